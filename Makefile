@@ -1,0 +1,52 @@
+# What one does with this repository. Needs make, git and Python 3.11 or newer; no Docker, no root, no account.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench up down clean
+
+help: # list the targets
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(BIN)/.installed ## build .venv from requirements.lock, and nothing else
+
+demo: setup ## run the whole pipeline on a sample, on embedded Postgres and Redis
+	$(BIN)/pikkit demo
+
+test: setup ## run all tests, on servers that they start and stop themselves
+	$(BIN)/pytest -n auto $(ARGS)
+
+check: setup ## check format, lint, types and import directions; changes nothing
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## measure the claims of benchmarks/ side by side, in minutes
+	$(BIN)/python -m benchmarks
+
+up: setup ## start the embedded Postgres and Redis
+	$(BIN)/pikkit up
+
+down: setup ## stop them; their data stays
+	$(BIN)/pikkit down
+
+clean: ## stop the embedded servers, remove .venv and caches; the data in .pikkit stays
+	if [ -x $(BIN)/pikkit ]; then $(BIN)/pikkit down; fi
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.pikkit/*' -prune -exec rm -rf {} +
+
+# The environment is built anew when the lock changes, the project in it when pyproject.toml does. A build that breaks off
+# leaves no stamp, so the next one starts over.
+$(BIN)/.locked: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv --clear $(VENV)
+	@echo 'Installing the locked packages into $(VENV); this takes a minute or two'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(BIN)/.installed: $(BIN)/.locked pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

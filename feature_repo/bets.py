@@ -1,0 +1,141 @@
+"""Bets as callers have them (dicts, pandas, Polars), brought to one shape: known columns, one type each, blanks null.
+
+Text is trimmed as at ingestion and empty text is null, so that a bet to be scored meets the groups that history knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from feature_repo.groups import GROUPS
+from feature_repo.instants import as_utc
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+Bets: TypeAlias = "pd.DataFrame | pl.DataFrame | Sequence[Mapping[str, Any]]"
+
+GROUP_COLUMNS: Final = tuple(dict.fromkeys(column for group in GROUPS for column in group.columns))
+NEEDED: Final = (*GROUP_COLUMNS, "bet_type", "american_odds", "is_live", "time_placed")
+# A bet that is not stored yet has no id, and its closing line is unknown when it is placed.
+OPTIONAL: Final = ("bet_id", "clv_percentage")
+
+# Spelled out, because Python and Polars disagree on what a white character is. The last one is a byte order mark.
+WHITESPACE: Final = (
+    " \t\n\r\v\f\u0085\u00a0\u1680"
+    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+
+
+class ColumnsMissing(ValueError):
+    """Bets lack columns that features are made from; `missing` names all of them."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(f"bets lack {', '.join(missing)}; where a value is unknown, give null")
+        self.missing = tuple(missing)
+
+
+def bet_rows(bets: Bets) -> list[dict[str, Any]]:
+    """One dict per bet, in order, with the NEEDED columns and those OPTIONAL ones that the bets have.
+
+    `id` is taken for `bet_id`; other columns are left out. Raises ColumnsMissing, and ValueError for a value that its
+    column cannot hold.
+    """
+    if not isinstance(bets, Sequence):
+        return bet_frame(bets).to_dicts()
+    given = {name for bet in bets for name in bet} | set(() if bets else NEEDED)
+    names = _names(given, lacking={name for name in NEEDED if any(name not in bet for bet in bets)})
+    return [{name: _cleaned(name, bet.get(called)) for name, called in names.items()} for bet in bets]
+
+
+def bet_frame(bets: Bets) -> pl.DataFrame:
+    """The rows of `bet_rows`, in Polars: String, Float64, Boolean for is_live, Datetime in UTC for time_placed."""
+    import polars as pl
+
+    if isinstance(bets, Sequence):
+        rows = bet_rows(bets)
+        return pl.DataFrame([_series(name, [row[name] for row in rows]) for name in (rows[0] if rows else NEEDED)])
+    given = {str(name) for name in bets.columns}
+    names = _names(given, lacking=set(NEEDED) - given)
+    return pl.DataFrame([_clean_column(name, bets[called]) for name, called in names.items()])
+
+
+def _names(given: set[str], *, lacking: set[str]) -> dict[str, str]:
+    """Our name -> what the caller calls it, in our order."""
+    if lacking:
+        raise ColumnsMissing([name for name in NEEDED if name in lacking])
+    calls = {name: name for name in (*NEEDED, *OPTIONAL)}
+    if "bet_id" not in given:
+        calls["bet_id"] = "id"
+    return {name: called for name, called in calls.items() if called in given}
+
+
+def _clean_column(name: str, values: pd.Series[Any] | pl.Series) -> pl.Series:
+    """Columns of the usual types are cleaned as a whole; anything else value by value, as in `bet_rows`."""
+    import polars as pl
+
+    if not isinstance(values, pl.Series):
+        if values.dtype == object:
+            return _series(name, [_cleaned(name, value) for value in values.where(values.notna(), None).tolist()])
+        values = pl.from_pandas(values)
+    column, clean = values.alias(name), _CLEAN.get(name, _text)
+    if clean is _number and column.dtype.is_numeric():
+        return column.cast(pl.Float64).fill_nan(None)
+    if clean is _flag and column.dtype == pl.Boolean:
+        return column
+    if clean is as_utc and isinstance(column.dtype, pl.Datetime):
+        zoned = column.dt.convert_time_zone("UTC") if column.dtype.time_zone else column.dt.replace_time_zone("UTC")
+        return zoned.cast(pl.Datetime("us", "UTC"))
+    if clean is _text and column.dtype == pl.String:
+        trimmed = column.str.strip_chars(WHITESPACE)
+        return trimmed.set(trimmed == "", None)
+    return _series(name, [_cleaned(name, value) for value in column])
+
+
+def _series(name: str, values: Sequence[Any]) -> pl.Series:
+    import polars as pl
+
+    dtypes: dict[Any, pl.DataType] = {_number: pl.Float64(), _flag: pl.Boolean(), as_utc: pl.Datetime("us", "UTC")}
+    return pl.Series(name, values, dtype=dtypes.get(_CLEAN.get(name), pl.String()))
+
+
+def _cleaned(name: str, value: Any) -> Any:
+    if value is None or value != value:  # NaN and NaT differ from themselves
+        return None
+    clean: Callable[[Any], Any] = _CLEAN.get(name, _text)
+    try:
+        return clean(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} cannot be {value!r}") from error
+
+
+def _text(value: Any) -> str | None:
+    return str(value).strip(WHITESPACE) or None
+
+
+def _bet_type(value: Any) -> str | None:
+    text = _text(value)
+    return text.lower() if text else None
+
+
+def _number(value: Any) -> float | None:
+    number = float(value)
+    return None if number != number else number
+
+
+def _flag(value: Any) -> bool:
+    if value not in (False, True):
+        raise ValueError(value)
+    return bool(value)
+
+
+# Everything not named here is text.
+_CLEAN: dict[str, Callable[[Any], Any]] = {
+    "american_odds": _number,
+    "clv_percentage": _number,
+    "is_live": _flag,
+    "time_placed": as_utc,
+    "bet_type": _bet_type,
+}

@@ -1,0 +1,88 @@
+"""How a feature says what it is: meaning, unit, range, and the moment of a bet's life from which it may be used.
+
+Every description ends in one closed spelling, "<unit>, <range>. Available at <moment>.", and the tag `available`
+repeats the moment for programs.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from feast import Field
+from feast.types import Float64, Int64, PrimitiveFeastType, String
+
+from feature_repo.groups import RECENT, RECENT_LONG, Group, GroupedView
+
+Moment = Literal["placement", "close", "settlement"]
+
+
+class Scale(StrEnum):
+    """Unit and range of a feature."""
+
+    SHARE = "Share, 0 to 1"
+    SHARE_DIFFERENCE = "Share, -1 to 1"
+    PROBABILITY = "Probability, 0 to 1"
+    # The limits of quality/schema.py for bets of several legs; straights stay within a tenth of them.
+    ROI = "Percent, -100 to 100000"
+    CLV = "Percent, -100 to 100"
+    COUNT = "Bets, 0 or more"
+    AMERICAN_ODDS = "American odds, -100000 to -100 or 100 to 100000"
+    DECIMAL_ODDS = "Decimal odds, 1.001 to 1001"
+    MONEY = "Currency units, 0 or more"
+    CODE = "Code, 0 or more"
+    FLAG = "Flag, false or true"
+    TEXT = "Text, 1 character or more"
+    WEEKDAY = "Day, 0 to 6"
+    HOUR = "Hour, 0 to 23"
+
+
+def feature(name: str, dtype: PrimitiveFeastType, meaning: str, scale: Scale, available: Moment = "placement") -> Field:
+    """One feature. `meaning` is a sentence, or several."""
+    return Field(
+        name=name,
+        dtype=dtype,
+        description=f"{meaning} {scale}. Available at {available}.",
+        tags={"available": available},
+    )
+
+
+def join_key(name: str) -> Field:
+    """The key column of a view: text, in the spelling of feature_repo/keys.py."""
+    return Field(name=name, dtype=String, description="Join key, as feature_repo/keys.py spells it.")
+
+
+def group_fields(view: GroupedView, bets: str) -> list[Field]:
+    """Key and features of a grouped view. `bets` says whose: "bets on the sport"."""
+    return [join_key(view.group.join_key), *(_group_feature(view.group, name, bets) for name in view.features)]
+
+
+# What other bets have done is known when a bet is placed: these features hold what was known at that instant, so all of
+# them are available at placement.
+_MEASURES: dict[str, tuple[str, Scale]] = {
+    "win_rate": ("Wins over wins and losses of {bets}; null before the first.", Scale.SHARE),
+    "roi": ("Profit over stake at risk, each summed over {bets}; null before the first.", Scale.ROI),
+    "avg_bet_roi": ("Mean of the returns of single {bets}; null before the first.", Scale.ROI),
+    "count": ("Wins and losses of {bets}; null where there is no history at all.", Scale.COUNT),
+    "edge": (
+        "Wins minus what the prices expected (the sum of their implied probabilities), over the number of {bets} that "
+        "were won or lost and had a price; null before the first.",
+        Scale.SHARE_DIFFERENCE,
+    ),
+    "win_rate_shrunk": (
+        "Win rate of {bets} that had a price, pulled towards what those prices expected as if by 25 more bets; null "
+        "before the first.",
+        Scale.SHARE,
+    ),
+    "avg_clv": ("Mean closing line value of settled {bets}, where it is known; null before the first.", Scale.CLV),
+}
+_RECENT: dict[str, tuple[str, Scale]] = {
+    name: (f"Share of wins among the last {n} won or lost {{bets}}, by known_at; null before the first.", Scale.SHARE)
+    for name, n in (("recent_win_rate", RECENT), ("recent_win_rate_50", RECENT_LONG))
+}
+
+
+def _group_feature(group: Group, name: str, bets: str) -> Field:
+    meaning, scale = _RECENT.get(name) or _MEASURES[name.removeprefix(f"{group.name}_")]
+    dtype = Int64 if scale is Scale.COUNT else Float64
+    return feature(name, dtype, meaning.format(bets=bets), scale)

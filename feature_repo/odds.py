@@ -1,0 +1,32 @@
+"""What a price says. American odds: a negative number is the stake that wins 100, a positive one the profit on 100."""
+
+from __future__ import annotations
+
+import math
+
+
+def implied_probability(american_odds: float | None) -> float | None:
+    """The chance at which a bet at this price breaks even, between 0 and 1. A missing price is None.
+
+    Raises ValueError for a number inside (-100, 100), which no price can be (a decimal price of 1.91, say).
+    """
+    if american_odds is None or math.isnan(american_odds):
+        return None
+    size = abs(american_odds)
+    if size < 100:
+        raise ValueError(f"american odds of {american_odds:g} lie inside (-100, 100), where no price can be")
+    return size / (size + 100) if american_odds < 0 else 100 / (size + 100)
+
+
+def decimal_odds(american_odds: float | None) -> float | None:
+    """What a winning stake of 1 pays back, stake included: above 1. A missing price is None."""
+    probability = implied_probability(american_odds)
+    return None if probability is None else 1 / probability
+
+
+def clv_expected_value(clv_percentage: float | None, american_odds: float | None) -> float | None:
+    """`clv_ev`: closing line value times the implied probability of the price, in percent. None without either."""
+    probability = implied_probability(american_odds)
+    if clv_percentage is None or math.isnan(clv_percentage) or probability is None:
+        return None
+    return clv_percentage * probability

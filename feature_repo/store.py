@@ -1,0 +1,33 @@
+"""The way in from Python: `open_store()` finds the services and returns Feast's store over this repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from feature_repo.connections import Connections, environment, feast_environment, resolve
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+# Where feature_store.yaml stands.
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+
+
+def open_store(environ: Mapping[str, str] | None = None) -> FeatureStore:
+    """Feast's store, connected as `environ` says (default: the process environment over `.env`).
+
+    Does what `eval "$(pikkit env)"` and `FeatureStore(".")` do together. Raises `connections.ConnectionsUnknown` when
+    there is nothing to connect to.
+    """
+    return store_at(resolve(dict(environ) if environ is not None else environment()))
+
+
+def store_at(connections: Connections) -> FeatureStore:
+    """Feast's store over these connections. feature_store.yaml takes its values from `os.environ`: they go there."""
+    os.environ.update(feast_environment(connections))
+    from feast import FeatureStore
+
+    return FeatureStore(str(REPOSITORY))

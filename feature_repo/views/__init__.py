@@ -1,0 +1,1 @@
+"""The eight stored feature views, one a file."""

@@ -1,0 +1,5 @@
+"""`python -m ingestion` is `pikkit`."""
+
+from ingestion.cli import main
+
+main()

@@ -1,0 +1,75 @@
+"""Change rows of the two views of single bets: what was known when it was placed, and its closing line.
+
+bet_facts         first row at time_placed (whoever placed the bet knew it then), a correction at its known_at
+bet_closing_line  a row at each known_at at which the closing line changed
+A deleted bet gets a row of nulls at the known_at of its tombstone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import narwhals as nw
+
+from feature_repo.groups import BET_CLOSING_LINE, BET_FACTS
+from ingestion.aggregates import Frame
+
+FACTS: Final = BET_FACTS.features
+CLOSING_LINE: Final = BET_CLOSING_LINE.features
+
+
+def bet_facts(log: Frame, after: int) -> Frame:
+    """Change rows of bet_facts: bet_id, event_timestamp and FACTS, from the versions past `after`."""
+    first = nw.col("previous_seq").is_null() & ~nw.col("time_placed").is_null()
+    changes = _changes(log, FACTS, after, where_new=~nw.col("is_deleted"))
+    return _last_of_instant(
+        changes.with_columns(event_timestamp=nw.when(first).then(nw.col("time_placed")).otherwise(nw.col("known_at"))),
+        FACTS,
+    )
+
+
+def bet_closing_line(log: Frame, after: int) -> Frame:
+    """Change rows of bet_closing_line: bet_id, event_timestamp and CLOSING_LINE, from the versions past `after`."""
+    something = nw.any_horizontal(*(~nw.col(name).is_null() for name in CLOSING_LINE), ignore_nulls=True)
+    changes = _changes(log, CLOSING_LINE, after, where_new=something)
+    return _last_of_instant(changes.with_columns(event_timestamp=nw.col("known_at")), CLOSING_LINE)
+
+
+def _described(log: Frame) -> Frame:
+    """The log with FACTS and CLOSING_LINE, null for tombstones."""
+    odds = nw.col("american_odds").cast(nw.Float64)
+    size = odds.abs()
+    # 100 as a column: see aggregates._measures on division by a constant
+    hundred = nw.col("seq") * 0 + 100
+    computed = log.with_columns(
+        nw.col("american_odds").cast(nw.Int64),
+        decimal_odds=nw.when(odds < 0).then(1 + 100 / size).otherwise(1 + size / hundred),
+        implied_prob=nw.when(odds < 0).then(size / (size + 100)).otherwise(100 / (size + 100)),
+        amount=nw.col("amount_cents") / hundred,
+    ).with_columns(clv_ev=nw.col("clv_percentage") * nw.col("implied_prob"))
+    return computed.with_columns(
+        *(nw.when(~nw.col("is_deleted")).then(nw.col(name)).alias(name) for name in (*FACTS, *CLOSING_LINE))
+    )
+
+
+def _changes(log: Frame, columns: tuple[str, ...], after: int, where_new: nw.Expr) -> Frame:
+    """Versions past `after` whose `columns` differ from those of the version they replace; of first versions,
+    `where_new`.
+    """
+    versions = _described(log).with_columns(previous_seq=nw.col("seq").shift(1).over("id", order_by="seq"))
+    before = versions.select(*(nw.col(name).alias(f"{name}_before") for name in columns), previous_seq=nw.col("seq"))
+    compared = versions.filter(nw.col("seq") > after).join(before, on="previous_seq", how="left")
+    differs = nw.any_horizontal(*(_differs(name) for name in columns), ignore_nulls=True)
+    is_first = nw.col("previous_seq").is_null()
+    return compared.filter((is_first & where_new) | (~is_first & differs))
+
+
+def _differs(name: str) -> nw.Expr:
+    now, before = nw.col(name), nw.col(f"{name}_before")
+    return (now != before).fill_null(False) | (now.is_null() & ~before.is_null()) | (~now.is_null() & before.is_null())
+
+
+def _last_of_instant(changes: Frame, columns: tuple[str, ...]) -> Frame:
+    newest = changes.group_by("id", "event_timestamp").agg(nw.col("seq").max())
+    kept = changes.join(newest, on=["id", "event_timestamp", "seq"], how="inner")
+    return kept.select(nw.col("id").alias("bet_id"), "event_timestamp", *columns)

@@ -1,0 +1,49 @@
+"""The command line: `pikkit`, also `python -m ingestion`. One module per group of verbs; a verb imports what it needs.
+
+Results go to stdout (`--json` for machines), progress and messages to stderr; the last line says what changed.
+Exit codes: 0 done · 1 bug · 2 usage or configuration · 3 gate refused · 4 source or store unreachable · 5 another run
+holds the lock.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ingestion.cli import bets, demo, runs, services, store
+from ingestion.cli.output import report_error, say
+from ingestion.errors import PikkitError
+
+# What Typer ends the process with after Ctrl-C.
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="pikkit",
+    help="A Feast feature store for models that predict the profit of sports bets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
+)
+
+for verb in (
+    demo.demo, services.up, services.down, services.status, services.doctor, services.env,
+    store.migrate, store.apply, runs.run, runs.backfill, runs.verify, store.materialize,
+    store.features, bets.score, bets.sample,
+):  # fmt: skip
+    app.command()(verb)
+
+
+def main() -> None:
+    """Run the command that the arguments name, and end the process with its exit code."""
+    try:
+        app()
+    except PikkitError as error:
+        report_error(error)
+        sys.exit(error.exit_code)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            say("Interrupted. What was not committed is undone; run the command again.")
+        raise

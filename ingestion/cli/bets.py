@@ -1,0 +1,181 @@
+"""The verbs about single bets: score, sample."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, span
+from ingestion.cli.session import begin, stores
+
+if TYPE_CHECKING:
+    from ingestion.score import Scored, ViewAge
+
+# Bets printed side by side.
+_ABREAST = 5
+_NO_AGE = timedelta(-1)
+
+
+def score(  # noqa: PLR0913 (one option for each column of a bet)
+    bet: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="The bet as a JSON object, or several in an array; - reads standard input."),
+    ] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A Parquet, JSONL or CSV file of bets.")] = None,
+    id: Annotated[str | None, typer.Option(help="Id of the bet; bet_lookup_v1 needs nothing else.")] = None,
+    sport: Annotated[str | None, typer.Option(help="Sport; an empty text is an unknown one, here and below.")] = None,
+    league: Annotated[str | None, typer.Option(help="League.")] = None,
+    market: Annotated[str | None, typer.Option(help="Market.")] = None,
+    institution_name: Annotated[str | None, typer.Option(help="Sportsbook.")] = None,
+    american_odds: Annotated[str | None, typer.Option(help="Price: -110, +250.")] = None,
+    bet_type: Annotated[str | None, typer.Option(help="straight, parlay, round_robin_3 and so on.")] = None,
+    live: Annotated[
+        bool | None, typer.Option("--live/--no-live", help="Whether the event is under way (is_live).")
+    ] = None,
+    time_placed: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="When it is placed (ISO 8601). Default: now.")
+    ] = None,
+    clv_percentage: Annotated[str | None, typer.Option(help="Closing line value, where it is known already.")] = None,
+    service: Annotated[
+        str | None, typer.Option(help="Feature service. Default: market_profitability_at_placement_v1.")
+    ] = None,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Turn a bet into its feature vector, from the online store.
+
+    The bet is JSON, or a row of a file, or options for its columns.
+    """
+    from ingestion import clock
+    from ingestion.score import DEFAULT_SERVICE
+    from ingestion.score import score as look_up
+
+    columns = {
+        "id": id,
+        "sport": sport,
+        "league": league,
+        "market": market,
+        "institution_name": institution_name,
+        "american_odds": american_odds,
+        "bet_type": bet_type,
+        "is_live": live,
+        "time_placed": time_placed,
+        "clv_percentage": clv_percentage,
+    }
+    settings = begin(now)
+    bets = _given(bet, file, {name: value for name, value in columns.items() if value is not None})
+    scored = look_up(stores(settings), bets, service=service or DEFAULT_SERVICE, now=clock.now())
+    if json:
+        print_json(as_json(scored))
+    else:
+        print_scored(scored)
+    warn_of_stale(scored)
+
+
+def _given(text: str | None, file: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """The bets, in whichever of the three ways they were given."""
+    from ingestion.errors import ConfigurationError
+    from ingestion.score import parse_bets, read_bets
+
+    if (text is not None) + (file is not None) + bool(columns) != 1:
+        raise ConfigurationError(
+            "A bet is given by --bet, by --file, or by --sport, --league and the rest, and by one of these alone",
+            "Nothing was scored",
+            "`pikkit score --help` lists the options",
+        )
+    if file is not None:
+        return read_bets(file)
+    return [columns] if text is None else parse_bets(sys.stdin.read() if text == "-" else text)
+
+
+def as_json(scored: Scored) -> dict[str, Any]:
+    """Vectors for machines: features in the service's order, ages in seconds."""
+    return {
+        "service": scored.service,
+        "bets": [
+            {
+                "bet_id": vector.bet_id,
+                "features": vector.values,
+                "views": {
+                    one.view: {
+                        "event_timestamp": one.event_timestamp,
+                        "age_seconds": one.age.total_seconds() if one.age is not None else None,
+                        "ttl_seconds": one.ttl.total_seconds(),
+                        "is_stale": one.is_stale,
+                    }
+                    for one in vector.views
+                },
+            }
+            for vector in scored.vectors
+        ],
+    }
+
+
+def print_scored(scored: Scored) -> None:
+    """The vectors, and the age of every view against its TTL."""
+    print_vectors(scored)
+    print_line()
+    ages = oldest(scored)
+    print_table(["view", "as of", "age", "ttl"], [(one.view, one.event_timestamp, one.age, one.ttl) for one in ages])
+    print_line()
+    nulls = sum(value is None for one in scored.vectors for value in one.values.values())
+    bets = f" of {len(scored.vectors):,} bets" if scored.vectors[1:] else ""
+    print_line(f"{len(scored.homes)} features{bets} by {scored.service}, {nulls:,} null. Nothing was changed.")
+
+
+def print_vectors(scored: Scored) -> None:
+    """Features down, in the order of the service; bets across, a few at a time."""
+    for start in range(0, len(scored.vectors), _ABREAST):
+        some = scored.vectors[start : start + _ABREAST]
+        names = [one.bet_id or f"bet {number}" for number, one in enumerate(some, start + 1)]
+        values = [decimals(one.values.values()) for one in some]
+        if start:
+            print_line()
+        headers = ["feature", *(names if scored.vectors[1:] else ["value"]), "view"]
+        print_table(headers, zip(scored.homes, *values, scored.homes.values(), strict=True))
+
+
+def oldest(scored: Scored) -> list[ViewAge]:
+    """Of each view, the age of its oldest values among all bets."""
+    by_view = zip(*(one.views for one in scored.vectors), strict=True)
+    return [max(ages, key=lambda one: one.age if one.age is not None else _NO_AGE) for ages in by_view]
+
+
+def warn_of_stale(scored: Scored) -> None:
+    """A line on stderr for each view whose values are past its TTL."""
+    for one in oldest(scored):
+        if one.is_stale and one.age is not None:
+            say(f"Warning: {one.view} is {span(one.age)} old, past its TTL of {span(one.ttl)}. Run `pikkit run`.")
+
+
+def sample(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to: a name ending in .parquet, .jsonl or .csv.")],
+    bets: Annotated[int, typer.Option(min=1, help="How many bets.")] = 27_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same clock, same sample.")] = 7,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Write a synthetic sample of bets to a file.
+
+    It holds what a source would send until now: every bet with its versions, from placement over settlement to correction.
+    """
+    from ingestion import clock
+    from ingestion.sample import generate, write
+
+    begin(now)
+    rows = generate(bets, clock.now(), seed)
+    write(rows, out)
+    placed, updated = rows["time_placed"].min(), rows["updated_at"].max()
+    if json:
+        distinct = rows["id"].n_unique()
+        print_json({"file": str(out), "rows": rows.height, "bets": distinct, "first": placed, "last": updated})
+        return
+    print_table(
+        ["rows", "bets", "first placed", "last updated"], [(rows.height, rows["id"].n_unique(), placed, updated)]
+    )
+    print_line()
+    print_line(f"{out}: {rows.height:,} versions of {rows['id'].n_unique():,} bets written.")

@@ -1,0 +1,241 @@
+"""The verb demo: the whole main job on a synthetic sample, told step by step."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from feature_repo.bets import NEEDED
+from ingestion.cli.bets import as_json, print_vectors
+from ingestion.cli.output import Json, decimals, print_json, print_line, print_table, progress_bar, say, span
+from ingestion.cli.session import begin, stores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from feature_repo.connections import Connections
+    from ingestion.apply import ApplyResult
+    from ingestion.runs import Run
+    from ingestion.score import Scored
+    from ingestion.settings import Settings
+    from ingestion.sources.files import FileSource
+
+_TRAINING_BETS = 5
+# Of a training frame, what fits a terminal: one feature of each kind.
+_SHOWN = ("bet_id", "event_timestamp", "sport_win_rate", "sport_market_roi", "recent_win_rate", "implied_prob", "profit")
+
+
+class Story:
+    """Numbered steps with their seconds, told on stdout; only their headings, and on stderr, when `quiet`."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str, what: str) -> Iterator[None]:
+        """Tell a heading, then time what is done below it."""
+        heading = f"{len(self.seconds) + 1}  {name}: {what}"
+        say(heading) if self.quiet else print_line(f"\n{heading}")
+        sys.stdout.flush()
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - started
+
+    def line(self, text: str) -> None:
+        """Tell a result."""
+        if not self.quiet:
+            print_line(f"   {text}")
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Tell a result in rows."""
+        if not self.quiet:
+            print_table(headers, rows)
+
+
+def demo(
+    bets: Annotated[int, typer.Option(min=100, help="How many bets a sample that is made now has.")] = 27_000,
+    json: Json = False,
+) -> None:
+    """Do the whole main job on a synthetic sample, step by step.
+
+    Starts servers, makes a sample, loads it, computes and publishes features, and shows a training frame and an online
+    vector. Works in PIKKIT_HOME, on the embedded servers only. A second demo finds the first one's sample.
+    """
+    settings = begin()
+    story = Story(quiet=json)
+    connections = _servers(story, settings)
+    source = _sample(story, settings, bets)
+    applied = _declare(story, connections)
+    done = _run(story, connections, source)
+    frame = _train(story, connections)
+    bet, scored = _score(story, connections)
+    if json:
+        print_json(_everything(story, source, applied, done, frame, scored))
+    else:
+        _tell_seconds(story, done)
+        _tell_end(done, bet)
+
+
+def _servers(story: Story, settings: Settings) -> Connections:
+    from ingestion.database import connect
+    from ingestion.demo import check_settings, check_store
+
+    check_settings(settings)
+    with story.step("Servers", "a private Postgres and Redis"):
+        connections = stores(settings)
+        with connect(connections.postgres, purpose="demo") as connection:
+            check_store(connection, settings.home)
+        story.line(f"Both run under {settings.home}.")
+    return connections
+
+
+def _sample(story: Story, settings: Settings, bets: int) -> FileSource:
+    from ingestion import clock
+    from ingestion.demo import demo_source
+
+    with story.step("Sample", "synthetic bets, as a source would send them"):
+        source, made = demo_source(settings.home, bets, clock.now())
+        story.line(f"{source.row_count:,} versions of bets {'written to' if made else 'found in'} {source.path}")
+    return source
+
+
+def _declare(story: Story, connections: Connections) -> ApplyResult:
+    from ingestion.apply import apply
+    from ingestion.database import connect, run_lock
+    from ingestion.migrate import create_registry, migrate
+
+    with story.step("Migrate", "the store's tables"):
+        with connect(connections.postgres, purpose="demo") as connection:
+            migrated = migrate(connection)
+        registry = create_registry(connections.postgres)
+        story.line(
+            f"{len(migrated)} migrations applied{', the tables of the registry made' if registry else ''}."
+            if migrated or registry
+            else "Nothing to do."
+        )
+    with story.step("Apply", "feature_repo/ to Feast's registry"):
+        with connect(connections.postgres, purpose="demo") as connection, run_lock(connection, "apply"):
+            applied = apply(connections)
+        changed = len(applied.created) + len(applied.updated) + len(applied.deleted)
+        story.line(f"{changed} objects changed, {applied.unchanged} unchanged.")
+    return applied
+
+
+def _run(story: Story, connections: Connections, source: FileSource) -> Run:
+    from ingestion.pipeline import run
+
+    with story.step("Run", "load what is new, compute the features, publish them"):
+        with progress_bar() as progress:
+            done = run(connections, source, progress=progress)
+        sync, features, _, online = (step.counts for step in done.steps)
+        story.line(
+            f"{sync['rows_read']:,} rows read: {sync['accepted']:,} accepted, {sync['quarantined']:,} quarantined, "
+            f"{sync['seen_before']:,} seen before."
+        )
+        story.table(["view", "change rows", "keys online"], [(view, features.get(view, 0), keys) for view, keys in online.items()])
+    return done
+
+
+def _train(story: Story, connections: Connections) -> pd.DataFrame:
+    from ingestion.database import connect
+    from ingestion.demo import TRAINING_SERVICE, newest_bets, training_frame
+
+    with story.step("Train", f"a frame from get_historical_features, {TRAINING_SERVICE}"):
+        with connect(connections.postgres, purpose="demo") as connection:
+            bets = newest_bets(connection, settled=True, bets=_TRAINING_BETS)
+        frame = training_frame(connections, bets)
+        rows, columns = frame.shape
+        story.table(_SHOWN, list(zip(*(_column(frame[name]) for name in _SHOWN), strict=True)))
+        story.line(f"{rows} rows × {columns} columns, {len(_SHOWN)} of them shown.")
+    return frame
+
+
+def _score(story: Story, connections: Connections) -> tuple[dict[str, Any], Scored]:
+    from ingestion import clock
+    from ingestion.database import connect
+    from ingestion.demo import newest_bets
+    from ingestion.score import DEFAULT_SERVICE, score
+
+    with story.step("Score", f"a vector from get_online_features, {DEFAULT_SERVICE}"):
+        with connect(connections.postgres, purpose="demo") as connection:
+            (bet,) = newest_bets(connection, settled=False, bets=1) or newest_bets(connection, settled=True, bets=1)
+        scored = score(connections, [bet], now=clock.now())
+        if not story.quiet:
+            print_vectors(scored)
+        ages = [one.age for one in scored.vectors[0].views if one.age is not None]
+        oldest = f"; no view is older than {span(max(ages))}" if ages else ""
+        story.line(f"{len(scored.homes)} features of the open bet {bet['id']}{oldest}.")
+    return bet, scored
+
+
+def _column(values: pd.Series[Any]) -> list[Any]:
+    """For print_table: numbers aligned at the point, what is missing as null."""
+    given = [None if missing else value for value, missing in zip(values.tolist(), values.isna(), strict=True)]
+    return decimals(given) if values.dtype.kind == "f" else given
+
+
+def _tell_seconds(story: Story, done: Run) -> None:
+    rows = [(name, seconds) for name, seconds in story.seconds.items()]
+    parts = [(f"  {step.name}", step.seconds) for step in done.steps]
+    after_run = next(position for position, (name, _) in enumerate(rows, start=1) if name == "Run")
+    print_line("\nWhere the time went")
+    print_table(
+        ["step", "seconds"], [*rows[:after_run], *parts, *rows[after_run:], ("total", sum(story.seconds.values()))]
+    )
+
+
+def _tell_end(done: Run, bet: dict[str, Any]) -> None:
+    counts = done.counts
+    print_line()
+    if counts["accepted"] or counts["quarantined"] or counts["change_rows"]:
+        print_line(f"{counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows were added.")
+    else:
+        print_line("Nothing changed: the store already held all of it, and confirmed its features as of now.")
+    print_line("\nTry next")
+    for command in _next(bet):
+        print_line(f"  {command}")
+
+
+def _next(bet: dict[str, Any]) -> list[str]:
+    """Commands to copy. `bet` is one to score."""
+    activate = Path(sys.argv[0]).parent / "activate"
+    known = shutil.which("pikkit") is not None or not activate.exists()
+    columns = {name: bet[name] for name in NEEDED if name != "time_placed"}
+    return [
+        *([] if known else [f". {shlex.quote(os.path.relpath(activate))}"]),
+        "pikkit status",
+        "pikkit verify",
+        f"pikkit score --bet {shlex.quote(jsonlib.dumps(columns))}",
+        "pikkit features",
+        'eval "$(pikkit env)" && feast feature-views list',
+        "pikkit down",
+    ]
+
+
+def _everything(
+    story: Story, source: FileSource, applied: ApplyResult, done: Run, frame: pd.DataFrame, scored: Scored
+) -> dict[str, Any]:
+    return {
+        "sample": {"file": str(source.path), "rows": source.row_count},
+        "applied": asdict(applied),
+        "run": {
+            "run_id": done.run_id,
+            "steps": [{"step": s.name, "seconds": round(s.seconds, 3), "counts": s.counts} for s in done.steps],
+            "counts": done.counts,
+        },
+        "training_frame": {"shape": frame.shape, "rows": jsonlib.loads(frame.to_json(orient="records", date_format="iso"))},
+        "online_vector": as_json(scored),
+        "seconds": {name: round(seconds, 3) for name, seconds in story.seconds.items()},
+    }

@@ -1,0 +1,134 @@
+"""What commands say: results to stdout, everything else to stderr, and the options that all of them share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from ingestion.errors import PikkitError
+from ingestion.progress import Progress
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Now = Annotated[
+    str | None, typer.Option("--now", metavar="INSTANT", help="Stop the clock here (ISO 8601), not at the time.")
+]
+
+
+def say(message: str) -> None:
+    """A message for whoever watches, on stderr."""
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()
+
+
+def print_line(text: str = "") -> None:
+    """A line of the result, on stdout."""
+    sys.stdout.write(f"{text}\n")
+
+
+def print_json(value: Any) -> None:
+    """The result for machines: one JSON document on stdout."""
+    print_line(json.dumps(value, indent=2, default=_jsonable, ensure_ascii=False))
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Aligned columns on stdout: numbers to the right, thousands separated, times in UTC with Z."""
+    rows = list(rows)
+    cells = [[_cell(value) for value in row] for row in rows]
+    numeric = [bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(headers))]
+    widths = [max(len(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
+    for line in [list(headers), *cells]:
+        aligned = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        )
+        print_line("  ".join(aligned).rstrip())
+
+
+def decimals(values: Iterable[Any]) -> list[str]:
+    """Values of one column as text, numbers aligned at the decimal point, null as `-`."""
+    parts = [_decimal(value) for value in values]
+    width = max((len(whole) for whole, _ in parts), default=0)
+    return [f"{whole:>{width}}{fraction}" for whole, fraction in parts]
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its largest unit: 45 min, 1.5 h, 30 d."""
+    seconds = length.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if abs(seconds) >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def report_error(error: PikkitError) -> None:
+    """The three parts of an error on stderr: what happened, what state things are in, what to do next."""
+    say(f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress bar on a terminal; one line per finished step elsewhere (cron, CI)."""
+    if sys.stderr.isatty():
+        with _bar() as report:
+            yield report
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(step: str, done: int, total: int | None) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.update(tasks[step], completed=done, total=total)
+
+        yield report
+
+
+def _lines() -> Progress:
+    def report(step: str, done: int, total: int | None) -> None:
+        if total is not None and done == total:
+            say(f"  {step}: {done:,}")
+
+    return report
+
+
+def _decimal(value: Any) -> tuple[str, str]:
+    if isinstance(value, float):
+        whole, _, fraction = f"{value:,.4f}".partition(".")
+        return whole, f".{fraction}"
+    return str(value).lower() if isinstance(value, bool) else _cell(value), ""
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, timedelta):
+        return span(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return str(value)
+
+
+def _jsonable(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

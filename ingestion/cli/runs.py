@@ -1,0 +1,120 @@
+"""The verbs that move data: run, backfill, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
+from ingestion.cli.session import begin, prepared_stores, stores
+
+if TYPE_CHECKING:
+    from ingestion.runs import Run
+
+SourceOption = Annotated[str, typer.Option("--source", metavar="FILE", help="A Parquet, JSONL or CSV file of bets.")]
+
+
+def run(source: SourceOption, now: Now = None, json: Json = False) -> None:
+    """Load what is new in the source, bring the features up to date, publish them. The hourly job."""
+    from ingestion.pipeline import run as run_pipeline
+    from ingestion.sources.files import open_file
+
+    settings = begin(now)
+    file = open_file(Path(source))
+    connections = prepared_stores(settings)
+    with progress_bar() as progress:
+        done = run_pipeline(connections, file, first_known_by=settings.known_at_column, progress=progress)
+    print_run(done, as_json=json)
+
+
+def backfill(now: Now = None, json: Json = False) -> None:
+    """Replay the whole log into new change rows and swap them in, after a change of a feature's definition."""
+    from ingestion.pipeline import run_backfill
+
+    settings = begin(now)
+    with progress_bar() as progress:
+        done = run_backfill(prepared_stores(settings), progress=progress)
+    replaced = done.steps[0].counts
+    if json:
+        print_json({"run_id": done.run_id, "views": replaced})
+        return
+    print_table(["view", "removed", "written"], [(view, n["removed"], n["written"]) for view, n in replaced.items()])
+    written = sum(n["written"] for n in replaced.values())
+    print_line()
+    print_line(
+        f"Backfill {done.run_id}: {written:,} change rows replaced." if written else "Nothing came out differently."
+    )
+
+
+def verify(
+    online: Annotated[bool, typer.Option(help="Compare the online store too.")] = True, json: Json = False
+) -> None:
+    """Replay the whole log and compare: change rows, group state, online values. Exits 1 when anything differs."""
+    from ingestion.pipeline import compare
+
+    settings = begin()
+    with progress_bar() as progress:
+        compared = compare(stores(settings), online=online, progress=progress)
+    differences = sum(comparison.differences for comparison in compared)
+    rows = [(c.name, c.rows, c.differences) for c in compared]
+    if json:
+        print_json(
+            {
+                "differences": differences,
+                "compared": [dict(zip(("name", "rows", "differences"), r, strict=True)) for r in rows],
+            }
+        )
+    else:
+        print_table(["compared", "rows", "differences"], rows)
+        print_line()
+        print_line(f"{differences:,} differences in {sum(c.rows for c in compared):,} rows. Nothing was changed.")
+    if differences:
+        say(
+            "Offline differences are mended by `pikkit backfill`, online ones by `pikkit materialize`; "
+            "both mean a bug. Report it."
+        )
+        raise typer.Exit(1)
+
+
+def print_run(done: Run, *, as_json: bool) -> None:
+    """A run's steps with rows and seconds, its warnings, and what it changed."""
+    if as_json:
+        steps = [{"step": step.name, "seconds": round(step.seconds, 3), "counts": step.counts} for step in done.steps]
+        print_json({"run_id": done.run_id, "steps": steps, "counts": done.counts})
+        return
+    print_table(["step", "rows", "seconds", ""], [(s.name, *_told(s.name, s.counts, s.seconds)) for s in done.steps])
+    sync = done.steps[0].counts
+    if sync["reasons"]:
+        print_line()
+        print_table(["refused for", "rows"], list(sync["reasons"].items()))
+    for warning in done.counts["warnings"]:
+        say(f"Warning: {warning}")
+    print_line()
+    print_line(_what_changed(done))
+
+
+def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None, float, str]:
+    if step == "sync":
+        parts = [
+            f"{counts[name]:,} {name.replace('_', ' ')}"
+            for name in ("accepted", "quarantined", "seen_before", "copies", "superseded")
+        ]
+        return counts["rows_read"], seconds, ", ".join(part for part in parts if not part.startswith("0 "))
+    if step == "features":
+        return sum(counts.values()), seconds, "change rows"
+    if step == "materialize":
+        return sum(counts.values()), seconds, "keys written online"
+    return None, seconds, ""
+
+
+def _what_changed(done: Run) -> str:
+    counts = done.counts
+    new = counts["accepted"] + counts["quarantined"]
+    if not new:
+        return f"Run {done.run_id}: nothing new. The features were confirmed as of now."
+    return (
+        f"Run {done.run_id}: {counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows added, "
+        f"{counts['quarantined']:,} rows quarantined."
+    )

@@ -1,0 +1,59 @@
+"""What most verbs begin with: settings, the clock, the stores (embedded ones are started, and said so)."""
+
+from __future__ import annotations
+
+from feature_repo.connections import Connections
+from ingestion import clock
+from ingestion.cli.output import say
+from ingestion.settings import Settings
+
+
+def begin(now: str | None = None) -> Settings:
+    """Read the settings and stop the clock where `--now` or PIKKIT_NOW says."""
+    if now is not None:
+        clock.set_now(clock.parse_instant(now))
+    settings = Settings.load()
+    if now is None and settings.now is not None:
+        clock.set_now(settings.now)
+    return settings
+
+
+def stores(settings: Settings) -> Connections:
+    """Where the stores are. Starts the embedded ones if they do not run."""
+    if settings.external is not None:
+        return settings.external
+    from ingestion import embedded
+
+    was_running = embedded.running(settings.home)
+    connections = embedded.up(settings.home, say)
+    if len(was_running) < 2:
+        say(f"Embedded Postgres and Redis run under {settings.home}. They stay up; `pikkit down` stops them.")
+    return connections
+
+
+def prepared_stores(settings: Settings) -> Connections:
+    """The stores, ready to be written. An embedded store is migrated and applied when it needs it; another is left as
+    it is.
+    """
+    connections = stores(settings)
+    if connections.embedded:
+        prepare(connections)
+    return connections
+
+
+def prepare(connections: Connections) -> None:
+    """Bring the store's schema and Feast's registry up to this code, and say what was done."""
+    from ingestion.apply import apply
+    from ingestion.database import connect, run_lock, translated_errors
+    from ingestion.migrate import create_registry, migrate
+    from ingestion.pipeline import unapplied
+
+    postgres = connections.postgres
+    with translated_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose="prepare") as connection:
+        if applied := migrate(connection):
+            say(f"Migrated: {', '.join(applied)}")
+        if unapplied(connection):
+            say("Applying feature_repo/ to Feast's registry")
+            create_registry(postgres)
+            with run_lock(connection, "apply"):
+                apply(connections)

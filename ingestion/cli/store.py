@@ -1,0 +1,123 @@
+"""The verbs that prepare and copy the store: migrate, apply, materialize, features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say, span
+from ingestion.cli.session import begin, prepared_stores, stores
+
+if TYPE_CHECKING:
+    from ingestion.catalogue import View
+
+
+def migrate(json: Json = False) -> None:
+    """Bring the store's schema up to this version."""
+    from ingestion.database import connect, translated_errors
+    from ingestion.migrate import create_registry
+    from ingestion.migrate import migrate as apply_migrations
+
+    postgres = stores(begin()).postgres
+    with translated_errors(f"Postgres at {postgres.address}"):
+        with connect(postgres, purpose="migrate") as connection:
+            applied = apply_migrations(connection)
+        registry = create_registry(postgres)
+    if json:
+        print_json({"applied": applied, "registry_created": registry})
+        return
+    for name in applied:
+        print_line(f"applied  {name}")
+    if registry:
+        print_line("created  the tables of Feast's registry")
+    print_line("The store is migrated." if applied or registry else "Nothing to do: the store is migrated.")
+
+
+def apply(json: Json = False) -> None:
+    """Bring Feast's registry up to feature_repo/ (`feast apply`, under the run lock)."""
+    from dataclasses import asdict
+
+    from ingestion.apply import apply as apply_declarations
+    from ingestion.database import connect, run_lock, translated_errors
+
+    connections = stores(begin())
+    with (
+        translated_errors(f"Postgres at {connections.postgres.address}"),
+        connect(connections.postgres, purpose="apply") as connection,
+        run_lock(connection, "apply"),
+    ):
+        result = apply_declarations(connections)
+    if json:
+        print_json(asdict(result))
+        return
+    for change in ("created", "updated", "deleted"):
+        for name in getattr(result, change):
+            print_line(f"{change:<8} {name}")
+    changed = len(result.created) + len(result.updated) + len(result.deleted)
+    print_line(f"{changed} objects changed, {result.unchanged} unchanged.")
+
+
+def materialize(now: Now = None, json: Json = False) -> None:
+    """Copy to the online store what it lacks, up to the last refresh."""
+    from ingestion.pipeline import run_materialize
+
+    settings = begin(now)
+    with progress_bar() as progress:
+        done = run_materialize(prepared_stores(settings), progress=progress)
+    counts = done.steps[0].counts
+    if json:
+        print_json({"run_id": done.run_id, "keys": counts})
+        return
+    print_table(["view", "keys written"], list(counts.items()))
+    print_line()
+    print_line(f"{sum(counts.values()):,} keys written online in {done.steps[0].seconds:.1f} s.")
+
+
+def features(
+    view: Annotated[str | None, typer.Option(help="Only this view.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only the views of this service.")] = None,
+    json: Json = False,
+) -> None:
+    """List every feature: meaning, unit, range, version.
+
+    Also when it is available, by what key, and in which services. Works without a store; then it knows no versions.
+    """
+    from dataclasses import asdict
+
+    from ingestion.catalogue import catalogue, stored_versions
+    from ingestion.database import connect
+    from ingestion.errors import Unreachable
+
+    settings, versions = begin(), None
+    try:
+        with connect(settings.connections().postgres, purpose="features") as connection:
+            versions = stored_versions(connection)
+    except Unreachable as error:
+        say(f"What is declared; versions and rows are not known. {error.what}.")
+    views = catalogue(versions or {}, view=view, service=service)
+    if json:
+        print_json([asdict(one) | {"ttl": one.ttl.total_seconds() if one.ttl else None} for one in views])
+        return
+    for one in views:
+        _print_view(one)
+    print_line(f"{sum(len(one.features) for one in views)} features in {len(views)} views. Nothing was changed.")
+
+
+def _print_view(view: View) -> None:
+    facts = [f"by {', '.join(view.join_keys)}"] if view.join_keys else []
+    facts += [f"from the request's {', '.join(view.inputs)}"] if view.inputs else []
+    facts += [f"TTL {span(view.ttl)}"] if view.ttl else ["computed on demand"]
+    print_line(f"{view.name}: {view.description}")
+    print_line(f"{'; '.join(facts)}; in {', '.join(view.services) or 'no service'}")
+    if newest := [one.stored for one in view.features if one.stored]:
+        print_line(f"{newest[0].rows:,} change rows, last computed {newest[0].last_computed_at:%Y-%m-%dT%H:%M:%SZ}")
+    headers = ["feature", "type", *(["version"] if newest else []), "description"]
+    print_table(
+        headers,
+        [
+            (one.name, one.dtype, *([one.stored and one.stored.version] if newest else []), one.description)
+            for one in view.features
+        ],
+    )
+    print_line()

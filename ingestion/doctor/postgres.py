@@ -1,0 +1,164 @@
+"""Postgres: that it answers, what it is, what our role may do there, and whether the store is ready for us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import dict_row
+
+from feature_repo.connections import Postgres
+from ingestion.database import connect, statement, translated_errors
+from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
+from ingestion.errors import ConfigurationError, Unreachable
+from ingestion.migrate import pending
+from ingestion.status import SCHEMAS, lock_holder
+
+_OLDEST: Final = 150_000
+# Bets from more than five minutes past now are refused, so that much between two clocks loses rows.
+_SKEW_NOTED, _SKEW_HARMFUL = timedelta(seconds=5), timedelta(minutes=5)
+
+
+def check_postgres(postgres: Postgres) -> Iterator[Check]:
+    """Everything about the database. Ends early where the server does not answer."""
+    try:
+        with (
+            translated_errors(f"Postgres at {postgres.address}"),
+            connect(postgres, purpose="doctor", autocommit=True) as connection,
+        ):
+            asked = datetime.now(UTC)
+            server = _server(connection)
+            answered = datetime.now(UTC)
+            yield _version(postgres, server)
+            yield _encoding(server)
+            yield _time_zone(server)
+            yield _clock(server["clock"], asked, answered)
+            yield _sessions(postgres, connection)
+            yield _temporary_tables(server)
+            yield _schemas(connection, server)
+            yield from _readiness(connection)
+            yield _lock(connection)
+    except Unreachable as error:
+        yield fail("Postgres", error.what, "Start it, or correct POSTGRES_* and .env", UNREACHABLE)
+
+
+def _server(connection: psycopg.Connection) -> dict[str, Any]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement("doctor_server")).fetchone() or {}
+
+
+def _version(postgres: Postgres, server: dict[str, Any]) -> Check:
+    found = f"PostgreSQL {server['version']} at {postgres.address}, as {server['role']}"
+    if server["version_number"] < _OLDEST:
+        return fail("Postgres", found, "Version 15 is the oldest that is supported")
+    if server["is_replica"]:
+        return fail("Postgres", f"{found}, is a read-only replica", "Set POSTGRES_HOST to the primary")
+    return ok("Postgres", found)
+
+
+def _encoding(server: dict[str, Any]) -> Check:
+    if server["encoding"] != "UTF8":
+        return fail("encoding", f"the database holds {server['encoding']}", "Create one with encoding 'UTF8'")
+    return ok("encoding", "UTF8")
+
+
+def _time_zone(server: dict[str, Any]) -> Check:
+    if server["time_zone"] not in ("UTC", "Etc/UTC", "GMT"):
+        return warn(
+            "time zone",
+            f"sessions start in {server['time_zone']}; ours are set to UTC, those of plain `feast` are not",
+            f"""Run: alter database "{server["database"]}" set timezone to 'UTC'""",
+        )
+    return ok("time zone", "sessions start in UTC")
+
+
+def _clock(theirs: datetime, asked: datetime, answered: datetime) -> Check:
+    skew = theirs - (asked + (answered - asked) / 2)
+    found = (
+        f"Postgres is {abs(skew).total_seconds():.3f} s {'ahead of' if skew > timedelta(0) else 'behind'} this machine"
+    )
+    if abs(skew) > _SKEW_HARMFUL:
+        return fail("clock", found, "Set both by NTP: rows from the future are refused")
+    if abs(skew) > _SKEW_NOTED:
+        return warn("clock", found, "Set both by NTP")
+    return ok("clock", found)
+
+
+def _sessions(postgres: Postgres, ours: psycopg.Connection) -> Check:
+    """Whether a connection keeps its session. Behind a pooler in transaction mode it does not, and a lock is no lock.
+
+    Such a pooler hands the session that we just used to the next transaction of anybody, so that we get another one.
+    """
+    before = _process(ours)
+    with connect(postgres, purpose="doctor") as other:
+        _process(other)  # stays in its transaction, and keeps whatever session it was given
+        same = _process(ours) == before
+    if same:
+        return ok("sessions", "each connection has its own")
+    return fail(
+        "sessions",
+        "a pooler in transaction mode stands in between: locks and temporary tables do not hold",
+        "Set POSTGRES_PORT to the pooler's session mode, or to Postgres itself",
+    )
+
+
+def _process(connection: psycopg.Connection) -> int:
+    row: tuple[int] = connection.execute("select pg_backend_pid()").fetchone() or (0,)
+    return row[0]
+
+
+def _temporary_tables(server: dict[str, Any]) -> Check:
+    if server["may_make_temporary_tables"]:
+        return ok("temporary tables", "allowed")
+    grant = f'grant temporary on database "{server["database"]}" to "{server["role"]}"'
+    return fail("temporary tables", "not allowed", f"Run as the database's owner: {grant}")
+
+
+def _schemas(connection: psycopg.Connection, server: dict[str, Any]) -> Check:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        schemas = cursor.execute(statement("doctor_schemas"), {"schemas": list(SCHEMAS)}).fetchall()
+    missing = [s["schema"] for s in schemas if not s["exists"]]
+    closed = [s["schema"] for s in schemas if s["exists"] and not s["is_writable"]]
+    others = [s["schema"] for s in schemas if s["exists"] and not s["is_owned"]]
+    if missing and not server["may_create_schemas"]:
+        grant = f'grant create on database "{server["database"]}" to "{server["role"]}"'
+        return fail(
+            "schemas",
+            f"{', '.join(missing)} are missing and may not be created",
+            f"Run as the database's owner: {grant}",
+        )
+    if closed:
+        found = f"{server['role']} may not write in {', '.join(closed)}"
+        return fail("schemas", found, "Grant usage on them, and select, insert, update, delete on their tables")
+    if others:
+        found = f"{', '.join(others)} belong to another role: they can be written, not migrated"
+        return warn("schemas", found, "Let their owner run `pikkit migrate`")
+    if missing:
+        return ok("schemas", f"{', '.join(missing)} can be created")
+    return ok("schemas", f"{', '.join(SCHEMAS)} can be written and migrated")
+
+
+def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
+    from ingestion.pipeline import unapplied
+
+    try:
+        missing = pending(connection)
+    except ConfigurationError as error:
+        yield fail("migrations", error.what, error.next_step)
+        return
+    if missing:
+        yield warn("migrations", f"pending: {', '.join(missing)}", "Run `pikkit migrate`")
+    else:
+        yield ok("migrations", "all are applied")
+    if views := unapplied(connection):
+        yield warn("registry", f"Feast's registry lacks {', '.join(views)}", "Run `pikkit apply`")
+    else:
+        yield ok("registry", "Feast knows every view")
+
+
+def _lock(connection: psycopg.Connection) -> Check:
+    if holder := lock_holder(connection):
+        return warn("lock", f"held by {holder}", "Another run exits 5 until it is free")
+    return ok("lock", "free")

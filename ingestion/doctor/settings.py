@@ -1,0 +1,144 @@
+"""Settings and this machine: every variable and its origin, the packages, the home, feature_store.yaml."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Final
+
+from packaging.requirements import Requirement
+
+from feature_repo import REPOSITORY
+from feature_repo.connections import OPTIONAL, REQUIRED, Connections, feast_environment, home
+from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
+from ingestion.settings import problems
+
+DISTRIBUTION: Final = "pikkit-feature-store"
+_MASKED: Final = "POSTGRES_PASSWORD"
+_DEFAULTS: Final = {"PIKKIT_HOME": ".pikkit", "KNOWN_AT_COLUMN": "updated_at", **OPTIONAL}
+SETTINGS: Final = ("PIKKIT_HOME", "PIKKIT_NOW", "KNOWN_AT_COLUMN", *REQUIRED, *OPTIONAL)
+
+# A million bets take 4 GB in the tables, and a first load as much again in PostgreSQL's log. Below the lower limit
+# PostgreSQL may not even start.
+_COMFORTABLE: Final = 8 * 10**9
+_TOO_LITTLE: Final = 5 * 10**8
+
+_CHARACTERS: Final = (
+    "Look for quotes, line breaks and control characters in the values, and for changes made to the file"
+)
+
+
+def check_settings(environ: Mapping[str, str]) -> Iterator[Check]:
+    """One check for each setting. Secrets are masked; of a wrong value only the reason is told, for it may be one."""
+    wrong = problems(environ)
+    for name in SETTINGS:
+        if name in wrong:
+            yield fail(name, wrong[name], "Set it in the environment or in .env")
+        elif name == "PIKKIT_NOW" and environ.get(name, "").strip():
+            yield warn(name, f"the clock stands at {environ[name]} {_origin(name)}", "Unset it to let the clock run")
+        else:
+            yield ok(name, _shown(name, environ))
+
+
+def check_packages() -> Check:
+    """Whether what is installed is what this version asks for."""
+    unfit = []
+    for requirement in map(Requirement, requires(DISTRIBUTION) or ()):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            try:
+                installed = version(requirement.name)
+            except PackageNotFoundError:
+                installed = "missing"
+            if installed == "missing" or not requirement.specifier.contains(installed, prereleases=True):
+                unfit.append(f"{requirement.name}{requirement.specifier} is needed, found {installed}")
+    if unfit:
+        return fail("packages", "; ".join(unfit), "Run `make setup`")
+    names = ("feast", "polars", "psycopg", "redis")
+    found = ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)])
+    return ok("packages", f"{DISTRIBUTION} {version(DISTRIBUTION)}, {found}")
+
+
+def check_home(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Whether the embedded servers can write under the home, and for how long."""
+    place = directory = home(environ)
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        yield fail("home", f"{directory} cannot be written to", "Set PIKKIT_HOME to a directory that you may write to")
+        return
+    yield ok("home", f"{directory} can be written to")
+    free = shutil.disk_usage(place).free
+    found = f"{free / 10**9:,.1f} GB free under {directory}"
+    if free < _TOO_LITTLE:
+        yield fail("disk", found, "Free some space, or move PIKKIT_HOME", UNREACHABLE)
+    elif free < _COMFORTABLE:
+        yield warn("disk", found, "A first load of a million bets needs 8 GB")
+    else:
+        yield ok("disk", found)
+
+
+def check_feature_store_yaml(connections: Connections, path: Path = REPOSITORY / "feature_store.yaml") -> Check:
+    """Whether every value that Feast reads from feature_store.yaml is still the one that was set.
+
+    Feast replaces the variables in the file's text and reads the result as YAML, so a line break in a password ends it.
+    """
+    import yaml  # type: ignore[import-untyped]
+
+    name, given = "feature_store.yaml", feast_environment(connections)
+    try:
+        with _environment(given):
+            read = yaml.safe_load(os.path.expandvars(path.read_text(encoding="utf-8")))
+        offline = read["offline_store"]
+        arrived = {
+            "FEAST_REGISTRY_URL": read["registry"]["path"],
+            "POSTGRES_HOST": offline["host"],
+            "POSTGRES_PORT": str(offline["port"]),
+            "POSTGRES_DATABASE": offline["database"],
+            "POSTGRES_USER": offline["user"],
+            "POSTGRES_PASSWORD": offline["password"],
+            "POSTGRES_SSLMODE": offline["sslmode"],
+            "FEAST_REDIS_CONNECTION": read["online_store"]["connection_string"],
+        }
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+        return fail(name, f"Feast cannot read it with these settings ({type(error).__name__})", _CHARACTERS)
+    if bent := [variable for variable, value in arrived.items() if value != given[variable]]:
+        return fail(name, f"Feast reads another value than was set for {', '.join(bent)}", _CHARACTERS)
+    return ok(name, "Feast reads every value as it was set")
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _shown(name: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(name, "")
+    if not value.strip() and not (name == _MASKED and name in environ):
+        return f"{_DEFAULTS[name]} (default)" if name in _DEFAULTS else "not set"
+    if name == _MASKED:
+        value = "***" if value else "(empty)"
+    elif name == "REDIS_URL":
+        value = _without_password(value.strip())
+    return f"{value} {_origin(name)}"
+
+
+def _origin(name: str) -> str:
+    return "(environment)" if name in os.environ else "(.env)"
+
+
+def _without_password(url: str) -> str:
+    """A URL without user, password and options, each of which may be a secret."""
+    scheme, _, rest = url.partition("://")
+    _, at, address = rest.partition("?")[0].rpartition("@")
+    return f"{scheme}://{'***@' if at else ''}{address}"

@@ -1,0 +1,78 @@
+"""Every error that a user can meet, with the exit code it ends the command with.
+
+PikkitError
+├── ConfigurationError   2  a setting or an argument is missing or wrong
+│   ├── SourceRejected   2  a file cannot be read as bets
+│   └── ClockRewound     2  the clock lies before the store's last refresh
+├── Unreachable          4  a store or a source does not answer
+│   └── StoreFull        4  the disk under the store is full
+└── LockHeld             5  another run holds the lock
+
+A message has three parts: what happened, what state things are in now, what to do next. What a caller may need to
+act on is an attribute, so that nobody parses text. Any other exception is a bug, keeps its traceback and exits 1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class PikkitError(Exception):
+    """Something that the user can mend; shown without a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, state: str, next_step: str) -> None:
+        super().__init__(what, state, next_step)
+        self.what, self.state, self.next_step = what, state, next_step
+
+    def __str__(self) -> str:
+        return " ".join(_sentence(part) for part in (self.what, self.state, self.next_step) if part.strip())
+
+
+class ConfigurationError(PikkitError):
+    """A setting or an argument is missing or wrong. Nothing was done."""
+
+    exit_code = 2
+
+
+class SourceRejected(ConfigurationError):
+    """A file cannot be read as bets: missing, empty, a directory, broken, or without the required columns."""
+
+    def __init__(self, what: str, state: str, next_step: str, *, path: Path) -> None:
+        super().__init__(what, state, next_step)
+        self.path = path
+
+
+class ClockRewound(ConfigurationError):
+    """The clock (`--now`, `PIKKIT_NOW`) lies before the store's last refresh, and known history is never rewritten."""
+
+
+class Unreachable(PikkitError):
+    """A store or a source does not answer, or stopped answering."""
+
+    exit_code = 4
+
+    def __init__(self, what: str, state: str, next_step: str, *, service: str) -> None:
+        super().__init__(what, state, next_step)
+        self.service = service
+
+
+class StoreFull(Unreachable):
+    """The disk under the store is full. What was not committed is undone."""
+
+
+class LockHeld(PikkitError):
+    """Another run holds the lock. `holder` says which, as far as the database tells."""
+
+    exit_code = 5
+
+    def __init__(self, what: str, state: str, next_step: str, *, holder: str) -> None:
+        super().__init__(what, state, next_step)
+        self.holder = holder
+
+
+def _sentence(part: str) -> str:
+    part = part.strip()
+    return part if part.endswith((".", "!", "?", ":")) else f"{part}."

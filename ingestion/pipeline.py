@@ -1,0 +1,154 @@
+"""The hourly job: what a source holds becomes served features, or nothing changes.
+
+lock ── sync ── features ── commit ── materialize
+        └────── one transaction ─┘    a copy; what it lacks, the next run brings
+
+Everything up to the commit is one Postgres transaction (cursor, raw, processed, quarantine, features). A crash at any
+instant leaves the store as it was, or committed and short of the copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from feature_repo.connections import Connections
+from feature_repo.groups import STORED_VIEWS
+from ingestion import clock
+from ingestion.backfill import backfill
+from ingestion.database import connect, run_lock, statement, translated_errors
+from ingestion.errors import ConfigurationError
+from ingestion.materialize import materialize, open_online_store
+from ingestion.migrate import pending
+from ingestion.progress import Progress, silent
+from ingestion.refresh import check_clock, refresh
+from ingestion.runs import Run, recorded_run
+from ingestion.sync import Source, take_in
+from ingestion.verify import Comparison, verify_offline, verify_online
+
+# A first load in which one updated_at covers more than this was rewritten in bulk: its history collapses into one
+# instant.
+BULK_SHARE = 0.2
+
+
+def run(
+    connections: Connections, source: Source, *, first_known_by: str = "updated_at", progress: Progress = silent
+) -> Run:
+    """Load what is new in the source, bring the features up to date, publish them. Returns the run with its counts.
+
+    Raises LockHeld, ClockRewound, SourceRejected, Unreachable, StoreFull; the run's record says so too.
+    """
+    with _locked(connections, "run") as connection:
+        check_clock(connection, clock.now())
+        with recorded_run(connections.postgres, "run", source=source.name) as this:
+            with this.step("sync") as step:
+                step.counts = take_in(
+                    connection,
+                    source,
+                    run_id=this.run_id,
+                    now=clock.now(),
+                    first_known_by=first_known_by,
+                    progress=progress,
+                )
+            with this.step("features") as step:
+                step.counts = refresh(connection, run_id=this.run_id, now=clock.now(), progress=progress)
+            with this.step("commit"):
+                connection.commit()
+            _copy_online(connection, connections, this, progress)
+            this.counts = _summary(this)
+            return this
+
+
+def run_backfill(connections: Connections, *, progress: Progress = silent) -> Run:
+    """Replay the whole log, replace what comes out differently, publish it."""
+    with _locked(connections, "backfill") as connection:
+        check_clock(connection, clock.now())
+        with recorded_run(connections.postgres, "backfill") as this:
+            with this.step("replay") as step:
+                step.counts = backfill(connection, run_id=this.run_id, now=clock.now(), progress=progress)
+            with this.step("commit"):
+                connection.commit()
+            _copy_online(connection, connections, this, progress)
+            return this
+
+
+def run_materialize(connections: Connections, *, progress: Progress = silent) -> Run:
+    """Copy to the online store what it lacks."""
+    with _locked(connections, "materialize") as connection, recorded_run(connections.postgres, "materialize") as this:
+        _copy_online(connection, connections, this, progress)
+        return this
+
+
+def check_prepared(connection: psycopg.Connection) -> None:
+    """Raise ConfigurationError when the store's schema or Feast's registry is not up to this code."""
+    if missing := pending(connection):
+        raise ConfigurationError(
+            f"The store lacks migrations: {', '.join(missing)}",
+            "Nothing was done",
+            "Run `pikkit migrate`, then `pikkit apply`",
+        )
+    if missing := unapplied(connection):
+        raise ConfigurationError(
+            f"Feast's registry lacks views: {', '.join(missing)}", "Nothing was done", "Run `pikkit apply`"
+        )
+
+
+def unapplied(connection: psycopg.Connection) -> list[str]:
+    """The stored views that Feast's registry does not know."""
+    with connection.transaction():
+        exists = connection.execute("select to_regclass('feast.feature_views') is not null").fetchone()
+        rows = connection.execute(statement("registered_views")).fetchall() if exists == (True,) else []
+    known = {name for (name,) in rows}
+    return [view.name for view in STORED_VIEWS if view.name not in known]
+
+
+@contextmanager
+def _locked(connections: Connections, verb: str) -> Iterator[psycopg.Connection]:
+    with (
+        translated_errors(f"Postgres at {connections.postgres.address}"),
+        connect(connections.postgres, purpose=verb) as connection,
+    ):
+        check_prepared(connection)
+        with run_lock(connection, verb):
+            yield connection
+
+
+def _copy_online(connection: psycopg.Connection, connections: Connections, this: Run, progress: Progress) -> None:
+    with this.step("materialize") as step, open_online_store(connections) as store:
+        step.counts = materialize(connection, store, progress=progress)
+
+
+def _summary(this: Run) -> dict[str, object]:
+    sync, features, *_ = (step.counts for step in this.steps)
+    changed = sum(features.values())
+    warnings = []
+    if sync["first_load"] and sync["largest_instant"] > BULK_SHARE * max(1, sync["accepted"]):
+        warnings.append(
+            f"{sync['largest_instant']:,} of {sync['accepted']:,} versions share one updated_at: the source was "
+            "rewritten in bulk, and their history collapses into one instant. KNOWN_AT_COLUMN=settled_at keeps it "
+            "on a first load."
+        )
+    if sync["naive_timestamps"]:
+        warnings.append(f"{sync['naive_timestamps']:,} timestamps had no offset and were read as UTC.")
+    if sync["unknown_columns"]:
+        warnings.append(f"Columns kept in raw only, since no feature uses them: {', '.join(sync['unknown_columns'])}.")
+    return {
+        "rows_read": sync["rows_read"],
+        "accepted": sync["accepted"],
+        "quarantined": sync["quarantined"],
+        "change_rows": changed,
+        "warnings": warnings,
+    }
+
+
+def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:
+    """Rule R3 on the live store (ingestion/verify.py), under the run lock, so that nothing moves. Changes nothing."""
+    with _locked(connections, "verify") as connection:
+        compared = list(verify_offline(connection, progress))
+        connection.rollback()
+        if online:
+            with open_online_store(connections) as store:
+                compared += verify_online(connection, store, progress)
+        return compared

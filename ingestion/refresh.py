@@ -1,0 +1,161 @@
+"""Features brought up to the end of the log, in the caller's transaction: change rows, group state, vocabulary,
+reach, mark.
+
+The cost follows the number of new versions, not the history: each group that changed starts from its state in
+features.group_state. A long log goes through in stretches, so memory is bounded too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import polars as pl
+import psycopg
+
+from feature_repo.groups import SPORT_MARKET, Group
+from feature_repo.keys import make_key, split_key
+from ingestion import feature_versions
+from ingestion.database import copy_in, copy_out, statement
+from ingestion.errors import ClockRewound
+from ingestion.progress import Progress, silent
+from ingestion.recent import RecentBets
+from ingestion.replay import INSTANT, LOG_SCHEMA, STATE_SCHEMA, replay
+from ingestion.runs import Counts
+
+# Versions that go through memory at once: about 600 MB at the peak.
+STRETCH: Final = 500_000
+
+# How far the run's clock may lag behind the last refresh's before it counts as wrong: two machines' clocks differ.
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+
+
+def refresh(
+    connection: psycopg.Connection, *, run_id: UUID, now: datetime, progress: Progress = silent, stretch: int = STRETCH
+) -> Counts:
+    """Bring the features up to the end of the log and set the mark to `now`. Returns change rows written per view."""
+    after, _, log_end = _one(connection, statement("reach"))
+    first, written = after, dict[str, int]()
+    states = DatabaseStates(connection)
+    while after < log_end:
+        until: int = _one(connection, statement("stretch_end"), after=after, size=stretch)[0]
+        log = read_log(connection, after, until)
+        states.reach = after
+        for view, rows in replay(log, after, states):
+            written[view] = written.get(view, 0) + store_changes(connection, view, rows, run_id)
+        connection.execute(statement("extend_vocabulary"), {"after": after, "until": until})
+        after = until
+        progress("features", after - first, log_end - first)
+    connection.execute(statement("upsert_reach"), {"seq": after, "now": now, "run_id": run_id})
+    feature_versions.record(connection, run_id=run_id, now=now)
+    return written
+
+
+def read_log(connection: psycopg.Connection, after: int, until: int) -> pl.DataFrame:
+    """The counted versions in (after, until] and those they replace, with replay.LOG_SCHEMA."""
+    return copy_out(connection, statement("log_stretch"), {"after": after, "until": until}, LOG_SCHEMA)
+
+
+def store_changes(connection: psycopg.Connection, view: str, rows: pl.DataFrame, run_id: UUID) -> int:
+    """Append change rows of a view, signed with the run."""
+    signed = rows.with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(run_id)))
+    return copy_in(connection, f"features.{view}_changes", signed)
+
+
+def check_clock(connection: psycopg.Connection, now: datetime) -> None:
+    """Raise ClockRewound when `now` lies before the store's last refresh: what was published then is history."""
+    refreshed_at: datetime | None = _one(connection, statement("reach"))[1]
+    connection.rollback()
+    if refreshed_at and now < refreshed_at - CLOCK_TOLERANCE:
+        raise ClockRewound(
+            f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
+            f"but this store was refreshed at {refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
+            "Nothing was done; published history is never rewritten",
+            "Leave out --now, or use another store for the older clock: PIKKIT_HOME=<new directory> pikkit ...",
+        )
+
+
+class DatabaseStates:
+    """The groups' states as features.group_state holds them (replay.States)."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        # The log position of the states; bets are reloaded as they stood there.
+        self.reach = 0
+
+    def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
+        """See States."""
+        if not self.reach:
+            return STATE_SCHEMA.to_frame()
+        params = {"grouping": group.name, "keys": list(keys)}
+        return copy_out(self._connection, statement("group_sums"), params, STATE_SCHEMA)
+
+    def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
+        """See States."""
+        self._upsert("upsert_sums", sums.with_columns(grouping=pl.lit(group.name)))
+
+    def recent(self, departures: pl.DataFrame) -> dict[str, RecentBets]:
+        """See States."""
+        lost = dict(departures.select("key", "lost").iter_rows())
+        if not self.reach or not lost:
+            return {}
+        params = {"grouping": SPORT_MARKET.name, "keys": list(lost)}
+        stored = copy_out(
+            self._connection, statement("group_sums"), params, {"key": pl.String, "recent": pl.String}
+        ).drop_nulls("recent")
+        states = {key: _decoded(recent) for key, recent in stored.iter_rows()}
+        short = [key for key, bets in states.items() if not bets.can_lose(lost[key])]
+        return states | self._reloaded(short)
+
+    def put_recent(self, bets: dict[str, RecentBets]) -> None:
+        """See States."""
+        rows = pl.DataFrame(
+            {"key": list(bets), "recent": [_encoded(held) for held in bets.values()]},
+            {"key": pl.String, "recent": pl.String},
+        )
+        self._upsert("upsert_recent", rows.with_columns(grouping=pl.lit(SPORT_MARKET.name)))
+
+    def _reloaded(self, keys: Sequence[str]) -> dict[str, RecentBets]:
+        """All graded bets of these groups, from the log."""
+        if not keys:
+            return {}
+        sports, markets = zip(*map(split_key, keys), strict=True)
+        texts = dict.fromkeys(("id", "sport", "market"), pl.String())
+        schema = {**texts, "known_at": INSTANT, "won": pl.Boolean()}
+        params = {"until": self.reach, "sports": list(sports), "markets": list(markets)}
+        graded = copy_out(self._connection, statement("graded_bets"), params, schema).sort("known_at", "id")
+        states = {key: RecentBets() for key in keys}
+        instants = graded["known_at"].dt.timestamp("us")
+        for (bet_id, sport, market, _, won), instant in zip(graded.iter_rows(), instants, strict=True):
+            states[make_key((sport, market))].add((instant, bet_id), won)
+        return states
+
+    def _upsert(self, name: LiteralString, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        self._connection.execute(statement("state_table"))
+        copy_in(self._connection, "moved_state", rows)
+        self._connection.execute(statement(name))
+        self._connection.execute("truncate pg_temp.moved_state")
+
+
+def _encoded(bets: RecentBets) -> str:
+    kept = bets.trimmed()
+    held = [[*position, won] for position, won in zip(kept.positions, kept.won, strict=True)]
+    return json.dumps({"older": kept.older, "bets": held})
+
+
+def _decoded(text: str) -> RecentBets:
+    state = json.loads(text)
+    held = state["bets"]
+    return RecentBets([(instant, bet) for instant, bet, _ in held], bytearray(won for *_, won in held), state["older"])
+
+
+def _one(connection: psycopg.Connection, query: LiteralString, **params: Any) -> tuple[Any, ...]:
+    row = connection.execute(query, params).fetchone()
+    if row is None:
+        raise LookupError(f"no row from: {query}")
+    return row

@@ -1,0 +1,140 @@
+"""Change rows of all eight views from a stretch of the log, continuing from a state: the one path for every caller.
+
+A refresh runs it with the state of the store (`DatabaseStates` in ingestion/refresh.py), `verify` and `backfill` with
+an empty one in memory. A full replay is the stretch that starts at the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
+
+import narwhals as nw
+import polars as pl
+
+from feature_repo.groups import (
+    BET_CLOSING_LINE,
+    BET_FACTS,
+    GROUPED_VIEWS,
+    GROUPS,
+    SPORT_MARKET,
+    SPORT_MARKET_RECENT,
+    Group,
+)
+from ingestion import aggregates, bet_views, recent
+from ingestion.aggregates import Frame
+from ingestion.recent import RecentBets
+
+INSTANT: Final = pl.Datetime("us", "UTC")
+
+# The log as the replay reads it.
+LOG_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "seq": pl.Int64,
+    "id": pl.String,
+    "known_at": INSTANT,
+    "is_deleted": pl.Boolean,
+    "status": pl.String,
+    "amount_cents": pl.Int64,
+    "profit_cents": pl.Int64,
+    "american_odds": pl.Int32,
+    "clv_percentage": pl.Float64,
+    "sport": pl.String,
+    "league": pl.String,
+    "market": pl.String,
+    "institution_name": pl.String,
+    "time_placed": INSTANT,
+    "bet_type": pl.String,
+    "is_live": pl.Boolean,
+    "clv_current_odds": pl.Float64,
+}
+
+STATE_SCHEMA: Final = pl.Schema({"key": pl.String, **dict.fromkeys(aggregates.SUMS, pl.Int64)})
+
+
+class States(Protocol):
+    """What is known of each group at the point where a stretch of the log begins."""
+
+    def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
+        """The groups' running sums, with STATE_SCHEMA; groups without history have no row."""
+
+    def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
+        """Replace the running sums of these groups."""
+
+    def recent(self, departures: pl.DataFrame) -> dict[str, RecentBets]:
+        """The recent bets of the groups in `departures` (key, lost), enough of them to lose that many."""
+
+    def put_recent(self, bets: dict[str, RecentBets]) -> None:
+        """Replace the recent bets of these groups."""
+
+
+class MemoryStates:
+    """States of all groups, held in memory, starting with no history."""
+
+    def __init__(self) -> None:
+        self._sums = {group.name: STATE_SCHEMA.to_frame() for group in GROUPS}
+        self._recent: dict[str, RecentBets] = {}
+
+    def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
+        """See States."""
+        return self._sums[group.name].join(pl.DataFrame({"key": keys}, {"key": pl.String}), on="key", how="semi")
+
+    def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
+        """See States."""
+        others = self._sums[group.name].join(sums, on="key", how="anti")
+        self._sums[group.name] = pl.concat([others, sums.select(STATE_SCHEMA.names())])
+
+    def recent(self, departures: pl.DataFrame) -> dict[str, RecentBets]:
+        """See States. Nothing is ever trimmed here, so there are always enough."""
+        return {key: self._recent[key] for key in departures["key"] if key in self._recent}
+
+    def put_recent(self, bets: dict[str, RecentBets]) -> None:
+        """See States."""
+        self._recent.update(bets)
+
+    def all_sums(self) -> dict[str, pl.DataFrame]:
+        """The running sums of every group, by grouping: what features.group_state should hold."""
+        return self._sums
+
+    def all_recent(self) -> dict[str, RecentBets]:
+        """The recent bets of every sport_market group."""
+        return self._recent
+
+
+def replay(log: pl.DataFrame, after: int, states: States) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Change rows that the versions past `after` cause, a view at a time: (view name, frame); `states` is moved along.
+
+    `log` has LOG_SCHEMA: the versions past `after` and those they replace, without superseded ones. A stretch ends
+    between two instants, never inside one.
+    """
+    versions = nw.from_native(log, eager_only=True)
+    happened = aggregates.events(versions, after)
+    for group in GROUPS:
+        sums = _advance_sums(happened, group, states)
+        for view in GROUPED_VIEWS:
+            if view.group is group and view is not SPORT_MARKET_RECENT:
+                yield view.name, aggregates.stats_features(sums, view).to_native()
+    yield SPORT_MARKET_RECENT.name, _advance_recent(happened, states)
+    yield BET_FACTS.name, bet_views.bet_facts(versions, after).to_native()
+    yield BET_CLOSING_LINE.name, bet_views.bet_closing_line(versions, after).to_native()
+
+
+def _advance_sums(happened: Frame, group: Group, states: States) -> Frame:
+    deltas = aggregates.group_deltas(happened, group)
+    before = nw.from_native(states.sums(group, aggregates.changed_keys(deltas)), eager_only=True)
+    sums = aggregates.running_sums(deltas, before)
+    states.put_sums(group, aggregates.last_sums(sums).to_native())
+    return sums
+
+
+def _advance_recent(happened: Frame, states: States) -> pl.DataFrame:
+    events: pl.DataFrame = recent.graded_events(happened, SPORT_MARKET).to_native()
+    bets = states.recent(events.group_by("key").agg(lost=pl.col("departs").sum().cast(pl.Int64)))
+    rows = list(recent.recent_rows(events.iter_rows(), bets))
+    states.put_recent(bets)
+    view = SPORT_MARKET_RECENT
+    schema = {
+        view.group.join_key: pl.String,
+        "event_timestamp": pl.Int64,
+        **{name: pl.Int64 if name in view.integers else pl.Float64 for name in view.features},
+    }
+    return pl.DataFrame(rows, schema, orient="row").with_columns(pl.col("event_timestamp").cast(INSTANT))

@@ -1,0 +1,205 @@
+"""Bets turned into the feature vectors that a model sees when it scores them, with the age of every view beside them.
+
+A bet is read by the same schema as at ingestion (quality/schema), so that it meets the groups that history knows.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from feature_repo.bets import NEEDED
+from feature_repo.connections import Connections
+from feature_repo.groups import BET_VIEWS, STORED_VIEWS
+from feature_repo.keys import entity_rows
+from feature_repo.vocabulary import VocabularyUnavailable
+from ingestion.database import connect
+from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
+from ingestion.pipeline import check_prepared
+from ingestion.sources.files import open_file
+from quality.schema.bet import judge
+
+if TYPE_CHECKING:
+    from feast import FeatureService, FeatureStore
+
+Bet = Mapping[str, Any]
+
+# What a model may use that decides on a bet: a bet's own closing line is unknown when the bet is placed.
+DEFAULT_SERVICE: Final = "market_profitability_at_placement_v1"
+# What the schema asks of a stored bet, and what nobody can or need say of one that is being placed.
+_STAND_INS: Final = {"id": "-", "status": "PENDING", "bet_type": "straight"}
+_EXAMPLE: Final = """Write it like {"sport": "Soccer", "league": null, "american_odds": -110, ...}"""
+# Taken where a bet has them.
+_OPTIONAL: Final = ("id", "clv_percentage")
+_TTLS: Final = {view.name: view.ttl for view in STORED_VIEWS}
+_BET_VIEWS: Final = {view.name for view in BET_VIEWS}
+# Bets asked of the online store at once, and reasons printed before "and so many more".
+_BATCH: Final = 500
+_TOLD: Final = 10
+
+
+@dataclass(frozen=True)
+class ViewAge:
+    """As of when one view's values of one bet are. `event_timestamp` is null where the view holds nothing for the bet."""
+
+    view: str
+    event_timestamp: datetime | None
+    age: timedelta | None
+    ttl: timedelta
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the values are older than the view's TTL: the pipeline has been silent for too long (rule R6)."""
+        return self.age is not None and self.age > self.ttl
+
+
+@dataclass(frozen=True)
+class Vector:
+    """The features of one bet, in the order of the service, and the age of each stored view they came from."""
+
+    bet_id: str | None
+    values: dict[str, Any]
+    views: tuple[ViewAge, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Vectors in the order of the bets; `homes` is the view that each feature comes from, in the order of the service."""
+
+    service: str
+    homes: dict[str, str]
+    vectors: tuple[Vector, ...]
+
+
+def score(connections: Connections, bets: Sequence[Bet], *, service: str = DEFAULT_SERVICE, now: datetime) -> Scored:
+    """Look up the features of bets in the online store. `time_placed` is `now` where a bet has none.
+
+    Raises ConfigurationError that names everything missing or wrong in the bets, Unreachable when a store does not answer.
+    """
+    with _serving(connections) as store:
+        declared = _service(store, service)
+        homes = {field.name: view.name for view in declared.feature_view_projections for field in view.features}
+        rows = _entity_rows(bets, set(homes.values()), now)
+        vectors = [
+            vector
+            for start in range(0, len(rows), _BATCH)
+            for vector in _vectors(store, declared, homes, rows[start : start + _BATCH], now)
+        ]
+    return Scored(service, homes, tuple(vectors))
+
+
+def parse_bets(text: str) -> list[dict[str, Any]]:
+    """The bets of a JSON text: an object, or an array of them."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"The bet is not readable as JSON: {error}", "Nothing was scored", _EXAMPLE) from None
+    bets = value if isinstance(value, list) else [value]
+    if not bets or not all(isinstance(bet, dict) for bet in bets):
+        raise ConfigurationError("The JSON is neither a bet nor an array of bets", "Nothing was scored", _EXAMPLE)
+    return bets
+
+
+def read_bets(path: Path) -> list[dict[str, Any]]:
+    """The bets in a Parquet, JSON lines or CSV file, as they stand there. Raises SourceRejected."""
+    bets: list[dict[str, Any]] = []
+    for page in open_file(path, required=()).pages():
+        for payload, problem in zip(page.payload, page.problems, strict=True):
+            if problem:
+                raise SourceRejected(
+                    f"Bet {len(bets) + 1} of {path} cannot be read: {problem}",
+                    "Nothing was scored",
+                    "Mend it there",
+                    path=path,
+                )
+            bets.append(json.loads(payload))
+    return bets
+
+
+def _entity_rows(bets: Sequence[Bet], views: set[str], now: datetime) -> list[dict[str, Any]]:
+    """What Feast asks for. A service of single bets needs nothing but their id."""
+    needed = (*(["id"] if views & _BET_VIEWS else []), *(NEEDED if views - _BET_VIEWS else []))
+    judged = [_judged(bet, needed, now) for bet in bets]
+    wrong = [
+        f"bet {number}: {reason}" if len(bets) > 1 else reason
+        for number, (_, reasons) in enumerate(judged, start=1)
+        for reason in reasons
+    ]
+    if wrong:
+        more = f"; and {len(wrong) - _TOLD:,} more" if wrong[_TOLD:] else ""
+        raise ConfigurationError(
+            f"This cannot be scored: {'; '.join(wrong[:_TOLD])}{more}",
+            "Nothing was scored",
+            "Give what is missing (null or an empty text where it is unknown), and mend the rest",
+        )
+    return entity_rows([bet for bet, _ in judged]) if "sport" in needed else [{"bet_id": bet["id"]} for bet, _ in judged]
+
+
+def _judged(bet: Bet, needed: Sequence[str], now: datetime) -> tuple[dict[str, Any], list[str]]:
+    """The typed columns of a bet, and every reason why it cannot be scored: those of the schema, and what it lacks."""
+    given = {**bet, "id": bet.get("id", bet.get("bet_id")), "time_placed": bet.get("time_placed") or now}
+    used = {name: given.get(name) for name in (*needed, *_OPTIONAL)}
+    unasked = {name: value for name, value in _STAND_INS.items() if name not in needed and used.get(name) is None}
+    typed, reasons = judge({**used, **unasked, "created_at": now, "updated_at": now}, now)
+    missing = [f"{name}: missing" for name in needed if name not in given]
+    return {name: typed.get(name) for name in used if name not in unasked}, list(dict.fromkeys((*missing, *reasons)))
+
+
+def _vectors(
+    store: FeatureStore,
+    service: FeatureService,
+    homes: Mapping[str, str],
+    rows: list[dict[str, Any]],
+    now: datetime,
+) -> Iterator[Vector]:
+    served = store.get_online_features(service, entity_rows=rows).to_dict(include_event_timestamps=True)
+    stored = {view: [f for f in homes if homes[f] == view] for view in homes.values() if view in _TTLS}
+    for position, row in enumerate(rows):
+        values = {feature: served[feature][position] for feature in homes}
+        # All features of a view come from one row; one that is null does not tell its time.
+        seconds = {view: max(served[f"{f}__ts"][position] for f in features) for view, features in stored.items()}
+        yield Vector(row.get("bet_id"), values, tuple(_age(view, seconds[view], now) for view in stored))
+
+
+def _age(view: str, seconds: int, now: datetime) -> ViewAge:
+    at = datetime.fromtimestamp(seconds, UTC) if seconds else None
+    return ViewAge(view, at, max(now - at, timedelta()) if at else None, _TTLS[view])
+
+
+def _service(store: FeatureStore, name: str) -> FeatureService:
+    services = {service.name: service for service in store.list_feature_services()}
+    if name not in services:
+        raise ConfigurationError(
+            f"There is no service {name}", "Nothing was scored", f"Choose one of {', '.join(sorted(services))}"
+        )
+    return services[name]
+
+
+@contextmanager
+def _serving(connections: Connections) -> Iterator[FeatureStore]:
+    """Feast's store, without its warnings, and with trouble of the stores in our words."""
+    import redis
+
+    from feature_repo.store import store_at
+
+    with connect(connections.postgres, purpose="score", autocommit=True) as connection:
+        check_prepared(connection)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield store_at(connections)
+    except redis.RedisError as error:
+        raise Unreachable(
+            f"Redis at {connections.redis.address} does not answer ({error})",
+            "Nothing was scored",
+            "Look at `pikkit doctor`",
+            service="Redis",
+        ) from error
+    except VocabularyUnavailable as error:
+        raise Unreachable(str(error), "Nothing was scored", "Look at `pikkit doctor`", service="Postgres") from error

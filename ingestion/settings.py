@@ -1,0 +1,89 @@
+"""Every setting, read once from the environment and `.env`, checked, and frozen.
+
+| variable | default | meaning |
+|---|---|---|
+| `PIKKIT_HOME` | `.pikkit` | where the embedded servers keep their data |
+| `PIKKIT_NOW` | the time | stops the clock at this instant (ISO 8601) |
+| `KNOWN_AT_COLUMN` | `updated_at` | what a first load takes a version's knowledge time from; or `settled_at` |
+| `POSTGRES_HOST` `_PORT` `_DATABASE` `_USER` `_PASSWORD` `_SSLMODE` `REDIS_URL` | embedded servers | the stores |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, cast
+
+from feature_repo import connections
+from feature_repo.connections import Connections
+from ingestion.clock import parse_instant
+from ingestion.errors import ConfigurationError, Unreachable
+
+KnownAtColumn = Literal["updated_at", "settled_at"]
+_KNOWN_AT_COLUMNS = ("updated_at", "settled_at")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says. `external` is None when the embedded servers are meant. No secret is in its repr."""
+
+    home: Path
+    now: datetime | None
+    known_at_column: KnownAtColumn
+    external: Connections | None
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings; ConfigurationError names everything that is wrong with them at once."""
+        environ = connections.environment() if environ is None else environ
+        if wrong := problems(environ):
+            raise ConfigurationError(
+                "The settings are not usable:" + "".join(f"\n  - {name}: {why}" for name, why in wrong.items()) + "\n",
+                "Nothing was done",
+                "Set them in the environment or in .env; with no POSTGRES_* and no REDIS_URL the stores are embedded",
+            )
+        known_at_column = cast(KnownAtColumn, _known_at_column(environ))
+        return cls(connections.home(environ), _now(environ), known_at_column, connections.external(environ))
+
+    def connections(self) -> Connections:
+        """Where the stores are. Unreachable when they are the embedded ones and do not run."""
+        if self.external is not None:
+            return self.external
+        try:
+            return connections.embedded_at(self.home)
+        except connections.NotRunning as error:
+            raise Unreachable(
+                f"The embedded servers under {error.home} are not running",
+                "Nothing was done",
+                "Start them with `pikkit up`",
+                service="embedded servers",
+            ) from None
+
+
+def problems(environ: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with each setting, by name. Shows no value that may be a secret."""
+    wrong: dict[str, str] = {}
+    try:
+        connections.external(environ)
+    except connections.SettingsUnusable as error:
+        wrong |= error.problems
+        if "REDIS_URL" in wrong and environ.get("POSTGRES_HOST", "").startswith("/"):
+            wrong["POSTGRES_HOST"] = "no server of this PIKKIT_HOME; if `pikkit env` of another one set it, unset POSTGRES_*"
+    try:
+        _now(environ)
+    except ConfigurationError as error:
+        wrong["PIKKIT_NOW"] = error.what
+    if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
+        wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
+    return wrong
+
+
+def _now(environ: Mapping[str, str]) -> datetime | None:
+    text = environ.get("PIKKIT_NOW", "").strip()
+    return parse_instant(text) if text else None
+
+
+def _known_at_column(environ: Mapping[str, str]) -> str:
+    return environ.get("KNOWN_AT_COLUMN", "").strip() or _KNOWN_AT_COLUMNS[0]

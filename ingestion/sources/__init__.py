@@ -1,0 +1,1 @@
+"""Where bets come from. Every source yields pages of raw rows, each row verbatim."""

@@ -1,0 +1,186 @@
+"""Bets in a file of JSON lines: one JSON object a line, in UTF-8. The payload of a bet is its line, to the character.
+
+A line that is no JSON object is a row with a problem, and the file goes on. So is one with NaN or Infinity, which
+Python reads but JSON does not know, and one that gives a column of a bet twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NoReturn
+
+import polars as pl
+
+from ingestion.sources.lines import Broken, read_lines
+from ingestion.sources.page import NOT_ONE_VALUE, NOT_UTF8, Page, build_page
+from quality.schema import COLUMNS, REQUIRED_COLUMNS
+
+NOT_JSON = "not readable as JSON"
+NOT_AN_OBJECT = "not a JSON object"
+GIVEN_TWICE = "given twice"
+HALF_A_CHARACTER = "half of a surrogate pair"
+
+_KNOWN = frozenset(COLUMNS)
+_NULL = type(None)
+# Up to these every whole number is one of the type.
+_INT64, _FLOAT64 = 2**63 - 1, 2**53
+# Records are taken apart while they are still in the processor's cache.
+_BLOCK = 100
+
+
+class _Repeating(dict[str, Any]):
+    """An object that gives a name more than once; `repeated` says which."""
+
+    repeated: frozenset[str]
+
+
+class _UnfitError(Exception):
+    """A value that no column of a frame can hold."""
+
+
+def survey(path: Path) -> tuple[list[str], int]:
+    """Columns of the file, as far as it took to meet the required ones (or to miss them); the number of its rows."""
+    columns: dict[str, None] = {}
+    missing = set(REQUIRED_COLUMNS)
+    rows, first_problem = 0, ""
+    for line in _lines(path):
+        rows += 1
+        if missing:
+            record, _, problems = _read(line)
+            columns |= dict.fromkeys(record)
+            missing -= record.keys()
+            first_problem = first_problem or "".join(problems)
+    if rows and not columns:
+        raise Broken(f"no line of it holds a bet; the first: {first_problem}")
+    return list(columns), rows
+
+
+def pages(path: Path, size: int) -> Iterator[Page]:
+    """The file's lines in its order, at most `size` a page; blank ones are none."""
+    lines = _lines(path)
+    while some := list(islice(lines, size)):
+        yield _page(some)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    return (line for _, line in read_lines(path) if not line.isspace())
+
+
+def _page(lines: Sequence[bytes]) -> Page:
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    payload: list[str] = []
+    problems: dict[int, list[str]] = defaultdict(list)
+    unknown: dict[str, None] = {}
+    for start in range(0, len(lines), _BLOCK):
+        records = []
+        for position, line in enumerate(lines[start : start + _BLOCK], start):
+            record, text, found = _read(line)
+            records.append(record)
+            payload.append(text)
+            if found:
+                problems[position] += found
+            if not record.keys() <= _KNOWN:
+                unknown |= dict.fromkeys(name for name in record if name not in _KNOWN)
+        for name, values in columns.items():
+            values += [record.get(name) for record in records]
+    return build_page(_frame(columns, problems), pl.Series(payload), problems, unknown)
+
+
+def _frame(columns: Mapping[str, list[Any]], problems: dict[int, list[str]]) -> pl.DataFrame:
+    rows = {}
+    for name, values in columns.items():
+        rows[name], unfit = _column(values)
+        for position, reason in unfit.items():
+            problems[position].append(f"{name}: {reason}")
+    return pl.DataFrame(rows)
+
+
+def _read(line: bytes) -> tuple[dict[str, Any], str, list[str]]:
+    """What a line holds, how it is kept, and what is wrong with it."""
+    try:
+        text = line.decode().rstrip("\r\n")
+        record = _decode(text)
+    except UnicodeDecodeError:
+        return {}, _quoted(line), [f"line: {NOT_UTF8}"]
+    except (ValueError, RecursionError):
+        return {}, _quoted(line), [f"line: {NOT_JSON}"]
+    if type(record) is dict:
+        return record, text, []
+    if isinstance(record, _Repeating):
+        doubtful = sorted(record.repeated & _KNOWN)
+        sure = {name: value for name, value in record.items() if name not in doubtful}
+        return sure, text, [f"{name}: {GIVEN_TWICE}" for name in doubtful]
+    return {}, _quoted(line), [f"line: {NOT_AN_OBJECT}"]
+
+
+def _quoted(line: bytes) -> str:
+    r"""The line as a JSON string; a byte xx that is not UTF-8 stands as the escape \udcxx."""
+    return json.dumps(line.decode("utf-8", "surrogateescape").rstrip("\r\n"))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        record = _Repeating(record)
+        record.repeated = frozenset(name for name in record if names.count(name) > 1)
+    return record
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse).decode
+
+
+def _column(values: list[Any]) -> tuple[pl.Series, dict[int, str]]:
+    """The values as a column of one type, null where one is unfit for a frame; and why each of those is."""
+    try:
+        return _series(values), {}
+    except _UnfitError:
+        unfit = {position: reason for position, value in enumerate(values) if (reason := _why_unfit(value))}
+        return _series([None if position in unfit else value for position, value in enumerate(values)]), unfit
+
+
+def _series(values: list[Any]) -> pl.Series:
+    """Values of one kind in its type; of several kinds as text, each in its JSON spelling."""
+    kinds = set(map(type, values)) - {_NULL}
+    if kinds & {dict, _Repeating, list}:
+        raise _UnfitError
+    if not kinds:
+        return pl.Series(values, dtype=pl.Null)
+    if kinds == {bool}:
+        return pl.Series(values, dtype=pl.Boolean)
+    if kinds == {float}:
+        return pl.Series(values, dtype=pl.Float64)
+    if kinds == {int} and _within(values, _INT64):
+        return pl.Series(values, dtype=pl.Int64)
+    if kinds == {int, float} and _within(values, _FLOAT64):
+        return pl.Series([None if value is None else float(value) for value in values], dtype=pl.Float64)
+    try:
+        return pl.Series(values if kinds == {str} else [_spelled(value) for value in values], dtype=pl.String)
+    except UnicodeEncodeError:
+        raise _UnfitError from None
+
+
+def _within(values: list[Any], limit: int) -> bool:
+    return all(-limit <= value <= limit for value in values if type(value) is int)
+
+
+def _spelled(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _why_unfit(value: Any) -> str | None:
+    if isinstance(value, dict | list):
+        return NOT_ONE_VALUE
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return HALF_A_CHARACTER
+    return None

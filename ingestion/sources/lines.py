@@ -1,0 +1,26 @@
+"""The lines of a text file as bytes, in bounded memory, without a byte order mark."""
+
+from __future__ import annotations
+
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from pathlib import Path
+
+# No bet is that long. A file without line ends (a JSON array, say) must not be read into memory as one line.
+LONGEST_LINE = 16 * 1024 * 1024
+
+
+class Broken(Exception):
+    """The file cannot be read as what its suffix says. Says where; files.py, which knows the path, says the rest."""
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Each line with its line end, after the byte of the file at which it starts."""
+    with path.open("rb") as file:
+        offset = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+        file.seek(offset)
+        while line := file.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE:
+                raise Broken(f"the line that starts at byte {offset} is longer than {LONGEST_LINE >> 20} MiB")
+            yield offset, line
+            offset += len(line)

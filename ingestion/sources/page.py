@@ -1,0 +1,44 @@
+"""A page of bets as a source sent them: the known columns as a frame, and every row verbatim beside it.
+
+Every source yields pages. A row whose values cannot be read is not dropped and does not stop its page: it says so in
+`problems`, and keeps its payload and, where that is readable, its id; its other columns are null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+# Why a value cannot be read; a problem is `<column>: <one of these>`.
+NOT_ONE_VALUE = "a list or an object, not one value"
+NOT_UTF8 = "not UTF-8"
+OUT_OF_RANGE = "a date or time out of range"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a source, in its order; the frame and the two series have one entry a row.
+
+    `rows` has columns of `quality.schema.COLUMNS`, in whatever type the source sent.
+    `payload` is each row as JSON: an object, or a string of the row's raw text where that is no JSON object.
+    `problems` is null, or why the row cannot be read (`sport: not UTF-8`), several of them joined with "; ".
+    `unknown_columns` are those that stand in payloads only.
+    """
+
+    rows: pl.DataFrame
+    payload: pl.Series
+    problems: pl.Series
+    unknown_columns: tuple[str, ...]
+
+
+def build_page(
+    rows: pl.DataFrame, payload: pl.Series, problems: Mapping[int, Collection[str]], unknown_columns: Collection[str]
+) -> Page:
+    """The page in which the rows with problems (position -> what they are) hold nothing but their id."""
+    reasons = pl.Series("problems", [None], dtype=pl.String).new_from_index(0, len(payload))
+    if problems:
+        reasons = reasons.scatter(list(problems), ["; ".join(found) for found in problems.values()])
+        rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude("id")))
+    return Page(rows, payload.alias("payload"), reasons, tuple(unknown_columns))

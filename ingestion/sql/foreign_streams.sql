@@ -1,0 +1,4 @@
+-- Grain    one row per stream that has brought bets, but for `own`
+-- Reads    ops.sync_state
+-- Params   own
+select stream from ops.sync_state where stream <> %(own)s and total_versions > 0 order by stream

@@ -1,0 +1,16 @@
+-- Grain    one row: what became of the rows of this run. Read before raw grows.
+-- Reads    pg_temp.incoming, pg_temp.new_versions, raw.bet_versions
+select
+    (select count(*) from incoming) as rows_read,
+    (select count(*) - count(distinct content_hash) from incoming) as copies,
+    (select count(distinct content_hash) from incoming) - (select count(*) from new_versions) as seen_before,
+    count(*) filter (where accepted) as accepted,
+    count(*) filter (where is_superseded) as superseded,
+    count(*) filter (where not accepted) as quarantined,
+    not exists (select from raw.bet_versions) as first_load,
+    coalesce((
+        select count(*) from new_versions join incoming using (arrival)
+        where accepted group by incoming.updated_at order by 1 desc limit 1
+    ), 0) as largest_instant,
+    max(known_at) as known_until
+from new_versions

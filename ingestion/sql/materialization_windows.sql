@@ -1,0 +1,24 @@
+-- Grain    one row per view: the window of event_timestamp that holds what the online store lacks
+-- As of    the mark. Every group is asserted at the mark itself, so a grouped view needs no more than that instant. Rows of single
+--          bets start at the earliest instant that a version not yet copied can have written; older than the TTL is not served.
+-- Reads    features.reach, ops.materializations, processed.bet_versions
+-- Params   views, ttls: parallel arrays; bet_views: those of single bets
+select
+    wanted.view,
+    case
+        when wanted.view <> all(%(bet_views)s) then reach.refreshed_at
+        else greatest(
+            reach.refreshed_at - wanted.ttl,
+            (
+                select least(min(time_placed), min(known_at))
+                from processed.bet_versions
+                where bet_versions.seq > coalesce(copied.seq, 0) and bet_versions.seq <= reach.seq
+            )
+        )
+    end as since,
+    reach.refreshed_at as until,
+    reach.seq,
+    coalesce(copied.seq, 0) as copied_seq
+from unnest(%(views)s::text[], %(ttls)s::interval[]) as wanted (view, ttl)
+cross join features.reach
+left join ops.materializations as copied using (view)

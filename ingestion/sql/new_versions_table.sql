@@ -1,0 +1,79 @@
+-- Grain    one row per version that the store has not seen
+-- As of    known_at: the instant from which it may influence a feature (R1): the known_at column of the source, never past the
+--          run's clock, never before the bet was placed, always past everything in the log. Null for a refused row.
+-- Reads    pg_temp.incoming, raw.bet_versions, processed.bet_versions
+-- Writes   pg_temp.new_versions, gone with the transaction. seq continues the log in the order of knowledge.
+-- Params   now, first_known_by ('updated_at' or 'settled_at'; the latter counts only while the log is empty)
+create temporary table new_versions on commit drop as
+with log_end as (
+    select
+        coalesce((select max(seq) from raw.bet_versions), 0) as seq,
+        (select known_at from processed.bet_versions order by seq desc limit 1) as known_at
+),
+
+seen_once as (
+    select distinct on (content_hash) arrival, content_hash, id, updated_at, settled_at, time_placed, reasons is null as accepted
+    from incoming
+    order by content_hash, arrival
+),
+
+unseen as (
+    select seen_once.*
+    from seen_once
+    where not exists (select from raw.bet_versions where raw.bet_versions.content_hash = seen_once.content_hash)
+),
+
+known as (
+    select
+        unseen.*,
+        log_end.seq as log_end,
+        case when accepted then greatest(
+            least(
+                case
+                    when %(first_known_by)s = 'settled_at' and log_end.known_at is null then coalesce(settled_at, updated_at)
+                    else updated_at
+                end,
+                %(now)s::timestamptz
+            ),
+            time_placed + interval '1 microsecond',
+            log_end.known_at + interval '1 microsecond'
+        ) end as known_at
+    from unseen cross join log_end
+),
+
+numbered as (
+    select
+        arrival,
+        id,
+        accepted,
+        updated_at,
+        known_at,
+        log_end + row_number() over (order by known_at nulls last, updated_at, arrival) as seq
+    from known
+),
+
+-- A version older than one that is already there was superseded before it came: kept, never counted.
+judged as (
+    select
+        numbered.*,
+        accepted and coalesce(numbered.updated_at < greatest(
+            current_version.updated_at,
+            max(numbered.updated_at) over (
+                partition by numbered.id, accepted order by numbered.seq rows between unbounded preceding and 1 preceding
+            )
+        ), false) as is_superseded
+    from numbered
+    left join processed.bet_versions as current_version
+        on current_version.id = numbered.id and current_version.is_current and numbered.accepted
+)
+
+select
+    arrival,
+    seq,
+    id,
+    accepted,
+    known_at,
+    is_superseded,
+    accepted and not is_superseded
+        and seq = max(seq) filter (where accepted and not is_superseded) over (partition by id) as is_current
+from judged

@@ -1,0 +1,21 @@
+"""The schema of a bet: which raw rows may be used, and why the others may not.
+
+`BetSchema` judges one row, `validate` a whole frame. Behind both stand one table of columns and limits (`bet.py`) and
+one set of rules between columns (`rules.py`). `docs/data-quality.md` gives the reasons for each judgement.
+"""
+
+from quality.schema.bet import COLUMNS, REQUIRED_COLUMNS, BetSchema
+from quality.schema.frame import ACCEPTED_SCHEMA, REASONS, ValidationResult, validate
+from quality.schema.rules import BetStatus, BetType
+
+__all__ = [
+    "ACCEPTED_SCHEMA",
+    "COLUMNS",
+    "REASONS",
+    "REQUIRED_COLUMNS",
+    "BetSchema",
+    "BetStatus",
+    "BetType",
+    "ValidationResult",
+    "validate",
+]

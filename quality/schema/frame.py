@@ -1,0 +1,180 @@
+"""`validate`: a whole frame of raw bets judged at once, with the verdicts and reasons of `BetSchema`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import polars as pl
+
+from quality.schema.bet import COLUMNS, IS_WIN, KINDS, REQUIRED_COLUMNS
+from quality.schema.instants import Instant
+from quality.schema.kinds import trimmed_column
+from quality.schema.rules import RULES, BetStatus, Rule
+
+# Every reason there is, in the order in which a rejected row lists them.
+REASONS = tuple(
+    f"{column}: {reason}"
+    for column, kind in KINDS.items()
+    for reason in (kind.unreadable, *(limit.reason for limit in kind.limits))
+) + tuple(rule.reason for rule in RULES)
+
+_CENTS = {"amount": "amount_cents", "profit": "profit_cents"}
+_STORED: dict[str, pl.DataType] = {"amount_cents": pl.Int64(), "profit_cents": pl.Int64(), "american_odds": pl.Int32()}
+ACCEPTED_SCHEMA = pl.Schema(
+    {name: _STORED.get(name, kind.dtype) for column, kind in KINDS.items() for name in [_CENTS.get(column, column)]}
+)
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """What became of each row; `row` is its position in the frame that was judged."""
+
+    accepted: pl.DataFrame  # row, and the columns of ACCEPTED_SCHEMA
+    rejected: pl.DataFrame  # row, reasons
+    errors: dict[str, int]  # reason -> rows that have it
+    naive_timestamps: int  # values without an offset, read as UTC
+    empty_texts: int  # values of nothing but white space, read as null
+    unknown_columns: tuple[str, ...]  # ignored
+    missing_columns: tuple[str, ...]  # of the required ones; read as null
+
+    @property
+    def valid_count(self) -> int:
+        """Rows accepted."""
+        return self.accepted.height
+
+    @property
+    def invalid_count(self) -> int:
+        """Rows rejected."""
+        return self.rejected.height
+
+    @property
+    def record_count(self) -> int:
+        """Rows judged."""
+        return self.valid_count + self.invalid_count
+
+
+def validate(rows: pl.DataFrame, now: datetime) -> ValidationResult:
+    """Judge raw rows, of any physical types, as of the aware instant `now`."""
+    if now.tzinfo is None:
+        raise ValueError("now must carry its time zone")
+    known = _known(rows)
+    raw = _trimmed(known)
+    values = _read(raw)
+    faults = _column_faults(raw, values, now.astimezone(UTC))
+    bets = _with_roi(_sound(values, faults))
+    flags = faults.hstack(bets.select(_broken(rule).alias(rule.reason) for rule in RULES))
+    errors = {reason: count for reason in REASONS if (count := int(flags[reason].sum()))}
+    rejected = _rejected(flags, list(errors))
+    return ValidationResult(
+        accepted=_accepted(bets.filter(~flags.select(pl.any_horizontal(pl.all())).to_series())),
+        rejected=rejected,
+        errors=errors,
+        naive_timestamps=_naive_timestamps(raw, values),
+        empty_texts=_nulls(raw) - _nulls(known),
+        unknown_columns=tuple(column for column in rows.columns if column not in KINDS),
+        missing_columns=tuple(column for column in REQUIRED_COLUMNS if column not in rows.columns),
+    )
+
+
+def _known(rows: pl.DataFrame) -> pl.DataFrame:
+    """The known columns and their row numbers; null where there is no such column."""
+    nulls = pl.repeat(None, rows.height, dtype=pl.Null, eager=True)
+    known = pl.DataFrame({column: rows[column] if column in rows.columns else nulls for column in COLUMNS})
+    return known.with_row_index("row")
+
+
+def _trimmed(known: pl.DataFrame) -> pl.DataFrame:
+    """Text without white space around it, and null where nothing is left."""
+    return known.with_columns(trimmed_column(column, dtype) for column, dtype in known.schema.items())
+
+
+def _read(raw: pl.DataFrame) -> pl.DataFrame:
+    """Each column as its type, null where it is unreadable. Lazily, for Polars then runs each pattern once."""
+    readings = (kind.expression(pl.col(column), raw.schema[column]).alias(column) for column, kind in KINDS.items())
+    return raw.lazy().with_columns(readings).collect()
+
+
+def _column_faults(raw: pl.DataFrame, values: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """One Boolean column for each reason that a single column can give."""
+    limits = values.select(
+        limit.broken(pl.col(column), now).fill_null(False).alias(f"{column}: {limit.reason}")
+        for column, kind in KINDS.items()
+        for limit in kind.limits
+    )
+    return limits.with_columns(
+        (raw[column].is_not_null() & values[column].is_null()).alias(f"{column}: {kind.unreadable}")
+        for column, kind in KINDS.items()
+    )
+
+
+def _sound(values: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+    """The values that rules may go by, and for each column whether it is absent: null, and not for a fault."""
+    at_fault = faults.select(
+        pl.any_horizontal(reason for reason in faults.columns if reason.startswith(f"{column}:")).alias(column)
+        for column in COLUMNS
+    )
+    sound = values.with_columns(pl.when(~at_fault[column]).then(column).alias(column) for column in COLUMNS)
+    return sound.with_columns(
+        (values[column].is_null() & ~at_fault[column]).alias(_absent(column)) for column in COLUMNS
+    )
+
+
+def _with_roi(bets: pl.DataFrame) -> pl.DataFrame:
+    """The bets with a ROI derived where there is none."""
+    derivable = pl.col(_absent("roi")) & (pl.col("amount") > 0)
+    roi = pl.when(derivable).then(pl.col("profit") * 100 / pl.col("amount")).otherwise("roi")
+    return bets.with_columns(roi.alias("roi"))
+
+
+def _broken(rule: Rule) -> pl.Expr:
+    """Where a rule is judged and broken."""
+    condition = rule.broken(SimpleNamespace(**{column: pl.col(column) for column in rule.given}))
+    judged = [pl.col(column).is_not_null() for column in rule.given] + [pl.col(_absent(c)) for c in rule.absent]
+    return pl.all_horizontal(*judged, condition).fill_null(False)
+
+
+def _absent(column: str) -> str:
+    return f"{column} is absent"
+
+
+def _rejected(flags: pl.DataFrame, reasons: list[str]) -> pl.DataFrame:
+    """row, reasons: one row for each bet that has any. Its memory follows the reasons found, not all there are."""
+    schema = pl.Schema({"row": pl.UInt32(), "reasons": pl.List(pl.String())})
+    if not reasons:
+        return pl.DataFrame(schema=schema)
+    found = pl.concat(
+        flags.select(pl.arg_where(pl.col(reason)).alias("row"), pl.lit(reason, pl.Enum(REASONS)).alias("reasons"))
+        for reason in reasons
+    )
+    return found.sort("row", "reasons").group_by("row", maintain_order=True).agg("reasons").cast(schema)
+
+
+def _accepted(bets: pl.DataFrame) -> pl.DataFrame:
+    """Sound bets as they are stored: money in cents, and filled in what follows from other columns."""
+    status = pl.col("status")
+    return (
+        bets.with_columns(
+            (pl.col("amount", "profit") * 100).round(mode="half_to_even"),
+            is_settled=status != BetStatus.PENDING,
+            is_win=status.replace_strict(IS_WIN, default=None, return_dtype=pl.Boolean),
+            updated_at=pl.coalesce("updated_at", "created_at"),
+            time_placed=pl.coalesce("time_placed", "created_at"),
+        )
+        .rename(_CENTS)
+        .select("row", *(pl.col(column).cast(dtype) for column, dtype in ACCEPTED_SCHEMA.items()))
+    )
+
+
+def _nulls(frame: pl.DataFrame) -> int:
+    return sum(column.null_count() for column in frame)
+
+
+def _naive_timestamps(raw: pl.DataFrame, values: pl.DataFrame) -> int:
+    return sum(
+        int(raw.select((kind.naive(pl.col(column), dtype) & values[column].is_not_null()).sum()).item())
+        for column, kind in KINDS.items()
+        if isinstance(kind, Instant)
+        for dtype in [raw.schema[column]]
+    )

@@ -1,0 +1,29 @@
+"""How a value may be spelled. Both ways of reading a bet, one by one and as a frame, go by these patterns.
+
+They mean the same to Python's `re` and to the Rust engine inside Polars: ASCII classes, no look-around, the whole text.
+"""
+
+from __future__ import annotations
+
+# Spelled out, because Python and Rust disagree on what a white character is. The last one is a byte order mark.
+WHITESPACE = (
+    " \t\n\r\v\f\u0085\u00a0\u1680"
+    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+
+# +150, -110.5, .5, 1e3. No thousands separator: 1,500 is one number in one country and another in the next.
+NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+
+# As booleans arrive in text: JSON, Postgres, and 0/1 with or without the ".0" that pandas adds when a column has gaps.
+FLAGS = {"true": True, "t": True, "1": True, "1.0": True, "false": False, "f": False, "0": False, "0.0": False}
+
+# ISO 8601, extended or basic, T or a space, seconds and fraction optional, Z or an offset of hours (and minutes).
+# A date alone does not match: read as midnight it would claim that a fact was known before it happened.
+# Nor does a year below 1000, so that no offset can lead out of the calendar at its lower end.
+TIMESTAMP = (
+    r"^([1-9][0-9]{3})-?([0-9]{2})-?([0-9]{2})[Tt ]([01][0-9]|2[0-3]):?([0-5][0-9])"
+    r"(?::?([0-5][0-9])(?:[.,]([0-9]{1,9}))?)?"
+    r" ?(?:[Zz]|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?$"
+)
+# What tells a TIMESTAMP with an offset from a naive one.
+HAS_OFFSET = r"[Zz]$|[Tt ].*[+-]"

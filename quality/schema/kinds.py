@@ -1,0 +1,206 @@
+"""The kinds of column a bet has: how each is read, from one value or from a whole Polars column, and its limits.
+
+A kind stands in the annotations of `BetSchema`. What it cannot read, or what breaks a limit, is a reason to reject.
+Limits use operators that mean the same on a Python value and on a Polars expression, so each is written once.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, ClassVar
+
+import polars as pl
+from typing_extensions import override
+
+from quality.schema.grammar import FLAGS, NUMBER, WHITESPACE
+
+NOTHING = pl.lit(None)
+
+
+class Unreadable(Exception):
+    """The value is not of its column's kind."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What is wrong with a readable value when `broken(value, now)` holds."""
+
+    reason: str
+    broken: Callable[[Any, datetime], Any]
+
+
+class Kind(ABC):
+    """One kind of column. It never meets null, nor text that `trimmed` has not seen."""
+
+    dtype: ClassVar[pl.DataType]
+    unreadable: ClassVar[str]
+
+    @abstractmethod
+    def read(self, value: object) -> object:
+        """The value as its column's type. Raises Unreadable."""
+
+    @abstractmethod
+    def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        """The same for a column of this physical type: null where it is unreadable."""
+
+    @cached_property
+    def limits(self) -> tuple[Limit, ...]:
+        """What a readable value must keep to on its own."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """Names and ids. Whole numbers are taken by their digits: a source may number its bets."""
+
+    longest: int
+    dtype = pl.String()
+    unreadable = "not text"
+
+    @override
+    def read(self, value: object) -> str:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        raise Unreadable
+
+    @override
+    def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        return (raw if dtype == pl.String or dtype.is_integer() else NOTHING).cast(pl.String)
+
+    @cached_property
+    @override
+    def limits(self) -> tuple[Limit, ...]:
+        return (
+            Limit(f"longer than {self.longest} characters", lambda text, _: _length(text) > self.longest),
+            # Postgres text cannot hold it.
+            Limit("contains a NUL character", lambda text, _: _has_nul(text)),
+        )
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of a closed list of names, in any letter case."""
+
+    names: type[StrEnum]
+    dtype = pl.String()
+    unreadable = "unknown value"
+
+    @override
+    def read(self, value: object) -> str:
+        name = self._spellings.get(value.lower()) if isinstance(value, str) else None
+        if name is None:
+            raise Unreadable
+        return name
+
+    @override
+    def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        if dtype != pl.String:
+            return NOTHING.cast(pl.String)
+        return raw.str.to_lowercase().replace_strict(self._spellings, default=None, return_dtype=pl.String)
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        return {name.lower(): name.value for name in self.names}
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A finite number within its bounds. Booleans are none."""
+
+    lowest: float = -math.inf
+    highest: float = math.inf
+    whole: bool = False
+    dtype = pl.Float64()
+    unreadable = "not a finite number"
+
+    @override
+    def read(self, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+            raise Unreadable
+        if isinstance(value, str) and not re.fullmatch(NUMBER, value):
+            raise Unreadable
+        try:
+            number = float(value)
+        except (OverflowError, ValueError):  # an int beyond every float; a signalling NaN
+            raise Unreadable from None
+        if not math.isfinite(number):
+            raise Unreadable
+        return number
+
+    @override
+    def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        if dtype == pl.String:
+            number = pl.when(raw.str.contains(NUMBER)).then(raw).cast(pl.Float64, strict=False)
+        else:
+            number = (raw if dtype.is_numeric() else NOTHING).cast(pl.Float64)
+        return pl.when(number.is_finite()).then(number)
+
+    @cached_property
+    @override
+    def limits(self) -> tuple[Limit, ...]:
+        limits = (
+            (self.lowest > -math.inf, Limit(f"below {self.lowest:,}", lambda number, _: number < self.lowest)),
+            (self.highest < math.inf, Limit(f"above {self.highest:,}", lambda number, _: number > self.highest)),
+            (self.whole, Limit("not a whole number", lambda number, _: number % 1 != 0)),
+        )
+        return tuple(limit for has, limit in limits if has)
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """True or false."""
+
+    dtype = pl.Boolean()
+    unreadable = "not true or false"
+
+    @override
+    def read(self, value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        flag = FLAGS.get(value.lower()) if isinstance(value, str) else {0.0: False, 1.0: True}.get(_NUMBER.read(value))
+        if flag is None:
+            raise Unreadable
+        return flag
+
+    @override
+    def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        if dtype == pl.String:
+            return raw.str.to_lowercase().replace_strict(FLAGS, default=None, return_dtype=pl.Boolean)
+        if dtype.is_numeric():
+            number = _NUMBER.expression(raw, dtype)
+            return pl.when((number == 0) | (number == 1)).then(number == 1)
+        return (raw if dtype == pl.Boolean else NOTHING).cast(pl.Boolean)
+
+
+_NUMBER = Number()
+
+
+def trimmed(value: object) -> object:
+    """Text without white space around it, and None if nothing is left; anything else as it is."""
+    return (value.strip(WHITESPACE) or None) if isinstance(value, str) else value
+
+
+def trimmed_column(column: str, dtype: pl.DataType) -> pl.Expr:
+    """`trimmed` over a column. Categories become String."""
+    if not isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+        return pl.col(column)
+    text = pl.col(column).cast(pl.String).str.strip_chars(WHITESPACE)
+    return pl.when(text != "").then(text).alias(column)
+
+
+def _length(text: Any) -> Any:
+    return text.str.len_chars() if isinstance(text, pl.Expr) else len(text)
+
+
+def _has_nul(text: Any) -> Any:
+    return text.str.contains("\0", literal=True) if isinstance(text, pl.Expr) else "\0" in text

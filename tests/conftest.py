@@ -1,0 +1,182 @@
+"""Real servers for the tests: one embedded Postgres and Redis per test process, a fresh database per test.
+
+connections    a migrated Postgres of the test's own, and an empty Redis logical database
+postgres       only the Postgres; `database` is an open connection to it, `blank_postgres` a database without migrations
+registry       `connections` whose Postgres has the tables of Feast's registry too
+environ        the variables that make a `pikkit` or `feast` subprocess use `connections`
+now            the clock, stopped at this instant
+real_sample    the file of real bets; a test that needs it is skipped where it is not there
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import hypothesis
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from feature_repo.connections import Connections, Postgres, Redis, feast_environment
+from ingestion import clock, embedded
+from ingestion.database import connect
+from ingestion.migrate import create_registry, migrate
+
+REPOSITORY = Path(__file__).parents[1]
+OUR_VARIABLES = ("PG", "PIKKIT_", "POSTGRES_", "REDIS_URL", "FEAST_", "SUPABASE_", "KNOWN_AT_COLUMN")
+
+# Servers share two cores with the test; how long a drawn example takes says nothing.
+hypothesis.settings.register_profile("pikkit", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("pikkit")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting of the developer's shell reaches a test, and no test leaves the clock stopped."""
+    for name in os.environ:
+        if name.startswith(OUR_VARIABLES):
+            monkeypatch.delenv(name)
+    yield
+    clock.set_now(None)
+
+
+@pytest.fixture
+def now() -> datetime:
+    instant = datetime(2026, 5, 24, 15, tzinfo=UTC)
+    clock.set_now(instant)
+    return instant
+
+
+@pytest.fixture(scope="session")
+def real_sample() -> Path:
+    path = REPOSITORY.parent / "shared" / "data" / "real_bets_sample.parquet"
+    if not path.exists():
+        pytest.skip(f"the real sample is not at {path}")
+    return path
+
+
+# ---- servers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Connections]:
+    """Both servers, in a home that goes away with the test process."""
+    # Not under pytest's own directory: pytest closes that to PostgreSQL's user when the tests run as root.
+    home = Path(tempfile.mkdtemp(prefix="pikkit-test-"))
+    try:
+        connections = embedded.up(home)
+        with _maintenance(connections.postgres) as connection:
+            connection.execute("alter system set fsync = off")  # a test's data need not survive a power cut
+            connection.execute("select pg_reload_conf()")
+        yield connections
+    finally:
+        embedded.down(home)
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def template(servers: Connections) -> Postgres:
+    """A migrated database that every test gets a copy of."""
+    postgres = _create(servers.postgres, "migrated")
+    with connect(postgres, purpose="test") as connection:
+        migrate(connection)
+    return postgres
+
+
+@pytest.fixture(scope="session")
+def template_with_registry(template: Postgres) -> Postgres:
+    """The same, with the tables of Feast's registry: building them imports Feast, which takes seconds."""
+    postgres = _create(template, "migrated_with_registry", template=template)
+    create_registry(postgres)
+    return postgres
+
+
+@pytest.fixture
+def clone(servers: Connections) -> Iterator[Callable[[Postgres | None], Postgres]]:
+    """Make a database of the test's own, as a copy of a template or blank; dropped after the test."""
+    made: list[Postgres] = []
+
+    def make(template: Postgres | None) -> Postgres:
+        made.append(_create(servers.postgres, f"test_{next(_numbers)}", template))
+        return made[-1]
+
+    yield make
+    with _maintenance(servers.postgres) as connection:
+        for postgres in made:
+            name = sql.Identifier(postgres.database)
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(name))
+
+
+@pytest.fixture
+def blank_postgres(clone: Callable[[Postgres | None], Postgres]) -> Postgres:
+    return clone(None)
+
+
+@pytest.fixture
+def postgres(clone: Callable[[Postgres | None], Postgres], template: Postgres) -> Postgres:
+    return clone(template)
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[psycopg.Connection]:
+    connection = connect(postgres, purpose="test")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def new_connections(
+    clone: Callable[[Postgres | None], Postgres], template: Postgres, servers: Connections
+) -> Callable[[], Connections]:
+    """As many stores as a test wants to compare."""
+    return lambda: Connections(clone(template), _empty_redis(servers.redis), embedded=False)
+
+
+@pytest.fixture
+def connections(new_connections: Callable[[], Connections]) -> Connections:
+    return new_connections()
+
+
+@pytest.fixture
+def registry(
+    clone: Callable[[Postgres | None], Postgres], template_with_registry: Postgres, servers: Connections
+) -> Connections:
+    return Connections(clone(template_with_registry), _empty_redis(servers.redis), embedded=False)
+
+
+@pytest.fixture
+def environ(connections: Connections, tmp_path: Path) -> dict[str, str]:
+    ours = {"REDIS_URL": connections.redis.url, "PIKKIT_HOME": str(tmp_path / "home")}
+    return dict(os.environ) | feast_environment(connections) | ours
+
+
+_numbers = itertools.count(1)
+
+
+def _create(servers: Postgres, name: str, template: Postgres | None = None) -> Postgres:
+    command = sql.SQL("create database {} template {} strategy file_copy").format(
+        sql.Identifier(name), sql.Identifier(template.database if template else "template0")
+    )
+    with _maintenance(servers) as connection:
+        connection.execute(command)
+    return dataclasses.replace(servers, database=name)
+
+
+def _maintenance(postgres: Postgres) -> psycopg.Connection:
+    return connect(dataclasses.replace(postgres, database="postgres"), purpose="test", autocommit=True)
+
+
+def _empty_redis(server: Redis) -> Redis:
+    # A server has 16 logical databases; 0 stays free for whoever forgets to say which one.
+    empty = Redis(server.url.removesuffix("/0") + f"/{next(_numbers) % 15 + 1}")
+    with redis.Redis.from_url(empty.url) as client:
+        client.flushdb()
+    return empty

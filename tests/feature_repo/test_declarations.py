@@ -1,0 +1,129 @@
+"""What the repository declares: the names that users rely on, and fields that say what they are and when."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from feast import FeatureService, Field
+from feast.repo_contents import RepoContents
+from feast.repo_operations import get_repo_files, parse_repo
+
+from feature_repo import REPOSITORY
+from feature_repo.groups import STORED_VIEWS
+
+SPELLING = re.compile(
+    r"[A-Z].*\w\. "
+    r"(Share|Probability|Percent|Bets|American odds|Decimal odds|Currency units|Code|Flag|Text|Day|Hour), "
+    r"[-0-9a-z. ]+\. Available at (placement|close|settlement)\."
+)
+
+
+@pytest.fixture(scope="module")
+def declared() -> RepoContents:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)  # Feast finds modules relative to the working directory
+        return parse_repo(REPOSITORY / "feature_repo")
+
+
+@pytest.fixture(scope="module")
+def fields(declared: RepoContents) -> dict[str, Field]:
+    views = (*declared.feature_views, *declared.on_demand_feature_views)
+    return {f"{view.name}:{field.name}": field for view in views for field in view.features}
+
+
+def references(service: FeatureService) -> list[str]:
+    return [f"{view.name}:{field.name}" for view in service.feature_view_projections for field in view.features]
+
+
+def names(things: list) -> set[str]:
+    return {thing.name for thing in things}
+
+
+def service(declared: RepoContents, name: str) -> FeatureService:
+    return next(service for service in declared.feature_services if service.name == name)
+
+
+def test_the_eight_views_are_declared_with_their_keys_and_ttls(declared: RepoContents) -> None:
+    day, hour, month = timedelta(hours=24), timedelta(hours=1), timedelta(days=30)
+    assert {view.name: (view.join_keys, view.ttl) for view in declared.feature_views} == {
+        "sport_stats": (["sport"], day),
+        "sport_market_stats": (["sport_market"], day),
+        "sport_market_recent": (["sport_market"], hour),
+        "sport_league_stats": (["sport_league"], day),
+        "sport_league_market_stats": (["sport_league_market"], day),
+        "institution_stats": (["institution_name"], day),
+        "bet_facts": (["bet_id"], month),
+        "bet_closing_line": (["bet_id"], month),
+    }
+
+
+def test_the_views_hold_the_features_that_are_computed_for_them(declared: RepoContents) -> None:
+    held = {view.name: tuple(field.name for field in view.features) for view in declared.feature_views}
+    assert held == {view.name: view.features for view in STORED_VIEWS}
+
+
+def test_counts_are_whole_numbers(fields: dict[str, Field]) -> None:
+    assert {str(field.dtype) for field in fields.values() if field.name.endswith("_count")} == {"Int64"}
+
+
+def test_the_on_demand_views_and_services_have_their_names(declared: RepoContents) -> None:
+    assert names(declared.on_demand_feature_views) == {"bet_features", "bet_clv_features"}
+    assert names(declared.feature_services) == {
+        "market_profitability_v1",
+        "market_profitability_at_placement_v1",
+        "bet_lookup_v1",
+    }
+
+
+def test_every_field_says_its_unit_its_range_and_when_it_is_available(fields: dict[str, Field]) -> None:
+    assert [name for name, field in fields.items() if not SPELLING.fullmatch(field.description)] == []
+
+
+def test_the_tag_of_a_field_repeats_when_it_is_available(fields: dict[str, Field]) -> None:
+    assert all(field.description.endswith(f"Available at {field.tags['available']}.") for field in fields.values())
+
+
+def test_the_service_for_placement_holds_only_what_is_known_at_placement(
+    declared: RepoContents, fields: dict[str, Field]
+) -> None:
+    """A model that decides on bets must not be trained on what is learned after they are placed."""
+    at_placement = references(service(declared, "market_profitability_at_placement_v1"))
+    assert {fields[reference].tags["available"] for reference in at_placement} == {"placement"}
+
+
+def test_the_two_profitability_services_differ_by_the_bets_own_closing_line(declared: RepoContents) -> None:
+    at_placement = references(service(declared, "market_profitability_at_placement_v1"))
+    later = set(references(service(declared, "market_profitability_v1"))) - set(at_placement)
+    assert later == {f"bet_clv_features:{name}" for name in ("clv_percentage", "clv_ev", "has_clv")}
+
+
+def test_no_service_holds_two_features_of_one_name(declared: RepoContents) -> None:
+    for one in declared.feature_services:
+        short = [reference.partition(":")[2] for reference in references(one)]
+        assert len(short) == len(set(short)), one.name
+
+
+def test_an_on_demand_function_needs_nothing_of_its_module(declared: RepoContents) -> None:
+    """Feast executes the stored source elsewhere: a name of the module is a NameError in serving, not in apply."""
+    for view in declared.on_demand_feature_views:
+        elsewhere: dict[str, object] = {}
+        exec(view.udf_string, elsewhere)
+        used = view.udf.__code__.co_names
+        assert [name for name in used if name in view.udf.__globals__ and name not in elsewhere["__builtins__"]] == []
+
+
+def test_feast_imports_feature_repo_and_nothing_else() -> None:
+    ours = {path for path in (REPOSITORY / "feature_repo").rglob("*.py") if path.name != "__init__.py"}
+    assert set(get_repo_files(REPOSITORY)) == ours
+
+
+def test_feast_would_not_import_what_may_once_stand_beside_it(tmp_path: Path) -> None:
+    shutil.copy(REPOSITORY / ".feastignore", tmp_path)
+    for beside in ("setup.py", "fill.py", "fetch.py", "features/a.py", "feature_store.py", ".tox/b.py", "env/lib/c.py"):
+        (tmp_path / beside).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / beside).touch()
+    assert get_repo_files(tmp_path) == []

@@ -1,0 +1,76 @@
+"""Feast's own commands, from the repository's root, with nothing but the variables that `pikkit env` prints."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from feature_repo import REPOSITORY
+from feature_repo.connections import Connections, feast_environment
+from tests.feature_repo.conftest import REFRESHED_AT
+
+FEAST = Path(sys.executable).with_name("feast")
+
+
+@pytest.fixture
+def environ(stocked: Connections) -> dict[str, str]:
+    return dict(os.environ) | feast_environment(stocked)
+
+
+def feast(*arguments: str, environ: dict[str, str]) -> str:
+    done = subprocess.run([FEAST, *arguments], cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_apply_and_list_work(environ: dict[str, str]) -> None:
+    feast("apply", environ=environ)
+    listed = feast("feature-views", "list", environ=environ)
+    assert "sport_league_market_stats" in listed
+    assert "bet_clv_features" in listed
+
+
+def test_materialize_fills_the_online_store(environ: dict[str, str], store: Any, stocked: Connections) -> None:
+    with redis.Redis.from_url(stocked.redis.url) as client:
+        client.flushdb()
+    feast("materialize", "2020-01-01T00:00:00", REFRESHED_AT.strftime("%Y-%m-%dT%H:%M:%S"), environ=environ)
+    assert store.get_online_features(["sport_stats:sport_count"], [{"sport": "NBA"}]).to_dict()["sport_count"] == [1]
+
+
+def test_the_project_cannot_be_torn_down_by_accident(environ: dict[str, str]) -> None:
+    done = subprocess.run([FEAST, "teardown"], cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "protected project" in done.stderr
+
+
+def test_the_web_page_opens(environ: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [FEAST, "ui", "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as page:
+        try:
+            assert b"<html" in _opened(f"http://127.0.0.1:{port}/", page)
+        finally:
+            page.terminate()
+
+
+def _opened(address: str, server: subprocess.Popen[bytes]) -> bytes:
+    for _ in range(240):
+        assert server.poll() is None, server.stderr.read().decode() if server.stderr else ""
+        try:
+            with urllib.request.urlopen(address) as answer:
+                return answer.read()
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError(f"{address} did not answer")

@@ -1,0 +1,74 @@
+"""The package as callers meet it: light to import, one way in, a configuration that says what it means."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import feature_repo
+from feature_repo import REPOSITORY, open_store
+from feature_repo.connections import Connections, NotRunning, Redis, feast_environment
+
+CONFIGURATION = REPOSITORY / "feature_store.yaml"
+
+
+def test_the_package_exports_what_it_says() -> None:
+    assert set(feature_repo.__all__) == {"REPOSITORY", "open_store"}
+
+
+@pytest.mark.parametrize("module", ["feature_repo", "feature_repo.keys", "feature_repo.bets", "feature_repo.odds"])
+def test_importing_it_does_not_import_feast(module: str) -> None:
+    program = f"import {module}, sys; sys.exit('feast' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=False).returncode == 0
+
+
+def test_a_store_opens_by_the_settings_alone(registry: Connections) -> None:
+    settings = feast_environment(registry) | {"REDIS_URL": registry.redis.url}
+    assert open_store(settings).project == "pikkit"
+
+
+def test_without_servers_opening_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NotRunning, match="pikkit up"):
+        open_store({"PIKKIT_HOME": str(tmp_path)})
+
+
+def test_every_key_of_the_configuration_is_one_that_feast_knows() -> None:
+    """Feast ignores a misspelt key at the top, and in registry and materialization, without a word."""
+    from feast.infra.registry.sql import SqlRegistryConfig
+    from feast.repo_config import MaterializationConfig, RepoConfig
+
+    written = yaml.safe_load(CONFIGURATION.read_text().replace("${POSTGRES_PORT}", "5432"))
+    known = {field.alias or name for name, field in RepoConfig.model_fields.items()}
+    assert written.keys() <= known
+    assert written["registry"].keys() <= SqlRegistryConfig.model_fields.keys()
+    assert written["materialization"].keys() <= MaterializationConfig.model_fields.keys()
+
+
+@pytest.mark.parametrize("password", ["'", '"', "#: {x}", " $HOME \\n", "}%&@/|>-", "123", "null"])
+def test_any_password_reaches_both_stores_unharmed(
+    connections: Connections, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = dataclasses.replace(connections, postgres=dataclasses.replace(connections.postgres, password=password))
+    assert _loaded(guarded, monkeypatch).offline_store.password == password
+
+
+def _loaded(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Any:
+    from feast.repo_config import load_repo_config
+
+    for name, value in feast_environment(connections).items():
+        monkeypatch.setenv(name, value)
+    return load_repo_config(REPOSITORY, CONFIGURATION)
+
+
+def test_the_redis_connection_is_read_as_it_was_given(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = dataclasses.replace(connections, redis=Redis("redis://:%27s%2C%24x@localhost:6390/3"))
+    config = _loaded(guarded, monkeypatch)
+    assert config.online_store.connection_string == guarded.redis.feast_connection_string

@@ -1,0 +1,277 @@
+"""The embedded servers start from nothing, outlive who started them, survive crashes, and keep to their home."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import LiteralString
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from feature_repo.connections import (
+    Connections,
+    NotRunning,
+    Redis,
+    embedded_at,
+    redis_answers,
+    socket_directory,
+)
+from ingestion import embedded
+from ingestion.embedded import postgres as embedded_postgres
+from ingestion.errors import ConfigurationError, StoreFull, Unreachable
+from tests.conftest import REPOSITORY
+
+UP = "import sys, pathlib; from ingestion import embedded; embedded.up(pathlib.Path(sys.argv[1])); print('up')"
+
+
+LOOP: LiteralString = "do $$ begin loop null; end loop; end $$"
+
+
+@pytest.fixture
+def parent() -> Iterator[Path]:
+    """A directory whose homes are stopped and removed after the test."""
+    directory = Path(tempfile.mkdtemp(prefix="pikkit-test-"))
+    yield directory
+    for marker in directory.rglob("lock"):
+        embedded.down(marker.parent)
+        if (sockets := socket_directory(marker.parent)).parent == Path("/tmp"):
+            shutil.rmtree(sockets)
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def home(parent: Path) -> Path:
+    return parent / "home"
+
+
+def pids(home: Path) -> list[int]:
+    return [int((home / file).read_text().split()[0]) for file in ("postgres/postmaster.pid", "redis/redis.pid")]
+
+
+def home_of(servers: Connections) -> Path:
+    return Path(servers.postgres.host).parent
+
+
+def remember(stores: Connections, word: str) -> None:
+    with psycopg.connect(**stores.postgres.conninfo) as connection:
+        connection.execute("create table if not exists memory as select %s::text as word", [word])
+    with redis.Redis.from_url(stores.redis.url) as client:
+        client.set("word", word)
+
+
+def remembered(stores: Connections) -> tuple[str, str]:
+    with psycopg.connect(**stores.postgres.conninfo) as connection:
+        row = connection.execute("select word from memory").fetchone()
+    with redis.Redis.from_url(stores.redis.url, decode_responses=True) as client:
+        return (row[0] if row else "", str(client.get("word")))
+
+
+# ---- up and down ---------------------------------------------------------------------------------------------------
+
+
+def test_up_starts_both_and_says_what_it_does(home: Path) -> None:
+    said: list[str] = []
+    stores = embedded.up(home, said.append)
+    remember(stores, "here")
+    assert remembered(stores) == ("here", "here")
+    assert embedded_at(home) == stores
+    assert said[-1] == "Starting the embedded Redis"
+
+
+def test_a_second_up_finds_the_servers_that_run(home: Path) -> None:
+    said: list[str] = []
+    first, before = embedded.up(home), pids(home)
+    assert (embedded.up(home, said.append), pids(home), said) == (first, before, [])
+
+
+def test_down_stops_what_runs_and_names_it(home: Path) -> None:
+    embedded.up(home)
+    running = embedded.running(home)
+    assert [embedded.down(home), embedded.down(home), embedded.running(home)] == [running, [], []]
+    assert running == ["redis", "postgres"]
+    with pytest.raises(NotRunning):
+        embedded_at(home)
+
+
+def test_down_of_a_home_that_never_was_stops_nothing(home: Path) -> None:
+    assert embedded.down(home) == []
+
+
+def test_the_data_and_the_addresses_survive_down_and_up(home: Path) -> None:
+    before = embedded.up(home)
+    remember(before, "kept")
+    embedded.down(home)
+    assert embedded.up(home) == before
+    assert remembered(before) == ("kept", "kept")
+
+
+def test_two_homes_never_meet(parent: Path) -> None:
+    stores = [embedded.up(parent / name) for name in ("one", "two")]
+    for store, word in zip(stores, ("first", "second"), strict=True):
+        remember(store, word)
+    assert [remembered(store) for store in stores] == [("first", "first"), ("second", "second")]
+
+
+@pytest.mark.parametrize(
+    "name", ["größer 日本/it's, 100%: \"`$(touch x)`\\", "x" * 200], ids=["any letters", "any length"]
+)
+def test_a_home_may_have_any_path(parent: Path, name: str) -> None:
+    stores = embedded.up(parent / name)
+    remember(stores, name)
+    assert remembered(stores) == (name, name)
+
+
+# ---- crashes -------------------------------------------------------------------------------------------------------
+
+
+def test_servers_outlive_a_process_that_is_killed(home: Path) -> None:
+    script = [sys.executable, "-u", "-c", UP + "; sys.stdin.read()", str(home)]
+    with subprocess.Popen(script, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == b"up\n"
+        starter.kill()
+    assert len(embedded.running(home)) == 2
+    remember(embedded_at(home), "still here")
+
+
+def test_a_postgres_killed_while_a_session_computes_comes_back(home: Path) -> None:
+    """A session that computes does not notice that its server is gone, and holds the server's memory."""
+    busy = psycopg.connect(**embedded.up(home).postgres.conninfo, autocommit=True)
+    forever = threading.Thread(target=_execute, args=(busy, LOOP))
+    forever.start()
+    _until(lambda: psutil.Process(busy.info.backend_pid).cpu_percent(0.1) > 20)
+    os.kill(pids(home)[0], signal.SIGKILL)
+    assert embedded.up(home) == embedded_at(home)
+    forever.join()
+
+
+def test_killed_servers_come_back_with_what_was_committed(home: Path) -> None:
+    remember(embedded.up(home), "committed")
+    for pid in pids(home):
+        os.kill(pid, signal.SIGKILL)
+    assert remembered(embedded.up(home)) == ("committed", "committed")
+
+
+def test_two_at_once_start_one_pair_of_servers(home: Path) -> None:
+    both = [subprocess.Popen([sys.executable, "-c", UP, str(home)], cwd=REPOSITORY) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    logs = [(home / name).read_text().lower() for name in ("postgres.log", "redis.log")]
+    assert [log.count("ready to accept connections") for log in logs] == [1, 1]
+
+
+def test_a_pid_that_now_belongs_to_a_stranger_is_no_server(home: Path) -> None:
+    """After a reboot the pid in the file may be anybody's; PostgreSQL itself would refuse to start."""
+    embedded.up(home)
+    embedded.down(home)
+    user = "pgserver" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    with subprocess.Popen(["sleep", "600"], user=user if os.geteuid() == 0 else None) as stranger:
+        for file in ("postgres/postmaster.pid", "redis/redis.pid"):
+            (home / file).write_text(f"{stranger.pid}\n{home}/postgres\n1700000000\n5432\n\n\n0 0\nready\n")
+        assert embedded.running(home) == []
+        assert embedded.up(home) == embedded_at(home)
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_data_directory_that_was_never_finished_is_made_again(home: Path) -> None:
+    (home / "postgres.unfinished").mkdir(parents=True)
+    (home / "postgres.unfinished" / "PG_VERSION").write_text("18\n")
+    assert embedded.up(home) == embedded_at(home)
+
+
+def test_a_port_that_was_taken_meanwhile_is_left_to_its_taker(home: Path) -> None:
+    before = embedded.up(home)
+    embedded.down(home)
+    with socket.create_server(("127.0.0.1", before.redis.port)):
+        after = embedded.up(home)
+    assert after.redis.port != before.redis.port
+    assert redis_answers(after.redis)
+
+
+# ---- refusals ------------------------------------------------------------------------------------------------------
+
+
+def test_a_home_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="PIKKIT_HOME"):
+        embedded.up(tmp_path / "file" / "home")
+
+
+def test_data_of_another_postgresql_is_left_alone(home: Path) -> None:
+    (home / "postgres").mkdir(parents=True)
+    (home / "postgres" / "PG_VERSION").write_text("16\n")
+    with pytest.raises(ConfigurationError, match="PostgreSQL 16"):
+        embedded.up(home)
+
+
+def test_a_socket_directory_that_others_can_enter_is_refused(parent: Path) -> None:
+    """Whoever enters it is PostgreSQL's superuser, so nobody may have put it there before us."""
+    home = parent / "a space"
+    socket_directory(home).mkdir(mode=0o755)
+    with pytest.raises(ConfigurationError, match="not a private directory"):
+        embedded.up(home)
+
+
+def test_a_server_that_cannot_start_says_why(home: Path) -> None:
+    embedded.up(home)
+    embedded.down(home)
+    (home / "postgres" / "global" / "pg_control").unlink()
+    with pytest.raises(Unreachable, match="could not find the database system"):
+        embedded.up(home)
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+    log = tmp_path / "postgres.log"
+    log.write_text('FATAL:  could not write to file "pg_wal/xlogtemp.1": No space left on device\n')
+    assert isinstance(embedded_postgres.failure("PostgreSQL could not be started", log), StoreFull)
+
+
+# ---- nobody else's business ----------------------------------------------------------------------------------------
+
+
+def test_only_the_owner_may_read_where_the_servers_are(servers: Connections) -> None:
+    files = [home_of(servers) / name for name in ("services.json", "redis", "redis/redis.conf", "postgres")]
+    assert [file.name for file in files if file.stat().st_mode & 0o077] == []
+
+
+def test_the_password_is_in_no_command_line(servers: Connections) -> None:
+    password = servers.redis.password
+    assert password
+    assert not [pid for pid in pids(home_of(servers)) if password in " ".join(psutil.Process(pid).cmdline())]
+
+
+def test_nothing_listens_beyond_this_machine(servers: Connections) -> None:
+    found = [socket for pid in pids(home_of(servers)) for socket in psutil.Process(pid).net_connections("inet")]
+    assert {socket.laddr.ip for socket in found if socket.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+
+
+def test_a_redis_that_is_not_ours_does_not_answer(servers: Connections) -> None:
+    """After a reboot the recorded port may be another home's."""
+    theirs = servers.redis
+    ours = Redis(f"redis://:another@{theirs.host}:{theirs.port}/0")
+    assert (redis_answers(theirs), redis_answers(ours)) == (True, False)
+
+
+def _execute(connection: psycopg.Connection, query: LiteralString) -> None:
+    with contextlib.suppress(psycopg.OperationalError):
+        connection.execute(query)
+
+
+def _until(happens: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not happens() and time.monotonic() < deadline:
+        time.sleep(0.02)

@@ -1,0 +1,281 @@
+"""The hourly job on real servers: killed, locked out, repeated; and what Feast then returns."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+
+from feature_repo.connections import feast_environment
+from feature_repo.groups import STORED_VIEWS
+from feature_repo.keys import entity_frame, entity_rows
+from feature_repo.store import store_at
+from ingestion import clock
+from ingestion.apply import apply
+from ingestion.database import connect, run_lock
+from ingestion.errors import ClockRewound, LockHeld, Unreachable
+from ingestion.migrate import create_registry
+from ingestion.pipeline import compare, run, run_backfill
+from ingestion.sources.files import open_file
+from tests.ingestion.bets import NOW, at, bet, jsonl, lost
+
+# Columns that say when and by whom a row was written, and not what it says.
+WRITTEN_BY = ("run_id", "batch_id", "received_at")
+
+
+@pytest.fixture
+def prepared(registry):
+    """Stores with a schema, a registry and nothing in them, the clock at NOW."""
+    clock.set_now(NOW)
+    return _prepared(registry)
+
+
+def _prepared(connections):
+    create_registry(connections.postgres)
+    apply(connections)
+    return connections
+
+
+@pytest.fixture
+def load(prepared, tmp_path):
+    def load(*bets, now=NOW):
+        clock.set_now(now)
+        return run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", *bets)))
+
+    return load
+
+
+def contents(connections):
+    """Every row of the store, without the columns that say who wrote it, for comparison."""
+    tables = [
+        "raw.bet_versions",
+        "processed.bet_versions",
+        "quarantine.bets",
+        "features.group_state",
+        "features.vocabulary",
+    ]
+    tables += [f"features.{view.name}_changes" for view in STORED_VIEWS]
+    with connect(connections.postgres, purpose="test") as connection:
+        return {
+            table: sorted(
+                connection.execute(f"select (to_jsonb(t) - %s::text[])::text from {table} as t", [list(WRITTEN_BY)])
+            )
+            for table in tables
+        }
+
+
+# ---- killed, locked out, repeated ----------------------------------------------------------------------------------
+
+
+def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_mend(prepared, new_connections, tmp_path):
+    """kill -9 at ten random instants, then one plain run: the store equals that of a run that was never killed."""
+    file = jsonl(
+        tmp_path / "bets.jsonl",
+        *(bet(f"b{n}", n % 97, sport=f"S{n % 5}", market=f"M{n % 7}") for n in range(3000)),
+        *(lost(f"b{n}", 200 + n, sport=f"S{n % 5}") for n in range(0, 3000, 50)),
+        *(bet(f"c{n}", status="?") for n in range(20)),
+    )
+    never_killed = _prepared(new_connections())
+    seconds = _run(never_killed, file)
+    dice = random.Random(20260524)
+    for _ in range(10):
+        killed = subprocess.Popen(**_command(prepared, file))
+        time.sleep(dice.uniform(0.1, 1) * seconds)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    _until_unlocked(prepared)
+    _run(prepared, file)
+
+    assert [c for c in compare(prepared) if c.differences] == []
+    assert contents(prepared) == contents(never_killed)
+    with connect(prepared.postgres, purpose="test") as connection:
+        assert connection.execute("select count(*) from ops.runs where state = 'running'").fetchone() == (0,)
+
+
+def _command(connections, file):
+    environ = feast_environment(connections) | {"REDIS_URL": connections.redis.url, "PIKKIT_NOW": NOW.isoformat()}
+    return {
+        "args": [sys.executable, "-m", "ingestion", "run", "--source", str(file)],
+        "env": dict(os.environ) | environ,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
+
+
+def _run(connections, file):
+    """Run to the end in a process of its own; returns the seconds it took."""
+    started = time.monotonic()
+    subprocess.run(**_command(connections, file), check=True)
+    return time.monotonic() - started
+
+
+def _until_unlocked(connections):
+    """Postgres notices within a second that the killed process is gone."""
+    for _ in range(50):
+        try:
+            with connect(connections.postgres, purpose="test") as connection, run_lock(connection, "test"):
+                return
+        except LockHeld:
+            time.sleep(0.2)
+    raise AssertionError("the lock of a killed run is still held")
+
+
+def test_a_second_run_ends_at_once_and_names_the_first(prepared, tmp_path):
+    file = open_file(jsonl(tmp_path / "bets.jsonl", bet("a")))
+    with (
+        connect(prepared.postgres, purpose="run") as connection,
+        run_lock(connection, "run"),
+        pytest.raises(LockHeld) as error,
+    ):
+        run(prepared, file)
+    assert "pikkit run" in error.value.holder
+
+
+def test_a_run_repeated_changes_nothing_but_the_mark(load, prepared):
+    load(bet("a", 1), lost("b", 2))
+    before = contents(prepared)
+    assert load(bet("a", 1), lost("b", 2), now=NOW + timedelta(hours=1)).counts["change_rows"] == 0
+    assert contents(prepared) == before
+
+
+def test_a_clock_before_the_last_refresh_is_refused(load):
+    load(bet("a", 1))
+    with pytest.raises(ClockRewound):
+        load(bet("b", 1), now=NOW - timedelta(days=1))
+
+
+def test_a_run_leaves_a_record_with_its_steps_and_counts(load, prepared):
+    done = load(bet("a", 1), bet("b", status="?"))
+    with connect(prepared.postgres, purpose="test") as connection:
+        record = connection.execute("select state, exit_code, counts ->> 'accepted' from ops.runs").fetchall()
+        steps = connection.execute("select step, counts from ops.run_steps order by position").fetchall()
+    assert record == [("done", 0, "1")]
+    assert [(name, counts) for name, counts in steps] == [(s.name, s.counts) for s in done.steps]
+
+
+def test_a_run_that_fails_leaves_a_record_too_and_the_store_as_it_was(prepared, tmp_path):
+    """Redis is gone: the features are committed, the copy is not, and the record says which exit code the run had."""
+    without_redis = replace(prepared, redis=type(prepared.redis)("redis://127.0.0.1:1/0"))
+    with pytest.raises(Unreachable, match="committed"):
+        run(without_redis, open_file(jsonl(tmp_path / "bets.jsonl", bet("a"))))
+    with connect(prepared.postgres, purpose="test") as connection:
+        assert connection.execute("select state, exit_code from ops.runs").fetchall() == [("failed", 4)]
+
+
+def test_the_run_after_one_that_died_before_its_copy_brings_the_copy(prepared, tmp_path):
+    file = open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1)))
+    with pytest.raises(Unreachable):
+        run(replace(prepared, redis=type(prepared.redis)("redis://127.0.0.1:1/0")), file)
+    run(prepared, file)
+    assert [c for c in compare(prepared) if c.differences] == []
+
+
+def test_a_backfill_mends_what_somebody_changed(load, prepared):
+    load(bet("a", 1), lost("b", 2))
+    before = contents(prepared)
+    with connect(prepared.postgres, purpose="test") as connection:
+        connection.execute("update features.sport_stats_changes set sport_roi = 7")
+        connection.execute("delete from features.bet_facts_changes where bet_id = 'a'")
+        connection.execute("update features.group_state set wins = 99")
+    run_backfill(prepared)
+    assert contents(prepared) == before
+    assert [c for c in compare(prepared) if c.differences] == []
+
+
+# ---- what Feast returns --------------------------------------------------------------------------------------------
+
+
+def historical(connections, features, **columns):
+    frame = pd.DataFrame(columns)
+    store = store_at(connections)
+    return store.get_historical_features(frame, features=features).to_df().sort_values("event_timestamp")
+
+
+def when(*instants):
+    return pd.to_datetime(list(instants), utc=True, format="ISO8601")
+
+
+def test_a_feature_counts_from_the_instant_it_became_known(load, prepared):
+    load(bet("a", 10), lost("b", 20))
+    frame = historical(
+        prepared,
+        ["sport_stats:sport_count"],
+        sport=["Soccer"] * 4,
+        event_timestamp=when(at(9.999), at(10), at(19.999), at(20)),
+    )
+    assert frame["sport_count"].fillna(-1).tolist() == [-1, 1, 1, 2]
+
+
+def test_a_regrade_leaves_what_was_believed_before_it(load, prepared):
+    load(bet("a", 10), lost("a", 30))
+    frame = historical(
+        prepared,
+        ["sport_stats:sport_win_rate", "sport_stats:sport_roi"],
+        sport=["Soccer"] * 2,
+        event_timestamp=when(at(29), at(31)),
+    )
+    assert frame[["sport_win_rate", "sport_roi"]].values.tolist() == [[1.0, 150.0], [0.0, -100.0]]
+
+
+def test_a_group_that_rested_for_months_still_has_its_values(load, prepared):
+    """R6: out of season is not stale. The 24 h TTL speaks of the pipeline, which ran yesterday."""
+    load(bet("a", 10))
+    load(bet("a", 10), now=NOW + timedelta(days=120))
+    frame = historical(
+        prepared,
+        ["sport_stats:sport_count", "sport_market_recent:sport_market_count"],
+        sport=["Soccer"] * 3,
+        sport_market=["Soccer|Moneyline"] * 3,
+        event_timestamp=when(NOW, NOW + timedelta(days=77, minutes=31), NOW + timedelta(days=120)),
+    )
+    assert frame[["sport_count", "sport_market_count"]].values.tolist() == [[1, 1]] * 3
+
+
+@pytest.mark.parametrize(
+    ("feature", "hours"), [("sport_stats:sport_count", 24), ("sport_market_recent:sport_market_count", 1)]
+)
+def test_a_pipeline_dead_past_the_ttl_gives_null(load, prepared, feature, hours):
+    load(bet("a", 10))
+    frame = historical(
+        prepared,
+        [feature],
+        sport=["Soccer"] * 2,
+        sport_market=["Soccer|Moneyline"] * 2,
+        event_timestamp=when(NOW + timedelta(hours=hours), NOW + timedelta(hours=hours, microseconds=1)),
+    )
+    assert frame[feature.split(":")[1]].isna().tolist() == [False, True]
+
+
+NAMES = [
+    ("NBA", "1H Total"), ("NBA1", "H Total"), ("a|b", "c"), ("a", "b|c"), ("back\\", "slash"), ("back", "\\slash"),
+    ("it's", 'a "quote"'),
+    ("line\nbreak", "in\ttab"), ("😀", "🏀"), ("x" * 100, "y" * 200), ("\\N", "null?"), (None, "null?"),
+]  # fmt: skip
+
+
+def test_names_of_any_shape_are_kept_apart_offline_and_online(load, prepared):
+    """Each group has as many bets as its position says, so a mix-up shows as another count."""
+    bets = [
+        bet(f"{n}-{i}", 1, sport=sport, market=market, league=None)
+        for n, (sport, market) in enumerate(NAMES, start=1)
+        for i in range(n)
+    ]
+    load(*bets)
+    asked = [bets[sum(range(n))] | {"time_placed": at(60)} for n in range(1, len(NAMES) + 1)]
+    store, expected = store_at(prepared), list(range(1, len(NAMES) + 1))
+    features = ["sport_market_recent:sport_market_count", "sport_league_market_stats:sport_league_market_count"]
+    offline = store.get_historical_features(entity_frame(asked), features=features).to_df()
+    online = store.get_online_features(features=features, entity_rows=entity_rows(asked)).to_dict()
+    for column in ("sport_market_count", "sport_league_market_count"):
+        assert dict(zip(offline["sport_market"], offline[column], strict=True)) == dict(
+            zip(online["sport_market"], expected, strict=True)
+        )
+        assert online[column] == expected

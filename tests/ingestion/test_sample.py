@@ -1,0 +1,192 @@
+"""The synthetic sample: a history that the schema accepts, with the corrections and ties that real ones have."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from ingestion.errors import ConfigurationError
+from ingestion.sample import generate, write
+from ingestion.sources.files import open_file
+from quality.schema import COLUMNS, BetStatus, BetType, validate
+
+NOW = datetime(2026, 5, 24, 15, 0, 0, 123456, tzinfo=UTC)
+UNGRADED = (BetStatus.PUSH, BetStatus.VOID, BetStatus.CASHEDOUT)
+PRICE = 1 + pl.when(pl.col("odds") > 0).then(pl.col("odds") / 100).otherwise(-100 / pl.col("odds"))
+ODDS = pl.col("american_odds").abs()
+IMPLIED = pl.when(pl.col("american_odds") < 0).then(ODDS).otherwise(100) / (ODDS + 100)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return generate(27_000, NOW, seed=7)
+
+
+@pytest.fixture(scope="module")
+def newest(log):
+    """The newest version of each bet."""
+    return log.unique("id", keep="last", maintain_order=True)
+
+
+def corrections(log):
+    """Each version that follows a settled one of its bet, beside that one as `*_before`."""
+    said = log.select("id", "status", "market", "amount", "profit").filter(pl.col("id").is_duplicated())
+    before = pl.all().exclude("id").shift(1).over("id").name.suffix("_before")
+    return said.with_columns(before).filter(pl.col("status_before") != BetStatus.PENDING)
+
+
+@pytest.fixture(scope="module")
+def changes(log):
+    return corrections(log)
+
+
+def test_the_same_arguments_give_the_same_bets(log):
+    assert_frame_equal(generate(27_000, NOW, seed=7), log)
+
+
+def test_another_seed_gives_other_bets(log):
+    assert not set(generate(100, NOW, seed=8)["id"]) & set(log["id"])
+
+
+def test_every_row_passes_the_schema(log):
+    result = validate(log, NOW)
+    assert (result.errors, result.valid_count, log.columns) == ({}, log.height, list(COLUMNS))
+
+
+@pytest.mark.parametrize("bets", [1, 2, 100, 27_000])
+def test_the_newest_bet_is_minutes_old_and_nothing_lies_after_now(bets):
+    frame = generate(bets, NOW, seed=1)
+    assert frame["id"].n_unique() == bets
+    assert frame["time_placed"].max() > NOW - timedelta(minutes=5)
+    assert frame.select(pl.max_horizontal(pl.max("created_at", "updated_at", "settled_at"))).item() <= NOW
+
+
+def test_a_longer_history_has_older_bets(newest):
+    oldest = newest["time_placed"].min()
+    assert NOW - timedelta(days=91) < oldest < NOW - timedelta(days=89)
+    assert generate(108_000, NOW, seed=7)["time_placed"].min() < NOW - timedelta(days=179)
+
+
+def test_everything_that_can_be_bet_on_is(log):
+    found = {column: log[column].n_unique() for column in ("sport", "institution_name", "status", "bet_type")}
+    assert found == {"sport": 9, "institution_name": 12, "status": len(BetStatus), "bet_type": len(BetType)}
+
+
+def test_some_names_need_care_in_keys(log):
+    columns = ("league", "market", "institution_name")
+    characters = {each for column in columns for name in log[column].drop_nulls().unique() for each in name}
+    assert {"|", "&", "'", "é"} <= characters
+
+
+def test_a_few_straights_and_most_bets_of_several_legs_have_no_league(newest):
+    missing = newest.group_by(pl.col("bet_type") == BetType.STRAIGHT).agg(pl.col("league").is_null().mean())
+    share = dict(missing.iter_rows())
+    assert 0 < share[True] < 0.01
+    assert 0.9 < share[False] < 1
+
+
+def test_the_log_is_in_the_order_of_its_updates_and_no_bet_has_two_versions_at_once(log):
+    assert log["updated_at"].is_sorted()
+    assert not log.select(pl.struct("id", "updated_at").is_duplicated().any()).item()
+
+
+def test_settlement_jobs_update_many_bets_at_one_instant(log):
+    settled = log.filter(pl.col("status") != BetStatus.PENDING)
+    assert settled["updated_at"].n_unique() < 0.6 * settled.height
+    assert settled["updated_at"].value_counts()["count"].max() < 0.01 * settled.height
+
+
+def test_bets_settle_after_minutes_to_weeks(newest):
+    lag = (newest["settled_at"] - newest["time_placed"]).drop_nulls()
+    assert lag.min() < timedelta(minutes=10)
+    assert timedelta(hours=6) < lag.median() < timedelta(hours=24)
+    assert lag.max() > timedelta(weeks=6)
+
+
+def test_between_one_and_two_percent_of_the_settled_bets_are_corrected(log, changes):
+    settled = log.filter(pl.col("status") != BetStatus.PENDING)["id"].n_unique()
+    assert 0.01 < changes["id"].n_unique() / settled < 0.02
+
+
+@pytest.mark.parametrize(
+    "correction",
+    [
+        (pl.col("status_before") == BetStatus.WIN) & (pl.col("status") == BetStatus.LOSS),
+        (pl.col("status_before") == BetStatus.LOSS) & (pl.col("status") == BetStatus.VOID),
+        pl.col("status") == BetStatus.PENDING,
+        pl.col("market") != pl.col("market_before"),
+        (pl.col("amount") != pl.col("amount_before")) & (pl.col("profit") != pl.col("profit_before")),
+    ],
+    ids=["win to loss", "loss to void", "unsettled", "market renamed", "stake corrected"],
+)
+def test_every_kind_of_correction_happens(changes, correction):
+    assert changes.filter(correction).height > 10
+
+
+def test_a_correction_changes_something():
+    said = ("status", "market", "amount")
+    changes = corrections(generate(200_000, NOW, seed=7))
+    assert changes.filter(*(pl.col(name).eq_missing(pl.col(f"{name}_before")) for name in said)).is_empty()
+
+
+def test_bets_win_a_little_less_often_than_their_prices_say(newest):
+    graded = newest.filter(pl.col("status").is_in([BetStatus.WIN, BetStatus.LOSS]))
+    edge = graded.select((pl.col("status") == BetStatus.WIN).mean() - IMPLIED.mean()).item()
+    assert -0.04 < edge < -0.01
+
+
+def test_a_winning_straight_pays_its_odds_to_the_cent(log):
+    won = log.filter(pl.col("status") == BetStatus.WIN, pl.col("bet_type") == BetType.STRAIGHT, pl.col("amount") > 0)
+    assert won.filter((pl.col("profit") - pl.col("amount") * (PRICE - 1)).abs() > 0.006).is_empty()
+
+
+def test_a_free_bet_risks_nothing_and_pays(newest):
+    free = newest.filter(pl.col("amount") == 0)
+    profits = free.group_by("status").agg(pl.col("profit").min().alias("least"), pl.col("profit").max().alias("most"))
+    span = {status: (least, most) for status, least, most in profits.iter_rows()}
+    assert 0.002 < free.height / newest.height < 0.01
+    assert span[BetStatus.LOSS] == (0, 0)
+    assert span[BetStatus.WIN][0] > 0
+
+
+def test_lines_stand_around_minus_110_and_moneylines_are_wide(newest):
+    middle = newest.group_by("market").agg(
+        pl.col("american_odds").median().alias("median"), IMPLIED.std().alias("spread")
+    )
+    spread = {market: (median, width) for market, median, width in middle.iter_rows()}
+    assert -116 <= spread["Spread"][0] <= -104
+    assert spread["Moneyline"][1] > 4 * spread["Spread"][1]
+
+
+def test_the_closing_price_of_a_fifth_of_the_settled_bets_is_known(newest):
+    known = newest.filter(pl.col("is_settled"))["clv_percentage"].is_not_null()
+    assert 0.18 < known.mean() < 0.22
+    assert newest.filter((pl.col("clv_ev") - pl.col("clv_percentage") * IMPLIED).abs() > 6e-5).is_empty()
+
+
+def test_is_win_is_what_the_source_says_of_each_status(newest):
+    said = dict(newest.group_by("status").agg(pl.col("is_win").unique()).iter_rows())
+    assert said == {
+        **{status: [False] for status in (*UNGRADED, BetStatus.LOSS)},
+        BetStatus.WIN: [True],
+        BetStatus.PENDING: [None],
+    }
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".ndjson", ".csv"])
+def test_a_written_sample_reads_back_the_same(suffix, tmp_path):
+    frame = generate(500, NOW, seed=3)
+    write(frame, tmp_path / f"sample{suffix}")
+    (page,) = open_file(tmp_path / f"sample{suffix}").pages()
+    assert_frame_equal(validate(page.rows, NOW).accepted, validate(frame, NOW).accepted)
+
+
+@pytest.mark.parametrize("name", ["sample.xlsx", "missing/sample.csv", "directory.csv"])
+def test_a_sample_that_cannot_be_written_leaves_nothing(name, tmp_path):
+    (tmp_path / "directory.csv").mkdir()
+    with pytest.raises(ConfigurationError):
+        write(generate(1, NOW, seed=3), tmp_path / name)
+    assert [path.name for path in tmp_path.rglob("*")] == ["directory.csv"]

@@ -1,0 +1,53 @@
+"""The settings are read once, checked together and never show a secret."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from feature_repo.connections import Connections
+from ingestion.errors import ConfigurationError, Unreachable
+from ingestion.settings import Settings
+
+
+def test_without_any_setting_the_stores_are_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings.load() == Settings(tmp_path / ".pikkit", None, "updated_at", None)
+
+
+def test_a_dotenv_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("KNOWN_AT_COLUMN=settled_at\nPIKKIT_NOW=2026-05-24\n")
+    settings = Settings.load()
+    assert (settings.known_at_column, settings.now) == ("settled_at", datetime(2026, 5, 24, tzinfo=UTC))
+
+
+def test_everything_wrong_is_named_in_one_error() -> None:
+    wrong = {"REDIS_URL": "nonsense", "PIKKIT_NOW": "later", "KNOWN_AT_COLUMN": "placed_at", "POSTGRES_PORT": "x"}
+    with pytest.raises(ConfigurationError) as refused:
+        Settings.load(wrong)
+    named = [line.split(":")[0].strip(" -") for line in refused.value.what.splitlines()[1:]]
+    assert sorted(named) == sorted([*wrong, *(f"POSTGRES_{x}" for x in ("HOST", "DATABASE", "USER", "PASSWORD"))])
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings.load({}).known_at_column = "settled_at"  # type: ignore[misc]
+
+
+def test_external_stores_are_where_the_settings_say(environ: dict[str, str], connections: Connections) -> None:
+    assert Settings.load(environ).connections() == connections
+
+
+def test_embedded_servers_that_do_not_run_are_unreachable(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match="pikkit up"):
+        Settings.load({"PIKKIT_HOME": str(tmp_path)}).connections()
+
+
+def test_no_secret_shows_in_a_repr(environ: dict[str, str]) -> None:
+    secrets = {"POSTGRES_PASSWORD": "s3cret", "REDIS_URL": "redis://:hush@cache"}
+    shown = repr(Settings.load(environ | secrets))
+    assert not [secret for secret in ("s3cret", "hush") if secret in shown]

@@ -1,0 +1,471 @@
+"""What a bet must be like to be used, one fact a test. The reasons for each judgement: docs/data-quality.md."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from quality.schema import ACCEPTED_SCHEMA, COLUMNS, REASONS, BetSchema, validate
+from tests.quality.bets import GOOD, NOW, OPEN, accepted, reasons
+
+PUSH = {"status": "SETTLED_PUSH", "profit": 0.0, "roi": 0.0, "is_win": False}
+LOSS = {"status": "SETTLED_LOSS", "profit": -20.0, "roi": -100.0, "is_win": False}
+CASHEDOUT = {"status": "SETTLED_CASHEDOUT", "profit": 5.0, "roi": 25.0, "is_win": False}
+PARLAY = {"bet_type": "parlay", "amount": 1.0, "profit": None, "roi": None, **OPEN}
+
+
+def test_a_good_bet_is_accepted() -> None:
+    assert reasons() == set()
+
+
+@pytest.mark.parametrize("grade", [PUSH, {**PUSH, "status": "SETTLED_VOID"}, LOSS, CASHEDOUT, OPEN])
+def test_every_grade_is_accepted_as_the_source_sends_it(grade: dict[str, Any]) -> None:
+    assert reasons(**grade) == set()
+
+
+# ---- one column ----
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("id", " \t", "id: missing"),
+        ("id", "x" * 101, "id: longer than 100 characters"),
+        ("id", 1.5, "id: not text"),
+        ("id", True, "id: not text"),
+        ("market", "x" * 201, "market: longer than 200 characters"),
+        ("league", "A\0B", "league: contains a NUL character"),
+        ("bet_type", None, "bet_type: missing"),
+        ("bet_type", "teaser", "bet_type: unknown value"),
+        ("status", "SETTLED_HALF_WIN", "status: unknown value"),
+        ("status", "\u017fettled_win", "status: unknown value"),  # a long s is no s, though case folding says so
+        ("amount", -0.01, "amount: below 0"),
+        ("amount", float("nan"), "amount: not a finite number"),
+        ("amount", "1,000", "amount: not a finite number"),
+        ("clv_percentage", 100.5, "clv_percentage: above 100"),
+        ("clv_ev", -100.5, "clv_ev: below -100"),
+        ("clv_current_odds", float("-inf"), "clv_current_odds: not a finite number"),
+        ("american_odds", 150.5, "american_odds: not a whole number"),
+        ("american_odds", True, "american_odds: not a finite number"),
+        ("is_live", "perhaps", "is_live: not true or false"),
+        ("is_live", 2, "is_live: not true or false"),
+        ("settled_at", "1970-01-01T00:00:00Z", "settled_at: before the year 2000"),
+        ("settled_at", "9999-12-31T23:59:59-08:00", "settled_at: in the future"),
+    ],
+)
+def test_a_value_that_its_column_cannot_have_is_rejected(column: str, value: object, reason: str) -> None:
+    assert reasons(**{column: value}) == {reason}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("id", "x" * 100),
+        ("market", "é" * 200),
+        ("clv_percentage", 100.0),
+        ("clv_ev", -100.0),
+        ("settled_at", None),
+        ("clv_current_odds", -1e9),
+    ],
+)
+def test_a_limit_belongs_to_what_it_limits(column: str, value: object) -> None:
+    assert reasons(**{column: value}) == set()
+
+
+def test_the_year_2000_is_not_before_itself() -> None:
+    start = "2000-01-01T00:00:00Z"
+    assert reasons(created_at=start, time_placed=start) == set()
+
+
+@pytest.mark.parametrize("text", ["+150", " 150\n", "150.0", "1.5e2", "\u00a0150"])
+def test_a_number_may_be_written_in_several_ways(text: str) -> None:
+    assert accepted(american_odds=text)["american_odds"] == 150
+
+
+@pytest.mark.parametrize("text", ["1,500", "1_500", "0x96", "$150", "150 USD", "EVEN", "inf", "nan", "٣٠٠"])
+def test_a_number_that_takes_guessing_is_rejected(text: str) -> None:
+    assert reasons(clv_current_odds=text) == {"clv_current_odds: not a finite number"}
+
+
+@pytest.mark.parametrize("value", ["true", " TRUE ", "t", "1", "1.0", 1, 1.0, True, Decimal("1.00")])
+def test_true_may_be_written_in_several_ways(value: object) -> None:
+    assert accepted(is_live=value)["is_live"] is True
+
+
+def test_enumerations_match_whatever_their_case_and_are_stored_in_the_spelling_of_the_schema() -> None:
+    bet = accepted(bet_type=" Straight", status="settled_win\n")
+    assert (bet["bet_type"], bet["status"]) == ("straight", "SETTLED_WIN")
+
+
+def test_text_is_trimmed_and_empty_text_is_null() -> None:
+    bet = accepted(sport="  Rugby  League ", league=" \u3000 ")
+    assert (bet["sport"], bet["league"]) == ("Rugby  League", None)
+
+
+@pytest.mark.parametrize(
+    "name", ["Robert'); drop table bets;--", "<script>alert(1)</script>", "../../etc", "\x01\x7f😀|\\N"]
+)
+def test_text_that_looks_dangerous_is_data(name: str) -> None:
+    assert accepted(league=name)["league"] == name
+
+
+def test_an_id_may_be_a_whole_number() -> None:
+    assert accepted(id=12345678901234567)["id"] == "12345678901234567"
+
+
+# ---- time ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-03-10T12:00:00Z",
+        "2025-03-10t12:00:00z",
+        "2025-03-10 12:00:00+00",
+        "2025-03-10T12:00",
+        "2025-03-10T14:00:00.000+02:00",
+        "2025-03-10 14:00:00,0 +0200",
+        "2025-03-10T17:30:00.000000000+05:30",
+        "2025-03-10T04:00:00-08:00",
+        "20250310T120000Z",
+    ],
+)
+def test_one_moment_may_be_written_in_many_ways(text: str) -> None:
+    assert accepted(time_placed=text)["time_placed"] == datetime(2025, 3, 10, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not a date",
+        "Mar 10 2025 12:49:36 PM",
+        "03/10/2025 12:00",
+        "2025-02-30T10:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+02:00",
+        "2025-03-10T24:00:00Z",
+        "2025-03-10T12:00:60Z",
+        "2025-03-10T12:00:00+24:00",
+        "2025-03-10T12:00:00 CET",
+        "2025-03-10",
+        "2025-W11-1T12:00:00Z",
+        "1741608000",
+        "1741608000000",
+    ],
+)
+def test_a_moment_that_takes_guessing_is_rejected(text: str) -> None:
+    assert reasons(time_placed=text) == {"time_placed: not an ISO 8601 timestamp with a time of day"}
+
+
+@pytest.mark.parametrize("value", [1741608000000, 1741608000.0, date(2025, 3, 10), True])
+def test_a_moment_of_the_wrong_physical_type_is_rejected(value: object) -> None:
+    assert reasons(time_placed=value) == {"time_placed: not an ISO 8601 timestamp with a time of day"}
+
+
+@pytest.mark.parametrize(("digits", "microsecond"), [("1", 100_000), ("000001", 1), ("123456999", 123_456)])
+def test_fractions_count_to_the_microsecond(digits: str, microsecond: int) -> None:
+    assert accepted(time_placed=f"2025-03-10T11:59:59.{digits}Z")["time_placed"].microsecond == microsecond
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_a_typed_moment_may_have_any_unit_and_zone(unit: Literal["ms", "us", "ns"]) -> None:
+    noon = datetime(2025, 3, 10, 12, tzinfo=UTC)
+    moment = noon.astimezone(ZoneInfo("Asia/Kolkata"))
+    placed = pl.Series("time_placed", [moment], dtype=pl.Datetime(unit, "Asia/Kolkata"))
+    assert validate(pl.DataFrame([GOOD]).with_columns(placed), NOW).accepted["time_placed"].item() == noon
+    assert accepted(time_placed=moment)["time_placed"] == noon
+
+
+def test_shapes_may_be_mixed_in_one_column() -> None:
+    times = ["2025-03-10T12:00:00Z", "2025-03-10 12:00:00.000001", "2025-03-10T14:00:00+0200", None, "soon"]
+    result = validate(pl.DataFrame([{**GOOD, "time_placed": text} for text in times]), NOW)
+    assert result.accepted["row"].to_list() == [0, 1, 2, 3]
+
+
+def test_timestamps_without_an_offset_are_read_as_utc_and_counted() -> None:
+    naive = {"time_placed": "2025-03-10 12:00:00", "created_at": "2025-03-10T12:00:05.5"}
+    aware = {"time_placed": "2025-03-10 12:00:00z", "created_at": "20250310T120005 -0000"}
+    assert validate(pl.DataFrame([GOOD, {**GOOD, **naive}, {**GOOD, **aware}]), NOW).naive_timestamps == 2
+
+
+def test_naive_timestamps_are_counted_in_typed_columns_too() -> None:
+    rows = pl.DataFrame([GOOD] * 3).with_columns(pl.lit(NOW.replace(tzinfo=None)).alias("settled_at"))
+    assert validate(rows, NOW).naive_timestamps == 3
+
+
+def test_empty_text_is_counted_in_columns_of_any_kind() -> None:
+    assert validate(pl.DataFrame([{**GOOD, "league": " ", "clv_ev": "", "created_at": "\t"}]), NOW).empty_texts == 3
+
+
+def test_a_timestamp_that_cannot_be_read_is_not_counted_as_naive() -> None:
+    assert validate(pl.DataFrame([{**GOOD, "time_placed": "soon"}]), NOW).naive_timestamps == 0
+
+
+@pytest.mark.parametrize(("ahead", "expected"), [(0, set()), (1, {"updated_at: in the future"})])
+def test_a_timestamp_may_be_five_minutes_ahead_of_the_clock(ahead: int, expected: set[str]) -> None:
+    assert reasons(updated_at=(NOW + timedelta(minutes=5, microseconds=ahead)).isoformat()) == expected
+
+
+def test_a_timestamp_beyond_what_microseconds_can_hold_is_rejected() -> None:
+    rows = pl.DataFrame([GOOD]).with_columns(pl.Series("settled_at", [2**63 - 1]).cast(pl.Datetime("ms", "UTC")))
+    assert "settled_at: not an ISO 8601 timestamp with a time of day" in validate(rows, NOW).errors
+
+
+def test_the_clock_must_carry_its_time_zone() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        validate(pl.DataFrame([GOOD]), NOW.replace(tzinfo=None))
+
+
+def test_one_row_is_not_judged_without_a_clock() -> None:
+    with pytest.raises(TypeError, match="clock"):
+        BetSchema.model_validate(GOOD)
+
+
+# ---- between columns ----
+
+
+@pytest.mark.parametrize("odds", [-99, -50, 0, 50, 99])
+def test_no_american_price_lies_between_minus_100_and_100(odds: int) -> None:
+    assert reasons(american_odds=odds, odds=float(odds)) == {"american_odds: inside (-100, 100)"}
+
+
+@pytest.mark.parametrize("odds", [-10_000, -100, 100, 10_000])
+def test_the_limits_of_a_straight_price_belong_to_it(odds: int) -> None:
+    assert reasons(american_odds=odds, odds=float(odds)) == set()
+
+
+@pytest.mark.parametrize("bet_type", ["parlay", "round_robin_3"])
+@pytest.mark.parametrize(("odds", "count"), [(25_000, 0), (100_000, 0), (100_001, 2)])
+def test_multi_leg_prices_reach_ten_times_as_far(bet_type: str, odds: int, count: int) -> None:
+    assert len(reasons(bet_type=bet_type, american_odds=odds, odds=float(odds), **OPEN)) == count
+
+
+def test_a_straight_bet_at_the_price_of_a_parlay_is_rejected() -> None:
+    limits = "beyond ±10,000 (100,000 for multi-leg bets)"
+    assert reasons(american_odds=25_000, odds=25_000.0) == {f"american_odds: {limits}", f"odds: {limits}"}
+
+
+@pytest.mark.parametrize(
+    ("odds", "american"),
+    [
+        (149.5, 150),
+        (152.5, 150),
+        (2.5, 150),
+        (2.49, 150),
+        (-110.4, -110),
+        (1.91, -110),
+        (-100.0, 100),
+        (1.01, -9_900),
+        (90.0, 8_900),
+    ],
+)
+def test_odds_may_be_american_or_decimal(odds: float, american: int) -> None:
+    assert reasons(odds=odds, american_odds=american, **OPEN) == set()
+
+
+@pytest.mark.parametrize(
+    ("odds", "american"),
+    [(-150.0, 150), (152.6, 150), (2.53, 150), (5.0, -110), (1.95, -110), (2.0, 150), (0.5, 150), (0.0, -200)],
+)
+def test_odds_that_name_another_price_are_rejected(odds: float, american: int) -> None:
+    assert reasons(odds=odds, american_odds=american, **OPEN) == {"odds: not the price that american_odds names"}
+
+
+def test_a_bet_without_a_price_is_accepted() -> None:
+    assert reasons(american_odds=None) == set()
+
+
+@pytest.mark.parametrize(("roi", "expected"), [(151.0, 0), (149.0, 0), (151.001, 1), (1.5, 1), (-150.0, 1)])
+def test_the_roi_is_within_one_point_of_profit_over_amount(roi: float, expected: int) -> None:
+    assert len(reasons(roi=roi)) == expected
+
+
+def test_one_point_exactly_is_within_the_tolerance_whatever_floating_point_makes_of_it() -> None:
+    assert reasons(amount=6.96, profit=59.16, roi=851.0) == set()
+
+
+def test_the_roi_is_checked_when_the_profit_is_nothing() -> None:
+    """The original design asked `if amount and profit`, so a push at 50 % passed."""
+    assert reasons(**{**PUSH, "roi": 50.0}) == {"roi: differs from profit / amount by more than 1 point"}
+
+
+@pytest.mark.parametrize(("bet_type", "expected"), [("parlay", 0), ("straight", 1)])
+def test_the_roi_of_a_parlay_reaches_ten_times_as_far(bet_type: str, expected: int) -> None:
+    assert len(reasons(bet_type=bet_type, amount=1.0, profit=500.0, roi=50_000.0)) == expected
+
+
+def test_a_roi_that_would_have_to_be_derived_keeps_to_the_limits_too() -> None:
+    assert reasons(amount=1.0, profit=500.0, roi=None) == {"roi: outside -1,000 to 10,000 (100,000 for multi-leg bets)"}
+
+
+def test_a_free_bet_is_accepted_and_its_roi_is_not_checked() -> None:
+    assert reasons(amount=0.0, profit=30.0, roi=0.0) == set()
+
+
+def test_an_unknown_stake_is_accepted() -> None:
+    assert reasons(amount=None) == set()
+
+
+@pytest.mark.parametrize("grade", [GOOD, LOSS, CASHEDOUT])
+def test_a_graded_bet_has_a_profit(grade: dict[str, Any]) -> None:
+    assert reasons(**{**grade, "profit": None, "roi": None}) == {"profit: missing on a graded bet"}
+
+
+@pytest.mark.parametrize(
+    ("grade", "reason"),
+    [
+        ({"profit": -1.0, "roi": -5.0}, "profit: negative on a win"),
+        ({**LOSS, "profit": 1.0, "roi": 5.0}, "profit: positive on a loss"),
+        ({**PUSH, "profit": -1.0, "roi": -5.0}, "profit: not 0 on a push or void"),
+        ({"is_settled": False}, "is_settled: contradicts status"),
+        ({**OPEN, "is_settled": True}, "is_settled: contradicts status"),
+        ({"is_win": False}, "is_win: contradicts status"),
+        ({**CASHEDOUT, "is_win": True}, "is_win: contradicts status"),
+        ({**OPEN, "is_win": True}, "is_win: contradicts status"),
+        ({"settled_at": "2025-03-10T11:59:59Z"}, "settled_at: before time_placed"),
+        ({"updated_at": "2025-03-10T12:00:04Z", "settled_at": None}, "updated_at: before created_at"),
+    ],
+)
+def test_columns_that_contradict_each_other_are_rejected(grade: dict[str, Any], reason: str) -> None:
+    assert reasons(**grade) == {reason}
+
+
+@pytest.mark.parametrize("both", [("time_placed", "settled_at"), ("created_at", "updated_at")])
+def test_two_things_may_happen_at_once(both: tuple[str, str]) -> None:
+    assert reasons(**dict.fromkeys(both, "2025-03-10T12:30:00Z")) == set()
+
+
+@pytest.mark.parametrize(("roi", "expected"), [(-1_000.0, 0), (-1_001.0, 1)])
+def test_a_loss_may_be_ten_times_the_stake(roi: float, expected: int) -> None:
+    assert len(reasons(**{**LOSS, "amount": 1.0, "profit": roi / 100, "roi": roi})) == expected
+
+
+def test_a_cash_out_may_win_or_lose_money() -> None:
+    assert reasons(**{**CASHEDOUT, "profit": -5.0, "roi": -25.0}) == set()
+
+
+def test_the_sign_of_a_profit_is_judged_to_the_cent() -> None:
+    assert reasons(**{**PUSH, "profit": 1e-12}) == set()
+
+
+def test_an_open_bet_may_show_what_it_could_pay() -> None:
+    assert reasons(**{**OPEN, "profit": 30.0, "roi": 150.0}) == set()
+
+
+def test_every_reason_is_given_and_rules_do_not_judge_by_columns_at_fault() -> None:
+    broken = {
+        "amount": -20.0,
+        "status": "won",
+        "time_placed": "soon",
+        "american_odds": 5,
+        "created_at": "2099-01-01T00:00Z",
+    }
+    assert reasons(**broken) == {
+        "amount: below 0",
+        "status: unknown value",
+        "time_placed: not an ISO 8601 timestamp with a time of day",
+        "american_odds: inside (-100, 100)",
+        "created_at: in the future",
+    }
+
+
+# ---- what is filled in ----
+
+
+@pytest.mark.parametrize(
+    ("grade", "is_win"), [(GOOD, True), (LOSS, False), (PUSH, None), (CASHEDOUT, None), (OPEN, None)]
+)
+def test_is_win_goes_by_the_status(grade: dict[str, Any], is_win: bool | None) -> None:
+    assert accepted(**{**grade, "is_win": None})["is_win"] is is_win
+
+
+@pytest.mark.parametrize(("grade", "is_settled"), [(GOOD, True), (PUSH, True), (OPEN, False)])
+def test_is_settled_is_derived_when_it_is_null(grade: dict[str, Any], is_settled: bool) -> None:
+    assert accepted(**{**grade, "is_settled": None})["is_settled"] is is_settled
+
+
+@pytest.mark.parametrize(("amount", "roi"), [(20.0, 150.0), (0.5, 6000.0), (0.0, None), (None, None)])
+def test_a_missing_roi_is_derived_where_there_is_a_stake(amount: float | None, roi: float | None) -> None:
+    assert accepted(amount=amount, roi=None)["roi"] == roi
+
+
+@pytest.mark.parametrize("column", ["updated_at", "time_placed"])
+def test_a_missing_time_is_when_the_row_was_created(column: str) -> None:
+    assert accepted(**{column: None})[column] == datetime(2025, 3, 10, 12, 0, 5, tzinfo=UTC)
+
+
+def test_a_bet_without_any_time_is_rejected() -> None:
+    missing = {"updated_at: missing, and created_at too", "time_placed: missing, and created_at too"}
+    assert reasons(created_at=None, updated_at=None, time_placed=None) == missing
+
+
+def test_a_missing_flag_stays_null() -> None:
+    assert accepted(is_live=None)["is_live"] is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "cents"), [(20.0, 2000), (0.29, 29), (0.125, 12), (0.375, 38), (999_999.99, 99_999_999)]
+)
+def test_money_becomes_cents_and_half_a_cent_goes_to_the_even_one(amount: float, cents: int) -> None:
+    assert accepted(amount=amount, **OPEN)["amount_cents"] == cents
+
+
+# ---- frames ----
+
+
+def test_unknown_columns_are_named_and_ignored() -> None:
+    result = validate(pl.DataFrame([{**GOOD, "boost": 1, "row": 7}]), NOW)
+    assert (result.unknown_columns, result.valid_count) == (("boost", "row"), 1)
+
+
+def test_missing_columns_read_as_null_and_the_required_ones_are_named() -> None:
+    result = validate(pl.DataFrame([GOOD]).drop("id", "clv_ev"), NOW)
+    assert (result.missing_columns, result.errors) == (("id",), {"id: missing": 1})
+
+
+@pytest.mark.parametrize("rows", [pl.DataFrame(), pl.DataFrame(schema=["id"]), pl.DataFrame([GOOD]).clear()])
+def test_a_frame_without_rows_has_no_verdicts(rows: pl.DataFrame) -> None:
+    result = validate(rows, NOW)
+    assert (result.record_count, result.accepted.schema["id"], result.rejected.columns) == (
+        0,
+        pl.String(),
+        ["row", "reasons"],
+    )
+
+
+def test_the_verdicts_say_which_row_they_are_about() -> None:
+    rows = pl.DataFrame([{**GOOD, "amount": amount} for amount in (20.0, -1.0, 20.0, -2.0)])
+    result = validate(rows, NOW)
+    expected = pl.DataFrame({"row": [1, 3], "reasons": [["amount: below 0"]] * 2}, schema_overrides={"row": pl.UInt32})
+    assert_frame_equal(result.rejected, expected)
+    assert result.accepted["row"].to_list() == [0, 2]
+
+
+def test_rejected_rows_and_their_reasons_come_in_the_order_of_the_frame_and_of_the_columns() -> None:
+    faults = [{"clv_ev": 500.0}, {"league": "x" * 101, "amount": -1.0}, {"id": None}]
+    result = validate(pl.DataFrame([{**GOOD, **fault} for fault in faults]), NOW)
+    reasons = [["clv_ev: above 100"], ["amount: below 0", "league: longer than 100 characters"], ["id: missing"]]
+    assert result.rejected.rows() == list(enumerate(reasons))
+
+
+def test_a_reason_is_counted_once_for_each_row() -> None:
+    rows = pl.DataFrame([{**GOOD, "clv_ev": 500.0}, {**GOOD, "clv_ev": 500.0, "league": "x" * 101}, GOOD])
+    result = validate(rows, NOW)
+    assert result.errors == {"clv_ev: above 100": 2, "league: longer than 100 characters": 1}
+    assert (result.record_count, result.valid_count, result.invalid_count) == (3, 1, 2)
+
+
+def test_accepted_bets_have_the_columns_of_the_store() -> None:
+    result = validate(pl.DataFrame([GOOD]), NOW)
+    assert result.accepted.schema == pl.Schema({"row": pl.UInt32(), **ACCEPTED_SCHEMA})
+
+
+def test_every_reason_names_its_column_and_is_listed_once() -> None:
+    assert len(set(REASONS)) == len(REASONS)
+    assert {reason.split(": ")[0] for reason in REASONS} == set(COLUMNS)
