@@ -43,12 +43,13 @@ def contributions(log: Frame) -> Frame:
     won = exists & (nw.col("status") == "SETTLED_WIN")
     lost = exists & (nw.col("status") == "SETTLED_LOSS")
     graded = won | lost
-    at_risk = graded | (exists & (nw.col("status") == "SETTLED_CASHEDOUT"))
+    # A stake that nobody knows gives no ROI: its profit would stand in the ratio without it.
+    at_risk = (graded | (exists & (nw.col("status") == "SETTLED_CASHEDOUT"))) & ~nw.col("amount_cents").is_null()
     settled = exists & (nw.col("status") != "PENDING")
     odds = nw.col("american_odds").cast(nw.Float64)
     implied = nw.when(odds < 0).then(odds.abs() / (odds.abs() + 100)).otherwise(100 / (odds + 100))
     priced = graded & ~nw.col("american_odds").is_null()
-    has_roi = at_risk & (nw.col("amount_cents") > 0).fill_null(False)
+    has_roi = at_risk & (nw.col("amount_cents") > 0)
     # 0 stakes give no ratio; the filter below keeps them out, and 1 keeps the division quiet
     roi = 100 * nw.col("profit_cents") / nw.when(has_roi).then(nw.col("amount_cents")).otherwise(1)
     has_clv = settled & ~nw.col("clv_percentage").is_null()
@@ -84,18 +85,21 @@ def _nano(value: nw.Expr) -> nw.Expr:
 def events(log: Frame, after: int) -> Frame:
     """What happened past `after`: each version's assertion, and the retraction of each version it replaces.
 
-    One row per event: `known_at` (when it takes effect), `seq` (of the version that causes it), `departs` (a
-    retraction), `stood_at` (the known_at of the version asserted or retracted), its id, group columns, grade and SUMS,
-    negative in retractions.
+    One row per event: `known_at` (when it takes effect), `departs` (a retraction), `version` and `stood_at` (seq and
+    known_at of the version asserted or retracted), its id, group columns, grade and SUMS, negative in retractions.
+    Versions that contribute nothing have none.
     """
-    versions = contributions(log).with_columns(previous_seq=nw.col("seq").shift(1).over("id", order_by="seq"))
+    versions = contributions(log).filter(nw.any_horizontal(*(nw.col(name) != 0 for name in SUMS), ignore_nulls=True))
     shared = ("id", "graded", *_GROUP_COLUMNS, *SUMS)
-    fresh = versions.filter(nw.col("seq") > after)
-    asserted = fresh.select("known_at", "seq", *shared, stood_at=nw.col("known_at"), departs=nw.lit(False))
-    replacing = fresh.filter(~nw.col("previous_seq").is_null()).select("known_at", "seq", "previous_seq")
-    replaced = versions.select(*shared, previous_seq=nw.col("seq"), stood_at=nw.col("known_at"))
-    retracted = replacing.join(replaced, on="previous_seq", how="inner").select(
-        "known_at", "seq", "id", "graded", *_GROUP_COLUMNS, *(-nw.col(name) for name in SUMS), "stood_at",
+    asserted = versions.filter(nw.col("seq") > after).select(
+        "known_at", *shared, version=nw.col("seq"), stood_at=nw.col("known_at"), departs=nw.lit(False)
+    )
+    replacing = log.filter((nw.col("seq") > after) & ~nw.col("previous_seq").is_null()).select(
+        "known_at", version=nw.col("previous_seq")
+    )
+    replaced = versions.select(*shared, version=nw.col("seq"), stood_at=nw.col("known_at"))
+    retracted = replacing.join(replaced, on="version", how="inner").select(
+        "known_at", "id", "graded", *_GROUP_COLUMNS, *(-nw.col(name) for name in SUMS), "version", "stood_at",
         departs=nw.lit(True),
     )  # fmt: skip
     return nw.concat([asserted, retracted], how="vertical")
@@ -106,10 +110,9 @@ def group_deltas(happened: Frame, group: Group) -> Frame:
 
     Instants at which nothing changed in sum (a version that repeats its predecessor) have no row.
     """
-    changes = nw.any_horizontal(*(nw.col(name) != 0 for name in SUMS), ignore_nulls=True)
-    # Pending versions change nothing: dropping them first keeps the grouping small.
-    deltas = happened.filter(changes).select("known_at", *SUMS, key=key_expression(group.columns))
-    return deltas.group_by("key", "known_at").agg(*(nw.col(name).sum() for name in SUMS)).filter(changes)
+    deltas = happened.select("known_at", *SUMS, key=key_expression(group.columns))
+    summed = deltas.group_by("key", "known_at").agg(*(nw.col(name).sum() for name in SUMS))
+    return summed.filter(nw.any_horizontal(*(nw.col(name) != 0 for name in SUMS), ignore_nulls=True))
 
 
 def running_sums(deltas: Frame, state: Frame) -> Frame:

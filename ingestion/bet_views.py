@@ -56,7 +56,7 @@ def _changes(log: Frame, columns: tuple[str, ...], after: int, where_new: nw.Exp
     """Versions past `after` whose `columns` differ from those of the version they replace; of first versions,
     `where_new`.
     """
-    versions = _described(log).with_columns(previous_seq=nw.col("seq").shift(1).over("id", order_by="seq"))
+    versions = _described(log)
     before = versions.select(*(nw.col(name).alias(f"{name}_before") for name in columns), previous_seq=nw.col("seq"))
     compared = versions.filter(nw.col("seq") > after).join(before, on="previous_seq", how="left")
     differs = nw.any_horizontal(*(_differs(name) for name in columns), ignore_nulls=True)

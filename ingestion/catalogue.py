@@ -41,7 +41,7 @@ HeldBy = defaultdict[tuple[str, str], list[str]]
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature. `stored` is null for one that is computed on demand, that no run has computed, or without a store."""
+    """One feature. `stored` is null where it is computed on demand, no run has computed it, or there is no store."""
 
     name: str
     dtype: str
@@ -70,7 +70,7 @@ class View:
 
 
 def catalogue(versions: Versions, *, view: str | None = None, service: str | None = None) -> list[View]:
-    """The declared views with their features: all, only `view`, only what `service` holds. Takes seconds: imports Feast.
+    """The declared views with their features: all, only `view`, only what `service` holds. Imports Feast: seconds.
 
     Raises ConfigurationError when there is no such view or service.
     """
@@ -95,7 +95,7 @@ def stored_versions(connection: psycopg.Connection) -> Versions:
 
 
 def _declarations() -> RepoContents:
-    # Feast finds modules relative to the working directory, and warns of what is no news to whoever reads the catalogue.
+    # Feast finds modules relative to the working directory, and warns of what is no news to a reader.
     with warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
         warnings.simplefilter("ignore")
         from feast.repo_operations import parse_repo
@@ -166,4 +166,6 @@ def _held_by(declared: RepoContents) -> HeldBy:
 
 def _check(what: str, name: str | None, known: Sequence[str]) -> None:
     if name is not None and name not in known:
-        raise ConfigurationError(f"There is no {what} {name}", "Nothing was looked up", f"Choose one of {', '.join(known)}")
+        raise ConfigurationError(
+            f"There is no {what} {name}", "Nothing was looked up", f"Choose one of {', '.join(known)}"
+        )

@@ -56,8 +56,9 @@ def statement(name: str) -> LiteralString:
 
 @contextmanager
 def translated_errors(service: str) -> Iterator[None]:
-    """Trouble with the server becomes Unreachable or StoreFull, a missing right ConfigurationError; any other trouble with
-    a statement is a bug and passes.
+    """Trouble with the server becomes Unreachable or StoreFull, a missing right ConfigurationError.
+
+    Any other trouble with a statement is a bug and passes.
     """
     try:
         yield

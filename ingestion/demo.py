@@ -35,7 +35,7 @@ def check_settings(settings: Settings) -> None:
         raise ConfigurationError(
             "The demo runs on private servers, and POSTGRES_* and REDIS_URL name others",
             "Nothing was done",
-            "Unset them for the demo; on those servers, run `pikkit migrate`, `pikkit apply`, `pikkit run --source FILE`",
+            "Unset them for the demo; to use those, `pikkit migrate`, `pikkit apply`, `pikkit run --source FILE`",
         )
 
 

@@ -1,117 +1,216 @@
 """The win rates over a group's last 10 and last 50 graded bets, under corrections.
 
-A window over "the last N" has no running sum once a bet can leave it from the middle, so this is an ordered pass over
-each group's events: one list of graded bets per group, ordered by (known_at of the bet's current version, id), read
-from its end.
+A window over "the last N" has no running sum once a bet can leave it from the middle. Order: by the known_at of the
+bet's current version, then id. Where none of the last N arrivals has left, the window is a difference of prefix sums;
+the few rows for which one has are read backwards, bet by bet, all of them at once.
 
-A stored state keeps only the newest KEPT of them. A group about to lose more of those than it can spare (`can_lose`)
-is reloaded from the log first.
+A stored state keeps only the newest KEPT bets of a group. A group about to lose more of those than it can spare
+(`short_of_bets`) is reloaded from the log first.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import polars as pl
 
-from feature_repo.groups import RECENT, RECENT_LONG, Group
+from feature_repo.groups import RECENT, RECENT_LONG, SPORT_MARKET_RECENT
 from feature_repo.keys import key_expression
 from ingestion.aggregates import Frame
+
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Rates = npt.NDArray[np.float64]
 
 # Twice the longest window: a group may lose half of what its state holds before the log is read again.
 KEPT: Final = 2 * RECENT_LONG
 
-# known_at in microseconds since 1970, bet id
-Position = tuple[int, str]
+# A graded bet in a group's list: known_at of its version (microseconds since 1970) and id order it, seq names it.
+BETS_SCHEMA: Final = pl.Schema(
+    {"key": pl.String, "stood_at": pl.Int64, "id": pl.String, "won": pl.Boolean, "seq": pl.Int64}
+)
+OLDER_SCHEMA: Final = pl.Schema({"key": pl.String, "older": pl.Int64})
+
+_NEVER: Final = np.iinfo(np.int64).max
 
 
-@dataclass
+@dataclass(frozen=True)
 class RecentBets:
-    """A group's graded bets, oldest first. `older` more lie before the first of them and are not held."""
+    """The graded bets of some groups (BETS_SCHEMA), and how many `older` ones of each group are not held (OLDER_SCHEMA)."""
 
-    positions: list[Position] = field(default_factory=list)
-    won: bytearray = field(default_factory=bytearray)
-    older: int = 0
+    bets: pl.DataFrame
+    older: pl.DataFrame
 
-    def add(self, position: Position, won: bool) -> None:
-        """Put a graded bet at its place, which is the end unless others share its instant."""
-        if not self.positions or position > self.positions[-1]:
-            self.positions.append(position)
-            self.won.append(won)
-            return
-        place = bisect_left(self.positions, position)
-        self.positions.insert(place, position)
-        self.won.insert(place, won)
-
-    def remove(self, position: Position) -> None:
-        """Take a graded bet out, wherever it stands."""
-        place = bisect_left(self.positions, position)
-        if place < len(self.positions) and self.positions[place] == position:
-            del self.positions[place]
-            del self.won[place]
-        else:
-            self.older -= 1
-
-    def rates(self) -> tuple[float | None, float | None, int]:
-        """Win rate over the last 10 and the last 50 graded bets (null without any), and how many there are in all."""
-        short, long = self.won[-RECENT:], self.won[-RECENT_LONG:]
-        if not long:
-            return None, None, self.older
-        return short.count(1) / len(short), long.count(1) / len(long), self.older + len(self.won)
-
-    def can_lose(self, departures: int) -> bool:
-        """Whether the windows stay right after that many departures: enough bets are held, or all there are."""
-        return not self.older or len(self.positions) - departures >= RECENT_LONG
+    @classmethod
+    def none(cls) -> RecentBets:
+        """Groups without history."""
+        return cls(BETS_SCHEMA.to_frame(), OLDER_SCHEMA.to_frame())
 
     def trimmed(self) -> RecentBets:
-        """The newest KEPT of them, which is what a state holds."""
-        surplus = max(0, len(self.positions) - KEPT)
-        return RecentBets(self.positions[surplus:], self.won[surplus:], self.older + surplus)
+        """The newest KEPT of each group, the rest counted as older."""
+        ordered = self.bets.sort("key", "stood_at", "id")
+        newness = pl.len().over("key") - pl.int_range(pl.len()).over("key")
+        surplus = ordered.filter(newness > KEPT).group_by("key").agg(older=pl.len().cast(pl.Int64))
+        older = pl.concat([self.older, surplus]).group_by("key").agg(pl.col("older").sum())
+        return RecentBets(ordered.filter(newness <= KEPT), older)
 
 
-def graded_events(happened: Frame, group: Group) -> Frame:
-    """What entered and left each group's list: key, known_at, id, won, stood_at, departs; the instants in microseconds.
+def graded_events(happened: Frame) -> pl.DataFrame:
+    """What entered and left each sport_market group's list: BETS_SCHEMA with known_at (microseconds) and `departs`.
 
-    `happened` is `aggregates.events`. Ordered by key and seq, a version's departure before its successor's arrival.
+    `happened` is `aggregates.events`; seq is that of the version that enters or leaves.
     """
-    graded = happened.filter(nw.col("graded")).with_columns(key=key_expression(group.columns))
-    return graded.sort("key", "seq", "departs", descending=[False, False, True]).select(
-        "key", _microseconds("known_at"), "id", _microseconds("stood_at"), "departs", won=nw.col("wins") == 1
+    frame: pl.DataFrame = (
+        happened.filter(nw.col("graded"))
+        .select(
+            "id",
+            "departs",
+            key=key_expression(SPORT_MARKET_RECENT.group.columns),
+            stood_at=nw.col("stood_at").dt.timestamp("us"),
+            won=nw.col("wins") == 1,
+            seq=nw.col("version"),
+            known_at=nw.col("known_at").dt.timestamp("us"),
+        )
+        .to_native()
     )
+    return frame
 
 
-def _microseconds(column: str) -> nw.Expr:
-    return nw.col(column).dt.timestamp("us")
+def short_of_bets(state: RecentBets, events: pl.DataFrame) -> list[str]:
+    """The groups whose state may not hold enough bets to survive the departures in `events`."""
+    lost = events.group_by("key").agg(lost=pl.col("departs").sum().cast(pl.Int64))
+    held = state.bets.group_by("key").agg(held=pl.len().cast(pl.Int64))
+    counted = lost.join(held, on="key").join(state.older, on="key")
+    return counted.filter(pl.col("older") > 0, pl.col("held") - pl.col("lost") < RECENT_LONG)["key"].to_list()
 
 
-# One change row: key, known_at in microseconds, win rate over 10, over 50, count.
-ChangeRow = tuple[str, int, float | None, float | None, int]
+def advance(events: pl.DataFrame, before: RecentBets) -> tuple[pl.DataFrame, RecentBets]:
+    """Change rows of sport_market_recent (key, known_at in microseconds, features), and the state after them.
 
-
-def recent_rows(
-    events: Iterable[tuple[str, int, str, int, bool, bool]], states: dict[str, RecentBets]
-) -> Iterator[ChangeRow]:
-    """One row for each group and instant at which its rates changed; `states` is brought up to date on the way.
-
-    `events` yields the rows of `graded_events` in their order.
+    A row for each group and instant at which its rates or its count changed. `before` holds the groups of `events`.
     """
-    key, instant = None, 0
-    bets = RecentBets()
-    before = bets.rates()
-    for event_key, known_at, bet_id, stood_at, departs, won in events:
-        if event_key != key or known_at != instant:
-            if key is not None and (rates := bets.rates()) != before:
-                yield (key, instant, *rates)
-            if event_key != key:
-                bets = states.setdefault(event_key, RecentBets())
-            key, instant = event_key, known_at
-            before = bets.rates()
-        if departs:
-            bets.remove((stood_at, bet_id))
-        else:
-            bets.add((stood_at, bet_id), won)
-    if key is not None and (rates := bets.rates()) != before:
-        yield (key, instant, *rates)
+    departures = events.filter("departs").select("seq", departs_at="known_at")
+    arrivals = events.filter(~pl.col("departs")).select(BETS_SCHEMA.names())
+    bets = (
+        pl.concat([before.bets, arrivals])
+        .join(departures, on="seq", how="left")
+        .sort("key", "stood_at", "id")
+        .with_row_index("place")
+        .with_columns(pl.col("place").cast(pl.Int64), pl.col("departs_at").fill_null(_NEVER))
+    )
+    rows = _with_rates(_instants(events, before), bets)
+    forgotten = (
+        events.filter("departs").join(bets, on="seq", how="anti").group_by("key").agg(older=-pl.len().cast(pl.Int64))
+    )
+    after = RecentBets(
+        bets.filter(pl.col("departs_at") == _NEVER).select(BETS_SCHEMA.names()),
+        pl.concat([before.older, forgotten]).group_by("key").agg(pl.col("older").sum()),
+    )
+    return _changed(rows), after
+
+
+def _instants(events: pl.DataFrame, before: RecentBets) -> pl.DataFrame:
+    """Each group's instants with its count after each, in order; first the one before anything happened."""
+    change = pl.when("departs").then(-1).otherwise(1).cast(pl.Int64)
+    moved = events.group_by("key", "known_at").agg(count=change.sum())
+    held = before.bets.group_by("key").agg(count=pl.len().cast(pl.Int64))
+    standing = pl.concat([held, before.older.rename({"older": "count"})]).group_by("key").agg(pl.col("count").sum())
+    start = (
+        moved.group_by("key")
+        .agg(pl.col("known_at").min() - 1)
+        .join(standing, on="key", how="left")
+        .with_columns(pl.col("count").fill_null(0))
+    )
+    instants = pl.concat([start, moved]).sort("key", "known_at")
+    return instants.with_columns(pl.col("count").cum_sum().over("key"))
+
+
+def _with_rates(instants: pl.DataFrame, bets: pl.DataFrame) -> pl.DataFrame:
+    """Beside each instant the win rates over the bets that stood then."""
+    first = bets.group_by("key").agg(first=pl.col("place").min())
+    rows = (
+        instants.join_asof(
+            bets.select("key", "stood_at", last="place"),
+            left_on="known_at",
+            right_on="stood_at",
+            by="key",
+            check_sortedness=False,
+        )
+        .join(first, on="key", how="left", maintain_order="left")
+        .with_row_index("row")
+        # no bet yet: the range from `first` to `last` is empty
+        .with_columns(pl.col("first").fill_null(0), pl.col("last").fill_null(pl.col("first").fill_null(0) - 1))
+    )
+    windows = _Windows(rows, bets)
+    return rows.with_columns(recent_win_rate=windows.rates(RECENT), recent_win_rate_50=windows.rates(RECENT_LONG))
+
+
+class _Windows:
+    """The last N of each row (`first` to `last` are its group's places so far), as arrays."""
+
+    def __init__(self, rows: pl.DataFrame, bets: pl.DataFrame) -> None:
+        self._first, self._last, self._instant = (_array(rows, name) for name in ("first", "last", "known_at"))
+        self._departs_at = _array(bets, "departs_at")
+        self._won: Flags = bets["won"].to_numpy()
+        self._wins_before: Integers = np.concatenate([[0], np.cumsum(self._won)])
+        # A bet leaves at an instant of its group, so that row exists; it ends with the last row of the group.
+        ends = rows.group_by("key").agg(end=pl.col("row").max().cast(pl.Int64) + 1)
+        leaving = (
+            bets.filter(pl.col("departs_at") != _NEVER)
+            .join(rows.select("key", "row", departs_at="known_at"), on=["key", "departs_at"])
+            .join(ends, on="key")
+        )
+        self._place, self._row, self._end = (_array(leaving, name) for name in ("place", "row", "end"))
+
+    def rates(self, size: int) -> pl.Series:
+        """The share of wins among the newest `size` bets that stand at each row; null where none stands."""
+        taken = np.minimum(size, self._last - self._first + 1)
+        wins = self._wins_before[self._last + 1] - self._wins_before[self._last + 1 - taken]
+        torn = np.flatnonzero(self._torn(size))
+        taken[torn], wins[torn] = self._read_backwards(torn, size)
+        rates: Rates = np.divide(wins, taken, out=np.full(len(taken), np.nan), where=taken > 0)
+        return pl.Series(rates).fill_nan(None)
+
+    def _torn(self, size: int) -> Flags:
+        """Rows of which one of the last `size` arrivals has left."""
+        # From the row at which it leaves to the one at which `size` others have come after it.
+        until = np.clip(np.searchsorted(self._last, self._place + size), self._row, self._end)
+        edges: Integers = np.zeros(len(self._last) + 1, dtype=np.int64)
+        np.add.at(edges, self._row, 1)
+        np.add.at(edges, until, -1)
+        torn: Flags = np.cumsum(edges)[:-1] > 0
+        return torn
+
+    def _read_backwards(self, rows: Integers, size: int) -> tuple[Integers, Integers]:
+        """How many of the newest `size` bets stand at these rows, and how many of them won."""
+        first, instant, place = self._first[rows], self._instant[rows], self._last[rows].copy()
+        taken, wins = np.zeros_like(rows), np.zeros_like(rows)
+        reading = np.flatnonzero(place >= first)
+        while reading.size:
+            at = place[reading]
+            stands = self._departs_at[at] > instant[reading]
+            taken[reading] += stands
+            wins[reading] += stands & self._won[at]
+            place[reading] -= 1
+            reading = reading[(taken[reading] < size) & (place[reading] >= first[reading])]
+        return taken, wins
+
+
+def _array(frame: pl.DataFrame, column: str) -> Integers:
+    values: Integers = frame[column].cast(pl.Int64).to_numpy(writable=True)
+    return values
+
+
+def _changed(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows that differ from the one before in their group, which is not among them where nothing was before."""
+    features: list[Any] = ["recent_win_rate", "recent_win_rate_50", pl.col("count").alias("sport_market_count")]
+    shown = rows.select("key", "known_at", *features)
+    same_group = pl.col("key") == pl.col("key").shift(1)
+    differs = pl.any_horizontal(
+        pl.col(*SPORT_MARKET_RECENT.features).ne_missing(pl.col(*SPORT_MARKET_RECENT.features).shift(1))
+    )
+    return shown.filter(same_group.fill_null(False) & differs)

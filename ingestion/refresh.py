@@ -7,23 +7,23 @@ features.group_state. A long log goes through in stretches, so memory is bounded
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
+import narwhals as nw
 import polars as pl
 import psycopg
 
 from feature_repo.groups import SPORT_MARKET, Group
-from feature_repo.keys import make_key, split_key
+from feature_repo.keys import key_expression, split_key
 from ingestion import feature_versions
 from ingestion.database import copy_in, copy_out, statement
 from ingestion.errors import ClockRewound
 from ingestion.progress import Progress, silent
-from ingestion.recent import RecentBets
-from ingestion.replay import INSTANT, LOG_SCHEMA, STATE_SCHEMA, replay
+from ingestion.recent import BETS_SCHEMA, RecentBets, short_of_bets
+from ingestion.replay import LOG_SCHEMA, STATE_SCHEMA, replay
 from ingestion.runs import Counts
 
 # Versions that go through memory at once: about 600 MB at the peak.
@@ -97,41 +97,32 @@ class DatabaseStates:
         """See States."""
         self._upsert("upsert_sums", sums.with_columns(grouping=pl.lit(group.name)))
 
-    def recent(self, departures: pl.DataFrame) -> dict[str, RecentBets]:
+    def recent(self, events: pl.DataFrame) -> RecentBets:
         """See States."""
-        lost = dict(departures.select("key", "lost").iter_rows())
-        if not self.reach or not lost:
-            return {}
-        params = {"grouping": SPORT_MARKET.name, "keys": list(lost)}
-        stored = copy_out(
-            self._connection, statement("group_sums"), params, {"key": pl.String, "recent": pl.String}
-        ).drop_nulls("recent")
-        states = {key: _decoded(recent) for key, recent in stored.iter_rows()}
-        short = [key for key, bets in states.items() if not bets.can_lose(lost[key])]
-        return states | self._reloaded(short)
+        keys = events["key"].unique().to_list()
+        if not self.reach or not keys:
+            return RecentBets.none()
+        params = {"grouping": SPORT_MARKET.name, "keys": keys}
+        schema = {"key": pl.String(), "recent": pl.String()}
+        state = _decoded(copy_out(self._connection, statement("group_sums"), params, schema).drop_nulls())
+        if not (short := short_of_bets(state, events)):
+            return state
+        others = ~pl.col("key").is_in(short)
+        reloaded = self._reloaded(short)
+        return RecentBets(pl.concat([state.bets.filter(others), reloaded]), state.older.filter(others))
 
-    def put_recent(self, bets: dict[str, RecentBets]) -> None:
+    def put_recent(self, bets: RecentBets) -> None:
         """See States."""
-        rows = pl.DataFrame(
-            {"key": list(bets), "recent": [_encoded(held) for held in bets.values()]},
-            {"key": pl.String, "recent": pl.String},
-        )
-        self._upsert("upsert_recent", rows.with_columns(grouping=pl.lit(SPORT_MARKET.name)))
+        self._upsert("upsert_recent", _encoded(bets.trimmed()).with_columns(grouping=pl.lit(SPORT_MARKET.name)))
 
-    def _reloaded(self, keys: Sequence[str]) -> dict[str, RecentBets]:
+    def _reloaded(self, keys: Sequence[str]) -> pl.DataFrame:
         """All graded bets of these groups, from the log."""
-        if not keys:
-            return {}
         sports, markets = zip(*map(split_key, keys), strict=True)
-        texts = dict.fromkeys(("id", "sport", "market"), pl.String())
-        schema = {**texts, "known_at": INSTANT, "won": pl.Boolean()}
         params = {"until": self.reach, "sports": list(sports), "markets": list(markets)}
-        graded = copy_out(self._connection, statement("graded_bets"), params, schema).sort("known_at", "id")
-        states = {key: RecentBets() for key in keys}
-        instants = graded["known_at"].dt.timestamp("us")
-        for (bet_id, sport, market, _, won), instant in zip(graded.iter_rows(), instants, strict=True):
-            states[make_key((sport, market))].add((instant, bet_id), won)
-        return states
+        columns = {name: dtype for name, dtype in BETS_SCHEMA.items() if name != "key"}
+        schema = {**columns, "sport": pl.String(), "market": pl.String()}
+        graded = nw.from_native(copy_out(self._connection, statement("graded_bets"), params, schema))
+        return graded.with_columns(key=key_expression(SPORT_MARKET.columns)).to_native().select(BETS_SCHEMA.names())
 
     def _upsert(self, name: LiteralString, rows: pl.DataFrame) -> None:
         if rows.is_empty():
@@ -142,16 +133,22 @@ class DatabaseStates:
         self._connection.execute("truncate pg_temp.moved_state")
 
 
-def _encoded(bets: RecentBets) -> str:
-    kept = bets.trimmed()
-    held = [[*position, won] for position, won in zip(kept.positions, kept.won, strict=True)]
-    return json.dumps({"older": kept.older, "bets": held})
+def _encoded(state: RecentBets) -> pl.DataFrame:
+    """One JSON text per group: its bets, oldest first, and how many are older."""
+    fields = [name for name in BETS_SCHEMA.names() if name != "key"]
+    held = state.bets.group_by("key", maintain_order=True).agg(bets=pl.struct(fields))
+    both = held.join(state.older, on="key", how="full", coalesce=True)
+    text = pl.struct(pl.col("older").fill_null(0), pl.col("bets").fill_null([])).struct.json_encode()
+    return both.select("key", recent=text)
 
 
-def _decoded(text: str) -> RecentBets:
-    state = json.loads(text)
-    held = state["bets"]
-    return RecentBets([(instant, bet) for instant, bet, _ in held], bytearray(won for *_, won in held), state["older"])
+def _decoded(rows: pl.DataFrame) -> RecentBets:
+    fields = pl.Struct({name: dtype for name, dtype in BETS_SCHEMA.items() if name != "key"})
+    states = rows.select(
+        "key", state=pl.col("recent").str.json_decode(pl.Struct({"older": pl.Int64(), "bets": pl.List(fields)}))
+    ).unnest("state")
+    bets = states.select("key", "bets").explode("bets").drop_nulls("bets").unnest("bets")
+    return RecentBets(bets.select(BETS_SCHEMA.names()), states.select("key", "older"))
 
 
 def _one(connection: psycopg.Connection, query: LiteralString, **params: Any) -> tuple[Any, ...]:

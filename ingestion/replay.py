@@ -17,7 +17,6 @@ from feature_repo.groups import (
     BET_FACTS,
     GROUPED_VIEWS,
     GROUPS,
-    SPORT_MARKET,
     SPORT_MARKET_RECENT,
     Group,
 )
@@ -30,6 +29,8 @@ INSTANT: Final = pl.Datetime("us", "UTC")
 # The log as the replay reads it.
 LOG_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "seq": pl.Int64,
+    # the version of the same bet that this one replaces
+    "previous_seq": pl.Int64,
     "id": pl.String,
     "known_at": INSTANT,
     "is_deleted": pl.Boolean,
@@ -60,10 +61,10 @@ class States(Protocol):
     def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
         """Replace the running sums of these groups."""
 
-    def recent(self, departures: pl.DataFrame) -> dict[str, RecentBets]:
-        """The recent bets of the groups in `departures` (key, lost), enough of them to lose that many."""
+    def recent(self, events: pl.DataFrame) -> RecentBets:
+        """The recent bets of the groups in `events`, enough of them to lose those that depart."""
 
-    def put_recent(self, bets: dict[str, RecentBets]) -> None:
+    def put_recent(self, bets: RecentBets) -> None:
         """Replace the recent bets of these groups."""
 
 
@@ -72,7 +73,7 @@ class MemoryStates:
 
     def __init__(self) -> None:
         self._sums = {group.name: STATE_SCHEMA.to_frame() for group in GROUPS}
-        self._recent: dict[str, RecentBets] = {}
+        self._recent = RecentBets.none()
 
     def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
         """See States."""
@@ -83,19 +84,24 @@ class MemoryStates:
         others = self._sums[group.name].join(sums, on="key", how="anti")
         self._sums[group.name] = pl.concat([others, sums.select(STATE_SCHEMA.names())])
 
-    def recent(self, departures: pl.DataFrame) -> dict[str, RecentBets]:
+    def recent(self, events: pl.DataFrame) -> RecentBets:
         """See States. Nothing is ever trimmed here, so there are always enough."""
-        return {key: self._recent[key] for key in departures["key"] if key in self._recent}
+        held, keys = self._recent, events.select("key").unique()
+        return RecentBets(held.bets.join(keys, on="key", how="semi"), held.older.join(keys, on="key", how="semi"))
 
-    def put_recent(self, bets: dict[str, RecentBets]) -> None:
-        """See States."""
-        self._recent.update(bets)
+    def put_recent(self, bets: RecentBets) -> None:
+        """See States. `bets` covers the groups that `recent` returned last."""
+        held, keys = self._recent, pl.concat([bets.bets.select("key"), bets.older.select("key")])
+        self._recent = RecentBets(
+            pl.concat([held.bets.join(keys, on="key", how="anti"), bets.bets]),
+            pl.concat([held.older.join(keys, on="key", how="anti"), bets.older]),
+        )
 
     def all_sums(self) -> dict[str, pl.DataFrame]:
         """The running sums of every group, by grouping: what features.group_state should hold."""
         return self._sums
 
-    def all_recent(self) -> dict[str, RecentBets]:
+    def all_recent(self) -> RecentBets:
         """The recent bets of every sport_market group."""
         return self._recent
 
@@ -127,14 +133,9 @@ def _advance_sums(happened: Frame, group: Group, states: States) -> Frame:
 
 
 def _advance_recent(happened: Frame, states: States) -> pl.DataFrame:
-    events: pl.DataFrame = recent.graded_events(happened, SPORT_MARKET).to_native()
-    bets = states.recent(events.group_by("key").agg(lost=pl.col("departs").sum().cast(pl.Int64)))
-    rows = list(recent.recent_rows(events.iter_rows(), bets))
-    states.put_recent(bets)
-    view = SPORT_MARKET_RECENT
-    schema = {
-        view.group.join_key: pl.String,
-        "event_timestamp": pl.Int64,
-        **{name: pl.Int64 if name in view.integers else pl.Float64 for name in view.features},
-    }
-    return pl.DataFrame(rows, schema, orient="row").with_columns(pl.col("event_timestamp").cast(INSTANT))
+    events = recent.graded_events(happened)
+    rows, after = recent.advance(events, states.recent(events))
+    states.put_recent(after)
+    return rows.rename({"key": SPORT_MARKET_RECENT.join_key, "known_at": "event_timestamp"}).with_columns(
+        pl.col("event_timestamp").cast(INSTANT)
+    )

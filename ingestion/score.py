@@ -46,7 +46,7 @@ _TOLD: Final = 10
 
 @dataclass(frozen=True)
 class ViewAge:
-    """As of when one view's values of one bet are. `event_timestamp` is null where the view holds nothing for the bet."""
+    """As of when the values of one view are. `event_timestamp` is null where the view holds nothing for the bet."""
 
     view: str
     event_timestamp: datetime | None
@@ -70,7 +70,7 @@ class Vector:
 
 @dataclass(frozen=True)
 class Scored:
-    """Vectors in the order of the bets; `homes` is the view that each feature comes from, in the order of the service."""
+    """Vectors in the order of the bets; `homes` is the view of each feature, in the order of the service."""
 
     service: str
     homes: dict[str, str]
@@ -80,7 +80,7 @@ class Scored:
 def score(connections: Connections, bets: Sequence[Bet], *, service: str = DEFAULT_SERVICE, now: datetime) -> Scored:
     """Look up the features of bets in the online store. `time_placed` is `now` where a bet has none.
 
-    Raises ConfigurationError that names everything missing or wrong in the bets, Unreachable when a store does not answer.
+    Raises ConfigurationError that names all that is missing or wrong in the bets, Unreachable when a store is silent.
     """
     with _serving(connections) as store:
         declared = _service(store, service)
@@ -138,7 +138,8 @@ def _entity_rows(bets: Sequence[Bet], views: set[str], now: datetime) -> list[di
             "Nothing was scored",
             "Give what is missing (null or an empty text where it is unknown), and mend the rest",
         )
-    return entity_rows([bet for bet, _ in judged]) if "sport" in needed else [{"bet_id": bet["id"]} for bet, _ in judged]
+    typed = [bet for bet, _ in judged]
+    return entity_rows(typed) if "sport" in needed else [{"bet_id": bet["id"]} for bet in typed]
 
 
 def _judged(bet: Bet, needed: Sequence[str], now: datetime) -> tuple[dict[str, Any], list[str]]:

@@ -70,7 +70,9 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
     except connections.SettingsUnusable as error:
         wrong |= error.problems
         if "REDIS_URL" in wrong and environ.get("POSTGRES_HOST", "").startswith("/"):
-            wrong["POSTGRES_HOST"] = "no server of this PIKKIT_HOME; if `pikkit env` of another one set it, unset POSTGRES_*"
+            wrong["POSTGRES_HOST"] = (
+                "no server of this PIKKIT_HOME; if `pikkit env` of another one set it, unset POSTGRES_*"
+            )
     try:
         _now(environ)
     except ConfigurationError as error:

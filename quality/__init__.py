@@ -1,0 +1,1 @@
+"""JUDGES: takes frames, returns verdicts. No connection, no environment, no print."""

@@ -13,8 +13,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +27,7 @@ from feature_repo.connections import Connections, Postgres, Redis, feast_environ
 from ingestion import clock, embedded
 from ingestion.database import connect
 from ingestion.migrate import create_registry, migrate
+from tests.keeper import temporary_homes
 
 REPOSITORY = Path(__file__).parents[1]
 OUR_VARIABLES = ("PG", "PIKKIT_", "POSTGRES_", "REDIS_URL", "FEAST_", "SUPABASE_", "KNOWN_AT_COLUMN")
@@ -69,17 +68,12 @@ def real_sample() -> Path:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Connections]:
     """Both servers, in a home that goes away with the test process."""
-    # Not under pytest's own directory: pytest closes that to PostgreSQL's user when the tests run as root.
-    home = Path(tempfile.mkdtemp(prefix="pikkit-test-"))
-    try:
-        connections = embedded.up(home)
+    with temporary_homes() as homes:
+        connections = embedded.up(homes / "home")
         with _maintenance(connections.postgres) as connection:
             connection.execute("alter system set fsync = off")  # a test's data need not survive a power cut
             connection.execute("select pg_reload_conf()")
         yield connections
-    finally:
-        embedded.down(home)
-        shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")

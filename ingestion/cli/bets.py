@@ -20,7 +20,7 @@ _ABREAST = 5
 _NO_AGE = timedelta(-1)
 
 
-def score(  # noqa: PLR0913 (one option for each column of a bet)
+def score(
     bet: Annotated[
         str | None,
         typer.Option(metavar="JSON", help="The bet as a JSON object, or several in an array; - reads standard input."),
@@ -161,7 +161,7 @@ def sample(
 ) -> None:
     """Write a synthetic sample of bets to a file.
 
-    It holds what a source would send until now: every bet with its versions, from placement over settlement to correction.
+    It holds what a source would have sent until now: every bet in its versions, as placed, settled and corrected.
     """
     from ingestion import clock
     from ingestion.sample import generate, write

@@ -7,9 +7,6 @@ import os
 import shlex
 import shutil
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,8 +15,10 @@ import typer
 
 from feature_repo.bets import NEEDED
 from ingestion.cli.bets import as_json, print_vectors
-from ingestion.cli.output import Json, decimals, print_json, print_line, print_table, progress_bar, say, span
+from ingestion.cli.output import Json, decimals, print_json, print_line, print_table, progress_bar, span
+from ingestion.cli.runs import run_document
 from ingestion.cli.session import begin, stores
+from ingestion.cli.story import Story
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,35 +32,7 @@ if TYPE_CHECKING:
 
 _TRAINING_BETS = 5
 # Of a training frame, what fits a terminal: one feature of each kind.
-_SHOWN = ("bet_id", "event_timestamp", "sport_win_rate", "sport_market_roi", "recent_win_rate", "implied_prob", "profit")
-
-
-class Story:
-    """Numbered steps with their seconds, told on stdout; only their headings, and on stderr, when `quiet`."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, name: str, what: str) -> Iterator[None]:
-        """Tell a heading, then time what is done below it."""
-        heading = f"{len(self.seconds) + 1}  {name}: {what}"
-        say(heading) if self.quiet else print_line(f"\n{heading}")
-        sys.stdout.flush()
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - started
-
-    def line(self, text: str) -> None:
-        """Tell a result."""
-        if not self.quiet:
-            print_line(f"   {text}")
-
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Tell a result in rows."""
-        if not self.quiet:
-            print_table(headers, rows)
+_SHOWN = ("bet_id", "event_timestamp", "sport_win_rate", "sport_market_roi", "recent_win_rate", "profit")
 
 
 def demo(
@@ -85,7 +56,7 @@ def demo(
         print_json(_everything(story, source, applied, done, frame, scored))
     else:
         _tell_seconds(story, done)
-        _tell_end(done, bet)
+        _tell_end(settings, done, bet)
 
 
 def _servers(story: Story, settings: Settings) -> Connections:
@@ -144,7 +115,10 @@ def _run(story: Story, connections: Connections, source: FileSource) -> Run:
             f"{sync['rows_read']:,} rows read: {sync['accepted']:,} accepted, {sync['quarantined']:,} quarantined, "
             f"{sync['seen_before']:,} seen before."
         )
-        story.table(["view", "change rows", "keys online"], [(view, features.get(view, 0), keys) for view, keys in online.items()])
+        story.table(
+            ["view", "change rows", "keys online"],
+            [(view, features.get(view, 0), keys) for view, keys in online.items()],
+        )
     return done
 
 
@@ -158,7 +132,7 @@ def _train(story: Story, connections: Connections) -> pd.DataFrame:
         frame = training_frame(connections, bets)
         rows, columns = frame.shape
         story.table(_SHOWN, list(zip(*(_column(frame[name]) for name in _SHOWN), strict=True)))
-        story.line(f"{rows} rows × {columns} columns, {len(_SHOWN)} of them shown.")
+        story.line(f"{rows} rows by {columns} columns, {len(_SHOWN)} of them shown.")
     return frame
 
 
@@ -196,7 +170,7 @@ def _tell_seconds(story: Story, done: Run) -> None:
     )
 
 
-def _tell_end(done: Run, bet: dict[str, Any]) -> None:
+def _tell_end(settings: Settings, done: Run, bet: dict[str, Any]) -> None:
     counts = done.counts
     print_line()
     if counts["accepted"] or counts["quarantined"] or counts["change_rows"]:
@@ -204,17 +178,18 @@ def _tell_end(done: Run, bet: dict[str, Any]) -> None:
     else:
         print_line("Nothing changed: the store already held all of it, and confirmed its features as of now.")
     print_line("\nTry next")
-    for command in _next(bet):
+    for command in _next(settings, bet):
         print_line(f"  {command}")
 
 
-def _next(bet: dict[str, Any]) -> list[str]:
+def _next(settings: Settings, bet: dict[str, Any]) -> list[str]:
     """Commands to copy. `bet` is one to score."""
     activate = Path(sys.argv[0]).parent / "activate"
-    known = shutil.which("pikkit") is not None or not activate.exists()
+    on_path = shutil.which("pikkit") is not None or not activate.exists()
     columns = {name: bet[name] for name in NEEDED if name != "time_placed"}
     return [
-        *([] if known else [f". {shlex.quote(os.path.relpath(activate))}"]),
+        *([] if on_path else [f". {shlex.quote(os.path.relpath(activate))}"]),
+        *([f"export PIKKIT_HOME={shlex.quote(str(settings.home))}"] if "PIKKIT_HOME" in os.environ else []),
         "pikkit status",
         "pikkit verify",
         f"pikkit score --bet {shlex.quote(jsonlib.dumps(columns))}",
@@ -230,12 +205,11 @@ def _everything(
     return {
         "sample": {"file": str(source.path), "rows": source.row_count},
         "applied": asdict(applied),
-        "run": {
-            "run_id": done.run_id,
-            "steps": [{"step": s.name, "seconds": round(s.seconds, 3), "counts": s.counts} for s in done.steps],
-            "counts": done.counts,
+        "run": run_document(done),
+        "training_frame": {
+            "shape": frame.shape,
+            "rows": jsonlib.loads(frame.to_json(orient="records", date_format="iso")),
         },
-        "training_frame": {"shape": frame.shape, "rows": jsonlib.loads(frame.to_json(orient="records", date_format="iso"))},
         "online_vector": as_json(scored),
         "seconds": {name: round(seconds, 3) for name, seconds in story.seconds.items()},
     }

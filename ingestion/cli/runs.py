@@ -17,7 +17,7 @@ SourceOption = Annotated[str, typer.Option("--source", metavar="FILE", help="A P
 
 
 def run(source: SourceOption, now: Now = None, json: Json = False) -> None:
-    """Load what is new in the source, bring the features up to date, publish them. The hourly job."""
+    """Load what is new, compute its features, publish them. The hourly job."""
     from ingestion.pipeline import run as run_pipeline
     from ingestion.sources.files import open_file
 
@@ -30,7 +30,7 @@ def run(source: SourceOption, now: Now = None, json: Json = False) -> None:
 
 
 def backfill(now: Now = None, json: Json = False) -> None:
-    """Replay the whole log into new change rows and swap them in, after a change of a feature's definition."""
+    """Replay the whole log and replace what comes out differently. For after a change of a feature's definition."""
     from ingestion.pipeline import run_backfill
 
     settings = begin(now)
@@ -51,7 +51,10 @@ def backfill(now: Now = None, json: Json = False) -> None:
 def verify(
     online: Annotated[bool, typer.Option(help="Compare the online store too.")] = True, json: Json = False
 ) -> None:
-    """Replay the whole log and compare: change rows, group state, online values. Exits 1 when anything differs."""
+    """Replay the whole log and compare it with what is stored.
+
+    Change rows, group state, and the values online. Exits 1 when anything differs.
+    """
     from ingestion.pipeline import compare
 
     settings = begin()
@@ -81,8 +84,7 @@ def verify(
 def print_run(done: Run, *, as_json: bool) -> None:
     """A run's steps with rows and seconds, its warnings, and what it changed."""
     if as_json:
-        steps = [{"step": step.name, "seconds": round(step.seconds, 3), "counts": step.counts} for step in done.steps]
-        print_json({"run_id": done.run_id, "steps": steps, "counts": done.counts})
+        print_json(run_document(done))
         return
     print_table(["step", "rows", "seconds", ""], [(s.name, *_told(s.name, s.counts, s.seconds)) for s in done.steps])
     sync = done.steps[0].counts
@@ -93,6 +95,12 @@ def print_run(done: Run, *, as_json: bool) -> None:
         say(f"Warning: {warning}")
     print_line()
     print_line(_what_changed(done))
+
+
+def run_document(done: Run) -> dict[str, Any]:
+    """A run for machines."""
+    steps = [{"step": step.name, "seconds": round(step.seconds, 3), "counts": step.counts} for step in done.steps]
+    return {"run_id": done.run_id, "steps": steps, "counts": done.counts}
 
 
 def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None, float, str]:

@@ -19,7 +19,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def up(json: Json = False) -> None:
-    """Start the embedded Postgres and Redis, where they do not run yet. They stay up until `pikkit down`."""
+    """Start the embedded Postgres and Redis. They stay up until `pikkit down`; what runs already is left alone."""
     from ingestion import embedded
 
     settings = begin()
@@ -58,16 +58,20 @@ def down(json: Json = False) -> None:
 
 
 def env() -> None:
-    """Print the exports that plain `feast` needs: eval "$(pikkit env)". Starts the embedded servers."""
+    """Print the exports that plain `feast` needs.
+
+    For eval "$(pikkit env)". Starts the embedded servers.
+    """
     for name, value in feast_environment(stores(begin())).items():
         print_line(f"export {name}={shlex.quote(value)}")
 
 
 def status(now: Now = None, json: Json = False) -> None:
-    """Show how fresh each view is against its TTL, rows, lag, storage, the last run, and who holds the lock.
+    """Show how fresh each view is, and what the store holds.
 
-    Starts nothing and changes nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are down
-    included; 0 in every other state, stale and empty ones included: the last line and --json tell.
+    Views against their TTL, rows, lag, storage, the last run, and who holds the lock. Starts nothing and changes
+    nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are down included; 0 in every other
+    state, stale and empty ones included: the last line and --json tell.
     """
     from ingestion import clock
     from ingestion.errors import Unreachable
@@ -83,11 +87,12 @@ def status(now: Now = None, json: Json = False) -> None:
 
 
 def doctor(json: Json = False) -> None:
-    """Check every setting, server and permission, one line a check: ok, warn or FAIL, and what to do next.
+    """Check every setting, server and permission.
 
-    Starts nothing; what it writes to try out, it takes back. Embedded servers that are down are a warning, because
-    the verbs that need them start them. Exits 0 when nothing fails, 2 when the first failure is one of settings or
-    permissions, 4 when it is a server that does not answer or a full disk.
+    One line a check: ok, warn or FAIL, and what to do next. Starts nothing; what it writes to try out, it takes back.
+    Embedded servers that are down are a warning, because the verbs that need them start them. Exits 0 when nothing
+    fails, 2 when the first failure is one of settings or permissions, 4 when it is a server that does not answer or a
+    full disk.
     """
     from dataclasses import asdict
 

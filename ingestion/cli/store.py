@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,7 +35,7 @@ def migrate(json: Json = False) -> None:
 
 
 def apply(json: Json = False) -> None:
-    """Bring Feast's registry up to feature_repo/ (`feast apply`, under the run lock)."""
+    """Bring Feast's registry up to feature_repo/. What `feast apply` does, under the run lock."""
     from dataclasses import asdict
 
     from ingestion.apply import apply as apply_declarations
@@ -59,7 +59,7 @@ def apply(json: Json = False) -> None:
 
 
 def materialize(now: Now = None, json: Json = False) -> None:
-    """Copy to the online store what it lacks, up to the last refresh."""
+    """Copy to the online store what it lacks. Up to the last refresh."""
     from ingestion.pipeline import run_materialize
 
     settings = begin(now)
@@ -83,8 +83,6 @@ def features(
 
     Also when it is available, by what key, and in which services. Works without a store; then it knows no versions.
     """
-    from dataclasses import asdict
-
     from ingestion.catalogue import catalogue, stored_versions
     from ingestion.database import connect
     from ingestion.errors import Unreachable
@@ -97,11 +95,20 @@ def features(
         say(f"What is declared; versions and rows are not known. {error.what}.")
     views = catalogue(versions or {}, view=view, service=service)
     if json:
-        print_json([asdict(one) | {"ttl": one.ttl.total_seconds() if one.ttl else None} for one in views])
+        print_json([_view_document(one) for one in views])
         return
     for one in views:
         _print_view(one)
-    print_line(f"{sum(len(one.features) for one in views)} features in {len(views)} views. Nothing was changed.")
+    count = f"{len(views)} view{'s' if len(views) > 1 else ''}"
+    print_line(f"{sum(len(one.features) for one in views)} features in {count}. Nothing was changed.")
+
+
+def _view_document(view: View) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    document = asdict(view)
+    ttl = document.pop("ttl")
+    return document | {"ttl_seconds": ttl.total_seconds() if ttl else None}
 
 
 def _print_view(view: View) -> None:

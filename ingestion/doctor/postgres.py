@@ -34,11 +34,13 @@ def check_postgres(postgres: Postgres) -> Iterator[Check]:
             yield _version(postgres, server)
             yield _encoding(server)
             yield _time_zone(server)
-            yield _clock(server["clock"], asked, answered)
+            yield check_clock(server["clock"], asked, answered)
             yield _sessions(postgres, connection)
             yield _temporary_tables(server)
-            yield _schemas(connection, server)
-            yield from _readiness(connection)
+            schemas = _schemas(connection, server)
+            yield schemas
+            if schemas.verdict != "FAIL":
+                yield from _readiness(connection)
             yield _lock(connection)
     except Unreachable as error:
         yield fail("Postgres", error.what, "Start it, or correct POSTGRES_* and .env", UNREACHABLE)
@@ -74,7 +76,8 @@ def _time_zone(server: dict[str, Any]) -> Check:
     return ok("time zone", "sessions start in UTC")
 
 
-def _clock(theirs: datetime, asked: datetime, answered: datetime) -> Check:
+def check_clock(theirs: datetime, asked: datetime, answered: datetime) -> Check:
+    """How far the server's clock is from ours, which we read before and after asking."""
     skew = theirs - (asked + (answered - asked) / 2)
     found = (
         f"Postgres is {abs(skew).total_seconds():.3f} s {'ahead of' if skew > timedelta(0) else 'behind'} this machine"

@@ -76,9 +76,13 @@ def start(home: Path, report: Report) -> Postgres:
 def halt(home: Path) -> bool:
     """Stop the server of this home cleanly. False when none runs."""
     process = find(home / "postgres", PID_FILE)
-    if process is not None:
-        stop(process, signal.SIGINT)  # PostgreSQL's "fast" shutdown: sessions end, nothing committed is lost
-    return process is not None
+    if process is None:
+        return False
+    stop(process, signal.SIGINT)  # PostgreSQL's "fast" shutdown: sessions end, nothing committed is lost
+    if (sockets := socket_directory(home)) != home / "postgres":
+        with suppress(OSError):
+            sockets.rmdir()
+    return True
 
 
 def running(home: Path) -> bool:

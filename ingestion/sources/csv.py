@@ -37,10 +37,10 @@ def pages(path: Path, size: int) -> Iterator[Page]:
     header = _header(rows)
     unknown = [name for name in header if name not in COLUMNS]
     while some := list(islice(rows, size)):
-        columns = zip(header, zip(*some, strict=True), strict=True)
-        frame = pl.DataFrame({name: pl.Series(values, dtype=pl.String) for name, values in columns})
-        payload = frame.select(pl.struct(pl.all()).struct.json_encode().alias("")).to_series()
-        yield build_page(frame.drop(unknown), payload, {}, unknown)
+        values = zip(*some, strict=True)
+        columns = {name: pl.Series(texts, dtype=pl.String) for name, texts in zip(header, values, strict=True)}
+        payload = pl.DataFrame(columns).select(pl.struct(pl.all()).struct.json_encode().alias("")).to_series()
+        yield build_page(columns, payload, {}, unknown)
 
 
 def _header(rows: Iterator[Row]) -> list[str]:

@@ -87,16 +87,16 @@ def _page(lines: Sequence[bytes]) -> Page:
                 unknown |= dict.fromkeys(name for name in record if name not in _KNOWN)
         for name, values in columns.items():
             values += [record.get(name) for record in records]
-    return build_page(_frame(columns, problems), pl.Series(payload), problems, unknown)
+    return build_page(_typed(columns, problems), pl.Series(payload), problems, unknown)
 
 
-def _frame(columns: Mapping[str, list[Any]], problems: dict[int, list[str]]) -> pl.DataFrame:
+def _typed(columns: Mapping[str, list[Any]], problems: dict[int, list[str]]) -> dict[str, pl.Series]:
     rows = {}
     for name, values in columns.items():
         rows[name], unfit = _column(values)
         for position, reason in unfit.items():
             problems[position].append(f"{name}: {reason}")
-    return pl.DataFrame(rows)
+    return rows
 
 
 def _read(line: bytes) -> tuple[dict[str, Any], str, list[str]]:

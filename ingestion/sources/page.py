@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from quality.schema import COLUMNS
+
 # Why a value cannot be read; a problem is `<column>: <one of these>`.
 NOT_ONE_VALUE = "a list or an object, not one value"
 NOT_UTF8 = "not UTF-8"
@@ -21,7 +23,7 @@ OUT_OF_RANGE = "a date or time out of range"
 class Page:
     """Some rows of a source, in its order; the frame and the two series have one entry a row.
 
-    `rows` has columns of `quality.schema.COLUMNS`, in whatever type the source sent.
+    `rows` has the columns of `quality.schema.COLUMNS`, in whatever type the source sent, null where it sent none.
     `payload` is each row as JSON: an object, or a string of the row's raw text where that is no JSON object.
     `problems` is null, or why the row cannot be read (`sport: not UTF-8`), several of them joined with "; ".
     `unknown_columns` are those that stand in payloads only.
@@ -34,10 +36,15 @@ class Page:
 
 
 def build_page(
-    rows: pl.DataFrame, payload: pl.Series, problems: Mapping[int, Collection[str]], unknown_columns: Collection[str]
+    columns: Mapping[str, pl.Series],
+    payload: pl.Series,
+    problems: Mapping[int, Collection[str]],
+    unknown_columns: Collection[str],
 ) -> Page:
-    """The page in which the rows with problems (position -> what they are) hold nothing but their id."""
-    reasons = pl.Series("problems", [None], dtype=pl.String).new_from_index(0, len(payload))
+    """The page of these columns, in which rows with problems (position -> what they are) hold nothing but their id."""
+    nothing = pl.Series([None]).new_from_index(0, len(payload))
+    rows = pl.DataFrame({name: columns.get(name, nothing) for name in COLUMNS})
+    reasons = nothing.cast(pl.String).alias("problems")
     if problems:
         reasons = reasons.scatter(list(problems), ["; ".join(found) for found in problems.values()])
         rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude("id")))

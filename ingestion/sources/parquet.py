@@ -44,7 +44,7 @@ def _page(batch: pa.RecordBatch) -> Page:
         for position in column.unfit.arg_true():
             problems[position].append(f"{name}: {column.reason}")
     unknown = [name for name in columns if name not in rows]
-    return build_page(pl.DataFrame(rows), json_objects(columns), problems, unknown)
+    return build_page(rows, json_objects(columns), problems, unknown)
 
 
 def _text_if_known(name: str, array: pa.Array) -> pa.Array:

@@ -7,14 +7,8 @@ with fresh as (
 
 replaced as (
     select earlier.*
-    from (select distinct id from fresh) as changed
-    cross join lateral (
-        select * from processed.bet_versions
-        where bet_versions.id = changed.id and seq <= %(after)s and not is_superseded
-        order by seq desc
-        limit 1
-    ) as earlier
-    where %(after)s > 0
+    from fresh join processed.bet_versions as earlier on earlier.seq = fresh.previous_seq
+    where fresh.previous_seq <= %(after)s
 )
 
 select * from fresh

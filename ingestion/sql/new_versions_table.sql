@@ -56,6 +56,7 @@ numbered as (
 judged as (
     select
         numbered.*,
+        current_version.seq as current_seq,
         accepted and coalesce(numbered.updated_at < greatest(
             current_version.updated_at,
             max(numbered.updated_at) over (
@@ -65,15 +66,24 @@ judged as (
     from numbered
     left join processed.bet_versions as current_version
         on current_version.id = numbered.id and current_version.is_current and numbered.accepted
+),
+
+counted as (
+    select
+        seq,
+        coalesce(lag(seq) over (partition by id order by seq), current_seq) as previous_seq,
+        lead(seq) over (partition by id order by seq) is null as is_current
+    from judged
+    where accepted and not is_superseded
 )
 
 select
-    arrival,
-    seq,
-    id,
-    accepted,
-    known_at,
-    is_superseded,
-    accepted and not is_superseded
-        and seq = max(seq) filter (where accepted and not is_superseded) over (partition by id) as is_current
-from judged
+    judged.arrival,
+    judged.seq,
+    judged.id,
+    judged.accepted,
+    judged.known_at,
+    judged.is_superseded,
+    counted.previous_seq,
+    coalesce(counted.is_current, false) as is_current
+from judged left join counted using (seq)

@@ -4,7 +4,7 @@
 one set of rules between columns (`rules.py`). `docs/data-quality.md` gives the reasons for each judgement.
 """
 
-from quality.schema.bet import COLUMNS, REQUIRED_COLUMNS, BetSchema
+from quality.schema.bet import COLUMNS, REQUIRED_COLUMNS, BetSchema, judge
 from quality.schema.frame import ACCEPTED_SCHEMA, REASONS, ValidationResult, validate
 from quality.schema.rules import BetStatus, BetType
 
@@ -17,5 +17,6 @@ __all__ = [
     "BetStatus",
     "BetType",
     "ValidationResult",
+    "judge",
     "validate",
 ]

@@ -29,13 +29,12 @@ def version(draw):
     amount = draw(st.one_of(st.just(0), st.integers(1, 100_000)))
     win = draw(st.integers(0, 500_000))
     profit = {"SETTLED_WIN": win, "SETTLED_LOSS": -amount, "SETTLED_CASHEDOUT": win - amount}.get(status, 0)
-    unsettled = status in ("PENDING", "SETTLED_PUSH", "SETTLED_VOID")
-    missing = unsettled and draw(st.booleans())
+    lacks_profit = status in ("PENDING", "SETTLED_PUSH", "SETTLED_VOID") and draw(st.booleans())
     return {
         "is_deleted": draw(st.integers(0, 9)) == 0,
         "status": status,
-        "amount_cents": None if missing else amount,
-        "profit_cents": None if missing else profit,
+        "amount_cents": None if draw(st.integers(0, 9)) == 0 else amount,
+        "profit_cents": None if lacks_profit else profit,
         "american_odds": draw(odds),
         "clv_percentage": draw(st.one_of(st.none(), st.floats(-100, 100, width=32))),
         "sport": draw(st.sampled_from(SPORTS)),
@@ -56,6 +55,15 @@ def logs(draw, max_size=60, ids=12):
     for seq in range(1, draw(st.integers(0, max_size)) + 1):
         known_at += timedelta(microseconds=draw(st.sampled_from((0, 0, 1, 1, 3_600_000_000))))
         log.append({"seq": seq, "id": f"b{draw(st.integers(0, ids))}", "known_at": known_at, **draw(version())})
+    return chained(log)
+
+
+def chained(log):
+    """The log with the version that each one replaces."""
+    newest = {}
+    for version in log:
+        version["previous_seq"] = newest.get(version["id"])
+        newest[version["id"]] = version["seq"]
     return log
 
 

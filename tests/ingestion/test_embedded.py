@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,28 +33,31 @@ from ingestion import embedded
 from ingestion.embedded import postgres as embedded_postgres
 from ingestion.errors import ConfigurationError, StoreFull, Unreachable
 from tests.conftest import REPOSITORY
+from tests.keeper import temporary_homes
 
 UP = "import sys, pathlib; from ingestion import embedded; embedded.up(pathlib.Path(sys.argv[1])); print('up')"
 
 
+_numbers = itertools.count()
 LOOP: LiteralString = "do $$ begin loop null; end loop; end $$"
 
 
-@pytest.fixture
-def parent() -> Iterator[Path]:
-    """A directory whose homes are stopped and removed after the test."""
-    directory = Path(tempfile.mkdtemp(prefix="pikkit-test-"))
-    yield directory
-    for marker in directory.rglob("lock"):
-        embedded.down(marker.parent)
-        if (sockets := socket_directory(marker.parent)).parent == Path("/tmp"):
-            shutil.rmtree(sockets)
-    shutil.rmtree(directory)
+@pytest.fixture(scope="module")
+def homes() -> Iterator[Path]:
+    with temporary_homes() as directory:
+        yield directory
 
 
 @pytest.fixture
-def home(parent: Path) -> Path:
-    return parent / "home"
+def home(homes: Path) -> Path:
+    """A home that tests share, since making the data directory takes most of the time; its servers may run or not."""
+    return homes / "shared"
+
+
+@pytest.fixture
+def new_home(homes: Path) -> Path:
+    """A home that does not exist yet."""
+    return homes / f"new{next(_numbers)}"
 
 
 def pids(home: Path) -> list[int]:
@@ -68,7 +70,8 @@ def home_of(servers: Connections) -> Path:
 
 def remember(stores: Connections, word: str) -> None:
     with psycopg.connect(**stores.postgres.conninfo) as connection:
-        connection.execute("create table if not exists memory as select %s::text as word", [word])
+        connection.execute("drop table if exists memory")
+        connection.execute("create table memory as select %s::text as word", [word])
     with redis.Redis.from_url(stores.redis.url) as client:
         client.set("word", word)
 
@@ -83,18 +86,17 @@ def remembered(stores: Connections) -> tuple[str, str]:
 # ---- up and down ---------------------------------------------------------------------------------------------------
 
 
-def test_up_starts_both_and_says_what_it_does(home: Path) -> None:
+def test_up_starts_both_and_says_what_it_does(new_home: Path) -> None:
     said: list[str] = []
-    stores = embedded.up(home, said.append)
+    stores = embedded.up(new_home, said.append)
     remember(stores, "here")
     assert remembered(stores) == ("here", "here")
-    assert embedded_at(home) == stores
+    assert embedded_at(new_home) == stores
     assert said[-1] == "Starting the embedded Redis"
 
 
 def test_a_second_up_finds_the_servers_that_run(home: Path) -> None:
-    said: list[str] = []
-    first, before = embedded.up(home), pids(home)
+    first, before, said = embedded.up(home), pids(home), list[str]()
     assert (embedded.up(home, said.append), pids(home), said) == (first, before, [])
 
 
@@ -107,8 +109,8 @@ def test_down_stops_what_runs_and_names_it(home: Path) -> None:
         embedded_at(home)
 
 
-def test_down_of_a_home_that_never_was_stops_nothing(home: Path) -> None:
-    assert embedded.down(home) == []
+def test_down_of_a_home_that_never_was_stops_nothing(new_home: Path) -> None:
+    assert embedded.down(new_home) == []
 
 
 def test_the_data_and_the_addresses_survive_down_and_up(home: Path) -> None:
@@ -119,8 +121,8 @@ def test_the_data_and_the_addresses_survive_down_and_up(home: Path) -> None:
     assert remembered(before) == ("kept", "kept")
 
 
-def test_two_homes_never_meet(parent: Path) -> None:
-    stores = [embedded.up(parent / name) for name in ("one", "two")]
+def test_two_homes_never_meet(home: Path, new_home: Path) -> None:
+    stores = [embedded.up(home), embedded.up(new_home)]
     for store, word in zip(stores, ("first", "second"), strict=True):
         remember(store, word)
     assert [remembered(store) for store in stores] == [("first", "first"), ("second", "second")]
@@ -129,8 +131,8 @@ def test_two_homes_never_meet(parent: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["größer 日本/it's, 100%: \"`$(touch x)`\\", "x" * 200], ids=["any letters", "any length"]
 )
-def test_a_home_may_have_any_path(parent: Path, name: str) -> None:
-    stores = embedded.up(parent / name)
+def test_a_home_may_have_any_path(homes: Path, name: str) -> None:
+    stores = embedded.up(homes / name)
     remember(stores, name)
     assert remembered(stores) == (name, name)
 
@@ -159,6 +161,23 @@ def test_a_postgres_killed_while_a_session_computes_comes_back(home: Path) -> No
     forever.join()
 
 
+def test_servers_of_a_killed_test_run_do_not_stay(tmp_path: Path) -> None:
+    """The tests' own promise, so that an aborted `make test` leaves nothing behind."""
+    script = (
+        "import sys; from ingestion import embedded; from tests.keeper import temporary_homes\n"
+        "with temporary_homes() as homes: embedded.up(homes / 'home'); print(homes, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        homes = Path(run.stdout.readline().strip())
+        server = pids(homes / "home")[0]
+        run.kill()
+    _until(lambda: not homes.exists())
+    assert not psutil.pid_exists(server) or psutil.Process(server).status() == psutil.STATUS_ZOMBIE
+
+
 def test_killed_servers_come_back_with_what_was_committed(home: Path) -> None:
     remember(embedded.up(home), "committed")
     for pid in pids(home):
@@ -167,10 +186,13 @@ def test_killed_servers_come_back_with_what_was_committed(home: Path) -> None:
 
 
 def test_two_at_once_start_one_pair_of_servers(home: Path) -> None:
+    embedded.down(home)
+    logs = [home / "postgres.log", home / "redis.log"]
+    for log in logs:
+        log.unlink(missing_ok=True)
     both = [subprocess.Popen([sys.executable, "-c", UP, str(home)], cwd=REPOSITORY) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
-    logs = [(home / name).read_text().lower() for name in ("postgres.log", "redis.log")]
-    assert [log.count("ready to accept connections") for log in logs] == [1, 1]
+    assert [log.read_text().lower().count("ready to accept connections") for log in logs] == [1, 1]
 
 
 def test_a_pid_that_now_belongs_to_a_stranger_is_no_server(home: Path) -> None:
@@ -187,10 +209,10 @@ def test_a_pid_that_now_belongs_to_a_stranger_is_no_server(home: Path) -> None:
         stranger.kill()
 
 
-def test_a_data_directory_that_was_never_finished_is_made_again(home: Path) -> None:
-    (home / "postgres.unfinished").mkdir(parents=True)
-    (home / "postgres.unfinished" / "PG_VERSION").write_text("18\n")
-    assert embedded.up(home) == embedded_at(home)
+def test_a_data_directory_that_was_never_finished_is_made_again(new_home: Path) -> None:
+    (new_home / "postgres.unfinished").mkdir(parents=True)
+    (new_home / "postgres.unfinished" / "PG_VERSION").write_text("18\n")
+    assert embedded.up(new_home) == embedded_at(new_home)
 
 
 def test_a_port_that_was_taken_meanwhile_is_left_to_its_taker(home: Path) -> None:
@@ -211,27 +233,30 @@ def test_a_home_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:
         embedded.up(tmp_path / "file" / "home")
 
 
-def test_data_of_another_postgresql_is_left_alone(home: Path) -> None:
-    (home / "postgres").mkdir(parents=True)
-    (home / "postgres" / "PG_VERSION").write_text("16\n")
+def test_data_of_another_postgresql_is_left_alone(new_home: Path) -> None:
+    (new_home / "postgres").mkdir(parents=True)
+    (new_home / "postgres" / "PG_VERSION").write_text("16\n")
     with pytest.raises(ConfigurationError, match="PostgreSQL 16"):
-        embedded.up(home)
+        embedded.up(new_home)
 
 
-def test_a_socket_directory_that_others_can_enter_is_refused(parent: Path) -> None:
+def test_a_socket_directory_that_others_can_enter_is_refused(homes: Path) -> None:
     """Whoever enters it is PostgreSQL's superuser, so nobody may have put it there before us."""
-    home = parent / "a space"
+    home = homes / "a space"
     socket_directory(home).mkdir(mode=0o755)
     with pytest.raises(ConfigurationError, match="not a private directory"):
         embedded.up(home)
+    socket_directory(home).rmdir()
 
 
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:
     embedded.up(home)
     embedded.down(home)
-    (home / "postgres" / "global" / "pg_control").unlink()
+    control = home / "postgres" / "global" / "pg_control"
+    hidden = control.rename(control.with_name("hidden"))
     with pytest.raises(Unreachable, match="could not find the database system"):
         embedded.up(home)
+    hidden.rename(control)
 
 
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:

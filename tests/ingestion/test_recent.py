@@ -2,65 +2,78 @@
 
 from __future__ import annotations
 
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.recent import KEPT, RecentBets, recent_rows
+from ingestion.recent import BETS_SCHEMA, KEPT, OLDER_SCHEMA, RecentBets, advance, short_of_bets
 
 WINDOWS = (10, 50)
+EVENTS = {**BETS_SCHEMA, "known_at": pl.Int64, "departs": pl.Boolean}
 
 
 @st.composite
 def histories(draw):
-    """One group's events (key, known_at, id, stood_at, departs, won), most of them arrivals, enough for both windows."""
+    """Events of two groups, long enough for both windows, most of them arrivals; often several at one instant."""
     events, standing, known_at = [], {}, 0
-    for _ in range(draw(st.integers(0, 160))):
+    for seq in range(draw(st.integers(0, 170))):
         known_at += draw(st.sampled_from((0, 1)))
         bet = f"b{draw(st.integers(0, 120)):03}"
         if bet in standing:
-            events.append(("g", known_at, bet, standing.pop(bet), True, False))
+            events.append(standing.pop(bet) | {"known_at": known_at, "departs": True})
         if draw(st.integers(0, 4)):
-            standing[bet] = known_at
-            events.append(("g", known_at, bet, known_at, False, draw(st.booleans())))
+            key = "h" if draw(st.integers(0, 9)) == 0 else "g"
+            standing[bet] = {"key": key, "stood_at": known_at, "id": bet, "won": draw(st.booleans()), "seq": seq}
+            events.append(standing[bet] | {"known_at": known_at, "departs": False})
     return events
 
 
 def sorted_out(events):
-    """{instant: rates}: after each instant, sort what stands and look at its end."""
-    rows, standing, before = {}, {}, (None, None, 0)
-    for instant in sorted({known_at for _, known_at, *_ in events}):
-        for _, known_at, bet, _, departs, won in events:
-            if known_at == instant and departs:
-                del standing[bet]
-            elif known_at == instant:
-                standing[bet] = (known_at, bet, won)
-        won = [w for *_, w in sorted(standing.values())]
-        rates = [sum(won[-n:]) / len(won[-n:]) if won else None for n in WINDOWS]
-        if (*rates, len(won)) != before:
-            rows[instant] = before = (*rates, len(won))
+    """{(key, instant): rates}: after each instant, sort what stands in the group and look at its end."""
+    rows, standing, before = {}, {}, {}
+    for instant in sorted({event["known_at"] for event in events}):
+        for event in (e for e in events if e["known_at"] == instant):
+            if event["departs"]:
+                del standing[event["seq"]]
+            else:
+                standing[event["seq"]] = event
+        for key in "gh":
+            bets = sorted((e["stood_at"], e["id"], e["won"]) for e in standing.values() if e["key"] == key)
+            won = [w for *_, w in bets]
+            rates = (*(sum(won[-n:]) / len(won[-n:]) if won else None for n in WINDOWS), len(won))
+            if rates != before.get(key, (None, None, 0)):
+                rows[key, instant] = before[key] = rates
     return rows
+
+
+def advanced(events, before):
+    rows, after = advance(pl.DataFrame(events, EVENTS), before)
+    return {row[:2]: row[2:] for row in rows.iter_rows()}, after
 
 
 @settings(max_examples=100)
 @given(histories())
 def test_rates_are_those_of_the_newest_bets_that_stand(events):
-    assert {row[1]: row[2:] for row in recent_rows(events, {})} == sorted_out(events)
+    assert advanced(events, RecentBets.none())[0] == sorted_out(events)
 
 
 @settings(max_examples=100)
 @given(histories(), st.integers(0, 160))
 def test_a_trimmed_state_continues_as_the_whole_one_would(events, cut):
-    while 0 < cut < len(events) and events[cut][1] == events[cut - 1][1]:
+    while 0 < cut < len(events) and events[cut]["known_at"] == events[cut - 1]["known_at"]:
         cut += 1
-    states = {}
-    rows = list(recent_rows(events[:cut], states))
-    trimmed = {key: bets.trimmed() for key, bets in states.items()}
-    departures = sum(departs for *_, departs, _ in events[cut:])
-    if all(bets.can_lose(departures) for bets in trimmed.values()):
-        rows += recent_rows(events[cut:], trimmed)
-        assert {row[1]: row[2:] for row in rows} == sorted_out(events)
+    rows, state = advanced(events[:cut], RecentBets.none())
+    later = [event for event in events[cut:] if event["key"] == "g"]
+    trimmed = RecentBets(*(frame.filter(key="g") for frame in (state.trimmed().bets, state.trimmed().older)))
+    if not short_of_bets(trimmed, pl.DataFrame(later, EVENTS)):
+        rows |= advanced(later, trimmed)[0]
+        assert {at: r for at, r in rows.items() if at[0] == "g"} == {
+            at: r for at, r in sorted_out(events).items() if at[0] == "g"
+        }
 
 
 def test_a_state_that_cannot_spare_its_departures_says_so():
-    bets = RecentBets([(i, "b") for i in range(KEPT + 1)], bytearray(KEPT + 1)).trimmed()
-    assert (bets.older, bets.can_lose(50), bets.can_lose(51)) == (1, True, False)
+    bets = [{"key": "g", "stood_at": n, "id": "b", "won": True, "seq": n} for n in range(KEPT + 1)]
+    state = RecentBets(pl.DataFrame(bets, BETS_SCHEMA), OLDER_SCHEMA.to_frame()).trimmed()
+    leaving = [bet | {"known_at": KEPT + 1, "departs": True} for bet in bets[1:]]
+    assert [short_of_bets(state, pl.DataFrame(leaving[:n], EVENTS)) for n in (50, 51)] == [[], ["g"]]

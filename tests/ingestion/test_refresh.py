@@ -56,14 +56,15 @@ def graded(seq, bet, status="SETTLED_WIN", **differs):
         "seq": seq, "id": bet, "known_at": EPOCH + timedelta(seconds=seq), "is_deleted": False, "status": status,
         "amount_cents": 100, "profit_cents": 100 if status == "SETTLED_WIN" else -100, "american_odds": 100,
         "clv_percentage": None, "sport": "S", "league": None, "market": "M", "institution_name": "I",
-        "bet_type": "straight", "is_live": None, "clv_current_odds": None, "time_placed": None, **differs,
+        "bet_type": "straight", "is_live": None, "clv_current_odds": None, "time_placed": None, "previous_seq": None,
+        **differs,
     }  # fmt: skip
 
 
 def test_a_group_that_loses_more_bets_than_its_state_holds_is_read_again_from_the_log(database):
     """150 bets, of which the state keeps 100: when 80 of those vanish at once, the last 50 reach past what it holds."""
     log = [graded(n, f"b{n:03}", "SETTLED_LOSS" if n % 3 else "SETTLED_WIN") for n in range(1, 151)]
-    vanished = [graded(150 + n, f"b{150 - n:03}", is_deleted=True) for n in range(1, 81)]
+    vanished = [graded(150 + n, f"b{151 - n:03}", is_deleted=True, previous_seq=151 - n) for n in range(1, 81)]
     assert len(log) > recent.KEPT
     refresh_in(database, [log, vanished], stretch=1000)
     assert differences(database) == {}

@@ -58,6 +58,8 @@ create table processed.bet_versions (
     settled_at       timestamptz,
     known_at         timestamptz not null,
 
+    -- the version of the same bet that this one replaces; null for the first, and for one that is superseded
+    previous_seq     bigint,
     -- a tombstone: the bet vanished from the source at known_at
     is_deleted       boolean     not null default false,
     -- arrived after a version with a later updated_at: kept, never counted

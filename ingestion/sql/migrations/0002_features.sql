@@ -26,7 +26,7 @@ create table features.group_state (
     implied_nano bigint not null,
     clv_nano     bigint not null,
     clv_count    bigint not null,
-    -- sport_market only: the newest graded bets, [[known_at in microseconds, id, won], ...], oldest first
+    -- sport_market only: the newest graded bets, oldest first, and how many are older (ingestion/recent.py)
     recent       jsonb,
     primary key (grouping, key)
 );

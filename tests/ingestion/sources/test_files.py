@@ -47,6 +47,13 @@ def test_pages_keep_the_order_and_the_number_of_rows(suffix, write):
     ]
 
 
+@pytest.mark.parametrize(("name", "content"), [("legs.jsonl", '{"legs": 1}\n'), ("legs.csv", "legs\n1\n")])
+def test_a_page_has_every_known_column_also_where_the_file_has_none(name, content, write):
+    (page,) = open_file(write(name, content), required=()).pages()
+    assert page.rows.rows() == [(None,) * len(COLUMNS)]
+    assert page.unknown_columns == ("legs",)
+
+
 def test_unknown_columns_are_named_and_stand_only_in_payloads(page):
     found = page("bets.jsonl", lines({**BET, "legs": [1]}, {**BET, "note": "x"}))
     assert found.unknown_columns == ("legs", "note")

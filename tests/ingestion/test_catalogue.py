@@ -1,0 +1,98 @@
+"""`pikkit features`: all that is declared, and what a store adds to it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from feature_repo.connections import Connections, Postgres
+from feature_repo.groups import STORED_VIEWS
+from ingestion.catalogue import Version, catalogue, stored_versions
+from ingestion.database import connect
+from ingestion.errors import ConfigurationError
+from ingestion.refresh import refresh
+from ingestion.runs import uuid7
+from ingestion.sources.files import open_file
+from ingestion.sync import take_in
+from tests.ingestion.bets import NOW, bet, jsonl, lost
+from tests.ingestion.commands import pikkit
+
+PLACEMENT, ALL, LOOKUP = "market_profitability_at_placement_v1", "market_profitability_v1", "bet_lookup_v1"
+
+
+def test_every_stored_view_is_listed_with_its_features_and_their_ttl() -> None:
+    listed = [(v.name, tuple(f.name for f in v.features), v.ttl) for v in catalogue({}) if v.ttl is not None]
+    assert listed == [(view.name, view.features, view.ttl) for view in STORED_VIEWS]
+
+
+def test_an_on_demand_view_says_what_it_is_computed_from() -> None:
+    (view,) = catalogue({}, view="bet_features")
+    assert (view.ttl, view.join_keys) == (None, ("sport", "institution_name"))
+    assert view.inputs == ("american_odds", "is_live", "time_placed", "league", "market", "bet_type")
+
+
+def test_every_feature_says_what_it_is_and_who_holds_it() -> None:
+    features = [feature for view in catalogue({}) for feature in view.features]
+    assert [f.name for f in features if not (f.services and f"Available at {f.available}." in f.description)] == []
+
+
+def test_a_service_narrows_the_list_to_what_it_holds() -> None:
+    assert [view.name for view in catalogue({}, service=LOOKUP)] == ["bet_facts", "bet_closing_line"]
+
+
+def test_a_view_of_two_services_names_both() -> None:
+    (view,) = catalogue({}, view="sport_stats")
+    assert view.services == [PLACEMENT, ALL]
+
+
+@pytest.mark.parametrize("unknown", [{"view": "sports"}, {"service": "v2"}])
+def test_a_name_that_is_not_declared_is_refused_with_those_that_are(unknown: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"There is no (view sports|service v2).* (sport_stats|bet_lookup_v1)"):
+        catalogue({}, **unknown)
+
+
+@pytest.fixture
+def refreshed(connections: Connections, tmp_path: Path) -> Iterator[Connections]:
+    """A store with two bets, one of them with a closing line."""
+    file, run_id = open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1, clv_percentage=2.0), lost("b", 2))), uuid7()
+    with connect(connections.postgres, purpose="test") as database:
+        take_in(database, file, run_id=run_id, now=NOW)
+        refresh(database, run_id=run_id, now=NOW)
+    return connections
+
+
+def test_a_store_adds_version_rows_and_instant_of_every_stored_feature(refreshed: Connections) -> None:
+    with connect(refreshed.postgres, purpose="test") as database:
+        views = catalogue(stored_versions(database))
+        rows = {
+            view.name: (database.execute(f"select count(*) from features.{view.name}_changes").fetchone() or (0,))[0]
+            for view in STORED_VIEWS
+        }
+    assert rows["sport_stats"] == 2
+    assert {(view.name, feature.stored) for view in views for feature in view.features} == {
+        (view.name, Version(1, rows[view.name], NOW) if view.name in rows else None) for view in views
+    }
+
+
+def test_a_store_without_tables_has_no_versions(blank_postgres: Postgres) -> None:
+    with connect(blank_postgres, purpose="test") as database:
+        assert stored_versions(database) == {}
+
+
+def test_the_command_works_without_a_store_and_starts_none(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = pikkit("features", "--view", "bet_features", environ=os.environ | {"PIKKIT_HOME": str(home)}, cwd=tmp_path)
+    assert (done.returncode, home.exists()) == (0, False)
+    assert "versions and rows are not known" in done.stderr
+    assert done.stdout.splitlines()[-1] == "9 features in 1 view. Nothing was changed."
+
+
+def test_the_command_tells_machines_the_same(refreshed: Connections, environ: dict[str, str], tmp_path: Path) -> None:
+    done = pikkit("features", "--json", "--view", "sport_market_recent", environ=environ, cwd=tmp_path)
+    (view,) = json.loads(done.stdout)
+    assert (view["ttl_seconds"], view["join_keys"]) == (3600, ["sport_market"])
+    assert view["features"][0]["stored"] == {"version": 1, "rows": 2, "last_computed_at": NOW.isoformat()}

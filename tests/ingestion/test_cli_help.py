@@ -1,0 +1,47 @@
+"""The command line explains itself: every verb and every option, in its own help and in README.md."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import typer
+
+from ingestion.cli import app
+from tests.conftest import REPOSITORY
+
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_a_verb_says_in_one_line_of_the_list_what_it_does(verb: str) -> None:
+    summary = COMMANDS[verb].get_short_help_str(61)  # what `pikkit --help` has room for on 80 columns
+    assert summary.endswith(".")
+    assert not summary.endswith("...")
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_every_option_has_help(verb: str) -> None:
+    assert [option.name for option in COMMANDS[verb].params if not option.help] == []
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_a_verb_that_reports_something_reports_it_to_machines_too(verb: str) -> None:
+    options = {spelling for option in COMMANDS[verb].params for spelling in option.opts}
+    assert "--json" in options or verb == "env"  # what env prints is for a machine already
+
+
+def test_the_readme_has_exactly_the_verbs_that_there_are() -> None:
+    """Each stands as `pikkit <verb>` in backticks, with or without options after it."""
+    written = re.findall(r"`pikkit ([a-z]+)[^`]*`", (REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    assert set(written) == set(COMMANDS)
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
+    heavy = {"feast", "pandas", "polars", "psycopg", "pyarrow", "pydantic", "redis", "sqlalchemy"}
+    code = f"import sys, ingestion.cli; print(sorted({heavy} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"

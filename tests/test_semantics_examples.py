@@ -1,0 +1,202 @@
+"""docs/semantics.md, run as it stands: each of its tables is put into a real store, or compared with one.
+
+A table has its name in backticks at the start of the line above it. Under one heading, the first of these tables goes in,
+and all others are what must come out:
+
+    `source`                     rows as a source sends them; `run` is the clock of the run that reads them
+    `processed.bet_versions`     the log itself, where no `source` stands before it
+    `get_historical_features`    what Feast answers for a bet placed at `time_placed`
+    any other                    a table or view of the store
+"""
+
+from __future__ import annotations
+
+import doctest
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+
+import polars as pl
+import pytest
+from psycopg import sql
+
+from feature_repo.groups import STORED_VIEWS
+from feature_repo.keys import entity_frame
+from feature_repo.store import store_at
+from ingestion.apply import apply
+from ingestion.database import connect, copy_in
+from ingestion.refresh import refresh
+from ingestion.replay import LOG_SCHEMA
+from ingestion.sources.files import open_file
+from ingestion.sync import take_in
+from tests.conftest import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "semantics.md"
+DAY = datetime(2026, 5, 1, tzinfo=UTC)
+EVENING = DAY.replace(hour=18)  # the clock of a refresh where the page names none
+LEFT_OUT = "…"
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    more: tuple[str, ...]  # what else stands in backticks above it
+    rows: list[dict[str, str]]
+
+
+def cells(line):
+    return [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
+
+
+def tables(section):
+    for caption, table in re.findall(r"^(.+)\n\n((?:\|.*\n)+)", section, re.MULTILINE):
+        name, *more = re.findall(r"`([^`]+)`", caption)
+        assert caption.startswith(f"`{name}`"), caption
+        header, _, *rows = table.splitlines()
+        yield Table(name, tuple(more), [dict(zip(cells(header), cells(row), strict=True)) for row in rows])
+
+
+def sections():
+    heading, *parts = re.split(r"^#+ (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert not heading
+    return {title: found for title, text in zip(parts[::2], parts[1::2], strict=True) if (found := [*tables(text)])}
+
+
+SECTIONS = sections()
+(ORDINARY,) = SECTIONS.pop("How to read the examples")
+EXAMPLES = [pytest.param(found, id=title) for title, found in SECTIONS.items()]
+LOGS = [param for param in EXAMPLES if param.values[0][0].name == "processed.bet_versions"]
+
+
+# ---- what goes in --------------------------------------------------------------------------------------------------
+
+
+def instant(text):
+    date, _, time = text.rpartition(" ")
+    return datetime.fromisoformat(f"2026-{date or '05-01'}T{time}+00:00")
+
+
+def value(column, text):
+    if text == "null":
+        return None
+    if column in ("run", "known_at") or column.endswith(("_at", "_placed")):
+        return instant(text)
+    if column in ("amount", "profit", "clv_percentage", "clv_current_odds"):
+        return float(text)
+    if column.startswith("is_"):
+        return text == "true"
+    return int(text) if column == "american_odds" else text
+
+
+def bet(row):
+    """A row of the page with all that it does not say filled in."""
+    given = {**ORDINARY.rows[0], **row}
+    values = {column: value(column, text) for column, text in given.items() if text}
+    profit = {"SETTLED_WIN": values["amount"], "SETTLED_LOSS": -values["amount"]}.get(values["status"], 0)
+    return {"profit": profit, **values}
+
+
+def send(connection, table, directory):
+    settings = dict(setting.split("=") for setting in table.more)
+    first_known_by = settings.get("KNOWN_AT_COLUMN", "updated_at")
+    for number, (clock, rows) in enumerate(groupby(table.rows, key=lambda row: instant(row["run"]))):
+        file = directory / f"{number}.jsonl"
+        file.write_text("".join(json.dumps(bet(row), default=str) + "\n" for row in rows))
+        take_in(connection, open_file(file), run_id=uuid.uuid4(), now=clock, first_known_by=first_known_by)
+        refresh(connection, run_id=uuid.uuid4(), now=clock)
+
+
+def write_log(connection, table, *, in_parts):
+    log = [bet(row) | {"seq": seq} for seq, row in enumerate(table.rows, start=1)]
+    for _, part in groupby(log, key=lambda version: in_parts and version["known_at"]):
+        versions = [
+            version | {f"{money}_cents": round(version[money] * 100) for money in ("amount", "profit")}
+            for version in part
+        ]
+        rows = pl.DataFrame([{name: version.get(name) for name in LOG_SCHEMA} for version in versions], LOG_SCHEMA)
+        stored = rows.with_columns(
+            pl.col("is_deleted").fill_null(False), run_id=pl.lit(str(uuid.uuid4())), updated_at="known_at", is_current=False
+        )
+        copy_in(connection, "processed.bet_versions", stored)
+        refresh(connection, run_id=uuid.uuid4(), now=EVENING)
+
+
+# ---- what comes out ------------------------------------------------------------------------------------------------
+
+
+def compare(rows, table):
+    """Every row as the page spells it: instants without the first of May, numbers with as many digits."""
+    columns = list(table.rows[0])
+    digits = {c: max(len(row[c].partition(".")[2]) for row in table.rows) for c in columns}
+    found = [{c: spelled(v, digits[c]) for c, v in zip(columns, row, strict=True)} for row in rows]
+    wanted = [row for row in table.rows if row[columns[0]] != LEFT_OUT]
+    if len(wanted) < len(table.rows):
+        found = [row for row in found if row in wanted]
+    assert found == wanted, table.name
+
+
+def spelled(found, digits):
+    if found is None or found != found:
+        return "null"
+    if isinstance(found, datetime):
+        at = found.astimezone(UTC)
+        time = at.time().isoformat("auto").removesuffix(":00") if not at.microsecond else at.time().isoformat()
+        return time if at.date() == DAY.date() else f"{at:%m-%d} {time}"
+    if isinstance(found, bool):
+        return str(found).lower()
+    return f"{found:.{digits}f}" if isinstance(found, int | float) else found
+
+
+def stored(connection, table):
+    columns = list(table.rows[0])
+    order = {"processed.bet_versions": "seq", "features.group_state": "key"}.get(table.name, f"{columns[0]}, event_timestamp")
+    query = sql.SQL("select {} from {} {} order by {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Identifier(*table.name.split(".")),
+        sql.SQL("where grouping = {}").format(sql.Literal(table.more[0])) if table.more else sql.SQL(""),
+        sql.SQL(order),
+    )
+    return connection.execute(query).fetchall()
+
+
+def answered(connections, table):
+    """Feast's answer, through the stock call and the keys of feature_repo/keys.py."""
+    apply(connections)
+    homes = {feature: f"{view.name}:{feature}" for view in STORED_VIEWS for feature in view.features}
+    asked, *features = table.rows[0]
+    bets = [bet({asked: row[asked], "id": str(number)}) for number, row in enumerate(table.rows)]
+    retrieved = store_at(connections).get_historical_features(entity_frame(bets), [homes[f] for f in features])
+    frame = retrieved.to_df().sort_values("event_timestamp")
+    return [(bet["time_placed"], *row) for bet, row in zip(bets, frame[features].itertuples(index=False), strict=True)]
+
+
+def check(connection, outputs):
+    for table in outputs:
+        compare(stored(connection, table), table)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_true(example, request, tmp_path):
+    given, *outputs = example
+    asked = [table for table in outputs if table.name == "get_historical_features"]
+    connections = request.getfixturevalue("registry" if asked else "connections")
+    with connect(connections.postgres, purpose="test") as connection:
+        send(connection, given, tmp_path) if given.name == "source" else write_log(connection, given, in_parts=False)
+        connection.commit()
+        check(connection, [table for table in outputs if table not in asked])
+    for table in asked:
+        compare(answered(connections, table), table)
+
+
+@pytest.mark.parametrize("example", LOGS)
+def test_an_example_comes_out_the_same_one_instant_at_a_time(example, database):
+    log, *outputs = example
+    write_log(database, log, in_parts=True)
+    check(database, outputs)
+
+
+def test_what_the_page_types_at_the_prompt_prints_what_it_says():
+    assert doctest.testfile(str(PAGE), module_relative=False) == doctest.TestResults(failed=0, attempted=12)
