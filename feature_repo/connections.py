@@ -207,10 +207,12 @@ def embedded_at(home: Path) -> Connections:
 
 
 def recorded(home: Path) -> Connections | None:
-    """What `pikkit up` last wrote down about the servers of this home, running or not."""
+    """What `pikkit up` last wrote down about the servers of this home, running or not. Only its owner may read it."""
     try:
         services = json.loads((home / "services.json").read_text(encoding="utf-8"))
         return Connections(Postgres(**services["postgres"]), Redis(**services["redis"]), embedded=True)
+    except PermissionError:
+        raise SettingsUnusable({"PIKKIT_HOME": f"{home} belongs to another user"}) from None
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
         return None
 

@@ -31,6 +31,9 @@ SUMS: Final = (
 # Ratios are summed in billionths: fine enough for 1e-9 on a mean, and 64 bits hold 90 million bets of 100 % each.
 NANO: Final = 1_000_000_000
 
+# Events that go through memory at once, at the most; 2 to the 40th leaves 8 million groups.
+_MOST_EVENTS: Final = 2**40
+
 # How many bets at the market's own estimate a group's win rate is shrunk towards.
 SHRINKAGE: Final = 25
 
@@ -85,11 +88,12 @@ def _nano(value: nw.Expr) -> nw.Expr:
 def events(log: Frame, after: int) -> Frame:
     """What happened past `after`: each version's assertion, and the retraction of each version it replaces.
 
-    One row per event: `known_at` (when it takes effect), `departs` (a retraction), `version` and `stood_at` (seq and
-    known_at of the version asserted or retracted), its id, group columns, grade and SUMS, negative in retractions.
-    Versions that contribute nothing have none.
+    One row per event, in order of `known_at` (when it takes effect): `departs` (a retraction), `version` and
+    `stood_at` (seq and known_at of the version asserted or retracted), its id, group columns, grade and SUMS, negative
+    in retractions. Versions that contribute nothing have none.
     """
-    versions = contributions(log).filter(nw.any_horizontal(*(nw.col(name) != 0 for name in SUMS), ignore_nulls=True))
+    contributes = nw.any_horizontal(*(nw.col(name) != 0 for name in SUMS), ignore_nulls=True)
+    versions = contributions(log).filter(contributes)
     shared = ("id", "graded", *_GROUP_COLUMNS, *SUMS)
     asserted = versions.filter(nw.col("seq") > after).select(
         "known_at", *shared, version=nw.col("seq"), stood_at=nw.col("known_at"), departs=nw.lit(False)
@@ -102,36 +106,46 @@ def events(log: Frame, after: int) -> Frame:
         "known_at", "id", "graded", *_GROUP_COLUMNS, *(-nw.col(name) for name in SUMS), "version", "stood_at",
         departs=nw.lit(True),
     )  # fmt: skip
-    return nw.concat([asserted, retracted], how="vertical")
+    return nw.concat([asserted, retracted], how="vertical").sort("known_at")
 
 
-def group_deltas(happened: Frame, group: Group) -> Frame:
-    """What changed in each group at each instant: key, known_at and the change of each of the SUMS.
+def group_sums(happened: Frame, group: Group) -> Frame:
+    """The SUMS of each group after each instant at which they changed, counted from `after`: key, known_at, SUMS.
 
     Instants at which nothing changed in sum (a version that repeats its predecessor) have no row.
     """
-    deltas = happened.select("known_at", *SUMS, key=key_expression(group.columns))
-    summed = deltas.group_by("key", "known_at").agg(*(nw.col(name).sum() for name in SUMS))
-    return summed.filter(nw.any_horizontal(*(nw.col(name) != 0 for name in SUMS), ignore_nulls=True))
+    ordered = _by_group(happened, group)
+    summed = ordered.with_columns(nw.col(name).cum_sum().over("code") for name in SUMS)
+    goes_on = (nw.col("code") == nw.col("code").shift(-1)) & (nw.col("known_at") == nw.col("known_at").shift(-1))
+    settled = summed.filter(~goes_on.fill_null(False))
+    same_group = (nw.col("code") == nw.col("code").shift(1)).fill_null(False)
+    moved = (nw.col(name) != nw.when(same_group).then(nw.col(name).shift(1)).otherwise(0) for name in SUMS)
+    changed = settled.filter(nw.any_horizontal(*moved, ignore_nulls=True))
+    return changed.select(nw.col("key").cast(nw.String), "known_at", *SUMS)
 
 
-def running_sums(deltas: Frame, state: Frame) -> Frame:
-    """The SUMS of each group after each of its changes, continuing from `state` (key and SUMS, one row per key)."""
-    joined = deltas.join(state, on="key", how="left", suffix="_before")
+def _by_group(happened: Frame, group: Group) -> Frame:
+    """The events with their `key` and its `code`, group after group, each in order of known_at.
+
+    One integer sorts them: several columns, or text, would take most of the time of the whole computation.
+    """
+    keyed = happened.select("known_at", *SUMS, key=key_expression(group.columns).cast(nw.Categorical))
+    codes = keyed.select("key").unique().with_row_index("code")
+    placed = keyed.with_row_index("place").join(codes, on="key", how="left")
+    order = nw.col("code").cast(nw.Int64) * _MOST_EVENTS + nw.col("place").cast(nw.Int64)
+    return placed.with_columns(order=order).sort("order")
+
+
+def continued(sums: Frame, state: Frame) -> Frame:
+    """`group_sums` continued from the groups' state (key and SUMS; a group without history has none)."""
+    joined = sums.join(state, on="key", how="left", suffix="_before")
     return joined.select(
-        "key",
-        "known_at",
-        *(
-            (nw.col(name).cum_sum().over("key", order_by="known_at") + nw.col(f"{name}_before").fill_null(0)).alias(
-                name
-            )
-            for name in SUMS
-        ),
+        "key", "known_at", *((nw.col(name) + nw.col(f"{name}_before").fill_null(0)).alias(name) for name in SUMS)
     )
 
 
 def last_sums(sums: Frame) -> Frame:
-    """The newest row of `running_sums` for each key, in the shape of the state."""
+    """The newest row for each key, in the shape of the state."""
     newest = sums.group_by("key").agg(known_at=nw.col("known_at").max())
     return sums.join(newest, on=["key", "known_at"], how="inner").select("key", *SUMS)
 
@@ -173,7 +187,7 @@ def _ratio(numerator: nw.Expr, denominator: nw.Expr) -> nw.Expr:
     return nw.when(denominator > 0).then(numerator / denominator)
 
 
-def changed_keys(deltas: Frame) -> Sequence[str]:
+def changed_keys(sums: Frame) -> Sequence[str]:
     """The groups that changed: those whose state an incremental step must load first."""
-    keys: Sequence[str] = deltas.get_column("key").unique().to_list()
+    keys: Sequence[str] = sums.get_column("key").unique().to_list()
     return keys

@@ -20,19 +20,14 @@ CLOSING_LINE: Final = BET_CLOSING_LINE.features
 
 def bet_facts(log: Frame, after: int) -> Frame:
     """Change rows of bet_facts: bet_id, event_timestamp and FACTS, from the versions past `after`."""
-    first = nw.col("previous_seq").is_null() & ~nw.col("time_placed").is_null()
-    changes = _changes(log, FACTS, after, where_new=~nw.col("is_deleted"))
-    return _last_of_instant(
-        changes.with_columns(event_timestamp=nw.when(first).then(nw.col("time_placed")).otherwise(nw.col("known_at"))),
-        FACTS,
-    )
+    placed = nw.when(~nw.col("time_placed").is_null()).then(nw.col("time_placed")).otherwise(nw.col("known_at"))
+    return _changes(log, FACTS, after, first_at=placed, first_if=~nw.col("is_deleted"))
 
 
 def bet_closing_line(log: Frame, after: int) -> Frame:
     """Change rows of bet_closing_line: bet_id, event_timestamp and CLOSING_LINE, from the versions past `after`."""
     something = nw.any_horizontal(*(~nw.col(name).is_null() for name in CLOSING_LINE), ignore_nulls=True)
-    changes = _changes(log, CLOSING_LINE, after, where_new=something)
-    return _last_of_instant(changes.with_columns(event_timestamp=nw.col("known_at")), CLOSING_LINE)
+    return _changes(log, CLOSING_LINE, after, first_at=nw.col("known_at"), first_if=something)
 
 
 def _described(log: Frame) -> Frame:
@@ -52,24 +47,22 @@ def _described(log: Frame) -> Frame:
     )
 
 
-def _changes(log: Frame, columns: tuple[str, ...], after: int, where_new: nw.Expr) -> Frame:
-    """Versions past `after` whose `columns` differ from those of the version they replace; of first versions,
-    `where_new`.
-    """
+def _changes(log: Frame, columns: tuple[str, ...], after: int, *, first_at: nw.Expr, first_if: nw.Expr) -> Frame:
+    """First versions past `after` (`first_if`, `first_at`), and later ones whose `columns` differ from those before."""
     versions = _described(log)
+    fresh = versions.filter(nw.col("seq") > after)
+    first = fresh.filter(nw.col("previous_seq").is_null(), first_if).with_columns(event_timestamp=first_at)
     before = versions.select(*(nw.col(name).alias(f"{name}_before") for name in columns), previous_seq=nw.col("seq"))
-    compared = versions.filter(nw.col("seq") > after).join(before, on="previous_seq", how="left")
-    differs = nw.any_horizontal(*(_differs(name) for name in columns), ignore_nulls=True)
-    is_first = nw.col("previous_seq").is_null()
-    return compared.filter((is_first & where_new) | (~is_first & differs))
+    compared = fresh.join(before, on="previous_seq", how="inner").with_columns(event_timestamp=nw.col("known_at"))
+    later = compared.filter(nw.any_horizontal(*(_differs(name) for name in columns), ignore_nulls=True))
+    # Several versions of one bet at one instant: the last one stands.
+    at = ["id", "event_timestamp"]
+    last = later.group_by(at).agg(nw.col("seq").max())
+    kept = later.join(last, on=[*at, "seq"], how="inner")
+    shown = (nw.col("id").alias("bet_id"), "event_timestamp", *columns)
+    return nw.concat([first.join(last, on=at, how="anti").select(*shown), kept.select(*shown)], how="vertical")
 
 
 def _differs(name: str) -> nw.Expr:
     now, before = nw.col(name), nw.col(f"{name}_before")
     return (now != before).fill_null(False) | (now.is_null() & ~before.is_null()) | (~now.is_null() & before.is_null())
-
-
-def _last_of_instant(changes: Frame, columns: tuple[str, ...]) -> Frame:
-    newest = changes.group_by("id", "event_timestamp").agg(nw.col("seq").max())
-    kept = changes.join(newest, on=["id", "event_timestamp", "seq"], how="inner")
-    return kept.select(nw.col("id").alias("bet_id"), "event_timestamp", *columns)

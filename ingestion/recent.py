@@ -40,7 +40,7 @@ _NEVER: Final = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class RecentBets:
-    """The graded bets of some groups (BETS_SCHEMA), and how many `older` ones of each group are not held (OLDER_SCHEMA)."""
+    """The graded bets of some groups (BETS_SCHEMA), and how many older ones of each are not held (OLDER_SCHEMA)."""
 
     bets: pl.DataFrame
     older: pl.DataFrame
@@ -93,6 +93,10 @@ def advance(events: pl.DataFrame, before: RecentBets) -> tuple[pl.DataFrame, Rec
 
     A row for each group and instant at which its rates or its count changed. `before` holds the groups of `events`.
     """
+    # As a category the key is hashed as a small integer; most steps below go by it.
+    as_category, as_text = pl.col("key").cast(pl.Categorical), pl.col("key").cast(pl.String)
+    events = events.with_columns(as_category)
+    before = RecentBets(before.bets.with_columns(as_category), before.older.with_columns(as_category))
     departures = events.filter("departs").select("seq", departs_at="known_at")
     arrivals = events.filter(~pl.col("departs")).select(BETS_SCHEMA.names())
     bets = (
@@ -107,10 +111,10 @@ def advance(events: pl.DataFrame, before: RecentBets) -> tuple[pl.DataFrame, Rec
         events.filter("departs").join(bets, on="seq", how="anti").group_by("key").agg(older=-pl.len().cast(pl.Int64))
     )
     after = RecentBets(
-        bets.filter(pl.col("departs_at") == _NEVER).select(BETS_SCHEMA.names()),
-        pl.concat([before.older, forgotten]).group_by("key").agg(pl.col("older").sum()),
+        bets.filter(pl.col("departs_at") == _NEVER).select(BETS_SCHEMA.names()).with_columns(as_text),
+        pl.concat([before.older, forgotten]).group_by("key").agg(pl.col("older").sum()).with_columns(as_text),
     )
-    return _changed(rows), after
+    return _changed(rows).with_columns(as_text), after
 
 
 def _instants(events: pl.DataFrame, before: RecentBets) -> pl.DataFrame:

@@ -125,9 +125,9 @@ def replay(log: pl.DataFrame, after: int, states: States) -> Iterator[tuple[str,
 
 
 def _advance_sums(happened: Frame, group: Group, states: States) -> Frame:
-    deltas = aggregates.group_deltas(happened, group)
-    before = nw.from_native(states.sums(group, aggregates.changed_keys(deltas)), eager_only=True)
-    sums = aggregates.running_sums(deltas, before)
+    sums = aggregates.group_sums(happened, group)
+    before = nw.from_native(states.sums(group, aggregates.changed_keys(sums)), eager_only=True)
+    sums = aggregates.continued(sums, before)
     states.put_sums(group, aggregates.last_sums(sums).to_native())
     return sums
 

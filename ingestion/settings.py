@@ -39,11 +39,7 @@ class Settings:
         """Read the settings; ConfigurationError names everything that is wrong with them at once."""
         environ = connections.environment() if environ is None else environ
         if wrong := problems(environ):
-            raise ConfigurationError(
-                "The settings are not usable:" + "".join(f"\n  - {name}: {why}" for name, why in wrong.items()) + "\n",
-                "Nothing was done",
-                "Set them in the environment or in .env; with no POSTGRES_* and no REDIS_URL the stores are embedded",
-            )
+            raise _unusable(wrong)
         known_at_column = cast(KnownAtColumn, _known_at_column(environ))
         return cls(connections.home(environ), _now(environ), known_at_column, connections.external(environ))
 
@@ -60,6 +56,8 @@ class Settings:
                 "Start them with `pikkit up`",
                 service="embedded servers",
             ) from None
+        except connections.SettingsUnusable as error:
+            raise _unusable(error.problems) from None
 
 
 def problems(environ: Mapping[str, str]) -> dict[str, str]:
@@ -80,6 +78,14 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
     return wrong
+
+
+def _unusable(wrong: Mapping[str, str]) -> ConfigurationError:
+    return ConfigurationError(
+        "The settings are not usable:" + "".join(f"\n  - {name}: {why}" for name, why in wrong.items()) + "\n",
+        "Nothing was done",
+        "Set them in the environment or in .env; with no POSTGRES_* and no REDIS_URL the stores are embedded",
+    )
 
 
 def _now(environ: Mapping[str, str]) -> datetime | None:

@@ -1,7 +1,7 @@
 """docs/semantics.md, run as it stands: each of its tables is put into a real store, or compared with one.
 
-A table has its name in backticks at the start of the line above it. Under one heading, the first of these tables goes in,
-and all others are what must come out:
+A table has its name in backticks at the start of the line above it. Under one heading, the first table goes in, and
+the others are what must come out:
 
     `source`                     rows as a source sends them; `run` is the clock of the run that reads them
     `processed.bet_versions`     the log itself, where no `source` stands before it
@@ -33,11 +33,13 @@ from ingestion.replay import LOG_SCHEMA
 from ingestion.sources.files import open_file
 from ingestion.sync import take_in
 from tests.conftest import REPOSITORY
+from tests.ingestion.logs import chained, frame
 
 PAGE = REPOSITORY / "docs" / "semantics.md"
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 EVENING = DAY.replace(hour=18)  # the clock of a refresh where the page names none
 LEFT_OUT = "…"
+ORDER = {"processed.bet_versions": "seq", "features.group_state": "key"}
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,12 @@ def tables(section):
 
 
 def sections():
-    heading, *parts = re.split(r"^#+ (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert not heading
+    _, *parts = re.split(r"^#+ (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {title: found for title, text in zip(parts[::2], parts[1::2], strict=True) if (found := [*tables(text)])}
 
 
 SECTIONS = sections()
+COUNT = sum(map(len, SECTIONS.values()))
 (ORDINARY,) = SECTIONS.pop("How to read the examples")
 EXAMPLES = [pytest.param(found, id=title) for title, found in SECTIONS.items()]
 LOGS = [param for param in EXAMPLES if param.values[0][0].name == "processed.bet_versions"]
@@ -110,17 +112,15 @@ def send(connection, table, directory):
 
 
 def write_log(connection, table, *, in_parts):
-    log = [bet(row) | {"seq": seq} for seq, row in enumerate(table.rows, start=1)]
+    log = chained([{"is_deleted": False, **bet(row), "seq": seq} for seq, row in enumerate(table.rows, start=1)])
     for _, part in groupby(log, key=lambda version: in_parts and version["known_at"]):
         versions = [
             version | {f"{money}_cents": round(version[money] * 100) for money in ("amount", "profit")}
             for version in part
         ]
-        rows = pl.DataFrame([{name: version.get(name) for name in LOG_SCHEMA} for version in versions], LOG_SCHEMA)
-        stored = rows.with_columns(
-            pl.col("is_deleted").fill_null(False), run_id=pl.lit(str(uuid.uuid4())), updated_at="known_at", is_current=False
-        )
-        copy_in(connection, "processed.bet_versions", stored)
+        rows = frame([{name: version.get(name) for name in LOG_SCHEMA} for version in versions])
+        signed = rows.with_columns(run_id=pl.lit(str(uuid.uuid4())), updated_at="known_at", is_current=False)
+        copy_in(connection, "processed.bet_versions", signed)
         refresh(connection, run_id=uuid.uuid4(), now=EVENING)
 
 
@@ -143,7 +143,7 @@ def spelled(found, digits):
         return "null"
     if isinstance(found, datetime):
         at = found.astimezone(UTC)
-        time = at.time().isoformat("auto").removesuffix(":00") if not at.microsecond else at.time().isoformat()
+        time = at.time().isoformat().removesuffix(":00")
         return time if at.date() == DAY.date() else f"{at:%m-%d} {time}"
     if isinstance(found, bool):
         return str(found).lower()
@@ -152,12 +152,11 @@ def spelled(found, digits):
 
 def stored(connection, table):
     columns = list(table.rows[0])
-    order = {"processed.bet_versions": "seq", "features.group_state": "key"}.get(table.name, f"{columns[0]}, event_timestamp")
     query = sql.SQL("select {} from {} {} order by {}").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.Identifier(*table.name.split(".")),
         sql.SQL("where grouping = {}").format(sql.Literal(table.more[0])) if table.more else sql.SQL(""),
-        sql.SQL(order),
+        sql.SQL(ORDER.get(table.name, "1, event_timestamp")),
     )
     return connection.execute(query).fetchall()
 
@@ -169,8 +168,8 @@ def answered(connections, table):
     asked, *features = table.rows[0]
     bets = [bet({asked: row[asked], "id": str(number)}) for number, row in enumerate(table.rows)]
     retrieved = store_at(connections).get_historical_features(entity_frame(bets), [homes[f] for f in features])
-    frame = retrieved.to_df().sort_values("event_timestamp")
-    return [(bet["time_placed"], *row) for bet, row in zip(bets, frame[features].itertuples(index=False), strict=True)]
+    answers = retrieved.to_df().sort_values("event_timestamp")[features].itertuples(index=False)
+    return [(bet["time_placed"], *answer) for bet, answer in zip(bets, answers, strict=True)]
 
 
 def check(connection, outputs):
@@ -196,6 +195,10 @@ def test_an_example_comes_out_the_same_one_instant_at_a_time(example, database):
     log, *outputs = example
     write_log(database, log, in_parts=True)
     check(database, outputs)
+
+
+def test_no_table_of_the_page_is_left_out():
+    assert len(re.findall(r"^\|--", PAGE.read_text(encoding="utf-8"), re.MULTILINE)) == COUNT
 
 
 def test_what_the_page_types_at_the_prompt_prints_what_it_says():

@@ -93,6 +93,8 @@ def _bar() -> Iterator[Progress]:
 
         def report(step: str, done: int, total: int | None) -> None:
             if step not in tasks:
+                for earlier in bar.tasks:  # one without a total never looks finished
+                    bar.update(earlier.id, visible=earlier.total is not None)
                 tasks[step] = bar.add_task(step, total=total)
             bar.update(tasks[step], completed=done, total=total)
 

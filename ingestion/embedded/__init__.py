@@ -56,17 +56,23 @@ def _make(home: Path) -> None:
     try:
         home.mkdir(mode=0o711, parents=True, exist_ok=True)  # passed through by PostgreSQL's user, when we are root
     except OSError as error:
-        raise ConfigurationError(
-            f"PIKKIT_HOME {home} cannot be made ({error.strerror})",
-            "Nothing was started",
-            "Set PIKKIT_HOME to a directory that you may write to",
-        ) from error
+        raise _unfit(home, f"cannot be made ({error.strerror})") from error
+
+
+def _unfit(home: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"PIKKIT_HOME {home} {why}", "Nothing was done", "Set PIKKIT_HOME to a directory of your own"
+    )
 
 
 @contextmanager
 def _locked(home: Path, report: Report) -> Iterator[None]:
     """One process at a time starts or stops servers. The kernel frees the lock of a process that dies."""
-    with (home / "lock").open("w") as lock:
+    try:
+        lock = (home / "lock").open("w")
+    except PermissionError as error:
+        raise _unfit(home, "belongs to another user") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -77,11 +77,11 @@ def alive(pid: int) -> bool:
 
 
 def find(directory: Path, pid_file: str) -> psutil.Process | None:
-    """The live server of this data directory, if there is one."""
+    """The live server of this data directory, if there is one and it is ours to see."""
     try:
         process = psutil.Process(int((directory / pid_file).read_text().split(maxsplit=1)[0]))
         return process if Path(process.cwd()) == directory.resolve() else None
-    except (FileNotFoundError, NotADirectoryError, IndexError, ValueError, psutil.Error):
+    except (FileNotFoundError, NotADirectoryError, PermissionError, IndexError, ValueError, psutil.Error):
         return None
 
 

@@ -34,7 +34,7 @@ save ""
 
 
 def start(home: Path, last: Redis | None, report: Report) -> Redis:
-    """The running server of this home, started unless it runs already; on its last port where that is still free."""
+    """The running server of this home, started unless it runs already; on its last port if that is still free."""
     directory = home / "redis"
     process = find(directory, PID_FILE)
     if last is not None and process is not None and _comes_up(process.pid, last):
@@ -43,12 +43,12 @@ def start(home: Path, last: Redis | None, report: Report) -> Redis:
     directory.mkdir(mode=0o700, exist_ok=True)
     report("Starting the embedded Redis")
     password = (last and last.password) or f"p{secrets.token_hex(24)}"
-    port = last.port if last is not None and _free(last.port) else _free_port()
+    port = last.port if last is not None else _free_port()
     for _ in range(_ATTEMPTS):
         redis = Redis(f"redis://:{password}@127.0.0.1:{port}/0")
         if _launch(directory, redis, home / "redis.log"):
             return redis
-        port = _free_port()  # somebody took the last one between our look and the server's
+        port = _free_port()  # somebody has taken the last one, or took this one between our look and the server's
     raise Unreachable(
         f"Redis could not be started ({tail(home / 'redis.log')})",
         "Nothing was lost",
@@ -102,15 +102,6 @@ def _binary() -> str:
         "Nothing was started",
         "Install redis-server, or set POSTGRES_HOST, POSTGRES_DATABASE, POSTGRES_USER, POSTGRES_PASSWORD and REDIS_URL",
     )
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _free_port() -> int:

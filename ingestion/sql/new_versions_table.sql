@@ -66,24 +66,21 @@ judged as (
     from numbered
     left join processed.bet_versions as current_version
         on current_version.id = numbered.id and current_version.is_current and numbered.accepted
-),
-
-counted as (
-    select
-        seq,
-        coalesce(lag(seq) over (partition by id order by seq), current_seq) as previous_seq,
-        lead(seq) over (partition by id order by seq) is null as is_current
-    from judged
-    where accepted and not is_superseded
 )
 
+-- One pass: the planner expects next to nothing to be unseen in a store that has a history, and would join in a nested loop.
 select
-    judged.arrival,
-    judged.seq,
-    judged.id,
-    judged.accepted,
-    judged.known_at,
-    judged.is_superseded,
-    counted.previous_seq,
-    coalesce(counted.is_current, false) as is_current
-from judged left join counted using (seq)
+    arrival,
+    seq,
+    id,
+    accepted,
+    known_at,
+    is_superseded,
+    case when accepted and not is_superseded then coalesce(
+        max(seq) filter (where accepted and not is_superseded)
+            over (partition by id order by seq rows between unbounded preceding and 1 preceding),
+        current_seq
+    ) end as previous_seq,
+    accepted and not is_superseded
+        and seq = max(seq) filter (where accepted and not is_superseded) over (partition by id) as is_current
+from judged

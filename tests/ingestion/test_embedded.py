@@ -32,6 +32,7 @@ from feature_repo.connections import (
 from ingestion import embedded
 from ingestion.embedded import postgres as embedded_postgres
 from ingestion.errors import ConfigurationError, StoreFull, Unreachable
+from ingestion.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.keeper import temporary_homes
 
@@ -153,12 +154,15 @@ def test_servers_outlive_a_process_that_is_killed(home: Path) -> None:
 def test_a_postgres_killed_while_a_session_computes_comes_back(home: Path) -> None:
     """A session that computes does not notice that its server is gone, and holds the server's memory."""
     busy = psycopg.connect(**embedded.up(home).postgres.conninfo, autocommit=True)
-    forever = threading.Thread(target=_execute, args=(busy, LOOP))
-    forever.start()
-    _until(lambda: psutil.Process(busy.info.backend_pid).cpu_percent(0.1) > 20)
-    os.kill(pids(home)[0], signal.SIGKILL)
-    assert embedded.up(home) == embedded_at(home)
-    forever.join()
+    session = psutil.Process(busy.info.backend_pid)
+    threading.Thread(target=_execute, args=(busy, LOOP), daemon=True).start()
+    try:
+        _until(lambda: session.cpu_percent(0.1) > 20)
+        os.kill(pids(home)[0], signal.SIGKILL)
+        assert embedded.up(home) == embedded_at(home)
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            session.kill()
 
 
 def test_servers_of_a_killed_test_run_do_not_stay(tmp_path: Path) -> None:
@@ -231,6 +235,21 @@ def test_a_home_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="PIKKIT_HOME"):
         embedded.up(tmp_path / "file" / "home")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    "act", [embedded.up, embedded.down, lambda home: Settings.load({"PIKKIT_HOME": str(home)}).connections()]
+)
+def test_the_home_of_another_user_is_a_wrong_setting(home: Path, act: Callable[[Path], object]) -> None:
+    embedded.up(home)
+    home.parent.chmod(0o711)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigurationError, match="belongs to another user"):
+            act(home)
+    finally:
+        os.seteuid(0)
 
 
 def test_data_of_another_postgresql_is_left_alone(new_home: Path) -> None:
