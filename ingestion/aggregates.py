@@ -90,11 +90,13 @@ def events(log: Frame, after: int) -> Frame:
 
     One row per event, in order of `known_at` (when it takes effect): `departs` (a retraction), `version` and
     `stood_at` (seq and known_at of the version asserted or retracted), its id, group columns, grade and SUMS, negative
-    in retractions. Versions that contribute nothing have none.
+    in retractions. Versions that contribute nothing have none. `cell` names the combination of all group columns: a
+    few thousand of them stand for millions of events, so keys are spelled and looked up once per cell.
     """
     contributes = nw.any_horizontal(*(nw.col(name) != 0 for name in SUMS), ignore_nulls=True)
     versions = contributions(log).filter(contributes)
-    shared = ("id", "graded", *_GROUP_COLUMNS, *SUMS)
+    versions = versions.with_columns(cell=key_expression(_GROUP_COLUMNS).cast(nw.Categorical))
+    shared = ("id", "graded", "cell", *_GROUP_COLUMNS, *SUMS)
     asserted = versions.filter(nw.col("seq") > after).select(
         "known_at", *shared, version=nw.col("seq"), stood_at=nw.col("known_at"), departs=nw.lit(False)
     )
@@ -103,10 +105,17 @@ def events(log: Frame, after: int) -> Frame:
     )
     replaced = versions.select(*shared, version=nw.col("seq"), stood_at=nw.col("known_at"))
     retracted = replacing.join(replaced, on="version", how="inner").select(
-        "known_at", "id", "graded", *_GROUP_COLUMNS, *(-nw.col(name) for name in SUMS), "version", "stood_at",
+        "known_at", "id", "graded", "cell", *_GROUP_COLUMNS, *(-nw.col(name) for name in SUMS), "version", "stood_at",
         departs=nw.lit(True),
     )  # fmt: skip
     return nw.concat([asserted, retracted], how="vertical").sort("known_at")
+
+
+def group_keys(happened: Frame, group: Group) -> Frame:
+    """The key of each cell in this grouping, and a number for each key: cell, key, code."""
+    cells = happened.select("cell", *group.columns).unique(subset="cell")
+    keyed = cells.select("cell", key=key_expression(group.columns))
+    return keyed.join(keyed.select("key").unique().with_row_index("code"), on="key", how="left")
 
 
 def group_sums(happened: Frame, group: Group) -> Frame:
@@ -114,26 +123,26 @@ def group_sums(happened: Frame, group: Group) -> Frame:
 
     Instants at which nothing changed in sum (a version that repeats its predecessor) have no row.
     """
-    ordered = _by_group(happened, group)
-    summed = ordered.with_columns(nw.col(name).cum_sum().over("code") for name in SUMS)
+    keys = group_keys(happened, group)
+    summed = _by_group(happened, keys).with_columns(nw.col(name).cum_sum().over("code") for name in SUMS)
     goes_on = (nw.col("code") == nw.col("code").shift(-1)) & (nw.col("known_at") == nw.col("known_at").shift(-1))
     settled = summed.filter(~goes_on.fill_null(False))
     same_group = (nw.col("code") == nw.col("code").shift(1)).fill_null(False)
     moved = (nw.col(name) != nw.when(same_group).then(nw.col(name).shift(1)).otherwise(0) for name in SUMS)
     changed = settled.filter(nw.any_horizontal(*moved, ignore_nulls=True))
-    return changed.select(nw.col("key").cast(nw.String), "known_at", *SUMS)
+    names = keys.select("code", "key").unique(subset="code")
+    return changed.join(names, on="code", how="left").select("key", "known_at", *SUMS)
 
 
-def _by_group(happened: Frame, group: Group) -> Frame:
-    """The events with their `key` and its `code`, group after group, each in order of known_at.
+def _by_group(happened: Frame, keys: Frame) -> Frame:
+    """The events' SUMS with the `code` of their key, group after group, each in order of known_at.
 
     One integer sorts them: several columns, or text, would take most of the time of the whole computation.
     """
-    keyed = happened.select("known_at", *SUMS, key=key_expression(group.columns).cast(nw.Categorical))
-    codes = keyed.select("key").unique().with_row_index("code")
-    placed = keyed.with_row_index("place").join(codes, on="key", how="left")
+    placed = happened.select("known_at", "cell", *SUMS).with_row_index("place")
+    coded = placed.join(keys.select("cell", "code"), on="cell", how="left")
     order = nw.col("code").cast(nw.Int64) * _MOST_EVENTS + nw.col("place").cast(nw.Int64)
-    return placed.with_columns(order=order).sort("order")
+    return coded.with_columns(order=order).sort("order")
 
 
 def continued(sums: Frame, state: Frame) -> Frame:

@@ -59,7 +59,7 @@ def _changes(log: Frame, columns: tuple[str, ...], after: int, *, first_at: nw.E
     at = ["id", "event_timestamp"]
     last = later.group_by(at).agg(nw.col("seq").max())
     kept = later.join(last, on=[*at, "seq"], how="inner")
-    shown = (nw.col("id").alias("bet_id"), "event_timestamp", *columns)
+    shown: tuple[nw.Expr | str, ...] = (nw.col("id").alias("bet_id"), "event_timestamp", *columns)
     return nw.concat([first.join(last, on=at, how="anti").select(*shown), kept.select(*shown)], how="vertical")
 
 

@@ -210,14 +210,14 @@ def run_lock(connection: psycopg.Connection, verb: str) -> Iterator[None]:
     """
     with connection.transaction():
         connection.execute("select set_config('application_name', %s, false)", [f"pikkit {verb}"])
-        while not _scalar(connection, "select pg_try_advisory_lock(%(key)s)"):
-            if holder := _scalar(connection, statement("lock_holder")):
-                raise LockHeld(
-                    f"Another run holds the lock: {holder}",
-                    "Nothing was done",
-                    "Wait until it is done, or end it, then run the command again",
-                    holder=holder,
-                )
+        if not _scalar(connection, "select pg_try_advisory_lock(%(key)s)"):
+            holder = _scalar(connection, statement("lock_holder")) or "a session that has ended since"
+            raise LockHeld(
+                f"Another run holds the lock: {holder}",
+                "Nothing was done",
+                "Wait until it is done, or end it, then run the command again",
+                holder=holder,
+            )
     try:
         yield
     finally:

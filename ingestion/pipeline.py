@@ -38,7 +38,8 @@ def run(
 ) -> Run:
     """Load what is new in the source, bring the features up to date, publish them. Returns the run with its counts.
 
-    Raises LockHeld, ClockRewound, SourceRejected, Unreachable, StoreFull; the run's record says so too.
+    Raises LockHeld and ClockRewound before anything is recorded; SourceRejected, Unreachable and StoreFull stand in the
+    run's record too.
     """
     with _locked(connections, "run") as connection:
         check_clock(connection, clock.now())
@@ -129,6 +130,11 @@ def _summary(this: Run) -> dict[str, object]:
             f"{sync['largest_instant']:,} of {sync['accepted']:,} versions share one updated_at: the source was "
             "rewritten in bulk, and their history collapses into one instant. KNOWN_AT_COLUMN=settled_at keeps it "
             "on a first load."
+        )
+    if sync["late"] > BULK_SHARE * max(1, sync["accepted"]):
+        warnings.append(
+            f"{sync['late']:,} of {sync['accepted']:,} versions arrived late: their updated_at lies before the last "
+            "refresh, so they count from just past it. History that belongs together is best loaded at once."
         )
     if sync["naive_timestamps"]:
         warnings.append(f"{sync['naive_timestamps']:,} timestamps had no offset and were read as UTC.")

@@ -19,8 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from feature_repo.groups import RECENT, RECENT_LONG, SPORT_MARKET_RECENT
-from feature_repo.keys import key_expression
-from ingestion.aggregates import Frame
+from ingestion.aggregates import Frame, group_keys
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -64,12 +63,14 @@ def graded_events(happened: Frame) -> pl.DataFrame:
 
     `happened` is `aggregates.events`; seq is that of the version that enters or leaves.
     """
-    frame: pl.DataFrame = (
+    keys = group_keys(happened, SPORT_MARKET_RECENT.group)
+    events: pl.DataFrame = (
         happened.filter(nw.col("graded"))
+        .join(keys, on="cell", how="left")
         .select(
+            "key",
             "id",
             "departs",
-            key=key_expression(SPORT_MARKET_RECENT.group.columns),
             stood_at=nw.col("stood_at").dt.timestamp("us"),
             won=nw.col("wins") == 1,
             seq=nw.col("version"),
@@ -77,7 +78,7 @@ def graded_events(happened: Frame) -> pl.DataFrame:
         )
         .to_native()
     )
-    return frame
+    return events
 
 
 def short_of_bets(state: RecentBets, events: pl.DataFrame) -> list[str]:

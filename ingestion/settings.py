@@ -74,7 +74,7 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
     try:
         _now(environ)
     except ConfigurationError as error:
-        wrong["PIKKIT_NOW"] = error.what
+        wrong["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
     return wrong

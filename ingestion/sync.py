@@ -53,8 +53,8 @@ def take_in(
     """Bring every row of the source into the store and return what became of them.
 
     `first_known_by` is the column that says when a row became known while the log is empty (setting KNOWN_AT_COLUMN).
-    The counts: rows_read, copies (exact, inside this batch), seen_before, accepted, superseded (of the accepted),
-    quarantined, reasons (how many rows each reason refused), naive_timestamps, unknown_columns, known_until,
+    The counts: rows_read, copies (exact, inside this batch), seen_before, accepted, of these late (their updated_at
+    lies before what was answered already: known from now on) and superseded (a newer version was there), quarantined, reasons (how many rows each reason refused), naive_timestamps, unknown_columns, known_until,
     first_load (the store was empty), largest_instant (how many accepted versions share one updated_at).
     """
     connection.execute(statement("incoming_table"))
@@ -117,13 +117,12 @@ def _refused(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
     rows = result.rejected
     payload = page.payload.gather(rows["row"])
     problem = page.problems.gather(rows["row"])
-    ids = page.rows["id"].gather(rows["row"]).cast(pl.String, strict=False)
     return rows.select(
         arrival=pl.col("row").cast(pl.Int64) + offset,
         content_hash=_digests(payload),
         payload=payload,
-        # Postgres text cannot hold NUL; the payload still has it
-        id=pl.when(~ids.str.contains("\x00", literal=True)).then(ids),
+        id="id",
+        updated_at="updated_at",
         # What could not even be read has its own reasons, not one for each column that is null because of it.
         reasons=pl.when(problem.is_null()).then("reasons").otherwise(problem.str.split("; ")),
     )

@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from ingestion.cli import bets, demo, runs, services, store
+from ingestion.cli import bets, demo, runs, services, status, store
 from ingestion.cli.output import report_error, say
 from ingestion.errors import PikkitError
 
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 
 for verb in (
-    demo.demo, services.up, services.down, services.status, services.doctor, services.env,
+    demo.demo, services.up, services.down, status.status, services.doctor, services.env,
     store.migrate, store.apply, runs.run, runs.backfill, runs.verify, store.materialize,
     store.features, bets.score, bets.sample,
 ):  # fmt: skip

@@ -107,7 +107,7 @@ def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None
     if step == "sync":
         parts = [
             f"{counts[name]:,} {name.replace('_', ' ')}"
-            for name in ("accepted", "quarantined", "seen_before", "copies", "superseded")
+            for name in ("accepted", "quarantined", "late", "seen_before", "copies", "superseded")
         ]
         return counts["rows_read"], seconds, ", ".join(part for part in parts if not part.startswith("0 "))
     if step == "features":

@@ -63,9 +63,8 @@ def run_as(
 
 
 def _environment() -> dict[str, str]:
-    # libpq's variables (PGPORT, PGDATA ...) would set the server's defaults too. Messages in English.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return inherited | {"LC_ALL": "C", "TZ": "UTC"}
+    """What a server needs, and nothing else: no secret of ours, no PGPORT. Messages come in English."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def alive(pid: int) -> bool:

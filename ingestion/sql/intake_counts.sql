@@ -5,6 +5,7 @@ select
     (select count(*) - count(distinct content_hash) from incoming) as copies,
     (select count(distinct content_hash) from incoming) - (select count(*) from new_versions) as seen_before,
     count(*) filter (where accepted) as accepted,
+    count(*) filter (where is_late) as late,
     count(*) filter (where is_superseded) as superseded,
     count(*) filter (where not accepted) as quarantined,
     not exists (select from raw.bet_versions) as first_load,

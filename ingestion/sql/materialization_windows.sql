@@ -19,6 +19,7 @@ select
     reach.refreshed_at as until,
     reach.seq,
     coalesce(copied.seq, 0) as copied_seq
-from unnest(%(views)s::text[], %(ttls)s::interval[]) as wanted (view, ttl)
+from unnest(%(views)s::text[], %(ttls)s::interval[]) with ordinality as wanted (view, ttl, place)
 cross join features.reach
 left join ops.materializations as copied using (view)
+order by wanted.place

@@ -1,14 +1,18 @@
 -- Grain    one row per version that the store has not seen
 -- As of    known_at: the instant from which it may influence a feature (R1): the known_at column of the source, never past the
---          run's clock, never before the bet was placed, always past everything in the log. Null for a refused row.
--- Reads    pg_temp.incoming, raw.bet_versions, processed.bet_versions
+--          run's clock, never before the bet was placed, always past the log and the last refresh. Null for a refused row.
+-- Reads    pg_temp.incoming, raw.bet_versions, processed.bet_versions, features.reach
 -- Writes   pg_temp.new_versions, gone with the transaction. seq continues the log in the order of knowledge.
 -- Params   now, first_known_by ('updated_at' or 'settled_at'; the latter counts only while the log is empty)
 create temporary table new_versions on commit drop as
 with log_end as (
     select
         coalesce((select max(seq) from raw.bet_versions), 0) as seq,
-        (select known_at from processed.bet_versions order by seq desc limit 1) as known_at
+        -- Up to here answers were given: to the newest version's known_at, and to the clock of the last refresh.
+        greatest(
+            (select known_at from processed.bet_versions order by seq desc limit 1),
+            (select refreshed_at from features.reach)
+        ) as known_at
 ),
 
 seen_once as (
@@ -27,6 +31,7 @@ known as (
     select
         unseen.*,
         log_end.seq as log_end,
+        accepted and coalesce(updated_at <= log_end.known_at, false) as is_late,
         case when accepted then greatest(
             least(
                 case
@@ -48,6 +53,7 @@ numbered as (
         accepted,
         updated_at,
         known_at,
+        is_late,
         log_end + row_number() over (order by known_at nulls last, updated_at, arrival) as seq
     from known
 ),
@@ -75,6 +81,7 @@ select
     id,
     accepted,
     known_at,
+    is_late,
     is_superseded,
     case when accepted and not is_superseded then coalesce(
         max(seq) filter (where accepted and not is_superseded)

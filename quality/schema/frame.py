@@ -32,7 +32,7 @@ class ValidationResult:
     """What became of each row; `row` is its position in the frame that was judged."""
 
     accepted: pl.DataFrame  # row, and the columns of ACCEPTED_SCHEMA
-    rejected: pl.DataFrame  # row, reasons
+    rejected: pl.DataFrame  # row, reasons, and id and updated_at where they are sound
     errors: dict[str, int]  # reason -> rows that have it
     naive_timestamps: int  # values without an offset, read as UTC
     empty_texts: int  # values of nothing but white space, read as null
@@ -66,7 +66,12 @@ def validate(rows: pl.DataFrame, now: datetime) -> ValidationResult:
     bets = _with_roi(_sound(values, faults))
     flags = faults.hstack(bets.select(_broken(rule).alias(rule.reason) for rule in RULES))
     errors = {reason: count for reason in REASONS if (count := int(flags[reason].sum()))}
-    rejected = _rejected(flags, list(errors))
+    rejected = _rejected(flags, list(errors)).join(
+        bets.select("row", "id", pl.coalesce("updated_at", "created_at").alias("updated_at")),
+        on="row",
+        how="left",
+        maintain_order="left",
+    )
     return ValidationResult(
         accepted=_accepted(bets.filter(~flags.select(pl.any_horizontal(pl.all())).to_series())),
         rejected=rejected,

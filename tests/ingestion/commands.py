@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-import pytest
 import redis
 from psycopg import sql
 
 from feature_repo.connections import Connections, feast_environment
+from ingestion.doctor import Check
 
 PIKKIT = Path(sys.executable).with_name("pikkit")
 STORE = ("raw", "processed", "quarantine", "features", "ops")
@@ -33,7 +31,7 @@ def pikkit(
 
 def environ_of(connections: Connections, home: Path, **differs: str) -> dict[str, str]:
     """The environment of somebody who works with these servers as servers of their own."""
-    ours = {"REDIS_URL": connections.redis.url, "PIKKIT_HOME": str(home), "COLUMNS": "200"}
+    ours = {"REDIS_URL": connections.redis.url, "PIKKIT_HOME": str(home)}
     return dict(os.environ) | feast_environment(connections) | ours | differs
 
 
@@ -53,18 +51,9 @@ def digests(connections: Connections) -> dict[str, object]:
     return found
 
 
-@contextmanager
-def small_disk(megabytes: int) -> Iterator[Path]:
-    """A directory on a disk of its own, of this size. Skips the test where only an administrator could mount one."""
-    if os.geteuid() != 0 or not sys.platform.startswith("linux"):
-        pytest.skip("a small disk takes root, to mount a tmpfs")
-    directory = Path(tempfile.mkdtemp(prefix="pikkit-test-disk-"))
-    directory.chmod(0o755)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory)]
-    if (mounted := subprocess.run(mount, capture_output=True, text=True, check=False)).returncode != 0:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "--lazy", str(directory)], check=True)
-        directory.rmdir()
+def by_name(checks: Iterator[Check]) -> dict[str, Check]:
+    return {check.name: check for check in checks}
+
+
+def verdicts(checks: Iterator[Check]) -> dict[str, str]:
+    return {check.name: check.verdict for check in checks if check.verdict != "ok"}

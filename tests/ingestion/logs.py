@@ -36,7 +36,7 @@ def version(draw):
         "amount_cents": None if draw(st.integers(0, 9)) == 0 else amount,
         "profit_cents": None if lacks_profit else profit,
         "american_odds": draw(odds),
-        "clv_percentage": draw(st.one_of(st.none(), st.floats(-100, 100, width=32))),
+        "clv_percentage": draw(st.one_of(st.none(), st.integers(-1_000_000, 1_000_000).map(lambda n: n / 10_000))),
         "sport": draw(st.sampled_from(SPORTS)),
         "league": draw(st.sampled_from(LEAGUES)),
         "market": draw(st.sampled_from(MARKETS)),

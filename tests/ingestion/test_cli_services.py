@@ -14,7 +14,7 @@ import redis
 from feature_repo.connections import Connections, Postgres, feast_environment, recorded
 from ingestion import embedded
 from ingestion.database import connect, run_lock
-from tests.ingestion.commands import environ_of, pikkit
+from tests.ingestion.commands import pikkit
 from tests.keeper import temporary_homes
 
 # Prints which of the named modules a command has imported.
@@ -28,11 +28,6 @@ except SystemExit:
     pass
 print(*(name for name in ("feast", "pandas", "polars", "psycopg", "redis") if name in sys.modules), file=sys.stderr)
 """
-
-
-@pytest.fixture
-def environ(connections: Connections, tmp_path: Path) -> dict[str, str]:
-    return environ_of(connections, tmp_path / "home")
 
 
 def imported(command: str, environ: dict[str, str], cwd: Path) -> list[str]:

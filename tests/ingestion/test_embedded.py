@@ -298,6 +298,14 @@ def test_the_password_is_in_no_command_line(servers: Connections) -> None:
     assert not [pid for pid in pids(home_of(servers)) if password in " ".join(psutil.Process(pid).cmdline())]
 
 
+def test_the_servers_inherit_no_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded.down(home)
+    monkeypatch.setenv("SUPABASE_KEY", "s3cret")
+    monkeypatch.setenv("PGPORT", "1")
+    embedded.up(home)
+    assert not [pid for pid in pids(home) if {"SUPABASE_KEY", "PGPORT"} & psutil.Process(pid).environ().keys()]
+
+
 def test_nothing_listens_beyond_this_machine(servers: Connections) -> None:
     found = [socket for pid in pids(home_of(servers)) for socket in psutil.Process(pid).net_connections("inet")]
     assert {socket.laddr.ip for socket in found if socket.status == psutil.CONN_LISTEN} == {"127.0.0.1"}

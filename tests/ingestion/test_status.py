@@ -144,6 +144,17 @@ def test_keys_and_change_rows_of_each_view_are_those_of_its_table(connections: C
     assert {view.name: (view.keys, view.change_rows) for view in contents(connections).views} == counted
 
 
+def test_change_rows_are_those_of_the_newest_version_of_the_definition(connections: Connections, load: Load) -> None:
+    load(bet("a", 1))
+    with connect(connections.postgres, purpose="test") as database:
+        database.execute(
+            "insert into features.feature_metadata"
+            " select feature, version + 1, view, computation_mode, definition_hash, data_checksum, 70 + record_count,"
+            " last_computed_at from features.feature_metadata"
+        )
+    assert {view.change_rows for view in contents(connections).views if view.name != "bet_closing_line"} == {71}
+
+
 def test_lag_is_what_the_features_do_not_hold_yet(connections: Connections, load: Load) -> None:
     load(bet("a", 1))
     load(bet("b", 2), bet("c", 3), refreshed=False)

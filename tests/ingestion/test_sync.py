@@ -89,6 +89,11 @@ def test_copies_that_differ_under_one_updated_at_are_refused_all_of_them(load, r
     assert current(rows) == {"b": 1500}
 
 
+def test_a_copy_that_was_refused_for_another_reason_conflicts_as_well(load, rows):
+    load(bet("a"), bet("a", amount=-1))
+    assert rows("select reasons from quarantine.bets order by seq") == [([CONFLICT],), (["amount: below 0", CONFLICT],)]
+
+
 def test_the_latest_updated_at_wins_whatever_the_order_of_the_file(load, rows):
     load(lost("a", 30), bet("a", 10), bet("a", 20, profit=14.0))
     assert current(rows) == {"a": -1000}
@@ -117,6 +122,19 @@ def test_a_row_that_arrives_late_is_known_just_past_what_was_known_before(load, 
     assert current(rows, "known_at") == {
         "a": T0 + timedelta(minutes=60),
         "b": T0 + timedelta(minutes=60) + microsecond,
+        "c": T0 + timedelta(minutes=90),
+    }
+
+
+def test_a_row_from_before_the_last_refresh_is_known_just_past_it(load, rows, database):
+    """A run at minute 60 answered for minute 50 without this bet, so training must answer the same for ever."""
+    load(bet("a", 30))
+    mark = T0 + timedelta(minutes=60)
+    database.execute("insert into features.reach values (true, 1, %s, %s)", [mark, uuid.uuid4()])
+    assert load(bet("b", 45), bet("c", 90))["late"] == 1
+    assert current(rows, "known_at") == {
+        "a": T0 + timedelta(minutes=30),
+        "b": mark + timedelta(microseconds=1),
         "c": T0 + timedelta(minutes=90),
     }
 
@@ -168,7 +186,9 @@ class TestDirtyExamples:
     def test_exact_duplicates_keep_one_copy_and_conflicts_none(self, load, rows):
         load(path=DIRTY / "01_duplicate_ids.parquet", now=self.NOW)
         refused = {i for (i,) in rows("select id from quarantine.bets")}
-        assert refused == self.ids("01_duplicate_ids", "conflicting_duplicate_same_updated_at")
+        conflicting = self.ids("01_duplicate_ids", "conflicting_duplicate_same_updated_at")
+        assert refused == conflicting
+        assert not conflicting & current(rows).keys()
         assert self.ids("01_duplicate_ids", "exact_duplicate") <= current(rows).keys()
 
     def test_of_corrections_the_latest_updated_at_is_final(self, load, rows):

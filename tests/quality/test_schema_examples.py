@@ -69,7 +69,7 @@ def test_no_bet_of_the_clean_base_is_rejected() -> None:
 @pytest.mark.parametrize("name", REJECTED)
 def test_exactly_the_planted_faults_are_rejected_each_for_a_fitting_reason(name: str) -> None:
     rows, result = judged(name)
-    ids = result.rejected.with_columns(rows["id"].gather(result.rejected["row"]))
+    ids = result.rejected.select("row", "reasons").with_columns(rows["id"].gather(result.rejected["row"]))
     found = dict(ids.select("id", "reasons").iter_rows())
     issues = json.loads((EXAMPLES / f"{name}.json").read_text())["issues"]
     planted = {bet: prefix for kind in issues if (prefix := REJECTED[name].get(kind["kind"])) for bet in kind["ids"]}
