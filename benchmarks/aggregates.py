@@ -1,11 +1,13 @@
-"""Point-in-time aggregates of five groupings, joined back to every bet: this store's against the original design's pandas.
+"""Point-in-time aggregates of five groupings, joined back to every bet: this store's against the original design's.
 
     python -m benchmarks.aggregates [bets]
 
 Both sides start from the same bets in memory and end with one row of aggregates per bet. Ours replays every version with
-retractions and joins as of each bet's placement; the original takes one row per bet in order of creation, shifted by one (it
-leaks: a bet that is still open counts as soon as it is placed). So ours does more. Each side runs in a process of its own, for its
-peak memory; the rounds take turns, so that a noisy machine treats both alike.
+retractions, as a refresh does, and joins as of each bet's placement. The original design's pandas takes one row per bet
+in order of creation, shifted by one; it leaks, since a bet that is still open counts as soon as it is placed. Ours
+computes seven measures per grouping and two recent rates, the original three and one.
+
+Each side runs in a process of its own, for its peak memory; they take turns, so that a noisy machine treats both alike.
 """
 
 from __future__ import annotations
@@ -33,12 +35,13 @@ GROUPINGS = (
 
 
 def ours(sample: Path) -> tuple[float, int]:
-    """Seconds, and rows of aggregates: replay the log, join as of placement."""
+    """Seconds, and rows of aggregates: replay the log in stretches, join as of placement."""
     import narwhals as nw
     import polars as pl
 
     from feature_repo.groups import BET_FACTS, GROUPED_VIEWS, GROUPS
     from feature_repo.keys import key_expression
+    from ingestion.refresh import STRETCH
     from ingestion.replay import LOG_SCHEMA, MemoryStates, replay
 
     known = pl.max_horizontal("updated_at", pl.col("time_placed") + pl.duration(microseconds=1))
@@ -57,30 +60,34 @@ def ours(sample: Path) -> tuple[float, int]:
         .select(pl.col(name).cast(dtype) for name, dtype in LOG_SCHEMA.items())
     )
     bets = log.unique("id", keep="last").select("id", "time_placed", "sport", "league", "market", "institution_name")
-    grouped = {view.name: view.group for view in GROUPED_VIEWS}
 
     started = time.perf_counter()
-    keyed = nw.from_native(bets).with_columns(
-        *(key_expression(group.columns).alias(f"{group.name}_key") for group in GROUPS)
-    )
-    joined = keyed.to_native().sort("time_placed")
-    for view, rows in replay(log, 0, MemoryStates()):
-        if view == BET_FACTS.name:
-            break  # the views of single bets come last, and are no aggregates
+    changes: dict[str, list[pl.DataFrame]] = {view.name: [] for view in GROUPED_VIEWS}
+    states = MemoryStates()
+    for after in range(0, log.height, STRETCH):
+        fresh = log.slice(after, STRETCH)
+        replaced = log[(fresh["previous_seq"].drop_nulls() - 1).filter(fresh["previous_seq"].drop_nulls() <= after)]
+        for view, rows in replay(pl.concat([replaced, fresh]), after, states):
+            if view == BET_FACTS.name:
+                break  # the views of single bets come last, and are no aggregates
+            changes[view].append(rows)
+    keys = (key_expression(group.columns).alias(f"{group.name}_key") for group in GROUPS)
+    joined = nw.from_native(bets).with_columns(*keys).to_native().sort("time_placed")
+    for grouped in GROUPED_VIEWS:
         joined = joined.join_asof(
-            rows.sort("event_timestamp"),
+            pl.concat(changes.pop(grouped.name)).sort("event_timestamp"),
             left_on="time_placed",
             right_on="event_timestamp",
-            by_left=f"{grouped[view].name}_key",
-            by_right=grouped[view].join_key,
+            by_left=f"{grouped.group.name}_key",
+            by_right=grouped.join_key,
             check_sortedness=False,
-            suffix=f"_{view}",
+            suffix=f"_{grouped.name}",
         )
     return time.perf_counter() - started, joined.height
 
 
 def original(sample: Path) -> tuple[float, int]:
-    """Seconds, and rows of aggregates: expanding means over the rows before, per grouping, as the customer's design has them."""
+    """Seconds, and rows of aggregates: expanding means over the rows before, per grouping."""
     import pandas as pd
 
     bets = pd.read_parquet(sample).drop_duplicates("id", keep="last")
@@ -99,40 +106,46 @@ def original(sample: Path) -> tuple[float, int]:
     return time.perf_counter() - started, len(bets)
 
 
-def main() -> None:
+SIDES = {"ours": ours, "original": original}
+
+
+def measure(side: str, sample: Path) -> None:
+    """One side, once, in this process: seconds, rows and peak bytes as JSON."""
+    seconds, rows = SIDES[side](sample)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "rows": rows, "peak_bytes": peak}))
+
+
+def compare(bets: int) -> None:
     """Make the sample, let both sides take turns, print medians and the ratio."""
-    if sys.argv[1] in ("ours", "original"):
-        seconds, rows = (ours if sys.argv[1] == "ours" else original)(Path(sys.argv[2]))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        print(json.dumps({"seconds": seconds, "rows": rows, "peak_bytes": peak}))
-        return
     from ingestion.sample import generate, write
 
-    bets = int(sys.argv[1])
     with tempfile.TemporaryDirectory() as directory:
         sample = Path(directory) / "sample.parquet"
         frame = generate(bets, NOW, seed=7)
         versions = frame.height
         write(frame, sample)
         del frame
-        results: dict[str, list[dict[str, float]]] = {"ours": [], "original": []}
+        runs: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
         for _ in range(ROUNDS):
-            for side, runs in results.items():
+            for side in SIDES:
                 command = [sys.executable, "-m", "benchmarks.aggregates", side, str(sample)]
-                runs.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    print(
-        f"{bets:,} bets, {versions:,} versions, {ROUNDS} rounds, {platform.machine()}, Python {platform.python_version()}"
+                runs[side].append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
+    python = platform.python_version()
+    print(f"aggregates: {bets:,} bets, {versions:,} versions, {ROUNDS} rounds, {platform.machine()}, Python {python}")
+    for side, results in runs.items():
+        seconds = sorted(run["seconds"] for run in results)
+        median, peak = statistics.median(seconds), max(run["peak_bytes"] for run in results) / 2**30
+        spread = f"({seconds[0]:.1f} to {seconds[-1]:.1f})"
+        print(f"{side:<9} median {median:6.1f} s {spread:<16} {bets / median:>9,.0f} bets/s  peak {peak:.1f} GiB")
+    ratio = statistics.median(r["seconds"] for r in runs["original"]) / statistics.median(
+        r["seconds"] for r in runs["ours"]
     )
-    medians = {}
-    for side, runs in results.items():
-        seconds = [run["seconds"] for run in runs]
-        medians[side] = statistics.median(seconds)
-        print(
-            f"{side:<9} median {medians[side]:6.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
-            f"  {runs[0]['rows'] / medians[side]:>9,.0f} bets/s  peak {max(run['peak_bytes'] for run in runs) / 2**30:.1f} GiB"
-        )
-    print(f"ratio     {medians['original'] / medians['ours']:.1f} x the original design's pandas")
+    print(f"ratio     {ratio:.2f} x the original design's pandas")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] and sys.argv[1] in SIDES:
+        measure(sys.argv[1], Path(sys.argv[2]))
+    else:
+        compare(int(sys.argv[1]) if sys.argv[1:] else 300_000)

@@ -54,8 +54,9 @@ def take_in(
 
     `first_known_by` is the column that says when a row became known while the log is empty (setting KNOWN_AT_COLUMN).
     The counts: rows_read, copies (exact, inside this batch), seen_before, accepted, of these late (their updated_at
-    lies before what was answered already: known from now on) and superseded (a newer version was there), quarantined, reasons (how many rows each reason refused), naive_timestamps, unknown_columns, known_until,
-    first_load (the store was empty), largest_instant (how many accepted versions share one updated_at).
+    lies before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
+    reasons (how many rows each reason refused), naive_timestamps, unknown_columns, known_until, first_load (the store
+    was empty), largest_instant (how many accepted versions share one updated_at).
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)

@@ -29,8 +29,10 @@ from feature_repo.connections import (
 )
 from tests.conftest import REPOSITORY
 
-SECRET = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
-PRINTABLE = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=20)
+# Letters that mean something to URLs, to YAML, to Feast's own splitting, or to its replacement of variables.
+SIGNS = st.sampled_from(",'$\"\\:@/%#{}= ")
+SECRET = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]) | SIGNS, min_size=1, max_size=20)
+PRINTABLE = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]) | SIGNS, min_size=1, max_size=20)
 EXTERNAL = {
     "POSTGRES_HOST": "db.example.org",
     "POSTGRES_DATABASE": "bets",

@@ -18,12 +18,13 @@ def view(request) -> GroupedView:
 
 @pytest.fixture
 def asserted(database, view):
-    """The instants (in TTLs after T0) at which a key stands in the view, given when it changed and where the mark is."""
+    """The instants (in TTLs after T0) at which a key stands in the view, from when it changed and the mark."""
 
     def asserted(*changes, mark):
         for change in changes:
             database.execute(
-                f"insert into features.{view.name}_changes ({view.join_key}, event_timestamp, created_timestamp, run_id)"
+                f"insert into features.{view.name}_changes"
+                f" ({view.join_key}, event_timestamp, created_timestamp, run_id)"
                 " values ('k', %(at)s, %(at)s, %(run)s)",
                 {"at": T0 + change * view.ttl, "run": uuid.uuid4()},
             )

@@ -156,10 +156,12 @@ def test_change_rows_are_those_of_the_newest_version_of_the_definition(connectio
 
 
 def test_lag_is_what_the_features_do_not_hold_yet(connections: Connections, load: Load) -> None:
-    load(bet("a", 1))
-    load(bet("b", 2), bet("c", 3), refreshed=False)
+    load(bet("a", 1), bet("b", 3), refreshed=False)
     found = contents(connections)
     assert (found.versions_behind, found.known_until) == (2, T0 + timedelta(minutes=3))
+    load(bet("c", 4))
+    load(bet("d", 5), bet("e", 5), bet("f", 6), refreshed=False)
+    assert contents(connections).versions_behind == 3
 
 
 def test_storage_is_told_per_schema(connections: Connections, load: Load) -> None:
