@@ -153,8 +153,11 @@ class Connections:
 
 def environment() -> dict[str, str]:
     """The environment over the `.env` of the working directory. A `.env` is read as it stands: a `$` is a dollar."""
-    written = {name: value for name, value in dotenv_values(".env", interpolate=False).items() if value is not None}
-    return written | dict(os.environ)
+    try:
+        written = dotenv_values(".env", interpolate=False)
+    except UnicodeDecodeError as error:
+        raise SettingsUnusable({".env": f"not UTF-8 at byte {error.start}"}) from None
+    return {name: value for name, value in written.items() if value is not None} | dict(os.environ)
 
 
 def home(environ: Mapping[str, str]) -> Path:

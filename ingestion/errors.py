@@ -28,7 +28,9 @@ class PikkitError(Exception):
         self.what, self.state, self.next_step = what, state, next_step
 
     def __str__(self) -> str:
-        return " ".join(_sentence(part) for part in (self.what, self.state, self.next_step) if part.strip())
+        parts = (_sentence(part) for part in (self.what, self.state, self.next_step) if part.strip())
+        # A part that ends with a list has the next one start on a line of its own.
+        return "".join(part + ("\n" if "\n" in part else " ") for part in parts).rstrip()
 
 
 class ConfigurationError(PikkitError):

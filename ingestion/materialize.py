@@ -60,14 +60,16 @@ def materialize(
     store: FeatureStore,
     *,
     views: Sequence[GroupedView | BetView] = STORED_VIEWS,
+    anew: bool = False,
     progress: Progress = silent,
 ) -> Counts:
     """Copy what the online store lacks of each view and return how many keys were written. Hold the run lock.
 
-    Safe to repeat: the online store keeps the newest row of each key.
+    `anew` copies everything that is to be served, for a store that lost what it had. Safe to repeat: the online store
+    keeps the newest row of each key.
     """
     written: Counts = {}
-    for done, window in enumerate(_windows(connection, views)):
+    for done, window in enumerate(_windows(connection, views, anew)):
         progress("materialize", done, len(views))
         written[window.view.name] = _copy(connection, store, window) if _lacks_something(window) else 0
         with connection.transaction():
@@ -84,11 +86,12 @@ def materialize(
     return written
 
 
-def _windows(connection: psycopg.Connection, views: Sequence[GroupedView | BetView]) -> list[Window]:
+def _windows(connection: psycopg.Connection, views: Sequence[GroupedView | BetView], anew: bool) -> list[Window]:
     params = {
         "views": [view.name for view in views],
         "ttls": [view.ttl for view in views],
         "bet_views": [view.name for view in BET_VIEWS],
+        "anew": anew,
     }
     by_name = {view.name: view for view in views}
     with connection.transaction():

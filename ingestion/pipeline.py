@@ -76,9 +76,9 @@ def run_backfill(connections: Connections, *, progress: Progress = silent) -> Ru
 
 
 def run_materialize(connections: Connections, *, progress: Progress = silent) -> Run:
-    """Copy to the online store what it lacks."""
+    """Copy to the online store everything that it is to serve, whatever it may have lost."""
     with _locked(connections, "materialize") as connection, recorded_run(connections.postgres, "materialize") as this:
-        _copy_online(connection, connections, this, progress)
+        _copy_online(connection, connections, this, progress, anew=True)
         return this
 
 
@@ -116,9 +116,11 @@ def _locked(connections: Connections, verb: str) -> Iterator[psycopg.Connection]
             yield connection
 
 
-def _copy_online(connection: psycopg.Connection, connections: Connections, this: Run, progress: Progress) -> None:
+def _copy_online(
+    connection: psycopg.Connection, connections: Connections, this: Run, progress: Progress, *, anew: bool = False
+) -> None:
     with this.step("materialize") as step, open_online_store(connections) as store:
-        step.counts = materialize(connection, store, progress=progress)
+        step.counts = materialize(connection, store, anew=anew, progress=progress)
 
 
 def _summary(this: Run) -> dict[str, object]:

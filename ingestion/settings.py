@@ -37,7 +37,7 @@ class Settings:
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings; ConfigurationError names everything that is wrong with them at once."""
-        environ = connections.environment() if environ is None else environ
+        environ = environment() if environ is None else environ
         if wrong := problems(environ):
             raise _unusable(wrong)
         known_at_column = cast(KnownAtColumn, _known_at_column(environ))
@@ -78,6 +78,14 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
     return wrong
+
+
+def environment() -> dict[str, str]:
+    """The process environment over `.env`. ConfigurationError when `.env` cannot be read."""
+    try:
+        return connections.environment()
+    except connections.SettingsUnusable as error:
+        raise _unusable(error.problems) from None
 
 
 def _unusable(wrong: Mapping[str, str]) -> ConfigurationError:

@@ -6,9 +6,10 @@ import shlex
 
 import typer
 
-from feature_repo.connections import environment, feast_environment, home
+from feature_repo.connections import feast_environment, home
 from ingestion.cli.output import Json, print_json, print_line, say
 from ingestion.cli.session import begin, stores
+from ingestion.settings import environment
 
 
 def up(json: Json = False) -> None:

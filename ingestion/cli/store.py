@@ -59,7 +59,7 @@ def apply(json: Json = False) -> None:
 
 
 def materialize(now: Now = None, json: Json = False) -> None:
-    """Copy to the online store what it lacks. Up to the last refresh."""
+    """Copy to the online store everything that it is to serve, up to the last refresh. Refills an emptied Redis."""
     from ingestion.pipeline import run_materialize
 
     settings = begin(now)

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
+import redis
 
 from feature_repo.connections import feast_environment
 from feature_repo.groups import STORED_VIEWS
@@ -23,7 +24,7 @@ from ingestion.apply import apply
 from ingestion.database import connect, run_lock
 from ingestion.errors import ClockRewound, LockHeld, Unreachable
 from ingestion.migrate import create_registry
-from ingestion.pipeline import compare, run, run_backfill
+from ingestion.pipeline import compare, run, run_backfill, run_materialize
 from ingestion.sources.files import open_file
 from tests.ingestion.bets import NOW, at, bet, jsonl, lost
 
@@ -175,6 +176,15 @@ def test_the_run_after_one_that_died_before_its_copy_brings_the_copy(prepared, t
     with pytest.raises(Unreachable):
         run(replace(prepared, redis=type(prepared.redis)("redis://127.0.0.1:1/0")), file)
     run(prepared, file)
+    assert [c for c in compare(prepared) if c.differences] == []
+
+
+def test_a_redis_that_lost_everything_is_filled_again_by_materialize(load, prepared):
+    load(bet("a", 1, clv_percentage=2.0), lost("b", 2))
+    with redis.Redis.from_url(prepared.redis.url) as server:
+        server.flushdb()
+    assert [c.name for c in compare(prepared) if c.differences] == [f"{view.name} online" for view in STORED_VIEWS]
+    run_materialize(prepared)
     assert [c for c in compare(prepared) if c.differences] == []
 
 
