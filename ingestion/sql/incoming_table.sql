@@ -1,30 +1,12 @@
 -- Grain    one row per row that the source sent in this run
--- Writes   pg_temp.incoming, gone with the transaction
-create temporary table incoming (
-    arrival          bigint not null,
-    content_hash     bytea  not null,
-    payload          text   not null,
-    id               text,
-    reasons          text[],
-    bet_type         text,
-    status           text,
-    odds             double precision,
-    american_odds    integer,
-    amount_cents     bigint,
-    profit_cents     bigint,
-    roi              double precision,
-    clv_percentage   double precision,
-    clv_ev           double precision,
-    clv_current_odds double precision,
-    sport            text,
-    league           text,
-    market           text,
-    institution_name text,
-    is_live          boolean,
-    is_settled       boolean,
-    is_win           boolean,
-    created_at       timestamptz,
-    updated_at       timestamptz,
-    time_placed      timestamptz,
-    settled_at       timestamptz
-) on commit drop
+-- Reads    processed.bet_versions, only for what its columns are
+-- Writes   pg_temp.incoming, gone with the transaction: the typed columns, and why a row is refused (reasons)
+create temporary table incoming on commit drop as
+select
+    null::bigint as arrival,
+    null::bytea  as content_hash,
+    null::text   as payload,
+    null::text[] as reasons,
+    bet_versions.*
+from processed.bet_versions
+with no data
