@@ -111,9 +111,11 @@ def advance(events: pl.DataFrame, before: RecentBets) -> tuple[pl.DataFrame, Rec
     forgotten = (
         events.filter("departs").join(bets, on="seq", how="anti").group_by("key").agg(older=-pl.len().cast(pl.Int64))
     )
+    # Every group has a row in the state after, so that one which was emptied replaces what it held.
+    touched = events.select("key", older=pl.lit(0, pl.Int64)).unique()
     after = RecentBets(
         bets.filter(pl.col("departs_at") == _NEVER).select(BETS_SCHEMA.names()).with_columns(as_text),
-        pl.concat([before.older, forgotten]).group_by("key").agg(pl.col("older").sum()).with_columns(as_text),
+        pl.concat([before.older, forgotten, touched]).group_by("key").agg(pl.col("older").sum()).with_columns(as_text),
     )
     return _changed(rows).with_columns(as_text), after
 

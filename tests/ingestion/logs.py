@@ -81,3 +81,14 @@ def stretches(log, cuts):
         replaced = {v["id"]: v for v in log if v["seq"] <= after and v["id"] in {f["id"] for f in fresh}}
         yield frame([*replaced.values(), *fresh]), after
         after = max((v["seq"] for v in fresh), default=after)
+
+
+def graded(seq, bet, status="SETTLED_WIN", **differs):
+    """A version of a bet in the one group S|M, known `seq` seconds after EPOCH."""
+    return {
+        "seq": seq, "id": bet, "known_at": EPOCH + timedelta(seconds=seq), "is_deleted": False, "status": status,
+        "amount_cents": 100, "profit_cents": 100 if status == "SETTLED_WIN" else -100, "american_odds": 100,
+        "clv_percentage": None, "sport": "S", "league": None, "market": "M", "institution_name": "I",
+        "bet_type": "straight", "is_live": None, "clv_current_odds": None, "time_placed": None, "previous_seq": None,
+        **differs,
+    }  # fmt: skip

@@ -16,7 +16,7 @@ from ingestion import recent
 from ingestion.database import copy_in
 from ingestion.refresh import refresh
 from ingestion.verify import verify_offline
-from tests.ingestion.logs import EPOCH, frame, logs
+from tests.ingestion.logs import EPOCH, frame, graded, logs
 
 LATER = EPOCH + timedelta(days=9)
 
@@ -49,16 +49,6 @@ def test_any_batches_and_any_stretches_give_what_one_replay_gives(database, log,
     with database.transaction(force_rollback=True):
         refresh_in(database, batches_of(log, cuts), stretch)
         assert differences(database) == {}
-
-
-def graded(seq, bet, status="SETTLED_WIN", **differs):
-    return {
-        "seq": seq, "id": bet, "known_at": EPOCH + timedelta(seconds=seq), "is_deleted": False, "status": status,
-        "amount_cents": 100, "profit_cents": 100 if status == "SETTLED_WIN" else -100, "american_odds": 100,
-        "clv_percentage": None, "sport": "S", "league": None, "market": "M", "institution_name": "I",
-        "bet_type": "straight", "is_live": None, "clv_current_odds": None, "time_placed": None, "previous_seq": None,
-        **differs,
-    }  # fmt: skip
 
 
 def test_a_group_that_loses_more_bets_than_its_state_holds_is_read_again_from_the_log(database):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from feature_repo.groups import GROUPED_VIEWS
 from ingestion.replay import MemoryStates, replay
 from tests import oracle
-from tests.ingestion.logs import frame, logs, stretches
+from tests.ingestion.logs import frame, graded, logs, stretches
 
 FEATURES = {view.name: view.features for view in GROUPED_VIEWS}
 FEATURES["bet_facts"] = (*oracle.FACTS, "decimal_odds", "implied_prob", "amount")
@@ -73,6 +73,12 @@ def test_nothing_that_becomes_known_later_alters_an_earlier_row(log, cut):
         if view == "bet_facts":
             known = {at: row for at, row in known.items() if at[0] in seen}
         assert known == earlier[view], view
+
+
+def test_a_group_that_lost_its_last_bet_starts_again_from_nothing():
+    """An emptied group once had no row in the state after, and so kept the bets that had left it."""
+    log = [graded(1, "a"), graded(2, "a", is_deleted=True, previous_seq=1), graded(3, "b", "SETTLED_LOSS")]
+    assert replayed(log, cuts=(0, 1, 2)) == replayed(log)
 
 
 def test_an_empty_log_has_no_rows():
