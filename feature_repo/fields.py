@@ -23,8 +23,11 @@ class Scale(StrEnum):
     SHARE = "Share, 0 to 1"
     SHARE_DIFFERENCE = "Share, -1 to 1"
     PROBABILITY = "Probability, 0 to 1"
-    # The limits of quality/schema.py for bets of several legs; straights stay within a tenth of them.
-    ROI = "Percent, -100 to 100000"
+    # The limits of quality/schema.py for bets of several legs; straights stay within a tenth of them. A loss beyond the
+    # stake is real: who lays a bet at an exchange risks more than the stake.
+    ROI = "Percent, -1000 to 100000"
+    # Free bets add profit and no stake, so the ratio of the sums has no upper limit.
+    POOLED_ROI = "Percent, -1000 or more"
     CLV = "Percent, -100 to 100"
     COUNT = "Bets, 0 or more"
     AMERICAN_ODDS = "American odds, -100000 to -100 or 100 to 100000"
@@ -61,7 +64,7 @@ def group_fields(view: GroupedView, bets: str) -> list[Field]:
 # them are available at placement.
 _MEASURES: dict[str, tuple[str, Scale]] = {
     "win_rate": ("Wins over wins and losses of {bets}; null before the first.", Scale.SHARE),
-    "roi": ("Profit over stake at risk, each summed over {bets}; null before the first.", Scale.ROI),
+    "roi": ("Profit over stake at risk, each summed over {bets}; null before the first.", Scale.POOLED_ROI),
     "avg_bet_roi": ("Mean of the returns of single {bets}; null before the first.", Scale.ROI),
     "count": ("Wins and losses of {bets}; null where there is no history at all.", Scale.COUNT),
     "edge": (

@@ -55,8 +55,8 @@ def take_in(
     `first_known_by` is the column that says when a row became known while the log is empty (setting KNOWN_AT_COLUMN).
     The counts: rows_read, copies (exact, inside this batch), seen_before, accepted, of these late (their updated_at
     lies before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
-    reasons (how many rows each reason refused), naive_timestamps, unknown_columns, known_until, first_load (the store
-    was empty), largest_instant (how many accepted versions share one updated_at).
+    reasons (how many rows each reason refused), naive_timestamps, empty_texts, unknown_columns, known_until,
+    first_load (the store was empty), largest_instant (how many accepted versions share one updated_at).
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)
@@ -92,16 +92,17 @@ def take_in(
 
 def _stage(connection: psycopg.Connection, source: Source, now: datetime, progress: Progress) -> Counts:
     """Validate page by page into pg_temp.incoming, so that memory follows the page and not the source."""
-    arrived, naive, unknown = 0, 0, set[str]()
+    arrived, naive, empty, unknown = 0, 0, 0, set[str]()
     for page in source.pages():
         result = validate(page.rows, now)
         copy_in(connection, "incoming", _accepted(page, result, arrived))
         copy_in(connection, "incoming", _refused(page, result, arrived))
         arrived += page.payload.len()
         naive += result.naive_timestamps
+        empty += result.empty_texts
         unknown.update(page.unknown_columns)
         progress("read", arrived, source.row_count)
-    return {"naive_timestamps": naive, "unknown_columns": sorted(unknown)}
+    return {"naive_timestamps": naive, "empty_texts": empty, "unknown_columns": sorted(unknown)}
 
 
 def _accepted(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
