@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final
 
 import psycopg
 
@@ -32,6 +34,9 @@ from ingestion.verify import Comparison, verify_offline, verify_online
 # instant.
 BULK_SHARE = 0.2
 
+# A refresh that is longer ago than this was missed, or was made on a stopped clock that this run was not told of.
+LONG_AGO: Final = timedelta(hours=24)
+
 
 def run(
     connections: Connections, source: Source, *, first_known_by: str = "updated_at", progress: Progress = silent
@@ -43,6 +48,7 @@ def run(
     """
     with _locked(connections, "run") as connection:
         check_clock(connection, clock.now())
+        before = _last_refresh(connection)
         with recorded_run(connections.postgres, "run", source=source.name) as this:
             with this.step("sync") as step:
                 step.counts = take_in(
@@ -53,12 +59,13 @@ def run(
                     first_known_by=first_known_by,
                     progress=progress,
                 )
+            refreshed_at = clock.now()
             with this.step("features") as step:
-                step.counts = refresh(connection, run_id=this.run_id, now=clock.now(), progress=progress)
+                step.counts = refresh(connection, run_id=this.run_id, now=refreshed_at, progress=progress)
             with this.step("commit"):
                 connection.commit()
             _copy_online(connection, connections, this, progress)
-            this.counts = _summary(this)
+            this.counts = _summary(this, before, refreshed_at)
             return this
 
 
@@ -119,14 +126,29 @@ def _locked(connections: Connections, verb: str) -> Iterator[psycopg.Connection]
 def _copy_online(
     connection: psycopg.Connection, connections: Connections, this: Run, progress: Progress, *, anew: bool = False
 ) -> None:
+    with this.step("load feast"):  # seconds that would be charged to the copy
+        progress("load feast", 0, None)
+        import feast  # noqa: F401
     with this.step("materialize") as step, open_online_store(connections) as store:
         step.counts = materialize(connection, store, anew=anew, progress=progress)
 
 
-def _summary(this: Run) -> dict[str, object]:
+def _last_refresh(connection: psycopg.Connection) -> datetime | None:
+    with connection.transaction():
+        reach = connection.execute(statement("reach")).fetchone()
+    return reach[1] if reach else None
+
+
+def _summary(this: Run, before: datetime | None, refreshed_at: datetime) -> dict[str, object]:
     sync, features, *_ = (step.counts for step in this.steps)
     changed = sum(features.values())
     warnings = []
+    if before is not None and refreshed_at - before > LONG_AGO:
+        warnings.append(
+            f"This run's clock, {_text(refreshed_at)}, is {(refreshed_at - before) / timedelta(days=1):.1f} days past "
+            f"the last refresh, {_text(before)}. If this store runs on a stopped clock, give --now (or PIKKIT_NOW) "
+            "each time."
+        )
     if sync["first_load"] and sync["largest_instant"] > BULK_SHARE * max(1, sync["accepted"]):
         warnings.append(
             f"{sync['largest_instant']:,} of {sync['accepted']:,} versions share one updated_at: the source was "
@@ -140,6 +162,8 @@ def _summary(this: Run) -> dict[str, object]:
         )
     if sync["naive_timestamps"]:
         warnings.append(f"{sync['naive_timestamps']:,} timestamps had no offset and were read as UTC.")
+    if sync["empty_texts"]:
+        warnings.append(f"{sync['empty_texts']:,} values held nothing but white space and were read as null.")
     if sync["unknown_columns"]:
         warnings.append(f"Columns kept in raw only, since no feature uses them: {', '.join(sync['unknown_columns'])}.")
     return {
@@ -147,8 +171,13 @@ def _summary(this: Run) -> dict[str, object]:
         "accepted": sync["accepted"],
         "quarantined": sync["quarantined"],
         "change_rows": changed,
+        "refreshed_at": _text(refreshed_at),
         "warnings": warnings,
     }
+
+
+def _text(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:

@@ -76,6 +76,22 @@ class Scored:
     homes: dict[str, str]
     vectors: tuple[Vector, ...]
 
+    @property
+    def unknown(self) -> list[str]:
+        """The ids that a service of single bets was asked for in vain."""
+        if not set(self.homes.values()) <= _BET_VIEWS:
+            return []
+        return [str(one.bet_id) for one in self.vectors if not any(age.event_timestamp for age in one.views)]
+
+
+def check(bets: Sequence[Bet], *, service: str, now: datetime) -> None:
+    """Raise ConfigurationError for bets that `score` would refuse, before Feast is imported, which takes seconds.
+
+    What another service than the default needs, only Feast's registry knows; `score` finds out.
+    """
+    if service == DEFAULT_SERVICE:
+        _typed(bets, NEEDED, now)
+
 
 def score(connections: Connections, bets: Sequence[Bet], *, service: str = DEFAULT_SERVICE, now: datetime) -> Scored:
     """Look up the features of bets in the online store. `time_placed` is `now` where a bet has none.
@@ -99,7 +115,11 @@ def parse_bets(text: str) -> list[dict[str, Any]]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise ConfigurationError(f"The bet is not readable as JSON: {error}", "Nothing was scored", _EXAMPLE) from None
+        raise ConfigurationError(
+            f"The bet is not readable as JSON: {error}",
+            "Nothing was scored",
+            f"{_EXAMPLE}; for a file of bets there is --file",
+        ) from None
     bets = value if isinstance(value, list) else [value]
     if not bets or not all(isinstance(bet, dict) for bet in bets):
         raise ConfigurationError("The JSON is neither a bet nor an array of bets", "Nothing was scored", _EXAMPLE)
@@ -125,6 +145,12 @@ def read_bets(path: Path) -> list[dict[str, Any]]:
 def _entity_rows(bets: Sequence[Bet], views: set[str], now: datetime) -> list[dict[str, Any]]:
     """What Feast asks for. A service of single bets needs nothing but their id."""
     needed = (*(["id"] if views & _BET_VIEWS else []), *(NEEDED if views - _BET_VIEWS else []))
+    typed = _typed(bets, needed, now)
+    return entity_rows(typed) if "sport" in needed else [{"bet_id": bet["id"]} for bet in typed]
+
+
+def _typed(bets: Sequence[Bet], needed: Sequence[str], now: datetime) -> list[dict[str, Any]]:
+    """The columns of the bets that are needed, as the schema types them. ConfigurationError has all that is wrong."""
     judged = [_judged(bet, needed, now) for bet in bets]
     wrong = [
         f"bet {number}: {reason}" if len(bets) > 1 else reason
@@ -138,8 +164,7 @@ def _entity_rows(bets: Sequence[Bet], views: set[str], now: datetime) -> list[di
             "Nothing was scored",
             "Give what is missing (null or an empty text where it is unknown), and mend the rest",
         )
-    typed = [bet for bet, _ in judged]
-    return entity_rows(typed) if "sport" in needed else [{"bet_id": bet["id"]} for bet in typed]
+    return [bet for bet, _ in judged]
 
 
 def _judged(bet: Bet, needed: Sequence[str], now: datetime) -> tuple[dict[str, Any], list[str]]:

@@ -23,6 +23,8 @@ from ingestion.errors import ConfigurationError, Unreachable
 
 KnownAtColumn = Literal["updated_at", "settled_at"]
 _KNOWN_AT_COLUMNS = ("updated_at", "settled_at")
+_POSTGRES = tuple(name for name in connections.REQUIRED if name.startswith("POSTGRES_"))
+_OF_ANOTHER_HOME = "the server of another PIKKIT_HOME, set by that one's `pikkit env`; unset POSTGRES_*"
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,7 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
     try:
         connections.external(environ)
     except connections.SettingsUnusable as error:
-        wrong |= error.problems
-        if "REDIS_URL" in wrong and environ.get("POSTGRES_HOST", "").startswith("/"):
-            wrong["POSTGRES_HOST"] = (
-                "no server of this PIKKIT_HOME; if `pikkit env` of another one set it, unset POSTGRES_*"
-            )
+        wrong |= {"POSTGRES_HOST": _OF_ANOTHER_HOME} if _is_of_another_home(environ, error) else error.problems
     try:
         _now(environ)
     except ConfigurationError as error:
@@ -88,7 +86,19 @@ def environment() -> dict[str, str]:
         raise _unusable(error.problems) from None
 
 
+def _is_of_another_home(environ: Mapping[str, str], error: connections.SettingsUnusable) -> bool:
+    """Whether `pikkit env` of another home was evaluated here. It exports everything but REDIS_URL."""
+    exports = "FEAST_REDIS_CONNECTION" in environ and environ.get("POSTGRES_HOST", "").startswith("/")
+    return exports and error.problems.keys() == {"REDIS_URL"} and not environ.get("REDIS_URL", "").strip()
+
+
 def _unusable(wrong: Mapping[str, str]) -> ConfigurationError:
+    if wrong.keys() == {"POSTGRES_HOST"} and wrong["POSTGRES_HOST"] == _OF_ANOTHER_HOME:
+        return ConfigurationError(
+            "The POSTGRES_* of this shell are the exports of another PIKKIT_HOME's `pikkit env`",
+            "Nothing was done",
+            f"Take them back: unset {' '.join((*_POSTGRES, *connections.OPTIONAL))}",
+        )
     return ConfigurationError(
         "The settings are not usable:" + "".join(f"\n  - {name}: {why}" for name, why in wrong.items()) + "\n",
         "Nothing was done",

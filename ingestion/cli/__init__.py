@@ -8,11 +8,12 @@ holds the lock.
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from ingestion.cli import bets, demo, runs, services, status, store
-from ingestion.cli.output import report_error, say
+from ingestion.cli.output import print_line, report_error, say
 from ingestion.errors import PikkitError
 
 # What Typer ends the process with after Ctrl-C.
@@ -34,6 +35,23 @@ for verb in (
     store.features, bets.score, bets.sample,
 ):  # fmt: skip
     app.command()(verb)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from ingestion.runs import code_version
+
+        print_line(f"pikkit {code_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options that come before the verb."""
 
 
 def main() -> None:

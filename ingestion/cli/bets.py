@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, span
-from ingestion.cli.session import begin, stores
+from ingestion.cli.session import begin, load_feast, stores
 
 if TYPE_CHECKING:
     from ingestion.score import Scored, ViewAge
@@ -51,7 +51,7 @@ def score(
     The bet is JSON, or a row of a file, or options for its columns.
     """
     from ingestion import clock
-    from ingestion.score import DEFAULT_SERVICE
+    from ingestion.score import DEFAULT_SERVICE, check
     from ingestion.score import score as look_up
 
     columns = {
@@ -68,11 +68,16 @@ def score(
     }
     settings = begin(now)
     bets = _given(bet, file, {name: value for name, value in columns.items() if value is not None})
-    scored = look_up(stores(settings), bets, service=service or DEFAULT_SERVICE, now=clock.now())
+    service = service or DEFAULT_SERVICE
+    check(bets, service=service, now=clock.now())
+    connections = stores(settings, create=False)
+    load_feast()
+    scored = look_up(connections, bets, service=service, now=clock.now())
     if json:
         print_json(as_json(scored))
     else:
         print_scored(scored)
+    warn_of_unknown(scored)
     warn_of_stale(scored)
 
 
@@ -146,10 +151,22 @@ def oldest(scored: Scored) -> list[ViewAge]:
 
 
 def warn_of_stale(scored: Scored) -> None:
-    """A line on stderr for each view whose values are past its TTL."""
-    for one in oldest(scored):
-        if one.is_stale and one.age is not None:
-            say(f"Warning: {one.view} is {span(one.age)} old, past its TTL of {span(one.ttl)}. Run `pikkit run`.")
+    """A line on stderr when the values of any view are past its TTL."""
+    stale = [one for one in oldest(scored) if one.is_stale]
+    marks = [(one.event_timestamp, one.age) for one in stale if one.event_timestamp and one.age is not None]
+    if marks:
+        newest, age = max(marks)
+        say(
+            f"Warning: values past their TTL in {', '.join(one.view for one in stale)}; the newest are as of "
+            f"{newest:%Y-%m-%dT%H:%M:%SZ}, {span(age)} ago. Run `pikkit run`, or look at the store as of then with "
+            "--now or PIKKIT_NOW."
+        )
+
+
+def warn_of_unknown(scored: Scored) -> None:
+    """A line on stderr when bets that were asked for by id are not there."""
+    if scored.unknown:
+        say(f"No such bet is online: {', '.join(scored.unknown)}. All its features are null.")
 
 
 def sample(

@@ -17,7 +17,7 @@ from feature_repo.bets import NEEDED
 from ingestion.cli.bets import as_json, print_vectors
 from ingestion.cli.output import Json, decimals, print_json, print_line, print_table, progress_bar, span
 from ingestion.cli.runs import run_document
-from ingestion.cli.session import begin, stores
+from ingestion.cli.session import begin, load_feast, stores
 from ingestion.cli.story import Story
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def _declare(story: Story, connections: Connections) -> ApplyResult:
     from ingestion.database import connect, run_lock
     from ingestion.migrate import create_registry, migrate
 
+    with story.step("Feast", "its import, which every process pays once"):
+        load_feast()
     with story.step("Migrate", "the store's tables"):
         with connect(connections.postgres, purpose="demo") as connection:
             migrated = migrate(connection)
@@ -110,13 +112,14 @@ def _run(story: Story, connections: Connections, source: FileSource) -> Run:
     with story.step("Run", "load what is new, compute the features, publish them"):
         with progress_bar() as progress:
             done = run(connections, source, progress=progress)
-        sync, features, _, online = (step.counts for step in done.steps)
+        counts = {step.name: step.counts for step in done.steps}
+        sync, features, online = counts["sync"], counts["features"], counts["materialize"]
         story.line(
             f"{sync['rows_read']:,} rows read: {sync['accepted']:,} accepted, {sync['quarantined']:,} quarantined, "
             f"{sync['seen_before']:,} seen before."
         )
         story.table(
-            ["view", "change rows", "keys online"],
+            ["view", "change rows", "keys written"],
             [(view, features.get(view, 0), keys) for view, keys in online.items()],
         )
     return done
@@ -176,7 +179,8 @@ def _tell_end(settings: Settings, done: Run, bet: dict[str, Any]) -> None:
     if counts["accepted"] or counts["quarantined"] or counts["change_rows"]:
         print_line(f"{counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows were added.")
     else:
-        print_line("Nothing changed: the store already held all of it, and confirmed its features as of now.")
+        as_of = counts["refreshed_at"]
+        print_line(f"Nothing changed: the store already held all of it, and confirmed its features as of {as_of}.")
     print_line("\nTry next")
     for command in _next(settings, bet):
         print_line(f"  {command}")

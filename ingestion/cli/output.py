@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,11 @@ Now = Annotated[
 ]
 
 
+# Between columns, and the least that a column of text is broken to.
+_GAP = "  "
+_NARROWEST = 24
+
+
 def say(message: str) -> None:
     """A message for whoever watches, on stderr."""
     sys.stderr.write(f"{message}\n")
@@ -31,23 +38,34 @@ def print_line(text: str = "") -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def print_wrapped(text: str) -> None:
+    """A paragraph of the result, broken at the width of the terminal."""
+    print_line(textwrap.fill(text, _terminal_width()))
+
+
 def print_json(value: Any) -> None:
     """The result for machines: one JSON document on stdout."""
     print_line(json.dumps(value, indent=2, default=_jsonable, ensure_ascii=False))
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Aligned columns on stdout: numbers to the right, thousands separated, times in UTC with Z."""
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: bool = False) -> None:
+    """Aligned columns on stdout: numbers to the right, thousands separated, times in UTC with Z.
+
+    `wrap` breaks the last column, which holds text, where the terminal ends.
+    """
     rows = list(rows)
     cells = [[_cell(value) for value in row] for row in rows]
     numeric = [bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(headers))]
     widths = [max(len(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
+    if wrap:
+        widths[-1] = max(_NARROWEST, _terminal_width() - sum(width + len(_GAP) for width in widths[:-1]))
+        cells = [line for row in cells for line in _broken(row, widths[-1])]
     for line in [list(headers), *cells]:
         aligned = (
             text.rjust(width) if right else text.ljust(width)
             for text, width, right in zip(line, widths, numeric, strict=True)
         )
-        print_line("  ".join(aligned).rstrip())
+        print_line(_GAP.join(aligned).rstrip())
 
 
 def decimals(values: Iterable[Any]) -> list[str]:
@@ -107,6 +125,17 @@ def _lines() -> Progress:
             say(f"  {step}: {done:,}")
 
     return report
+
+
+def _terminal_width() -> int:
+    return shutil.get_terminal_size().columns
+
+
+def _broken(row: list[str], width: int) -> list[list[str]]:
+    """The row, its last cell broken into lines of this width."""
+    *others, text = row
+    first, *more = textwrap.wrap(text, width) or [""]
+    return [[*others, first], *([*([""] * len(others)), line] for line in more)]
 
 
 def _decimal(value: Any) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
-from ingestion.cli.session import begin, prepared_stores, stores
+from ingestion.cli.session import begin, load_feast, prepared_stores, stores
 
 if TYPE_CHECKING:
     from ingestion.runs import Run
@@ -35,7 +35,7 @@ def backfill(now: Now = None, json: Json = False) -> None:
 
     settings = begin(now)
     with progress_bar() as progress:
-        done = run_backfill(prepared_stores(settings), progress=progress)
+        done = run_backfill(prepared_stores(settings, create=False), progress=progress)
     replaced = done.steps[0].counts
     if json:
         print_json({"run_id": done.run_id, "views": replaced})
@@ -57,9 +57,11 @@ def verify(
     """
     from ingestion.pipeline import compare
 
-    settings = begin()
+    connections = stores(begin(), create=False)
+    if online:
+        load_feast()
     with progress_bar() as progress:
-        compared = compare(stores(settings), online=online, progress=progress)
+        compared = compare(connections, online=online, progress=progress)
     differences = sum(comparison.differences for comparison in compared)
     rows = [(c.name, c.rows, c.differences) for c in compared]
     if json:
@@ -121,7 +123,7 @@ def _what_changed(done: Run) -> str:
     counts = done.counts
     new = counts["accepted"] + counts["quarantined"]
     if not new:
-        return f"Run {done.run_id}: nothing new. The features were confirmed as of now."
+        return f"Run {done.run_id}: nothing new. The features were confirmed as of {counts['refreshed_at']}."
     return (
         f"Run {done.run_id}: {counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows added, "
         f"{counts['quarantined']:,} rows quarantined."

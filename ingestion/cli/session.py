@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from feature_repo.connections import Connections
+import sys
+
+from feature_repo.connections import Connections, SettingsUnusable, recorded
 from ingestion import clock
 from ingestion.cli.output import say
+from ingestion.errors import ConfigurationError
 from ingestion.settings import Settings
 
 
@@ -18,10 +21,16 @@ def begin(now: str | None = None) -> Settings:
     return settings
 
 
-def stores(settings: Settings) -> Connections:
-    """Where the stores are. Starts the embedded ones if they do not run."""
+def stores(settings: Settings, *, create: bool = True) -> Connections:
+    """Where the stores are. Starts the embedded ones if they do not run, and makes them unless `create` is false."""
     if settings.external is not None:
         return settings.external
+    if not create and not _were_made(settings):
+        raise ConfigurationError(
+            f"There is no store under {settings.home}",
+            "Nothing was done",
+            "Load one with `pikkit run --source FILE` or `pikkit demo`",
+        )
     from ingestion import embedded
 
     was_running = embedded.running(settings.home)
@@ -31,11 +40,25 @@ def stores(settings: Settings) -> Connections:
     return connections
 
 
-def prepared_stores(settings: Settings) -> Connections:
+def load_feast() -> None:
+    """Import Feast, which takes seconds, and say so."""
+    if "feast" not in sys.modules:
+        say("Loading Feast")
+        import feast  # noqa: F401
+
+
+def _were_made(settings: Settings) -> bool:
+    try:
+        return recorded(settings.home) is not None
+    except SettingsUnusable:  # somebody else's: starting them tells
+        return True
+
+
+def prepared_stores(settings: Settings, *, create: bool = True) -> Connections:
     """The stores, ready to be written. An embedded store is migrated and applied when it needs it; another is left as
     it is.
     """
-    connections = stores(settings)
+    connections = stores(settings, create=create)
     if connections.embedded:
         prepare(connections)
     return connections
@@ -53,6 +76,7 @@ def prepare(connections: Connections) -> None:
         if applied := migrate(connection):
             say(f"Migrated: {', '.join(applied)}")
         if unapplied(connection):
+            load_feast()
             say("Applying feature_repo/ to Feast's registry")
             create_registry(postgres)
             with run_lock(connection, "apply"):

@@ -64,7 +64,7 @@ def _print_status(found: Status) -> None:
 
 def _print_contents(contents: Contents) -> None:
     print_table(
-        ["view", "TTL", "offline", "age", "online", "age", "keys", "change rows"],
+        ["view", "TTL", "offline", "age", "online", "age", "keys in log", "change rows"],
         [
             (v.name, v.ttl, v.offline.state, v.offline.age, v.online.state, v.online.age, v.keys, v.change_rows)
             for v in contents.views
@@ -100,6 +100,8 @@ def _verdict(found: Status) -> str:
     """The one sentence that somebody who reads only the last line needs."""
     from ingestion.errors import Unreachable
 
+    if found.lock_holder is not None:
+        return f"A run is going on: {found.lock_holder}. Look again when it is done."
     if found.contents is None:
         return f"The store lacks migrations: {', '.join(found.pending)}. Run `pikkit migrate`, then `pikkit apply`."
     if found.contents.refreshed_at is None:
@@ -107,7 +109,11 @@ def _verdict(found: Status) -> str:
     views = found.contents.views
     stale = sum(view.offline.state == "stale" for view in views)
     if stale:
-        return f"{stale} of {len(views)} views are older than their TTL until the next `pikkit run`."
+        refreshed_at = f"{found.contents.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        return (
+            f"{stale} of {len(views)} views are past their TTL: the last refresh was at {refreshed_at}. "
+            "Run `pikkit run`, or look at the store as of then with --now or PIKKIT_NOW."
+        )
     if isinstance(found.online, Unreachable):
         return "Redis does not answer: nothing is served online."
     not_fresh = sum(view.online.state != "fresh" for view in views)

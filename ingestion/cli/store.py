@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say, span
-from ingestion.cli.session import begin, prepared_stores, stores
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, print_wrapped, progress_bar, say, span
+from ingestion.cli.session import begin, load_feast, prepared_stores, stores
 
 if TYPE_CHECKING:
     from ingestion.catalogue import View
@@ -47,6 +47,7 @@ def apply(json: Json = False) -> None:
         connect(connections.postgres, purpose="apply") as connection,
         run_lock(connection, "apply"),
     ):
+        load_feast()
         result = apply_declarations(connections)
     if json:
         print_json(asdict(result))
@@ -59,19 +60,23 @@ def apply(json: Json = False) -> None:
 
 
 def materialize(now: Now = None, json: Json = False) -> None:
-    """Copy to the online store everything that it is to serve, up to the last refresh. Refills an emptied Redis."""
+    """Copy to the online store all that it is to serve.
+
+    Up to the last refresh. Refills an emptied Redis.
+    """
     from ingestion.pipeline import run_materialize
 
     settings = begin(now)
     with progress_bar() as progress:
-        done = run_materialize(prepared_stores(settings), progress=progress)
-    counts = done.steps[0].counts
+        done = run_materialize(prepared_stores(settings, create=False), progress=progress)
+    copied = done.steps[-1]
+    counts = copied.counts
     if json:
         print_json({"run_id": done.run_id, "keys": counts})
         return
     print_table(["view", "keys written"], list(counts.items()))
     print_line()
-    print_line(f"{sum(counts.values()):,} keys written online in {done.steps[0].seconds:.1f} s.")
+    print_line(f"{sum(counts.values()):,} keys written online in {copied.seconds:.1f} s.")
 
 
 def features(
@@ -93,6 +98,7 @@ def features(
             versions = stored_versions(connection)
     except Unreachable as error:
         say(f"What is declared; versions and rows are not known. {error.what}.")
+    load_feast()
     views = catalogue(versions or {}, view=view, service=service)
     if json:
         print_json([_view_document(one) for one in views])
@@ -115,8 +121,8 @@ def _print_view(view: View) -> None:
     facts = [f"by {', '.join(view.join_keys)}"] if view.join_keys else []
     facts += [f"from the request's {', '.join(view.inputs)}"] if view.inputs else []
     facts += [f"TTL {span(view.ttl)}"] if view.ttl else ["computed on demand"]
-    print_line(f"{view.name}: {view.description}")
-    print_line(f"{'; '.join(facts)}; in {', '.join(view.services) or 'no service'}")
+    print_wrapped(f"{view.name}: {view.description}")
+    print_wrapped(f"{'; '.join(facts)}; in {', '.join(view.services) or 'no service'}")
     if newest := [one.stored for one in view.features if one.stored]:
         print_line(f"{newest[0].rows:,} change rows, last computed {newest[0].last_computed_at:%Y-%m-%dT%H:%M:%SZ}")
     headers = ["feature", "type", *(["version"] if newest else []), "description"]
@@ -126,5 +132,6 @@ def _print_view(view: View) -> None:
             (one.name, one.dtype, *([one.stored and one.stored.version] if newest else []), one.description)
             for one in view.features
         ],
+        wrap=True,
     )
     print_line()

@@ -91,6 +91,12 @@ def test_the_command_works_without_a_store_and_starts_none(tmp_path: Path) -> No
     assert done.stdout.splitlines()[-1] == "9 features in 1 view. Nothing was changed."
 
 
+def test_no_line_is_wider_than_the_terminal(tmp_path: Path) -> None:
+    narrow = os.environ | {"PIKKIT_HOME": str(tmp_path / "home"), "COLUMNS": "90"}
+    lines = pikkit("features", environ=narrow, cwd=tmp_path).stdout.splitlines()
+    assert 80 < max(map(len, lines)) <= 90
+
+
 def test_the_command_tells_machines_the_same(refreshed: Connections, environ: dict[str, str], tmp_path: Path) -> None:
     done = pikkit("features", "--json", "--view", "sport_market_recent", environ=environ, cwd=tmp_path)
     (view,) = json.loads(done.stdout)

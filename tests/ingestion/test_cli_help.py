@@ -11,7 +11,9 @@ import pytest
 import typer
 
 from ingestion.cli import app
+from ingestion.runs import code_version
 from tests.conftest import REPOSITORY
+from tests.ingestion.commands import PIKKIT
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -21,6 +23,11 @@ def test_a_verb_says_in_one_line_of_the_list_what_it_does(verb: str) -> None:
     summary = COMMANDS[verb].get_short_help_str(61)  # what `pikkit --help` has room for on 80 columns
     assert summary.endswith(".")
     assert not summary.endswith("...")
+
+
+def test_the_version_is_told() -> None:
+    told = subprocess.run([PIKKIT, "--version"], capture_output=True, text=True, check=True).stdout
+    assert told == f"pikkit {code_version()}\n"
 
 
 @pytest.mark.parametrize("verb", COMMANDS)

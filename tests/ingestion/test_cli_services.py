@@ -52,6 +52,11 @@ def test_status_does_not_import_feast(environ: dict[str, str], tmp_path: Path) -
     assert "psycopg" in seen
 
 
+def test_a_bet_that_is_wrong_is_refused_before_feast_is_imported(environ: dict[str, str], tmp_path: Path) -> None:
+    assert "feast" not in (seen := imported("score --sport Soccer", environ, tmp_path))
+    assert "polars" in seen
+
+
 # ---- embedded servers ----------------------------------------------------------------------------------------------
 
 
@@ -66,6 +71,18 @@ def at_home(environ: dict[str, str], home: Path) -> dict[str, str]:
     """The environment of somebody who has no servers."""
     servers = ("POSTGRES_", "REDIS_URL", "FEAST_")
     return {name: value for name, value in environ.items() if not name.startswith(servers)} | {"PIKKIT_HOME": str(home)}
+
+
+BET = '{"sport":1,"league":1,"market":1,"institution_name":1,"bet_type":"straight","american_odds":100,"is_live":null}'
+
+
+@pytest.mark.parametrize("command", [["verify"], ["backfill"], ["materialize"], ["score", "--bet", BET]])
+def test_a_verb_that_needs_a_store_does_not_make_one(
+    at_home: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    done = pikkit(*command, environ=at_home | {"PIKKIT_HOME": str(tmp_path / "none")}, cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "none").exists()) == (2, False)
+    assert "There is no store under" in done.stderr
 
 
 def test_servers_are_started_once_and_stopped_once(at_home: dict[str, str], home: Path, tmp_path: Path) -> None:
@@ -157,6 +174,7 @@ def test_status_names_the_holder_of_the_lock(connections: Connections, environ: 
     with connect(connections.postgres, purpose="test") as database, run_lock(database, "backfill"):
         done = pikkit("status", environ=environ, cwd=tmp_path)
     assert "Lock      pikkit backfill, process" in done.stdout
+    assert last_line(done.stdout).startswith("A run is going on: pikkit backfill")
 
 
 @pytest.mark.parametrize(

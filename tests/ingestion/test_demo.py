@@ -25,7 +25,7 @@ from tests.conftest import OUR_VARIABLES
 from tests.ingestion.bets import NOW
 from tests.ingestion.commands import digests, pikkit
 
-STEPS = ["Servers", "Sample", "Migrate", "Apply", "Run", "Train", "Score"]
+STEPS = ["Servers", "Sample", "Feast", "Migrate", "Apply", "Run", "Train", "Score"]
 # What a run that finds nothing new still writes: when it last looked.
 LOOKED_AT = {"features.reach", "ops.materializations", "ops.sync_state", "features.feature_metadata"}
 
@@ -84,7 +84,8 @@ def test_the_online_vector_has_the_features_of_its_service_in_order(demos: Any) 
 
 def test_the_seconds_of_every_step_are_told(demos: Any) -> None:
     assert list(demos.told["seconds"]) == STEPS
-    assert [step["step"] for step in demos.told["run"]["steps"]] == ["sync", "features", "commit", "materialize"]
+    steps = [step["step"] for step in demos.told["run"]["steps"]]
+    assert steps == ["sync", "features", "commit", "load feast", "materialize"]
 
 
 def test_nothing_is_said_in_feasts_words(demos: Any) -> None:

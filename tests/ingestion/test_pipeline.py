@@ -147,6 +147,13 @@ def test_a_run_repeated_changes_nothing_but_the_mark(load, prepared):
     assert contents(prepared) == before
 
 
+@pytest.mark.parametrize(("hours", "warned"), [(24, False), (25, True)])
+def test_a_run_long_after_the_last_refresh_reminds_of_the_stopped_clock(load, hours, warned):
+    load(bet("a", 1))
+    done = load(bet("a", 1), now=NOW + timedelta(hours=hours))
+    assert any("stopped clock" in warning for warning in done.counts["warnings"]) == warned
+
+
 def test_a_clock_before_the_last_refresh_is_refused(load):
     load(bet("a", 1))
     with pytest.raises(ClockRewound):

@@ -233,7 +233,14 @@ def test_the_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Conne
     done = pikkit("score", "--bet", json.dumps([BET, NEVER_SEEN]), environ=late, cwd=tmp_path)
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("sport_win_rate "))
     assert (row[2:], done.returncode) == (["-", "sport_stats"], 0)
-    assert "Warning: sport_market_recent is 2 h old, past its TTL of 1 h." in done.stderr
+    assert f"Warning: values past their TTL in sport_market_recent; the newest are as of {NOW:%Y-%m-%d}" in done.stderr
+
+
+def test_the_command_says_that_a_bet_is_not_online(store: Connections, bets: pl.DataFrame, tmp_path: Path) -> None:
+    asked = json.dumps([{"id": "nowhere"}, {"id": bets["id"][-1]}])
+    lookup = ("score", "--service", bet_lookup_v1.name, "--bet", asked)
+    done = pikkit(*lookup, environ=_environ(store, tmp_path), cwd=tmp_path)
+    assert (done.returncode, "No such bet is online: nowhere. " in done.stderr) == (0, True)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--bet", "{}", "--sport", "Soccer"), ("--bet", '{"sport": "Soccer"}')])

@@ -33,6 +33,14 @@ def test_everything_wrong_is_named_in_one_error() -> None:
     assert sorted(named) == sorted([*wrong, *(f"POSTGRES_{x}" for x in ("HOST", "DATABASE", "USER", "PASSWORD"))])
 
 
+def test_the_exports_of_another_home_have_one_cause_and_one_remedy(environ: dict[str, str]) -> None:
+    del environ["REDIS_URL"]
+    with pytest.raises(ConfigurationError, match="another PIKKIT_HOME") as refused:
+        Settings.load(environ)
+    assert "REDIS_URL" not in str(refused.value)
+    assert "unset POSTGRES_HOST POSTGRES_DATABASE" in refused.value.next_step
+
+
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings.load({}).known_at_column = "settled_at"  # type: ignore[misc]
