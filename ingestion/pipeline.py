@@ -47,25 +47,25 @@ def run(
     run's record too.
     """
     with _locked(connections, "run") as connection:
-        check_clock(connection, clock.now())
-        before = _last_refresh(connection)
+        # One instant for all of it: what the source says later than this is the next run's.
+        now = clock.now()
+        before = check_clock(connection, now)
         with recorded_run(connections.postgres, "run", source=source.name) as this:
             with this.step("sync") as step:
                 step.counts = take_in(
                     connection,
                     source,
                     run_id=this.run_id,
-                    now=clock.now(),
+                    now=now,
                     first_known_by=first_known_by,
                     progress=progress,
                 )
-            refreshed_at = clock.now()
             with this.step("features") as step:
-                step.counts = refresh(connection, run_id=this.run_id, now=refreshed_at, progress=progress)
+                step.counts = refresh(connection, run_id=this.run_id, now=now, progress=progress)
             with this.step("commit"):
                 connection.commit()
             _copy_online(connection, connections, this, progress)
-            this.counts = _summary(this, before, refreshed_at)
+            this.counts = _summary(this, before, now)
             return this
 
 
@@ -131,12 +131,6 @@ def _copy_online(
         import feast  # noqa: F401
     with this.step("materialize") as step, open_online_store(connections) as store:
         step.counts = materialize(connection, store, anew=anew, progress=progress)
-
-
-def _last_refresh(connection: psycopg.Connection) -> datetime | None:
-    with connection.transaction():
-        reach = connection.execute(statement("reach")).fetchone()
-    return reach[1] if reach else None
 
 
 def _summary(this: Run, before: datetime | None, refreshed_at: datetime) -> dict[str, object]:

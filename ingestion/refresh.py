@@ -65,8 +65,8 @@ def store_changes(connection: psycopg.Connection, view: str, rows: pl.DataFrame,
     return copy_in(connection, f"features.{view}_changes", signed)
 
 
-def check_clock(connection: psycopg.Connection, now: datetime) -> None:
-    """Raise ClockRewound when `now` lies before the store's last refresh: what was published then is history."""
+def check_clock(connection: psycopg.Connection, now: datetime) -> datetime | None:
+    """The store's last refresh. Raises ClockRewound when `now` lies before it: what was published then is history."""
     refreshed_at: datetime | None = _one(connection, statement("reach"))[1]
     connection.rollback()
     if refreshed_at and now < refreshed_at - CLOCK_TOLERANCE:
@@ -76,6 +76,7 @@ def check_clock(connection: psycopg.Connection, now: datetime) -> None:
             "Nothing was done; published history is never rewritten",
             "Leave out --now, or use another store for the older clock: PIKKIT_HOME=<new directory> pikkit ...",
         )
+    return refreshed_at
 
 
 class DatabaseStates:
