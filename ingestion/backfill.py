@@ -31,8 +31,7 @@ def backfill(connection: psycopg.Connection, *, run_id: UUID, now: datetime, pro
         written = connection.execute(comparison_query("insert_missing", view), {"run_id": run_id}).rowcount
         counts[view.name] = {"removed": removed, "written": written}
     _replace_state(connection, states)
-    reach: int = (connection.execute(statement("reach")).fetchone() or (0,))[0]
-    connection.execute(statement("upsert_reach"), {"seq": reach, "now": now, "run_id": run_id})
+    # The mark stays: a backfill reads no source, so nothing is known to be fresher than before.
     feature_versions.record(connection, run_id=None, now=now)
     return counts
 

@@ -55,6 +55,12 @@ def record(connection: psycopg.Connection, *, run_id: UUID | None, now: datetime
         )
 
 
+def redefined(connection: psycopg.Connection) -> list[str]:
+    """The views whose stored rows another definition than today's has computed."""
+    stored: dict[str, str] = dict(connection.execute(statement("stored_definitions")).fetchall())
+    return [view for view, (_, digest) in definitions().items() if stored.get(view, digest) != digest]
+
+
 def _checksum(connection: psycopg.Connection, view: GroupedView | BetView, run_id: UUID | None) -> tuple[int, int]:
     query = sql.SQL(statement("checksum")).format(
         table=sql.Identifier("features", f"{view.name}_changes"),

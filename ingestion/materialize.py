@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -25,6 +25,7 @@ from ingestion.runs import Counts
 
 if TYPE_CHECKING:
     from feast import FeatureStore
+    from redis import Redis
 
 
 @contextmanager
@@ -43,6 +44,10 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
             "Look at `pikkit doctor`, then run `pikkit materialize`; the next `pikkit run` catches up too",
             service="Redis",
         ) from error
+
+
+# Where the online store notes whose copy it holds.
+_COPY_OF: Final = "pikkit:copy_of"
 
 
 class Window(NamedTuple):
@@ -65,9 +70,11 @@ def materialize(
 ) -> Counts:
     """Copy what the online store lacks of each view and return how many keys were written. Hold the run lock.
 
-    `anew` copies everything that is to be served, for a store that lost what it had. Safe to repeat: the online store
-    keeps the newest row of each key.
+    `anew` copies everything that is to be served, over whatever stands there. Safe to repeat.
     """
+    # Otherwise Redis takes a row of an instant that it has to be the same row. One row per key is written, the newest,
+    # and under the run lock, so nothing newer is lost.
+    store.config.online_store.skip_dedup = anew
     written: Counts = {}
     for done, window in enumerate(_windows(connection, views, anew)):
         progress("materialize", done, len(views))
@@ -84,6 +91,30 @@ def materialize(
             )
     progress("materialize", len(views), len(views))
     return written
+
+
+def lost_its_copy(connection: psycopg.Connection, connections: Connections) -> bool:
+    """Whether the online store is not the one that the last whole copy went to: emptied, or another one."""
+    with connection.transaction(), _redis(connections) as client:
+        return bool(client.get(_COPY_OF) != _identity(connection))
+
+
+def mark_copy(connection: psycopg.Connection, connections: Connections) -> None:
+    """Leave a note in the online store that it holds the copy of this store."""
+    with connection.transaction(), _redis(connections) as client:
+        client.set(_COPY_OF, _identity(connection))
+
+
+def _identity(connection: psycopg.Connection) -> bytes:
+    """A store is known by its first run."""
+    row = connection.execute(statement("first_run")).fetchone()
+    return str(row[0] if row else None).encode()
+
+
+def _redis(connections: Connections) -> Redis:
+    import redis
+
+    return redis.Redis.from_url(connections.redis.url)
 
 
 def _windows(connection: psycopg.Connection, views: Sequence[GroupedView | BetView], anew: bool) -> list[Window]:
@@ -107,10 +138,12 @@ def _lacks_something(window: Window) -> bool:
 def _copy(connection: psycopg.Connection, store: FeatureStore, window: Window) -> int:
     since = window.since or window.until
     query = sql.SQL(statement("window_keys")).format(
-        view=sql.Identifier("features", window.view.name), key=sql.Identifier(window.view.join_key)
+        changes=sql.Identifier("features", f"{window.view.name}_changes"), key=sql.Identifier(window.view.join_key)
     )
+    # A group that ever changed is asserted at the mark, whenever it changed last.
+    earliest = since if isinstance(window.view, BetView) else None
     with connection.transaction():
-        keys: int = (connection.execute(query, {"since": since, "until": window.until}).fetchone() or (0,))[0]
+        keys: int = (connection.execute(query, {"since": earliest, "until": window.until}).fetchone() or (0,))[0]
     if keys:
         # Feast prints its progress to both streams; ours is told to `progress`.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -18,11 +18,11 @@ import psycopg
 
 from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
-from ingestion import clock
+from ingestion import clock, feature_versions
 from ingestion.backfill import backfill
 from ingestion.database import connect, run_lock, statement, translated_errors
 from ingestion.errors import ConfigurationError
-from ingestion.materialize import materialize, open_online_store
+from ingestion.materialize import lost_its_copy, mark_copy, materialize, open_online_store
 from ingestion.migrate import pending
 from ingestion.progress import Progress, silent
 from ingestion.refresh import check_clock, refresh
@@ -60,26 +60,25 @@ def run(
                     first_known_by=first_known_by,
                     progress=progress,
                 )
+            redefined = feature_versions.redefined(connection)
             with this.step("features") as step:
                 step.counts = refresh(connection, run_id=this.run_id, now=now, progress=progress)
             with this.step("commit"):
                 connection.commit()
             _copy_online(connection, connections, this, progress)
-            this.counts = _summary(this, before, now)
+            this.counts = _summary(this, before, now, redefined)
             return this
 
 
 def run_backfill(connections: Connections, *, progress: Progress = silent) -> Run:
     """Replay the whole log, replace what comes out differently, publish it."""
-    with _locked(connections, "backfill") as connection:
-        check_clock(connection, clock.now())
-        with recorded_run(connections.postgres, "backfill") as this:
-            with this.step("replay") as step:
-                step.counts = backfill(connection, run_id=this.run_id, now=clock.now(), progress=progress)
-            with this.step("commit"):
-                connection.commit()
-            _copy_online(connection, connections, this, progress)
-            return this
+    with _locked(connections, "backfill") as connection, recorded_run(connections.postgres, "backfill") as this:
+        with this.step("replay") as step:
+            step.counts = backfill(connection, run_id=this.run_id, now=clock.now(), progress=progress)
+        with this.step("commit"):
+            connection.commit()
+        _copy_online(connection, connections, this, progress, anew=True)
+        return this
 
 
 def run_materialize(connections: Connections, *, progress: Progress = silent) -> Run:
@@ -130,10 +129,12 @@ def _copy_online(
         progress("load feast", 0, None)
         import feast  # noqa: F401
     with this.step("materialize") as step, open_online_store(connections) as store:
+        anew = anew or lost_its_copy(connection, connections)
         step.counts = materialize(connection, store, anew=anew, progress=progress)
+        mark_copy(connection, connections)
 
 
-def _summary(this: Run, before: datetime | None, refreshed_at: datetime) -> dict[str, object]:
+def _summary(this: Run, before: datetime | None, refreshed_at: datetime, redefined: list[str]) -> dict[str, object]:
     sync, features, *_ = (step.counts for step in this.steps)
     changed = sum(features.values())
     warnings = []
@@ -148,6 +149,11 @@ def _summary(this: Run, before: datetime | None, refreshed_at: datetime) -> dict
             f"{sync['largest_instant']:,} of {sync['accepted']:,} versions share one updated_at: the source was "
             "rewritten in bulk, and their history collapses into one instant. KNOWN_AT_COLUMN=settled_at keeps it "
             "on a first load."
+        )
+    if redefined:
+        warnings.append(
+            f"The code that computes {', '.join(redefined)} changed since their rows were written, and new rows stand "
+            "beside old ones now. Run `pikkit backfill`."
         )
     if sync["late"] > BULK_SHARE * max(1, sync["accepted"]):
         warnings.append(

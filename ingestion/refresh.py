@@ -29,8 +29,9 @@ from ingestion.runs import Counts
 # Versions that go through memory at once: about 600 MB at the peak.
 STRETCH: Final = 500_000
 
-# How far the run's clock may lag behind the last refresh's before it counts as wrong: two machines' clocks differ.
-CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+# How far the run's clock may lag behind the last refresh's before it counts as wrong: two machines' clocks differ, and
+# the mark may be ahead of its clock by the five minutes that the schema grants a bet's timestamps.
+CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 
 
 def refresh(
@@ -105,7 +106,7 @@ class DatabaseStates:
             return RecentBets.none()
         params = {"grouping": SPORT_MARKET.name, "keys": keys}
         schema = {"key": pl.String(), "recent": pl.String()}
-        state = _decoded(copy_out(self._connection, statement("group_sums"), params, schema).drop_nulls())
+        state = decoded(copy_out(self._connection, statement("group_sums"), params, schema).drop_nulls())
         if not (short := short_of_bets(state, events)):
             return state
         others = ~pl.col("key").is_in(short)
@@ -143,7 +144,8 @@ def _encoded(state: RecentBets) -> pl.DataFrame:
     return both.select("key", recent=text)
 
 
-def _decoded(rows: pl.DataFrame) -> RecentBets:
+def decoded(rows: pl.DataFrame) -> RecentBets:
+    """The recent bets of groups as features.group_state holds them (key, recent)."""
     fields = pl.Struct({name: dtype for name, dtype in BETS_SCHEMA.items() if name != "key"})
     states = rows.select(
         "key", state=pl.col("recent").str.json_decode(pl.Struct({"older": pl.Int64(), "bets": pl.List(fields)}))

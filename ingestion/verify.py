@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import polars as pl
-import polars.selectors as cs
 import psycopg
 from psycopg import sql
 
-from feature_repo.groups import STORED_VIEWS, BetView, GroupedView
+from feature_repo.groups import RECENT_LONG, STORED_VIEWS, BetView, GroupedView
+from ingestion.aggregates import SUMS
 from ingestion.database import copy_in, copy_out, statement
 from ingestion.progress import Progress, silent
-from ingestion.refresh import STRETCH, read_log
+from ingestion.recent import RecentBets
+from ingestion.refresh import STRETCH, decoded, read_log
 from ingestion.replay import STATE_SCHEMA, MemoryStates, replay
 
 if TYPE_CHECKING:
@@ -98,18 +99,42 @@ def _is_exact(feature: str) -> bool:
 
 
 def _compare_state(connection: psycopg.Connection, states: MemoryStates) -> Comparison:
+    """The sums of every group, and of sport_market groups the bets that the windows can see and their number."""
     schema = {"grouping": pl.String(), **STATE_SCHEMA}
     stored = copy_out(connection, sql.SQL(statement("all_group_sums")), None, schema)
     replayed = pl.concat(
         sums.with_columns(grouping=pl.lit(name)).select(schema.keys()) for name, sums in states.all_sums().items()
-    ).filter(pl.any_horizontal(cs.integer() != 0))
+    )
+    # A group whose every change cancelled out may have a row of zeros, or none.
+    something = pl.any_horizontal(pl.col(*SUMS) != 0)
+    recent = copy_out(connection, sql.SQL(statement("all_recent")), None, {"key": pl.String(), "recent": pl.String()})
     differing = pl.concat(
         [
-            stored.join(replayed, on=list(schema), how="anti"),
-            replayed.join(stored, on=list(schema), how="anti"),
+            _unlike(stored, replayed.filter(something)).select("key"),
+            _unlike(_windows_of(decoded(recent)), _windows_of(states.all_recent())).select("key"),
         ]
     )
-    return Comparison("group_state", stored.height, differing.select("grouping", "key").n_unique())
+    return Comparison("group_state", stored.height, differing.height)
+
+
+def _windows_of(state: RecentBets) -> pl.DataFrame:
+    """One row per group: how many graded bets it has, and the newest RECENT_LONG of them."""
+    newest = (
+        state.bets.sort("key", "stood_at", "id")
+        .group_by("key")
+        .agg(held=pl.len().cast(pl.Int64), newest=pl.struct("stood_at", "id", "won", "seq").tail(RECENT_LONG))
+    )
+    counted = newest.join(state.older, on="key", how="left").with_columns(
+        count=pl.col("held") + pl.col("older").fill_null(0)
+    )
+    return counted.select("key", "count", pl.col("newest").list.eval(pl.element().struct.json_encode()).list.join(""))
+
+
+def _unlike(stored: pl.DataFrame, replayed: pl.DataFrame) -> pl.DataFrame:
+    """One row per group that only one side has, or that they have differently."""
+    columns, key = stored.columns, [name for name in ("grouping", "key") if name in stored.columns]
+    either = [stored.join(replayed, on=columns, how="anti"), replayed.join(stored, on=columns, how="anti")]
+    return pl.concat(either).unique(key)
 
 
 def verify_online(

@@ -1,5 +1,5 @@
--- Grain    one row: what became of the rows of this run. Read before raw grows.
--- Reads    pg_temp.incoming, pg_temp.new_versions, raw.bet_versions
+-- Grain    one row: what became of the rows of this run. Read before the log grows.
+-- Reads    pg_temp.incoming, pg_temp.new_versions, processed.bet_versions
 select
     (select count(*) from incoming) as rows_read,
     (select count(*) - count(distinct content_hash) from incoming) as copies,
@@ -8,7 +8,7 @@ select
     count(*) filter (where is_late) as late,
     count(*) filter (where is_superseded) as superseded,
     count(*) filter (where not accepted) as quarantined,
-    not exists (select from raw.bet_versions) as first_load,
+    not exists (select from processed.bet_versions) as first_load,
     coalesce((
         select count(*) from new_versions join incoming using (arrival)
         where accepted group by incoming.updated_at order by 1 desc limit 1

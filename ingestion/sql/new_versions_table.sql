@@ -8,10 +8,11 @@ create temporary table new_versions on commit drop as
 with log_end as (
     select
         coalesce((select max(seq) from raw.bet_versions), 0) as seq,
-        -- Up to here answers were given: to the newest version's known_at, and to the clock of the last refresh.
-        greatest(
-            (select known_at from processed.bet_versions order by seq desc limit 1),
-            (select refreshed_at from features.reach)
+        -- Up to here answers were given: to the newest version's known_at, and to the clock of the last refresh. While the
+        -- log is empty there was nothing to answer from, and history may still come.
+        (
+            select greatest(known_at, (select refreshed_at from features.reach))
+            from processed.bet_versions order by seq desc limit 1
         ) as known_at
 ),
 

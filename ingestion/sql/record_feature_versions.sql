@@ -26,7 +26,7 @@ insert into features.feature_metadata (
 )
 select
     feature, version, %(view)s, 'batch', %(definition_hash)s,
-    mod(checksum_before + %(checksum)s, 18446744073709551616), rows_before + %(rows)s, %(now)s
+    mod(checksum_before + %(checksum)s, 2::numeric ^ 64), rows_before + %(rows)s, %(now)s
 from described
 on conflict (feature, view, version) do update
 set data_checksum = excluded.data_checksum,

@@ -1,7 +1,7 @@
 -- Grain    the one row of features.reach
 -- Reads    processed.bet_versions
--- Writes   features.reach. The mark is the clock of this refresh, or the log's last instant where that is microseconds ahead of
---          the clock; it never moves back.
+-- Writes   features.reach. The mark is the clock of this refresh, or the log's last instant where that is ahead of the clock
+--          (by five minutes at most: quality/schema); it never moves back.
 -- Params   seq, now, run_id
 insert into features.reach (seq, refreshed_at, run_id)
 values (

@@ -1,4 +1,6 @@
--- Grain    one row: how many keys have a row in the window
--- Reads    {view}
--- Params   since, until
-select count(distinct {key}) from {view} where event_timestamp between %(since)s and %(until)s
+-- Grain    one row: how many keys changed in the window
+-- Reads    {changes}
+-- Params   since (null: ever), until
+select count(distinct {key})
+from {changes}
+where (%(since)s::timestamptz is null or event_timestamp >= %(since)s) and event_timestamp <= %(until)s

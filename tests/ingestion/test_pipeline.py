@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
+import narwhals as nw
 import pandas as pd
 import pytest
 import redis
@@ -19,7 +20,7 @@ from feature_repo.connections import feast_environment
 from feature_repo.groups import STORED_VIEWS
 from feature_repo.keys import entity_frame, entity_rows
 from feature_repo.store import store_at
-from ingestion import clock
+from ingestion import aggregates, bet_views, clock
 from ingestion.apply import apply
 from ingestion.database import connect, run_lock
 from ingestion.errors import ClockRewound, LockHeld, Unreachable
@@ -193,6 +194,49 @@ def test_a_redis_that_lost_everything_is_filled_again_by_materialize(load, prepa
     assert [c.name for c in compare(prepared) if c.differences] == [f"{view.name} online" for view in STORED_VIEWS]
     run_materialize(prepared)
     assert [c for c in compare(prepared) if c.differences] == []
+
+
+def test_a_run_fills_a_redis_that_lost_everything(load, prepared):
+    load(bet("a", 1, clv_percentage=2.0), lost("b", 2))
+    with redis.Redis.from_url(prepared.redis.url) as server:
+        server.flushdb()
+    load(bet("c", 3), now=NOW + timedelta(hours=1))
+    assert [c for c in compare(prepared) if c.differences] == []
+
+
+@pytest.fixture
+def other_definition(monkeypatch):
+    """Until it is undone, decimal odds and shrunk win rates come out otherwise than they should."""
+    describe = bet_views._described
+    with monkeypatch.context() as patch:
+        patch.setattr(bet_views, "_described", lambda log: describe(log).with_columns(nw.col("decimal_odds") + 1))
+        patch.setattr(aggregates, "SHRINKAGE", 50)
+        yield patch
+
+
+def test_a_backfill_after_a_change_of_definition_reaches_redis(other_definition, load, prepared):
+    """Redis takes a row of an instant that it has for the same row, and a backfill writes others under old instants."""
+    load(bet("a", 1), lost("b", 2))
+    other_definition.undo()
+    run_backfill(prepared)
+    assert [c for c in compare(prepared) if c.differences] == []
+
+
+def test_a_backfill_does_not_make_a_dead_pipeline_look_alive(load, prepared):
+    load(bet("a", 1))
+    clock.set_now(NOW + timedelta(days=3))
+    run_backfill(prepared)
+    with connect(prepared.postgres, purpose="test") as connection:
+        assert connection.execute("select refreshed_at from features.reach").fetchone() == (NOW,)
+
+
+def test_a_run_warns_of_rows_that_another_definition_computed(load, prepared):
+    load(bet("a", 1))
+    with connect(prepared.postgres, purpose="test") as connection:
+        connection.execute("update features.feature_metadata set definition_hash = '?' where view = 'sport_stats'")
+    (warning,) = load(bet("b", 2)).counts["warnings"][:1]
+    assert "sport_stats changed" in warning
+    assert "pikkit backfill" in warning
 
 
 def test_a_backfill_mends_what_somebody_changed(load, prepared):

@@ -82,6 +82,12 @@ def test_verify_counts_a_row_that_somebody_changed(database, view):
     assert differences(database) == {view: 1}
 
 
+def test_verify_counts_a_group_whose_recent_bets_somebody_changed(database):
+    refresh_in(database, [[graded(1, "a")]], stretch=10)
+    database.execute("""update features.group_state set recent = '{"older": 3, "bets": []}' where recent is not null""")
+    assert differences(database) == {"group_state": 1}
+
+
 def test_feature_metadata_keeps_one_version_while_the_definition_stands(database):
     refresh_in(database, [[graded(1, "a")], [graded(2, "b")]], stretch=10)
     rows = database.execute("select version, record_count from features.feature_metadata where feature = 'sport_roi'")
@@ -91,8 +97,9 @@ def test_feature_metadata_keeps_one_version_while_the_definition_stands(database
 def test_the_checksum_does_not_depend_on_batches(clone, template):
     from ingestion.database import connect
 
+    bets = [graded(n, f"b{n}", sport=f"S{n % 7}") for n in range(1, 31)]
     sums = []
-    for batches in ([[graded(1, "a"), graded(2, "b")]], [[graded(1, "a")], [graded(2, "b")]]):
+    for batches in ([bets], [[bet] for bet in bets]):
         with connect(clone(template), purpose="test") as connection:
             refresh_in(connection, batches, stretch=10)
             query = "select feature, view, data_checksum from features.feature_metadata order by 1, 2"

@@ -139,6 +139,14 @@ def test_a_row_from_before_the_last_refresh_is_known_just_past_it(load, rows, da
     }
 
 
+def test_a_first_run_that_accepted_nothing_leaves_history_open(load, rows, database):
+    load(bet("z", status="nonsense"))
+    database.execute("insert into features.reach values (true, 0, %s, %s)", [NOW, uuid.uuid4()])
+    counts = load(bet("a", 10), bet("b", 20), now=NOW + timedelta(minutes=1))
+    assert (counts["first_load"], counts["late"]) == (True, 0)
+    assert current(rows, "known_at") == {"a": T0 + timedelta(minutes=10), "b": T0 + timedelta(minutes=20)}
+
+
 def test_a_bet_is_never_known_before_it_was_placed(load, rows):
     load(bet("a", -10, time_placed=at(0), created_at=at(-20)))
     assert current(rows, "known_at") == {"a": T0 + timedelta(microseconds=1)}
