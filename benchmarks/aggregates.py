@@ -40,8 +40,9 @@ def ours(sample: Path) -> tuple[float, int]:
     import narwhals as nw
     import polars as pl
 
-    from feature_repo.groups import GROUPED_VIEWS, GROUPS
+    from feature_repo.groups import GROUPED_VIEWS
     from feature_repo.keys import key_expression
+    from ingestion.aggregates import GROUP_COLUMNS, group_keys
     from ingestion.refresh import STRETCH
     from ingestion.replay import LOG_SCHEMA, MemoryStates, replay
 
@@ -71,14 +72,19 @@ def ours(sample: Path) -> tuple[float, int]:
         # The views of single bets come last, and are no aggregates.
         for view, rows in islice(replay(pl.concat([replaced, fresh]), after, states), len(GROUPED_VIEWS)):
             changes[view].append(rows)
-    keys = (key_expression(group.columns).alias(f"{group.name}_key") for group in GROUPS)
-    joined = nw.from_native(bets).with_columns(*keys).to_native().sort("time_placed")
+    placed = nw.from_native(bets.sort("time_placed"), eager_only=True)
+    placed = placed.with_columns(cell=key_expression(GROUP_COLUMNS).cast(nw.Categorical))
+    joined = placed.to_native().select("id", "time_placed", "cell")
     for grouped in GROUPED_VIEWS:
-        joined = joined.join_asof(
-            pl.concat(changes.pop(grouped.name)),
+        key = f"{grouped.name}_key"
+        of_cell = (
+            group_keys(placed, grouped.group).to_native().select("cell", pl.col("key").cast(pl.Categorical).alias(key))
+        )
+        joined = joined.join(of_cell, on="cell", how="left", maintain_order="left").join_asof(
+            pl.concat(changes.pop(grouped.name)).with_columns(pl.col(grouped.join_key).cast(pl.Categorical)),
             left_on="time_placed",
             right_on="event_timestamp",
-            by_left=f"{grouped.group.name}_key",
+            by_left=key,
             by_right=grouped.join_key,
             check_sortedness=False,
             suffix=f"_{grouped.name}",

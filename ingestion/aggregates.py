@@ -37,7 +37,8 @@ _MOST_EVENTS: Final = 2**40
 # How many bets at the market's own estimate a group's win rate is shrunk towards.
 SHRINKAGE: Final = 25
 
-_GROUP_COLUMNS = ("sport", "league", "market", "institution_name")
+# Every column that some grouping goes by; together they name a cell (`events`).
+GROUP_COLUMNS: Final = ("sport", "league", "market", "institution_name")
 
 
 def contributions(log: Frame) -> Frame:
@@ -95,8 +96,8 @@ def events(log: Frame, after: int) -> Frame:
     """
     contributes = nw.any_horizontal(*(nw.col(name) != 0 for name in SUMS), ignore_nulls=True)
     versions = contributions(log).filter(contributes)
-    versions = versions.with_columns(cell=key_expression(_GROUP_COLUMNS).cast(nw.Categorical))
-    shared = ("id", "graded", "cell", *_GROUP_COLUMNS, *SUMS)
+    versions = versions.with_columns(cell=key_expression(GROUP_COLUMNS).cast(nw.Categorical))
+    shared = ("id", "graded", "cell", *GROUP_COLUMNS, *SUMS)
     asserted = versions.filter(nw.col("seq") > after).select(
         "known_at", *shared, version=nw.col("seq"), stood_at=nw.col("known_at"), departs=nw.lit(False)
     )
@@ -105,7 +106,7 @@ def events(log: Frame, after: int) -> Frame:
     )
     replaced = versions.select(*shared, version=nw.col("seq"), stood_at=nw.col("known_at"))
     retracted = replacing.join(replaced, on="version", how="inner").select(
-        "known_at", "id", "graded", "cell", *_GROUP_COLUMNS, *(-nw.col(name) for name in SUMS), "version", "stood_at",
+        "known_at", "id", "graded", "cell", *GROUP_COLUMNS, *(-nw.col(name) for name in SUMS), "version", "stood_at",
         departs=nw.lit(True),
     )  # fmt: skip
     return nw.concat([asserted, retracted], how="vertical").sort("known_at")
