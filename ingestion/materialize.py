@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from feast import FeatureStore
     from redis import Redis
 
+# Where the online store notes whose copy it holds.
+_COPY_OF: Final = "pikkit:copy_of"
+
 
 @contextmanager
 def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
@@ -44,10 +47,6 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
             "Look at `pikkit doctor`, then run `pikkit materialize`; the next `pikkit run` catches up too",
             service="Redis",
         ) from error
-
-
-# Where the online store notes whose copy it holds.
-_COPY_OF: Final = "pikkit:copy_of"
 
 
 class Window(NamedTuple):

@@ -131,7 +131,8 @@ def _copy_online(
     with this.step("materialize") as step, open_online_store(connections) as store:
         anew = anew or lost_its_copy(connection, connections)
         step.counts = materialize(connection, store, anew=anew, progress=progress)
-        mark_copy(connection, connections)
+        if anew:
+            mark_copy(connection, connections)
 
 
 def _summary(this: Run, before: datetime | None, refreshed_at: datetime, redefined: list[str]) -> dict[str, object]:
