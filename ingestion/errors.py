@@ -3,8 +3,10 @@
 PikkitError
 ├── ConfigurationError   2  a setting or an argument is missing or wrong
 │   ├── SourceRejected   2  a file cannot be read as bets
+│   ├── SourceDenied     2  a source refuses the key, or has no such table or columns
 │   └── ClockRewound     2  the clock lies before the store's last refresh
-├── Unreachable          4  a store or a source does not answer
+├── DeletesRefused       3  more bets vanished from the source than are deleted unasked
+├── Unreachable          4  a store or a source does not answer, or not with what was asked for
 │   └── StoreFull        4  the disk under the store is full
 └── LockHeld             5  another run holds the lock
 
@@ -47,12 +49,26 @@ class SourceRejected(ConfigurationError):
         self.path = path
 
 
+class SourceDenied(ConfigurationError):
+    """A source refuses the key or the role, or has no such table or columns. Asking again would not help."""
+
+
 class ClockRewound(ConfigurationError):
     """The clock (`--now`, `PIKKIT_NOW`) lies before the store's last refresh, and known history is never rewritten."""
 
 
+class DeletesRefused(PikkitError):
+    """More bets vanished from the source than a reconciliation deletes unasked. None was deleted."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, state: str, next_step: str, *, vanished: int) -> None:
+        super().__init__(what, state, next_step)
+        self.vanished = vanished
+
+
 class Unreachable(PikkitError):
-    """A store or a source does not answer, or stopped answering."""
+    """A store or a source does not answer, stopped answering, or keeps answering something else than it was asked."""
 
     exit_code = 4
 

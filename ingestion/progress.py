@@ -10,9 +10,12 @@ from typing import Protocol
 class Progress(Protocol):
     """Told about each advance; must be cheap and must not raise."""
 
-    def __call__(self, step: str, done: int, total: int | None) -> None:
-        """`done` of `total` rows of `step` are through; `total` is null where nobody knows."""
+    def __call__(self, step: str, done: int, total: int | None, *, waiting: str = "") -> None:
+        """`done` of `total` rows of `step` are through; `total` is null where nobody knows.
+
+        `waiting` says for what the work stands still just now, and for how long ("4 s: 503 from ...").
+        """
 
 
-def silent(step: str, done: int, total: int | None) -> None:
+def silent(step: str, done: int, total: int | None, *, waiting: str = "") -> None:
     """Tell nobody."""

@@ -6,6 +6,8 @@
 | `PIKKIT_NOW` | the time | stops the clock at this instant (ISO 8601) |
 | `KNOWN_AT_COLUMN` | `updated_at` | what a first load takes a version's knowledge time from; or `settled_at` |
 | `POSTGRES_HOST` `_PORT` `_DATABASE` `_USER` `_PASSWORD` `_SSLMODE` `REDIS_URL` | embedded servers | the stores |
+
+Those of the sources: ingestion/sources/settings.py.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from feature_repo import connections
 from feature_repo.connections import Connections
 from ingestion.clock import parse_instant
 from ingestion.errors import ConfigurationError, Unreachable
+from ingestion.sources import settings as sources
+from ingestion.sources.settings import SourceSettings
 
 KnownAtColumn = Literal["updated_at", "settled_at"]
 _KNOWN_AT_COLUMNS = ("updated_at", "settled_at")
@@ -35,6 +39,7 @@ class Settings:
     now: datetime | None
     known_at_column: KnownAtColumn
     external: Connections | None
+    sources: SourceSettings
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -43,7 +48,13 @@ class Settings:
         if wrong := problems(environ):
             raise _unusable(wrong)
         known_at_column = cast(KnownAtColumn, _known_at_column(environ))
-        return cls(connections.home(environ), _now(environ), known_at_column, connections.external(environ))
+        return cls(
+            connections.home(environ),
+            _now(environ),
+            known_at_column,
+            connections.external(environ),
+            SourceSettings.load(environ),
+        )
 
     def connections(self) -> Connections:
         """Where the stores are. Unreachable when they are the embedded ones and do not run."""
@@ -75,7 +86,7 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
         wrong["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
-    return wrong
+    return wrong | sources.problems(environ)
 
 
 def environment() -> dict[str, str]:

@@ -30,7 +30,17 @@ from ingestion.migrate import create_registry, migrate
 from tests.keeper import temporary_homes
 
 REPOSITORY = Path(__file__).parents[1]
-OUR_VARIABLES = ("PG", "PIKKIT_", "POSTGRES_", "REDIS_URL", "FEAST_", "SUPABASE_", "KNOWN_AT_COLUMN")
+OUR_VARIABLES = (
+    "PG",
+    "PIKKIT_",
+    "POSTGRES_",
+    "REDIS_URL",
+    "FEAST_",
+    "SUPABASE_",
+    "SOURCE_",
+    "SYNC_",
+    "KNOWN_AT_COLUMN",
+)
 
 # Servers share two cores with the test; how long a drawn example takes says nothing.
 hypothesis.settings.register_profile("pikkit", deadline=None, print_blob=True)

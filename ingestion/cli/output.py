@@ -109,19 +109,22 @@ def _bar() -> Iterator[Progress]:
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, TaskID] = {}
 
-        def report(step: str, done: int, total: int | None) -> None:
+        def report(step: str, done: int, total: int | None, *, waiting: str = "") -> None:
             if step not in tasks:
                 for earlier in bar.tasks:  # one without a total never looks finished
                     bar.update(earlier.id, visible=earlier.total is not None)
                 tasks[step] = bar.add_task(step, total=total)
-            bar.update(tasks[step], completed=done, total=total)
+            description = f"{step} (waiting {waiting})" if waiting else step
+            bar.update(tasks[step], completed=done, total=total, description=description)
 
         yield report
 
 
 def _lines() -> Progress:
-    def report(step: str, done: int, total: int | None) -> None:
-        if total is not None and done == total:
+    def report(step: str, done: int, total: int | None, *, waiting: str = "") -> None:
+        if waiting:
+            say(f"  {step}: waiting {waiting}")
+        elif total is not None and done == total:
             say(f"  {step}: {done:,}")
 
     return report

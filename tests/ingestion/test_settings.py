@@ -11,11 +11,12 @@ import pytest
 from feature_repo.connections import Connections
 from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.settings import Settings
+from ingestion.sources.settings import SourceSettings
 
 
 def test_without_any_setting_the_stores_are_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Settings.load() == Settings(tmp_path / ".pikkit", None, "updated_at", None)
+    assert Settings.load() == Settings(tmp_path / ".pikkit", None, "updated_at", None, SourceSettings.load({}))
 
 
 def test_a_dotenv_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,129 @@
+"""Where the table of bets is, as the environment says: over Supabase's REST API, or in Postgres itself.
+
+| variable | default | meaning |
+|---|---|---|
+| `SUPABASE_URL` `SUPABASE_KEY` | none | the project, and a key that may read the table |
+| `SUPABASE_PUBLISH_KEY` | none | a key that may write the tables of `publish-supabase` (docs/supabase.sql) |
+| `SOURCE_POSTGRES_URL` | none | `postgresql://` of the same database, with a role that may read the table |
+| `SUPABASE_SCHEMA` `SUPABASE_TABLE` | `public`, `bets` | the table, either way |
+| `SYNC_OVERLAP_MINUTES` | 10 | how far before its cursor a sync reads again, for transactions that commit late |
+| `SOURCE_PATIENCE_SECONDS` | 300 | for how long a request to a source is retried |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+import psycopg
+
+DEFAULTS: Final = {
+    "SUPABASE_URL": "",
+    "SUPABASE_KEY": "",
+    "SUPABASE_PUBLISH_KEY": "",
+    "SOURCE_POSTGRES_URL": "",
+    "SUPABASE_SCHEMA": "public",
+    "SUPABASE_TABLE": "bets",
+    "SYNC_OVERLAP_MINUTES": "10",
+    "SOURCE_PATIENCE_SECONDS": "300",
+}
+# Values that are secret as a whole. A password inside an address is masked by `shown`.
+SECRETS: Final = ("SUPABASE_KEY", "SUPABASE_PUBLISH_KEY", "SOURCE_POSTGRES_URL")
+
+
+@dataclass(frozen=True)
+class SupabaseProject:
+    """A Supabase project (or any PostgREST behind `/rest/v1`) and the keys to it."""
+
+    url: str
+    key: str = field(repr=False)
+    publish_key: str = field(repr=False)
+    schema: str
+    table: str
+
+    @property
+    def host(self) -> str:
+        """The project's host and port, without whatever else the URL holds."""
+        address = urlsplit(self.url)
+        return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
+
+
+@dataclass(frozen=True)
+class SourcePostgres:
+    """A Postgres that holds the table."""
+
+    conninfo: str = field(repr=False)
+    schema: str
+    table: str
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """The tables that are configured (null: not), and how patiently they are read."""
+
+    supabase: SupabaseProject | None
+    postgres: SourcePostgres | None
+    overlap: timedelta
+    patience: timedelta
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> SourceSettings:
+        """Read them from an environment in which `problems` finds none."""
+        value = {name: environ.get(name, "").strip() or default for name, default in DEFAULTS.items()}
+        table = {"schema": value["SUPABASE_SCHEMA"], "table": value["SUPABASE_TABLE"]}
+        supabase = SupabaseProject(
+            value["SUPABASE_URL"].rstrip("/"), value["SUPABASE_KEY"], value["SUPABASE_PUBLISH_KEY"], **table
+        )
+        return cls(
+            supabase if value["SUPABASE_URL"] else None,
+            SourcePostgres(value["SOURCE_POSTGRES_URL"], **table) if value["SOURCE_POSTGRES_URL"] else None,
+            timedelta(minutes=float(value["SYNC_OVERLAP_MINUTES"])),
+            timedelta(seconds=float(value["SOURCE_PATIENCE_SECONDS"])),
+        )
+
+
+def problems(environ: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with each of these settings, by name. Shows no value: it may be a secret in the wrong place."""
+    wrong: dict[str, str] = {}
+    given = {name: environ.get(name, "").strip() for name in DEFAULTS}
+    if given["SUPABASE_URL"] and not _is_web_address(given["SUPABASE_URL"]):
+        wrong["SUPABASE_URL"] = "not an address such as https://<project>.supabase.co"
+    if given["SUPABASE_URL"] and not (given["SUPABASE_KEY"] or given["SUPABASE_PUBLISH_KEY"]):
+        wrong["SUPABASE_KEY"] = "missing, since SUPABASE_URL is set"
+    if given["SUPABASE_KEY"] and not given["SUPABASE_URL"]:
+        wrong["SUPABASE_URL"] = "missing, since SUPABASE_KEY is set"
+    for name in ("SUPABASE_KEY", "SUPABASE_PUBLISH_KEY"):
+        if not given[name].isascii() or any(character.isspace() for character in given[name]):
+            wrong[name] = "holds white space or characters that no key has"
+    if given["SOURCE_POSTGRES_URL"] and not _is_conninfo(given["SOURCE_POSTGRES_URL"]):
+        wrong["SOURCE_POSTGRES_URL"] = "not an address such as postgresql://role:password@host:5432/database"
+    for name in ("SYNC_OVERLAP_MINUTES", "SOURCE_PATIENCE_SECONDS"):
+        if given[name] and not _is_length(given[name]):
+            wrong[name] = "not a number from 0 to 1,000,000"
+    return wrong
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        return address.scheme in ("http", "https") and bool(address.hostname) and (address.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def _is_conninfo(text: str) -> bool:
+    try:
+        psycopg.conninfo.conninfo_to_dict(text)
+    except psycopg.ProgrammingError:
+        return False
+    return True
+
+
+def _is_length(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1_000_000
+    except ValueError:
+        return False

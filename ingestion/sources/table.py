@@ -1,0 +1,67 @@
+"""A table of bets that changes under our feet, however it is reached: what a sync and a reconciliation ask of it.
+
+A row's stamp is its `updated_at`, or its `created_at` where that is null (or infinite). It says in which window the row
+lies, and is the day that a reconciliation counts it under. A row with neither has no stamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, Protocol
+
+import polars as pl
+
+from ingestion.sources.page import Page
+
+INSTANT: Final = pl.Datetime("us", "UTC")
+
+# What a reconciliation compares: per UTC day of the stamp (null: rows without one) the number of rows, and the sum of
+# their digests. A row's digest is the first 64 bits, signed, of md5(id || ' ' || stamp in microseconds since 1970).
+DIGESTS_SCHEMA: Final = pl.Schema({"day": pl.Date(), "rows": pl.Int64(), "digest": pl.String()})
+KEYS_SCHEMA: Final = pl.Schema({"id": pl.String(), "stamp": INSTANT})
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which rows: those with `since <= stamp < until`, of one sport where that is given.
+
+    Without `until` it reaches to the newest stamp there is when the reading begins, also one in the future, and holds
+    the rows without a stamp too.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    sport: str | None = None
+
+
+class Table(Protocol):
+    """A table of bets that was found readable."""
+
+    @property
+    def name(self) -> str:
+        """The stream that sync_state keeps its place under. Holds no secret."""
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """A connection to the table. Closed at the end, also after an error."""
+
+
+class Reading(Protocol):
+    """An open connection to a table. Everything here raises Unreachable once retries are used up."""
+
+    def count(self, window: Window) -> int:
+        """The number of rows in the window."""
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        """The rows of the window. Each row that stays where it is while this reads comes once."""
+
+    def pages_of(self, ids: Sequence[str]) -> Iterator[Page]:
+        """The rows with these ids, as far as they exist."""
+
+    def digests(self) -> pl.DataFrame:
+        """The digests of all rows, a row per day, with DIGESTS_SCHEMA; a day without rows is not there."""
+
+    def keys(self, day: date | None) -> pl.DataFrame:
+        """The rows of one day (null: those without a stamp), with KEYS_SCHEMA."""
