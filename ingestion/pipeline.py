@@ -10,56 +10,54 @@ instant leaves the store as it was, or committed and short of the copy.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import Final
+from contextlib import contextmanager, suppress
+from datetime import datetime
 
 import psycopg
 
 from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
 from ingestion import clock, feature_versions
+from ingestion.alerts import open_alert, resolve_alert
 from ingestion.backfill import backfill
 from ingestion.database import connect, run_lock, statement, translated_errors
-from ingestion.errors import ConfigurationError
+from ingestion.errors import ConfigurationError, PikkitError
 from ingestion.materialize import lost_its_copy, mark_copy, materialize, open_online_store
 from ingestion.migrate import pending
 from ingestion.progress import Progress, silent
+from ingestion.reconcile import reconcile
 from ingestion.refresh import check_clock, refresh
-from ingestion.runs import Run, recorded_run
-from ingestion.sync import Source, take_in
+from ingestion.remarks import on_refresh, on_sync
+from ingestion.runs import Counts, Run, recorded_run
+from ingestion.sources.files import FileSource
+from ingestion.sources.table import Table
+from ingestion.sync import Request, Source, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
 
-# A first load in which one updated_at covers more than this was rewritten in bulk: its history collapses into one
-# instant.
-BULK_SHARE = 0.2
+# Syncs of a table that may fail in a row before somebody must hear of it.
+FAILURES_BEFORE_ALERT = 3
 
-# A refresh that is longer ago than this was missed, or was made on a stopped clock that this run was not told of.
-LONG_AGO: Final = timedelta(hours=24)
+EVERYTHING_NEW = Request()
 
 
 def run(
-    connections: Connections, source: Source, *, first_known_by: str = "updated_at", progress: Progress = silent
+    connections: Connections,
+    source: FileSource | Table,
+    request: Request = EVERYTHING_NEW,
+    *,
+    progress: Progress = silent,
 ) -> Run:
     """Load what is new in the source, bring the features up to date, publish them. Returns the run with its counts.
 
-    Raises LockHeld and ClockRewound before anything is recorded; SourceRejected, Unreachable and StoreFull stand in the
-    run's record too.
+    Raises LockHeld and ClockRewound before anything is recorded; what the source or a store raises stands in the run's
+    record too.
     """
     with _locked(connections, "run") as connection:
         # One instant for all of it: what the source says later than this is the next run's.
         now = clock.now()
         before = check_clock(connection, now)
-        with recorded_run(connections.postgres, "run", source=source.name) as this:
-            with this.step("sync") as step:
-                step.counts = take_in(
-                    connection,
-                    source,
-                    run_id=this.run_id,
-                    now=now,
-                    first_known_by=first_known_by,
-                    progress=progress,
-                )
+        with recorded_run(connections.postgres, "run", source=source.name, now=now) as this:
+            _sync(connection, connections, this, source, request, progress)
             redefined = feature_versions.redefined(connection)
             with this.step("features") as step:
                 step.counts = refresh(connection, run_id=this.run_id, now=now, progress=progress)
@@ -67,6 +65,59 @@ def run(
                 connection.commit()
             _copy_online(connection, connections, this, progress)
             this.counts = _summary(this, before, now, redefined)
+            return this
+
+
+def run_sync(
+    connections: Connections,
+    source: FileSource | Table,
+    request: Request = EVERYTHING_NEW,
+    *,
+    progress: Progress = silent,
+) -> Run:
+    """Load what is new in the source into the log, and no further: the features follow with the next `run`."""
+    with _locked(connections, "sync") as connection:
+        now = clock.now()
+        check_clock(connection, now)
+        with recorded_run(connections.postgres, "sync", source=source.name, now=now) as this:
+            _sync(connection, connections, this, source, request, progress)
+            with this.step("commit"):
+                connection.commit()
+            this.counts = _sync_summary(this.steps[0].counts)
+            return this
+
+
+def run_reconcile(
+    connections: Connections,
+    table: Table,
+    request: Request = EVERYTHING_NEW,
+    *,
+    most_deletes: int | None = None,
+    progress: Progress = silent,
+) -> Run:
+    """Sync, then bring in what the sync could not see: bets that vanished, and rows it missed."""
+    with _locked(connections, "reconcile") as connection:
+        now = clock.now()
+        check_clock(connection, now)
+        with recorded_run(connections.postgres, "reconcile", source=table.name, now=now) as this:
+            _sync(connection, connections, this, table, request, progress)
+            with (
+                this.step("reconcile") as step,
+                _failures_counted(connection, connections, this, table),
+                table.reading() as reading,
+            ):
+                step.counts = reconcile(
+                    connection,
+                    table.name,
+                    reading,
+                    run_id=this.run_id,
+                    now=now,
+                    most_deletes=most_deletes,
+                    progress=progress,
+                )
+            with this.step("commit"):
+                connection.commit()
+            this.counts = _sync_summary(this.steps[0].counts) | this.steps[1].counts
             return this
 
 
@@ -135,50 +186,90 @@ def _copy_online(
             mark_copy(connection, connections)
 
 
-def _summary(this: Run, before: datetime | None, refreshed_at: datetime, redefined: list[str]) -> dict[str, object]:
-    sync, features, *_ = (step.counts for step in this.steps)
-    changed = sum(features.values())
-    warnings = []
-    if before is not None and refreshed_at - before > LONG_AGO:
-        warnings.append(
-            f"This run's clock, {_text(refreshed_at)}, is {(refreshed_at - before) / timedelta(days=1):.1f} days past "
-            f"the last refresh, {_text(before)}. If this store runs on a stopped clock, give --now (or PIKKIT_NOW) "
-            "each time."
+def _sync(
+    connection: psycopg.Connection,
+    connections: Connections,
+    this: Run,
+    source: FileSource | Table,
+    request: Request,
+    progress: Progress,
+) -> None:
+    with (
+        this.step("sync") as step,
+        _failures_counted(connection, connections, this, source),
+        _rows(connection, source, request) as rows,
+    ):
+        step.counts = take_in(
+            connection,
+            rows,
+            run_id=this.run_id,
+            now=this.now,
+            first_known_by=request.first_known_by,
+            progress=progress,
         )
-    if sync["first_load"] and sync["largest_instant"] > BULK_SHARE * max(1, sync["accepted"]):
-        warnings.append(
-            f"{sync['largest_instant']:,} of {sync['accepted']:,} versions share one updated_at: the source was "
-            "rewritten in bulk, and their history collapses into one instant. KNOWN_AT_COLUMN=settled_at keeps it "
-            "on a first load."
-        )
-    if redefined:
-        warnings.append(
-            f"The code that computes {', '.join(redefined)} changed since their rows were written, and new rows stand "
-            "beside old ones now. Run `pikkit backfill`."
-        )
-    if sync["late"] > BULK_SHARE * max(1, sync["accepted"]):
-        warnings.append(
-            f"{sync['late']:,} of {sync['accepted']:,} versions arrived late: their updated_at lies before the last "
-            "refresh, so they count from just past it. History that belongs together is best loaded at once."
-        )
-    if sync["naive_timestamps"]:
-        warnings.append(f"{sync['naive_timestamps']:,} timestamps had no offset and were read as UTC.")
-    if sync["empty_texts"]:
-        warnings.append(f"{sync['empty_texts']:,} values held nothing but white space and were read as null.")
-    if sync["unknown_columns"]:
-        warnings.append(f"Columns kept in raw only, since no feature uses them: {', '.join(sync['unknown_columns'])}.")
+
+
+@contextmanager
+def _rows(connection: psycopg.Connection, source: FileSource | Table, request: Request) -> Iterator[Source]:
+    if isinstance(source, FileSource):
+        yield source
+    else:
+        with rows_of(connection, source, request) as rows:
+            yield rows
+
+
+@contextmanager
+def _failures_counted(
+    connection: psycopg.Connection,
+    connections: Connections,
+    this: Run,
+    source: FileSource | Table,
+) -> Iterator[None]:
+    """Counts how often a table could not be synced in a row, and opens an alert at the third time."""
+    if isinstance(source, FileSource):  # somebody is looking
+        yield
+        return
+    cause = f"sync of {source.name}"
+    try:
+        yield
+    except Exception as error:
+        # A store that is down cannot count either, and must not hide what happened first.
+        with suppress(psycopg.Error, PikkitError):
+            connection.rollback()  # or its lock on the stream's row would make the count wait for ever
+            with connect(connections.postgres, purpose="failed sync") as record:
+                _count_failure(record, source.name, cause, error, this)
+                record.commit()
+        raise
+    resolve_alert(connection, cause, now=this.now)
+
+
+def _count_failure(record: psycopg.Connection, stream: str, cause: str, error: Exception, this: Run) -> None:
+    (failures,) = record.execute(statement("count_failure"), {"stream": stream}).fetchone() or (0,)
+    if failures >= FAILURES_BEFORE_ALERT:
+        what = error.what if isinstance(error, PikkitError) else type(error).__name__
+        message = f"The {cause} failed {failures} times in a row. The last time: {what}"
+        open_alert(record, cause, "critical", message, run_id=this.run_id, now=this.now)
+    if failures > 1 and isinstance(error, PikkitError):
+        error.state += f"; {failures} syncs of this source have failed in a row"
+
+
+def _sync_summary(sync: Counts) -> Counts:
     return {
         "rows_read": sync["rows_read"],
         "accepted": sync["accepted"],
         "quarantined": sync["quarantined"],
-        "change_rows": changed,
-        "refreshed_at": _text(refreshed_at),
-        "warnings": warnings,
+        "warnings": on_sync(sync),
     }
 
 
-def _text(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+def _summary(this: Run, before: datetime | None, refreshed_at: datetime, redefined: list[str]) -> Counts:
+    sync, features, *_ = (step.counts for step in this.steps)
+    summary = _sync_summary(sync)
+    return summary | {
+        "change_rows": sum(features.values()),
+        "refreshed_at": f"{refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
+        "warnings": on_refresh(before, refreshed_at, redefined) + summary["warnings"],
+    }
 
 
 def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:

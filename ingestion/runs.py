@@ -43,6 +43,8 @@ class Run:
 
     run_id: UUID
     verb: str
+    # the run's clock: one instant for all of it
+    now: datetime
     steps: list[Step] = field(default_factory=list)
     counts: Counts = field(default_factory=dict)
 
@@ -59,12 +61,14 @@ class Run:
 
 
 @contextmanager
-def recorded_run(postgres: Postgres, verb: str, *, source: str | None = None) -> Iterator[Run]:
+def recorded_run(
+    postgres: Postgres, verb: str, *, source: str | None = None, now: datetime | None = None
+) -> Iterator[Run]:
     """A run whose record is in ops.runs from its start. Enter it while holding the run lock.
 
     Records still marked as running belong to runs that died, since their lock is free: they are marked so.
     """
-    run = Run(uuid7(), verb)
+    run = Run(uuid7(), verb, now or clock.now())
     with connect(postgres, purpose="run record", autocommit=True) as connection:
         connection.execute(statement("mark_died_runs"), {"now": datetime.now(UTC)})
         connection.execute(
@@ -74,7 +78,7 @@ def recorded_run(postgres: Postgres, verb: str, *, source: str | None = None) ->
                 "verb": verb,
                 "source": source,
                 "code_version": code_version(),
-                "now": clock.now(),
+                "now": run.now,
                 "started_at": datetime.now(UTC),
             },
         )

@@ -2,13 +2,18 @@
 
 Nothing is lost: every row the source sent is in raw, and either typed in processed or in quarantine with its reasons
 (R9). Reading the same rows again changes nothing.
+
+A file says what was: it may hold many versions of a bet, and one older than what is known never counts. A table says
+what is: whatever it shows last of a bet is true now, also when it showed the same before.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -20,6 +25,7 @@ from ingestion.database import copy_in, statement
 from ingestion.progress import Progress, silent
 from ingestion.runs import Counts
 from ingestion.sources.page import Page
+from ingestion.sources.table import Reading, Table, Window
 from quality.schema import ACCEPTED_SCHEMA, ValidationResult, validate
 
 CONFLICT: Final = "updated_at: copies that differ under one updated_at"
@@ -34,11 +40,71 @@ class Source(Protocol):
         """The stream that sync_state keeps its place under."""
 
     @property
+    def is_table(self) -> bool:
+        """Whether its rows say what is now, not what was."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it covers a part only of what changed, so that the next sync must not go on from its end."""
+
+    @property
     def row_count(self) -> int | None:
         """How many rows there are, where the source can say it beforehand."""
 
     def pages(self) -> Iterator[Page]:
         """The rows, a page at a time."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to read of a table: what changed since the cursor, less the overlap; with `is_full` everything.
+
+    One that names a sport or a time is partial: it leaves the cursor where it is. A file is always read whole.
+    `first_known_by` is `take_in`'s.
+    """
+
+    first_known_by: str = "updated_at"
+    overlap: timedelta = timedelta(minutes=10)
+    is_full: bool = False
+    sport: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """See Source."""
+        return any(part is not None for part in (self.sport, self.since, self.until))
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """The rows of a table that a request asks for, as a source."""
+
+    name: str
+    reading: Reading
+    window: Window
+    row_count: int
+    is_partial: bool = False
+    is_table: bool = True
+
+    def pages(self) -> Iterator[Page]:
+        """See Source."""
+        return self.reading.pages(self.window)
+
+
+@contextmanager
+def rows_of(connection: psycopg.Connection, table: Table, request: Request) -> Iterator[TableRows]:
+    """The rows of the table that the request asks for, given where the store's cursor stands."""
+    window = Window(request.since, request.until, request.sport)
+    if not request.is_partial and not request.is_full and (cursor := _cursor(connection, table.name)):
+        window = Window(since=cursor - request.overlap)
+    with table.reading() as reading:
+        yield TableRows(table.name, reading, window, reading.count(window), request.is_partial)
+
+
+def _cursor(connection: psycopg.Connection, stream: str) -> datetime | None:
+    row = connection.execute(statement("cursor"), {"stream": stream}).fetchone()
+    return row[0] if row else None
 
 
 def take_in(
@@ -48,34 +114,46 @@ def take_in(
     run_id: UUID,
     now: datetime,
     first_known_by: str = "updated_at",
+    known_from: datetime | None = None,
     progress: Progress = silent,
 ) -> Counts:
     """Bring every row of the source into the store and return what became of them.
 
     `first_known_by` is the column that says when a row became known while the log is empty (setting KNOWN_AT_COLUMN).
-    The counts: rows_read, copies (exact, inside this batch), seen_before, accepted, of these late (their updated_at
-    lies before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
-    reasons (how many rows each reason refused), naive_timestamps, empty_texts, unknown_columns, known_until,
-    first_load (the store was empty), largest_instant (how many accepted versions share one updated_at).
+    No version is known before `known_from`: rows that the store itself kept back count from when they were let in.
+    The counts: rows_read, copies (exact, inside this batch), seen_before, returned (a table shows again what it showed
+    once), accepted, of these late (their updated_at lies before what was answered already: known from now on) and
+    superseded (a newer version was there), quarantined, reasons (how many rows each reason refused), naive_timestamps,
+    empty_texts, unknown_columns, future (rows past the clock, which the cursor waits for), newest_stamp, known_until,
+    first_load (the store was empty), largest_instant (how many accepted versions share one updated_at), is_table.
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)
     progress("store", 0, None)
-    connection.execute(statement("refuse_conflicts"), {"reason": CONFLICT})
-    connection.execute(statement("new_versions_table"), {"now": now, "first_known_by": first_known_by})
+    if not source.is_table:
+        connection.execute(statement("refuse_conflicts"), {"reason": CONFLICT})
+    connection.execute(statement("unseen_of_a_table" if source.is_table else "unseen_of_a_file"))
+    connection.execute(
+        statement("new_versions_table"),
+        {"now": now, "first_known_by": first_known_by, "known_from": known_from, "is_table": source.is_table},
+    )
     with connection.cursor(row_factory=dict_row) as cursor:
-        stored = cursor.execute(statement("intake_counts")).fetchone() or {}
+        stored = cursor.execute(statement("intake_counts"), {"now": now}).fetchone() or {}
         reasons = cursor.execute(statement("refusal_counts")).fetchall()
     batch = {"run_id": run_id, "source": source.name, "received_at": now}
     connection.execute(statement("store_raw"), batch)
     connection.execute(statement("store_quarantine"), batch)
     connection.execute(statement("retire_current"))
     connection.execute(statement("store_processed"), {"run_id": run_id})
+    connection.execute(statement("settle_quarantine"), {"is_table": source.is_table, "now": now})
     known_until: datetime | None = stored.pop("known_until")
+    newest_stamp: datetime | None = stored.pop("newest_stamp")
     connection.execute(
         statement("upsert_sync_state"),
         {
             "stream": source.name,
+            "moves_cursor": source.is_table and not source.is_partial,
+            "is_partial": source.is_partial,
             "high_water_mark": known_until,
             "versions": stored["accepted"] + stored["quarantined"],
             "now": now,
@@ -86,6 +164,8 @@ def take_in(
         **stored,
         "reasons": {row["reason"]: row["rows"] for row in reasons},
         **counts,
+        "is_table": source.is_table,
+        "newest_stamp": newest_stamp.isoformat() if newest_stamp else None,
         "known_until": known_until.isoformat() if known_until else None,
     }
 

@@ -14,6 +14,7 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,6 +135,22 @@ def database(postgres: Postgres) -> Iterator[psycopg.Connection]:
     connection = connect(postgres, purpose="test")
     yield connection
     connection.close()
+
+
+@pytest.fixture
+def new_database(
+    clone: Callable[[Postgres | None], Postgres], template: Postgres
+) -> Callable[[], AbstractContextManager[psycopg.Connection]]:
+    """Open connections to as many migrated databases as a test draws examples: undone, not made anew."""
+    postgres = clone(template)
+
+    @contextmanager
+    def new_database() -> Iterator[psycopg.Connection]:
+        with connect(postgres, purpose="test") as connection:
+            yield connection
+            connection.rollback()
+
+    return new_database
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ingestion.cli import bets, demo, runs, services, status, store
+from ingestion.cli import bets, demo, runs, services, status, store, sync
 from ingestion.cli.output import print_line, report_error, say
 from ingestion.errors import PikkitError
 
@@ -31,7 +31,7 @@ app = typer.Typer(
 
 for verb in (
     demo.demo, services.up, services.down, status.status, services.doctor, services.env,
-    store.migrate, store.apply, runs.run, runs.backfill, runs.verify, store.materialize,
+    store.migrate, store.apply, sync.sync, runs.run, runs.backfill, runs.verify, sync.reconcile, store.materialize,
     store.features, bets.score, bets.sample,
 ):  # fmt: skip
     app.command()(verb)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,19 +12,28 @@ from ingestion.cli.session import begin, load_feast, prepared_stores, stores
 if TYPE_CHECKING:
     from ingestion.runs import Run
 
-SourceOption = Annotated[str, typer.Option("--source", metavar="FILE", help="A Parquet, JSONL or CSV file of bets.")]
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        metavar="SOURCE",
+        help="supabase, postgres, or a Parquet, JSONL or CSV file; if one table is configured, that one.",
+    ),
+]
 
 
-def run(source: SourceOption, now: Now = None, json: Json = False) -> None:
+def run(source: SourceOption = None, now: Now = None, json: Json = False) -> None:
     """Load what is new, compute its features, publish them. The hourly job."""
     from ingestion.pipeline import run as run_pipeline
-    from ingestion.sources.files import open_file
+    from ingestion.sources.chosen import chosen_source
+    from ingestion.sync import Request
 
     settings = begin(now)
-    file = open_file(Path(source))
+    opener = chosen_source(source, settings.sources)
     connections = prepared_stores(settings)
+    request = Request(first_known_by=settings.known_at_column, overlap=settings.sources.overlap)
     with progress_bar() as progress:
-        done = run_pipeline(connections, file, first_known_by=settings.known_at_column, progress=progress)
+        done = run_pipeline(connections, opener(progress), request, progress=progress)
     print_run(done, as_json=json)
 
 
@@ -88,6 +96,12 @@ def print_run(done: Run, *, as_json: bool) -> None:
     if as_json:
         print_json(run_document(done))
         return
+    print_steps(done)
+    print_line(_what_changed(done))
+
+
+def print_steps(done: Run) -> None:
+    """The steps of a run that begins with a sync, what was refused there, and the warnings."""
     print_table(["step", "rows", "seconds", ""], [(s.name, *_told(s.name, s.counts, s.seconds)) for s in done.steps])
     sync = done.steps[0].counts
     if sync["reasons"]:
@@ -96,7 +110,6 @@ def print_run(done: Run, *, as_json: bool) -> None:
     for warning in done.counts["warnings"]:
         say(f"Warning: {warning}")
     print_line()
-    print_line(_what_changed(done))
 
 
 def run_document(done: Run) -> dict[str, Any]:
@@ -109,7 +122,7 @@ def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None
     if step == "sync":
         parts = [
             f"{counts[name]:,} {name.replace('_', ' ')}"
-            for name in ("accepted", "quarantined", "late", "seen_before", "copies", "superseded")
+            for name in ("accepted", "quarantined", "late", "returned", "seen_before", "copies", "superseded")
         ]
         return counts["rows_read"], seconds, ", ".join(part for part in parts if not part.startswith("0 "))
     if step == "features":

@@ -42,6 +42,8 @@ class FileSource:
 
     path: Path
     row_count: int
+    is_table: bool = False
+    is_partial: bool = False
 
     @property
     def name(self) -> str:

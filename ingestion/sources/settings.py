@@ -18,8 +18,6 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-import psycopg
-
 DEFAULTS: Final = {
     "SUPABASE_URL": "",
     "SUPABASE_KEY": "",
@@ -115,6 +113,8 @@ def _is_web_address(text: str) -> bool:
 
 
 def _is_conninfo(text: str) -> bool:
+    import psycopg  # commands that only say --help read no settings
+
     try:
         psycopg.conninfo.conninfo_to_dict(text)
     except psycopg.ProgrammingError:

@@ -1,10 +1,26 @@
 -- Grain    one row per source stream
--- Writes   ops.sync_state, in the transaction of the rows it speaks of
--- Params   stream, high_water_mark, versions, now
-insert into ops.sync_state (stream, high_water_mark, total_versions, last_success_at)
-values (%(stream)s, %(high_water_mark)s, %(versions)s, %(now)s)
+-- Reads    pg_temp.incoming
+-- Writes   ops.sync_state, in the transaction of the rows it speaks of. The cursor is the newest row read that does not lie in the
+--          future, so that no wrong clock can push it past rows that are still to come; it never moves back.
+-- Params   stream, moves_cursor, is_partial (a part of the table says nothing of the rest), high_water_mark, versions, now
+insert into ops.sync_state as state
+    (stream, cursor_updated_at, cursor_id, high_water_mark, total_versions, last_success_at)
+select
+    %(stream)s, newest.updated_at, newest.id, %(high_water_mark)s::timestamptz, %(versions)s,
+    case when not %(is_partial)s then %(now)s::timestamptz end
+from (values (0)) as always
+left join (
+    select updated_at, id from incoming
+    where %(moves_cursor)s and updated_at <= %(now)s
+    order by updated_at desc, id desc limit 1
+) as newest on true
 on conflict (stream) do update
-set high_water_mark = greatest(sync_state.high_water_mark, excluded.high_water_mark),
-    total_versions = sync_state.total_versions + excluded.total_versions,
-    last_success_at = excluded.last_success_at,
-    consecutive_failures = 0
+set cursor_updated_at = greatest(state.cursor_updated_at, excluded.cursor_updated_at),
+    cursor_id = case
+        when excluded.cursor_updated_at >= state.cursor_updated_at or state.cursor_updated_at is null then excluded.cursor_id
+        else state.cursor_id
+    end,
+    high_water_mark = greatest(state.high_water_mark, excluded.high_water_mark),
+    total_versions = state.total_versions + excluded.total_versions,
+    last_success_at = coalesce(excluded.last_success_at, state.last_success_at),
+    consecutive_failures = case when %(is_partial)s then state.consecutive_failures else 0 end

@@ -32,7 +32,7 @@ class ValidationResult:
     """What became of each row; `row` is its position in the frame that was judged."""
 
     accepted: pl.DataFrame  # row, and the columns of ACCEPTED_SCHEMA
-    rejected: pl.DataFrame  # row, reasons, and id and updated_at where they are sound
+    rejected: pl.DataFrame  # row, reasons, id where it is sound, updated_at where it is readable
     errors: dict[str, int]  # reason -> rows that have it
     naive_timestamps: int  # values without an offset, read as UTC
     empty_texts: int  # values of nothing but white space, read as null
@@ -67,7 +67,8 @@ def validate(rows: pl.DataFrame, now: datetime) -> ValidationResult:
     flags = faults.hstack(bets.select(_broken(rule).alias(rule.reason) for rule in RULES))
     errors = {reason: count for reason in REASONS if (count := int(flags[reason].sum()))}
     rejected = _rejected(flags, list(errors)).join(
-        bets.select("row", "id", pl.coalesce("updated_at", "created_at").alias("updated_at")),
+        # Where a row stands in its source it stands there too with a time that no bet may have.
+        bets.select("row", "id").hstack([values.select(pl.coalesce("updated_at", "created_at")).to_series()]),
         on="row",
         how="left",
         maintain_order="left",

@@ -1,0 +1,29 @@
+"""What an operator must hear of, kept until it clears: one open alert per cause in ops.alerts.
+
+An alert is an event here. Nobody is called yet.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import psycopg
+
+from ingestion.database import statement
+
+Severity = Literal["warning", "critical"]
+
+
+def open_alert(
+    connection: psycopg.Connection, cause: str, severity: Severity, message: str, *, run_id: UUID, now: datetime
+) -> None:
+    """Record that the cause holds. One that is open already keeps its beginning and takes the newer message."""
+    parameters = {"cause": cause, "severity": severity, "message": message, "run_id": run_id, "now": now}
+    connection.execute(statement("open_alert"), parameters)
+
+
+def resolve_alert(connection: psycopg.Connection, cause: str, *, now: datetime) -> None:
+    """Record that the cause holds no longer, if it did."""
+    connection.execute(statement("resolve_alert"), {"cause": cause, "now": now})

@@ -1,0 +1,131 @@
+"""The verbs that read a source: sync, reconcile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar
+from ingestion.cli.runs import SourceOption, print_steps, run_document
+from ingestion.cli.session import begin, prepared_stores
+
+if TYPE_CHECKING:
+    from ingestion.runs import Run
+
+TableOption = Annotated[
+    str | None, typer.Option("--source", metavar="TABLE", help="supabase or postgres; if one is configured, that one.")
+]
+
+
+def sync(
+    source: SourceOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Read every row of the table again.")] = False,
+    sport: Annotated[
+        str | None, typer.Option("--sport", help=r"Read bets on this sport only (\N: without a sport).")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="INSTANT", help="Read what changed at this instant or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="INSTANT", help="Read what changed before this instant.")
+    ] = None,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Load what is new into the log. The next run computes its features.
+
+    Of a table that is what changed since the last sync. A part (--sport, --since, --until) leaves that place where it
+    is: the next sync reads what it would have read.
+    """
+    from ingestion.clock import parse_instant
+    from ingestion.errors import ConfigurationError
+    from ingestion.pipeline import run_sync
+    from ingestion.sources.chosen import chosen_source
+    from ingestion.sources.files import FileSource
+    from ingestion.sync import Request
+
+    settings = begin(now)
+    opener = chosen_source(source, settings.sources)
+    request = Request(
+        first_known_by=settings.known_at_column,
+        overlap=settings.sources.overlap,
+        is_full=full,
+        sport=sport,
+        since=parse_instant(since) if since else None,
+        until=parse_instant(until) if until else None,
+    )
+    if full and request.is_partial:
+        raise ConfigurationError("--full reads everything, --sport, --since and --until a part", "Nothing was done", "")
+    connections = prepared_stores(settings)
+    with progress_bar() as progress:
+        opened = opener(progress)
+        if isinstance(opened, FileSource) and (full or request.is_partial):
+            raise ConfigurationError(
+                "--full, --sport, --since and --until are for tables: a file is always read whole",
+                "Nothing was done",
+                "Leave them out",
+            )
+        done = run_sync(connections, opened, request, progress=progress)
+    if json:
+        print_json(run_document(done))
+        return
+    print_steps(done)
+    print_line(_what_came(done))
+
+
+def reconcile(
+    source: TableOption = None,
+    most_deletes: Annotated[
+        int | None,
+        typer.Option("--most-deletes", min=0, help="How many vanished bets to believe. Default: 1 %, at least 100."),
+    ] = None,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Find what syncs cannot see: deletes, and missed rows.
+
+    Syncs first. Then both sides are compared by a digest per day; only days that differ are looked into.
+    """
+    from ingestion.pipeline import run_reconcile
+    from ingestion.sources.chosen import chosen_table
+    from ingestion.sync import Request
+
+    settings = begin(now)
+    opener = chosen_table(source, settings.sources)
+    connections = prepared_stores(settings, create=False)
+    request = Request(first_known_by=settings.known_at_column, overlap=settings.sources.overlap)
+    with progress_bar() as progress:
+        done = run_reconcile(connections, opener(progress), request, most_deletes=most_deletes, progress=progress)
+    if json:
+        print_json(run_document(done))
+        return
+    print_steps(done)
+    counts = done.counts
+    print_table(
+        ["compared", "number"],
+        [
+            ("days", counts["days"]),
+            ("days that differed", counts["differing"]),
+            ("versions that were missed", counts["missed"]),
+            ("bets that vanished", counts["deleted"]),
+        ],
+    )
+    print_line()
+    if counts["missed"] or counts["deleted"]:
+        print_line(
+            f"Reconciliation {done.run_id}: {counts['missed']:,} versions added, {counts['deleted']:,} bets deleted. "
+            "`pikkit run` publishes them."
+        )
+    else:
+        print_line(f"Reconciliation {done.run_id}: table and store hold the same bets.")
+
+
+def _what_came(done: Run) -> str:
+    counts = done.counts
+    if not counts["accepted"] + counts["quarantined"]:
+        return f"Sync {done.run_id}: nothing new."
+    return (
+        f"Sync {done.run_id}: {counts['accepted']:,} bet versions added, {counts['quarantined']:,} rows quarantined. "
+        "`pikkit run` publishes them."
+    )

@@ -1,0 +1,142 @@
+"""What polling cannot see (R9): bets that vanished from the table, and rows that a sync missed.
+
+Both sides are compared by a digest per day, so that nothing moves but digests while nothing differs. Of a day that
+differs the keys are fetched, and of those only the rows in doubt. What the table no longer has becomes a tombstone,
+known from now on; what was missed becomes a version. A row that was rewritten under its old `updated_at` has the same
+key: only a full sync finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+import polars as pl
+import psycopg
+
+from ingestion.database import copy_out, statement
+from ingestion.errors import DeletesRefused
+from ingestion.progress import Progress, silent
+from ingestion.runs import Counts
+from ingestion.sources.page import Page
+from ingestion.sources.table import DIGESTS_SCHEMA, KEYS_SCHEMA, Reading
+from ingestion.sync import take_in
+
+# A key that sees fewer rows, or another table, looks like deletes. Up to this share of the bets, and this number in a
+# small store, are believed unasked.
+BELIEVED_SHARE: Final = 0.01
+BELIEVED_NUMBER: Final = 100
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """The rows with these ids, as a source: those that the table still has come through, and are remembered."""
+
+    name: str
+    reading: Reading
+    ids: list[str]
+    found: set[str] = field(default_factory=set)
+    is_table: bool = True
+    is_partial: bool = True
+
+    @property
+    def row_count(self) -> int | None:
+        """See sync.Source. Those that vanished do not come."""
+        return None
+
+    def pages(self) -> Iterator[Page]:
+        """See sync.Source."""
+        for page in self.reading.pages_of(self.ids):
+            self.found.update(_spelled(page.rows["id"]).drop_nulls())
+            yield page
+
+
+def reconcile(
+    connection: psycopg.Connection,
+    name: str,
+    reading: Reading,
+    *,
+    run_id: UUID,
+    now: datetime,
+    most_deletes: int | None = None,
+    progress: Progress = silent,
+) -> Counts:
+    """Compare the table with raw, after a sync of it, and bring in what differs. Part of the caller's transaction.
+
+    Raises DeletesRefused when more than `most_deletes` bets vanished; null: what is believed unasked. The counts: days
+    (compared), differing (of these), missed (versions that a sync had not brought), deleted.
+    """
+    theirs = reading.digests()
+    ours = copy_out(connection, statement("our_digests"), {}, DIGESTS_SCHEMA)
+    days = differing_days(ours, theirs)
+    missed, vanished = [], list[str]()
+    for done, day in enumerate(days):
+        progress("compare", done, len(days))
+        absent, gone = _compared(connection, reading, day)
+        missed += absent
+        vanished += gone
+    progress("compare", len(days), len(days))
+    rows = Doubtful(name, reading, sorted({*missed, *vanished}))
+    brought: Counts = {"accepted": 0, "quarantined": 0}
+    if rows.ids:
+        brought = take_in(connection, rows, run_id=run_id, now=now, progress=progress)
+    deleted = sorted(set(vanished) - rows.found)
+    _check(connection, deleted, most_deletes)
+    if deleted:
+        _bury(connection, deleted, name, run_id, now)
+    return {
+        "days": pl.concat([ours["day"], theirs["day"]]).n_unique(),
+        "differing": len(days),
+        "missed": brought["accepted"] + brought["quarantined"],
+        "deleted": len(deleted),
+    }
+
+
+def differing_days(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[date | None]:
+    """The days whose digests differ, in order; null stands for the rows without a stamp."""
+    both = ours.join(theirs, on="day", how="full", coalesce=True, nulls_equal=True, suffix="_theirs")
+    same = (pl.col("rows") == pl.col("rows_theirs")) & (pl.col("digest") == pl.col("digest_theirs"))
+    return both.filter(~same.fill_null(False))["day"].sort(nulls_last=True).to_list()
+
+
+def _compared(connection: psycopg.Connection, reading: Reading, day: date | None) -> tuple[list[str], list[str]]:
+    """Of one day: the ids whose row there is not our newest, and those of ours that are not there."""
+    ours = copy_out(
+        connection,
+        statement("our_keys"),
+        {"days": [day] if day else [], "undated": day is None},
+        KEYS_SCHEMA,
+    )
+    theirs = reading.keys(day)
+    absent = theirs.join(ours, on=["id", "stamp"], how="anti", nulls_equal=True)["id"]
+    # Validation trims ids, so one that comes with white space is ours all the same.
+    gone = ours.filter(~pl.col("id").is_in(_spelled(theirs["id"]).implode()))["id"]
+    return absent.drop_nulls().to_list(), gone.to_list()
+
+
+def _spelled(ids: pl.Series) -> pl.Series:
+    return ids.cast(pl.String).str.strip_chars()
+
+
+def _check(connection: psycopg.Connection, deleted: list[str], most_deletes: int | None) -> None:
+    (bets,) = connection.execute(statement("count_bets")).fetchone() or (0,)
+    most = max(BELIEVED_NUMBER, int(bets * BELIEVED_SHARE)) if most_deletes is None else most_deletes
+    if len(deleted) > most:
+        raise DeletesRefused(
+            f"{len(deleted):,} of {bets:,} bets are no longer in the table, for example {', '.join(deleted[:3])}; "
+            f"up to {most:,} are believed",
+            "Nothing was changed",
+            "Look whether the key sees every row (row level security) and whether this is the right table. If they "
+            f"were deleted: pikkit reconcile --most-deletes {len(deleted)}",
+            vanished=len(deleted),
+        )
+
+
+def _bury(connection: psycopg.Connection, ids: list[str], source: str, run_id: UUID, now: datetime) -> None:
+    connection.execute(statement("tombstones_table"), {"ids": ids, "now": now})
+    connection.execute(statement("record_tombstones"), {"run_id": run_id, "source": source, "now": now})
+    connection.execute(statement("store_tombstones"), {"run_id": run_id})
+    connection.execute("drop table pg_temp.tombstones")

@@ -1,0 +1,23 @@
+-- Grain    one row per bet that vanished
+-- Reads    pg_temp.tombstones
+-- Writes   raw.bet_versions, quarantine.bets (open rows of the bet ask for nothing any more), processed.bet_versions.is_current
+-- Params   run_id, source, now
+with kept as (
+    insert into raw.bet_versions
+        (seq, batch_id, id, updated_at, known_at, content_hash, returns_after, payload, source, received_at)
+    select
+        seq, %(run_id)s, id, updated_at, known_at, decode(md5('vanished ' || id), 'hex'), newest_seq, 'null', %(source)s, %(now)s
+    from tombstones
+),
+
+settled as (
+    update quarantine.bets
+    set state = 'superseded', settled_by = tombstones.seq, settled_at = %(now)s
+    from tombstones
+    where bets.id = tombstones.id and bets.state = 'open'
+)
+
+update processed.bet_versions
+set is_current = false
+from tombstones
+where bet_versions.seq = tombstones.current_seq
