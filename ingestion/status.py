@@ -69,6 +69,27 @@ class LastRun:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """What came from a source so far. The cursor is null for a file; failures are those since the last success."""
+
+    stream: str
+    cursor: datetime | None
+    versions: int
+    last_success_at: datetime | None
+    failures: int
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something that an operator must hear of, and that has not cleared."""
+
+    cause: str
+    severity: str
+    message: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True)
 class Contents:
     """What a migrated store holds. The mark is null before the first refresh."""
 
@@ -78,6 +99,8 @@ class Contents:
     known_until: datetime | None
     versions_behind: int
     last_run: LastRun | None
+    streams: list[Stream]
+    alerts: list[Alert]
 
 
 @dataclass(frozen=True)
@@ -150,6 +173,10 @@ def _contents(connection: psycopg.Connection, online: OnlineStore | Unreachable,
         rows = cursor.execute(statement("status_rows")).fetchone() or {}
     with connection.cursor(row_factory=class_row(LastRun)) as cursor:
         last_run = cursor.execute(statement("last_run")).fetchone()
+    with connection.cursor(row_factory=class_row(Stream)) as cursor:
+        streams = cursor.execute(statement("status_streams")).fetchall()
+    with connection.cursor(row_factory=class_row(Alert)) as cursor:
+        alerts = cursor.execute(statement("status_alerts")).fetchall()
     params = {
         "views": [view.name for view in STORED_VIEWS],
         "key_sources": [view.group.name if isinstance(view, GroupedView) else view.name for view in STORED_VIEWS],
@@ -167,7 +194,7 @@ def _contents(connection: psycopg.Connection, online: OnlineStore | Unreachable,
             STORED_VIEWS, connection.execute(statement("status_views"), params), strict=True
         )
     ]
-    return Contents(views=views, rows=rows, last_run=last_run, **lag)
+    return Contents(views=views, rows=rows, last_run=last_run, streams=streams, alerts=alerts, **lag)
 
 
 def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:

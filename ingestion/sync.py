@@ -212,11 +212,16 @@ def _refused(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
 
 def content_hashes(accepted: pl.DataFrame) -> pl.Series:
     """A digest of each row's typed values, the same for the same bet from any source and in any spelling."""
-    columns = [
-        pl.col(name).dt.timestamp("us") if isinstance(dtype, pl.Datetime) else pl.col(name)
-        for name, dtype in ACCEPTED_SCHEMA.items()
-    ]
+    columns = [_canonical(pl.col(name), dtype) for name, dtype in ACCEPTED_SCHEMA.items()]
     return _digests(accepted.select(row=pl.struct(columns).struct.json_encode())["row"])
+
+
+def _canonical(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.Datetime):
+        return column.dt.timestamp("us")
+    if dtype.is_float():  # -0.0 is 0.0, though JSON spells it otherwise
+        return pl.when(column == 0).then(0.0).otherwise(column).name.keep()
+    return column
 
 
 def _digests(texts: pl.Series) -> pl.Series:

@@ -3,6 +3,7 @@
 connections    a migrated Postgres of the test's own, and an empty Redis logical database
 postgres       only the Postgres; `database` is an open connection to it, `blank_postgres` a database without migrations
 registry       `connections` whose Postgres has the tables of Feast's registry too
+supabase       a Supabase project: the real PostgREST on a blank database, behind a gateway that can fail
 environ        the variables that make a `pikkit` or `feast` subprocess use `connections`
 now            the clock, stopped at this instant
 real_sample    the file of real bets; a test that needs it is skipped where it is not there
@@ -29,6 +30,9 @@ from ingestion import clock, embedded
 from ingestion.database import connect
 from ingestion.migrate import create_registry, migrate
 from tests.keeper import temporary_homes
+from tests.supabase import supabase
+
+__all__ = ["supabase"]
 
 REPOSITORY = Path(__file__).parents[1]
 OUR_VARIABLES = (

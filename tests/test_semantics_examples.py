@@ -3,8 +3,9 @@
 A table has its name in backticks at the start of the line above it. Under one heading, the first table goes in, and
 the others are what must come out:
 
-    `source`                     rows as a source sends them; `run` is the clock of the run that reads them
-    `processed.bet_versions`     the log itself, where no `source` stands before it
+    `source`                     rows as a file sends them; `run` is the clock of the run that reads them
+    `table`                      what a table of bets shows when it is synced and reconciled at `run`
+    `processed.bet_versions`     the log itself, where nothing stands before it
     `get_historical_features`    what Feast answers for a bet placed at `time_placed`
     any other                    a table or view of the store
 """
@@ -16,24 +17,29 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import polars as pl
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from feature_repo.groups import STORED_VIEWS
 from feature_repo.keys import entity_frame
 from feature_repo.store import store_at
 from ingestion.apply import apply
 from ingestion.database import connect, copy_in
+from ingestion.reconcile import reconcile
 from ingestion.refresh import refresh
 from ingestion.replay import LOG_SCHEMA
 from ingestion.sources.files import open_file
-from ingestion.sync import take_in
+from ingestion.sources.postgres import open_postgres
+from ingestion.sources.settings import SourcePostgres
+from ingestion.sync import Request, rows_of, take_in
 from tests.conftest import REPOSITORY
 from tests.ingestion.logs import chained, frame
+from tests.source_table import create_bets, delete, put
 
 PAGE = REPOSITORY / "docs" / "semantics.md"
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
@@ -111,6 +117,23 @@ def send(connection, table, directory):
         refresh(connection, run_id=uuid.uuid4(), now=clock)
 
 
+def show(connection, table, postgres):
+    """Each time the source's table is made to hold these rows and no others, and read."""
+    create_bets(postgres)
+    source = open_postgres(SourcePostgres(make_conninfo(**postgres.conninfo), "public", "bets"), timedelta(0))
+    shown = set()
+    for clock, rows in groupby(table.rows, key=lambda row: instant(row["run"])):
+        bets = [{name: v for name, v in bet(row).items() if name != "run"} for row in rows]
+        delete(postgres, shown - (shown := {row["id"] for row in bets}))
+        put(postgres, *bets)
+        run = {"run_id": uuid.uuid4(), "now": clock}
+        with rows_of(connection, source, Request()) as changed:
+            take_in(connection, changed, **run)
+        with source.reading() as reading:
+            reconcile(connection, source.name, reading, **run)
+        refresh(connection, **run)
+
+
 def write_log(connection, table, *, in_parts):
     log = chained([{"is_deleted": False, **bet(row), "seq": seq} for seq, row in enumerate(table.rows, start=1)])
     for _, part in groupby(log, key=lambda version: in_parts and version["known_at"]):
@@ -183,7 +206,12 @@ def test_an_example_is_true(example, request, tmp_path):
     asked = [table for table in outputs if table.name == "get_historical_features"]
     connections = request.getfixturevalue("registry" if asked else "connections")
     with connect(connections.postgres, purpose="test") as connection:
-        send(connection, given, tmp_path) if given.name == "source" else write_log(connection, given, in_parts=False)
+        if given.name == "source":
+            send(connection, given, tmp_path)
+        elif given.name == "table":
+            show(connection, given, request.getfixturevalue("clone")(None))
+        else:
+            write_log(connection, given, in_parts=False)
         connection.commit()
         check(connection, [table for table in outputs if table not in asked])
     for table in asked:

@@ -46,7 +46,7 @@ def score(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Turn a bet into its feature vector, from the online store.
+    """Turn a bet into its feature vector, read online.
 
     The bet is JSON, or a row of a file, or options for its columns.
     """

@@ -39,7 +39,7 @@ def demo(
     bets: Annotated[int, typer.Option(min=100, help="How many bets a sample that is made now has.")] = 27_000,
     json: Json = False,
 ) -> None:
-    """Do the whole main job on a synthetic sample, step by step.
+    """Do the whole job on a synthetic sample, step by step.
 
     Starts servers, makes a sample, loads it, computes and publishes features, and shows a training frame and an online
     vector. Works in PIKKIT_HOME, on the embedded servers only. A second demo finds the first one's sample.

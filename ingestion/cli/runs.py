@@ -38,7 +38,7 @@ def run(source: SourceOption = None, now: Now = None, json: Json = False) -> Non
 
 
 def backfill(now: Now = None, json: Json = False) -> None:
-    """Replay the whole log and replace what comes out differently. For after a change of a feature's definition."""
+    """Replay the log and replace what comes out differently. For after a change of a feature's definition."""
     from ingestion.pipeline import run_backfill
 
     settings = begin(now)
@@ -59,7 +59,7 @@ def backfill(now: Now = None, json: Json = False) -> None:
 def verify(
     online: Annotated[bool, typer.Option(help="Compare the online store too.")] = True, json: Json = False
 ) -> None:
-    """Replay the whole log and compare it with what is stored.
+    """Replay the log and compare it with what is stored.
 
     Change rows, group state, and the values online. Exits 1 when anything differs.
     """

@@ -56,6 +56,8 @@ def _print_status(found: Status) -> None:
     print_table(["storage", "size"], sizes)
     print_line()
     if contents is not None:
+        for alert in contents.alerts:
+            print_line(f"Alert     since {alert.opened_at:%Y-%m-%dT%H:%M:%SZ}: {alert.message}")
         print_line(f"Log       {_log(contents)}")
         print_line(f"Last run  {_last_run(contents)}")
     print_line(f"Lock      {found.lock_holder or 'free'}")
@@ -73,6 +75,12 @@ def _print_contents(contents: Contents) -> None:
     print_line()
     print_table(["table", "rows"], list(contents.rows.items()))
     print_line()
+    if contents.streams:
+        print_table(
+            ["source", "versions", "read up to", "last success", "failures since"],
+            [(s.stream, s.versions, s.cursor, s.last_success_at, s.failures) for s in contents.streams],
+        )
+        print_line()
 
 
 def _log(contents: Contents) -> str:
@@ -105,7 +113,7 @@ def _verdict(found: Status) -> str:
     if found.contents is None:
         return f"The store lacks migrations: {', '.join(found.pending)}. Run `pikkit migrate`, then `pikkit apply`."
     if found.contents.refreshed_at is None:
-        return "Nothing was refreshed yet. Run `pikkit run --source FILE`."
+        return "Nothing was refreshed yet. Run `pikkit run`."
     views = found.contents.views
     stale = sum(view.offline.state == "stale" for view in views)
     if stale:
@@ -148,6 +156,8 @@ def _status_document(found: Status) -> dict[str, Any]:
         "refreshed_at": contents.refreshed_at if contents else None,
         "known_until": contents.known_until if contents else None,
         "versions_behind": contents.versions_behind if contents else None,
+        "sources": [asdict(stream) for stream in contents.streams] if contents else [],
+        "alerts": [asdict(alert) for alert in contents.alerts] if contents else [],
         "last_run": asdict(contents.last_run) if contents and contents.last_run else None,
         "bytes": found.bytes,
         "redis": {"error": str(found.online)} if isinstance(found.online, Unreachable) else asdict(found.online),

@@ -10,18 +10,24 @@ from ingestion.doctor.check import Check, ok, warn
 from ingestion.doctor.postgres import check_postgres
 from ingestion.doctor.redis import check_redis
 from ingestion.doctor.settings import check_feature_store_yaml, check_home, check_packages, check_settings
+from ingestion.doctor.sources import check_sources
 from ingestion.settings import Settings, problems
 
 __all__ = ["Check", "examine"]
 
 
 def examine(environ: Mapping[str, str]) -> Iterator[Check]:
-    """The checks, in the order in which failures are to be mended: settings, machine, servers."""
+    """The checks, in the order in which failures are to be mended: settings, machine, stores, sources."""
     yield from check_settings(environ)
     yield check_packages()
     if problems(environ):
         return
     settings = Settings.load(environ)
+    yield from _check_stores(settings, environ)
+    yield from check_sources(settings.sources)
+
+
+def _check_stores(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
     connections, asleep = settings.external, list[str]()
     if connections is None:
         yield from check_home(environ)

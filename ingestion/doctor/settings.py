@@ -16,12 +16,20 @@ from packaging.requirements import Requirement
 from feature_repo import REPOSITORY
 from feature_repo.connections import OPTIONAL, REQUIRED, Connections, feast_environment, home
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
+from ingestion.errors import SourceDenied
 from ingestion.settings import problems
+from ingestion.sources import settings as sources
+from ingestion.sources.postgres import stream_name
+from ingestion.sources.settings import SECRETS, SourcePostgres
 
 DISTRIBUTION: Final = "pikkit-feature-store"
-_MASKED: Final = "POSTGRES_PASSWORD"
-_DEFAULTS: Final = {"PIKKIT_HOME": ".pikkit", "KNOWN_AT_COLUMN": "updated_at", **OPTIONAL}
-SETTINGS: Final = ("PIKKIT_HOME", "PIKKIT_NOW", "KNOWN_AT_COLUMN", *REQUIRED, *OPTIONAL)
+_MAY_BE_EMPTY: Final = "POSTGRES_PASSWORD"
+_ADDRESSES: Final = ("REDIS_URL", "SUPABASE_URL", "SOURCE_POSTGRES_URL")
+_MASKED: Final = tuple(name for name in (_MAY_BE_EMPTY, *SECRETS) if name not in _ADDRESSES)
+_DEFAULTS: Final = {"PIKKIT_HOME": ".pikkit", "KNOWN_AT_COLUMN": "updated_at", **OPTIONAL} | {
+    name: default for name, default in sources.DEFAULTS.items() if default
+}
+SETTINGS: Final = ("PIKKIT_HOME", "PIKKIT_NOW", "KNOWN_AT_COLUMN", *REQUIRED, *OPTIONAL, *sources.DEFAULTS)
 
 # A million bets take about 2.5 GB, and their first load up to 4 GB more in PostgreSQL's log. Below the lower limit
 # PostgreSQL may not even start.
@@ -124,11 +132,13 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 def _shown(name: str, environ: Mapping[str, str]) -> str:
     value = environ.get(name, "")
-    if not value.strip() and not (name == _MASKED and name in environ):
+    if not value.strip() and not (name == _MAY_BE_EMPTY and name in environ):
         return f"{_DEFAULTS[name]} (default)" if name in _DEFAULTS else "not set"
-    if name == _MASKED:
+    if name in _MASKED:
         value = "***" if value else "(empty)"
-    elif name == "REDIS_URL":
+    elif name == "SOURCE_POSTGRES_URL":
+        value = _server(value.strip())
+    elif name in _ADDRESSES:
         value = _without_password(value.strip())
     return f"{value} {_origin(name)}"
 
@@ -142,3 +152,11 @@ def _without_password(url: str) -> str:
     scheme, _, rest = url.partition("://")
     _, at, address = rest.partition("?")[0].rpartition("@")
     return f"{scheme}://{'***@' if at else ''}{address}"
+
+
+def _server(conninfo: str) -> str:
+    """Host, port and database of a Postgres address in either of its spellings."""
+    try:
+        return stream_name(SourcePostgres(conninfo, "", "")).rpartition("/")[0]
+    except SourceDenied:
+        return "***"

@@ -63,14 +63,15 @@ def pages(path: Path, size: int) -> Iterator[Page]:
     """The file's lines in its order, at most `size` a page; blank ones are none."""
     lines = _lines(path)
     while some := list(islice(lines, size)):
-        yield _page(some)
+        yield page_of(some)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     return (line for _, line in read_lines(path) if not line.isspace())
 
 
-def _page(lines: Sequence[bytes]) -> Page:
+def page_of(lines: Sequence[bytes]) -> Page:
+    """The page of these rows, each one JSON text in UTF-8, as a file has them in its lines."""
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     payload: list[str] = []
     problems: dict[int, list[str]] = defaultdict(list)

@@ -3,6 +3,7 @@
 | variable | default | meaning |
 |---|---|---|
 | `SUPABASE_URL` `SUPABASE_KEY` | none | the project, and a key that may read the table |
+| `SUPABASE_APIKEY` | the key itself | what the gateway knows the project by, where a key is a token for a role |
 | `SUPABASE_PUBLISH_KEY` | none | a key that may write the tables of `publish-supabase` (docs/supabase.sql) |
 | `SOURCE_POSTGRES_URL` | none | `postgresql://` of the same database, with a role that may read the table |
 | `SUPABASE_SCHEMA` `SUPABASE_TABLE` | `public`, `bets` | the table, either way |
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 DEFAULTS: Final = {
     "SUPABASE_URL": "",
     "SUPABASE_KEY": "",
+    "SUPABASE_APIKEY": "",
     "SUPABASE_PUBLISH_KEY": "",
     "SOURCE_POSTGRES_URL": "",
     "SUPABASE_SCHEMA": "public",
@@ -29,24 +31,34 @@ DEFAULTS: Final = {
     "SOURCE_PATIENCE_SECONDS": "300",
 }
 # Values that are secret as a whole. A password inside an address is masked by `shown`.
-SECRETS: Final = ("SUPABASE_KEY", "SUPABASE_PUBLISH_KEY", "SOURCE_POSTGRES_URL")
+SECRETS: Final = ("SUPABASE_KEY", "SUPABASE_APIKEY", "SUPABASE_PUBLISH_KEY", "SOURCE_POSTGRES_URL")
 
 
 @dataclass(frozen=True)
 class SupabaseProject:
-    """A Supabase project (or any PostgREST behind `/rest/v1`) and the keys to it."""
+    """A Supabase project (or any PostgREST behind `/rest/v1`) and the keys to it.
+
+    A key says as whom we read or write. `apikey` is the project's own key (anon, publishable) that the gateway asks for
+    beside one that is not; empty where the key is the project's own.
+    """
 
     url: str
     key: str = field(repr=False)
     publish_key: str = field(repr=False)
     schema: str
     table: str
+    apikey: str = field(default="", repr=False)
 
     @property
     def host(self) -> str:
         """The project's host and port, without whatever else the URL holds."""
         address = urlsplit(self.url)
         return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
+
+    @property
+    def stream(self) -> str:
+        """What sync_state calls the table."""
+        return f"supabase:{self.host}/{self.schema}.{self.table}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,11 @@ class SourceSettings:
         value = {name: environ.get(name, "").strip() or default for name, default in DEFAULTS.items()}
         table = {"schema": value["SUPABASE_SCHEMA"], "table": value["SUPABASE_TABLE"]}
         supabase = SupabaseProject(
-            value["SUPABASE_URL"].rstrip("/"), value["SUPABASE_KEY"], value["SUPABASE_PUBLISH_KEY"], **table
+            value["SUPABASE_URL"].rstrip("/"),
+            value["SUPABASE_KEY"],
+            value["SUPABASE_PUBLISH_KEY"],
+            **table,
+            apikey=value["SUPABASE_APIKEY"],
         )
         return cls(
             supabase if value["SUPABASE_URL"] else None,
@@ -91,9 +107,10 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
         wrong["SUPABASE_URL"] = "not an address such as https://<project>.supabase.co"
     if given["SUPABASE_URL"] and not (given["SUPABASE_KEY"] or given["SUPABASE_PUBLISH_KEY"]):
         wrong["SUPABASE_KEY"] = "missing, since SUPABASE_URL is set"
-    if given["SUPABASE_KEY"] and not given["SUPABASE_URL"]:
-        wrong["SUPABASE_URL"] = "missing, since SUPABASE_KEY is set"
     for name in ("SUPABASE_KEY", "SUPABASE_PUBLISH_KEY"):
+        if given[name] and not given["SUPABASE_URL"]:
+            wrong["SUPABASE_URL"] = f"missing, since {name} is set"
+    for name in ("SUPABASE_KEY", "SUPABASE_APIKEY", "SUPABASE_PUBLISH_KEY"):
         if not given[name].isascii() or any(character.isspace() for character in given[name]):
             wrong[name] = "holds white space or characters that no key has"
     if given["SOURCE_POSTGRES_URL"] and not _is_conninfo(given["SOURCE_POSTGRES_URL"]):

@@ -1,11 +1,17 @@
--- Grain    one row, thrown away
--- Reads    nothing
+-- Grain    one row per setting, thrown away
+-- Reads    pg_settings
 -- Writes   this session's settings, so that none that a role or a database carries can change what we read or when
 --          we are cut off: times in UTC, floats with every digit, no time limit on a first load
--- Params   none
-select
-    set_config('TimeZone', 'UTC', false),
-    set_config('DateStyle', 'ISO', false),
-    set_config('extra_float_digits', '1', false),
-    set_config('statement_timeout', '0', false),
-    set_config('idle_in_transaction_session_timeout', '0', false);
+-- Params   transaction_only: whether they end with the transaction
+select set_config(wanted.name, wanted.value, %(transaction_only)s)
+from (
+    values
+        ('TimeZone', 'UTC'),
+        ('DateStyle', 'ISO'),
+        ('extra_float_digits', '1'),
+        ('statement_timeout', '0'),
+        ('idle_in_transaction_session_timeout', '0'),
+        -- since PostgreSQL 17
+        ('transaction_timeout', '0')
+) as wanted (name, value)
+where exists (select from pg_settings as known where known.name = wanted.name)

@@ -5,4 +5,5 @@ select
     (select count(*) from processed.bet_versions) as "processed.bet_versions",
     (select count(*) from processed.bets) as "processed.bets",
     (select count(*) from quarantine.bets) as "quarantine.bets",
+    (select count(*) from quarantine.bets where state = 'open') as "quarantine.bets, open",
     (select count(*) from features.vocabulary) as "features.vocabulary"

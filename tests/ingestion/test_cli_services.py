@@ -158,7 +158,7 @@ def test_the_last_line_of_status_says_what_to_do_next(
     refreshed = pikkit("status", environ=environ, cwd=tmp_path)
     migrated = pikkit("status", environ=environ | {"POSTGRES_DATABASE": blank_postgres.database}, cwd=tmp_path)
     assert (refreshed.returncode, migrated.returncode) == (0, 0)
-    assert "`pikkit run --source FILE`" in last_line(refreshed.stdout)
+    assert "`pikkit run`" in last_line(refreshed.stdout)
     assert "`pikkit migrate`" in last_line(migrated.stdout)
 
 

@@ -21,29 +21,15 @@ from feature_repo.groups import STORED_VIEWS
 from feature_repo.keys import entity_frame, entity_rows
 from feature_repo.store import store_at
 from ingestion import aggregates, bet_views, clock
-from ingestion.apply import apply
 from ingestion.database import connect, run_lock
 from ingestion.errors import ClockRewound, LockHeld, Unreachable
-from ingestion.migrate import create_registry
 from ingestion.pipeline import compare, run, run_backfill, run_materialize
 from ingestion.sources.files import open_file
 from tests.ingestion.bets import NOW, at, bet, jsonl, lost
+from tests.ingestion.conftest import prepared_stores
 
 # Columns that say when and by whom a row was written, and not what it says.
 WRITTEN_BY = ("run_id", "batch_id", "received_at")
-
-
-@pytest.fixture
-def prepared(registry):
-    """Stores with a schema, a registry and nothing in them, the clock at NOW."""
-    clock.set_now(NOW)
-    return _prepared(registry)
-
-
-def _prepared(connections):
-    create_registry(connections.postgres)
-    apply(connections)
-    return connections
 
 
 @pytest.fixture
@@ -85,7 +71,7 @@ def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_me
         *(lost(f"b{n}", 200 + n, sport=f"S{n % 5}") for n in range(0, 3000, 50)),
         *(bet(f"c{n}", status="?") for n in range(20)),
     )
-    never_killed = _prepared(new_connections())
+    never_killed = prepared_stores(new_connections())
     seconds = _run(never_killed, file)
     dice = random.Random(20260524)
     for _ in range(10):
@@ -93,7 +79,7 @@ def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_me
         time.sleep(dice.uniform(0.1, 1) * seconds)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-    _until_unlocked(prepared)
+    until_unlocked(prepared)
     _run(prepared, file)
 
     assert [c for c in compare(prepared) if c.differences] == []
@@ -119,7 +105,7 @@ def _run(connections, file):
     return time.monotonic() - started
 
 
-def _until_unlocked(connections):
+def until_unlocked(connections):
     """Postgres notices within a second that the killed process is gone."""
     for _ in range(50):
         try:

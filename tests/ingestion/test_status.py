@@ -127,6 +127,7 @@ def test_rows_are_counted_per_table(connections: Connections, load: Load) -> Non
         "processed.bet_versions": 3,
         "processed.bets": 2,
         "quarantine.bets": 1,
+        "quarantine.bets, open": 1,
         "features.vocabulary": 5,
     }
 

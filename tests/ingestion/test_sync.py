@@ -72,6 +72,15 @@ def test_a_file_loaded_half_and_then_whole_is_loaded_once(load, rows):
     assert rows("select count(*), count(distinct id) from processed.bets") == [(10, 10)]
 
 
+def test_no_profit_is_the_same_version_with_either_sign(load, tmp_path):
+    """JSON spells the negative zero that Parquet and COPY bring, and it is a zero."""
+    rows = [bet("a", status="SETTLED_PUSH", profit=0.0, clv_percentage=0.0)]
+    load(*rows)
+    file = tmp_path / "bets.parquet"
+    pl.DataFrame([row | {"clv_percentage": -0.0, "profit": -0.0} for row in rows]).write_parquet(file)
+    assert load(path=file)["seen_before"] == 1
+
+
 def test_the_same_bet_in_another_spelling_is_the_same_version(load):
     load(bet("a"))
     again = bet("a", american_odds="+150", amount="10.00", updated_at=at(0).replace("+00:00", "Z"), sport=" Soccer ")

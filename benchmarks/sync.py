@@ -1,0 +1,214 @@
+"""Reading a table of bets: a first load over REST and by COPY, and the hourly sync beside histories of two sizes.
+
+    python -m benchmarks.sync [rows over REST] [history ...]
+
+The source is a real PostgREST behind the tests' gateway, and a Postgres; the store is another database of the same
+server, so both share two cores with the tool. The floors: the same pages fetched by plain HTTP and thrown away, the
+same table copied out as text and thrown away. The hourly sync brings 1,000 changes; each size is measured several times
+in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import psycopg
+from ingestion.sources.supabase import open_supabase
+from psycopg import sql
+
+from feature_repo.connections import Postgres
+from ingestion import embedded
+from ingestion.database import connect
+from ingestion.migrate import migrate
+from ingestion.progress import silent
+from ingestion.refresh import refresh
+from ingestion.sample import generate
+from ingestion.sources.postgres import open_postgres
+from ingestion.sources.settings import SourcePostgres
+from ingestion.sources.table import Table
+from ingestion.sync import Request, rows_of, take_in
+from tests.keeper import temporary_homes
+from tests.source_table import create_bets, fill
+from tests.supabase import Supabase, running_supabase, token
+
+NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
+CHANGES = 1_000
+ROUNDS = 5
+PATIENCE = timedelta(seconds=60)
+
+
+def first_load(server: Postgres, rows: int) -> None:
+    """Rows per second of a first load, each way and of its floor."""
+    with source(server, rows) as project:
+        load_rest, _ = loaded(server, over_rest(project))
+        load_copy, _ = loaded(server, by_copy(project.postgres))
+        floors = {"pages by plain HTTP": pages(project), "bare COPY out": copied(project.postgres)}
+    print(f"\nfirst load of {rows:,} rows into the log, validated and typed")
+    for name, seconds, floor in (
+        ("PostgREST", load_rest, "pages by plain HTTP"),
+        ("COPY", load_copy, "bare COPY out"),
+    ):
+        print(
+            f"  {name:<10} {seconds:7.2f} s  {rows / seconds:10,.0f} rows/s   "
+            f"{floor}: {floors[floor]:.2f} s, {seconds / floors[floor]:.1f}x"
+        )
+
+
+def hourly(server: Postgres, histories: list[int]) -> None:
+    """Seconds of a sync of CHANGES changed bets, and of the refresh after it, beside histories of these sizes."""
+    medians = {}
+    for rows in histories:
+        with source(server, rows) as project:
+            for name, table in (("PostgREST", over_rest(project)), ("COPY", by_copy(project.postgres))):
+                _, store = loaded(server, table)
+                with connect(store, purpose="benchmark") as connection:
+                    refresh(connection, run_id=uuid.uuid4(), now=NOW)
+                    connection.commit()
+                    seconds = [one_hour(connection, project.postgres, table, hour) for hour in range(1, ROUNDS + 1)]
+                medians[name, rows] = [statistics.median(step) for step in zip(*seconds, strict=True)]
+    print(f"\nhourly sync of {CHANGES:,} changed bets, medians of {ROUNDS}")
+    for name in ("PostgREST", "COPY"):
+        for rows in histories:
+            synced, refreshed = medians[name, rows]
+            against = synced / medians[name, histories[0]][0]
+            print(
+                f"  {name:<10} beside {rows:>9,} rows  sync {synced:6.3f} s ({against:.2f}x of the first)  "
+                f"features {refreshed:6.3f} s"
+            )
+
+
+def one_hour(connection: psycopg.Connection, source: Postgres, table: Table, hour: int) -> tuple[float, float]:
+    """Change bets at the source, sync, refresh: the seconds of the last two."""
+    now = NOW + timedelta(hours=hour)
+    with connect(source, purpose="benchmark", autocommit=True) as app:
+        app.execute(
+            "update public.bets"
+            " set amount = amount + 1, profit = profit * (amount + 1) / amount, roi = null, updated_at = %s"
+            " where id in (select id from public.bets where amount > 0 order by md5(id || %s) limit %s)",
+            [now, str(hour), CHANGES],
+        )
+    started = time.perf_counter()
+    counts = read(connection, table, now)
+    synced = time.perf_counter()
+    if counts["accepted"] < CHANGES * 0.98:
+        raise RuntimeError(f"only {counts['accepted']} of {CHANGES} changes were accepted: {counts['reasons']}")
+    refresh(connection, run_id=uuid.uuid4(), now=now)
+    connection.commit()
+    return synced - started, time.perf_counter() - synced
+
+
+def read(connection: psycopg.Connection, table: Table, now: datetime) -> dict[str, object]:
+    """A sync of everything new."""
+    with rows_of(connection, table, Request()) as rows:
+        counts = take_in(connection, rows, run_id=uuid.uuid4(), now=now)
+    connection.commit()
+    return counts
+
+
+# ---- both sides ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def source(server: Postgres, rows: int) -> Iterator[Supabase]:
+    """A project whose table holds that many bets, an index on (updated_at, id), and statistics."""
+    postgres = database(server)
+    create_bets(postgres)
+    bets = generate(rows, NOW, 7).unique("id", keep="last", maintain_order=True)
+    money = [pl.col(name).cast(pl.Decimal(12, 2)) for name in ("amount", "profit")]
+    fill(postgres, bets.with_columns(money))
+    with connect(postgres, purpose="benchmark", autocommit=True) as connection:
+        connection.execute("analyze public.bets")
+    with running_supabase(postgres) as project:
+        yield project
+
+
+def database(server: Postgres) -> Postgres:
+    """A new database."""
+    name = f"bench_{uuid.uuid4().hex}"
+    with connect(server, purpose="benchmark", autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    return replace(server, database=name)
+
+
+def over_rest(project: Supabase) -> Table:
+    """The project's table over REST."""
+    return open_supabase(project.project(), PATIENCE, silent)
+
+
+def by_copy(postgres: Postgres) -> Table:
+    """The same table by COPY."""
+    conninfo = psycopg.conninfo.make_conninfo(**postgres.conninfo)
+    return open_postgres(SourcePostgres(conninfo, "public", "bets"), PATIENCE, silent)
+
+
+def loaded(server: Postgres, table: Table) -> tuple[float, Postgres]:
+    """Seconds of a first load into an empty store, and that store."""
+    store = database(server)
+    with connect(store, purpose="benchmark") as connection:
+        migrate(connection)
+        seconds = timed(lambda: read(connection, table, NOW))
+        connection.autocommit = True
+        connection.execute("analyze")
+    return seconds, store
+
+
+# ---- floors --------------------------------------------------------------------------------------------------------
+
+
+def pages(project: Supabase) -> float:
+    """Every page by offset, through the same gateway, unread."""
+
+    def fetch() -> None:
+        for offset in range(0, 10**9, 1000):
+            url = f"{project.proxy.url}/rest/v1/bets?order=updated_at,id&limit=1000&offset={offset}"
+            key = token("service_role")
+            asked = urllib.request.Request(url, headers={"apikey": key, "Authorization": f"Bearer {key}"})
+            with urllib.request.urlopen(asked) as answer:
+                if not json.loads(answer.read()):
+                    return
+
+    return timed(fetch)
+
+
+def copied(postgres: Postgres) -> float:
+    """Seconds of a COPY of the table whose rows nobody looks at."""
+
+    def copy_out() -> None:
+        with (
+            connect(postgres, purpose="benchmark") as connection,
+            connection.cursor().copy("copy public.bets to stdout") as copy,
+        ):
+            for _ in copy:
+                pass
+
+    return timed(copy_out)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that it takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def compare(rows: int, histories: list[int]) -> None:
+    """Print both comparisons, on a server of their own."""
+    with temporary_homes() as homes:
+        server = embedded.up(homes / "home").postgres
+        first_load(server, rows)
+        hourly(server, histories)
+
+
+if __name__ == "__main__":
+    numbers = [int(argument) for argument in sys.argv[1:]]
+    compare(numbers[0] if numbers else 100_000, numbers[1:] or [20_000, 200_000])

@@ -1,0 +1,47 @@
+"""The verb that writes the store as Parquet files: export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingestion.cli.output import Json, print_json, print_line, progress_bar, say
+from ingestion.cli.session import begin, prepared_stores
+
+if TYPE_CHECKING:
+    from ingestion.export import Exported
+
+
+def export(
+    to: Annotated[
+        str, typer.Option("--to", metavar="PLACE", help="A directory, or a URL that fsspec knows (s3://bucket/bets).")
+    ],
+    raw: Annotated[bool, typer.Option("--raw", help="What the sources sent as well, verbatim.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Write every partition, not only those that changed.")] = False,
+    json: Json = False,
+) -> None:
+    """Write bets and log as Parquet, by sport and month.
+
+    Only partitions that changed since the last export to that place are written again.
+    """
+    from ingestion.export import export as export_store
+
+    connections = prepared_stores(begin(), create=False)
+    with progress_bar() as progress:
+        done = export_store(connections.postgres, to, raw=raw, full=full, progress=progress)
+    if json:
+        print_json(vars(done))
+        return
+    if done.because and done.kept + done.written:
+        say(f"Everything was written, because {done.because}.")
+    print_line(_what_changed(done))
+
+
+def _what_changed(done: Exported) -> str:
+    if not done.written + done.removed:
+        return f"{done.root}: {done.kept:,} partitions kept. Nothing had changed."
+    return (
+        f"{done.root}: {done.written:,} partitions written with {done.rows:,} rows, {done.kept:,} kept, "
+        f"{done.removed:,} removed."
+    )

@@ -1,0 +1,34 @@
+"""The verb that copies latest values to where dashboards read them: publish-supabase."""
+
+from __future__ import annotations
+
+from ingestion.cli.output import Json, print_json, print_line, print_table, progress_bar
+from ingestion.cli.session import begin, stores
+
+
+def publish_supabase(json: Json = False) -> None:
+    """Copy the latest values of each group to Supabase.
+
+    To the tables that docs/supabase.sql makes there. Sends only rows that differ, and deletes those of groups that are
+    gone. May be run again at any time; one that broke off is finished by the next.
+    """
+    from dataclasses import asdict
+
+    from ingestion.publish_supabase import configured_project, publish
+
+    settings = begin()
+    project = configured_project(settings.sources)
+    connections = stores(settings, create=False)
+    with progress_bar() as progress:
+        published = publish(connections.postgres, project, patience=settings.sources.patience, progress=progress)
+    if json:
+        print_json([asdict(one) for one in published])
+        return
+    print_table(
+        ["table", "rows", "inserted", "updated", "unchanged", "deleted"],
+        [(one.table, one.rows, one.inserted, one.updated, one.unchanged, one.deleted) for one in published],
+    )
+    print_line()
+    changed = sum(one.changed for one in published)
+    what = f"{changed:,} rows changed" if changed else "Nothing changed"
+    print_line(f"{what} in {project.schema} of {project.host}.")

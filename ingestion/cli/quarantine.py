@@ -1,0 +1,286 @@
+"""The verbs that deal with refused rows: quarantine list, show, retry, dismiss."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar
+from ingestion.cli.session import begin, prepared_stores
+
+if TYPE_CHECKING:
+    from ingestion.quarantine import Refused, Selection, State
+    from ingestion.runs import Run
+
+# What is longer is cut in a list; `show` and --json have all of it.
+_LONGEST = 60
+
+app = typer.Typer(
+    name="quarantine",
+    help="Rows that were refused: list, show, retry, dismiss them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+class StateFilter(StrEnum):
+    """What may have become of a row."""
+
+    open = "open"
+    accepted = "accepted"
+    superseded = "superseded"
+    dismissed = "dismissed"
+    all = "all"
+
+
+# A seq is a bigint of Postgres.
+Seqs = Annotated[list[int] | None, typer.Argument(metavar="SEQ", min=1, max=2**63 - 1, help="The rows, by their seq.")]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Rows with this in a reason, in any letter case.")
+]
+BetId = Annotated[str | None, typer.Option("--id", metavar="ID", help="Rows of this bet.")]
+Source = Annotated[str | None, typer.Option("--source", metavar="SOURCE", help="Rows from this source.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="INSTANT", help="Rows received then or later.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="INSTANT", help="Rows received before then.")]
+All = Annotated[bool, typer.Option("--all", help="All rows that the other options leave, also when that is every one.")]
+
+
+@app.command("list")
+def list_(
+    state: Annotated[StateFilter, typer.Option("--state", help="Rows that this became of.")] = StateFilter.open,
+    reason: Reason = None,
+    bet_id: BetId = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="How many to show; --json shows all.")] = 20,
+    json: Json = False,
+) -> None:
+    """Count the refused rows per reason, and list the newest."""
+    from ingestion.quarantine import listing
+    from ingestion.reading import reading
+
+    connections = prepared_stores(begin(), create=False)
+    selection = _selection(None, reason, bet_id, source, since, until, state)
+    with reading(connections.postgres, purpose="quarantine list") as connection:
+        found = listing(connection, selection, limit=None if json else limit)
+    if json:
+        print_json({"count": found.count, "reasons": found.reasons, "rows": [_document(row) for row in found.rows]})
+        return
+    if found.rows:
+        print_table(["refused for", "rows"], [(_plain(reason), rows) for reason, rows in found.reasons.items()])
+        print_line()
+        print_table(["seq", "id", "received", "source", "state", "reasons"], map(_line, found.rows))
+        print_line()
+    kind = "" if state is StateFilter.all else f" {state}"
+    more = f" {found.count - len(found.rows):,} more are not shown." if found.count > len(found.rows) else ""
+    print_line(f"{found.count:,}{kind} rows.{more} Nothing was changed.")
+
+
+@app.command()
+def show(
+    seq: Annotated[int | None, typer.Argument(metavar="SEQ", min=1, max=2**63 - 1, help="The row, by its seq.")] = None,
+    bet_id: BetId = None,
+    json: Json = False,
+) -> None:
+    """Show all that is known of a refused row."""
+    from ingestion.errors import ConfigurationError
+    from ingestion.quarantine import Selection, listing
+    from ingestion.reading import reading
+
+    if (seq is None) == (bet_id is None):
+        raise ConfigurationError("One of SEQ and --id is needed", "Nothing was done", "")
+    connections = prepared_stores(begin(), create=False)
+    selection = Selection((seq,) if seq is not None else (), state=None, id=bet_id)
+    with reading(connections.postgres, purpose="quarantine show") as connection:
+        found = listing(connection, selection)
+    if not found.rows:
+        raise ConfigurationError(
+            f"The quarantine has no row of bet {bet_id!r}",
+            "Nothing was done",
+            "`pikkit quarantine list --state all` shows which there are",
+        )
+    if json:
+        print_json([_document(row) for row in found.rows])
+        return
+    for row in found.rows:
+        _print_row(row)
+    print_line("Nothing was changed.")
+
+
+@app.command()
+def retry(
+    seq: Seqs = None,
+    reason: Reason = None,
+    bet_id: BetId = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    everything: All = False,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Judge open rows again by the schema of today. Sound ones enter the log.
+
+    They count from now on. For after a fix of the schema, or of the clock.
+    """
+    from ingestion.quarantine_retry import retry as retry_rows
+
+    settings = begin(now)
+    selection = _narrowed(_selection(seq, reason, bet_id, source, since, until), everything=everything)
+    with progress_bar() as progress:
+        done = retry_rows(prepared_stores(settings, create=False), selection, progress=progress)
+    counts = done.counts
+    if json:
+        print_json({"run_id": done.run_id} | counts)
+        return
+    if counts["reasons"]:
+        print_table(["still refused for", "rows"], [(_plain(text), rows) for text, rows in counts["reasons"].items()])
+        print_line()
+    print_line(_retried(done))
+
+
+@app.command()
+def dismiss(
+    seq: Seqs = None,
+    why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="The reason; kept with the row.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the dismissal of rows back.")] = False,
+    reason: Reason = None,
+    bet_id: BetId = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    everything: All = False,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Let open rows be, and note why. They stay in the quarantine."""
+    from ingestion.errors import ConfigurationError
+    from ingestion.quarantine import dismiss as dismiss_rows
+    from ingestion.quarantine import reopen
+
+    settings = begin(now)
+    selection = _narrowed(_selection(seq, reason, bet_id, source, since, until), everything=everything)
+    note = (why or "").strip()
+    if undo == bool(note):
+        raise ConfigurationError(
+            "--undo needs no --why" if undo else "--why is missing: the reason for which these rows are let be",
+            "Nothing was changed",
+            "",
+        )
+    connections = prepared_stores(settings, create=False)
+    if undo:
+        changed = reopen(connections, selection)
+        told = f"{changed['open']:,} rows are open again, {changed['superseded']:,} were superseded in the meantime."
+    else:
+        changed = {"dismissed": dismiss_rows(connections, selection, note=note, everything=everything)}
+        told = f"{changed['dismissed']:,} rows dismissed. `pikkit quarantine dismiss --undo` takes it back."
+    if json:
+        print_json(changed)
+    else:
+        print_line(told if any(changed.values()) else "No row is meant by that. Nothing was changed.")
+
+
+def _selection(
+    seqs: list[int] | None,
+    reason: str | None,
+    bet_id: str | None,
+    source: str | None,
+    since: str | None,
+    until: str | None,
+    state: StateFilter = StateFilter.open,
+) -> Selection:
+    from ingestion.clock import parse_instant
+    from ingestion.quarantine import Selection
+
+    return Selection(
+        tuple(seqs or ()),
+        None if state is StateFilter.all else cast("State", state.value),
+        reason or None,
+        bet_id,
+        source,
+        parse_instant(since) if since else None,
+        parse_instant(until) if until else None,
+    )
+
+
+def _narrowed(selection: Selection, *, everything: bool) -> Selection:
+    from ingestion.errors import ConfigurationError
+
+    if not selection.is_narrowed and not everything:
+        raise ConfigurationError(
+            "Nothing says which rows are meant", "Nothing was changed", "Name them by SEQ or by a filter, or give --all"
+        )
+    return selection
+
+
+def _retried(done: Run) -> str:
+    counts = done.counts
+    if not counts["selected"]:
+        return "No open row is meant by that. Nothing was changed."
+    refused = f"{counts['refused']:,} rows are still refused"
+    if not counts["accepted"]:
+        return f"Retry {done.run_id}: {refused}. The log was not changed."
+    older = f" ({counts['superseded']:,} of them older than what is known of their bet)" if counts["superseded"] else ""
+    return (
+        f"Retry {done.run_id}: {counts['accepted']:,} rows accepted as {counts['versions']:,} new bet versions{older}, "
+        f"{refused}. `pikkit run` publishes them."
+    )
+
+
+# ---- a row ----------------------------------------------------------------------------------------------------------
+
+
+def _document(row: Refused) -> dict[str, Any]:
+    return vars(row)
+
+
+def _line(row: Refused) -> tuple[Any, ...]:
+    texts = (_cut(row.id), row.received_at, _cut(row.source), row.state, _cut("; ".join(row.reasons)))
+    return (str(row.seq), *texts)
+
+
+def _print_row(row: Refused) -> None:
+    from ingestion.quarantine import values_of
+
+    facts = [
+        ("seq", str(row.seq)),
+        ("bet", row.id and _plain(row.id)),
+        ("received", row.received_at),
+        ("from", _plain(row.source)),
+        ("run", row.run_id),
+        ("state", _fate(row)),
+        *(("refused for" if not number else "", _plain(reason)) for number, reason in enumerate(row.reasons)),
+    ]
+    print_table(["", ""], facts)
+    if values := values_of(row.payload):
+        at_fault = {reason.split(":", 1)[0] for reason in row.reasons}
+        print_line()
+        print_table(
+            ["", "column", "value as it was sent"],
+            [(">" if name in at_fault else "", _plain(name), _plain(value)) for name, value in values],
+        )
+    print_line()
+    print_line(_plain(row.payload))
+    print_line()
+
+
+def _fate(row: Refused) -> str:
+    if row.state == "open":
+        return "open"
+    when = f"{row.settled_at:%Y-%m-%dT%H:%M:%SZ}" if row.settled_at else "an unknown time"
+    if row.state == "dismissed":
+        return f"dismissed at {when}: {_plain(row.note or '')}"
+    return f"{row.state} at {when} {'as' if row.state == 'accepted' else 'by'} version {row.settled_by}"
+
+
+def _cut(text: str | None) -> str | None:
+    plain = _plain(text[: _LONGEST + 1]) if text is not None else None
+    return plain if plain is None or len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
+
+
+def _plain(text: str) -> str:
+    """Text from a source with everything escaped that would do something to a terminal instead of being shown."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

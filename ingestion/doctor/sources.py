@@ -1,0 +1,138 @@
+"""The tables that bets come from: that each answers, lets us in, has the columns, and is read as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
+from ingestion.errors import SourceDenied, Unreachable
+from ingestion.progress import silent
+from ingestion.sources.postgres import PostgresReading, open_session
+from ingestion.sources.postgres_facts import Facts, look_at, obstacles
+from ingestion.sources.settings import SourcePostgres, SourceSettings, SupabaseProject
+from ingestion.sources.table import Window
+
+if TYPE_CHECKING:
+    from ingestion.sources.rest import Rest
+
+# For how long one asks again here: somebody sits and waits.
+_PATIENCE: Final = timedelta(seconds=10)
+# A cursor never passes our clock, so a clock that is ahead there delays rows, and one behind makes us read them twice.
+_SKEW_NOTED: Final = timedelta(minutes=1)
+
+
+def check_sources(sources: SourceSettings, patience: timedelta = _PATIENCE) -> Iterator[Check]:
+    """Everything about the tables that are configured."""
+    if sources.supabase is not None:
+        yield from _refusing("Supabase", check_supabase(sources.supabase, patience))
+    if sources.postgres is not None:
+        yield from _refusing("source Postgres", check_source_postgres(sources.postgres, patience))
+    if sources.supabase is None and sources.postgres is None:
+        yield ok("sources", "no table is configured: bets come from files")
+
+
+def _refusing(name: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """The checks, up to the one where the source refuses or falls silent."""
+    try:
+        yield from checks
+    except SourceDenied as error:
+        yield fail(name, error.what, error.next_step)
+    except Unreachable as error:
+        yield fail(name, error.what, "Look whether it is up, and whether its address is right", UNREACHABLE)
+
+
+# ---- Postgres ------------------------------------------------------------------------------------------------------
+
+
+def check_source_postgres(source: SourcePostgres, patience: timedelta) -> Iterator[Check]:
+    """The table in a Postgres. Raises SourceDenied and Unreachable."""
+    with open_session(source, patience, silent) as session:
+        asked = datetime.now(UTC)
+        facts, columns = session.ask(lambda connection: look_at(connection, source))
+        answered = datetime.now(UTC)
+        yield ok("source Postgres", f"{session.name} answers")
+        table = f"{source.schema}.{source.table}"
+        if facts is None or (wrong := obstacles(facts, columns)):
+            why = "; ".join(wrong) if facts else "there is no such table"
+            yield fail("source table", f"{table}: {why}", "Correct SUPABASE_SCHEMA and SUPABASE_TABLE, or the table")
+            return
+        reading = PostgresReading(session, source, columns)
+        reading.check()
+        yield _table("source table", table, reading.count(Window()), columns.unknown)
+        yield _rows(facts, table)
+        yield _index(facts, table)
+        yield _rights(facts, table)
+        yield check_clock_of("source clock", facts.clock, asked, answered)
+
+
+def _rows(facts: Facts, table: str) -> Check:
+    if facts.is_filtered and not facts.sees_every_row:
+        found = f"row level security may hide rows of {table} from {facts.role}: a sync would not see them"
+        return warn("source rows", found, f"Create a policy: for select to {facts.role} using (true)")
+    return ok("source rows", f"{facts.role} sees every row")
+
+
+def _index(facts: Facts, table: str) -> Check:
+    if facts.is_view:
+        return ok("source index", f"{table} is a view, whose indexes are those of the tables beneath")
+    if facts.has_index:
+        return ok("source index", "one begins with updated_at")
+    found = f"none of {table} begins with updated_at: each sync reads the whole table"
+    return warn("source index", found, f"Run there: create index concurrently on {table} (updated_at, id)")
+
+
+def _rights(facts: Facts, table: str) -> Check:
+    if facts.writes:
+        found = f"{facts.role} may {', '.join(facts.writes)} too in {table}"
+        return warn("source rights", found, "Reading is enough: docs/store-roles.sql makes such a role")
+    return ok("source rights", f"{facts.role} may read {table}, and not write it")
+
+
+# ---- Supabase ------------------------------------------------------------------------------------------------------
+
+
+def check_supabase(project: SupabaseProject, patience: timedelta) -> Iterator[Check]:
+    """The table behind a project's REST API. Raises SourceDenied and Unreachable."""
+    from ingestion.sources.supabase import open_supabase
+
+    if not project.key:
+        yield ok("Supabase", f"{project.host} is only published to: SUPABASE_KEY is not set")
+        return
+    table = open_supabase(project, patience, silent)
+    yield ok("Supabase", f"{project.host} answers and takes the key")
+    with table.reading() as reading:
+        name = f"{project.schema}.{project.table}"
+        yield _table("Supabase table", name, reading.count(Window()), table.unknown_columns)
+        asked = datetime.now(UTC)
+        told = reading.rest.send(lambda: _one_row(reading.rest), lambda answer: answer.headers.get("Date"))
+        if told:
+            # To the second.
+            yield check_clock_of("Supabase clock", parsedate_to_datetime(told), asked, datetime.now(UTC))
+
+
+def _one_row(rest: Rest) -> Any:
+    return rest.client.table(rest.project.table).select("id").limit(1)
+
+
+# ---- both ----------------------------------------------------------------------------------------------------------
+
+
+def _table(check: str, table: str, rows: int, unknown: tuple[str, ...]) -> Check:
+    found = f"{table} has {rows:,} rows and every column that is needed"
+    if unknown:
+        found += f"; not read, since no feature uses them: {', '.join(unknown)}"
+    if not rows:
+        return warn(check, found, "If it should have some, row level security may hide them from this role")
+    return ok(check, found)
+
+
+def check_clock_of(check: str, theirs: datetime, asked: datetime, answered: datetime) -> Check:
+    """How far the source's clock is from ours, which we read before and after asking."""
+    skew = theirs - (asked + (answered - asked) / 2)
+    found = f"it is {abs(skew).total_seconds():,.0f} s {'ahead of' if skew > timedelta(0) else 'behind'} this machine"
+    if abs(skew) > _SKEW_NOTED:
+        return warn(check, found, "Set both by NTP: rows stamped past our clock are refused until it gets there")
+    return ok(check, found)

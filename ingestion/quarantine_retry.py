@@ -1,0 +1,148 @@
+"""Refused rows tried again: judged as they were kept, by the schema of today and the clock of now.
+
+What is sound enters the log through `sync.take_in`, as if it came in a file today, and is known from now on. An older
+updated_at never overrules a newer one. What is still refused stays where it is, with today's reasons.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, LiteralString
+
+import polars as pl
+import psycopg
+
+from feature_repo.connections import Connections
+from ingestion import clock
+from ingestion.database import copy_in, copy_out, statement
+from ingestion.pipeline import _locked
+from ingestion.progress import Progress, silent
+from ingestion.quarantine import Selection, select_in
+from ingestion.refresh import check_clock
+from ingestion.runs import Counts, Run, recorded_run
+from ingestion.sources.jsonl import page_of
+from ingestion.sources.page import Page
+from ingestion.sync import CONFLICT, content_hashes, take_in
+from quality.schema import validate
+
+# The stream that a retry's versions belong to.
+SOURCE: Final = "quarantine"
+
+_KEPT_SCHEMA: Final = {"seq": pl.Int64(), "payload": pl.String(), "reasons": pl.List(pl.String())}
+_PAGE_SIZE: Final = 50_000
+# The reason for a name or an id that came as something else than text.
+_NOT_TEXT: Final = ": not text"
+
+
+@dataclass(frozen=True)
+class SoundRows:
+    """The payloads that were found sound, as a source."""
+
+    connection: psycopg.Connection
+    row_count: int
+    name: str = SOURCE
+    is_table: bool = False
+    is_partial: bool = True
+
+    def pages(self) -> Iterator[Page]:
+        """See sync.Source."""
+        return (_page(kept) for kept in _kept(self.connection, "quarantine_sound"))
+
+
+def retry(connections: Connections, selection: Selection, *, progress: Progress = silent) -> Run:
+    """Judge the selected open rows again, and bring the sound ones into the log.
+
+    The counts: selected; accepted, the versions that these became (none where the log had the same content already),
+    superseded (of these versions: older than what is known of their bet, so kept and never counted); refused, and
+    reasons (how many rows each refuses now). Raises ConfigurationError when a named row is not there or not open,
+    LockHeld and ClockRewound.
+    """
+    with _locked(connections, "quarantine retry") as connection:
+        now = clock.now()
+        check_clock(connection, now)
+        selected = select_in(connection, selection, "open")
+        with recorded_run(connections.postgres, "quarantine retry", source=SOURCE, now=now) as this:
+            with this.step("judge") as step:
+                step.counts = _judge(connection, this, selected, progress)
+            with this.step("sync") as step:
+                step.counts = _bring_in(connection, this, selected - this.steps[0].counts["refused"], progress)
+            with this.step("commit"):
+                connection.commit()
+            this.counts = {"selected": selected} | this.steps[0].counts | step.counts
+            return this
+
+
+def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: Progress) -> Counts:
+    """Put what is to be said of each selected row into pg_temp.retried, and say it of those that stay refused."""
+    connection.execute(statement("quarantine_retried_table"))
+    done = 0
+    for kept in _kept(connection, "quarantine_kept"):
+        copy_in(connection, "retried", _verdicts(kept, this))
+        done += kept.height
+        progress("judge", done, selected)
+    connection.execute(statement("quarantine_conflicts"), {"reason": CONFLICT})
+    connection.execute(statement("quarantine_still_refused"))
+    counts: dict[str | None, int] = dict(connection.execute(statement("quarantine_retry_counts")).fetchall())
+    return {"refused": counts.pop(None, 0), "reasons": counts}
+
+
+def _bring_in(connection: psycopg.Connection, this: Run, sound: int, progress: Progress) -> Counts:
+    if not sound:
+        return {"accepted": 0, "versions": 0, "superseded": 0}
+    source = SoundRows(connection, sound)
+    taken = take_in(connection, source, run_id=this.run_id, now=this.now, known_from=this.now, progress=progress)
+    settled = connection.execute(statement("quarantine_accepted"), {"now": this.now})
+    return {"accepted": settled.rowcount, "versions": taken["accepted"], "superseded": taken["superseded"]}
+
+
+def _kept(connection: psycopg.Connection, name: LiteralString) -> Iterator[pl.DataFrame]:
+    """The rows of this statement a page at a time, so that memory follows the page."""
+    after = 0
+    while True:
+        params = {"after": after, "rows": _PAGE_SIZE}
+        kept = copy_out(connection, statement(name), params, _KEPT_SCHEMA)
+        if kept.is_empty():
+            return
+        yield kept
+        after = kept["seq"][-1]
+
+
+def _page(kept: pl.DataFrame) -> Page:
+    return page_of([payload.encode() for payload in kept["payload"]])
+
+
+def _verdicts(kept: pl.DataFrame, this: Run) -> pl.DataFrame:
+    """What the schema of today says of each row: seq, id, updated_at, content_hash, reasons (null: sound)."""
+    page = _page(kept)
+    result = validate(page.rows, this.now)
+    sound = result.accepted.select("row", "id", "updated_at", content_hash=content_hashes(result.accepted))
+    verdicts = (
+        kept.with_row_index("row")
+        .with_columns(was="reasons", problem=page.problems, keeps=_lost(kept))
+        .drop("reasons")
+        .join(sound, on="row", how="left", maintain_order="left")
+        .join(result.rejected.select("row", "reasons"), on="row", how="left", maintain_order="left")
+    )
+    # What could not even be read has its own reasons, as in a sync; a line that was never a bet has those it had.
+    no_bet = pl.col("problem").str.starts_with("line: ").fill_null(False)
+    reasons = (
+        pl.when(pl.col("keeps") | no_bet)
+        .then("was")
+        .when(pl.col("problem").is_not_null())
+        .then(pl.col("problem").str.split("; "))
+        .otherwise("reasons")
+    )
+    return verdicts.select("seq", "id", "updated_at", "content_hash", reasons.alias("reasons"))
+
+
+def _lost(kept: pl.DataFrame) -> pl.Series:
+    """Which rows were refused for a value that was no text but has become one in JSON (a date)."""
+    return pl.Series(map(_has_lost, kept["payload"], kept["reasons"]), dtype=pl.Boolean)
+
+
+def _has_lost(payload: str, reasons: list[str]) -> bool:
+    columns = [reason.removesuffix(_NOT_TEXT) for reason in reasons if reason.endswith(_NOT_TEXT)]
+    record = json.loads(payload) if columns else {}
+    return any(isinstance(record.get(column), str) for column in columns)

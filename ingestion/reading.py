@@ -1,0 +1,28 @@
+"""A look at the store that changes nothing: for verbs that need its tables, but neither the run lock nor Feast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from feature_repo.connections import Postgres
+from ingestion.database import connect, translated_errors
+from ingestion.errors import ConfigurationError
+from ingestion.migrate import pending
+
+
+@contextmanager
+def reading(postgres: Postgres, *, purpose: str) -> Iterator[psycopg.Connection]:
+    """A connection to a store whose schema is up to this code. What is left uncommitted at the end is undone.
+
+    Raises ConfigurationError when migrations are pending, and what `connect` raises.
+    """
+    with translated_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose=purpose) as connection:
+        if missing := pending(connection):
+            raise ConfigurationError(
+                f"The store lacks migrations: {', '.join(missing)}", "Nothing was done", "Run `pikkit migrate`"
+            )
+        yield connection
+        connection.rollback()

@@ -1,0 +1,5 @@
+-- Grain    one row per source stream
+-- Reads    ops.sync_state
+select stream, cursor_updated_at as cursor, total_versions as versions, last_success_at, consecutive_failures as failures
+from ops.sync_state
+order by stream

@@ -1,0 +1,112 @@
+"""A table of bets to read, both ways, and the syncs that read it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from feature_repo.connections import Connections, Postgres
+from ingestion import clock
+from ingestion.apply import apply
+from ingestion.migrate import create_registry
+from ingestion.progress import Progress, silent
+from ingestion.reconcile import reconcile
+from ingestion.runs import Counts
+from ingestion.sources.postgres import open_postgres
+from ingestion.sources.settings import SourcePostgres
+from ingestion.sources.supabase import open_supabase
+from ingestion.sources.table import Table
+from ingestion.sync import Request, rows_of, take_in
+from tests.gateway import Proxy
+from tests.ingestion.bets import NOW
+from tests.source_table import create_bets
+from tests.supabase import Supabase
+
+PATIENCE = timedelta(seconds=10)
+
+
+@pytest.fixture
+def prepared(registry: Connections) -> Connections:
+    """Stores with a schema, a registry and nothing in them, the clock at NOW."""
+    clock.set_now(NOW)
+    return prepared_stores(registry)
+
+
+def prepared_stores(connections: Connections) -> Connections:
+    create_registry(connections.postgres)
+    apply(connections)
+    return connections
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table that a test writes to through `postgres`, and that syncs read by what `open` returns."""
+
+    postgres: Postgres
+    open: Callable[[Progress], Table]
+    environ: dict[str, str]
+    proxy: Proxy | None
+
+
+@pytest.fixture(params=["postgres", "supabase"])
+def source(request: pytest.FixtureRequest, clone: Callable[[Postgres | None], Postgres]) -> Source:
+
+    if request.param == "supabase":
+        project: Supabase = request.getfixturevalue("supabase")
+        create_bets(project.postgres)
+        return Source(
+            project.postgres,
+            lambda progress: open_supabase(project.project(), PATIENCE, progress),
+            project.environ(),
+            project.proxy,
+        )
+    postgres = clone(None)
+    create_bets(postgres)
+    return Source(
+        postgres,
+        lambda progress: open_postgres(SourcePostgres(conninfo(postgres), "public", "bets"), PATIENCE, progress),
+        {"SOURCE_POSTGRES_URL": conninfo(postgres)},
+        None,
+    )
+
+
+def conninfo(postgres: Postgres) -> str:
+    return psycopg.conninfo.make_conninfo(**postgres.conninfo)
+
+
+@pytest.fixture
+def sync(source: Source, database: psycopg.Connection) -> Callable[..., Counts]:
+    def sync(*, now: datetime = NOW, **request: Any) -> Counts:
+        with rows_of(database, source.open(silent), Request(**request)) as rows:
+            counts = take_in(database, rows, run_id=uuid.uuid4(), now=now)
+        database.commit()
+        return counts
+
+    return sync
+
+
+@pytest.fixture
+def compare(source: Source, database: psycopg.Connection) -> Callable[..., Counts]:
+    """A reconciliation, without the sync before it."""
+
+    def compare(*, now: datetime = NOW, **differs: Any) -> Counts:
+        with opened(source) as (name, reading):
+            counts = reconcile(database, name, reading, run_id=uuid.uuid4(), now=now, **differs)
+        database.commit()
+        return counts
+
+    return compare
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[tuple[str, Any]]:
+    table = source.open(silent)
+    with table.reading() as reading:
+        yield table.name, reading

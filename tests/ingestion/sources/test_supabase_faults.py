@@ -1,0 +1,354 @@
+"""What stands between us and the database fails in every way: a sync gets every row, or says why not, and never takes
+less for all. Waits are short here and drawn; what is checked is what was told, and not how long it took.
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from ingestion.errors import SourceDenied, Unreachable
+from ingestion.sources import rest, retry
+from ingestion.sources import supabase as source
+from ingestion.sources.supabase import open_supabase
+from ingestion.sources.table import Window
+from tests import faults
+from tests.ingestion.sources.test_supabase import BET, START, bets, ids
+from tests.source_table import create_bets, delete, fill, put
+
+ROWS = 2_500
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(retry, "LONGEST_WAIT", 0.01)
+
+
+@pytest.fixture
+def project(supabase):
+    create_bets(supabase.postgres)
+    fill(supabase.postgres, bets(ROWS))
+    return supabase
+
+
+@pytest.fixture
+def waits():
+    return []
+
+
+@pytest.fixture
+def opened(project, waits):
+    def told(step, done, total, *, waiting=""):
+        waits.append(waiting)
+
+    return lambda patience=20.0: open_supabase(project.project(), timedelta(seconds=patience), told)
+
+
+def read(table):
+    with table.reading() as reading:
+        return ids(reading.pages(Window()))
+
+
+EVERY = [f"b{number}" for number in range(ROWS)]
+
+
+@pytest.mark.parametrize("fault", [*faults.PASSING, faults.last_rows_left_out, faults.too_many("0")])
+def test_a_fault_at_any_request_costs_no_row(project, opened, fault):
+    for at in range(11):
+        project.proxy.requests.clear()
+        project.proxy.queue(*[None] * at, fault)
+        found = read(opened())
+        assert set(found) == set(EVERY)
+        assert project.proxy.requests[at].fault == fault.__name__
+        # Where an answer fits itself its page is used before the count tells, and is then read again.
+        assert len(found) == ROWS or fault is faults.last_rows_left_out
+
+
+@pytest.mark.parametrize("content_range", ["*/*", "*/7"])
+def test_an_empty_answer_that_fits_itself_is_not_the_end(project, opened, content_range):
+    """An empty list is what a wrong filter, a cache or a paused project may give, and may give twice."""
+    empty = replace_answer(b"[]", content_range)
+    for at in range(10):
+        table = opened()
+        project.proxy.queue(*[None] * at, empty, empty)
+        assert set(read(table)) == set(EVERY)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_storm_costs_no_row(project, opened, seed):
+    project.proxy.storm(0.3, seed)
+    table = opened()
+    assert read(table) == EVERY
+    with table.reading() as reading:
+        storm = reading.digests(), reading.keys(START.date()), reading.count(Window())
+        project.proxy.storm(0, seed)
+        calm = reading.digests(), reading.keys(START.date()), reading.count(Window())
+    assert project.proxy.injected.total() > 3
+    assert storm[0].equals(calm[0])
+    assert set(storm[1]["id"]) == set(calm[1]["id"])
+    assert storm[2] == calm[2] == ROWS
+
+
+def test_a_wait_is_told_with_its_cause_and_host(project, opened, waits):
+    table = opened()
+    project.proxy.queue(faults.too_many("0"), faults.unavailable, faults.bad_gateway, faults.dropped, faults.web_page)
+    read(table)
+    host = project.project().host
+    told = [waiting.partition(" s: ")[2] for waiting in waits]
+    assert told == [
+        f"429 (Too many requests) from {host}",
+        f"503 (PGRST002: Could not query the database for the schema cache. Retrying.) from {host}",
+        f"502 (a web page) from {host}",
+        f"a connection that broke (RemoteProtocolError) from {host}",
+        f"a web page instead of rows from {host}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["1", format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)],
+    ids=["seconds", "a date"],
+)
+def test_retry_after_is_waited_for(project, opened, waits, after):
+    table = opened()
+    # The gateway's clock stands still: the date is one second after its own.
+    date = format_datetime(datetime.now(UTC), usegmt=True)
+    if after != "1":
+        after = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
+    fault = faults.too_many(after)
+    project.proxy.queue(lambda answer: replace(fault(answer), headers={**fault(answer).headers, "Date": date}))
+    read(table)
+    (waiting,) = waits
+    assert 0.9 < float(waiting.partition(" s: ")[0]) <= 2
+
+
+def test_a_retry_after_beyond_our_patience_is_said_at_once(project, opened, waits):
+    table = opened()
+    project.proxy.requests.clear()
+    project.proxy.queue(faults.too_many("3600"))
+    with pytest.raises(Unreachable, match="wants to be asked again after 3600 s, which is past our patience of 20 s"):
+        read(table)
+    assert (len(project.proxy.requests), waits) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "Mon, 01 Jun 2026 00:01:00 GMT", "Date": "Mon, 01 Jun 2026 00:00:00 GMT"}, 60),
+        ({"Retry-After": "Mon, 01 Jun 2020 00:00:00 GMT"}, 0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "Mon, 01 Jun 2026 00:01:00 GMT", "Date": "today"}, None),
+        ({}, None),
+    ],
+)
+def test_what_retry_after_says(said, seconds):
+    assert retry.retry_after(said) == seconds
+
+
+@pytest.mark.parametrize("fault", [faults.unavailable, faults.dropped, faults.web_page, faults.rows_left_out])
+def test_when_patience_is_used_up_it_says_host_cause_and_attempts(project, opened, fault):
+    table = opened(patience=0.1)
+    project.proxy.storm(1, seed=1, faults=[fault])
+    with pytest.raises(Unreachable) as error:
+        read(table)
+    asked = [request.path for request in project.proxy.requests].count(project.proxy.requests[-1].path)
+    start = f"{project.project().host} did not give what it was asked for in {asked} attempts; the last time: "
+    assert str(error.value).startswith(start)
+    assert asked > 1
+
+
+def test_without_patience_there_is_one_attempt(project, opened):
+    table = opened(patience=0)
+    project.proxy.queue(faults.unavailable)
+    with pytest.raises(Unreachable, match="in 1 attempt; the last time: 503"):
+        read(table)
+
+
+def test_a_server_that_is_not_there_is_unreachable(project, opened):
+    gone = replace(project.project(), url="http://127.0.0.1:9")
+    with pytest.raises(Unreachable, match=r"no connection \(.*Connection refused\)"):
+        open_supabase(gone, timedelta(seconds=0.1), lambda *_, waiting="": None)
+
+
+def test_an_answer_that_does_not_come_is_asked_for_again(project, opened, waits, monkeypatch):
+    monkeypatch.setattr(rest, "TIMEOUT", 0.5)
+    table = opened()
+    project.proxy.queue(faults.delayed(1.5))
+    assert read(table) == EVERY
+    assert waits[0].partition(" s: ")[2].startswith("no answer within 0.5 s")
+
+
+def test_a_page_that_takes_the_database_too_long_is_asked_for_in_halves(project, opened):
+    """Supabase ends statements after 8 s, and asking for the same thing again would end the same way."""
+    table = opened()
+
+    def slow(answer):
+        limit = int(project.proxy.requests[-1].path.rpartition("limit=")[2])
+        return faults.statement_timeout(answer) if limit > 200 else answer
+
+    project.proxy.storm(1, seed=1, faults=[slow])
+    assert read(table) == EVERY
+
+
+def test_a_server_that_leaves_rows_out_of_a_sound_answer_is_not_believed(project, opened):
+    """Neither the JSON nor Content-Range shows it: only the count does."""
+    table = opened()
+
+    def without_the_third(answer):
+        rows = faults._rows(answer)
+        if not any(row.get("id") == "b3" for row in rows):
+            return answer
+        body = faults.json.dumps([row for row in rows if row["id"] != "b3"]).encode()
+        return replace(answer, body=body, headers={**answer.headers, "Content-Range": f"0-{len(rows) - 2}/*"})
+
+    project.proxy.storm(1, seed=1, faults=[without_the_third])
+    with pytest.raises(Unreachable, match="has 2,500 rows where 2,499 came, and it was read 3 times"):
+        read(table)
+
+
+def test_a_cache_that_gives_the_first_page_for_every_page_is_not_believed(project, opened):
+    table = opened(patience=0.1)
+    kept = []
+
+    def cached(answer):
+        if len(faults._rows(answer)) > 1:
+            kept.append(answer)
+        return kept[0] if kept else answer
+
+    project.proxy.storm(1, seed=1, faults=[cached])
+    with pytest.raises(Unreachable, match="the page before once more"):
+        read(table)
+
+
+def test_digests_of_a_cache_that_ignores_the_filter_do_not_hang(project, opened):
+    table = opened(patience=0.1)
+    page = b'[{"day": null, "rows": 1, "digest": "1"}, {"day": "2026-05-01", "rows": 1, "digest": "1"}]'
+    project.proxy.storm(1, seed=1, faults=[replace_answer(page, "0-1/9")])
+    with table.reading() as reading, pytest.raises(Unreachable, match="the page before once more"):
+        reading.digests()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_range", "said"),
+    [
+        (b"[]", "*/*", "no count where one was asked for"),
+        (b'[{"other": 1}]', "0-0/1", "rows without the columns that were asked for"),
+        (b'{"id": "b1"}', "0-0/1", "JSON that breaks off or is none"),
+        (b'["b1"]', "0-0/1", "JSON that breaks off or is none"),
+        (b'[{"id": "\xff"}]', "0-0/1", "JSON that breaks off or is none"),
+        (b"", "0-0/1", "JSON that breaks off or is none"),
+        (b"[]", "", "rows without saying how many"),
+    ],
+)
+def test_an_answer_of_another_shape_is_not_believed(project, opened, body, content_range, said):
+    table = opened(patience=0.1)
+    project.proxy.storm(1, seed=1, faults=[replace_answer(body, content_range)])
+    with pytest.raises(Unreachable, match=said):
+        read(table)
+
+
+def replace_answer(body, content_range):
+    return lambda answer: replace(answer, status=200, body=body, headers={"Content-Range": content_range})
+
+
+def test_the_key_is_in_no_error_though_the_server_repeats_it(project, opened):
+    key = project.project().key
+    table = opened(patience=0.05)
+    for status, error in ((400, SourceDenied), (503, Unreachable)):
+        project.proxy.storm(
+            1, 1, [lambda answer, status=status: faults._says(answer, status, {"message": f"no {key}", "code": key})]
+        )
+        with pytest.raises(error) as caught:
+            read(table)
+        assert key not in "".join(traceback.format_exception(caught.value))
+        assert "no (the key)" in str(caught.value)
+
+
+def test_a_key_that_no_header_can_hold_is_in_no_error(project):
+    key = "a\x00b\x7f"
+    with pytest.raises(SourceDenied) as caught:
+        open_supabase(project.project(key=key), timedelta(seconds=1), lambda *_, waiting="": None)
+    assert key not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_log_of_everything_holds_no_key(project, opened, caplog):
+    caplog.set_level(0)
+    project.proxy.queue(None, faults.dropped, faults.unavailable)
+    read(opened())
+    assert caplog.text
+    assert project.project().key not in caplog.text
+
+
+# ---- while others write --------------------------------------------------------------------------------------------
+
+
+def test_what_others_write_between_pages_costs_no_row_that_stays(project, opened, monkeypatch):
+    monkeypatch.setattr(source, "PAGE_SIZE", 100)
+    monkeypatch.setattr(source, "PAGES_BETWEEN_COUNTS", 5)
+    moved, table = iter(range(0, ROWS, 7)), opened()
+    touched, late = set(), START + timedelta(days=30)
+
+    def write(request):
+        for number, kind in zip((next(moved, None) for _ in range(3)), ("update", "delete", "insert"), strict=True):
+            if number is None:
+                return
+            touched.add(f"b{number}")
+            if kind == "update":
+                put(project.postgres, {"id": f"b{number}", "updated_at": late + timedelta(seconds=number)})
+            elif kind == "delete":
+                delete(project.postgres, [f"b{number}"])
+            else:
+                put(project.postgres, {**BET, "id": f"new{number}", "updated_at": late})
+
+    project.proxy.before = write
+    found = read(table)
+    stayed = set(EVERY) - touched
+    assert sorted(identifier for identifier in found if identifier in stayed) == sorted(stayed)
+    assert len(touched) > 60
+
+
+def test_a_row_that_is_committed_late_behind_our_back_is_fetched(project, opened):
+    """The count finds it, and the stretch is read again."""
+
+    def write(request):
+        if "b999" in request.path and "limit=1000" in request.path:
+            put(project.postgres, {**BET, "id": "late", "updated_at": START})
+
+    table = opened()
+    project.proxy.before = write
+    assert set(read(table)) == {*EVERY, "late"}
+
+
+def test_what_is_written_while_we_read_is_left_to_the_next_sync(project, opened):
+    """Otherwise a writer that is never done would keep us reading for ever."""
+    table = opened()
+
+    def write(request):
+        number = len(project.proxy.requests)
+        put(project.postgres, {**BET, "id": f"w{number}", "updated_at": START + timedelta(days=number)})
+
+    with table.reading() as reading:
+        pages = reading.pages(Window())
+        project.proxy.before = write
+        assert ids(pages) == EVERY
+
+
+def test_a_busy_writer_does_not_keep_us_reading_though_a_row_is_from_the_future(project, opened):
+    put(project.postgres, {**BET, "id": "future", "updated_at": "2099-01-01T00:00:00Z"})
+    written = []
+
+    def write(request):
+        written.append(f"w{len(written)}")
+        put(project.postgres, {**BET, "id": written[-1], "updated_at": START + timedelta(days=2)})
+
+    table = opened()
+    project.proxy.before = write
+    assert set(read(table)) >= {*EVERY, "future"}
+    assert len(written) < 40

@@ -1,0 +1,163 @@
+"""Bets that vanish and come back, and rows that no sync sees: on a real table, through COPY and through REST."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from ingestion.database import copy_out, statement
+from ingestion.errors import DeletesRefused
+from ingestion.reconcile import differing_days
+from ingestion.refresh import refresh
+from ingestion.sources.table import DIGESTS_SCHEMA
+from ingestion.verify import verify_offline
+from tests.ingestion.bets import NOW, T0, at, bet, lost
+from tests.ingestion.conftest import opened
+from tests.source_table import delete, put
+
+
+@pytest.fixture
+def table(source):
+    return source.postgres
+
+
+@pytest.fixture
+def rows(database):
+    return lambda query: database.execute(query).fetchall()
+
+
+BETS = "select id, profit_cents from processed.bets order by id"
+
+
+def test_what_is_the_same_on_both_sides_is_left_alone(table, sync, compare, rows):
+    put(table, bet("a", 1), lost("b", 60 * 24), bet("c", updated_at=None), bet("d", status="?"))
+    sync()
+    before = rows("select * from raw.bet_versions order by seq")
+    assert compare() == {"days": 2, "differing": 0, "missed": 0, "deleted": 0}
+    assert rows("select * from raw.bet_versions order by seq") == before
+
+
+def test_a_bet_that_vanished_is_deleted_now_and_was_there_before(table, sync, compare, rows, database):
+    put(table, bet("a", 1), lost("b", 2))
+    sync()
+    refresh(database, run_id=uuid.uuid4(), now=NOW)
+    delete(table, ["b"])
+    later = NOW + timedelta(hours=1)
+    assert compare(now=later)["deleted"] == 1
+    refresh(database, run_id=uuid.uuid4(), now=later)
+    assert rows(BETS) == [("a", 1500)]
+    changes = "select event_timestamp, sport_count, sport_win_rate from features.sport_stats_changes order by 1"
+    assert rows(changes) == [
+        (T0 + timedelta(minutes=1), 1, 1.0), (T0 + timedelta(minutes=2), 2, 0.5), (later, 1, 1.0)
+    ]  # fmt: skip
+    assert not sum(found.differences for found in verify_offline(database))
+
+
+def test_a_deleted_bet_that_comes_back_as_it_was_counts_again(table, sync, compare, rows, database):
+    put(table, bet("a", 1), bet("b", 30))
+    sync()
+    delete(table, ["b"])
+    compare()
+    put(table, bet("b", 30))
+    assert sync()["returned"] == 1
+    assert rows(BETS) == [("a", 1500), ("b", 1500)]
+    assert compare()["differing"] == 0
+    refresh(database, run_id=uuid.uuid4(), now=NOW)
+    assert not sum(found.differences for found in verify_offline(database))
+
+
+def test_a_bet_that_comes_back_from_a_backup_is_found_by_the_next_reconciliation(table, sync, compare, rows):
+    put(table, bet("a", 1), bet("b", 60 * 24))
+    sync()
+    delete(table, ["a"])
+    compare()
+    put(table, lost("a", 1))
+    assert sync()["accepted"] == 0
+    assert compare()["missed"] == 1
+    assert rows(BETS) == [("a", -1000), ("b", 1500)]
+
+
+def test_what_a_sync_missed_is_brought(table, sync, compare, rows):
+    """A transaction that took its updated_at long before it committed."""
+    put(table, bet("a", 60))
+    sync()
+    put(table, bet("late", 1))
+    assert sync()["accepted"] == 0
+    assert compare() == {"days": 1, "differing": 1, "missed": 1, "deleted": 0}
+    assert rows(BETS) == [("a", 1500), ("late", 1500)]
+    assert compare()["differing"] == 0
+
+
+def test_a_refused_bet_that_vanished_asks_for_nothing_any_more(table, sync, compare, rows):
+    put(table, bet("a", 1), bet("b", 2, status="?"))
+    sync()
+    delete(table, ["b"])
+    assert compare()["deleted"] == 1
+    assert rows("select state, settled_by from quarantine.bets") == [("superseded", 3)]
+    assert rows("select count(*) from processed.bet_versions") == [(1,)]
+    assert compare()["differing"] == 0
+
+
+def test_more_deletes_than_are_believed_change_nothing(table, sync, compare, rows):
+    """A key that lost its right to see the rows gets an empty table and no error."""
+    put(table, *(bet(f"b{n:03}", n) for n in range(120)))
+    sync()
+    delete(table, [f"b{n:03}" for n in range(110)])
+    before = rows("select * from raw.bet_versions order by seq")
+    with pytest.raises(DeletesRefused, match="110 of 120") as refused:
+        compare()
+    assert (refused.value.vanished, refused.value.exit_code) == (110, 3)
+    assert rows("select * from raw.bet_versions order by seq") == before
+    assert compare(most_deletes=110)["deleted"] == 110
+
+
+def test_an_id_with_white_space_around_it_is_no_delete(table, sync, compare, rows):
+    put(table, bet(" a ", 1), bet("b", 2))
+    sync()
+    assert compare()["deleted"] == 0
+    assert rows(BETS) == [("a", 1500), ("b", 1500)]
+
+
+def test_rows_that_no_clock_would_write_are_compared_too(table, sync, compare):
+    put(
+        table,
+        bet("infinite", updated_at="infinity"),
+        bet("future", updated_at="2099-01-01T00:00:00Z"),
+        bet("timeless", updated_at=None, created_at=None),
+        bet("exact", updated_at="2026-05-01T12:00:00.000001Z"),
+    )
+    sync()
+    assert compare()["differing"] == 0
+
+
+def test_a_row_of_a_year_that_no_calendar_has_stops_nothing(table, sync, compare, rows):
+    """Milliseconds that were read as seconds."""
+    put(table, bet("a", 1), bet("odd", updated_at="12026-01-01T00:00:00Z"))
+    sync()
+    delete(table, ["a"])
+    assert compare()["deleted"] == 1
+    assert rows("select id from quarantine.bets where state = 'open'") == [("odd",)]
+
+
+def test_digests_are_the_same_on_both_sides(table, source, sync, database):
+    put(table, *(bet(f"b|{n} 'é", n * 317.123457) for n in range(50)), bet("c", updated_at=None, created_at=at(3)))
+    sync()
+    with opened(source) as (_, reading):
+        theirs = reading.digests()
+    ours = copy_out(database, statement("our_digests"), {}, DIGESTS_SCHEMA)
+    assert theirs.schema == DIGESTS_SCHEMA
+    assert theirs.sort("day").rows() == ours.sort("day").rows()
+    assert theirs["rows"].sum() == 51
+
+
+def test_a_day_differs_by_number_by_digest_or_by_being_on_one_side_only():
+    def digests(*days):
+        return pl.DataFrame(days, DIGESTS_SCHEMA, orient="row")
+
+    one, two, three = (T0.date() + timedelta(days=n) for n in range(3))
+    ours = digests((one, 1, "5"), (two, 1, "7"), (None, 1, "1"))
+    assert differing_days(ours, ours) == []
+    assert differing_days(ours, digests((one, 2, "5"), (two, 1, "8"), (three, 1, "1"))) == [one, two, three, None]
