@@ -168,7 +168,7 @@ def test_settings_that_are_missing_are_named_all_at_once(
     assert digests(store) == before
 
 
-@pytest.mark.parametrize("arguments", [["run", "--source"], ["run", "--sorce", "x.csv"], ["rum"]])
+@pytest.mark.parametrize("arguments", [["run", "--sorce", "x.csv"], ["rum"]])
 def test_a_command_that_is_misspelt(environ: dict[str, str], tmp_path: Path, arguments: list[str]) -> None:
     done = pikkit(*arguments, environ=environ, cwd=tmp_path)
     check_refusal(done, 2, "Usage: pikkit", "--help' for help", "Error: ")
