@@ -52,7 +52,7 @@ def run(
     Raises LockHeld and ClockRewound before anything is recorded; what the source or a store raises stands in the run's
     record too.
     """
-    with _locked(connections, "run") as connection:
+    with locked_store(connections, "run") as connection:
         # One instant for all of it: what the source says later than this is the next run's.
         now = clock.now()
         before = check_clock(connection, now)
@@ -76,7 +76,7 @@ def run_sync(
     progress: Progress = silent,
 ) -> Run:
     """Load what is new in the source into the log, and no further: the features follow with the next `run`."""
-    with _locked(connections, "sync") as connection:
+    with locked_store(connections, "sync") as connection:
         now = clock.now()
         check_clock(connection, now)
         with recorded_run(connections.postgres, "sync", source=source.name, now=now) as this:
@@ -96,7 +96,7 @@ def run_reconcile(
     progress: Progress = silent,
 ) -> Run:
     """Sync, then bring in what the sync could not see: bets that vanished, and rows it missed."""
-    with _locked(connections, "reconcile") as connection:
+    with locked_store(connections, "reconcile") as connection:
         now = clock.now()
         check_clock(connection, now)
         with recorded_run(connections.postgres, "reconcile", source=table.name, now=now) as this:
@@ -123,7 +123,7 @@ def run_reconcile(
 
 def run_backfill(connections: Connections, *, progress: Progress = silent) -> Run:
     """Replay the whole log, replace what comes out differently, publish it."""
-    with _locked(connections, "backfill") as connection, recorded_run(connections.postgres, "backfill") as this:
+    with locked_store(connections, "backfill") as connection, recorded_run(connections.postgres, "backfill") as this:
         with this.step("replay") as step:
             step.counts = backfill(connection, run_id=this.run_id, now=clock.now(), progress=progress)
         with this.step("commit"):
@@ -134,7 +134,10 @@ def run_backfill(connections: Connections, *, progress: Progress = silent) -> Ru
 
 def run_materialize(connections: Connections, *, progress: Progress = silent) -> Run:
     """Copy to the online store everything that it is to serve, whatever it may have lost."""
-    with _locked(connections, "materialize") as connection, recorded_run(connections.postgres, "materialize") as this:
+    with (
+        locked_store(connections, "materialize") as connection,
+        recorded_run(connections.postgres, "materialize") as this,
+    ):
         _copy_online(connection, connections, this, progress, anew=True)
         return this
 
@@ -163,7 +166,8 @@ def unapplied(connection: psycopg.Connection) -> list[str]:
 
 
 @contextmanager
-def _locked(connections: Connections, verb: str) -> Iterator[psycopg.Connection]:
+def locked_store(connections: Connections, verb: str) -> Iterator[psycopg.Connection]:
+    """A connection to a store that is up to this code, holding the run lock for this verb."""
     with (
         translated_errors(f"Postgres at {connections.postgres.address}"),
         connect(connections.postgres, purpose=verb) as connection,
@@ -274,7 +278,7 @@ def _summary(this: Run, before: datetime | None, refreshed_at: datetime, redefin
 
 def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:
     """Rule R3 on the live store (ingestion/verify.py), under the run lock, so that nothing moves. Changes nothing."""
-    with _locked(connections, "verify") as connection:
+    with locked_store(connections, "verify") as connection:
         compared = list(verify_offline(connection, progress))
         connection.rollback()
         if online:

@@ -17,7 +17,7 @@ import psycopg
 from feature_repo.connections import Connections
 from ingestion import clock
 from ingestion.database import copy_in, copy_out, statement
-from ingestion.pipeline import _locked
+from ingestion.pipeline import locked_store
 from ingestion.progress import Progress, silent
 from ingestion.quarantine import Selection, select_in
 from ingestion.refresh import check_clock
@@ -59,7 +59,7 @@ def retry(connections: Connections, selection: Selection, *, progress: Progress 
     reasons (how many rows each refuses now). Raises ConfigurationError when a named row is not there or not open,
     LockHeld and ClockRewound.
     """
-    with _locked(connections, "quarantine retry") as connection:
+    with locked_store(connections, "quarantine retry") as connection:
         now = clock.now()
         check_clock(connection, now)
         selected = select_in(connection, selection, "open")

@@ -114,7 +114,9 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
         if not given[name].isascii() or any(character.isspace() for character in given[name]):
             wrong[name] = "holds white space or characters that no key has"
     if given["SOURCE_POSTGRES_URL"] and not _is_conninfo(given["SOURCE_POSTGRES_URL"]):
-        wrong["SOURCE_POSTGRES_URL"] = "not an address such as postgresql://role:password@host:5432/database"
+        wrong["SOURCE_POSTGRES_URL"] = (
+            "not an address such as postgresql://role:password@host:5432/database, its password percent-encoded"
+        )
     for name in ("SYNC_OVERLAP_MINUTES", "SOURCE_PATIENCE_SECONDS"):
         if given[name] and not _is_length(given[name]):
             wrong[name] = "not a number from 0 to 1,000,000"
@@ -133,10 +135,11 @@ def _is_conninfo(text: str) -> bool:
     import psycopg  # commands that only say --help read no settings
 
     try:
-        psycopg.conninfo.conninfo_to_dict(text)
+        parts = psycopg.conninfo.conninfo_to_dict(text)
     except psycopg.ProgrammingError:
         return False
-    return True
+    # A password that is not percent-encoded runs on into what should be the host or the port.
+    return "@" not in str(parts.get("host") or "") and str(parts.get("port") or "0").replace(",", "").isdigit()
 
 
 def _is_length(text: str) -> bool:
