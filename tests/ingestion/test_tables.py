@@ -96,7 +96,9 @@ def test_a_part_leaves_the_cursor_where_it_is(sync, source, database):
     assert cursor() == [(None, None)]
     assert sync()["accepted"] == 1
     assert cursor() == [(T0 + timedelta(minutes=40), NOW)]
-    sync(since=T0)
+    put(source.postgres, bet("late", 5), bet("later", 6))
+    assert sync(since=T0, until=T0 + timedelta(minutes=6))["accepted"] == 1
+    assert sync(sport="Soccer")["accepted"] == 1
     assert cursor() == [(T0 + timedelta(minutes=40), NOW)]
 
 
