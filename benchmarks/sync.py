@@ -23,7 +23,6 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import psycopg
-from ingestion.sources.supabase import open_supabase
 from psycopg import sql
 
 from feature_repo.connections import Postgres
@@ -35,6 +34,7 @@ from ingestion.refresh import refresh
 from ingestion.sample import generate
 from ingestion.sources.postgres import open_postgres
 from ingestion.sources.settings import SourcePostgres
+from ingestion.sources.supabase import open_supabase
 from ingestion.sources.table import Table
 from ingestion.sync import Request, rows_of, take_in
 from tests.keeper import temporary_homes
@@ -74,6 +74,9 @@ def hourly(server: Postgres, histories: list[int]) -> None:
                 with connect(store, purpose="benchmark") as connection:
                     refresh(connection, run_id=uuid.uuid4(), now=NOW)
                     connection.commit()
+                    connection.autocommit = True
+                    settle(connection)
+                    connection.autocommit = False
                     seconds = [one_hour(connection, project.postgres, table, hour) for hour in range(1, ROUNDS + 1)]
                 medians[name, rows] = [statistics.median(step) for step in zip(*seconds, strict=True)]
     print(f"\nhourly sync of {CHANGES:,} changed bets, medians of {ROUNDS}")
@@ -127,7 +130,7 @@ def source(server: Postgres, rows: int) -> Iterator[Supabase]:
     money = [pl.col(name).cast(pl.Decimal(12, 2)) for name in ("amount", "profit")]
     fill(postgres, bets.with_columns(money))
     with connect(postgres, purpose="benchmark", autocommit=True) as connection:
-        connection.execute("analyze public.bets")
+        settle(connection)
     with running_supabase(postgres) as project:
         yield project
 
@@ -158,8 +161,14 @@ def loaded(server: Postgres, table: Table) -> tuple[float, Postgres]:
         migrate(connection)
         seconds = timed(lambda: read(connection, table, NOW))
         connection.autocommit = True
-        connection.execute("analyze")
+        settle(connection)
     return seconds, store
+
+
+def settle(connection: psycopg.Connection) -> None:
+    """What a server does by itself within minutes of a load, so that it does not do it while we measure."""
+    connection.execute("vacuum (analyze)")
+    connection.execute("checkpoint")
 
 
 # ---- floors --------------------------------------------------------------------------------------------------------
