@@ -24,6 +24,6 @@ def open_alert(
     connection.execute(statement("open_alert"), parameters)
 
 
-def resolve_alert(connection: psycopg.Connection, cause: str, *, now: datetime) -> None:
-    """Record that the cause holds no longer, if it did."""
-    connection.execute(statement("resolve_alert"), {"cause": cause, "now": now})
+def resolve_alerts(connection: psycopg.Connection, causes: str, *, now: datetime) -> None:
+    """Record that no cause that begins so holds any longer."""
+    connection.execute(statement("resolve_alerts"), {"causes": causes, "now": now})

@@ -18,10 +18,10 @@ import psycopg
 from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
 from ingestion import clock, feature_versions
-from ingestion.alerts import open_alert, resolve_alert
+from ingestion.alerts import open_alert, resolve_alerts
 from ingestion.backfill import backfill
 from ingestion.database import connect, run_lock, statement, translated_errors
-from ingestion.errors import ConfigurationError, PikkitError
+from ingestion.errors import ConfigurationError, DeletesRefused, PikkitError
 from ingestion.materialize import lost_its_copy, mark_copy, materialize, open_online_store
 from ingestion.migrate import pending
 from ingestion.progress import Progress, silent
@@ -36,6 +36,8 @@ from ingestion.verify import Comparison, verify_offline, verify_online
 
 # Syncs of a table that may fail in a row before somebody must hear of it.
 FAILURES_BEFORE_ALERT = 3
+# How the causes of alerts begin.
+SYNC_ALERT, RECONCILE_ALERT = "sync of ", "reconciliation with "
 
 EVERYTHING_NEW = Request()
 
@@ -93,9 +95,10 @@ def run_reconcile(
     request: Request = EVERYTHING_NEW,
     *,
     most_deletes: int | None = None,
+    include_files: bool = False,
     progress: Progress = silent,
 ) -> Run:
-    """Sync, then bring in what the sync could not see: bets that vanished, and rows it missed."""
+    """Sync, then bring in what the sync could not see: bets that vanished, and rows it missed (reconcile.py)."""
     with locked_store(connections, "reconcile") as connection:
         now = clock.now()
         check_clock(connection, now)
@@ -103,6 +106,7 @@ def run_reconcile(
             _sync(connection, connections, this, table, request, progress)
             with (
                 this.step("reconcile") as step,
+                _refusal_told(connection, connections, this, table),
                 _failures_counted(connection, connections, this, table),
                 table.reading() as reading,
             ):
@@ -113,11 +117,12 @@ def run_reconcile(
                     run_id=this.run_id,
                     now=now,
                     most_deletes=most_deletes,
+                    include_files=include_files,
                     progress=progress,
                 )
             with this.step("commit"):
                 connection.commit()
-            this.counts = _sync_summary(this.steps[0].counts) | this.steps[1].counts
+            this.counts = _sync_summary(this.steps[0].counts) | {"reconciled": step.counts}
             return this
 
 
@@ -233,9 +238,11 @@ def _failures_counted(
     if isinstance(source, FileSource):  # somebody is looking
         yield
         return
-    cause = f"sync of {source.name}"
+    cause = f"{SYNC_ALERT}{source.name}"
     try:
         yield
+    except DeletesRefused:
+        raise  # the table was read
     except Exception as error:
         # A store that is down cannot count either, and must not hide what happened first.
         with suppress(psycopg.Error, PikkitError):
@@ -244,7 +251,24 @@ def _failures_counted(
                 _count_failure(record, source.name, cause, error, this)
                 record.commit()
         raise
-    resolve_alert(connection, cause, now=this.now)
+    # A table that was configured before, or by mistake, fails no more either.
+    resolve_alerts(connection, SYNC_ALERT, now=this.now)
+
+
+@contextmanager
+def _refusal_told(connection: psycopg.Connection, connections: Connections, this: Run, table: Table) -> Iterator[None]:
+    """Opens an alert when a reconciliation is refused, which clears with the next one that is not."""
+    cause = f"{RECONCILE_ALERT}{table.name}"
+    try:
+        yield
+    except DeletesRefused as error:
+        connection.rollback()
+        with connect(connections.postgres, purpose="refused reconciliation") as record:
+            message = f"The {cause} was refused: {error.what}"
+            open_alert(record, cause, "critical", message, run_id=this.run_id, now=this.now)
+            record.commit()
+        raise
+    resolve_alerts(connection, RECONCILE_ALERT, now=this.now)
 
 
 def _count_failure(record: psycopg.Connection, stream: str, cause: str, error: Exception, this: Run) -> None:

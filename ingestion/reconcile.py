@@ -3,7 +3,8 @@
 Both sides are compared by a digest per day, so that nothing moves but digests while nothing differs. Of a day that
 differs the keys are fetched, and of those only the rows in doubt. What the table no longer has becomes a tombstone,
 known from now on; what was missed becomes a version. A row that was rewritten under its old `updated_at` has the same
-key: only a full sync finds it.
+key: only a full sync finds it. A bet that only files brought may be of another table: it is left alone unless one says
+otherwise.
 """
 
 from __future__ import annotations
@@ -62,12 +63,15 @@ def reconcile(
     run_id: UUID,
     now: datetime,
     most_deletes: int | None = None,
+    include_files: bool = False,
     progress: Progress = silent,
 ) -> Counts:
     """Compare the table with raw, after a sync of it, and bring in what differs. Part of the caller's transaction.
 
-    Raises DeletesRefused when more than `most_deletes` bets vanished; null: what is believed unasked. The counts: days
-    (compared), differing (of these), missed (versions that a sync had not brought), deleted.
+    Raises DeletesRefused when more than `most_deletes` bets vanished; null: what is believed unasked. Bets that no
+    table ever sent are deleted with `include_files` only. The counts: days (compared), differing (of these), missed
+    (versions that a sync had not brought), quarantined (rows of the same kind that were refused) and reasons, deleted,
+    only_in_files (bets that are not in the table, and were left).
     """
     theirs = reading.digests()
     ours = copy_out(connection, statement("our_digests"), {}, DIGESTS_SCHEMA)
@@ -80,18 +84,23 @@ def reconcile(
         vanished += gone
     progress("compare", len(days), len(days))
     rows = Doubtful(name, reading, sorted({*missed, *vanished}))
-    brought: Counts = {"accepted": 0, "quarantined": 0}
+    brought: Counts = {"accepted": 0, "quarantined": 0, "reasons": {}}
     if rows.ids:
         brought = take_in(connection, rows, run_id=run_id, now=now, progress=progress)
     deleted = sorted(set(vanished) - rows.found)
-    _check(connection, deleted, most_deletes)
+    left = [] if include_files else _of_no_table(connection, deleted)
+    deleted = [bet for bet in deleted if bet not in set(left)]
+    _check(deleted, int(ours["rows"].sum()), most_deletes)
     if deleted:
         _bury(connection, deleted, name, run_id, now)
     return {
         "days": pl.concat([ours["day"], theirs["day"]]).n_unique(),
         "differing": len(days),
-        "missed": brought["accepted"] + brought["quarantined"],
+        "missed": brought["accepted"],
+        "quarantined": brought["quarantined"],
+        "reasons": brought["reasons"],
         "deleted": len(deleted),
+        "only_in_files": len(left),
     }
 
 
@@ -125,8 +134,11 @@ def _spelled(ids: pl.Series) -> pl.Series:
     return ids.cast(pl.String).str.strip_chars()
 
 
-def _check(connection: psycopg.Connection, deleted: list[str], most_deletes: int | None) -> None:
-    (bets,) = connection.execute(statement("count_bets")).fetchone() or (0,)
+def _of_no_table(connection: psycopg.Connection, ids: list[str]) -> list[str]:
+    return [bet for (bet,) in connection.execute(statement("bets_of_no_table"), {"ids": ids})] if ids else []
+
+
+def _check(deleted: list[str], bets: int, most_deletes: int | None) -> None:
     most = max(BELIEVED_NUMBER, int(bets * BELIEVED_SHARE)) if most_deletes is None else most_deletes
     if len(deleted) > most:
         raise DeletesRefused(

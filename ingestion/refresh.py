@@ -75,7 +75,7 @@ def check_clock(connection: psycopg.Connection, now: datetime) -> datetime | Non
             f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
             f"but this store was refreshed at {refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
             "Nothing was done; published history is never rewritten",
-            "Leave out --now, or use another store for the older clock: PIKKIT_HOME=<new directory> pikkit ...",
+            "Leave out --now and PIKKIT_NOW, or use another store for the older clock: PIKKIT_HOME=<new directory>",
         )
     return refreshed_at
 

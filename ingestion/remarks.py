@@ -36,11 +36,12 @@ def on_sync(sync: Counts) -> list[str]:
     """Remarks on what `take_in` counted."""
     remarks = []
     accepted = max(1, sync["accepted"])
-    if sync["first_load"] and sync["is_table"] and not sync["rows_read"]:
+    if sync["is_table"] and not sync["is_partial"] and not sync["rows_read"]:
+        shown = "no row at all" if sync["first_load"] else "not even the row that the last sync ended with"
         remarks.append(
-            "The table showed no row at all. If it holds some, the key or role may not see them (row level security)."
+            f"The table showed {shown}. If it is not empty, the key or role may not see its rows (row level security)."
         )
-    if sync["first_load"] and sync["largest_instant"] > BULK_SHARE * accepted:
+    if sync["first_load"] and sync["largest_instant"] > max(1, BULK_SHARE * accepted):
         remarks.append(
             f"{sync['largest_instant']:,} of {sync['accepted']:,} versions share one updated_at: the source was "
             "rewritten in bulk, and their history collapses into one instant. KNOWN_AT_COLUMN=settled_at keeps it "
@@ -53,7 +54,7 @@ def on_sync(sync: Counts) -> list[str]:
         )
     if sync["future"]:
         remarks.append(
-            f"{sync['future']:,} rows carry an updated_at past this run's clock, up to {sync['newest_stamp']}: the "
+            f"{sync['future']:,} new rows carry an updated_at past this run's clock, up to {sync['newest_stamp']}: the "
             "source's clock is ahead, or the values are wrong. More than 5 minutes ahead they wait in quarantine, and "
             "are read again when their time has come."
         )
@@ -61,7 +62,8 @@ def on_sync(sync: Counts) -> list[str]:
         remarks.append(f"{sync['naive_timestamps']:,} timestamps had no offset and were read as UTC.")
     if sync["empty_texts"]:
         remarks.append(f"{sync['empty_texts']:,} values held nothing but white space and were read as null.")
-    if sync["unknown_columns"]:
+    # Of a table, which is read every hour, once is enough.
+    if sync["unknown_columns"] and (sync["first_load"] or not sync["is_table"]):
         kept = "were not read" if sync["is_table"] else "are kept in raw only"
         remarks.append(f"Columns that no feature uses {kept}: {', '.join(sync['unknown_columns'])}.")
     return remarks

@@ -124,8 +124,9 @@ def take_in(
     The counts: rows_read, copies (exact, inside this batch), seen_before, returned (a table shows again what it showed
     once), accepted, of these late (their updated_at lies before what was answered already: known from now on) and
     superseded (a newer version was there), quarantined, reasons (how many rows each reason refused), naive_timestamps,
-    empty_texts, unknown_columns, future (rows past the clock, which the cursor waits for), newest_stamp, known_until,
-    first_load (the store was empty), largest_instant (how many accepted versions share one updated_at), is_table.
+    empty_texts, unknown_columns, future (new versions past the clock, which the cursor waits for), newest_stamp,
+    known_until, first_load (the store was empty), largest_instant (how many accepted versions share one updated_at),
+    is_table, is_partial.
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)
@@ -165,7 +166,8 @@ def take_in(
         "reasons": {row["reason"]: row["rows"] for row in reasons},
         **counts,
         "is_table": source.is_table,
-        "newest_stamp": newest_stamp.isoformat() if newest_stamp else None,
+        "is_partial": source.is_partial,
+        "newest_stamp": f"{newest_stamp:%Y-%m-%dT%H:%M:%SZ}" if newest_stamp else None,
         "known_until": known_until.isoformat() if known_until else None,
     }
 

@@ -65,5 +65,5 @@ def main() -> None:
         sys.exit(error.exit_code)
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            say("Interrupted. What was not committed is undone; run the command again.")
+            say("Interrupted. What was committed or published stays, the rest is undone. Run the command again.")
         raise

@@ -34,7 +34,7 @@ def export(
         print_json(vars(done))
         return
     if done.because and done.kept + done.written:
-        say(f"Everything was written, because {done.because}.")
+        say(f"Every partition was made anew and compared, because {done.because}.")
     print_line(_what_changed(done))
 
 

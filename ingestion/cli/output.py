@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import textwrap
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ Now = Annotated[
 # Between columns, and the least that a column of text is broken to.
 _GAP = "  "
 _NARROWEST = 24
+# Seconds after which work that goes on says so again, where no bar shows it.
+_SILENCE = 10.0
 
 
 def say(message: str) -> None:
@@ -105,7 +108,13 @@ def _bar() -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
 
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[waiting]}"),
+    )
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -113,19 +122,26 @@ def _bar() -> Iterator[Progress]:
             if step not in tasks:
                 for earlier in bar.tasks:  # one without a total never looks finished
                     bar.update(earlier.id, visible=earlier.total is not None)
-                tasks[step] = bar.add_task(step, total=total)
-            description = f"{step} (waiting {waiting})" if waiting else step
-            bar.update(tasks[step], completed=done, total=total, description=description)
+                tasks[step] = bar.add_task(step, total=total, waiting="")
+            if waiting:  # the bar stays where it is
+                bar.update(tasks[step], waiting=f"waiting {waiting}")
+            else:
+                bar.update(tasks[step], completed=done, total=total, waiting="")
 
         yield report
 
 
 def _lines() -> Progress:
+    last_said = time.monotonic()
+
     def report(step: str, done: int, total: int | None, *, waiting: str = "") -> None:
-        if waiting:
-            say(f"  {step}: waiting {waiting}")
-        elif total is not None and done == total:
-            say(f"  {step}: {done:,}")
+        nonlocal last_said
+        finished = total is not None and done == total
+        if not (waiting or finished or time.monotonic() - last_said > _SILENCE):
+            return
+        last_said = time.monotonic()
+        count = f"{done:,}" if finished or total is None else f"{done:,} of {total:,}"
+        say(f"  {step}: waiting {waiting}" if waiting else f"  {step}: {count}")
 
     return report
 

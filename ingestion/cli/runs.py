@@ -134,7 +134,7 @@ def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None
 
 def _what_changed(done: Run) -> str:
     counts = done.counts
-    new = counts["accepted"] + counts["quarantined"]
+    new = counts["accepted"] + counts["quarantined"] + counts["change_rows"]
     if not new:
         return f"Run {done.run_id}: nothing new. The features were confirmed as of {counts['refreshed_at']}."
     return (

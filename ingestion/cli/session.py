@@ -29,7 +29,7 @@ def stores(settings: Settings, *, create: bool = True) -> Connections:
         raise ConfigurationError(
             f"There is no store under {settings.home}",
             "Nothing was done",
-            "Load one with `pikkit run --source FILE` or `pikkit demo`",
+            "Make one with `pikkit run` or `pikkit demo`",
         )
     from ingestion import embedded
 

@@ -112,6 +112,8 @@ def _verdict(found: Status) -> str:
         return f"A run is going on: {found.lock_holder}. Look again when it is done."
     if found.contents is None:
         return f"The store lacks migrations: {', '.join(found.pending)}. Run `pikkit migrate`, then `pikkit apply`."
+    if found.contents.alerts:
+        return f"{len(found.contents.alerts)} open: {found.contents.alerts[0].message}"
     if found.contents.refreshed_at is None:
         return "Nothing was refreshed yet. Run `pikkit run`."
     views = found.contents.views

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
 from ingestion.cli.runs import SourceOption, print_steps, run_document
 from ingestion.cli.session import begin, prepared_stores
 
@@ -22,7 +22,8 @@ def sync(
     source: SourceOption = None,
     full: Annotated[bool, typer.Option("--full", help="Read every row of the table again.")] = False,
     sport: Annotated[
-        str | None, typer.Option("--sport", help=r"Read bets on this sport only (\N: without a sport).")
+        str | None,
+        typer.Option("--sport", metavar="SPORT", help=r"Read bets on this sport only (\N: without a sport)."),
     ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="INSTANT", help="Read what changed at this instant or later.")
@@ -56,7 +57,11 @@ def sync(
         until=parse_instant(until) if until else None,
     )
     if full and request.is_partial:
-        raise ConfigurationError("--full reads everything, --sport, --since and --until a part", "Nothing was done", "")
+        raise ConfigurationError(
+            "--full reads everything, --sport, --since and --until a part", "Nothing was done", "Leave one of them out"
+        )
+    if request.since and request.until and request.since >= request.until:
+        raise ConfigurationError("--since does not lie before --until", "Nothing was done", "Exchange them")
     connections = prepared_stores(settings)
     with progress_bar() as progress:
         opened = opener(progress)
@@ -80,6 +85,9 @@ def reconcile(
         int | None,
         typer.Option("--most-deletes", min=0, help="How many vanished bets to believe. Default: 1 %, at least 100."),
     ] = None,
+    include_files: Annotated[
+        bool, typer.Option("--include-files", help="Delete bets too that only files brought, not the table.")
+    ] = False,
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -96,36 +104,55 @@ def reconcile(
     connections = prepared_stores(settings, create=False)
     request = Request(first_known_by=settings.known_at_column, overlap=settings.sources.overlap)
     with progress_bar() as progress:
-        done = run_reconcile(connections, opener(progress), request, most_deletes=most_deletes, progress=progress)
+        done = run_reconcile(
+            connections,
+            opener(progress),
+            request,
+            most_deletes=most_deletes,
+            include_files=include_files,
+            progress=progress,
+        )
     if json:
         print_json(run_document(done))
         return
     print_steps(done)
-    counts = done.counts
+    found = done.counts["reconciled"]
     print_table(
         ["compared", "number"],
         [
-            ("days", counts["days"]),
-            ("days that differed", counts["differing"]),
-            ("versions that were missed", counts["missed"]),
-            ("bets that vanished", counts["deleted"]),
+            ("days", found["days"]),
+            ("days that differed", found["differing"]),
+            ("versions that were missed", found["missed"]),
+            ("rows that were missed and refused", found["quarantined"]),
+            ("bets that vanished", found["deleted"]),
         ],
     )
+    if found["reasons"]:
+        print_line()
+        print_table(["refused for", "rows"], list(found["reasons"].items()))
     print_line()
-    if counts["missed"] or counts["deleted"]:
-        print_line(
-            f"Reconciliation {done.run_id}: {counts['missed']:,} versions added, {counts['deleted']:,} bets deleted. "
-            "`pikkit run` publishes them."
+    if found["only_in_files"]:
+        say(
+            f"Warning: {found['only_in_files']:,} bets that only files brought are not in the table, and were left. If "
+            "they were once there: --include-files."
         )
-    else:
-        print_line(f"Reconciliation {done.run_id}: table and store hold the same bets.")
+    print_line(_what_differed(done))
+
+
+def _what_differed(done: Run) -> str:
+    found = done.counts["reconciled"]
+    if not found["missed"] + found["quarantined"] + found["deleted"]:
+        return f"Reconciliation {done.run_id}: no row was missed, and no bet vanished."
+    added, refused, deleted = (f"{found[name]:,}" for name in ("missed", "quarantined", "deleted"))
+    what = f"{added} versions added, {refused} rows quarantined, {deleted} bets deleted."
+    publishes = " `pikkit run` publishes them." if found["missed"] + found["deleted"] else ""
+    return f"Reconciliation {done.run_id}: {what}{publishes}"
 
 
 def _what_came(done: Run) -> str:
     counts = done.counts
     if not counts["accepted"] + counts["quarantined"]:
-        return f"Sync {done.run_id}: nothing new."
-    return (
-        f"Sync {done.run_id}: {counts['accepted']:,} bet versions added, {counts['quarantined']:,} rows quarantined. "
-        "`pikkit run` publishes them."
-    )
+        read = "nothing new" if counts["rows_read"] else "no row of the source matches"
+        return f"Sync {done.run_id}: {read}."
+    what = f"{counts['accepted']:,} bet versions added, {counts['quarantined']:,} rows quarantined."
+    return f"Sync {done.run_id}: {what}{' `pikkit run` publishes them.' if counts['accepted'] else ''}"

@@ -49,5 +49,5 @@ def _servers(asleep: list[str]) -> Check:
         found = (
             f"{' and '.join(asleep)} of the embedded servers {'is' if len(asleep) == 1 else 'are'} down, not checked"
         )
-        return warn("servers", found, "`pikkit up` starts them, and so does every verb that needs them")
+        return warn("servers", found, "`pikkit up` starts them, and so does every verb that writes")
     return ok("servers", "embedded, both run")

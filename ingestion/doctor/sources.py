@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -103,6 +105,7 @@ def check_supabase(project: SupabaseProject, patience: timedelta) -> Iterator[Ch
         return
     table = open_supabase(project, patience, silent)
     yield ok("Supabase", f"{project.host} answers and takes the key")
+    yield _key(project)
     with table.reading() as reading:
         name = f"{project.schema}.{project.table}"
         yield _table("Supabase table", name, reading.count(Window()), table.unknown_columns)
@@ -111,6 +114,23 @@ def check_supabase(project: SupabaseProject, patience: timedelta) -> Iterator[Ch
         if told:
             # To the second.
             yield check_clock_of("Supabase clock", parsedate_to_datetime(told), asked, datetime.now(UTC))
+
+
+def _key(project: SupabaseProject) -> Check:
+    """What the key says of its role. One that is no token (sb_secret_...) says it by its name."""
+    if _role(project.key) == "service_role" or project.key.startswith("sb_secret_"):
+        found = "the key may read and change everything in the project"
+        return warn("Supabase rights", found, "Reading is enough: docs/supabase.sql makes such a role")
+    return ok("Supabase rights", "the key is not one that may change everything")
+
+
+def _role(key: str) -> str | None:
+    try:
+        claims = key.split(".")[1]
+        role = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))).get("role")
+    except (IndexError, ValueError, AttributeError):
+        return None
+    return role if isinstance(role, str) else None
 
 
 def _one_row(rest: Rest) -> Any:

@@ -55,7 +55,9 @@ def chosen_table(name: str | None, settings: SourceSettings) -> Callable[[Progre
 
 
 def _only_one(settings: SourceSettings) -> str:
-    configured = [name for name in ("supabase", "postgres") if getattr(settings, name)]
+    # Without a key to read with, Supabase is only published to.
+    readable = {"supabase": settings.supabase and settings.supabase.key, "postgres": settings.postgres}
+    configured = [name for name, found in readable.items() if found]
     if len(configured) == 1:
         return configured[0]
     raise ConfigurationError(

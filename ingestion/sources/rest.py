@@ -152,7 +152,12 @@ class Rest:
         )
 
     def _refused(self, what: str, next_step: str, code: str = "") -> Refused:
-        return Refused(what, "Asking again would not help, so it was asked once", next_step, code=code)
+        return Refused(
+            what,
+            "Nothing was changed, and it was asked only once, since asking again would not help",
+            next_step,
+            code=code,
+        )
 
     def _shown(self, said: object) -> str:
         """What a server says as one line of bounded length, without a key if it should repeat one."""

@@ -99,7 +99,7 @@ def _unreachable(failure: Passing, state: RetryCallState, host: str, limit: floa
         )
     return Unreachable(
         what,
-        "What was not committed is undone",
-        "Run the command again later; SOURCE_PATIENCE_SECONDS says for how long a request is retried",
+        "Nothing was changed here",
+        "The next run does its work; SOURCE_PATIENCE_SECONDS says for how long a request is retried",
         service=host,
     )

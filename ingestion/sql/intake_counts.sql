@@ -15,7 +15,7 @@ select
         select count(*) from new_versions join incoming using (arrival)
         where accepted group by incoming.updated_at order by 1 desc limit 1
     ), 0) as largest_instant,
-    (select count(*) from incoming where updated_at > %(now)s) as future,
-    (select max(updated_at) from incoming where isfinite(updated_at)) as newest_stamp,
+    count(*) filter (where updated_at > %(now)s) as future,
+    max(updated_at) as newest_stamp,
     max(known_at) as known_until
 from new_versions

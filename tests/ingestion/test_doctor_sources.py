@@ -125,11 +125,16 @@ def test_a_clock_that_is_a_minute_off_is_a_warning(seconds: float, verdict: str,
 def test_a_project_that_is_read_as_it_should_be_has_nothing_against_it(supabase: Supabase) -> None:
     create_bets(supabase.postgres)
     put(supabase.postgres, bet("b1"), bet("b2"))
-    checks = checked(supabase.environ())
+    checks = checked(supabase.environ("authenticated"))
     assert {check.verdict for check in checks.values()} == {"ok"}
     assert "2 rows" in checks["Supabase table"].found
     assert "raw_json" in checks["Supabase table"].found
     assert "Supabase clock" in checks
+
+
+def test_a_key_that_may_change_everything_is_warned_of(supabase: Supabase) -> None:
+    create_bets(supabase.postgres)
+    assert checked(supabase.environ("service_role"))["Supabase rights"].verdict == "warn"
 
 
 def test_a_key_a_table_and_an_address_that_are_wrong_are_told_apart(supabase: Supabase) -> None:
