@@ -39,14 +39,19 @@ def connect(postgres: Postgres, *, purpose: str, autocommit: bool = False) -> ps
     return connection
 
 
-def snapshot(conninfo: str, *, purpose: str) -> psycopg.Connection:
+def snapshot(conninfo: str, *, purpose: str, locked: sql.Identifier | None = None) -> psycopg.Connection:
     """A connection to somebody else's database, in one open transaction that reads only. Raises psycopg's own errors.
 
     The session's settings end with the transaction: a pooler may hand the session to others afterwards.
+
+    The snapshot is taken once the table `locked` is: after a rewrite of it (ALTER, TRUNCATE) that committed later, it
+    would show the table empty.
     """
     connection = psycopg.connect(conninfo, **_params(purpose), prepare_threshold=None)
     try:
         connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+        if locked is not None:
+            connection.execute(sql.SQL("lock table {} in access share mode").format(locked))
         connection.execute(statement("session"), {"transaction_only": True})
     except BaseException:
         connection.close()

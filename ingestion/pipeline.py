@@ -21,7 +21,7 @@ from ingestion import clock, feature_versions
 from ingestion.alerts import open_alert, resolve_alerts
 from ingestion.backfill import backfill
 from ingestion.database import connect, run_lock, statement, translated_errors
-from ingestion.errors import ConfigurationError, DeletesRefused, PikkitError
+from ingestion.errors import ConfigurationError, PikkitError
 from ingestion.materialize import lost_its_copy, mark_copy, materialize, open_online_store
 from ingestion.migrate import pending
 from ingestion.progress import Progress, silent
@@ -106,8 +106,7 @@ def run_reconcile(
             _sync(connection, connections, this, table, request, progress)
             with (
                 this.step("reconcile") as step,
-                _refusal_told(connection, connections, this, table),
-                _failures_counted(connection, connections, this, table),
+                _failure_told(connection, connections, this, table),
                 table.reading() as reading,
             ):
                 step.counts = reconcile(
@@ -115,7 +114,7 @@ def run_reconcile(
                     table.name,
                     reading,
                     run_id=this.run_id,
-                    now=now,
+                    clock=clock.now,
                     most_deletes=most_deletes,
                     include_files=include_files,
                     progress=progress,
@@ -241,8 +240,6 @@ def _failures_counted(
     cause = f"{SYNC_ALERT}{source.name}"
     try:
         yield
-    except DeletesRefused:
-        raise  # the table was read
     except Exception as error:
         # A store that is down cannot count either, and must not hide what happened first.
         with suppress(psycopg.Error, PikkitError):
@@ -256,26 +253,33 @@ def _failures_counted(
 
 
 @contextmanager
-def _refusal_told(connection: psycopg.Connection, connections: Connections, this: Run, table: Table) -> Iterator[None]:
-    """Opens an alert when a reconciliation is refused, which clears with the next one that is not."""
+def _failure_told(connection: psycopg.Connection, connections: Connections, this: Run, table: Table) -> Iterator[None]:
+    """Opens an alert when a reconciliation fails or is refused, which clears with the next one that is done.
+
+    It is made seldom, and syncs that succeed in between say nothing of it.
+    """
     cause = f"{RECONCILE_ALERT}{table.name}"
     try:
         yield
-    except DeletesRefused as error:
-        connection.rollback()
-        with connect(connections.postgres, purpose="refused reconciliation") as record:
-            message = f"The {cause} was refused: {error.what}"
-            open_alert(record, cause, "critical", message, run_id=this.run_id, now=this.now)
-            record.commit()
+    except Exception as error:
+        with suppress(psycopg.Error, PikkitError):
+            connection.rollback()
+            with connect(connections.postgres, purpose="failed reconciliation") as record:
+                message = f"The {cause} was not done: {_what(error)}"
+                open_alert(record, cause, "critical", message, run_id=this.run_id, now=this.now)
+                record.commit()
         raise
     resolve_alerts(connection, RECONCILE_ALERT, now=this.now)
+
+
+def _what(error: Exception) -> str:
+    return error.what if isinstance(error, PikkitError) else type(error).__name__
 
 
 def _count_failure(record: psycopg.Connection, stream: str, cause: str, error: Exception, this: Run) -> None:
     (failures,) = record.execute(statement("count_failure"), {"stream": stream}).fetchone() or (0,)
     if failures >= FAILURES_BEFORE_ALERT:
-        what = error.what if isinstance(error, PikkitError) else type(error).__name__
-        message = f"The {cause} failed {failures} times in a row. The last time: {what}"
+        message = f"The {cause} failed {failures} times in a row. The last time: {_what(error)}"
         open_alert(record, cause, "critical", message, run_id=this.run_id, now=this.now)
     if failures > 1 and isinstance(error, PikkitError):
         error.state += f"; {failures} syncs of this source have failed in a row"

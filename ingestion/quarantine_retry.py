@@ -30,6 +30,8 @@ from quality.schema import validate
 # The stream that a retry's versions belong to.
 SOURCE: Final = "quarantine"
 
+OUTDATED: Final = "row: the table has shown a newer one since, which is refused too"
+
 _KEPT_SCHEMA: Final = {"seq": pl.Int64(), "payload": pl.String(), "reasons": pl.List(pl.String())}
 _PAGE_SIZE: Final = 50_000
 # The reason for a name or an id that came as something else than text.
@@ -83,6 +85,7 @@ def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: P
         done += kept.height
         progress("judge", done, selected)
     connection.execute(statement("quarantine_conflicts"), {"reason": CONFLICT})
+    connection.execute(statement("quarantine_outdated"), {"reason": OUTDATED})
     connection.execute(statement("quarantine_still_refused"))
     counts: dict[str | None, int] = dict(connection.execute(statement("quarantine_retry_counts")).fetchall())
     return {"refused": counts.pop(None, 0), "reasons": counts}

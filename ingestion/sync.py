@@ -146,7 +146,7 @@ def take_in(
     connection.execute(statement("store_quarantine"), batch)
     connection.execute(statement("retire_current"))
     connection.execute(statement("store_processed"), {"run_id": run_id})
-    connection.execute(statement("settle_quarantine"), {"is_table": source.is_table, "now": now})
+    connection.execute(statement("settle_quarantine"), {"is_table": source.is_table, "conflict": CONFLICT, "now": now})
     known_until: datetime | None = stored.pop("known_until")
     newest_stamp: datetime | None = stored.pop("newest_stamp")
     connection.execute(

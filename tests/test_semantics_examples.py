@@ -130,7 +130,7 @@ def show(connection, table, postgres):
         with rows_of(connection, source, Request()) as changed:
             take_in(connection, changed, **run)
         with source.reading() as reading:
-            reconcile(connection, source.name, reading, **run)
+            reconcile(connection, source.name, reading, run_id=run["run_id"], clock=lambda clock=clock: clock)
         refresh(connection, **run)
 
 

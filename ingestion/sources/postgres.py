@@ -49,13 +49,16 @@ class PostgresTable:
     name: str
     source: SourcePostgres
     columns: Columns
+    # Postgres locks these; other kinds (a foreign table, a materialized view) are read as they are.
+    is_lockable: bool
     patience: timedelta
     progress: Progress = field(repr=False, compare=False)
 
     @contextmanager
     def reading(self) -> Iterator[PostgresReading]:
         """See Table."""
-        with open_session(self.source, self.patience, self.progress) as session:
+        table = sql.Identifier(self.source.schema, self.source.table) if self.is_lockable else None
+        with open_session(self.source, self.patience, self.progress, locked=table) as session:
             yield PostgresReading(session, self.source, self.columns)
 
 
@@ -67,13 +70,15 @@ def open_postgres(source: SourcePostgres, patience: timedelta, progress: Progres
             raise denied(f"{session.name} cannot be read as bets: {'; '.join(wrong)}")
         # The catalogue knows rights on tables and columns, not those beneath a view.
         PostgresReading(session, source, columns).check()
-    return PostgresTable(session.name, source, columns, patience, progress)
+    return PostgresTable(session.name, source, columns, facts is not None and facts.is_lockable, patience, progress)
 
 
 @contextmanager
-def open_session(source: SourcePostgres, patience: timedelta, progress: Progress) -> Iterator[Session]:
+def open_session(
+    source: SourcePostgres, patience: timedelta, progress: Progress, *, locked: sql.Identifier | None = None
+) -> Iterator[Session]:
     """A connection to the source, made when something is asked. Closed at the end."""
-    session = Session(source.conninfo, stream_name(source), patience, progress)
+    session = Session(source.conninfo, stream_name(source), patience, progress, locked)
     try:
         yield session
     finally:
@@ -180,7 +185,7 @@ def _params(window: Window) -> dict[str, object]:
 
 def _window_of(day: date) -> Window:
     midnight = datetime.combine(day, time(), UTC)
-    return Window(midnight, midnight + timedelta(days=1))
+    return Window(midnight, midnight + timedelta(days=1) if day < date.max else None)
 
 
 def _fitting(ids: Sequence[str], id_type: str) -> list[str]:

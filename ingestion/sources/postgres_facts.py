@@ -36,6 +36,11 @@ class Facts:
         """Whether indexes and rights are those of other tables."""
         return self.kind == "v"
 
+    @property
+    def is_lockable(self) -> bool:
+        """Whether LOCK TABLE takes it: a table, partitioned or not, or a view."""
+        return self.kind in ("r", "p", "v")
+
 
 def look_at(connection: psycopg.Connection, source: SourcePostgres) -> tuple[Facts | None, Columns]:
     """The facts (null: there is no such table) and the columns."""

@@ -17,6 +17,7 @@ from itertools import chain, islice
 from typing import Final, TypeVar
 
 import psycopg
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from ingestion.database import reason, snapshot
@@ -48,8 +49,10 @@ _MOST_STARTS: Final = 5
 class Session:
     """One open transaction that reads only, on a connection that is made when it is needed, and again when lost."""
 
-    def __init__(self, conninfo: str, name: str, patience: timedelta, progress: Progress) -> None:
-        self._conninfo, self.name = conninfo, name
+    def __init__(
+        self, conninfo: str, name: str, patience: timedelta, progress: Progress, locked: sql.Identifier | None = None
+    ) -> None:
+        self._conninfo, self.name, self._locked = conninfo, name, locked
         self._patience, self._progress = patience, progress
         self._connection: psycopg.Connection | None = None
 
@@ -120,7 +123,7 @@ class Session:
         if self._connection is not None and self._connection.info.transaction_status not in _USABLE:
             self.close()
         if self._connection is None:
-            self._connection = snapshot(self._conninfo, purpose="source")
+            self._connection = snapshot(self._conninfo, purpose="source", locked=self._locked)
         return self._connection
 
 

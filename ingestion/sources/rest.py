@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 TIMEOUT: Final = 30.0  # seconds for connecting, and for each silence of the server
 NO_RIGHT, NO_COLUMN, NO_FUNCTION, TOO_SLOW = "42501", "42703", "PGRST202", "57014"
+# Text that is no value of a column's type, or out of its range.
+NO_VALUE: Final = ("22P02", "22003")
 _NO_TABLE: Final = ("42P01", "PGRST205")
 _NO_SCHEMA: Final = "PGRST106"
 _LATER: Final = (408, 425, 429)

@@ -8,7 +8,7 @@ counted so. One that fell short is read again, and one that keeps falling short 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -22,7 +22,7 @@ from ingestion.sources.digests import digests_of, digests_told, keys_of, stamps_
 from ingestion.sources.jsonl import page_of
 from ingestion.sources.keyset import Key, Span, spans, spans_of
 from ingestion.sources.page import Page
-from ingestion.sources.rest import NO_COLUMN, NO_FUNCTION, NO_RIGHT, Refused, Rest, Rows, opened, rows_of
+from ingestion.sources.rest import NO_COLUMN, NO_RIGHT, NO_VALUE, Refused, Rest, Rows, opened, rows_of
 from ingestion.sources.retry import Passing
 from ingestion.sources.settings import SupabaseProject
 from ingestion.sources.table import Window
@@ -119,16 +119,23 @@ class SupabaseReading:
 
     def pages_of(self, ids: Sequence[str]) -> Iterator[Page]:
         """The rows with these ids, as far as they exist."""
-        return self._pages(spans_of(ids))
+        try:
+            yield from self._pages(spans_of(ids))
+        except Refused as refusal:
+            if refusal.code not in NO_VALUE:
+                raise
+            # One of them is no id of this table's type, so it is not there.
+            half = len(ids) // 2
+            if half:
+                yield from self.pages_of(ids[:half])
+                yield from self.pages_of(ids[half:])
 
     def digests(self) -> pl.DataFrame:
         """The digests of all rows, from the function in the database where there is one."""
         if (self._table.project.schema, self._table.project.table) == ("public", "bets"):
-            try:
+            # Without the function, or with one that is not of this version, the keys of all rows say the same.
+            with suppress(Refused, KeyError, TypeError, ValueError):
                 return self._own_digests()
-            except Refused as error:
-                if error.code not in (NO_FUNCTION, NO_RIGHT):
-                    raise
         return digests_of(self._stamps(self._bounded(spans(Window(), self._table.columns))))
 
     def keys(self, day: date | None) -> pl.DataFrame:
@@ -137,6 +144,8 @@ class SupabaseReading:
             *_, unstamped = spans(Window(), self._table.columns)
             return keys_of(self._stamps([unstamped]))
         midnight = datetime.combine(day, time(), UTC)
+        if day == date.max:
+            return keys_of(self._stamps(spans(Window(midnight), self._table.columns)[:-1]))
         window = Window(midnight, midnight + timedelta(days=1))
         return keys_of(self._stamps(spans(window, self._table.columns)))
 
@@ -268,7 +277,10 @@ def _select(rest: Rest, *columns: str, count: Any = None, filters: str = "", ord
 def _days(rest: Rest, after: Key | None) -> Any:
     count: Any = EXACT
     request = rest.client.rpc(_DIGESTS, {}, count=count, get=True).order("day", nullsfirst=True)
-    return request if after is None else request.gt("day", after[0])
+    if after is None:
+        return request
+    (day,) = after
+    return request.not_.is_("day", "null") if day is None else request.gt("day", day)
 
 
 def _columns(rest: Rest) -> list[str]:

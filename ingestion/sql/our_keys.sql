@@ -8,7 +8,11 @@ with newest as (
     order by id, seq desc
 )
 
-select id, stamp
+select
+    id,
+    stamp,
+    -- the id before it was trimmed; Postgres cannot unescape a payload with a NUL character
+    case when json_typeof(payload) = 'object' and strpos(payload::text, '\u0000') = 0 then payload ->> 'id' end as sent_as
 from newest
 where json_typeof(payload) <> 'null'
   and ((stamp at time zone 'UTC')::date = any (%(days)s::date[]) or (%(undated)s and stamp is null))

@@ -98,7 +98,7 @@ def compare(source: Source, database: psycopg.Connection) -> Callable[..., Count
 
     def compare(*, now: datetime = NOW, **differs: Any) -> Counts:
         with opened(source) as (name, reading):
-            counts = reconcile(database, name, reading, run_id=uuid.uuid4(), now=now, **differs)
+            counts = reconcile(database, name, reading, run_id=uuid.uuid4(), clock=lambda: now, **differs)
         database.commit()
         return counts
 

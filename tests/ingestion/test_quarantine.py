@@ -14,7 +14,7 @@ from ingestion import clock
 from ingestion.database import connect, run_lock
 from ingestion.errors import ClockRewound, ConfigurationError, LockHeld
 from ingestion.quarantine import Selection, dismiss, listing, reopen, values_of
-from ingestion.quarantine_retry import retry
+from ingestion.quarantine_retry import OUTDATED, retry
 from ingestion.refresh import refresh
 from ingestion.sources.files import open_file
 from ingestion.sources.jsonl import page_of
@@ -216,7 +216,7 @@ def test_one_of_two_copies_that_contradict_each_other_is_accepted_alone(load, st
     assert retry(store, Selection(seqs=(2,))).counts["accepted"] == 1
     assert rows("select profit_cents from processed.bets") == [(-1000,)]
     assert rows("select seq, state, settled_by from quarantine.bets order by seq") == [
-        (1, "open", None),
+        (1, "superseded", 3),
         (2, "accepted", 3),
     ]
     assert refresh_at(store, NOW + timedelta(hours=1)) == {}
@@ -266,6 +266,16 @@ def test_what_a_table_shows_stays_what_it_shows_after_a_retry(at_the_table, stor
     retry(store, Selection())
     at_the_table(early, now=LATER)
     assert rows("select count(*), max(seq) from raw.bet_versions") == [(2, 2)]
+
+
+def test_an_older_row_waits_while_what_the_table_shows_now_is_refused(at_the_table, store, rows):
+    at_the_table(bet("a", updated_at=IN_AN_HOUR))
+    broken = bet("a", updated_at=IN_AN_HOUR, status="?")
+    at_the_table(broken)
+    clock.set_now(LATER)
+    assert retry(store, Selection()).counts["reasons"] == {OUTDATED: 1, "status: unknown value": 1}
+    at_the_table(broken, now=LATER)
+    assert rows("select count(*) from raw.bet_versions") == [(2,)]
 
 
 def test_a_date_does_not_become_a_name_because_it_was_kept_as_text(store, tmp_path, rows):

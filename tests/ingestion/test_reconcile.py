@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import polars as pl
+import psycopg
 import pytest
 
-from ingestion.database import copy_out, statement
+from ingestion.database import connect, copy_out, statement
 from ingestion.errors import DeletesRefused
-from ingestion.reconcile import differing_days
+from ingestion.progress import silent
+from ingestion.reconcile import differing_days, reconcile
 from ingestion.refresh import refresh
 from ingestion.sources.files import open_file
+from ingestion.sources.supabase import open_supabase
 from ingestion.sources.table import DIGESTS_SCHEMA
 from ingestion.sync import take_in
 from ingestion.verify import verify_offline
 from tests.ingestion.bets import NOW, T0, at, bet, jsonl, lost
-from tests.ingestion.conftest import opened
-from tests.source_table import delete, put
+from tests.ingestion.conftest import PATIENCE, conninfo, opened
+from tests.source_table import create_bets, delete, put
 
 
 @pytest.fixture
@@ -144,10 +149,93 @@ def test_what_was_missed_and_is_broken_is_told_apart(table, sync, compare):
 
 
 def test_an_id_with_white_space_around_it_is_no_delete(table, sync, compare, rows):
-    put(table, bet(" a ", 1), bet("b", 2))
+    """So is a byte order mark, which the first id of an imported CSV may carry."""
+    put(table, bet(" a ", 1), bet("\ufeffb", 2), bet("c", 3))
     sync()
     assert compare()["deleted"] == 0
-    assert rows(BETS) == [("a", 1500), ("b", 1500)]
+    assert rows(BETS) == [("a", 1500), ("b", 1500), ("c", 1500)]
+
+
+def test_such_a_bet_that_moves_to_another_day_meanwhile_is_no_delete_either(source, sync, database, rows):
+    put(source.postgres, bet(" a", 1), bet("b", 2), bet("c", 3))
+    sync()
+    with opened(source) as (name, reading), opened(source) as (_, later):
+        digests = reading.digests()
+        put(source.postgres, bet(" a", 60 * 48))
+        reading.digests, reading.keys, reading.pages_of = lambda: digests.head(0), later.keys, later.pages_of
+        counts = reconcile(database, name, reading, run_id=uuid.uuid4(), clock=lambda: NOW)
+    assert (counts["missed"], counts["deleted"]) == (1, 0)
+
+
+def test_a_row_written_while_both_sides_are_compared_is_not_from_the_future(source, sync, database, rows):
+    put(source.postgres, bet("a", 1), bet("b", 2))
+    sync()
+    put(source.postgres, lost("a", updated_at=(NOW + timedelta(minutes=6)).isoformat()))
+    with opened(source) as (name, reading):
+        reconcile(database, name, reading, run_id=uuid.uuid4(), clock=lambda: NOW + timedelta(minutes=6))
+    assert rows(BETS) == [("a", -1000), ("b", 1500)]
+
+
+@pytest.mark.parametrize("left", [0, 1, 4])
+def test_more_than_half_of_a_small_table_is_not_believed_to_be_deleted(table, sync, compare, rows, left):
+    put(table, *(bet(f"b{n}", n) for n in range(9)))
+    sync()
+    delete(table, [f"b{n}" for n in range(left, 9)])
+    with pytest.raises(DeletesRefused):
+        compare()
+
+
+def test_an_id_that_the_table_cannot_hold_is_not_in_it(clone, database, tmp_path, supabase):
+    create_bets(supabase.postgres, id="bigint primary key")
+    table = open_supabase(supabase.project(), PATIENCE, silent)
+    file = open_file(jsonl(tmp_path / "others.jsonl", bet("b-1", 1), bet("99999999999999999999", 2)))
+    take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+    put(supabase.postgres, *(bet(str(n), n) for n in (7, 8, 9)))
+    with table.reading() as reading:
+        believed = {"include_files": True, "most_deletes": 2}
+        counts = reconcile(database, table.name, reading, run_id=uuid.uuid4(), clock=lambda: NOW, **believed)
+    assert (counts["missed"], counts["deleted"]) == (3, 2)
+
+
+def test_a_bet_of_the_last_day_there_is_stops_nothing(table, sync, compare):
+    put(table, bet("a", 1), bet("b", 2), bet("never", updated_at="9999-12-31T12:00:00Z"))
+    sync()
+    delete(table, ["never"])
+    assert compare()["deleted"] == 1
+    assert compare()["differing"] == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "returns table (day date, rows bigint, digest int) language sql as 'select null::date, 1::bigint, 1'",
+        "returns table (day date, n bigint) language sql as 'select null::date, 1::bigint'",
+        "returns int language sql as 'select 1'",
+        "returns table (day date, rows bigint, digest text) language plpgsql as 'begin raise exception ''no''; end'",
+    ],
+)
+def test_a_digest_function_of_another_make_is_not_asked(supabase, database, body):
+    create_bets(supabase.postgres)
+    put(supabase.postgres, bet("a", 1), bet("b", updated_at=None, created_at=None))
+    with connect(supabase.postgres, purpose="test", autocommit=True) as connection:
+        connection.execute(f"create function public.pikkit_bet_digests() {body}")
+    supabase.reload()
+    table = open_supabase(supabase.project(), PATIENCE, silent)
+    with table.reading() as reading:
+        assert reading.digests()["rows"].sum() == 2
+
+
+@pytest.mark.parametrize("source", ["postgres"], indirect=True)
+def test_a_table_that_is_rewritten_as_reading_begins_is_not_empty(source, sync, compare, rows):
+    """ALTER TABLE writes rows anew, invisible to a snapshot that was taken while it ran."""
+    put(source.postgres, bet("a", 1), bet("b", 2), bet("c", 3))
+    sync()
+    with psycopg.connect(conninfo(source.postgres)) as app, ThreadPoolExecutor(1) as pool:
+        app.execute("alter table bets alter column amount type numeric(14, 3)")
+        compared = pool.submit(compare)
+        time.sleep(0.5)
+        app.commit()
+        assert compared.result()["deleted"] == 0
 
 
 def test_rows_that_no_clock_would_write_are_compared_too(table, sync, compare):

@@ -168,6 +168,22 @@ def test_a_refused_reconciliation_is_no_failed_sync_and_stays_an_alert_until_one
     assert query(prepared, "select count(*) from ops.alerts where resolved_at is null") == [(0,)]
 
 
+@over_rest
+def test_a_reconciliation_that_fails_is_told_though_syncs_succeed(source, prepared, environ, tmp_path):
+    put(source.postgres, bet("a", 1))
+    source.proxy.before = lambda request: (
+        source.proxy.storm(1.0, 1, [faults.unavailable]) if "pikkit_bet_digests" in request.path else None
+    )
+    assert pikkit("reconcile", environ=environ, cwd=tmp_path).returncode == 4
+    source.proxy.before = lambda request: None
+    source.proxy.storm(0, 1)
+    assert pikkit("sync", environ=environ, cwd=tmp_path).returncode == 0
+    alerts = "select cause like 'reconciliation with %', resolved_at is null from ops.alerts"
+    assert query(prepared, alerts) == [(True, True)]
+    assert pikkit("reconcile", environ=environ, cwd=tmp_path).returncode == 0
+    assert query(prepared, alerts) == [(True, False)]
+
+
 @by_copy
 def test_an_address_that_was_wrong_leaves_no_alert_behind(source, prepared, environ, tmp_path):
     put(source.postgres, bet("a", 1))
