@@ -120,7 +120,7 @@ def differing_days(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[date | None
 
 
 def _compared(connection: psycopg.Connection, reading: Reading, day: date | None) -> tuple[list[str], dict[str, str]]:
-    """Of one day: the ids whose row there is not our newest, and those of ours that are not there, with how they came."""
+    """Of one day: ids whose row there is not our newest; and those of ours that are not there, as they were sent."""
     ours = copy_out(
         connection,
         statement("our_keys"),
