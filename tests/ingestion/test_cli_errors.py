@@ -286,7 +286,7 @@ def test_a_run_that_is_interrupted(store: Connections, environ: dict[str, str], 
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said.splitlines()[-1]) == (
         130,
-        "Interrupted. What was not committed is undone; run the command again.",
+        "Interrupted. What was committed or published stays, the rest is undone. Run the command again.",
     )
     assert (run_states(store), digests(store)) == (["done", "failed"], before)
 
