@@ -10,7 +10,7 @@ instant leaves the store as it was, or committed and short of the copy.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 
 import psycopg
@@ -18,10 +18,10 @@ import psycopg
 from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
 from ingestion import clock, feature_versions
-from ingestion.alerts import open_alert, resolve_alerts
 from ingestion.backfill import backfill
 from ingestion.database import connect, run_lock, statement, translated_errors
-from ingestion.errors import ConfigurationError, PikkitError
+from ingestion.errors import ConfigurationError
+from ingestion.failures import failed_reconciliation_told, sync_failures_counted
 from ingestion.materialize import lost_its_copy, mark_copy, materialize, open_online_store
 from ingestion.migrate import pending
 from ingestion.progress import Progress, silent
@@ -33,11 +33,6 @@ from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
 from ingestion.sync import Request, Source, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
-
-# Syncs of a table that may fail in a row before somebody must hear of it.
-FAILURES_BEFORE_ALERT = 3
-# How the causes of alerts begin.
-SYNC_ALERT, RECONCILE_ALERT = "sync of ", "reconciliation with "
 
 EVERYTHING_NEW = Request()
 
@@ -106,7 +101,7 @@ def run_reconcile(
             _sync(connection, connections, this, table, request, progress)
             with (
                 this.step("reconcile") as step,
-                _failure_told(connection, connections, this, table),
+                failed_reconciliation_told(connection, connections.postgres, this, table.name),
                 table.reading() as reading,
             ):
                 step.counts = reconcile(
@@ -202,9 +197,11 @@ def _sync(
     request: Request,
     progress: Progress,
 ) -> None:
+    # Whoever loads a file is looking.
+    is_file = isinstance(source, FileSource)
     with (
         this.step("sync") as step,
-        _failures_counted(connection, connections, this, source),
+        nullcontext() if is_file else sync_failures_counted(connection, connections.postgres, this, source.name),
         _rows(connection, source, request) as rows,
     ):
         step.counts = take_in(
@@ -224,65 +221,6 @@ def _rows(connection: psycopg.Connection, source: FileSource | Table, request: R
     else:
         with rows_of(connection, source, request) as rows:
             yield rows
-
-
-@contextmanager
-def _failures_counted(
-    connection: psycopg.Connection,
-    connections: Connections,
-    this: Run,
-    source: FileSource | Table,
-) -> Iterator[None]:
-    """Counts how often a table could not be synced in a row, and opens an alert at the third time."""
-    if isinstance(source, FileSource):  # somebody is looking
-        yield
-        return
-    cause = f"{SYNC_ALERT}{source.name}"
-    try:
-        yield
-    except Exception as error:
-        # A store that is down cannot count either, and must not hide what happened first.
-        with suppress(psycopg.Error, PikkitError):
-            connection.rollback()  # or its lock on the stream's row would make the count wait for ever
-            with connect(connections.postgres, purpose="failed sync") as record:
-                _count_failure(record, source.name, cause, error, this)
-                record.commit()
-        raise
-    # A table that was configured before, or by mistake, fails no more either.
-    resolve_alerts(connection, SYNC_ALERT, now=this.now)
-
-
-@contextmanager
-def _failure_told(connection: psycopg.Connection, connections: Connections, this: Run, table: Table) -> Iterator[None]:
-    """Opens an alert when a reconciliation fails or is refused, which clears with the next one that is done.
-
-    It is made seldom, and syncs that succeed in between say nothing of it.
-    """
-    cause = f"{RECONCILE_ALERT}{table.name}"
-    try:
-        yield
-    except Exception as error:
-        with suppress(psycopg.Error, PikkitError):
-            connection.rollback()
-            with connect(connections.postgres, purpose="failed reconciliation") as record:
-                message = f"The {cause} was not done: {_what(error)}"
-                open_alert(record, cause, "critical", message, run_id=this.run_id, now=this.now)
-                record.commit()
-        raise
-    resolve_alerts(connection, RECONCILE_ALERT, now=this.now)
-
-
-def _what(error: Exception) -> str:
-    return error.what if isinstance(error, PikkitError) else type(error).__name__
-
-
-def _count_failure(record: psycopg.Connection, stream: str, cause: str, error: Exception, this: Run) -> None:
-    (failures,) = record.execute(statement("count_failure"), {"stream": stream}).fetchone() or (0,)
-    if failures >= FAILURES_BEFORE_ALERT:
-        message = f"The {cause} failed {failures} times in a row. The last time: {_what(error)}"
-        open_alert(record, cause, "critical", message, run_id=this.run_id, now=this.now)
-    if failures > 1 and isinstance(error, PikkitError):
-        error.state += f"; {failures} syncs of this source have failed in a row"
 
 
 def _sync_summary(sync: Counts) -> Counts:
