@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
@@ -167,7 +167,7 @@ def copy_pages(
     schema: Mapping[str, pl.DataType | type[pl.DataType]],
     *,
     rows: int | None,
-) -> Iterator[pl.DataFrame]:
+) -> Generator[pl.DataFrame]:
     """The same as frames of at most `rows` rows (null: one frame), as they arrive. Memory follows a frame.
 
     None for a query without rows. The connection is busy until the last one.

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import polars as pl
 import psycopg
+from psycopg import sql
 
 from ingestion.database import copy_out, statement
 from ingestion.errors import DeletesRefused
@@ -75,7 +76,7 @@ def reconcile(
     only_in_files (bets that are not in the table, and were left).
     """
     theirs = reading.digests()
-    ours = copy_out(connection, statement("our_digests"), {}, DIGESTS_SCHEMA)
+    ours = our_digests(connection)
     days = differing_days(ours, theirs)
     missed, vanished = list[str](), dict[str, str]()
     for done, day in enumerate(days):
@@ -84,6 +85,7 @@ def reconcile(
         missed += absent
         vanished |= gone
     progress("compare", len(days), len(days))
+    connection.execute("drop table pg_temp.newest_versions")
     # By the spelling of the table too, which may have white space around its ids.
     rows = Doubtful(name, reading, sorted({*missed, *vanished, *vanished.values()}))
     # What was written while both sides were compared lies past the clock of the beginning.
@@ -106,6 +108,13 @@ def reconcile(
         "deleted": len(deleted),
         "only_in_files": len(left),
     }
+
+
+def our_digests(connection: psycopg.Connection) -> pl.DataFrame:
+    """The digests of what the store holds, with DIGESTS_SCHEMA. Leaves pg_temp.newest_versions for what comes next."""
+    connection.execute(statement("newest_versions_table"))
+    query = sql.SQL(statement("day_digests")).format(keyed=sql.Identifier("pg_temp", "newest_versions"))
+    return copy_out(connection, query, None, DIGESTS_SCHEMA)
 
 
 def differing_days(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[date | None]:

@@ -21,7 +21,6 @@ import hashlib
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
 
 import psycopg
 
@@ -35,11 +34,6 @@ from ingestion.export.partitions import PAGE_ROWS, by_partition, page_schema, wr
 from ingestion.export.root import TEMPORARY, Root
 from ingestion.progress import Progress, silent
 from ingestion.reading import reading
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    import polars as pl
 
 __all__ = ["Exported", "export"]
 
@@ -162,7 +156,7 @@ def _written(
     """The files of the partitions in pg_temp.changed that have rows."""
     files: dict[str, File] = {}
     pages = copy_pages(connection, statement(dataset.rows), {}, page_schema(dataset), rows=PAGE_ROWS)
-    with closing(cast("Generator[pl.DataFrame]", pages)):
+    with closing(pages):
         for (sport, month), frames in by_partition(pages):
             progress(dataset.name, len(files), partitions)
             path, temporary = dataset.file(sport, month), f"{TEMPORARY}/{len(plan.staged)}.parquet"

@@ -17,12 +17,12 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from feature_repo.connections import Postgres
-from ingestion.database import connect, statement, taking_turns, translated_errors
+from ingestion.database import statement, taking_turns
 from ingestion.errors import ConfigurationError, PikkitError
-from ingestion.migrate import pending
 from ingestion.progress import Progress, silent
 from ingestion.publish_supabase.tables import TABLES, Key, PublishedTable, Row, from_store
 from ingestion.publish_supabase.target import Target, open_target
+from ingestion.reading import reading
 from ingestion.sources.settings import SourceSettings, SupabaseProject
 
 # Rows in one request.
@@ -101,11 +101,7 @@ def publish(
     Raises ConfigurationError where there is nothing to publish, SourceDenied where the project refuses the key, a
     table or a row, and Unreachable. What was done by then stays, and the error says how much it is.
     """
-    with (
-        translated_errors(f"Postgres at {postgres.address}"),
-        connect(postgres, purpose="publish-supabase") as connection,
-        taking_turns(connection, _LOCK),
-    ):
+    with reading(postgres, purpose="publish-supabase") as connection, taking_turns(connection, _LOCK):
         wanted = _latest_values(connection)
         work: list[_Work] = []
 
@@ -120,10 +116,6 @@ def publish(
 
 def _latest_values(connection: psycopg.Connection) -> dict[PublishedTable, dict[Key, Row]]:
     """The rows of the three views as of one instant."""
-    if missing := pending(connection):
-        raise ConfigurationError(
-            f"The store lacks migrations: {', '.join(missing)}", "Nothing was published", "Run `pikkit migrate`"
-        )
     connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
     with connection.transaction():
         refreshed = connection.execute("select from features.reach").fetchone()

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from ingestion.errors import Unreachable
 from ingestion.publish_supabase.tables import Key, PublishedTable, Row
+from ingestion.sources.keyset import in_addresses, literal
 from ingestion.sources.rest import Refused, Rest, opened
 from ingestion.sources.retry import Passing
 from ingestion.sources.settings import SupabaseProject
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _PAGE: Final = 1000
 # How often a table is read whose pages do not add up to its count, as when somebody else writes it.
 _READS: Final = 5
-# Bytes of a request's keys as they stand in its address. Servers on the way take 8,000, some 4,000.
-_KEYS_IN_AN_ADDRESS: Final = 3000
 
 
 @contextmanager
@@ -89,17 +87,7 @@ class Target:
 
     def batches(self, table: PublishedTable, keys: Sequence[Key]) -> Iterator[list[Key]]:
         """The keys, as many at a time as an address can hold."""
-        batch: list[Key] = []
-        length = 0
-        for key in keys:
-            size = len(quote(f"{_is(table, key)},", safe=""))
-            if batch and length + size > _KEYS_IN_AN_ADDRESS:
-                yield batch
-                batch, length = [], 0
-            batch.append(key)
-            length += size
-        if batch:
-            yield batch
+        return in_addresses(keys, partial(_is, table))
 
     def _table(self, table: PublishedTable) -> Any:
         return self._rest.client.table(table.name)
@@ -135,19 +123,15 @@ def _covered(answer: httpx.Response) -> int:
 
 
 def _is(table: PublishedTable, key: Key) -> str:
-    return _all([f"{column}.eq.{_literal(value)}" for column, value in zip(table.key, key, strict=True)])
+    return _all([f"{column}.eq.{literal(value)}" for column, value in zip(table.key, key, strict=True)])
 
 
 def _past(table: PublishedTable, key: Key) -> str:
     """The rows after this key, in the order of its columns."""
-    equal = [f"{column}.eq.{_literal(value)}" for column, value in zip(table.key, key, strict=True)]
-    greater = [f"{column}.gt.{_literal(value)}" for column, value in zip(table.key, key, strict=True)]
+    equal = [f"{column}.eq.{literal(value)}" for column, value in zip(table.key, key, strict=True)]
+    greater = [f"{column}.gt.{literal(value)}" for column, value in zip(table.key, key, strict=True)]
     return ",".join(_all([*equal[:place], greater[place]]) for place in range(len(key)))
 
 
 def _all(conditions: Sequence[str]) -> str:
     return conditions[0] if len(conditions) == 1 else f"and({','.join(conditions)})"
-
-
-def _literal(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -7,19 +7,20 @@ becomes of that row. A cursor is spelled as the server spelled it: fractions of 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from feature_repo.keys import NULL_PART
 from ingestion.sources.table import Window
 
-# Bytes of a request's ids as they stand in its address. Servers on the way take 8,000, some 4,000.
-_IDS_IN_AN_ADDRESS: Final = 2800
+# Bytes of a request's conditions as they stand in its address. Servers on the way take 8,000, some 4,000.
+_IN_AN_ADDRESS: Final = 2800
 
 Key = tuple[Any, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Span:
         return self if key is None else self._beside(key, "lt", "lte")
 
     def _beside(self, key: Key, past: str, last: str) -> Span:
-        *stamps, identifier = (_literal(part) for part in key)
+        *stamps, identifier = (literal(part) for part in key)
         beside = f"id.{last}.{identifier}"
         if not stamps:
             return self._with(beside)
@@ -55,7 +56,7 @@ class Span:
 
     def within(self, newest: Any) -> Span:
         """Those of the rows whose first key is no greater than this."""
-        return self._with(f"{self.keys[0]}.lte.{_literal(newest)}")
+        return self._with(f"{self.keys[0]}.lte.{literal(newest)}")
 
     @property
     def filters(self) -> str:
@@ -76,30 +77,37 @@ def spans(window: Window, columns: Collection[str]) -> list[Span]:
 
 def spans_of(ids: Sequence[str]) -> Iterator[Span]:
     """The rows with these ids, as many in a span as an address can hold."""
-    batch: list[str] = []
+    for batch in in_addresses(map(literal, ids), str):
+        yield Span(("id",), (f"id.in.({','.join(batch)})",))
+
+
+def in_addresses(items: Iterable[T], spelled: Callable[[T], str]) -> Iterator[list[T]]:
+    """The items, as many at a time as the address of a request can hold, spelled so and with commas between."""
+    batch: list[T] = []
     length = 0
-    for literal in map(_literal, ids):
-        size = len(quote(literal, safe="")) + len("%2C")
-        if batch and length + size > _IDS_IN_AN_ADDRESS:
-            yield Span(("id",), (f"id.in.({','.join(batch)})",))
+    for item in items:
+        size = len(quote(f"{spelled(item)},", safe=""))
+        if batch and length + size > _IN_AN_ADDRESS:
+            yield batch
             batch, length = [], 0
-        batch.append(literal)
+        batch.append(item)
         length += size
     if batch:
-        yield Span(("id",), (f"id.in.({','.join(batch)})",))
+        yield batch
+
+
+def literal(value: Any) -> str:
+    """A value in a condition, quoted, so that no character of it means anything."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _between(stamp: str, since: datetime | None, until: datetime | None) -> Iterator[str]:
     if since is not None:
-        yield f"{stamp}.gte.{_literal(since.isoformat())}"
+        yield f"{stamp}.gte.{literal(since.isoformat())}"
     if until is not None:
-        yield f"{stamp}.lt.{_literal(until.isoformat())}"
+        yield f"{stamp}.lt.{literal(until.isoformat())}"
 
 
 def _sport(sport: str) -> str:
-    return "sport.is.null" if sport == NULL_PART else f"sport.eq.{_literal(sport)}"
-
-
-def _literal(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "sport.is.null" if sport == NULL_PART else f"sport.eq.{literal(sport)}"

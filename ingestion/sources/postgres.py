@@ -118,7 +118,8 @@ class PostgresReading:
 
     def digests(self) -> pl.DataFrame:
         """See Reading."""
-        query = self._statement("source_digests", sql.SQL(""))
+        keys = self._statement("source_keys", sql.SQL("true"))
+        query = sql.SQL(statement("day_digests")).format(keyed=sql.SQL("({})").format(keys))
         return self._session.ask(lambda connection: copy_out(connection, query, None, DIGESTS_SCHEMA))
 
     def keys(self, day: date | None) -> pl.DataFrame:

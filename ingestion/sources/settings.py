@@ -30,7 +30,7 @@ DEFAULTS: Final = {
     "SYNC_OVERLAP_MINUTES": "10",
     "SOURCE_PATIENCE_SECONDS": "300",
 }
-# Values that are secret as a whole. A password inside an address is masked by `shown`.
+# Values that are secret as a whole. `pikkit doctor` masks them.
 SECRETS: Final = ("SUPABASE_KEY", "SUPABASE_APIKEY", "SUPABASE_PUBLISH_KEY", "SOURCE_POSTGRES_URL")
 
 

@@ -55,7 +55,7 @@ class SupabaseTable:
     @property
     def name(self) -> str:
         """The stream that sync_state keeps its place under."""
-        return f"supabase:{self.project.host}/{self.project.schema}.{self.project.table}"
+        return self.project.stream
 
     @contextmanager
     def reading(self) -> Iterator[SupabaseReading]:

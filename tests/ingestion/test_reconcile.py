@@ -11,10 +11,10 @@ import polars as pl
 import psycopg
 import pytest
 
-from ingestion.database import connect, copy_out, statement
+from ingestion.database import connect
 from ingestion.errors import DeletesRefused
 from ingestion.progress import silent
-from ingestion.reconcile import differing_days, reconcile
+from ingestion.reconcile import differing_days, our_digests, reconcile
 from ingestion.refresh import refresh
 from ingestion.sources.files import open_file
 from ingestion.sources.supabase import open_supabase
@@ -264,7 +264,7 @@ def test_digests_are_the_same_on_both_sides(table, source, sync, database):
     sync()
     with opened(source) as (_, reading):
         theirs = reading.digests()
-    ours = copy_out(database, statement("our_digests"), {}, DIGESTS_SCHEMA)
+    ours = our_digests(database)
     assert theirs.schema == DIGESTS_SCHEMA
     assert theirs.sort("day").rows() == ours.sort("day").rows()
     assert theirs["rows"].sum() == 51
