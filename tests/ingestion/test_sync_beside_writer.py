@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from quality.schema import COLUMNS
 OPERATIONS = 3_000
 # How often the app writes, at most. A sync takes a fraction of a second, so it is written into everywhere.
 PER_SECOND = 300
+# How many syncs it writes beside, at least, however slow the machine is.
+SYNCS = 8
 # What clocks of the app's servers are off by, and how long a slow transaction stays open: both within the overlap.
 SKEW_SECONDS = 2
 OVERLAP = timedelta(seconds=30)
@@ -53,9 +56,10 @@ class Writer:
     def __init__(self, postgres, seed):
         self.postgres, self.random = postgres, random.Random(seed)
 
-    def write(self, operations):
+    def write(self, operations, read_often):
+        """Write `operations` times, and on until `read_often` is set."""
         with connect(self.postgres, purpose="writer", autocommit=True) as connection:
-            while operations > 0:
+            while operations > 0 or not read_often.is_set():
                 operations -= self._operate(connection)
                 time.sleep(self.random.expovariate(PER_SECOND))
 
@@ -121,16 +125,20 @@ def held_by_store(database):
 def test_nothing_is_lost_and_nothing_comes_twice(source, sync, compare, database, seed):
     if source.proxy:
         source.proxy.storm(0.1, seed)
-    syncs = 0
+    syncs, read_often = 0, threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(Writer(source.postgres, seed).write, OPERATIONS)
-        while not writing.done():
-            sync(now=datetime.now(UTC), overlap=OVERLAP)
-            if (syncs := syncs + 1) % 5 == 0:
-                refresh(database, run_id=uuid.uuid4(), now=datetime.now(UTC))
-                database.commit()
+        writing = pool.submit(Writer(source.postgres, seed).write, OPERATIONS, read_often)
+        try:
+            while not writing.done():
+                sync(now=datetime.now(UTC), overlap=OVERLAP)
+                if (syncs := syncs + 1) % 5 == 0:
+                    refresh(database, run_id=uuid.uuid4(), now=datetime.now(UTC))
+                    database.commit()
+                if syncs == SYNCS:
+                    read_often.set()
+        finally:
+            read_often.set()
         writing.result()
-    assert syncs > 3
 
     time.sleep(SKEW_SECONDS)  # rows stamped ahead of the clock are read then
     sync(now=datetime.now(UTC), overlap=OVERLAP)
