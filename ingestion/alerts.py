@@ -5,6 +5,7 @@ An alert is an event here. Nobody is called yet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -24,6 +25,6 @@ def open_alert(
     connection.execute(statement("open_alert"), parameters)
 
 
-def resolve_alerts(connection: psycopg.Connection, causes: str, *, now: datetime) -> None:
-    """Record that no cause that begins so holds any longer."""
-    connection.execute(statement("resolve_alerts"), {"causes": causes, "now": now})
+def resolve_alerts(connection: psycopg.Connection, causes: str, *, now: datetime, but: Sequence[str] = ()) -> None:
+    """Record that no cause that begins so holds any longer, but for these."""
+    connection.execute(statement("resolve_alerts"), {"causes": causes, "but": list(but), "now": now})

@@ -1,7 +1,8 @@
 """The whole log replayed into new change rows, and the stored ones replaced by them, in one transaction.
 
 After a change of a feature's definition, or of the code that computes it. Rows that come out the same stay as they
-are, with the run that first wrote them; readers see the old rows until the commit and never wait.
+are, with the run that first wrote them if a gate let it through; readers see the old rows until the commit and never
+wait.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ def backfill(connection: psycopg.Connection, *, run_id: UUID, now: datetime, pro
     counts: Counts = {}
     for view in STORED_VIEWS:
         removed = connection.execute(comparison_query("drop_differing", view)).rowcount
+        connection.execute(comparison_query("take_over_unjudged", view), {"run_id": run_id})
         written = connection.execute(comparison_query("insert_missing", view), {"run_id": run_id}).rowcount
         counts[view.name] = {"removed": removed, "written": written}
     _replace_state(connection, states)
     # The mark stays: a backfill reads no source, so nothing is known to be fresher than before.
-    feature_versions.record(connection, run_id=None, now=now)
+    feature_versions.record_anew(connection, now=now)
     return counts
 
 

@@ -14,11 +14,11 @@ import polars as pl
 import psycopg
 from psycopg import errors, sql
 
+from feature_repo import run_lock as locks
 from feature_repo.connections import Postgres
+from feature_repo.refusals import RunLockHeld
 from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 
-# One number for everything that writes to a store. Any constant will do, as long as it never changes.
-RUN_LOCK = 7_745_548_072_115_291_137
 _ROWS_PER_CHUNK = 50_000
 
 # What libpq or Postgres report when the server, not the statement, is the trouble: connection lost (08), login refused
@@ -247,25 +247,15 @@ def _fetched(
 
 @contextmanager
 def run_lock(connection: psycopg.Connection, verb: str) -> Iterator[None]:
-    """Hold the lock that everything writing to the store holds; LockHeld at once when another session has it.
+    """Hold the lock that everything writing to the store holds (feature_repo/run_lock.py).
 
-    The lock belongs to the session, so commits inside do not give it up, and Postgres frees it when the session dies.
-    Enter it with no transaction open, and commit inside: what is uncommitted at the end is undone.
+    Raises LockHeld at once when another session has it. Enter it with no transaction open, and commit inside.
     """
-    with connection.transaction():
-        connection.execute("select set_config('application_name', %s, false)", [f"pikkit {verb}"])
-        if not _scalar(connection, "select pg_try_advisory_lock(%(key)s)"):
-            holder = _scalar(connection, statement("lock_holder")) or "a session that has ended since"
-            raise LockHeld(
-                f"Another run holds the lock: {holder}",
-                "Nothing was done",
-                "Wait until it is done, or end it, then run the command again",
-                holder=holder,
-            )
     try:
-        yield
-    finally:
-        _unlock(connection, RUN_LOCK)
+        with locks.run_lock(connection, f"pikkit {verb}"):
+            yield
+    except RunLockHeld as error:
+        raise LockHeld(error.what, error.state, error.next_step, holder=error.holder) from error
 
 
 @contextmanager
@@ -276,18 +266,4 @@ def taking_turns(connection: psycopg.Connection, key: int) -> Iterator[None]:
     try:
         yield
     finally:
-        _unlock(connection, key)
-
-
-def _unlock(connection: psycopg.Connection, key: int) -> None:
-    try:
-        connection.rollback()  # what was left uncommitted is undone before the next run may look
-        with connection.transaction():
-            connection.execute("select pg_advisory_unlock(%s)", [key])
-    except psycopg.Error:
-        connection.close()  # a session that cannot even unlock is lost; Postgres frees its lock with it
-
-
-def _scalar(connection: psycopg.Connection, query: LiteralString) -> Any:
-    row = connection.execute(query, {"key": RUN_LOCK}).fetchone()
-    return row[0] if row else None
+        locks.unlock(connection, key)

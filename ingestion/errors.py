@@ -5,6 +5,7 @@ PikkitError
 │   ├── SourceRejected   2  a file cannot be read as bets
 │   ├── SourceDenied     2  a source refuses the key, or has no such table or columns
 │   └── ClockRewound     2  the clock lies before the store's last refresh
+├── GateRefused          3  a refresh, or what one wrote, did not pass its quality gate
 ├── DeletesRefused       3  more bets vanished from the source than are deleted unasked
 ├── Unreachable          4  a store or a source does not answer, or not with what was asked for
 │   └── StoreFull        4  the disk under the store is full
@@ -57,6 +58,12 @@ class ClockRewound(ConfigurationError):
     """The clock (`--now`, `PIKKIT_NOW`) lies before the store's last refresh, and known history is never rewritten."""
 
 
+class GateRefused(PikkitError):
+    """A refresh did not pass its quality gate, or rows that passed none were to be served. Nothing was published."""
+
+    exit_code = 3
+
+
 class DeletesRefused(PikkitError):
     """More bets vanished from the source than a reconciliation deletes unasked. None was deleted."""
 
@@ -93,4 +100,4 @@ class LockHeld(PikkitError):
 
 def _sentence(part: str) -> str:
     part = part.strip()
-    return part if part.endswith((".", "!", "?", ":")) else f"{part}."
+    return part if part.endswith((".", "!", "?", ":", ";")) else f"{part}."

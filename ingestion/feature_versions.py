@@ -9,12 +9,12 @@ import ast
 import hashlib
 import inspect
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from types import ModuleType
 from uuid import UUID
 
 import psycopg
-from psycopg import sql
 
 from feature_repo import keys
 from feature_repo.groups import BET_VIEWS, GROUPED_VIEWS, SPORT_MARKET_RECENT, STORED_VIEWS, BetView, GroupedView
@@ -34,40 +34,51 @@ def definitions() -> dict[str, tuple[tuple[str, ...], str]]:
     return views
 
 
-def record(connection: psycopg.Connection, *, run_id: UUID | None, now: datetime) -> None:
-    """Bring features.feature_metadata up to date with the change rows of this run; of all rows where `run_id` is
-    null.
-    """
+def record(connection: psycopg.Connection, *, run_id: UUID, now: datetime) -> None:
+    """Seal the change rows that this run added, and bring features.feature_metadata up to date with them."""
     for view in STORED_VIEWS:
-        features, digest = definitions()[view.name]
-        checksum, rows = _checksum(connection, view, run_id)
-        connection.execute(
-            statement("record_feature_versions"),
-            {
-                "view": view.name,
-                "features": list(features),
-                "definition_hash": digest,
-                "checksum": checksum,
-                "rows": rows,
-                "from_scratch": run_id is None,
-                "now": now,
-            },
-        )
+        params = {"view": view.name, "run_id": run_id}
+        sealed = connection.execute(statement("seal_run"), params).fetchone()
+        _record(connection, view, *(sealed or (0, 0)), from_scratch=False, now=now)
+
+
+def record_anew(connection: psycopg.Connection, *, now: datetime) -> None:
+    """The same for all change rows of all runs, after some were replaced."""
+    for view in STORED_VIEWS:
+        seals = connection.execute(statement("seal_anew"), {"view": view.name}).fetchall()
+        # The digest of several runs is the sum of theirs.
+        checksum, rows = sum(int(checksum) for checksum, _ in seals) % 2**64, sum(rows for _, rows in seals)
+        _record(connection, view, checksum, rows, from_scratch=True, now=now)
+
+
+def _record(
+    connection: psycopg.Connection,
+    view: GroupedView | BetView,
+    checksum: Decimal | int,
+    rows: int,
+    *,
+    from_scratch: bool,
+    now: datetime,
+) -> None:
+    features, digest = definitions()[view.name]
+    connection.execute(
+        statement("record_feature_versions"),
+        {
+            "view": view.name,
+            "features": list(features),
+            "definition_hash": digest,
+            "checksum": checksum,
+            "rows": rows,
+            "from_scratch": from_scratch,
+            "now": now,
+        },
+    )
 
 
 def redefined(connection: psycopg.Connection) -> list[str]:
     """The views whose stored rows another definition than today's has computed."""
     stored: dict[str, str] = dict(connection.execute(statement("stored_definitions")).fetchall())
     return [view for view, (_, digest) in definitions().items() if stored.get(view, digest) != digest]
-
-
-def _checksum(connection: psycopg.Connection, view: GroupedView | BetView, run_id: UUID | None) -> tuple[int, int]:
-    query = sql.SQL(statement("checksum")).format(
-        table=sql.Identifier("features", f"{view.name}_changes"),
-        columns=sql.SQL(", ").join(map(sql.Identifier, (view.join_key, "event_timestamp", *view.features))),
-    )
-    checksum, rows = connection.execute(query, {"run_id": run_id}).fetchone() or (0, 0)
-    return checksum, rows
 
 
 def _digest(*parts: str) -> str:

@@ -19,7 +19,7 @@ from psycopg import sql
 from feature_repo.connections import Connections
 from feature_repo.groups import BET_VIEWS, STORED_VIEWS, BetView, GroupedView
 from ingestion.database import statement
-from ingestion.errors import Unreachable
+from ingestion.errors import GateRefused, Unreachable
 from ingestion.progress import Progress, silent
 from ingestion.runs import Counts
 
@@ -33,13 +33,18 @@ _COPY_OF: Final = "pikkit:copy_of"
 
 @contextmanager
 def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
-    """Feast's store, with trouble of the online store in our words. What Postgres holds is committed by then."""
+    """Feast's store, with its refusals and with trouble of the online store in our words. What Postgres holds is
+    committed by then.
+    """
     import redis
 
+    from feature_repo.refusals import PublicationRefused
     from feature_repo.store import store_at
 
     try:
         yield store_at(connections)
+    except PublicationRefused as error:
+        raise GateRefused(error.what, error.state, error.next_step) from error
     except redis.RedisError as error:
         raise Unreachable(
             f"Redis at {connections.redis.address} does not answer ({error})",

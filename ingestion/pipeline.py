@@ -1,15 +1,17 @@
 """The hourly job: what a source holds becomes served features, or nothing changes.
 
-lock ── sync ── features ── commit ── materialize
-        └────── one transaction ─┘    a copy; what it lacks, the next run brings
+lock ── sync ── anomalies ── features ── gates ── commit ── materialize
+        └────────────── one transaction ─────────────┘    a copy; what it lacks, the next run brings
 
-Everything up to the commit is one Postgres transaction (cursor, raw, processed, quarantine, features). A crash at any
-instant leaves the store as it was, or committed and short of the copy.
+Everything up to the commit is one Postgres transaction (cursor, raw, processed, quarantine, features, verdicts). A
+crash at any instant leaves the store as it was, or committed and short of the copy. What the gates refuse is undone
+from the features on, and the rest committed; as the features remember how far into the log they reach, the next good
+run takes up what was refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 
@@ -17,22 +19,31 @@ import psycopg
 
 from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
-from ingestion import clock, feature_versions
+from ingestion import clock, feature_versions, gate
 from ingestion.backfill import backfill
 from ingestion.database import connect, run_lock, statement, translated_errors
 from ingestion.errors import ConfigurationError
+from ingestion.evidence import (
+    evidence_of_batch,
+    evidence_with_features,
+    evidence_without_batch,
+    flag_counts,
+)
 from ingestion.failures import failed_reconciliation_told, sync_failures_counted
+from ingestion.gate import Outcome
 from ingestion.materialize import lost_its_copy, mark_copy, materialize, open_online_store
 from ingestion.migrate import pending
 from ingestion.progress import Progress, silent
 from ingestion.reconcile import reconcile
-from ingestion.refresh import check_clock, refresh
+from ingestion.refresh import check_clock, features_reach, refresh, withhold_refused
 from ingestion.remarks import on_refresh, on_sync
 from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
 from ingestion.sync import Request, Source, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
+from quality.evidence import Evidence
+from quality.gates import Gates, default_gates
 
 EVERYTHING_NEW = Request()
 
@@ -42,26 +53,44 @@ def run(
     source: FileSource | Table,
     request: Request = EVERYTHING_NEW,
     *,
+    gates: Gates | None = None,
+    override: str | None = None,
     progress: Progress = silent,
 ) -> Run:
     """Load what is new in the source, bring the features up to date, publish them. Returns the run with its counts.
 
-    Raises LockHeld and ClockRewound before anything is recorded; what the source or a store raises stands in the run's
-    record too.
+    `gates` are the default ones unless given; `override` publishes what they refuse, and says why.
+
+    Raises LockHeld and ClockRewound before anything is recorded; what the source or a store raises, and GateRefused,
+    stand in the run's record too.
     """
     with locked_store(connections, "run") as connection:
         # One instant for all of it: what the source says later than this is the next run's.
         now = clock.now()
         before = check_clock(connection, now)
         with recorded_run(connections.postgres, "run", source=source.name, now=now) as this:
-            _sync(connection, connections, this, source, request, progress)
+            sync = _sync(connection, connections, this, source, request, progress)
+            this.counts = _sync_summary(sync)
             redefined = feature_versions.redefined(connection)
-            with this.step("features") as step:
-                step.counts = refresh(connection, run_id=this.run_id, now=now, progress=progress)
-            with this.step("commit"):
-                connection.commit()
+            withhold_refused(connection)
+            since = features_reach(connection)
+            with this.step("anomalies") as step:
+                progress("anomalies", 0, None)
+                batch = evidence_of_batch(connection, since=since, sync=sync, now=now)
+                step.counts = flag_counts(batch)
+            judged = _published(
+                connection,
+                this,
+                "features",
+                lambda: refresh(connection, run_id=this.run_id, now=now, progress=progress),
+                lambda: evidence_with_features(
+                    connection, batch, since=since, reach=features_reach(connection), published=before
+                ),
+                gates,
+                override,
+            )
             _copy_online(connection, connections, this, progress)
-            this.counts = _summary(this, before, now, redefined)
+            this.counts = _summary(this, judged, before, now, redefined)
             return this
 
 
@@ -77,10 +106,10 @@ def run_sync(
         now = clock.now()
         check_clock(connection, now)
         with recorded_run(connections.postgres, "sync", source=source.name, now=now) as this:
-            _sync(connection, connections, this, source, request, progress)
+            sync = _sync(connection, connections, this, source, request, progress)
             with this.step("commit"):
                 connection.commit()
-            this.counts = _sync_summary(this.steps[0].counts)
+            this.counts = _sync_summary(sync)
             return this
 
 
@@ -98,7 +127,7 @@ def run_reconcile(
         now = clock.now()
         check_clock(connection, now)
         with recorded_run(connections.postgres, "reconcile", source=table.name, now=now) as this:
-            _sync(connection, connections, this, table, request, progress)
+            sync = _sync(connection, connections, this, table, request, progress)
             with (
                 this.step("reconcile") as step,
                 failed_reconciliation_told(connection, connections.postgres, this, table.name),
@@ -116,19 +145,29 @@ def run_reconcile(
                 )
             with this.step("commit"):
                 connection.commit()
-            this.counts = _sync_summary(this.steps[0].counts) | {"reconciled": step.counts}
+            this.counts = _sync_summary(sync) | {"reconciled": step.counts}
             return this
 
 
-def run_backfill(connections: Connections, *, progress: Progress = silent) -> Run:
-    """Replay the whole log, replace what comes out differently, publish it."""
-    with locked_store(connections, "backfill") as connection, recorded_run(connections.postgres, "backfill") as this:
-        with this.step("replay") as step:
-            step.counts = backfill(connection, run_id=this.run_id, now=clock.now(), progress=progress)
-        with this.step("commit"):
-            connection.commit()
-        _copy_online(connection, connections, this, progress, anew=True)
-        return this
+def run_backfill(
+    connections: Connections, *, gates: Gates | None = None, override: str | None = None, progress: Progress = silent
+) -> Run:
+    """Replay the whole log, replace what comes out differently, publish it. `gates` and `override` as of `run`."""
+    with locked_store(connections, "backfill") as connection:
+        now = clock.now()
+        with recorded_run(connections.postgres, "backfill", now=now) as this:
+            judged = _published(
+                connection,
+                this,
+                "replay",
+                lambda: backfill(connection, run_id=this.run_id, now=now, progress=progress),
+                lambda: evidence_without_batch(connection, reach=features_reach(connection), now=now),
+                gates,
+                override,
+            )
+            _copy_online(connection, connections, this, progress, anew=True)
+            this.counts = {"gates": judged.counts, "warnings": _warnings(judged)}
+            return this
 
 
 def run_materialize(connections: Connections, *, progress: Progress = silent) -> Run:
@@ -176,6 +215,34 @@ def locked_store(connections: Connections, verb: str) -> Iterator[psycopg.Connec
             yield connection
 
 
+def _published(
+    connection: psycopg.Connection,
+    this: Run,
+    step_name: str,
+    change: Callable[[], Counts],
+    look: Callable[[], Evidence],
+    gates: Gates | None,
+    override: str | None,
+) -> Outcome:
+    """Change the features and commit them with the judgement over them. Raises GateRefused, with them undone."""
+    connection.execute("savepoint features")
+    with this.step(step_name) as step:
+        step.counts = change()
+    with this.step("gates") as step:
+        evidence = look()
+        outcome = gate.judged(gates or default_gates(), evidence, override)
+        if outcome.state == "refused":
+            connection.execute("rollback to savepoint features")
+        gate.record(connection, this, evidence, outcome)
+        step.counts = outcome.counts
+    with this.step("commit"):
+        connection.commit()
+    if outcome.state == "refused":
+        this.counts |= {"gates": outcome.counts}
+        raise gate.refusal(this, outcome)
+    return outcome
+
+
 def _copy_online(
     connection: psycopg.Connection, connections: Connections, this: Run, progress: Progress, *, anew: bool = False
 ) -> None:
@@ -196,7 +263,7 @@ def _sync(
     source: FileSource | Table,
     request: Request,
     progress: Progress,
-) -> None:
+) -> Counts:
     # Whoever loads a file is looking.
     is_file = isinstance(source, FileSource)
     with (
@@ -212,6 +279,7 @@ def _sync(
             first_known_by=request.first_known_by,
             progress=progress,
         )
+    return step.counts
 
 
 @contextmanager
@@ -232,14 +300,21 @@ def _sync_summary(sync: Counts) -> Counts:
     }
 
 
-def _summary(this: Run, before: datetime | None, refreshed_at: datetime, redefined: list[str]) -> Counts:
-    sync, features, *_ = (step.counts for step in this.steps)
-    summary = _sync_summary(sync)
-    return summary | {
-        "change_rows": sum(features.values()),
+def _summary(
+    this: Run, judged: Outcome, before: datetime | None, refreshed_at: datetime, redefined: list[str]
+) -> Counts:
+    features = next(step for step in this.steps if step.name == "features")
+    return this.counts | {
+        "change_rows": sum(features.counts.values()),
         "refreshed_at": f"{refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
-        "warnings": on_refresh(before, refreshed_at, redefined) + summary["warnings"],
+        "gates": judged.counts,
+        "warnings": on_refresh(before, refreshed_at, redefined) + this.counts["warnings"] + _warnings(judged),
     }
+
+
+def _warnings(judged: Outcome) -> list[str]:
+    failed = [f"Published over a failed check: {gate.describe(verdict)}." for verdict in judged.judgement.failed]
+    return failed + [f"{gate.describe(verdict)}." for verdict in judged.judgement.warned]
 
 
 def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:

@@ -1,5 +1,5 @@
 """Features brought up to the end of the log, in the caller's transaction: change rows, group state, vocabulary,
-reach, mark.
+counts of bets, reach, mark.
 
 The cost follows the number of new versions, not the history: each group that changed starts from its state in
 features.group_state. A long log goes through in stretches, so memory is bounded too.
@@ -48,6 +48,7 @@ def refresh(
         for view, rows in replay(log, after, states):
             written[view] = written.get(view, 0) + store_changes(connection, view, rows, run_id)
         connection.execute(statement("extend_vocabulary"), {"after": after, "until": until})
+        connection.execute(statement("count_bets"), {"after": after, "until": until})
         after = until
         progress("features", after - first, log_end - first)
     connection.execute(statement("upsert_reach"), {"seq": after, "now": now, "run_id": run_id})
@@ -64,6 +65,20 @@ def store_changes(connection: psycopg.Connection, view: str, rows: pl.DataFrame,
     """Append change rows of a view, signed with the run."""
     signed = rows.with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(run_id)))
     return copy_in(connection, f"features.{view}_changes", signed)
+
+
+def withhold_refused(connection: psycopg.Connection) -> int:
+    """Take versions out of the count that a gate refused and that came anew since. Returns of how many bets.
+
+    They were never served, so no answer changes. Before the features follow the log past them.
+    """
+    return connection.execute(statement("withhold_refused")).rowcount
+
+
+def features_reach(connection: psycopg.Connection) -> int:
+    """The log position up to which the features go; 0 before the first refresh."""
+    reach: int = _one(connection, statement("reach"))[0]
+    return reach
 
 
 def check_clock(connection: psycopg.Connection, now: datetime) -> datetime | None:

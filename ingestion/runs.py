@@ -23,7 +23,7 @@ from psycopg.types.json import Jsonb
 from feature_repo.connections import Postgres
 from ingestion import clock
 from ingestion.database import connect, statement
-from ingestion.errors import PikkitError
+from ingestion.errors import GateRefused, PikkitError
 
 Counts = dict[str, Any]
 
@@ -107,13 +107,19 @@ def _finish(connection: psycopg.Connection, run: Run, error: BaseException | Non
             statement("finish_run"),
             {
                 "run_id": run.run_id,
-                "state": "failed" if error else "done",
+                "state": _state(error),
                 "finished_at": datetime.now(UTC),
                 "counts": Jsonb(run.counts),
                 "exit_code": error.exit_code if isinstance(error, PikkitError) else int(error is not None),
                 "error": str(error) or type(error).__name__ if error else None,
             },
         )
+
+
+def _state(error: BaseException | None) -> str:
+    if isinstance(error, GateRefused):
+        return "refused"
+    return "failed" if error else "done"
 
 
 def uuid7() -> UUID:

@@ -4,6 +4,7 @@
 |---|---|---|
 | `PIKKIT_HOME` | `.pikkit` | where the embedded servers keep their data |
 | `PIKKIT_NOW` | the time | stops the clock at this instant (ISO 8601) |
+| `PIKKIT_GATES` | | a TOML file whose thresholds replace those of quality/gates.toml |
 | `KNOWN_AT_COLUMN` | `updated_at` | what a first load takes a version's knowledge time from; or `settled_at` |
 | `POSTGRES_HOST` `_PORT` `_DATABASE` `_USER` `_PASSWORD` `_SSLMODE` `REDIS_URL` | embedded servers | the stores |
 
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from feature_repo import connections
 from feature_repo.connections import Connections
@@ -24,6 +25,9 @@ from ingestion.clock import parse_instant
 from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.sources import settings as sources
 from ingestion.sources.settings import SourceSettings
+
+if TYPE_CHECKING:
+    from quality.gates import Gates
 
 KnownAtColumn = Literal["updated_at", "settled_at"]
 _KNOWN_AT_COLUMNS = ("updated_at", "settled_at")
@@ -38,6 +42,7 @@ class Settings:
     home: Path
     now: datetime | None
     known_at_column: KnownAtColumn
+    gates_file: Path | None
     external: Connections | None
     sources: SourceSettings
 
@@ -52,9 +57,16 @@ class Settings:
             connections.home(environ),
             _now(environ),
             known_at_column,
+            _gates_file(environ),
             connections.external(environ),
             SourceSettings.load(environ),
         )
+
+    def gates(self) -> Gates:
+        """What a refresh must keep to: the default gates, with what PIKKIT_GATES sets otherwise."""
+        from ingestion.gates_file import gates_of
+
+        return gates_of(self.gates_file)
 
     def connections(self) -> Connections:
         """Where the stores are. Unreachable when they are the embedded ones and do not run."""
@@ -84,6 +96,11 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
         _now(environ)
     except ConfigurationError as error:
         wrong["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
+    if file := _gates_file(environ):
+        from ingestion.gates_file import problems_of
+
+        if wrong_gates := problems_of(file):
+            wrong["PIKKIT_GATES"] = "; ".join(wrong_gates)
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
     return wrong | sources.problems(environ)
@@ -120,6 +137,11 @@ def _unusable(wrong: Mapping[str, str]) -> ConfigurationError:
 def _now(environ: Mapping[str, str]) -> datetime | None:
     text = environ.get("PIKKIT_NOW", "").strip()
     return parse_instant(text) if text else None
+
+
+def _gates_file(environ: Mapping[str, str]) -> Path | None:
+    text = environ.get("PIKKIT_GATES", "").strip()
+    return Path(text) if text else None
 
 
 def _known_at_column(environ: Mapping[str, str]) -> str:

@@ -15,7 +15,8 @@ from psycopg.rows import class_row, dict_row
 
 from feature_repo.connections import REGISTRY_SCHEMA, Connections, Redis
 from feature_repo.groups import STORED_VIEWS, GroupedView
-from ingestion.database import RUN_LOCK, connect, statement, translated_errors
+from feature_repo.run_lock import lock_holder
+from ingestion.database import connect, statement, translated_errors
 from ingestion.errors import Unreachable
 from ingestion.migrate import pending
 
@@ -90,6 +91,17 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class LastGate:
+    """The last judgement over a refresh, and how many refreshes were ever published over a failed one."""
+
+    run_id: UUID
+    state: str
+    reason: str | None
+    judged_at: datetime
+    overridden: int
+
+
+@dataclass(frozen=True)
 class Contents:
     """What a migrated store holds. The mark is null before the first refresh."""
 
@@ -99,6 +111,7 @@ class Contents:
     known_until: datetime | None
     versions_behind: int
     last_run: LastRun | None
+    gate: LastGate | None
     streams: list[Stream]
     alerts: list[Alert]
 
@@ -161,18 +174,14 @@ def look_at_redis(address: Redis) -> OnlineStore | Unreachable:
     return OnlineStore(memory, keys)
 
 
-def lock_holder(connection: psycopg.Connection) -> str | None:
-    """Who holds the run lock, as far as Postgres tells; None when nobody does."""
-    held = connection.execute(statement("lock_holder"), {"key": RUN_LOCK}).fetchone()
-    return held[0] if held else None
-
-
 def _contents(connection: psycopg.Connection, online: OnlineStore | Unreachable, now: datetime) -> Contents:
     with connection.cursor(row_factory=dict_row) as cursor:
         lag = cursor.execute(statement("status_lag")).fetchone() or {}
         rows = cursor.execute(statement("status_rows")).fetchone() or {}
     with connection.cursor(row_factory=class_row(LastRun)) as cursor:
         last_run = cursor.execute(statement("last_run")).fetchone()
+    with connection.cursor(row_factory=class_row(LastGate)) as cursor:
+        gate = cursor.execute(statement("status_gate")).fetchone()
     with connection.cursor(row_factory=class_row(Stream)) as cursor:
         streams = cursor.execute(statement("status_streams")).fetchall()
     with connection.cursor(row_factory=class_row(Alert)) as cursor:
@@ -194,7 +203,7 @@ def _contents(connection: psycopg.Connection, online: OnlineStore | Unreachable,
             STORED_VIEWS, connection.execute(statement("status_views"), params), strict=True
         )
     ]
-    return Contents(views=views, rows=rows, last_run=last_run, streams=streams, alerts=alerts, **lag)
+    return Contents(views=views, rows=rows, last_run=last_run, gate=gate, streams=streams, alerts=alerts, **lag)
 
 
 def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:

@@ -121,12 +121,12 @@ def take_in(
 
     `first_known_by` is the column that says when a row became known while the log is empty (setting KNOWN_AT_COLUMN).
     No version is known before `known_from`: rows that the store itself kept back count from when they were let in.
-    The counts: rows_read, copies (exact, inside this batch), seen_before, returned (a table shows again what it showed
-    once), accepted, of these late (their updated_at lies before what was answered already: known from now on) and
-    superseded (a newer version was there), quarantined, reasons (how many rows each reason refused), naive_timestamps,
-    empty_texts, unknown_columns, future (new versions past the clock, which the cursor waits for), newest_stamp,
-    known_until, first_load (the store was empty), largest_instant (how many accepted versions share one updated_at),
-    is_table, is_partial.
+    The counts: source_rows (as the source says, null where it cannot), rows_read, copies (exact, inside this batch),
+    seen_before, returned (a table shows again what it showed once), accepted, of these late (their updated_at lies
+    before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
+    reasons (how many rows each reason refused), naive_timestamps, empty_texts, unknown_columns, future (new versions
+    past the clock, which the cursor waits for), newest_stamp, known_until, first_load (the store was empty),
+    largest_instant (how many accepted versions share one updated_at), is_table, is_partial.
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)
@@ -163,6 +163,7 @@ def take_in(
     connection.execute(statement("drop_intake"))
     return {
         **stored,
+        "source_rows": source.row_count,
         "reasons": {row["reason"]: row["rows"] for row in reasons},
         **counts,
         "is_table": source.is_table,

@@ -72,6 +72,7 @@ def verify_offline(connection: psycopg.Connection, progress: Progress = silent) 
     for view in STORED_VIEWS:
         yield Comparison(view.name, *_row(connection, comparison_query("count_differences", view)))
     yield _compare_state(connection, states)
+    yield Comparison("bet_counts", *_row(connection, sql.SQL(statement("count_differing_bet_counts"))))
 
 
 def comparison_query(name: LiteralString, view: View) -> sql.Composed:

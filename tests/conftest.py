@@ -35,6 +35,7 @@ from tests.supabase import supabase
 __all__ = ["supabase"]
 
 REPOSITORY = Path(__file__).parents[1]
+LENIENT_GATES = Path(__file__).with_name("lenient_gates.toml")
 OUR_VARIABLES = (
     "PG",
     "PIKKIT_",
@@ -180,7 +181,7 @@ def registry(
 @pytest.fixture
 def environ(connections: Connections, tmp_path: Path) -> dict[str, str]:
     ours = {"REDIS_URL": connections.redis.url, "PIKKIT_HOME": str(tmp_path / "home")}
-    return dict(os.environ) | feast_environment(connections) | ours
+    return dict(os.environ) | feast_environment(connections) | ours | {"PIKKIT_GATES": str(LENIENT_GATES)}
 
 
 _numbers = itertools.count(1)

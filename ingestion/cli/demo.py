@@ -118,6 +118,11 @@ def _run(story: Story, connections: Connections, source: FileSource) -> Run:
             f"{sync['rows_read']:,} rows read: {sync['accepted']:,} accepted, {sync['quarantined']:,} quarantined, "
             f"{sync['seen_before']:,} seen before."
         )
+        judged, gates = counts["anomalies"], counts["gates"]
+        story.line(
+            f"{judged['rows']:,} rows judged, {judged['flags']:,} flags; the quality gate {gates['state']} them: "
+            f"{gates['checks']} checks, {gates['failed']} failed, {gates['warned']} warned."
+        )
         story.table(
             ["view", "change rows", "keys written"],
             [(view, features.get(view, 0), keys) for view, keys in online.items()],
@@ -195,6 +200,7 @@ def _next(settings: Settings, bet: dict[str, Any]) -> list[str]:
         *([] if on_path else [f". {shlex.quote(os.path.relpath(activate))}"]),
         *([f"export PIKKIT_HOME={shlex.quote(str(settings.home))}"] if "PIKKIT_HOME" in os.environ else []),
         "pikkit status",
+        "pikkit gate",
         "pikkit verify",
         f"pikkit score --bet {shlex.quote(jsonlib.dumps(columns))}",
         "pikkit features",

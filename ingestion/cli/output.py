@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -32,13 +32,26 @@ _SILENCE = 10.0
 
 def say(message: str) -> None:
     """A message for whoever watches, on stderr."""
-    sys.stderr.write(f"{message}\n")
+    sys.stderr.write(f"{_plain_lines(message)}\n")
     sys.stderr.flush()
 
 
 def print_line(text: str = "") -> None:
     """A line of the result, on stdout."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{_plain_lines(text)}\n")
+
+
+def plain(text: str) -> str:
+    """The text with everything escaped that would do something to a terminal instead of being shown."""
+    return text if text.isprintable() else _escaped(text, lambda c: c.encode("unicode_escape").decode())
+
+
+def _plain_lines(text: str) -> str:
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def _escaped(text: str, escape: Callable[[str], str]) -> str:
+    return "".join(c if c.isprintable() else escape(c) for c in text)
 
 
 def print_wrapped(text: str) -> None:
@@ -47,8 +60,9 @@ def print_wrapped(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """The result for machines: one JSON document on stdout."""
-    print_line(json.dumps(value, indent=2, default=_jsonable, ensure_ascii=False))
+    """The result for machines: one JSON document on stdout. It does nothing to a terminal either."""
+    lines = json.dumps(value, indent=2, default=_jsonable, ensure_ascii=False).split("\n")
+    print_line("\n".join(_escaped(line, lambda c: json.dumps(c)[1:-1]) for line in lines))
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: bool = False) -> None:
@@ -56,14 +70,14 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: 
 
     `wrap` breaks the last column, which holds text, where the terminal ends.
     """
-    rows = list(rows)
+    headers, rows = [plain(name) for name in headers], list(rows)
     cells = [[_cell(value) for value in row] for row in rows]
     numeric = [bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(headers))]
-    widths = [max(len(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
+    widths = [max(len(line[i]) for line in [headers, *cells]) for i in range(len(headers))]
     if wrap:
         widths[-1] = max(_NARROWEST, _terminal_width() - sum(width + len(_GAP) for width in widths[:-1]))
         cells = [line for row in cells for line in _broken(row, widths[-1])]
-    for line in [list(headers), *cells]:
+    for line in [headers, *cells]:
         aligned = (
             text.rjust(width) if right else text.ljust(width)
             for text, width, right in zip(line, widths, numeric, strict=True)
@@ -177,7 +191,7 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.2f}"
-    return str(value)
+    return plain(str(value))
 
 
 def _jsonable(value: Any) -> Any:

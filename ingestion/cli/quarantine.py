@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar
+from ingestion.cli.output import Json, Now, plain, print_json, print_line, print_table, progress_bar
 from ingestion.cli.session import begin, prepared_stores
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def list_(
         print_json({"count": found.count, "reasons": found.reasons, "rows": [_document(row) for row in found.rows]})
         return
     if found.rows:
-        print_table(["refused for", "rows"], [(_plain(reason), rows) for reason, rows in found.reasons.items()])
+        print_table(["refused for", "rows"], [(plain(reason), rows) for reason, rows in found.reasons.items()])
         print_line()
         print_table(["seq", "id", "received", "source", "state", "reasons"], map(_line, found.rows))
         print_line()
@@ -137,7 +137,7 @@ def retry(
         print_json({"run_id": done.run_id} | counts)
         return
     if counts["reasons"]:
-        print_table(["still refused for", "rows"], [(_plain(text), rows) for text, rows in counts["reasons"].items()])
+        print_table(["still refused for", "rows"], [(plain(text), rows) for text, rows in counts["reasons"].items()])
         print_line()
     print_line(_retried(done))
 
@@ -247,12 +247,12 @@ def _print_row(row: Refused) -> None:
 
     facts = [
         ("seq", str(row.seq)),
-        ("bet", row.id and _plain(row.id)),
+        ("bet", row.id and plain(row.id)),
         ("received", row.received_at),
-        ("from", _plain(row.source)),
+        ("from", plain(row.source)),
         ("run", row.run_id),
         ("state", _fate(row)),
-        *(("refused for" if not number else "", _plain(reason)) for number, reason in enumerate(row.reasons)),
+        *(("refused for" if not number else "", plain(reason)) for number, reason in enumerate(row.reasons)),
     ]
     print_table(["", ""], facts)
     if values := values_of(row.payload):
@@ -260,10 +260,10 @@ def _print_row(row: Refused) -> None:
         print_line()
         print_table(
             ["", "column", "value as it was sent"],
-            [(">" if name in at_fault else "", _plain(name), _plain(value)) for name, value in values],
+            [(">" if name in at_fault else "", plain(name), plain(value)) for name, value in values],
         )
     print_line()
-    print_line(_plain(row.payload))
+    print_line(plain(row.payload))
     print_line()
 
 
@@ -272,15 +272,10 @@ def _fate(row: Refused) -> str:
         return "open"
     when = f"{row.settled_at:%Y-%m-%dT%H:%M:%SZ}" if row.settled_at else "an unknown time"
     if row.state == "dismissed":
-        return f"dismissed at {when}: {_plain(row.note or '')}"
+        return f"dismissed at {when}: {plain(row.note or '')}"
     return f"{row.state} at {when} {'as' if row.state == 'accepted' else 'by'} version {row.settled_by}"
 
 
 def _cut(text: str | None) -> str | None:
-    plain = _plain(text[: _LONGEST + 1]) if text is not None else None
-    return plain if plain is None or len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
-
-
-def _plain(text: str) -> str:
-    """Text from a source with everything escaped that would do something to a terminal instead of being shown."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    shown = plain(text[: _LONGEST + 1]) if text is not None else None
+    return shown if shown is None or len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"

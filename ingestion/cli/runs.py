@@ -22,8 +22,18 @@ SourceOption = Annotated[
 ]
 
 
-def run(source: SourceOption = None, now: Now = None, json: Json = False) -> None:
-    """Load what is new, compute its features, publish them. The hourly job."""
+OverrideOption = Annotated[
+    str | None,
+    typer.Option("--override-gate", metavar="REASON", help="Publish what the quality gate refuses, for this reason."),
+]
+
+
+def run(source: SourceOption = None, override_gate: OverrideOption = None, now: Now = None, json: Json = False) -> None:
+    """Load what is new, compute its features, publish them. The hourly job.
+
+    What fails a quality gate is not published: exit 3, with the checks that failed. The rows stay, and the next good
+    run publishes them.
+    """
     from ingestion.pipeline import run as run_pipeline
     from ingestion.sources.chosen import chosen_source
     from ingestion.sync import Request
@@ -33,22 +43,46 @@ def run(source: SourceOption = None, now: Now = None, json: Json = False) -> Non
     connections = prepared_stores(settings)
     request = Request(first_known_by=settings.known_at_column, overlap=settings.sources.overlap)
     with progress_bar() as progress:
-        done = run_pipeline(connections, opener(progress), request, progress=progress)
+        done = run_pipeline(
+            connections,
+            opener(progress),
+            request,
+            gates=settings.gates(),
+            override=_reason(override_gate),
+            progress=progress,
+        )
     print_run(done, as_json=json)
 
 
-def backfill(now: Now = None, json: Json = False) -> None:
+def _reason(override: str | None) -> str | None:
+    if override is None or override.strip():
+        return override and override.strip()
+    from ingestion.errors import ConfigurationError
+
+    raise ConfigurationError(
+        "--override-gate gives no reason", "Nothing was done", "Say why what the gate refuses may be published"
+    )
+
+
+def backfill(override_gate: OverrideOption = None, now: Now = None, json: Json = False) -> None:
     """Replay the log and replace what comes out differently. For after a change of a feature's definition."""
     from ingestion.pipeline import run_backfill
 
     settings = begin(now)
     with progress_bar() as progress:
-        done = run_backfill(prepared_stores(settings, create=False), progress=progress)
+        done = run_backfill(
+            prepared_stores(settings, create=False),
+            gates=settings.gates(),
+            override=_reason(override_gate),
+            progress=progress,
+        )
     replaced = done.steps[0].counts
     if json:
-        print_json({"run_id": done.run_id, "views": replaced})
+        print_json({"run_id": done.run_id, "views": replaced, **done.counts})
         return
     print_table(["view", "removed", "written"], [(view, n["removed"], n["written"]) for view, n in replaced.items()])
+    for warning in done.counts["warnings"]:
+        say(f"Warning: {warning}")
     written = sum(n["written"] for n in replaced.values())
     print_line()
     print_line(
@@ -125,11 +159,22 @@ def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None
             for name in ("accepted", "quarantined", "late", "returned", "seen_before", "copies", "superseded")
         ]
         return counts["rows_read"], seconds, ", ".join(part for part in parts if not part.startswith("0 "))
+    if step == "anomalies":
+        return counts["rows"], seconds, _flags(counts)
     if step == "features":
         return sum(counts.values()), seconds, "change rows"
+    if step == "gates":
+        states = ("failed", "warned", "not_judged")
+        others = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in states if counts[state])
+        return counts["checks"], seconds, f"checks: {counts['state']}{f' ({others})' if others else ''}"
     if step == "materialize":
         return sum(counts.values()), seconds, "keys written online"
     return None, seconds, ""
+
+
+def _flags(counts: dict[str, Any]) -> str:
+    kinds = (f"{sum(found.values()):,} {kind}" for kind, found in counts["kinds"].items())
+    return f"judged; {', '.join(kinds) or 'no'} flags"
 
 
 def _what_changed(done: Run) -> str:

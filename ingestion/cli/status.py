@@ -60,6 +60,7 @@ def _print_status(found: Status) -> None:
             print_line(f"Alert     since {alert.opened_at:%Y-%m-%dT%H:%M:%SZ}: {alert.message}")
         print_line(f"Log       {_log(contents)}")
         print_line(f"Last run  {_last_run(contents)}")
+        print_line(f"Gate      {_gate(contents)}")
     print_line(f"Lock      {found.lock_holder or 'free'}")
     print_line(_verdict(found))
 
@@ -100,8 +101,18 @@ def _last_run(contents: Contents) -> str:
     if run.source:
         parts.append(f"source {run.source}")
     if run.error:
-        parts.append(run.error)
+        parts.append(run.error.split("\n")[0])
     return ", ".join(parts)
+
+
+def _gate(contents: Contents) -> str:
+    gate = contents.gate
+    if gate is None:
+        return "nothing was judged yet"
+    told = f"{gate.state} by run {gate.run_id}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ}"
+    if gate.reason:
+        told += f": {gate.reason}"
+    return f"{told}; {gate.overridden:,} refreshes published over it so far" if gate.overridden else told
 
 
 def _verdict(found: Status) -> str:
@@ -160,6 +171,7 @@ def _status_document(found: Status) -> dict[str, Any]:
         "versions_behind": contents.versions_behind if contents else None,
         "sources": [asdict(stream) for stream in contents.streams] if contents else [],
         "alerts": [asdict(alert) for alert in contents.alerts] if contents else [],
+        "gate": asdict(contents.gate) if contents and contents.gate else None,
         "last_run": asdict(contents.last_run) if contents and contents.last_run else None,
         "bytes": found.bytes,
         "redis": {"error": str(found.online)} if isinstance(found.online, Unreachable) else asdict(found.online),

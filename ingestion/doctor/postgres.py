@@ -10,11 +10,12 @@ import psycopg
 from psycopg.rows import dict_row
 
 from feature_repo.connections import Postgres
+from feature_repo.run_lock import lock_holder
 from ingestion.database import connect, statement, translated_errors
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.migrate import pending
-from ingestion.status import SCHEMAS, lock_holder
+from ingestion.status import SCHEMAS
 
 _OLDEST: Final = 150_000
 # Bets from more than five minutes past now are refused, so that much between two clocks loses rows.

@@ -29,7 +29,15 @@ _MASKED: Final = tuple(name for name in (_MAY_BE_EMPTY, *SECRETS) if name not in
 _DEFAULTS: Final = {"PIKKIT_HOME": ".pikkit", "KNOWN_AT_COLUMN": "updated_at", **OPTIONAL} | {
     name: default for name, default in sources.DEFAULTS.items() if default
 }
-SETTINGS: Final = ("PIKKIT_HOME", "PIKKIT_NOW", "KNOWN_AT_COLUMN", *REQUIRED, *OPTIONAL, *sources.DEFAULTS)
+SETTINGS: Final = (
+    "PIKKIT_HOME",
+    "PIKKIT_NOW",
+    "PIKKIT_GATES",
+    "KNOWN_AT_COLUMN",
+    *REQUIRED,
+    *OPTIONAL,
+    *sources.DEFAULTS,
+)
 
 # A million bets take about 2.5 GB, and their first load up to 4 GB more in PostgreSQL's log. Below the lower limit
 # PostgreSQL may not even start.

@@ -18,13 +18,17 @@ import polars as pl
 from ingestion.sources.lines import Broken, read_lines
 from ingestion.sources.page import NOT_ONE_VALUE, NOT_UTF8, Page, build_page
 from quality.schema import COLUMNS, REQUIRED_COLUMNS
+from quality.schema.bet import KINDS
+from quality.schema.kinds import Text
 
 NOT_JSON = "not readable as JSON"
 NOT_AN_OBJECT = "not a JSON object"
 GIVEN_TWICE = "given twice"
 HALF_A_CHARACTER = "half of a surrogate pair"
+NOT_TEXT = Text.unreadable
 
 _KNOWN = frozenset(COLUMNS)
+_TEXTS = frozenset(name for name, kind in KINDS.items() if isinstance(kind, Text))
 _NULL = type(None)
 # Up to these every whole number is one of the type.
 _INT64, _FLOAT64 = 2**63 - 1, 2**53
@@ -94,7 +98,7 @@ def page_of(lines: Sequence[bytes]) -> Page:
 def _typed(columns: Mapping[str, list[Any]], problems: dict[int, list[str]]) -> dict[str, pl.Series]:
     rows = {}
     for name, values in columns.items():
-        rows[name], unfit = _column(values)
+        rows[name], unfit = _text(values) if name in _TEXTS else _column(values)
         for position, reason in unfit.items():
             problems[position].append(f"{name}: {reason}")
     return rows
@@ -137,6 +141,16 @@ def _refuse(constant: str) -> NoReturn:
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse).decode
+
+
+def _text(values: list[Any]) -> tuple[pl.Series, dict[int, str]]:
+    """The values of a column of names. One that is no name must not become one because names stand beside it."""
+    kinds = set(map(type, values)) - {_NULL}
+    if len(kinds) < 2 or not kinds & {bool, float}:
+        return _column(values)
+    foreign = {position: NOT_TEXT for position, value in enumerate(values) if isinstance(value, bool | float)}
+    names, unfit = _column([None if position in foreign else value for position, value in enumerate(values)])
+    return names, foreign | unfit
 
 
 def _column(values: list[Any]) -> tuple[pl.Series, dict[int, str]]:

@@ -23,6 +23,10 @@ from feature_repo.groups import GROUPED_VIEWS
 from feature_repo.keys import make_key
 from ingestion.apply import apply
 from ingestion.database import connect
+from tests.feature_repo.gated import gated, published, published_template
+from tests.feature_repo.gates import pass_gates
+
+__all__ = ["gated", "published", "published_template"]
 
 REFRESHED_AT = datetime.now(UTC).replace(microsecond=0)
 PLACED_AT = REFRESHED_AT - timedelta(minutes=10)
@@ -102,6 +106,7 @@ def stocked(
             for variable, value in feast_environment(connections).items():
                 environment.setenv(variable, value)
             _fill(database, features_of)
+            pass_gates(database)
             database.commit()
             apply(connections)
             _materialize()

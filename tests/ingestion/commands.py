@@ -14,6 +14,7 @@ from psycopg import sql
 
 from feature_repo.connections import Connections, feast_environment
 from ingestion.doctor import Check
+from tests.conftest import LENIENT_GATES
 
 PIKKIT = Path(sys.executable).with_name("pikkit")
 STORE = ("raw", "processed", "quarantine", "features", "ops")
@@ -31,7 +32,7 @@ def pikkit(
 
 def environ_of(connections: Connections, home: Path, **differs: str) -> dict[str, str]:
     """The environment of somebody who works with these servers as servers of their own."""
-    ours = {"REDIS_URL": connections.redis.url, "PIKKIT_HOME": str(home)}
+    ours = {"REDIS_URL": connections.redis.url, "PIKKIT_HOME": str(home), "PIKKIT_GATES": str(LENIENT_GATES)}
     return dict(os.environ) | feast_environment(connections) | ours | differs
 
 

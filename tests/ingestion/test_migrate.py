@@ -99,6 +99,41 @@ def test_a_failure_gives_the_lock_back(
         assert migrate(other) == ["0001_bad"]
 
 
+def test_what_was_published_before_there_were_gates_may_still_be_served(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
+    ship(monkeypatch, tmp_path, {name: text for name, text in texts.items() if name < "0006"})
+    migrate(blank)
+    blank.execute(
+        """
+        insert into ops.runs (run_id, verb, state, code_version, now, started_at)
+        values ('00000000-0000-7000-8000-000000000001', 'run', 'done', '0', '2026-05-01', now());
+        insert into features.reach (seq, refreshed_at, run_id)
+        values (2, '2026-05-01', '00000000-0000-7000-8000-000000000001');
+        insert into features.sport_stats_changes (sport, event_timestamp, created_timestamp, run_id, sport_win_rate)
+        values ('Soccer', '2026-05-01', '2026-05-01', '00000000-0000-7000-8000-000000000001', 0.5);
+        insert into processed.bet_versions (
+            seq, run_id, id, bet_type, status, sport, is_settled, updated_at, known_at, previous_seq, is_current
+        ) values
+            (1, gen_random_uuid(), 'a', 'parlay', 'PENDING', 'Tennis', false, '2026-05-01', '2026-05-01', null, false),
+            (2, gen_random_uuid(), 'a', 'parlay', 'SETTLED_VOID', 'Soccer', true, '2026-05-01', '2026-05-01', 1, false),
+            (3, gen_random_uuid(), 'a', 'parlay', 'PENDING', 'Rugby', false, '2026-05-01', '2026-05-01', 2, true);
+        """
+    )
+    blank.commit()
+    ship(monkeypatch, tmp_path, texts)
+    migrate(blank)
+    judged = blank.execute("select state, since_seq, until_seq from ops.gates").fetchall()
+    assert judged == [("overridden", 0, 2)]
+    sealed = "select view, rows, checksum from ops.seals"
+    digests = "select 'sport_stats', rows, checksum from features.digests('sport_stats', null)"
+    assert blank.execute(sealed).fetchall() == blank.execute(digests).fetchall()
+    assert blank.execute("select sport, bets, settled, without_price from features.bet_counts").fetchall() == [
+        ("Soccer", 1, 1, 1)
+    ]
+
+
 def test_the_registry_is_created_once(blank_postgres: Postgres) -> None:
     assert [create_registry(blank_postgres) for _ in range(2)] == [True, False]
 

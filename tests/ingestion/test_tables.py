@@ -15,12 +15,13 @@ from feature_repo.keys import entity_rows
 from feature_repo.store import store_at
 from ingestion import clock
 from ingestion.database import connect
-from ingestion.pipeline import compare, run, run_reconcile
+from ingestion.pipeline import compare, run_reconcile
 from ingestion.progress import silent
 from tests import faults
 from tests.ingestion.bets import NOW, T0, bet, lost
 from tests.ingestion.commands import PIKKIT, environ_of, pikkit
 from tests.ingestion.conftest import prepared_stores
+from tests.ingestion.lenient import run
 from tests.ingestion.test_pipeline import contents, until_unlocked
 from tests.source_table import delete, put
 

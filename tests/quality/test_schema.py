@@ -15,6 +15,7 @@ from quality.schema import ACCEPTED_SCHEMA, COLUMNS, REASONS, BetSchema, validat
 from tests.quality.bets import GOOD, NOW, OPEN, accepted, reasons
 
 PUSH = {"status": "SETTLED_PUSH", "profit": 0.0, "roi": 0.0, "is_win": False}
+VOID = {**PUSH, "status": "SETTLED_VOID"}
 LOSS = {"status": "SETTLED_LOSS", "profit": -20.0, "roi": -100.0, "is_win": False}
 CASHEDOUT = {"status": "SETTLED_CASHEDOUT", "profit": 5.0, "roi": 25.0, "is_win": False}
 PARLAY = {"bet_type": "parlay", "amount": 1.0, "profit": None, "roi": None, **OPEN}
@@ -24,7 +25,7 @@ def test_a_good_bet_is_accepted() -> None:
     assert reasons() == set()
 
 
-@pytest.mark.parametrize("grade", [PUSH, {**PUSH, "status": "SETTLED_VOID"}, LOSS, CASHEDOUT, OPEN])
+@pytest.mark.parametrize("grade", [PUSH, VOID, LOSS, CASHEDOUT, OPEN])
 def test_every_grade_is_accepted_as_the_source_sends_it(grade: dict[str, Any]) -> None:
     assert reasons(**grade) == set()
 
@@ -101,6 +102,19 @@ def test_true_may_be_written_in_several_ways(value: object) -> None:
 def test_enumerations_match_whatever_their_case_and_are_stored_in_the_spelling_of_the_schema() -> None:
     bet = accepted(bet_type=" Straight", status="settled_win\n")
     assert (bet["bet_type"], bet["status"]) == ("straight", "SETTLED_WIN")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("SETTLED WIN", "SETTLED-WIN", "SETTLED_WIN.", "SETTLED_WON", "WIN", "won", "1", "true", "null"),
+        "SETTLED_W\u0406N",  # a Cyrillic I
+        "\uff33ETTLED_WIN",  # a full-width S
+        "SETTLED_\u200bWIN",
+    ],
+)
+def test_a_name_that_is_nearly_a_status_is_none(name: str) -> None:
+    assert reasons(status=name) == {"status: unknown value"}
 
 
 def test_text_is_trimmed_and_empty_text_is_null() -> None:
@@ -334,6 +348,21 @@ def test_a_graded_bet_has_a_profit(grade: dict[str, Any]) -> None:
 )
 def test_columns_that_contradict_each_other_are_rejected(grade: dict[str, Any], reason: str) -> None:
     assert reasons(**grade) == {reason}
+
+
+@pytest.mark.parametrize(
+    ("grade", "is_win", "is_sound"),
+    [
+        (GOOD, True, True), (GOOD, False, False), (GOOD, None, True),
+        (LOSS, True, False), (LOSS, False, True), (LOSS, None, True),
+        (PUSH, True, False), (PUSH, False, True), (PUSH, None, True),
+        (VOID, True, False), (VOID, False, True), (VOID, None, True),
+        (CASHEDOUT, True, False), (CASHEDOUT, False, True), (CASHEDOUT, None, True),
+        (OPEN, True, False), (OPEN, False, True), (OPEN, None, True),
+    ],
+)  # fmt: skip
+def test_a_bet_is_won_by_its_status_alone(grade: dict[str, Any], is_win: bool | None, is_sound: bool) -> None:
+    assert (reasons(**{**grade, "is_win": is_win}) == set()) is is_sound
 
 
 @pytest.mark.parametrize("both", [("time_placed", "settled_at"), ("created_at", "updated_at")])

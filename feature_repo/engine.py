@@ -1,0 +1,73 @@
+"""The compute engine behind the gate: all views of a materialization are judged before any is copied.
+
+Feast asks a provider view by view, unless its engine supports batches; then it hands over all at once. It has loaded
+the definitions by then, perhaps before somebody else's apply; they are read again here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from feast.infra.common.materialization_job import MaterializationJob, MaterializationJobStatus, MaterializationTask
+from feast.infra.compute_engines.base import ComputeEngine
+
+from feature_repo.intervals import record_interval
+from feature_repo.publishing import Window, require_publishable
+from feature_repo.session import locked_session
+
+
+class GatedEngine(ComputeEngine):
+    """Another engine, asked only for what may be served."""
+
+    def __init__(self, engine: ComputeEngine) -> None:
+        super().__init__(
+            repo_config=engine.repo_config, offline_store=engine.offline_store, online_store=engine.online_store
+        )
+        self._engine = engine
+
+    @property
+    def supports_batch(self) -> bool:
+        """All views of a command come in one call."""
+        return True
+
+    @property
+    def applies_materialization(self) -> bool:
+        """What was copied is recorded here, under the lock."""
+        return True
+
+    def materialize(self, registry: Any, tasks: Any, **options: Any) -> list[MaterializationJob]:
+        """Copy the windows, view by view, and record each. Raises PublicationRefused, RunLockHeld: nothing was copied.
+
+        The first view that fails ends it with its error, as in Feast. Those before it stay copied and recorded.
+        """
+        tasks = [tasks] if isinstance(tasks, MaterializationTask) else tasks
+        with locked_session(self.repo_config, "feast materialize") as connection:
+            current = [_reread(registry, task) for task in tasks]
+            require_publishable(
+                connection, [Window(task.feature_view, task.start_time, task.end_time) for task in current]
+            )
+            return [self._copy(registry, task, options) for task in current]
+
+    def _copy(self, registry: Any, task: MaterializationTask, options: dict[str, Any]) -> MaterializationJob:
+        (job,) = self._engine.materialize(registry, task, **options)
+        if job.status() == MaterializationJobStatus.ERROR:
+            raise job.error() or RuntimeError(f"{task.feature_view.name} was not materialized, and nobody said why")
+        record_interval(registry, task.project, task.feature_view.name, (task.start_time, task.end_time))
+        return job
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """As the other engine."""
+        self._engine.update(*args, **kwargs)
+
+    def teardown_infra(self, *args: Any, **kwargs: Any) -> None:
+        """As the other engine."""
+        self._engine.teardown_infra(*args, **kwargs)
+
+    def get_historical_features(self, registry: Any, task: Any) -> Any:
+        """As the other engine."""
+        return self._engine.get_historical_features(registry, task)
+
+
+def _reread(registry: Any, task: MaterializationTask) -> MaterializationTask:
+    return replace(task, feature_view=registry.get_any_feature_view(task.feature_view.name, task.project))

@@ -1,0 +1,78 @@
+"""The windows that Feast's registry remembers to have been copied, kept short.
+
+Feast appends one interval per view and materialization and never forgets any, so every apply and every read of the
+registry becomes slower with each refresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from feast.infra.registry.sql import SqlRegistry
+    from feast.protos.feast.core.FeatureView_pb2 import FeatureViewMeta
+
+Interval = tuple[datetime, datetime]
+
+# Feast itself asks for the newest end only; the others are for whoever wonders what was copied lately.
+KEPT: Final = 10
+
+
+def compacted(intervals: Iterable[Interval]) -> list[Interval]:
+    """The newest intervals, oldest first, those that overlap or touch as one. The newest end of all is kept.
+
+    An interval that ends before it starts, as Feast makes when it is behind what it was told before, held nothing.
+    """
+    merged: list[Interval] = []
+    for start, end in sorted(interval for interval in intervals if interval[0] <= interval[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged[-KEPT:]
+
+
+def record_interval(registry: SqlRegistry, project: str, view: str, interval: Interval) -> None:
+    """Note that a window of the view was copied; the view's definition stays as it stands in the registry.
+
+    Feast's own `apply_materialization` writes back the definition it read, and sets a state, because of which the next
+    materialization would write back the definition that it had loaded before it had the run lock. A view without a
+    state is served, and left alone.
+    """
+    from feast.infra.registry.sql import feature_views
+    from feast.protos.feast.core.FeatureView_pb2 import FeatureView as Message
+    from sqlalchemy import select
+
+    this = (feature_views.c.feature_view_name == view) & (feature_views.c.project_id == project)
+    now = datetime.now(UTC)
+    with registry.write_engine.begin() as connection:
+        stored = connection.execute(
+            select(feature_views.c.feature_view_proto).where(this).with_for_update()
+        ).scalar_one()
+        message = Message.FromString(stored)
+        _put(message.meta, compacted([*_held(message.meta), interval]))
+        message.meta.ClearField("state")
+        message.meta.last_updated_timestamp.FromDatetime(now)
+        connection.execute(
+            feature_views.update()
+            .where(this)
+            .values(feature_view_proto=message.SerializeToString(), last_updated_timestamp=int(now.timestamp()))
+        )
+    registry.refresh(project)
+
+
+def _held(meta: FeatureViewMeta) -> list[Interval]:
+    return [
+        (interval.start_time.ToDatetime(UTC), interval.end_time.ToDatetime(UTC))
+        for interval in meta.materialization_intervals
+    ]
+
+
+def _put(meta: FeatureViewMeta, intervals: Iterable[Interval]) -> None:
+    del meta.materialization_intervals[:]
+    for start, end in intervals:
+        added = meta.materialization_intervals.add()
+        added.start_time.FromDatetime(start)
+        added.end_time.FromDatetime(end)

@@ -1,0 +1,123 @@
+"""The Feast provider of this repository: it serves only what passed a gate, and one thing at a time.
+
+feast materialize, materialize-incremental, store.materialize*    refused as a whole before the first view is copied
+write_to_online_store, push, and their asynchronous twins         refused unless each row is a published one
+feast apply, teardown                                             under the run lock, as all of the above
+
+Everything else is Feast's own. What of Feast's inside this relies on is held by tests/feature_repo/test_provider*.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any, Final
+from weakref import finalize
+
+from feast import FeatureView
+from feast.infra.compute_engines.base import ComputeEngine
+from feast.infra.passthrough_provider import PassthroughProvider
+from feast.type_map import feast_value_type_to_python_type
+
+from feature_repo.engine import GatedEngine
+from feature_repo.publishing import Row, require_published
+from feature_repo.refusals import PublicationRefused, RunLockHeld
+from feature_repo.session import locked_session
+
+# Writers of one process, a feature server's say, wait for each other; only another process is told that it must not.
+_turns: Final = threading.Lock()
+
+
+class GatedProvider(PassthroughProvider):
+    """Feast's own provider, behind the gate and the run lock."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self._gated: GatedEngine | None = None
+        self._apply, self._applying = ExitStack(), False
+        finalize(self, self._apply.close)
+
+    @property
+    def batch_engine(self) -> ComputeEngine:
+        """The configured engine, gated."""
+        if self._gated is None:
+            self._gated = GatedEngine(super().batch_engine)
+        return self._gated
+
+    # ---- rows given by hand --------------------------------------------------------------------------------------
+
+    def online_write_batch(
+        self, config: Any, table: Any, data: list[Any], progress: Callable[[int], Any] | None
+    ) -> None:
+        """Write rows that are published. Raises PublicationRefused, RunLockHeld."""
+        if not isinstance(table, FeatureView):
+            raise PublicationRefused(
+                f"{table.name} is not a stored view: whether its rows passed a gate cannot be told",
+                "Nothing was written",
+                "Its values are computed when they are asked for; write none",
+            )
+        with _turns, locked_session(config, "feast write") as connection:
+            require_published(connection, table, [_row(*row) for row in data])
+            super().online_write_batch(config, table, data, progress)
+
+    async def online_write_batch_async(
+        self, config: Any, table: Any, data: list[Any], progress: Callable[[int], Any] | None
+    ) -> None:
+        """The same, in a thread: what is compared stands in Postgres, and the answer is waited for."""
+        await asyncio.to_thread(self.online_write_batch, config, table, data, progress)
+
+    # ---- applying ------------------------------------------------------------------------------------------------
+
+    def validate_data_source(self, config: Any, data_source: Any) -> None:
+        """Where `feast apply` and `feast plan` begin: they hold the run lock from here on. Raises RunLockHeld."""
+        self._begin_apply()
+        super().validate_data_source(config, data_source)
+
+    def plan_infra(self, config: Any, desired_registry_proto: Any) -> Any:
+        """Where `feast plan` ends."""
+        self._end_apply()
+        return super().plan_infra(config, desired_registry_proto)
+
+    def update_infra(self, *args: Any, **kwargs: Any) -> None:
+        """Where every apply ends."""
+        try:
+            self._begin_apply()
+        except RunLockHeld as error:
+            # `store.apply` and `--skip-source-validation` ask nothing of a provider before they write.
+            raise RunLockHeld(
+                error.what,
+                "The registry has the new definitions; the online store still holds what was deleted from them",
+                "Wait until it is done, or end it, then apply again",
+                holder=error.holder,
+            ) from error
+        try:
+            super().update_infra(*args, **kwargs)
+        finally:
+            self._end_apply()
+
+    def teardown_infra(self, *args: Any, **kwargs: Any) -> None:
+        """Empty the online store, under the run lock. Raises RunLockHeld."""
+        with locked_session(self.repo_config, "feast teardown"):
+            super().teardown_infra(*args, **kwargs)
+
+    def _begin_apply(self) -> None:
+        if not self._applying:
+            self._apply.enter_context(locked_session(self.repo_config, "feast apply"))
+            self._applying = True
+
+    def _end_apply(self) -> None:
+        self._applying = False
+        self._apply.close()
+
+
+def _row(key: Any, values: dict[str, Any], instant: datetime, _: datetime | None) -> Row:
+    """A row as Feast hands it to the online store. Naive times are UTC."""
+    (name,) = key.entity_values
+    return Row(
+        feast_value_type_to_python_type(name),
+        instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC),
+        {feature: feast_value_type_to_python_type(value) for feature, value in values.items()},
+    )

@@ -1,0 +1,60 @@
+"""What the store refuses, in words for whoever asked: in plain Feast as in `pikkit`.
+
+Refused
+├── PublicationRefused   3  rows whose gate did not pass, or that are not the ones which passed it
+└── RunLockHeld          5  another run, apply or materialization is under way
+
+A message has three parts: what happened, what state things are in now, what to do next. Feast's command line shows a
+`click.ClickException` without a traceback and ends with its exit code, as `pikkit` does with its own errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import click
+
+
+class Refused(click.ClickException):
+    """Something that must not be done now."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, state: str, next_step: str) -> None:
+        self.what, self.state, self.next_step = what, state, next_step
+        # A part that ends with a list has the next one start on a line of its own.
+        parts = [part if part.endswith((".", ":")) else f"{part}." for part in (what, state, next_step)]
+        super().__init__("".join(part + ("\n" if "\n" in part else " ") for part in parts).rstrip())
+
+
+class UnsoundRun(NamedTuple):
+    """A run whose rows of a view may not be served, and why not."""
+
+    run_id: UUID
+    reason: str
+    # whether none of its rows is left
+    is_gone: bool = False
+
+
+class PublicationRefused(Refused):
+    """Rows may not reach the online store. `runs` has, for each view, every run that is at fault."""
+
+    exit_code = 3
+
+    def __init__(
+        self, what: str, state: str, next_step: str, *, runs: Mapping[str, Sequence[UnsoundRun]] | None = None
+    ) -> None:
+        super().__init__(what, state, next_step)
+        self.runs = {view: tuple(unsound) for view, unsound in (runs or {}).items()}
+
+
+class RunLockHeld(Refused):
+    """Another session holds the run lock: `holder` says whose."""
+
+    exit_code = 5
+
+    def __init__(self, what: str, state: str, next_step: str, *, holder: str) -> None:
+        super().__init__(what, state, next_step)
+        self.holder = holder

@@ -1,0 +1,43 @@
+"""Sessions at the store's Postgres for what Feast does on its own: they know its configuration only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from feature_repo.run_lock import is_held_here, run_lock
+from feature_repo.statements import statement
+
+if TYPE_CHECKING:
+    from feast import RepoConfig
+
+
+@contextmanager
+def locked_session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
+    """A session under the run lock, taken for as long unless this is part of a run that has it. Raises RunLockHeld."""
+    store = config.offline_store
+    with psycopg.connect(
+        host=store.host,
+        port=store.port,
+        dbname=store.database,
+        user=store.user,
+        password=store.password,
+        sslmode=store.sslmode,
+        application_name=name,
+        connect_timeout=10,
+        client_encoding="UTF8",
+        # As long as a copy takes nothing is said here; a peer that vanished is noticed after about a minute.
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+        autocommit=True,
+    ) as connection:
+        connection.execute(statement("session"))
+        if is_held_here(connection):
+            yield connection
+        else:
+            with run_lock(connection, name):
+                yield connection

@@ -1,0 +1,22 @@
+-- Grain    one row per run whose rows of the view may not be served: why is told by what is null or differs. Of a run that left
+--          none of the rows that it is known by, rows is 0.
+-- As of    now: the digest is taken of the rows as they stand
+-- Reads    ops.gates, ops.seals, features.<view>_changes, once
+-- Params   view; runs: those that are asked for; all where it is null
+with found as (select * from features.digests(%(view)s, %(runs)s::uuid[])),
+
+sealed as (
+    select run_id, rows, checksum
+    from ops.seals
+    where view = %(view)s and rows > 0 and (%(runs)s::uuid[] is null or run_id = any(%(runs)s::uuid[]))
+)
+
+select run_id, gates.state, sealed.rows as sealed_rows, coalesce(found.rows, 0) as rows
+from found
+full join sealed using (run_id)
+left join ops.gates using (run_id)
+where
+    gates.state is null
+    or gates.state not in ('passed', 'overridden')
+    or (sealed.rows, sealed.checksum) is distinct from (found.rows, found.checksum)
+order by run_id

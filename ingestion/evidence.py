@@ -1,0 +1,152 @@
+"""What a refresh is judged on, read from the store inside the refresh's transaction (quality/evidence.py).
+
+What the batch is judged against was published before: never the batch itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import narwhals as nw
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from feature_repo.groups import STORED_VIEWS, BetView, GroupedView
+from feature_repo.keys import key_expression
+from ingestion.database import copy_out, statement
+from ingestion.runs import Counts
+from quality.anomalies import Baseline, detect
+from quality.drift import drift
+from quality.evidence import BATCH, COMPLETENESS, DRIFT, GRADED, INTAKE, SHIFTS, TOTALS, Evidence
+from quality.shifts import shifts
+
+View = GroupedView | BetView
+
+# How many of the newest accepted bets say what is usual, and on how many of the newest the features are judged.
+BASELINE_ROWS: Final = 50_000
+NEWEST_ROWS: Final = 10_000
+
+_BETS_SCHEMA: Final = {name: pl.String() for name in ("bet_id", "sport", "league", "market", "institution_name")}
+
+
+def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: Counts | None, now: datetime) -> Evidence:
+    """What the batch says for itself: the versions past the log position `since`. Before the features follow it.
+
+    `sync` is what `take_in` counted; null for a refresh that takes up nothing new.
+    """
+    params = {"since": since}
+    batch = copy_out(connection, statement("audit_batch"), params, BATCH)
+    usual = copy_out(connection, statement("audit_baseline"), {"since": since, "rows": BASELINE_ROWS}, BATCH)
+    neighbours = copy_out(connection, statement("audit_neighbours"), params, BATCH)
+    graded = copy_out(connection, statement("audit_graded"), {"rows": NEWEST_ROWS}, GRADED)
+    told = {
+        "rows_read": sync["rows_read"] if sync else 0,
+        "source_rows": sync["source_rows"] if sync else None,
+        "follows_log": sync is not None,
+    }
+    return Evidence(
+        now=now,
+        batch=batch,
+        intake=copy_out(connection, statement("audit_intake"), told, INTAKE),
+        graded=graded,
+        anomalies=detect(batch, Baseline.of(usual), neighbours, now),
+        shifts=shifts(batch, usual, graded),
+    )
+
+
+def evidence_with_features(
+    connection: psycopg.Connection, evidence: Evidence, *, since: int, reach: int, published: datetime | None
+) -> Evidence:
+    """The same with what the features came to be. `published` is the mark before this refresh, null for the first.
+
+    The features reached the log position `since` then, and reach `reach` now.
+    """
+    ours = copy_out(connection, statement("audit_newest_bets"), _span(0, reach), _BETS_SCHEMA)
+    before = copy_out(connection, statement("audit_newest_bets"), _span(0, since), _BETS_SCHEMA)
+    batch = copy_out(connection, statement("audit_newest_bets"), _span(since, reach), _BETS_SCHEMA)
+    completeness, moved = [], []
+    for view in STORED_VIEWS:
+        if isinstance(view, BetView):
+            current, reference = (_values(connection, view, bets["bet_id"].to_list()) for bets in (batch, before))
+        else:
+            weights = _keys(view, ours)
+            current = _values(connection, view, weights["key"].to_list())
+            completeness.append(_completeness(view, current.join(weights, on="key")))
+            reference = _values(connection, view, current["key"].to_list(), until=published)
+        if published is not None:
+            moved.append(drift(view.name, _features(view, current), _features(view, reference)))
+    return replace(
+        evidence,
+        totals=copy_out(connection, statement("audit_totals"), None, TOTALS),
+        completeness=pl.concat(completeness),
+        drift=pl.concat(moved) if moved else DRIFT.to_frame(),
+    )
+
+
+def evidence_without_batch(connection: psycopg.Connection, *, reach: int, now: datetime) -> Evidence:
+    """What a refresh is judged on that reads nothing new, a backfill."""
+    evidence = evidence_of_batch(connection, since=reach, sync=None, now=now)
+    # Nothing came, and that is no news.
+    evidence = replace(evidence, shifts=SHIFTS.to_frame())
+    return evidence_with_features(connection, evidence, since=reach, reach=reach, published=None)
+
+
+def flag_counts(evidence: Evidence) -> Counts:
+    """How many rows the batch has, and how many flags of each kind and severity."""
+    if evidence.batch is None or evidence.anomalies is None:
+        raise LookupError("no batch was looked at")
+    flags = evidence.anomalies.group_by("kind", "severity").len().sort("kind", "severity")
+    by_kind: dict[str, dict[str, int]] = {}
+    for kind, severity, number in flags.iter_rows():
+        by_kind.setdefault(kind, {})[severity] = number
+    return {"rows": evidence.batch.height, "flags": evidence.anomalies.height, "kinds": by_kind}
+
+
+def _span(after: int, until: int) -> dict[str, int]:
+    return {"after": after, "until": until, "rows": NEWEST_ROWS}
+
+
+def _keys(view: GroupedView, bets: pl.DataFrame) -> pl.DataFrame:
+    """key, bets: the keys under which these bets ask for the view's features, and how many do."""
+    keyed = nw.from_native(bets).select(key=key_expression(view.group.columns)).to_native()
+    return keyed.group_by("key").agg(bets=pl.len().cast(pl.Int64))
+
+
+def _values(
+    connection: psycopg.Connection, view: View, keys: Sequence[str], *, until: datetime | None = None
+) -> pl.DataFrame:
+    """key, is_there, and the view's features: what each key has up to an instant."""
+    query = sql.SQL(statement("audit_values")).format(
+        changes=sql.Identifier("features", f"{view.name}_changes"),
+        key=sql.Identifier(view.join_key),
+        features=sql.SQL(", ").join(sql.Identifier("newest", name) for name in view.features),
+    )
+    schema = {"key": pl.String(), "is_there": pl.Boolean(), **_types(view)}
+    return copy_out(connection, query, {"keys": list(keys), "until": until}, schema)
+
+
+def _types(view: View) -> dict[str, pl.DataType]:
+    texts = dict.fromkeys(("bet_type", "sport", "league", "market", "institution_name"), pl.String())
+    others = {**texts, "is_live": pl.Boolean()}
+    return {name: others.get(name, pl.Float64()) for name in view.features}
+
+
+def _features(view: View, values: pl.DataFrame) -> pl.DataFrame:
+    return values.filter("is_there").select(view.features)
+
+
+def _completeness(view: View, values: pl.DataFrame) -> pl.DataFrame:
+    known = values.select((pl.col(name).is_not_null() * pl.col("bets")).sum().alias(name) for name in view.features)
+    return pl.DataFrame(
+        {
+            "view": view.name,
+            "feature": list(view.features),
+            "rows": values["bets"].sum(),
+            "known": known.row(0),
+        },
+        schema=COMPLETENESS,
+    )

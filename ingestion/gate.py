@@ -1,0 +1,130 @@
+"""The quality gate over a refresh: its verdicts kept, alerts opened and cleared, and the refusal in words.
+
+What is refused has no features; everything else of its run stays, the judgement too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from textwrap import indent
+from typing import Final, Literal
+
+import polars as pl
+import psycopg
+
+from ingestion.alerts import open_alert, resolve_alerts
+from ingestion.database import copy_in, statement
+from ingestion.errors import GateRefused
+from ingestion.runs import Counts, Run
+from quality.evidence import Evidence
+from quality.gates import Gates, Judgement, Verdict, judge
+
+State = Literal["passed", "refused", "overridden"]
+
+# How the causes of alerts begin.
+GATE: Final = "gate "
+REFUSAL: Final = "quality gate"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A judgement and what came of it. `reason` is why a failed one was published nevertheless."""
+
+    judgement: Judgement
+    state: State
+    reason: str | None
+
+    @property
+    def counts(self) -> Counts:
+        """How many checks there are in each state."""
+        states = [verdict.state for verdict in self.judgement.verdicts]
+        return {"state": self.state, "checks": len(states)} | {
+            state.replace(" ", "_"): states.count(state) for state in ("failed", "warned", "not judged")
+        }
+
+
+def judged(gates: Gates, evidence: Evidence, override: str | None) -> Outcome:
+    """The judgement over the evidence. `override` publishes what failed, and says why."""
+    judgement = judge(gates, evidence)
+    if judgement.passed:
+        return Outcome(judgement, "passed", None)
+    return Outcome(judgement, "overridden" if override else "refused", override)
+
+
+def record(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome: Outcome) -> None:
+    """Keep the outcome and what it rests on, and open or clear the alerts that follow from it."""
+    since, until = _judged_versions(evidence)
+    connection.execute(
+        statement("store_gate"),
+        {
+            "run_id": run.run_id,
+            "state": outcome.state,
+            "reason": outcome.reason,
+            "now": run.now,
+            "since_seq": since,
+            "until_seq": until,
+        },
+    )
+    verdicts = outcome.judgement.verdicts
+    columns = [field.name for field in fields(Verdict)]
+    rows = pl.DataFrame([[getattr(verdict, name) for name in columns] for verdict in verdicts], columns, orient="row")
+    copy_in(connection, "ops.gate_results", _signed(run, rows.with_row_index("position")))
+    if evidence.drift is not None:
+        copy_in(connection, "ops.drift", _signed(run, evidence.drift))
+    if evidence.anomalies is not None:
+        _keep_anomalies(connection, run, evidence.anomalies)
+    _alert(connection, run, outcome)
+
+
+def refusal(run: Run, outcome: Outcome) -> GateRefused:
+    """The error that ends a refused run: each failed check with its value, its threshold and the rows behind it."""
+    failed = outcome.judgement.failed
+    told = "".join(f"\n  - {describe(verdict)}\n{indent(verdict.query, '      ')};" for verdict in failed)
+    return GateRefused(
+        f"The quality gate refused this refresh: {len(failed)} of {len(outcome.judgement.verdicts)} checks failed:"
+        f"{told}\n",
+        "Features, Redis and Feast's registry are as they were. The rows are kept in raw, processed and quarantine, "
+        f"the verdicts in ops.gate_results (run {run.run_id})",
+        "Look at the rows with these queries, or at all checks with `pikkit gate`. When the source is put right, the "
+        'next run publishes everything; `--override-gate "reason"` publishes it as it is',
+    )
+
+
+def describe(verdict: Verdict) -> str:
+    """A verdict in one line."""
+    value = "no value" if verdict.value is None else f"{verdict.value:.6g}"
+    note = f" ({verdict.note})" if verdict.note else ""
+    return f"{verdict.gate} of the {verdict.scope}: {value}, must be {verdict.threshold}{note}"
+
+
+def _judged_versions(evidence: Evidence) -> tuple[int, int]:
+    if evidence.intake is None:
+        raise LookupError("no intake to say which versions were judged")
+    since, until = evidence.intake.select("since_seq", "until_seq").row(0)
+    return since, until
+
+
+def _keep_anomalies(connection: psycopg.Connection, run: Run, anomalies: pl.DataFrame) -> None:
+    if anomalies.is_empty():
+        return
+    connection.execute(statement("found_anomalies_table"))
+    copy_in(connection, "found_anomalies", anomalies)
+    connection.execute(statement("store_anomalies"), {"run_id": run.run_id})
+
+
+def _alert(connection: psycopg.Connection, run: Run, outcome: Outcome) -> None:
+    judgement = outcome.judgement
+    if outcome.state == "refused":
+        names = ", ".join(verdict.gate for verdict in judgement.failed)
+        message = f"The quality gate refused run {run.run_id}: {names}. Features stay as of the refresh before."
+        open_alert(connection, REFUSAL, "critical", message, run_id=run.run_id, now=run.now)
+    else:
+        resolve_alerts(connection, REFUSAL, now=run.now)
+    ringing = {GATE + verdict.gate: verdict for verdict in judgement.alerts}
+    resolve_alerts(connection, GATE, now=run.now, but=list(ringing))
+    for cause, verdict in ringing.items():
+        open_alert(connection, cause, "critical", describe(verdict), run_id=run.run_id, now=run.now)
+
+
+def _signed(run: Run, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(run_id=pl.lit(str(run.run_id)))

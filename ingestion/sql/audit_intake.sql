@@ -1,0 +1,27 @@
+-- Grain    one row: the raw versions that are new since the last refresh that was published, and what stands of them. What was put right
+--          since, or dismissed, counts no more.
+-- Reads    raw.bet_versions, processed.bet_versions, quarantine.bets, ops.gates
+-- Params   rows_read, source_rows: what this run was told by its source; follows_log: false for one that takes up nothing new
+with published as (
+    select coalesce((select until_seq from ops.gates where state <> 'refused' order by run_id desc limit 1), 0) as until_seq
+),
+
+judged as (
+    select
+        until_seq as since_seq,
+        case when %(follows_log)s then coalesce((select max(seq) from raw.bet_versions), 0) else until_seq end as until_seq
+    from published
+)
+
+select
+    since_seq,
+    until_seq,
+    (
+        select count(*) from processed.bet_versions
+        where seq > since_seq and seq <= until_seq and is_current and not is_deleted
+    ) as accepted,
+    (select count(*) from quarantine.bets where seq > since_seq and seq <= until_seq and state = 'open') as quarantined,
+    %(rows_read)s::bigint as rows_read,
+    %(source_rows)s::bigint as source_rows,
+    (select known_at from processed.bet_versions order by seq desc limit 1) as newest_known_at
+from judged

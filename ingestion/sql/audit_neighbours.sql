@@ -1,0 +1,16 @@
+-- Grain    one row per published bet that was placed in the same second as one of the batch: another id may stand for the same bet
+-- Reads    processed.bet_versions, by its index on time_placed
+-- Params   since: the log position that the features reach
+select earlier.*
+from (
+    select distinct date_trunc('second', time_placed) as second
+    from processed.bet_versions
+    where seq > %(since)s and is_current and not is_deleted
+) as placed
+cross join lateral (
+    select *
+    from processed.bet_versions
+    where bet_versions.time_placed >= placed.second and bet_versions.time_placed < placed.second + interval '1 second'
+      and bet_versions.seq <= %(since)s and is_current and not is_deleted
+    offset 0
+) as earlier

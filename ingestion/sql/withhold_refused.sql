@@ -1,0 +1,42 @@
+-- Grain    one row per bet that a refused refresh held and that came anew since: what was refused of it was never served, and never
+--          counts, so that it does not poison the past. The first version after the refusal replaces what was published last.
+-- Reads    ops.gates, features.reach
+-- Writes   processed.bet_versions: is_superseded, previous_seq. Past the features' reach only, where nothing was replayed yet.
+with bounds as (
+    select
+        coalesce((select seq from features.reach), 0) as reach,
+        (
+            select max(until_seq) from ops.gates
+            where state = 'refused' and run_id > coalesce(
+                (select run_id from ops.gates where state <> 'refused' order by run_id desc limit 1),
+                '00000000-0000-0000-0000-000000000000'
+            )
+        ) as refused_until
+),
+
+put_right as (
+    select newest.id, reach, refused_until
+    from bounds cross join processed.bet_versions as newest
+    where newest.seq > refused_until and newest.is_current
+),
+
+withheld as (
+    update processed.bet_versions as version
+    set is_superseded = true, previous_seq = null
+    from put_right
+    where version.id = put_right.id and version.seq > reach and version.seq <= refused_until and not version.is_superseded
+    returning version.id, reach, refused_until
+)
+
+update processed.bet_versions as first_since
+set previous_seq = (
+    select max(published.seq)
+    from processed.bet_versions as published
+    where published.id = first_since.id and published.seq <= reach and not published.is_superseded
+)
+from (select distinct * from withheld) as affected
+where first_since.seq = (
+    select min(version.seq)
+    from processed.bet_versions as version
+    where version.id = affected.id and version.seq > refused_until and not version.is_superseded
+)

@@ -1,0 +1,68 @@
+"""The judgements that were kept, and what they rest on. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from ingestion.database import statement
+from ingestion.errors import ConfigurationError
+from quality.gates import Verdict
+
+
+@dataclass(frozen=True)
+class GateRecord:
+    """One judged refresh: passed, refused, or overridden for a reason. Its raw versions: (since_seq, until_seq]."""
+
+    run_id: UUID
+    verb: str
+    source: str | None
+    state: str
+    reason: str | None
+    judged_at: datetime
+    since_seq: int
+    until_seq: int
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The checks of a judgement; how many flags of each kind and severity its rows have; each feature's drift."""
+
+    gate: GateRecord
+    checks: list[Verdict]
+    anomalies: list[dict[str, Any]]
+    drift: list[dict[str, Any]]
+
+
+def verdicts(connection: psycopg.Connection, run_id: UUID | None = None) -> Verdicts:
+    """The judgement over the refresh of a run; over the last one that was judged where it is null.
+
+    Raises ConfigurationError when there is none.
+    """
+    with connection.cursor(row_factory=class_row(GateRecord)) as cursor:
+        found = cursor.execute(statement("gate_of_run"), {"run_id": run_id}).fetchone()
+    if found is None:
+        raise ConfigurationError(
+            f"Run {run_id} judged no refresh" if run_id else "No refresh was judged yet",
+            "Nothing was done",
+            "`pikkit runs` lists the runs" if run_id else "Run `pikkit run`",
+        )
+    params = {"run_id": found.run_id, "since_seq": found.since_seq, "until_seq": found.until_seq}
+    with connection.cursor(row_factory=class_row(Verdict)) as cursor:
+        checks = cursor.execute(statement("gate_verdicts"), params).fetchall()
+    return Verdicts(found, checks, _rows(connection, "gate_anomalies", params), _rows(connection, "gate_drift", params))
+
+
+def runs(connection: psycopg.Connection, limit: int) -> list[dict[str, Any]]:
+    """The last runs, the newest first: what ops.runs holds of each, its steps, and its gate with the reason."""
+    return _rows(connection, "list_runs", {"limit": limit})
+
+
+def _rows(connection: psycopg.Connection, query: LiteralString, params: dict[str, Any]) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement(query), params).fetchall()

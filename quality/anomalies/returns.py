@@ -1,0 +1,47 @@
+"""roi_outlier: bets that returned what their price does not pay, or where no price is known, far more than others."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from quality.anomalies.baseline import Baseline
+from quality.anomalies.relations import RELATIONS, roi
+from quality.anomalies.scales import SCALES, payout, price
+from quality.anomalies.signs import Sign, milder, unlike_its_book, where
+from quality.anomalies.thresholds import Thresholds
+
+KIND = "roi_outlier"
+
+
+def signs(baseline: Baseline, thresholds: Thresholds) -> list[Sign]:
+    """What can be odd about a return."""
+    return [_not_the_price(baseline, thresholds), _unusual(baseline, thresholds)]
+
+
+def _not_the_price(baseline: Baseline, thresholds: Thresholds) -> Sign:
+    pays = payout(price)
+    severity = unlike_its_book(RELATIONS["payout"], "payout", baseline, thresholds, new="high")
+    nearly = (roi - pays).abs() <= thresholds.payout_slack * pays
+    return Sign(
+        KIND,
+        milder(severity, "medium", nearly),
+        pl.format("{} returned {}%, and a price of {} pays {}%", pl.col("status"), roi.round(2), price, pays.round(2)),
+        roi,
+        pl.lit(-100.0),
+        pays,
+    )
+
+
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
+    centre, spread = (baseline.middle("roi", figure) for figure in ("centre", "spread"))
+    score = (SCALES["roi"].value - centre).abs() / spread
+    reach = thresholds.roi_z * spread
+    # A price explains the return, whatever it is.
+    return Sign(
+        KIND,
+        where(price.is_null() & (score > thresholds.roi_z), "medium"),
+        pl.format("a win returned {}%, {} robust deviations from the middle of wins", roi.round(2), score.round(1)),
+        roi,
+        100 * ((centre - reach).exp() - 1),
+        100 * ((centre + reach).exp() - 1),
+    )

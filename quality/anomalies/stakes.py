@@ -1,0 +1,57 @@
+"""amount_outlier: stakes below 0, above the limit, or far from what is staked otherwise. Free bets are only noted."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from quality.anomalies.baseline import Baseline
+from quality.anomalies.scales import SCALES, stake
+from quality.anomalies.signs import Sign, milder, where
+from quality.anomalies.thresholds import Thresholds
+
+KIND = "amount_outlier"
+_DOLLARS = stake / 100
+
+
+def signs(baseline: Baseline, thresholds: Thresholds) -> list[Sign]:
+    """What can be odd about a stake."""
+    return [_negative(), _free(), _large(thresholds), _unusual(baseline, thresholds)]
+
+
+def _negative() -> Sign:
+    return Sign(KIND, where(stake < 0, "critical"), pl.format("a stake of ${}", _DOLLARS), _DOLLARS, pl.lit(0.0))
+
+
+def _free() -> Sign:
+    return Sign(KIND, where(stake == 0, "low"), pl.lit("a stake of 0: a free bet"), _DOLLARS)
+
+
+def _large(thresholds: Thresholds) -> Sign:
+    return Sign(
+        KIND,
+        where(stake > 100 * thresholds.amount_limit, "high"),
+        pl.format("a stake of ${} is above ${}", _DOLLARS, thresholds.amount_limit),
+        _DOLLARS,
+        pl.lit(0.0),
+        pl.lit(thresholds.amount_limit),
+    )
+
+
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
+    centre, spread = (baseline.middle("amount", figure) for figure in ("centre", "spread"))
+    score = (SCALES["amount"].value - centre).abs() / spread
+    reach = thresholds.amount_z * spread
+    severity = where(score > thresholds.amount_z, where(score >= thresholds.high_z, "high").fill_null("medium"))
+    return Sign(
+        KIND,
+        milder(severity, "medium", ~baseline.has_own("amount")),
+        pl.format(
+            "a stake of ${} is {} robust deviations from ${}, the middle of earlier bets",
+            _DOLLARS,
+            score.round(1),
+            centre.exp().round(2),
+        ),
+        _DOLLARS,
+        (centre - reach).exp(),
+        (centre + reach).exp(),
+    )

@@ -1,0 +1,55 @@
+"""temporal_anomaly: times past the clock, from long ago, or in the wrong order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import polars as pl
+
+from quality.anomalies.signs import Sign, where
+from quality.anomalies.thresholds import Thresholds
+
+KIND = "temporal_anomaly"
+_TIMES = ("created_at", "updated_at", "time_placed", "settled_at")
+
+
+def signs(now: datetime, thresholds: Thresholds) -> list[Sign]:
+    """What can be odd about the times of a bet, as of the aware instant `now`."""
+    future = [_future(column, now, thresholds) for column in _TIMES]
+    old = [_old(column, now, thresholds) for column in ("created_at", "time_placed")]
+    # A time_placed that the source did not send is created_at, which may come after the settlement.
+    filled_in = pl.col("time_placed") == pl.col("created_at")
+    return [
+        *future,
+        *old,
+        _inverted("time_placed", "settled_at", pl.when(filled_in).then(pl.lit("low")).otherwise(pl.lit("high"))),
+        _inverted("created_at", "updated_at", pl.lit("high")),
+    ]
+
+
+def _future(column: str, now: datetime, thresholds: Thresholds) -> Sign:
+    return Sign(
+        KIND,
+        where(pl.col(column) > now + thresholds.tolerance, "critical"),
+        pl.format("{} {} is past the clock", pl.lit(column), _text(column)),
+    )
+
+
+def _old(column: str, now: datetime, thresholds: Thresholds) -> Sign:
+    return Sign(
+        KIND,
+        where(pl.col(column) < now - thresholds.oldest, "medium"),
+        pl.format("{} {} is more than {} days ago", pl.lit(column), _text(column), thresholds.oldest.days),
+    )
+
+
+def _inverted(first: str, then: str, severity: pl.Expr) -> Sign:
+    return Sign(
+        KIND,
+        where(pl.col(first) > pl.col(then), severity),
+        pl.format("{} {} is after {} {}", pl.lit(first), _text(first), pl.lit(then), _text(then)),
+    )
+
+
+def _text(column: str) -> pl.Expr:
+    return pl.col(column).dt.strftime("%Y-%m-%dT%H:%M:%SZ")

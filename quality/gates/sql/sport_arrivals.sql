@@ -1,0 +1,5 @@
+-- When each last came, and how many are new.
+select sport, max(time_placed) as newest, count(*) as bets, count(*) filter (where seq > {since}) as new_bets
+from {dataset} as bet
+group by sport
+order by newest

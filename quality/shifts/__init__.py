@@ -1,0 +1,38 @@
+"""Shifts: what is odd about a whole batch, or a book in it, though no single row shows it.
+
+Each `test` is judged by the gate of the same name.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from quality.anomalies.columns import require
+from quality.evidence import GRADED
+from quality.shifts.arrivals import ARRIVAL_TESTS, arrival_shifts
+from quality.shifts.calibration import CALIBRATION_TESTS, calibration_shifts
+from quality.shifts.compared import LEVELS
+from quality.shifts.habits import WORDS, habit_shifts
+from quality.shifts.levels import level_shifts
+
+__all__ = ["TESTS", "shifts"]
+
+#: Every test there is.
+TESTS = (*(level.test for level in LEVELS), *CALIBRATION_TESTS, *WORDS, *ARRIVAL_TESTS)
+
+
+def shifts(batch: pl.DataFrame, baseline_rows: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
+    """How far a batch moved from accepted earlier bets: one row per test and segment (SHIFTS), by test and segment.
+
+    Segments that are too small, or that earlier bets do not know, have no row. `graded` are the newest graded bets of
+    the dataset. Raises KeyError or TypeError naming the columns of a frame that are missing or of another type.
+    """
+    bets, reference = require(batch, "the batch"), require(baseline_rows, "the baseline")
+    recent = require(graded, "the graded bets", GRADED)
+    found = [
+        level_shifts(bets, reference),
+        calibration_shifts(bets, recent),
+        habit_shifts(bets, reference),
+        arrival_shifts(bets, reference),
+    ]
+    return pl.concat(found).sort("test", "segment", nulls_last=False)

@@ -1,0 +1,107 @@
+"""Whether outcomes follow prices. Prices that belong to other bets, such as home and away swapped, do not."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from quality.anomalies.scales import implied_probability, log_odds, price
+from quality.schema import BetType
+from quality.shifts.segments import as_shifts, in_segments
+
+CALIBRATION_TESTS = ("calibration", "calibration_recent", "win_rate_level")
+#: Bets of one event win and lose together, so that few events say little however many bets they carry.
+EVENT = ("sport", "league", "settled_at")
+BATCH_ROWS, EVENTS = 50, 10
+RECENT_ROWS = 200
+#: Graded bets do not say which event they are on. Books share events, so there is no telling for all of them together,
+#: and within a book as many bets are taken to hang together.
+SHARED = 2.0
+#: How far win rates may honestly lie from what prices imply: margins below, and skill above.
+LOWEST, HIGHEST = -0.12, 0.08
+
+
+def calibration_shifts(batch: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
+    """One row for each test and segment with enough graded straight bets and events."""
+    settled = pl.col("settled_at").is_not_null()
+    event = pl.when(settled).then(pl.struct(EVENT).rank("dense")).otherwise(-pl.int_range(pl.len())).cast(pl.Int64)
+    of_batch = _surprises(batch.with_columns(event.alias("event")))
+    of_graded = _surprises(graded.with_columns(pl.int_range(pl.len()).alias("event")))
+    return pl.concat(
+        [
+            _slope("calibration", _per_segment(of_batch, BATCH_ROWS)),
+            _slope(
+                "calibration_recent",
+                _per_segment(of_graded, RECENT_ROWS).filter(pl.col("segment").is_not_null()),
+                SHARED,
+            ),
+            _win_rate(_per_segment(of_batch, BATCH_ROWS)),
+        ]
+    )
+
+
+def _surprises(bets: pl.DataFrame) -> pl.DataFrame:
+    """Graded straight bets with their probability, their outcome against it, and how short their price is."""
+    graded = pl.col("is_win").is_not_null() & (pl.col("bet_type") == BetType.STRAIGHT) & (price.abs() >= 100)
+    return bets.filter(graded).select(
+        "institution_name",
+        "event",
+        implied_probability(price).alias("p"),
+        (pl.col("is_win").cast(pl.Float64) - implied_probability(price)).alias("surprise"),
+        log_odds(price).clip(-3, 3).alias("shortness"),
+    )
+
+
+def _per_segment(bets: pl.DataFrame, least_rows: int) -> pl.DataFrame:
+    """Per segment: surprise, and surprise along shortness, summed; and the larger of two estimates of their variance.
+
+    One takes bets as independent, the other events.
+    """
+    x = pl.col("shortness") - pl.col("shortness").mean().over("segment")
+    variance = pl.col("p") * (1 - pl.col("p"))
+    events = (
+        in_segments(bets)
+        .with_columns(x.alias("x"))
+        .group_by("segment", "event")
+        .agg(
+            pl.len().alias("rows"),
+            pl.col("surprise").sum().alias("won"),
+            (pl.col("surprise") * pl.col("x")).sum().alias("followed"),
+            variance.sum().alias("won variance"),
+            (variance * pl.col("x") ** 2).sum().alias("followed variance"),
+        )
+    )
+    return (
+        events.group_by("segment")
+        .agg(
+            pl.col("rows").sum(),
+            pl.len().alias("events"),
+            pl.col("won", "followed").sum(),
+            *(
+                pl.max_horizontal(pl.col(f"{name} variance").sum(), pl.len() * pl.col(name).var())
+                .sqrt()
+                .alias(f"{name} deviation")
+                for name in ("won", "followed")
+            ),
+            pl.lit(0, pl.Int64).alias("reference_rows"),
+        )
+        .filter((pl.col("rows") >= least_rows) & (pl.col("events") >= EVENTS))
+    )
+
+
+def _slope(test: str, found: pl.DataFrame, shared: float = 1.0) -> pl.DataFrame:
+    scored = found.with_columns(
+        (pl.col("followed") / pl.col("rows")).alias("value"),
+        pl.lit(0.0).alias("expected"),
+        (-pl.col("followed") / (pl.col("followed deviation") * shared**0.5)).alias("score"),
+    )
+    return as_shifts(test, scored, pl.lit("shorter prices win less often than longer ones, beside what prices imply"))
+
+
+def _win_rate(found: pl.DataFrame) -> pl.DataFrame:
+    over, under = pl.col("won") - HIGHEST * pl.col("rows"), LOWEST * pl.col("rows") - pl.col("won")
+    scored = found.with_columns(
+        (pl.col("won") / pl.col("rows")).alias("value"),
+        pl.lit(0.0).alias("expected"),
+        (pl.max_horizontal(over, under) / pl.col("won deviation")).alias("score"),
+    )
+    return as_shifts("win_rate_level", scored, pl.format("win rate less implied {}", pl.col("value").round(3)))

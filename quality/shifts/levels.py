@@ -1,0 +1,90 @@
+"""Where a column of the batch lies, and how wide, against the same of as long stretches of earlier bets."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from quality.anomalies.baseline import robust_spread
+from quality.shifts.compared import LEVELS, Level
+from quality.shifts.segments import as_shifts, in_segments
+
+#: Like is compared with like: a day of races has other prices than a day of soccer.
+KIND = ("sport", "market", "bet_type")
+#: A kind of bet, a segment, a stretch with fewer rows says nothing.
+KIND_ROWS, SEGMENT_ROWS, STRETCH_ROWS = 50, 100, 10
+BATCH_ROWS = 10
+#: With fewer stretches it is not known how much they differ.
+STRETCHES = 5
+
+
+def level_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
+    """One row for each level and segment that has enough rows on both sides."""
+    length = stretch_length(batch)
+    return pl.concat(_shifts(level, batch, reference, length) for level in LEVELS)
+
+
+def stretch_length(batch: pl.DataFrame) -> str:
+    """Into stretches of which length earlier bets are cut: about as long as what the batch brings."""
+    span = batch.select((pl.col("known_at").max() - pl.col("known_at").min()).dt.total_hours()).item()
+    if span is None or span <= 2:
+        return "1h"
+    return "6h" if span <= 12 else "1d"
+
+
+def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: str) -> pl.DataFrame:
+    scale, value = level.scale, level.scale.value.alias("value")
+    kinds = (
+        reference.select(*KIND, value)
+        .drop_nulls("value")
+        .group_by(KIND)
+        .agg(
+            pl.len().alias("kind rows"),
+            pl.col("value").median().alias("centre"),
+            robust_spread(pl.col("value"), scale.minimum_spread).alias("spread"),
+        )
+        .filter(pl.col("kind rows") >= KIND_ROWS)
+    )
+
+    def residuals(bets: pl.DataFrame) -> pl.DataFrame:
+        """How many spreads each bet lies from the middle of its kind."""
+        out = ((pl.col("value") - pl.col("centre")) / pl.col("spread")).clip(-level.reach, level.reach)
+        return (
+            bets.with_columns(value)
+            .join(kinds, on=KIND, how="inner", nulls_equal=True)
+            .with_columns(out.alias("out"))
+            .filter(pl.col("out").is_not_null())
+        )
+
+    return _compared(level, residuals(batch), residuals(reference), length)
+
+
+def _compared(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: str) -> pl.DataFrame:
+    earlier = in_segments(reference).with_columns(pl.col("known_at").dt.truncate(length).alias("stretch"))
+    now = in_segments(batch).group_by("segment").agg(pl.len().alias("rows"), level.figure.alias("value"))
+    before = earlier.group_by("segment").agg(pl.len().alias("reference_rows"), level.figure.alias("expected"))
+    stretches = (
+        earlier.group_by("segment", "stretch")
+        .agg(pl.len().alias("stretch rows"), level.figure.alias("figure"))
+        .filter(pl.col("stretch rows") >= STRETCH_ROWS)
+        .group_by("segment")
+        .agg(pl.len().alias("stretches"), robust_spread(pl.col("figure"), level.least).alias("between"))
+    )
+    between = pl.when(pl.col("stretches") >= STRETCHES).then("between").otherwise(level.unknown)
+    # A spread is about one, so the mean of n has this variance; so, nearly, has the log of the mean distance.
+    noise = 1 / pl.col("rows")
+    moved = pl.col("value") - pl.col("expected")
+    score = (moved if level.side == "excess" else moved.abs()) / (between**2 + noise).sqrt()
+    found = (
+        now.filter(pl.col("rows") >= BATCH_ROWS)
+        .join(before.filter(pl.col("reference_rows") >= SEGMENT_ROWS), on="segment", nulls_equal=True)
+        .join(stretches, on="segment", how="left", nulls_equal=True)
+        .with_columns(score.alias("score"))
+    )
+    return as_shifts(level.test, found, _says(level))
+
+
+def _says(level: Level) -> pl.Expr:
+    moved = pl.col("value") - pl.col("expected")
+    if level.side == "middle":
+        return pl.format("{} moved by {} of their spread", pl.lit(level.what), moved.round(2))
+    return pl.format("{} lie {} times as far out as earlier ones", pl.lit(level.what), moved.exp().round(2))

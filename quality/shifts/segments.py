@@ -1,0 +1,36 @@
+"""The segments in which every test looks, all bets and each book, and the rows that tests give back."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from quality.evidence import SHIFTS
+
+BOOK = "institution_name"
+#: The name under which all bets together are counted.
+ALL = pl.lit(None, pl.String)
+#: No score is larger: one that cannot be told from certainty is this.
+CERTAIN = 40.0
+
+
+def in_segments(bets: pl.DataFrame) -> pl.DataFrame:
+    """Every bet twice: once with a null `segment`, and once with its book as `segment` where that is known."""
+    named = bets.filter(pl.col(BOOK).is_not_null())
+    return pl.concat([bets.with_columns(ALL.alias("segment")), named.with_columns(pl.col(BOOK).alias("segment"))])
+
+
+def as_shifts(test: str, found: pl.DataFrame, description: pl.Expr) -> pl.DataFrame:
+    """SHIFTS from segment, rows, reference_rows, value, expected and score. Rows without a score are left out."""
+    score = pl.col("score").clip(0, CERTAIN)
+    judged = found.filter(pl.col("score").is_not_null() & pl.col("score").is_not_nan()).with_columns(score)
+    return judged.select(
+        pl.lit(test).alias("test"),
+        pl.when(pl.col("segment").is_not_null()).then(pl.lit(BOOK)).alias("segment_column"),
+        "segment",
+        "rows",
+        "reference_rows",
+        "value",
+        "expected",
+        "score",
+        description.alias("description"),
+    ).cast(SHIFTS)

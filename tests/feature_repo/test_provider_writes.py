@@ -1,0 +1,117 @@
+"""Rows given to Feast by hand: only what is published reaches the online store, value for value."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from feature_repo.groups import SPORT_STATS
+from feature_repo.refusals import PublicationRefused
+from tests.feature_repo.gated import MARK, SECOND, Published
+
+CHANGED = MARK - timedelta(hours=1)
+
+
+def frame(key: str = "NBA", instant: datetime = CHANGED, **values: Any) -> pd.DataFrame:
+    """A row of sport_stats as it is published, but for `values`."""
+    stats = dict.fromkeys(SPORT_STATS.features, 1) | values
+    return pd.DataFrame([{"sport": key, "event_timestamp": instant, "created_timestamp": instant} | stats])
+
+
+def served(gated: Any, key: str = "NBA") -> Any:
+    return gated.get_online_features(["sport_stats:sport_roi"], [{"sport": key}]).to_dict()["sport_roi"][0]
+
+
+def test_a_published_row_can_be_written(gated: Any) -> None:
+    gated.write_to_online_store("sport_stats", frame())
+    assert served(gated) == 1.0
+
+
+def test_a_re_asserted_row_is_published_too(gated: Any) -> None:
+    gated.write_to_online_store("sport_stats", frame("NFL", MARK))
+    assert served(gated, "NFL") == 1.0
+
+
+def test_naive_times_are_utc(gated: Any) -> None:
+    gated.write_to_online_store("sport_stats", frame(instant=CHANGED.replace(tzinfo=None)))
+    assert served(gated) == 1.0
+
+
+def test_an_unknown_value_is_a_value(published: Published, gated: Any) -> None:
+    """bet_facts of b1 has two known features; the others are null, offline as in the frame."""
+    unknown: dict[str, Any] = dict.fromkeys(field.name for field in gated.get_feature_view("bet_facts").features)
+    instant = MARK - timedelta(hours=2)
+    row = unknown | {"bet_id": "b1", "amount": 0.1, "is_live": True}
+    gated.write_to_online_store(
+        "bet_facts", pd.DataFrame([row | {"event_timestamp": instant, "created_timestamp": instant}])
+    )
+    assert published.held()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        frame("Chess"),
+        frame("nba"),
+        frame(instant=CHANGED + timedelta(microseconds=1)),
+        frame(instant=MARK - timedelta(days=11)),
+        frame(sport_roi=1.0000000001),
+        frame(sport_roi=None),
+        frame(sport_count=2),
+    ],
+    ids=["key", "case", "microsecond", "before", "value", "null", "count"],
+)
+def test_a_row_that_is_not_published_is_refused(published: Published, gated: Any, row: pd.DataFrame) -> None:
+    with pytest.raises(PublicationRefused, match="1 of 1 rows for sport_stats are not published"):
+        gated.write_to_online_store("sport_stats", row)
+    assert not published.held()
+
+
+def test_one_row_that_is_not_published_stops_all_of_a_frame(published: Published, gated: Any) -> None:
+    with pytest.raises(PublicationRefused, match="1 of 2 rows"):
+        gated.write_to_online_store("sport_stats", pd.concat([frame(), frame(sport_roi=7.0)]))
+    assert not published.held()
+
+
+def test_the_run_that_a_frame_claims_is_not_believed(published: Published, gated: Any) -> None:
+    with pytest.raises(PublicationRefused):
+        gated.write_to_online_store("sport_stats", frame(sport_roi=7.0).assign(run_id=str(SECOND)))
+    assert not published.held()
+
+
+def test_a_row_whose_run_is_at_fault_is_refused(published: Published, gated: Any) -> None:
+    published.execute("update features.sport_stats_changes set sport_roi = 7 where run_id = %s", SECOND)
+    with pytest.raises(PublicationRefused, match="of its 1 rows"):
+        gated.write_to_online_store("sport_stats", frame(sport_roi=7.0))
+    assert not published.held()
+
+
+def test_the_asynchronous_twin_refuses_as_well(published: Published, gated: Any) -> None:
+    with pytest.raises(PublicationRefused):
+        asyncio.run(gated.write_to_online_store_async("sport_stats", frame(sport_roi=7.0)))
+    assert not published.held()
+
+
+def test_asynchronous_writers_of_one_process_take_turns(gated: Any) -> None:
+    async def both() -> None:
+        rows = [frame(), frame("NFL", MARK), frame("NHL", MARK)]
+        await asyncio.gather(*[gated.write_to_online_store_async("sport_stats", row) for row in rows])
+
+    asyncio.run(both())
+    assert [served(gated, key) for key in ("NBA", "NFL", "NHL")] == [1.0, 1.0, 1.0]
+
+
+def test_a_key_that_looks_like_an_attack_is_only_a_key(published: Published, gated: Any) -> None:
+    with pytest.raises(PublicationRefused) as refused:
+        gated.write_to_online_store("sport_stats", frame("'); drop table ops.seals; --\n\x1b[31m"))
+    assert "drop table ops.seals; --\\n\\x1b[31m" in str(refused.value)
+
+
+def test_a_view_computed_on_demand_takes_no_rows(published: Published, gated: Any) -> None:
+    provider, view = gated.provider, gated.get_on_demand_feature_view("bet_features")
+    with pytest.raises(PublicationRefused, match="bet_features is not a stored view"):
+        provider.online_write_batch(gated.config, view, [], None)

@@ -1,0 +1,320 @@
+"""The quality gate over the pipeline, on real servers: what it refuses is not published, everything else is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import timedelta
+
+import polars as pl
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from ingestion import clock, pipeline
+from ingestion.database import connect
+from ingestion.errors import GateRefused
+from ingestion.gates_file import gates_of
+from ingestion.pipeline import compare, run_backfill, run_materialize
+from ingestion.sample import generate
+from ingestion.sources.files import open_file
+from ingestion.verdicts import verdicts
+from tests.ingestion.bets import NOW
+from tests.ingestion.commands import environ_of, pikkit
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def history():
+    """3,000 bets as a source sends them, the last ones an hour old."""
+    return generate(3000, NOW - HOUR, seed=4)
+
+
+@pytest.fixture
+def load(prepared, tmp_path):
+    """Runs the pipeline over rows, as of an instant."""
+
+    def load(rows, *, now=NOW, **options):
+        clock.set_now(now)
+        return pipeline.run(prepared, open_file(written(tmp_path, rows)), **options)
+
+    return load
+
+
+def written(directory, rows):
+    path = directory / "bets.parquet"
+    rows.write_parquet(path)
+    return path
+
+
+def good(history, rows=150, *, minutes=30, name="new"):
+    """Bets like the newest of the history, under ids of their own, placed half an hour later."""
+    later = timedelta(minutes=minutes)
+    newest = history.unique("id", keep="last", maintain_order=True).tail(rows)
+    shifted = [pl.col(column) + later for column in ("created_at", "updated_at", "time_placed", "settled_at")]
+    return newest.with_columns(*shifted, id=pl.lit(f"{name}-") + pl.col("id")).with_columns(
+        pl.min_horizontal(column, pl.lit(NOW)).alias(column) for column in ("created_at", "updated_at", "settled_at")
+    )
+
+
+def bad(history):
+    """The same with a status that no bet has, in one row of ten."""
+    nth = pl.int_range(pl.len()) % 10 == 0
+    return good(history).with_columns(status=pl.when(nth).then(pl.lit("HALF WON")).otherwise("status"))
+
+
+def published(connections):
+    """Everything that is served, or tells Feast what to serve, byte by byte."""
+    found = {}
+    with psycopg.connect(**connections.postgres.conninfo) as database:
+        tables = database.execute(
+            "select schemaname, tablename from pg_tables where schemaname in ('features', 'feast') order by 1, 2"
+        ).fetchall()
+        for schema, table in tables:
+            rows = sql.SQL("select md5(string_agg(t::text, '' order by t::text)) from {} as t")
+            found[f"{schema}.{table}"] = database.execute(rows.format(sql.Identifier(schema, table))).fetchone()
+    with redis.Redis.from_url(connections.redis.url) as client:
+        found |= {key: client.dump(key) for key in sorted(client.keys())}
+    return found
+
+
+def count(connections, query):
+    with connect(connections.postgres, purpose="test") as connection:
+        return connection.execute(query).fetchone()[0]
+
+
+# ---- refusal -------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_refused_changes_nothing_that_is_served(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    before = published(prepared)
+    with pytest.raises(GateRefused):
+        load(bad(history))
+    assert published(prepared) == before
+    assert len(before) > 30
+
+
+def test_a_refused_run_keeps_its_rows_its_verdicts_and_its_record(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    raw = count(prepared, "select count(*) from raw.bet_versions")
+    with pytest.raises(GateRefused) as refused:
+        load(bad(history))
+    assert count(prepared, "select count(*) from raw.bet_versions") == raw + 150
+    assert count(prepared, "select count(*) from quarantine.bets where state = 'open'") == 15
+    with connect(prepared.postgres, purpose="test") as connection:
+        found = verdicts(connection)
+        state, exit_code, error = connection.execute(
+            "select state, exit_code, error from ops.runs order by run_id desc limit 1"
+        ).fetchone()
+    assert [check.gate for check in found.checks if check.state == "failed"] == ["schema_pass_rate"]
+    assert (found.gate.state, state, exit_code, error) == ("refused", "refused", 3, str(refused.value))
+
+
+def test_the_refusal_names_each_failed_check_its_value_its_threshold_and_the_rows(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    with pytest.raises(GateRefused) as refused:
+        load(bad(history))
+    message = str(refused.value)
+    assert "schema_pass_rate of the batch: 0.9, must be >= 0.99" in message
+    query = message[message.index("      select") : message.index(";")]
+    with connect(prepared.postgres, purpose="test") as connection:
+        assert len(connection.execute(query).fetchall()) == 15
+
+
+def test_every_query_of_every_verdict_runs(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    with pytest.raises(GateRefused):
+        load(bad(history))
+    with connect(prepared.postgres, purpose="test") as connection:
+        for check in verdicts(connection).checks:
+            connection.execute(check.query)
+
+
+def test_when_the_source_is_put_right_the_next_run_publishes_everything(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    with pytest.raises(GateRefused):
+        load(bad(history))
+    minute = timedelta(minutes=1)
+    mended = good(history).with_columns(pl.col("updated_at") + minute)
+    load(mended, now=NOW + 2 * minute)
+    assert count(prepared, "select state from ops.gates order by run_id desc limit 1") == "passed"
+    assert count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate'") == 0
+    assert not sum(compared.differences for compared in compare(prepared))
+
+
+def test_what_was_refused_and_put_right_leaves_no_trace_in_the_past(prepared, load, history):
+    """Otherwise a training frame for the minutes between would hold values that the gate kept from being served."""
+    load(history, now=NOW - HOUR)
+    with connect(prepared.postgres, purpose="test") as connection:
+        earlier = connection.execute("select * from features.institution_stats_changes").fetchall()
+    regraded = (
+        history.unique("id", keep="last", maintain_order=True)
+        .tail(150)
+        .with_columns(
+            updated_at=pl.lit(NOW - HOUR / 2),
+            status=pl.lit("SETTLED_WIN"),
+            profit=pl.col("amount") * 50,
+            roi=pl.lit(None),
+        )
+    )
+    with pytest.raises(GateRefused):
+        load(regraded.select(history.columns).cast(history.schema))
+    as_before = history.filter(pl.col("id").is_in(regraded["id"].implode())).unique("id", keep="last")
+    load(as_before.with_columns(updated_at=NOW))
+    with connect(prepared.postgres, purpose="test") as connection:
+        rows = "select * from features.institution_stats_changes where event_timestamp < %s"
+        assert sorted(connection.execute(rows, [NOW]).fetchall()) == sorted(earlier)
+    assert not sum(compared.differences for compared in compare(prepared))
+
+
+def test_what_was_refused_is_published_with_enough_good_rows_beside_it(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    with pytest.raises(GateRefused):
+        load(bad(history))
+    load(good(history, 2000, minutes=45, name="more"), now=NOW + HOUR)
+    assert (
+        count(prepared, "select count(*) from processed.bet_versions where seq > (select seq from features.reach)") == 0
+    )
+    assert not sum(compared.differences for compared in compare(prepared))
+
+
+def test_a_refusal_opens_an_alert(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    with pytest.raises(GateRefused):
+        load(bad(history))
+    assert count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate'") == 1
+
+
+def test_a_truncated_load_is_refused(prepared, history, tmp_path):
+    whole = open_file(written(tmp_path, history))
+    clock.set_now(NOW)
+    truncated = dataclasses.replace(whole, row_count=27_222)
+    with pytest.raises(GateRefused, match="source_rows"):
+        pipeline.run(prepared, truncated)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"status": pl.lit("?")}, {"amount": pl.lit(900_000.0), "profit": pl.lit(None), "roi": pl.lit(None)}]
+)
+def test_a_single_odd_row_never_stops_the_line(prepared, load, history, changes):
+    load(history, now=NOW - HOUR)
+    odd = pl.int_range(pl.len()) == 0
+    load(
+        good(history, 120).with_columns(
+            pl.when(odd).then(value.cast(history.schema[name])).otherwise(name).alias(name)
+            for name, value in changes.items()
+        )
+    )
+
+
+# ---- what a batch is measured against ------------------------------------------------------------------------------
+
+
+def test_what_was_refused_never_says_what_is_usual(prepared, load, history):
+    """Stakes in cents are refused again and again, however often they are sent."""
+    load(history, now=NOW - HOUR)
+    for number in range(3):
+        cents = good(history, 1000, name=f"cents{number}").with_columns(pl.col("amount", "profit") * 100)
+        with pytest.raises(GateRefused, match="amount_level"):
+            load(cents, now=NOW + number * timedelta(minutes=1))
+
+
+# ---- override ------------------------------------------------------------------------------------------------------
+
+
+def test_an_override_publishes_and_says_so_for_ever(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    done = load(bad(history), override="half wins come later")
+    assert done.counts["gates"]["state"] == "overridden"
+    assert any("schema_pass_rate" in warning for warning in done.counts["warnings"])
+    with connect(prepared.postgres, purpose="test") as connection:
+        found = verdicts(connection, done.run_id)
+    assert (found.gate.state, found.gate.reason) == ("overridden", "half wins come later")
+    assert [check.gate for check in found.checks if check.state == "failed"] == ["schema_pass_rate"]
+    assert not sum(compared.differences for compared in compare(prepared))
+
+
+def test_an_override_of_what_passes_is_none(prepared, load, history):
+    done = load(history, override="just in case")
+    assert done.counts["gates"]["state"] == "passed"
+
+
+# ---- backfill ------------------------------------------------------------------------------------------------------
+
+
+def test_a_backfill_keeps_to_the_gates_too(prepared, load, history, tmp_path):
+    load(history)
+    with connect(prepared.postgres, purpose="test") as connection:
+        connection.execute("update features.sport_stats_changes set sport_win_rate = 2")
+        connection.commit()
+    before = published(prepared)
+    strict = tmp_path / "gates.toml"
+    strict.write_text("[min_records]\nthreshold = 1000000\n")
+    with pytest.raises(GateRefused, match="min_records"):
+        run_backfill(prepared, gates=gates_of(strict))
+    assert published(prepared) == before
+    run_backfill(prepared)
+    assert not sum(compared.differences for compared in compare(prepared))
+
+
+def test_seals_fit_after_a_backfill_replaced_rows_of_earlier_runs(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    load(good(history))
+    with connect(prepared.postgres, purpose="test") as connection:
+        connection.execute("delete from features.institution_stats_changes where institution_count > 20")
+        connection.commit()
+    run_backfill(prepared)
+    run_materialize(prepared)
+
+
+# ---- the command line ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(prepared, tmp_path):
+    def command(*arguments, now=NOW):
+        environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=now.isoformat(), PIKKIT_GATES="", COLUMNS="200")
+        return pikkit(*arguments, environ=environ, cwd=tmp_path)
+
+    return command
+
+
+def test_the_commands_tell_of_a_refusal_and_of_an_override(command, history, tmp_path):
+    assert command("run", "--source", written(tmp_path, history), now=NOW - HOUR).returncode == 0
+    refused = command("run", "--source", written(tmp_path, bad(history)))
+    assert refused.returncode == 3
+    assert "GateRefused: The quality gate refused this refresh: 1 of" in refused.stderr
+    assert "was refused" in command("gate").stdout.splitlines()[-1]
+    assert "Gate      refused by run" in command("status").stdout
+
+    rows = written(tmp_path, bad(history))
+    assert command("run", "--source", rows, "--override-gate", " ").returncode == 2
+    overridden = command("run", "--source", rows, "--override-gate", "half wins come later")
+    assert overridden.returncode == 0, overridden.stderr
+    assert "Published over a failed check: schema_pass_rate" in overridden.stderr
+    assert "overridden: half wins come later" in command("runs").stdout
+    assert "half wins come later; 1 refreshes published over it" in command("status").stdout
+    assert "half wins come later" in command("gate").stdout.splitlines()[-1]
+    told = json.loads(command("gate", "--json").stdout)
+    assert (told["state"], told["reason"]) == ("overridden", "half wins come later")
+    assert {"gate", "scope", "severity", "state", "value", "threshold", "query"} <= told["checks"][0].keys()
+    runs = json.loads(command("runs", "--json").stdout)["runs"]
+    assert [run["gate"] for run in runs] == ["overridden", "refused", "passed"]
+
+
+def test_gate_of_a_store_where_nothing_was_judged_says_so(command):
+    done = command("gate")
+    assert done.returncode == 2
+    assert "No refresh was judged yet" in done.stderr
+
+
+def test_gates_that_cannot_be_are_all_named_at_once(prepared, tmp_path, history):
+    file = tmp_path / "gates.toml"
+    file.write_text('[min_recods]\nthreshold = 1\n[min_records]\ntreshold = 2\n[schema_pass_rate]\nseverity = "fial"\n')
+    environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=NOW.isoformat(), PIKKIT_GATES=str(file))
+    done = pikkit("run", "--source", written(tmp_path, history), environ=environ, cwd=tmp_path)
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in ("min_recods", "treshold", "fial"))

@@ -1,0 +1,447 @@
+"""What is flagged, how badly, and what is left alone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from quality.anomalies import Baseline, Thresholds, detect
+from quality.evidence import ANOMALIES, ANOMALY_KINDS, BATCH, SEVERITIES
+from tests.quality.batches import GOOD, NOW, PLACED, batch, history, nothing
+
+NO_BASELINE = Baseline.of(nothing())
+BASELINE = Baseline.of(history(10))
+
+
+def flags(baseline: Baseline = NO_BASELINE, **changes: Any) -> dict[str, str]:
+    """What GOOD with these changes is flagged with: kind -> severity."""
+    found = detect(batch(changes), baseline, nothing(), NOW)
+    return dict(found.select("kind", "severity").iter_rows())
+
+
+def priced(american: int, **changes: Any) -> dict[str, Any]:
+    """A winning bet at this price, which paid it."""
+    roi = float(american) if american > 0 else 100 * 100 / abs(american)
+    profit = round(3000 * roi / 100)
+    now = {"clv_percentage": None, "clv_ev": None, "clv_current_odds": None}
+    return {"odds": float(american), "american_odds": american, "roi": roi, "profit_cents": profit, **now, **changes}
+
+
+@pytest.mark.parametrize("baseline", [NO_BASELINE, BASELINE])
+def test_a_good_bet_has_no_flag(baseline: Baseline) -> None:
+    assert flags(baseline) == {}
+
+
+def test_flags_keep_to_their_schema_and_names() -> None:
+    odd = batch({"american_odds": 50}, {"amount_cents": -1}, {"sport": None}, {"settled_at": NOW + timedelta(days=1)})
+    found = detect(odd, BASELINE, nothing(), NOW)
+    assert found.schema == ANOMALIES
+    assert set(found["kind"]) <= set(ANOMALY_KINDS)
+    assert set(found["severity"]) <= set(SEVERITIES)
+    assert found["description"].null_count() == 0
+
+
+def test_an_empty_batch_has_no_flag() -> None:
+    assert detect(nothing(), BASELINE, nothing(), NOW).schema == ANOMALIES
+
+
+# ---- what is not there ----
+
+
+@pytest.mark.parametrize("column", BATCH.names())
+def test_a_missing_column_is_an_error_that_names_it(column: str) -> None:
+    with pytest.raises(KeyError, match=f"the batch has no column {column}"):
+        detect(batch({}).drop(column), NO_BASELINE, nothing(), NOW)
+
+
+def test_a_missing_column_of_neighbours_or_baseline_is_an_error_too() -> None:
+    with pytest.raises(KeyError, match="neighbours has no column league"):
+        detect(batch({}), NO_BASELINE, nothing().drop("league"), NOW)
+    with pytest.raises(KeyError, match="the baseline has no column odds"):
+        Baseline.of(nothing().drop("odds"))
+
+
+def test_a_column_of_another_type_is_an_error_that_names_it() -> None:
+    with pytest.raises(TypeError, match="american_odds"):
+        detect(batch({}).with_columns(pl.col("american_odds").cast(pl.String)), NO_BASELINE, nothing(), NOW)
+
+
+def test_a_clock_without_a_zone_is_an_error() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        detect(batch({}), NO_BASELINE, nothing(), datetime(2026, 5, 1))  # noqa: DTZ001
+
+
+# ---- what the schema must never have let through ----
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"american_odds": 99, "odds": 99.0}, "odds_outlier"),
+        ({"american_odds": -99, "odds": -99.0}, "odds_outlier"),
+        ({"american_odds": 0, "odds": 0.0}, "odds_outlier"),
+        ({"amount_cents": -1}, "amount_outlier"),
+        ({"created_at": NOW + timedelta(minutes=6)}, "temporal_anomaly"),
+        ({"updated_at": NOW + timedelta(minutes=6)}, "temporal_anomaly"),
+        ({"time_placed": NOW + timedelta(minutes=6)}, "temporal_anomaly"),
+        ({"settled_at": NOW + timedelta(minutes=6)}, "temporal_anomaly"),
+        ({"profit_cents": None}, "missing_required"),
+        ({"id": None}, "missing_required"),
+        ({"status": None}, "missing_required"),
+        ({"time_placed": None}, "missing_required"),
+    ],
+)
+def test_what_no_schema_passes_is_critical(changes: dict[str, Any], kind: str) -> None:
+    assert flags(**changes)[kind] == "critical"
+
+
+@pytest.mark.parametrize("column", ["updated_at", "settled_at"])
+def test_five_minutes_past_the_clock_are_no_anomaly(column: str) -> None:
+    assert flags(**{column: NOW + timedelta(minutes=5)}) == {}
+
+
+@pytest.mark.parametrize("price", [100, -100])
+def test_even_money_is_a_price(price: int) -> None:
+    assert flags(**priced(price)) == {}
+
+
+def test_an_id_that_stands_twice_is_critical_on_both_rows() -> None:
+    found = detect(batch({"id": "x"}, {"id": "x"}), NO_BASELINE, nothing(), NOW)
+    assert found.select("seq", "kind", "severity").rows() == [
+        (1, "duplicate", "critical"),
+        (2, "duplicate", "critical"),
+    ]
+
+
+def test_an_id_that_stands_twice_is_not_also_the_same_bet_under_another_id() -> None:
+    twice = {"id": "x", "time_placed": PLACED}
+    found = detect(batch(twice, twice), NO_BASELINE, nothing(), NOW)
+    assert not found["description"].str.contains("another id").any()
+
+
+# ---- prices ----
+
+
+def test_a_price_is_judged_on_the_scale_of_log_odds() -> None:
+    """On American odds +2000 lies 19 times as far from +105 as +200 does; as a favourite it is -2000, as far out."""
+    usual = Baseline.of(history(10))
+    far_out = [flags(usual, **priced(price)).get("odds_outlier") for price in (300, -300, 20_000, -20_000)]
+    assert far_out == [None, None, "high", "high"]
+
+
+@pytest.mark.parametrize(("price", "severity"), [(1000, None), (3500, "medium"), (9900, "high")])
+def test_a_price_is_odd_from_three_and_a_half_spreads_and_high_from_five(price: int, severity: str | None) -> None:
+    assert flags(BASELINE, **priced(price)).get("odds_outlier") == severity
+
+
+def test_without_earlier_bets_no_price_is_unusual() -> None:
+    assert flags(NO_BASELINE, **priced(9900)) == {}
+
+
+def test_bets_that_all_had_one_price_do_not_make_the_next_one_odd() -> None:
+    same = history(5).with_columns(pl.lit(-110, pl.Int32).alias("american_odds"))
+    assert "odds_outlier" not in flags(Baseline.of(same), **priced(-105))
+
+
+def test_a_bet_type_with_few_earlier_bets_is_never_high_for_being_unlike_others() -> None:
+    assert flags(BASELINE, **priced(20_000, bet_type="parlay"))["odds_outlier"] == "medium"
+
+
+def test_each_bet_type_has_its_own_middle() -> None:
+    parlays = history(3, seed=2).with_columns(
+        (pl.col("american_odds").abs() + 3000).alias("american_odds"), pl.lit("parlay").alias("bet_type")
+    )
+    both = Baseline.of(pl.concat([history(10), parlays]))
+    assert "odds_outlier" not in flags(both, **priced(3200, bet_type="parlay"))
+    assert "odds_outlier" in flags(both, **priced(9900))
+
+
+def test_the_expected_range_is_in_american_odds() -> None:
+    row = detect(batch(priced(9900)), BASELINE, nothing(), NOW).row(0, named=True)
+    assert row["value"] == 9900
+    assert row["expected_low"] < -500
+    assert 800 < row["expected_high"] < 9900
+
+
+@pytest.mark.parametrize(("baseline", "severity"), [(NO_BASELINE, "medium"), (BASELINE, "high")])
+def test_a_decimal_price_is_flagged_high_once_a_book_is_known_to_send_american_ones(
+    baseline: Baseline, severity: str
+) -> None:
+    assert flags(baseline, odds=2.5) == {"odds_outlier": severity}
+
+
+def test_a_book_that_always_sends_decimal_prices_is_left_alone() -> None:
+    decimal = history(10).with_columns(
+        pl.when(pl.col("institution_name") == "Alpha").then(2.5).otherwise("odds").alias("odds")
+    )
+    assert flags(Baseline.of(decimal), odds=2.5) == {}
+    assert flags(Baseline.of(decimal), odds=2.5, institution_name="Beta") == {"odds_outlier": "high"}
+
+
+# ---- closing lines ----
+
+
+@pytest.mark.parametrize(
+    ("clv", "severity"),
+    [(20.0, None), (-20.0, None), (20.1, "medium"), (-30.0, "medium"), (30.1, "high"), (-31.0, "high")],
+)
+def test_clv_is_odd_beyond_20_percent_and_high_beyond_30(clv: float, severity: str | None) -> None:
+    assert flags(clv_percentage=clv, clv_current_odds=None).get("clv_outlier") == severity
+
+
+def test_a_large_clv_that_both_prices_confirm_is_not_high() -> None:
+    moved = {"american_odds": 400, "odds": 400.0, "roi": 400.0, "profit_cents": 12_000, "clv_percentage": 66.6667}
+    assert flags(**moved, clv_current_odds=200.0) == {"clv_outlier": "medium"}
+    assert flags(**moved, clv_current_odds=300.0) == {"clv_outlier": "high"}
+
+
+def test_clv_far_from_earlier_ones_is_odd_below_20_percent_too() -> None:
+    unconfirmed = {"clv_percentage": 19.0, "clv_current_odds": None}
+    narrow = history(10).with_columns(pl.col("clv_percentage") / 10)
+    assert flags(Baseline.of(narrow), **unconfirmed)["clv_outlier"] == "medium"
+    assert flags(NO_BASELINE, **unconfirmed) == {}
+
+
+@pytest.mark.parametrize(("baseline", "severity"), [(NO_BASELINE, "medium"), (BASELINE, "high")])
+def test_clv_that_its_two_prices_contradict_is_odd(baseline: Baseline, severity: str) -> None:
+    assert flags(baseline, clv_percentage=-4.0) == {"clv_outlier": severity}
+
+
+def test_a_source_that_means_something_else_by_clv_is_left_alone() -> None:
+    other = history(10).with_columns(pl.col("clv_percentage") + 7)
+    assert "clv_outlier" not in flags(Baseline.of(other), clv_percentage=11.0)
+
+
+# ---- stakes ----
+
+
+def test_ten_thousand_dollars_are_no_anomaly_and_a_cent_more_is_high() -> None:
+    assert flags(amount_cents=1_000_000, profit_cents=1_500_000) == {}
+    assert flags(amount_cents=1_000_001, profit_cents=1_500_001) == {"amount_outlier": "high"}
+
+
+def test_a_free_bet_is_only_noted() -> None:
+    assert flags(BASELINE, amount_cents=0, roi=None) == {"amount_outlier": "low"}
+
+
+def test_a_stake_is_judged_by_its_factor() -> None:
+    """The middle is $30 and the spread a factor of 2.5: $1,500 is 4.3 spreads away, and so is 60 cents."""
+    severities = [
+        flags(BASELINE, amount_cents=cents, profit_cents=cents * 3 // 2).get("amount_outlier")
+        for cents in (60_000, 150_000, 600_000, 60, 10)
+    ]
+    assert severities == [None, "medium", "high", "medium", "high"]
+
+
+# ---- returns ----
+
+
+@pytest.mark.parametrize(("baseline", "severity"), [(NO_BASELINE, "high"), (BASELINE, "high")])
+def test_a_win_that_paid_another_price_is_high(baseline: Baseline, severity: str) -> None:
+    assert flags(baseline, profit_cents=2000, roi=66.6667) == {"roi_outlier": severity}
+
+
+@pytest.mark.parametrize("roi", [149.2, 150.8, 75.0])
+def test_a_rounded_price_and_a_half_win_are_no_anomaly(roi: float) -> None:
+    assert flags(profit_cents=round(30 * roi), roi=roi) == {}
+
+
+def test_a_commission_is_not_high() -> None:
+    assert flags(profit_cents=4275, roi=142.5) == {"roi_outlier": "medium"}
+
+
+@pytest.mark.parametrize(
+    ("roi", "kinds"), [(-100.0, set()), (-50.0, set()), (-48.5, {"roi_outlier"}), (-53.0, {"roi_outlier"})]
+)
+def test_a_straight_bet_loses_all_or_half(roi: float, kinds: set[str]) -> None:
+    lost = {"status": "SETTLED_LOSS", "is_win": False, "roi": roi, "profit_cents": round(30 * roi)}
+    assert flags(**lost).keys() == kinds
+
+
+def test_a_parlay_may_pay_less_than_its_price_and_not_more() -> None:
+    assert flags(bet_type="parlay", roi=40.0, profit_cents=1200) == {}
+    assert flags(bet_type="parlay", roi=300.0, profit_cents=9000) == {"roi_outlier": "high"}
+
+
+def test_a_cash_out_may_return_anything_its_price_pays() -> None:
+    out = {"status": "SETTLED_CASHEDOUT", "is_win": None}
+    assert flags(**out, roi=-30.0, profit_cents=-900) == {}
+    assert flags(**out, roi=400.0, profit_cents=12_000) == {"roi_outlier": "high"}
+
+
+def test_a_push_returns_nothing_and_a_free_bet_has_no_return() -> None:
+    assert flags(status="SETTLED_PUSH", is_win=None, roi=0.0, profit_cents=0) == {}
+    assert "roi_outlier" not in flags(amount_cents=0, roi=None)
+
+
+def test_a_book_that_often_boosts_its_prices_is_not_high() -> None:
+    boosted = history(20).with_columns(
+        pl.when((pl.col("institution_name") == "Alpha") & (pl.col("seq") % 10 == 0))
+        .then(pl.col("roi") + 1000)
+        .otherwise("roi")
+        .alias("roi")
+    )
+    assert flags(Baseline.of(boosted), roi=300.0, profit_cents=9000) == {"roi_outlier": "medium"}
+
+
+def test_a_return_without_a_price_is_held_against_earlier_returns() -> None:
+    unpriced = {"american_odds": None, "odds": None, "clv_percentage": None, "clv_current_odds": None}
+    assert flags(BASELINE, **unpriced, roi=9900.0, profit_cents=297_000)["roi_outlier"] == "medium"
+    assert "roi_outlier" not in flags(BASELINE, **unpriced)
+
+
+# ---- times ----
+
+
+def test_a_bet_from_more_than_five_years_ago_is_odd() -> None:
+    years = timedelta(days=5 * 365)
+    assert flags(created_at=NOW - years, time_placed=NOW - years) == {}
+    old = NOW - years - timedelta(seconds=1)
+    assert flags(created_at=old, time_placed=old) == {"temporal_anomaly": "medium"}
+
+
+def test_a_bet_that_was_settled_before_it_was_placed_is_high() -> None:
+    assert flags(settled_at=PLACED - timedelta(hours=1)) == {"temporal_anomaly": "high"}
+
+
+def test_a_time_of_placement_that_was_filled_in_is_no_contradiction() -> None:
+    filled_in = {"time_placed": PLACED, "created_at": PLACED, "settled_at": PLACED - timedelta(hours=1)}
+    assert flags(**filled_in) == {"temporal_anomaly": "low"}
+
+
+# ---- what is missing ----
+
+
+@pytest.mark.parametrize("column", ["sport", "market", "institution_name", "american_odds", "amount_cents"])
+def test_what_features_want_and_a_bet_may_lack_is_low(column: str) -> None:
+    assert flags(**{column: None}) == {"missing_required": "low"}
+
+
+def test_an_open_bet_lacks_nothing() -> None:
+    unsettled = {"status": "PENDING", "is_settled": False, "is_win": None, "settled_at": None}
+    assert flags(**unsettled, profit_cents=None, roi=None, clv_percentage=None, clv_current_odds=None) == {}
+
+
+def test_a_row_that_lacks_two_things_has_one_flag_that_names_both() -> None:
+    found = detect(batch({"sport": None, "status": None}), NO_BASELINE, nothing(), NOW)
+    assert found.select("kind", "severity").rows() == [("missing_required", "critical")]
+    assert found["description"].item() == "status is missing; sport is missing"
+
+
+# ---- duplicates ----
+
+SAME = {"time_placed": PLACED, "created_at": PLACED}
+
+
+def duplicates(
+    rows: pl.DataFrame, neighbours: pl.DataFrame | None = None, baseline: Baseline = NO_BASELINE
+) -> list[int]:
+    found = detect(rows, baseline, nothing() if neighbours is None else neighbours, NOW)
+    return found.filter(kind="duplicate", severity="high")["seq"].to_list()
+
+
+def test_of_one_bet_under_two_ids_the_later_is_flagged() -> None:
+    later = {**SAME, "created_at": PLACED + timedelta(minutes=5)}
+    assert duplicates(batch(SAME, SAME)) == [2]
+    assert duplicates(batch(later, SAME)) == [1]
+
+
+def test_a_bet_that_stands_under_another_id_among_earlier_ones_is_flagged_however_old_it_says_it_is() -> None:
+    older = {**SAME, "created_at": PLACED - timedelta(days=1)}
+    assert duplicates(batch(older), batch({**SAME, "id": "accepted", "seq": 99})) == [1]
+
+
+def test_milliseconds_do_not_make_another_bet() -> None:
+    assert duplicates(batch(SAME, {**SAME, "time_placed": PLACED + timedelta(milliseconds=900)})) == [2]
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"time_placed": PLACED + timedelta(seconds=1)},
+        {"sport": "Racing"},
+        {"league": "Other"},
+        {"market": "Other"},
+        {"institution_name": "Beta"},
+        {"american_odds": 151},
+        {"amount_cents": 3001},
+        {"bet_type": "parlay"},
+    ],
+)
+def test_bets_that_differ_are_two(difference: dict[str, Any]) -> None:
+    assert duplicates(batch(SAME, {**SAME, **difference})) == []
+
+
+def test_bets_without_a_league_may_be_the_same_and_bets_without_a_price_are_not() -> None:
+    assert duplicates(batch({**SAME, "league": None}, {**SAME, "league": None})) == [2]
+    assert duplicates(batch({**SAME, "american_odds": None}, {**SAME, "american_odds": None})) == []
+
+
+def test_an_earlier_version_of_a_bet_is_no_copy_of_it() -> None:
+    assert duplicates(batch(SAME), batch(SAME)) == []
+
+
+def test_where_equal_bets_are_common_they_are_not_high() -> None:
+    every_fifth = history(10).filter(pl.col("seq") % 5 == 0).with_columns(pl.format("again-{}", "id").alias("id"))
+    used_to_it = Baseline.of(pl.concat([history(10), every_fifth]))
+    assert duplicates(batch(SAME, SAME), baseline=used_to_it) == []
+
+
+# ---- all together ----
+
+
+def test_thresholds_can_be_changed() -> None:
+    strict = Thresholds(amount_limit=20.0)
+    assert detect(batch({}), NO_BASELINE, nothing(), NOW, strict)["severity"].to_list() == ["high"]
+
+
+def test_a_row_can_have_flags_of_several_kinds_and_one_of_each() -> None:
+    found = detect(
+        batch({"sport": None, "amount_cents": -5, "american_odds": 7, "odds": 7.0}), BASELINE, nothing(), NOW
+    )
+    assert found["kind"].to_list() == ["amount_outlier", "missing_required", "odds_outlier"]
+
+
+def test_a_batch_of_faults_does_not_hide_itself() -> None:
+    """The baseline is of earlier bets, so rows that are all odd in the same way are all flagged."""
+    rows = batch(*[{"amount_cents": 2_000_000, "profit_cents": 3_000_000}] * 50)
+    found = detect(rows, BASELINE, nothing(), NOW).filter(kind="amount_outlier", severity="high")
+    assert found.height == 50
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    odd = pl.concat([history(3), batch({"amount_cents": -5}, SAME, SAME)]).with_columns(
+        pl.int_range(pl.len()).alias("seq")
+    )
+    there = detect(odd, BASELINE, nothing(), NOW)
+    back = detect(odd.reverse(), Baseline.of(history(10).reverse()), nothing(), NOW)
+    assert there.equals(back)
+
+
+def test_ordinary_bets_are_hardly_ever_high() -> None:
+    fresh = history(5, seed=7)
+    found = detect(fresh, BASELINE, nothing(), NOW)
+    assert found.filter(pl.col("severity") == "critical").is_empty()
+    assert found.filter(pl.col("severity") == "high")["seq"].n_unique() <= 0.01 * fresh.height
+
+
+def test_good_is_what_it_says() -> None:
+    assert BATCH.names() == list(GOOD)
+
+
+@pytest.mark.parametrize("pieces", [2, 3, 7])
+def test_a_batch_that_arrived_in_pieces_is_judged_like_one_in_one_piece(pieces: int) -> None:
+    whole = history(10, seed=2).with_columns(
+        american_odds=pl.when(pl.col("seq") % 40 == 0).then(9000).otherwise("american_odds").cast(pl.Int32)
+    )
+    parts = [whole.filter(pl.col("seq") % pieces == n) for n in range(pieces)]
+    apart = pl.concat(parts, rechunk=False)
+    assert apart.n_chunks() == pieces
+    expected = detect(whole, BASELINE, whole.head(0), NOW)
+    assert expected.height > 10
+    for neighbours in (whole.head(0), apart.with_columns(id=pl.lit("other-") + pl.col("id"))):
+        found = detect(apart, BASELINE, neighbours, NOW)
+        assert found.filter(pl.col("kind") != "duplicate").equals(expected.filter(pl.col("kind") != "duplicate"))

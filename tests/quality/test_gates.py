@@ -1,0 +1,298 @@
+"""What each gate says of a refresh, one fact a test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from quality.evidence import SHIFTS
+from quality.gates import Judgement, default_gates, gates_with, judge
+from quality.gates.measures.shifts import TESTS
+from tests.quality.refreshes import (
+    GOOD,
+    NOW,
+    anomalies,
+    batch,
+    completeness,
+    drifts,
+    graded,
+    intake,
+    shift,
+    totals,
+    verdict,
+)
+
+
+def test_a_good_refresh_passes_every_gate() -> None:
+    assert {one.state for one in judge(default_gates(), GOOD).verdicts} == {"passed"}
+
+
+def bets(groups: int = 2_000, **counts: int) -> dict[str, Any]:
+    """Totals of one group of so many bets, with other counts than a good one has."""
+    row = {"settled": groups, "without_market": 0, "without_price": 0} | counts
+    return {"totals": totals(("Golf", "Book", groups, *row.values()))}
+
+
+def sports(without: int) -> dict[str, Any]:
+    return {"totals": totals((None, "Book", without, 0, 0, 0), ("Golf", "Book", 1_000 - without, 0, 0, 0))}
+
+
+def varied(sports: int, books: int) -> dict[str, Any]:
+    """So many sports and books, beside bets without either and a sport whose bets are all gone."""
+    known = [(f"sport {i}", "book 0", 9, 9, 0, 0) for i in range(sports)]
+    known += [("sport 0", f"book {i}", 9, 9, 0, 0) for i in range(books)]
+    return {"totals": totals(*known, (None, None, 9, 9, 0, 0), ("gone", "gone", 0, 0, 0, 0))}
+
+
+def known_for(**age: int) -> dict[str, Any]:
+    return {"intake": intake(newest_known_at=NOW - timedelta(**age))}
+
+
+def flagged(rows: int, severity: str) -> dict[str, Any]:
+    return {"anomalies": anomalies(*[(1_001 + i, "odds_outlier", severity) for i in range(rows)])}
+
+
+def won(rows: int, american_odds: int = 100) -> dict[str, Any]:
+    """So many of 1,000 bets at a price were won."""
+    return {"graded": graded(won=rows, lost=1_000 - rows, american_odds=american_odds)}
+
+
+# Each row: a gate and its scope, evidence exactly at its limit, evidence just over it.
+LIMITS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+    ("min_records", "dataset", bets(1_000), bets(999)),
+    ("min_settled_pct", "dataset", bets(3_000, settled=1_500), bets(3_000, settled=1_499)),
+    ("min_sports_count", "dataset", varied(3, 2), varied(2, 3)),
+    ("min_books_count", "dataset", varied(3, 2), varied(3, 1)),
+    ("source_rows", "batch", {"intake": intake(rows_read=1_000)}, {"intake": intake(rows_read=999)}),
+    (
+        "schema_pass_rate",
+        "batch",
+        {"intake": intake(accepted=990, quarantined=10)},
+        {"intake": intake(accepted=989, quarantined=11)},
+    ),
+    ("max_null_sport_pct", "batch", {"batch": batch(sport=50)}, {"batch": batch(sport=51)}),
+    ("max_null_market_pct", "batch", {"batch": batch(market=100)}, {"batch": batch(market=101)}),
+    ("max_null_odds_pct", "batch", {"batch": batch(american_odds=10)}, {"batch": batch(american_odds=11)}),
+    ("max_null_odds_pct", "batch", {"batch": batch(700, american_odds=7)}, {"batch": batch(699, american_odds=7)}),
+    ("max_null_sport_pct", "dataset", sports(without=50), sports(without=51)),
+    ("max_null_market_pct", "dataset", bets(1_000, without_market=100), bets(1_000, without_market=101)),
+    ("max_null_odds_pct", "dataset", bets(1_000, without_price=10), bets(1_000, without_price=11)),
+    ("data_age_warn_hours", "dataset", known_for(hours=24), known_for(hours=24, microseconds=1)),
+    ("data_age_alert_hours", "dataset", known_for(hours=48), known_for(hours=48, microseconds=1)),
+    ("max_data_age_days", "dataset", known_for(days=90), known_for(days=90, microseconds=1)),
+    ("max_critical_anomalies", "batch", flagged(1, "high"), flagged(1, "critical")),
+    ("critical_anomalies_alert", "batch", flagged(10, "critical"), flagged(11, "critical")),
+    ("max_high_anomalies_pct", "batch", flagged(10, "high"), flagged(11, "high")),
+    ("win_rate_range", "dataset", won(350), won(349)),
+    ("win_rate_range", "dataset", won(650), won(651)),
+    ("win_rate_vs_implied", "dataset", won(580), won(581)),
+    ("win_rate_vs_implied", "dataset", won(380), won(379)),
+    ("win_rate_vs_implied", "dataset", won(830, american_odds=-300), won(831, american_odds=-300)),
+    ("win_rate_vs_implied", "dataset", won(330, american_odds=300), won(331, american_odds=300)),
+    (
+        "feature_completeness",
+        "dataset",
+        {"completeness": completeness(("a", "x", 1_000, 950))},
+        {"completeness": completeness(("a", "x", 1_000, 949))},
+    ),
+    ("feature_drift", "dataset", {"drift": drifts(a=False, b=False)}, {"drift": drifts(a=False, b=True)}),
+    ("amount_level", "batch", {"shifts": shift("amount_level", 5.0)}, {"shifts": shift("amount_level", 5.001)}),
+]
+
+
+@pytest.mark.parametrize(("gate", "scope", "at", "over"), LIMITS)
+def test_a_value_at_the_limit_passes(gate: str, scope: str, at: dict[str, Any], over: dict[str, Any]) -> None:
+    assert verdict(gate, scope, **at).state == "passed"
+
+
+@pytest.mark.parametrize(("gate", "scope", "at", "over"), LIMITS)
+def test_a_value_just_over_the_limit_does_not(gate: str, scope: str, at: dict[str, Any], over: dict[str, Any]) -> None:
+    found = verdict(gate, scope, **over)
+    assert found.state == ("failed" if found.severity == "fail" else "warned")
+
+
+def test_every_gate_but_the_shifts_is_held_at_its_limit() -> None:
+    assert {gate for gate, *_ in LIMITS} | TESTS.keys() == {gate.name for gate in default_gates()}
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_every_shift_is_judged_by_the_gate_of_its_name(test: str) -> None:
+    assert verdict(test, shifts=shift(test, 99.0)).state in ("failed", "warned")
+
+
+def test_a_shift_says_nothing_to_the_gates_of_other_tests() -> None:
+    found = judgement(shifts=pl.concat([GOOD.shifts, shift("amount_level", 99.0)]))
+    assert [one.gate for one in found.failed] == ["amount_level"]
+
+
+# ---- what a verdict says ----
+
+
+def test_a_verdict_counts_the_rows_on_the_wrong_side() -> None:
+    note = verdict("schema_pass_rate", intake=intake(accepted=989, quarantined=11)).note
+    assert note == "11 of 1,000 rows are quarantined"
+
+
+def test_a_share_is_a_fraction_of_one() -> None:
+    assert verdict("max_null_sport_pct", "batch", batch=batch(sport=51)).value == 0.051
+
+
+def test_a_verdict_carries_its_limit_and_the_rows_it_was_measured_on() -> None:
+    found = verdict("win_rate_range")
+    assert (found.threshold, found.rows) == ("between 0.35 and 0.65", 1_000)
+
+
+def test_verdicts_come_in_the_order_of_the_configuration() -> None:
+    names = [one.gate for one in judge(default_gates(), GOOD).verdicts]
+    assert list(dict.fromkeys(names)) == [gate.name for gate in default_gates()]
+
+
+def test_a_verdict_names_the_features_that_moved() -> None:
+    assert verdict("feature_drift", drift=drifts(b=True, a=True, c=False)).note == "sport_stats.a, sport_stats.b"
+
+
+def test_a_verdict_counts_the_kinds_of_the_odd_rows() -> None:
+    flags = anomalies(*[(1_001 + i, "odds_outlier", "high") for i in range(20)], (1_001, "duplicate", "high"))
+    note = verdict("max_high_anomalies_pct", anomalies=flags).note
+    assert note == "20 of 1,000 rows are flagged: odds_outlier 20, duplicate 1"
+
+
+def test_a_verdict_on_a_shift_tells_of_the_worst_segment_first() -> None:
+    frames = [
+        shift("payout", 6.0, segment="A"),
+        shift("payout", 9.0, segment="B", rows=7),
+        shift("payout", 7.0, segment=None),
+    ]
+    found = verdict("payout", shifts=pl.concat(frames))
+    assert (found.value, found.rows, found.note) == (9.0, 7, "B: as before; all: as before; A: as before")
+
+
+# ---- severities ----
+
+
+def judgement(**evidence: Any) -> Judgement:
+    return judge(default_gates(), replace(GOOD, **evidence))
+
+
+def test_a_broken_gate_that_fails_refuses_the_refresh() -> None:
+    found = judgement(batch=batch(sport=51))
+    assert ([one.gate for one in found.failed], found.passed) == (["max_null_sport_pct"], False)
+
+
+def test_a_broken_gate_that_warns_refuses_nothing_and_rings_nothing() -> None:
+    found = judgement(drift=drifts(a=True))
+    assert (found.passed, [one.gate for one in found.warned], found.alerts) == (True, ["feature_drift"], ())
+
+
+def test_a_broken_gate_that_alerts_rings_and_refuses_nothing() -> None:
+    found = judgement(intake=intake(newest_known_at=NOW - timedelta(hours=49)))
+    assert (found.passed, [one.gate for one in found.alerts]) == (True, ["data_age_alert_hours"])
+
+
+# ---- few rows ----
+
+
+def test_a_single_odd_row_never_stops_the_line() -> None:
+    one_row = {"batch": batch(1), "anomalies": anomalies((1_001, "odds_outlier", "high"))}
+    assert judgement(**one_row, intake=intake(accepted=1, rows_read=1, source_rows=1)).passed
+
+
+def test_fewer_than_five_odd_rows_pass_whatever_their_share() -> None:
+    flags = [(1_001 + i, "odds_outlier", "high") for i in range(5)]
+    four, five = (verdict("max_high_anomalies_pct", batch=batch(8), anomalies=anomalies(*flags[:n])) for n in (4, 5))
+    assert (four.state, five.state) == ("passed", "failed")
+
+
+def test_an_odd_row_with_several_flags_counts_once() -> None:
+    kinds = ("odds_outlier", "clv_outlier", "amount_outlier", "roi_outlier", "duplicate", "temporal_anomaly")
+    flags = anomalies(*[(1_001 + i, kind, "high") for i in range(4) for kind in kinds])
+    assert verdict("max_high_anomalies_pct", anomalies=flags).value == 0.004
+
+
+def test_a_critical_row_counts_once_and_as_high_too() -> None:
+    flags = [(1_001 + i, kind, "critical") for i in range(11) for kind in ("odds_outlier", "duplicate")]
+    both = [verdict(gate, anomalies=anomalies(*flags)) for gate in ("max_critical_anomalies", "max_high_anomalies_pct")]
+    assert [one.value for one in both] == [11, 0.011]
+
+
+def test_shares_of_a_small_batch_are_not_judged() -> None:
+    assert verdict("max_null_sport_pct", "batch", batch=batch(99, sport=99)).state == "not judged"
+
+
+def test_the_pass_rate_is_judged_from_a_hundred_rows() -> None:
+    few, enough = (verdict("schema_pass_rate", intake=intake(accepted=n - 50, quarantined=50)) for n in (99, 100))
+    assert (few.state, enough.state) == ("not judged", "failed")
+
+
+def test_one_row_in_quarantine_of_a_hundred_passes_and_two_do_not() -> None:
+    one, two = (verdict("schema_pass_rate", intake=intake(accepted=100 - n, quarantined=n)) for n in (1, 2))
+    assert (one.state, two.state) == ("passed", "failed")
+
+
+def test_a_segment_with_few_rows_is_not_judged() -> None:
+    assert verdict("amount_level", shifts=shift("amount_level", 99.0, rows=9)).state == "not judged"
+
+
+def test_a_segment_with_few_rows_does_not_stand_before_a_large_one() -> None:
+    both = pl.concat([shift("amount_level", 99.0, rows=9), shift("amount_level", 6.0, segment="Large")])
+    found = verdict("amount_level", shifts=both)
+    assert (found.value, found.state) == (6.0, "failed")
+
+
+def test_a_refresh_without_new_bets_passes() -> None:
+    nothing = {"batch": batch(0), "anomalies": anomalies(), "shifts": SHIFTS.to_frame(), "drift": drifts()}
+    assert judgement(**nothing, intake=intake(accepted=0, rows_read=0, source_rows=0)).passed
+
+
+def test_the_first_refresh_has_nothing_to_compare_with() -> None:
+    found = judgement(shifts=SHIFTS.to_frame(), drift=drifts())
+    assert {one.state for one in found.verdicts if one.gate in {*TESTS, "feature_drift"}} == {"not judged"}
+
+
+def test_an_empty_dataset_is_refused() -> None:
+    nothing = {"batch": batch(0), "anomalies": anomalies(), "totals": totals(), "graded": graded(0, 0)}
+    assert [one.gate for one in judgement(**nothing).failed] == ["min_records", "min_sports_count", "min_books_count"]
+
+
+# ---- single measures ----
+
+
+def test_a_source_that_cannot_count_its_rows_is_not_judged() -> None:
+    assert verdict("source_rows", intake=intake(source_rows=None, rows_read=None)).state == "not judged"
+
+
+def test_a_source_of_which_nothing_was_read_is_refused() -> None:
+    assert verdict("source_rows", intake=intake(source_rows=5, rows_read=0)).state == "failed"
+
+
+def test_more_rows_than_the_source_said_it_has_pass() -> None:
+    assert verdict("source_rows", intake=intake(rows_read=1_200)).value == 1.2
+
+
+def test_a_bet_without_a_price_does_not_count_against_the_prices() -> None:
+    mixed = pl.concat([graded(won=500, lost=500), graded(won=0, lost=900, american_odds=None)])
+    assert (verdict("win_rate_vs_implied", graded=mixed).value, verdict("win_rate_vs_implied", graded=mixed).rows) == (
+        0.0,
+        1_000,
+    )
+
+
+def test_a_hole_in_one_view_is_not_hidden_by_the_others() -> None:
+    whole = [(f"view{i}", "x", 1_000, 1_000) for i in range(20)]
+    found = verdict(
+        "feature_completeness", completeness=completeness(*whole, ("b", "x", 1_000, 1_000), ("b", "y", 1_000, 800))
+    )
+    assert (found.value, found.state, found.note) == (0.9, "failed", "least known in b: y, 800 of 1,000")
+
+
+def test_a_feature_that_nobody_asks_for_is_not_incomplete() -> None:
+    assert verdict("feature_completeness", completeness=completeness(("a", "x", 0, 0), ("b", "x", 9, 9))).value == 1
+
+
+def test_a_gate_with_another_scope_is_judged_there_only() -> None:
+    gates = gates_with({"max_null_sport_pct": {"scope": ["dataset"]}})
+    assert verdict("max_null_sport_pct", gates=gates).scope == "dataset"
