@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ingestion.score import Scored
     from ingestion.settings import Settings
     from ingestion.sources.files import FileSource
+    from quality.gates import Gates
 
 _TRAINING_BETS = 5
 # Of a training frame, what fits a terminal: one feature of each kind.
@@ -36,7 +37,7 @@ _SHOWN = ("bet_id", "event_timestamp", "sport_win_rate", "sport_market_roi", "re
 
 
 def demo(
-    bets: Annotated[int, typer.Option(min=100, help="How many bets a sample that is made now has.")] = 27_000,
+    bets: Annotated[int, typer.Option(min=1_000, help="How many bets a sample that is made now has.")] = 27_000,
     json: Json = False,
 ) -> None:
     """Do the whole job on a synthetic sample, step by step.
@@ -49,7 +50,7 @@ def demo(
     connections = _servers(story, settings)
     source = _sample(story, settings, bets)
     applied = _declare(story, connections)
-    done = _run(story, connections, source)
+    done = _run(story, connections, source, settings.gates())
     frame = _train(story, connections)
     bet, scored = _score(story, connections)
     if json:
@@ -106,12 +107,12 @@ def _declare(story: Story, connections: Connections) -> ApplyResult:
     return applied
 
 
-def _run(story: Story, connections: Connections, source: FileSource) -> Run:
+def _run(story: Story, connections: Connections, source: FileSource, gates: Gates) -> Run:
     from ingestion.pipeline import run
 
     with story.step("Run", "load what is new, compute the features, publish them"):
         with progress_bar() as progress:
-            done = run(connections, source, progress=progress)
+            done = run(connections, source, gates=gates, progress=progress)
         counts = {step.name: step.counts for step in done.steps}
         sync, features, online = counts["sync"], counts["features"], counts["materialize"]
         story.line(

@@ -38,7 +38,7 @@ def demos() -> Iterator[Any]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
     environ = plain | {"PIKKIT_HOME": str(home), "COLUMNS": "200"}
     try:
-        first = pikkit("demo", "--bets", "600", "--json", environ=environ, cwd=home)
+        first = pikkit("demo", "--bets", "1200", "--json", environ=environ, cwd=home)
         after_first = digests(recorded(home))
         second = pikkit("demo", environ=environ, cwd=home)
         after_second = digests(recorded(home))
@@ -64,7 +64,7 @@ def features(service: Any) -> list[str]:
 
 def test_the_demo_loads_every_row_of_its_sample(demos: Any) -> None:
     counts = demos.told["run"]["counts"]
-    assert counts["accepted"] == counts["rows_read"] == demos.told["sample"]["rows"] > 600
+    assert counts["accepted"] == counts["rows_read"] == demos.told["sample"]["rows"] > 1200
     assert counts["change_rows"] > 600
 
 
@@ -85,7 +85,7 @@ def test_the_online_vector_has_the_features_of_its_service_in_order(demos: Any) 
 def test_the_seconds_of_every_step_are_told(demos: Any) -> None:
     assert list(demos.told["seconds"]) == STEPS
     steps = [step["step"] for step in demos.told["run"]["steps"]]
-    assert steps == ["sync", "features", "commit", "load feast", "materialize"]
+    assert steps == ["sync", "anomalies", "features", "gates", "commit", "load feast", "materialize"]
 
 
 def test_nothing_is_said_in_feasts_words(demos: Any) -> None:
