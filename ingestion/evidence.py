@@ -5,7 +5,6 @@ What the batch is judged against was published before: never the batch itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -30,7 +29,7 @@ View = GroupedView | BetView
 BASELINE_ROWS: Final = 50_000
 NEWEST_ROWS: Final = 10_000
 
-_BETS_SCHEMA: Final = {name: pl.String() for name in ("bet_id", "sport", "league", "market", "institution_name")}
+_BETS_SCHEMA: Final = {name: pl.String() for name in ("id", "sport", "league", "market", "institution_name")}
 
 
 def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: Counts | None, now: datetime) -> Evidence:
@@ -65,19 +64,19 @@ def evidence_with_features(
 
     The features reached the log position `since` then, and reach `reach` now.
     """
-    ours = copy_out(connection, statement("audit_newest_bets"), _span(0, reach), _BETS_SCHEMA)
-    before = copy_out(connection, statement("audit_newest_bets"), _span(0, since), _BETS_SCHEMA)
-    batch = copy_out(connection, statement("audit_newest_bets"), _span(since, reach), _BETS_SCHEMA)
+    newest, newest_then = (
+        copy_out(connection, statement("audit_newest_bets"), {"until": end, "rows": NEWEST_ROWS}, _BETS_SCHEMA)
+        for end in (reach, since)
+    )
     completeness, moved = [], []
     for view in STORED_VIEWS:
-        if isinstance(view, BetView):
-            current, reference = (_values(connection, view, bets["bet_id"].to_list()) for bets in (batch, before))
-        else:
-            weights = _keys(view, ours)
-            current = _values(connection, view, weights["key"].to_list())
-            completeness.append(_completeness(view, current.join(weights, on="key")))
-            reference = _values(connection, view, current["key"].to_list(), until=published)
+        asked = _keys(view, newest)
+        current = _values(connection, view, asked["key"])
+        if isinstance(view, GroupedView):
+            completeness.append(_completeness(view, current.join(asked, on="key")))
         if published is not None:
+            # Windows of the same length, and not the batch: what is bet on differs from hour to hour.
+            reference = _values(connection, view, _keys(view, newest_then)["key"], until=published)
             moved.append(drift(view.name, _features(view, current), _features(view, reference)))
     return replace(
         evidence,
@@ -106,18 +105,16 @@ def flag_counts(evidence: Evidence) -> Counts:
     return {"rows": evidence.batch.height, "flags": evidence.anomalies.height, "kinds": by_kind}
 
 
-def _span(after: int, until: int) -> dict[str, int]:
-    return {"after": after, "until": until, "rows": NEWEST_ROWS}
-
-
-def _keys(view: GroupedView, bets: pl.DataFrame) -> pl.DataFrame:
+def _keys(view: View, bets: pl.DataFrame) -> pl.DataFrame:
     """key, bets: the keys under which these bets ask for the view's features, and how many do."""
+    if isinstance(view, BetView):
+        return bets.select(key="id", bets=pl.lit(1, pl.Int64))
     keyed = nw.from_native(bets).select(key=key_expression(view.group.columns)).to_native()
     return keyed.group_by("key").agg(bets=pl.len().cast(pl.Int64))
 
 
 def _values(
-    connection: psycopg.Connection, view: View, keys: Sequence[str], *, until: datetime | None = None
+    connection: psycopg.Connection, view: View, keys: pl.Series, *, until: datetime | None = None
 ) -> pl.DataFrame:
     """key, is_there, and the view's features: what each key has up to an instant."""
     query = sql.SQL(statement("audit_values")).format(
@@ -126,7 +123,7 @@ def _values(
         features=sql.SQL(", ").join(sql.Identifier("newest", name) for name in view.features),
     )
     schema = {"key": pl.String(), "is_there": pl.Boolean(), **_types(view)}
-    return copy_out(connection, query, {"keys": list(keys), "until": until}, schema)
+    return copy_out(connection, query, {"keys": keys.to_list(), "until": until}, schema)
 
 
 def _types(view: View) -> dict[str, pl.DataType]:

@@ -119,10 +119,10 @@ def _run(story: Story, connections: Connections, source: FileSource, gates: Gate
             f"{sync['rows_read']:,} rows read: {sync['accepted']:,} accepted, {sync['quarantined']:,} quarantined, "
             f"{sync['seen_before']:,} seen before."
         )
-        judged, gates = counts["anomalies"], counts["gates"]
+        judged, checks = counts["anomalies"], counts["gates"]
         story.line(
-            f"{judged['rows']:,} rows judged, {judged['flags']:,} flags; the quality gate {gates['state']} them: "
-            f"{gates['checks']} checks, {gates['failed']} failed, {gates['warned']} warned."
+            f"{judged['rows']:,} rows judged, {judged['flags']:,} flags; the quality gate {checks['state']} them: "
+            f"{checks['checks']} checks, {checks['failed']} failed, {checks['warned']} warned."
         )
         story.table(
             ["view", "change rows", "keys written"],
