@@ -18,6 +18,10 @@ RECENT_ROWS = 200
 SHARED = 2.0
 #: How far win rates may honestly lie from what prices imply: margins below, and skill above.
 LOWEST, HIGHEST = -0.12, 0.08
+#: How much of its win rate a bet may honestly lose per unit of log-odds against its price: margins differ between short
+#: and long prices. The real books lose 0.06 at most; one whose prices are swapped loses 0.37. Without such a limit a
+#: large enough load fails by the margins alone.
+FLATTEST = -0.08
 
 
 def calibration_shifts(batch: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
@@ -66,6 +70,7 @@ def _per_segment(bets: pl.DataFrame, least_rows: int) -> pl.DataFrame:
             pl.len().alias("rows"),
             pl.col("surprise").sum().alias("won"),
             (pl.col("surprise") * pl.col("x")).sum().alias("followed"),
+            (pl.col("x") ** 2).sum().alias("squares"),
             variance.sum().alias("won variance"),
             (variance * pl.col("x") ** 2).sum().alias("followed variance"),
         )
@@ -75,7 +80,7 @@ def _per_segment(bets: pl.DataFrame, least_rows: int) -> pl.DataFrame:
         .agg(
             pl.col("rows").sum(),
             pl.len().alias("events"),
-            pl.col("won", "followed").sum(),
+            pl.col("won", "followed", "squares").sum(),
             *(
                 pl.max_horizontal(pl.col(f"{name} variance").sum(), pl.len() * pl.col(name).var())
                 .sqrt()
@@ -89,10 +94,11 @@ def _per_segment(bets: pl.DataFrame, least_rows: int) -> pl.DataFrame:
 
 
 def _slope(test: str, found: pl.DataFrame, shared: float = 1.0) -> pl.DataFrame:
+    beyond = FLATTEST * pl.col("squares") - pl.col("followed")
     scored = found.with_columns(
-        (pl.col("followed") / pl.col("rows")).alias("value"),
+        (pl.col("followed") / pl.col("squares")).alias("value"),
         pl.lit(0.0).alias("expected"),
-        (-pl.col("followed") / (pl.col("followed deviation") * shared**0.5)).alias("score"),
+        (beyond / (pl.col("followed deviation") * shared**0.5)).alias("score"),
     )
     return as_shifts(test, scored, pl.lit("shorter prices win less often than longer ones, beside what prices imply"))
 

@@ -209,6 +209,16 @@ def test_swaps_in_batches_too_small_to_tell_show_in_the_newest_graded_bets() -> 
     assert {found for found in beyond(found) if found[0] == "calibration_recent"} == {("calibration_recent", "Delta")}
 
 
+def test_margins_that_grow_as_prices_shorten_are_no_fault_however_many_the_bets() -> None:
+    """A first load of 300,000 bets was refused for a slope of a hundredth, which every book has."""
+    day = history(1, a_day=100_000)
+    taken = (pl.col("american_odds") < 0) & (pl.col("seq") % 10 == 0)
+    with_margin = day.with_columns(is_win=pl.col("is_win") & ~taken)
+    slopes = shifts(with_margin, nothing(), GRADED.to_frame()).filter(pl.col("test") == "calibration")
+    assert slopes["value"].max() < -0.01
+    assert slopes["score"].max() == 0
+
+
 def test_a_lucky_day_is_no_fault() -> None:
     """Favourites all win: outcomes follow prices more than they should."""
     batch = next_day()
