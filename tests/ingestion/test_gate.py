@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import psycopg
@@ -12,6 +12,7 @@ import pytest
 import redis
 from psycopg import sql
 
+from feature_repo.groups import STORED_VIEWS
 from ingestion import clock, pipeline
 from ingestion.database import connect
 from ingestion.errors import GateRefused
@@ -220,6 +221,27 @@ def test_what_was_refused_never_says_what_is_usual(prepared, load, history):
         cents = good(history, 1000, name=f"cents{number}").with_columns(pl.col("amount", "profit") * 100)
         with pytest.raises(GateRefused, match="amount_level"):
             load(cents, now=NOW + number * timedelta(minutes=1))
+
+
+def test_real_bets_are_published_whenever_they_come(prepared, load, real_sample):
+    rows, before = pl.read_parquet(real_sample), datetime(2026, 4, 1, tzinfo=UTC)
+    for day in (datetime(2026, 4, 24, tzinfo=UTC), *(NOW - timedelta(days=days) for days in (20, 13, 12, 7, 2, 1, 0))):
+        load(rows.filter((pl.col("updated_at") > before) & (pl.col("updated_at") <= day)), now=day)
+        before = day
+    assert count(prepared, "select count(*) from ops.gates where state = 'passed'") == 8
+    high = "select count(distinct seq) from ops.anomalies where severity in ('high', 'critical')"
+    assert count(prepared, high) < 0.005 * rows.height
+    assert count(prepared, "select count(*) from ops.anomalies where severity = 'critical'") == 0
+    assert not sum(compared.differences for compared in compare(prepared))
+
+
+def test_drift_of_every_stored_feature_is_kept_for_every_refresh(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    load(good(history))
+    load(good(history, minutes=40, name="later"))
+    features = sum(len(view.features) for view in STORED_VIEWS)
+    assert count(prepared, "select count(*) from ops.drift") == 2 * features
+    assert count(prepared, "select count(*) from ops.drift where has_drifted") == 0
 
 
 # ---- override ------------------------------------------------------------------------------------------------------
