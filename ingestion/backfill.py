@@ -33,6 +33,8 @@ def backfill(connection: psycopg.Connection, *, run_id: UUID, now: datetime, pro
         written = connection.execute(comparison_query("insert_missing", view), {"run_id": run_id}).rowcount
         counts[view.name] = {"removed": removed, "written": written}
     _replace_state(connection, states)
+    connection.execute("truncate features.bet_counts")
+    connection.execute(statement("recount_bets"))
     # The mark stays: a backfill reads no source, so nothing is known to be fresher than before.
     feature_versions.record_anew(connection, now=now)
     return counts

@@ -20,7 +20,7 @@ from ingestion.database import copy_out, statement
 from ingestion.runs import Counts
 from quality.anomalies import Baseline, detect
 from quality.drift import drift
-from quality.evidence import BATCH, COMPLETENESS, DRIFT, GRADED, INTAKE, SHIFTS, TOTALS, Evidence
+from quality.evidence import ANOMALIES, BATCH, COMPLETENESS, DRIFT, GRADED, INTAKE, SHIFTS, TOTALS, Evidence
 from quality.shifts import shifts
 
 View = GroupedView | BetView
@@ -29,24 +29,23 @@ View = GroupedView | BetView
 BASELINE_ROWS: Final = 50_000
 NEWEST_ROWS: Final = 10_000
 
-_BETS_SCHEMA: Final = {name: pl.String() for name in ("id", "sport", "league", "market", "institution_name")}
+_BETS_SCHEMA: Final = {
+    **dict.fromkeys(("id", "sport", "league", "market", "institution_name"), pl.String()),
+    "clv_percentage": pl.Float64(),
+}
 
 
-def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: Counts | None, now: datetime) -> Evidence:
+def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: Counts, now: datetime) -> Evidence:
     """What the batch says for itself: the versions past the log position `since`. Before the features follow it.
 
-    `sync` is what `take_in` counted; null for a refresh that takes up nothing new.
+    `sync` is what `take_in` counted.
     """
     params = {"since": since}
     batch = copy_out(connection, statement("audit_batch"), params, BATCH)
     usual = copy_out(connection, statement("audit_baseline"), {"since": since, "rows": BASELINE_ROWS}, BATCH)
     neighbours = copy_out(connection, statement("audit_neighbours"), params, BATCH)
-    graded = copy_out(connection, statement("audit_graded"), {"rows": NEWEST_ROWS}, GRADED)
-    told = {
-        "rows_read": sync["rows_read"] if sync else 0,
-        "source_rows": sync["source_rows"] if sync else None,
-        "follows_log": sync is not None,
-    }
+    graded = copy_out(connection, statement("audit_graded"), {"until": None, "rows": NEWEST_ROWS}, GRADED)
+    told = {"rows_read": sync["rows_read"], "source_rows": sync["source_rows"], "follows_log": True}
     return Evidence(
         now=now,
         batch=batch,
@@ -73,7 +72,10 @@ def evidence_with_features(
         asked = _keys(view, newest)
         current = _values(connection, view, asked["key"])
         if isinstance(view, GroupedView):
-            completeness.append(_completeness(view, current.join(asked, on="key")))
+            # Not every source knows closing lines.
+            lines = newest["clv_percentage"].is_not_null().any()
+            known = [name for name in view.features if lines or not name.endswith("_avg_clv")]
+            completeness.append(_completeness(view.name, known, current.join(asked, on="key")))
         if published is not None:
             # Windows of the same length, and not the batch: what is bet on differs from hour to hour.
             reference = _values(connection, view, _keys(view, newest_then)["key"], until=published)
@@ -87,10 +89,17 @@ def evidence_with_features(
 
 
 def evidence_without_batch(connection: psycopg.Connection, *, reach: int, now: datetime) -> Evidence:
-    """What a refresh is judged on that reads nothing new, a backfill."""
-    evidence = evidence_of_batch(connection, since=reach, sync=None, now=now)
-    # Nothing came, and that is no news.
-    evidence = replace(evidence, shifts=SHIFTS.to_frame())
+    """What a refresh is judged on that takes up nothing new, a backfill: whatever waits in the log is not its own."""
+    evidence = Evidence(
+        now=now,
+        batch=BATCH.to_frame(),
+        intake=copy_out(
+            connection, statement("audit_intake"), {"rows_read": 0, "source_rows": None, "follows_log": False}, INTAKE
+        ),
+        graded=copy_out(connection, statement("audit_graded"), {"until": reach, "rows": NEWEST_ROWS}, GRADED),
+        anomalies=ANOMALIES.to_frame(),
+        shifts=SHIFTS.to_frame(),
+    )
     return evidence_with_features(connection, evidence, since=reach, reach=reach, published=None)
 
 
@@ -136,12 +145,12 @@ def _features(view: View, values: pl.DataFrame) -> pl.DataFrame:
     return values.filter("is_there").select(view.features)
 
 
-def _completeness(view: View, values: pl.DataFrame) -> pl.DataFrame:
-    known = values.select((pl.col(name).is_not_null() * pl.col("bets")).sum().alias(name) for name in view.features)
+def _completeness(view: str, features: list[str], values: pl.DataFrame) -> pl.DataFrame:
+    known = values.select((pl.col(name).is_not_null() * pl.col("bets")).sum().alias(name) for name in features)
     return pl.DataFrame(
         {
-            "view": view.name,
-            "feature": list(view.features),
+            "view": view,
+            "feature": features,
             "rows": values["bets"].sum(),
             "known": known.row(0),
         },

@@ -23,7 +23,13 @@ State = Literal["passed", "refused", "overridden"]
 
 # How the causes of alerts begin.
 GATE: Final = "gate "
-REFUSAL: Final = "quality gate"
+REFUSAL: Final = "quality gate of "
+
+
+_FIRST: Final = (
+    "Nothing was published yet. What is mended in this first load would be known from now on only: to keep its own "
+    "times, load it into a new store (another PIKKIT_HOME or database). Other thresholds: PIKKIT_GATES"
+)
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,22 @@ def record(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome
     _alert(connection, run, outcome)
 
 
-def refusal(run: Run, outcome: Outcome) -> GateRefused:
-    """The error that ends a refused run: each failed check with its value, its threshold and the rows behind it."""
+def refusal(run: Run, outcome: Outcome, *, is_first: bool) -> GateRefused:
+    """The error that ends a refused run: each failed check with its value, its threshold and the rows behind it.
+
+    `is_first`: nothing was published yet.
+    """
     failed = outcome.judgement.failed
     told = "".join(f"\n  - {describe(verdict)}\n{indent(verdict.query, '      ')};" for verdict in failed)
+    names = ", ".join(dict.fromkeys(verdict.gate for verdict in failed))
     return GateRefused(
-        f"The quality gate refused this refresh: {len(failed)} of {len(outcome.judgement.verdicts)} checks failed:"
-        f"{told}\n",
+        f"The quality gate refused this refresh: {len(failed)} of {len(outcome.judgement.verdicts)} checks failed "
+        f"({names}):{told}\n",
         "Features, Redis and Feast's registry are as they were. The rows are kept in raw, processed and quarantine, "
         f"the verdicts in ops.gate_results (run {run.run_id})",
         "Look at the rows with these queries, or at all checks with `pikkit gate`. When the source is put right, the "
-        'next run publishes everything; `--override-gate "reason"` publishes it as it is',
+        'next run publishes everything; `--override-gate "reason"` publishes it as it is. '
+        + (_FIRST if is_first else "Rows in quarantine that will not come again: `pikkit quarantine dismiss`"),
     )
 
 
@@ -116,12 +127,16 @@ def _alert(connection: psycopg.Connection, run: Run, outcome: Outcome) -> None:
     judgement = outcome.judgement
     if outcome.state == "refused":
         names = ", ".join(verdict.gate for verdict in judgement.failed)
-        message = f"The quality gate refused run {run.run_id}: {names}. Features stay as of the refresh before."
-        open_alert(connection, REFUSAL, "critical", message, run_id=run.run_id, now=run.now)
+        message = (
+            f"The quality gate refused {run.verb} {run.run_id}: {names}. Nothing new is published until it passes."
+        )
+        open_alert(connection, REFUSAL + run.verb, "critical", message, run_id=run.run_id, now=run.now)
     else:
-        resolve_alerts(connection, REFUSAL, now=run.now)
+        resolve_alerts(connection, REFUSAL + run.verb, now=run.now)
     ringing = {GATE + verdict.gate: verdict for verdict in judgement.alerts}
-    resolve_alerts(connection, GATE, now=run.now, but=list(ringing))
+    # What could not be judged this time, as for want of rows, has not cleared.
+    unknown = [GATE + verdict.gate for verdict in judgement.verdicts if verdict.state in ("failed", "not judged")]
+    resolve_alerts(connection, GATE, now=run.now, but=[*ringing, *unknown])
     for cause, verdict in ringing.items():
         open_alert(connection, cause, "critical", describe(verdict), run_id=run.run_id, now=run.now)
 

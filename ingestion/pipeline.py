@@ -40,7 +40,7 @@ from ingestion.remarks import on_refresh, on_sync
 from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
-from ingestion.sync import Request, Source, rows_of, take_in
+from ingestion.sync import Request, Source, TableRows, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
 from quality.evidence import Evidence
 from quality.gates import Gates, default_gates
@@ -239,7 +239,7 @@ def _published(
         connection.commit()
     if outcome.state == "refused":
         this.counts |= {"gates": outcome.counts}
-        raise gate.refusal(this, outcome)
+        raise gate.refusal(this, outcome, is_first=features_reach(connection) == 0)
     return outcome
 
 
@@ -279,6 +279,8 @@ def _sync(
             first_known_by=request.first_known_by,
             progress=progress,
         )
+        if isinstance(rows, TableRows) and step.counts["rows_read"] < rows.row_count:
+            step.counts["source_rows"] = rows.recount()
     return step.counts
 
 

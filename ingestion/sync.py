@@ -91,6 +91,10 @@ class TableRows:
         """See Source."""
         return self.reading.pages(self.window)
 
+    def recount(self) -> int:
+        """How many rows there are now: some may have gone while they were read."""
+        return self.reading.count(self.window)
+
 
 @contextmanager
 def rows_of(connection: psycopg.Connection, table: Table, request: Request) -> Iterator[TableRows]:

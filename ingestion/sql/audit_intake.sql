@@ -1,5 +1,6 @@
--- Grain    one row: the raw versions that are new since the last refresh that was published, and what stands of them. What was put right
---          since, or dismissed, counts no more.
+-- Grain    one row: the raw versions that are new since the last refresh that was published, (since_seq, until_seq]; and of those that are
+--          new since one was last judged how many stand accepted and how many in quarantine. A batch of less than 100 stands with
+--          the newest 200, but not past a refusal, which so ends with the first good batch. What was put right or dismissed counts no more.
 -- Reads    raw.bet_versions, processed.bet_versions, quarantine.bets, ops.gates
 -- Params   rows_read, source_rows: what this run was told by its source; follows_log: false for one that takes up nothing new
 with published as (
@@ -11,6 +12,22 @@ judged as (
         until_seq as since_seq,
         case when %(follows_log)s then coalesce((select max(seq) from raw.bet_versions), 0) else until_seq end as until_seq
     from published
+),
+
+rated as (
+    select
+        judged.*,
+        case
+            when %(follows_log)s then coalesce((
+                select case
+                    when state = 'refused' or judged.until_seq - gates.until_seq >= 100 then gates.until_seq
+                    else judged.until_seq - 200
+                end
+                from ops.gates where gates.until_seq < judged.until_seq order by gates.until_seq desc, run_id desc limit 1
+            ), 0)
+            else until_seq
+        end as after_seq
+    from judged
 )
 
 select
@@ -18,10 +35,10 @@ select
     until_seq,
     (
         select count(*) from processed.bet_versions
-        where seq > since_seq and seq <= until_seq and is_current and not is_deleted
+        where seq > after_seq and seq <= until_seq and is_current and not is_deleted
     ) as accepted,
-    (select count(*) from quarantine.bets where seq > since_seq and seq <= until_seq and state = 'open') as quarantined,
+    (select count(*) from quarantine.bets where seq > after_seq and seq <= until_seq and state = 'open') as quarantined,
     %(rows_read)s::bigint as rows_read,
     %(source_rows)s::bigint as source_rows,
-    (select known_at from processed.bet_versions order by seq desc limit 1) as newest_known_at
-from judged
+    (select known_at from processed.bet_versions where seq <= until_seq order by seq desc limit 1) as newest_known_at
+from rated

@@ -1,4 +1,5 @@
--- Grain    one row per published bet that was placed in the same second as one of the batch: another id may stand for the same bet
+-- Grain    one row per published version of a bet that was placed in the same second as one of the batch: another id may stand for the
+--          same bet
 -- Reads    processed.bet_versions, by its index on time_placed
 -- Params   since: the log position that the features reach
 select earlier.*
@@ -11,6 +12,6 @@ cross join lateral (
     select *
     from processed.bet_versions
     where bet_versions.time_placed >= placed.second and bet_versions.time_placed < placed.second + interval '1 second'
-      and bet_versions.seq <= %(since)s and is_current and not is_deleted
+      and bet_versions.seq <= %(since)s and not is_superseded and not is_deleted
     offset 0
 ) as earlier

@@ -19,7 +19,7 @@ counted as (
 select
     (select count(*) from features.bet_counts),
     (
-        select count(*)
+        select count(distinct (sport, institution_name))
         from (
             (select * from features.bet_counts where bets <> 0 except select * from counted)
             union all

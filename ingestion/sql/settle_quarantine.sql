@@ -1,4 +1,4 @@
--- Grain    one row per refused version of which a newer sound one came
+-- Grain    one row per refused version of which a newer sound one came, or a sound one in its place
 -- Reads    pg_temp.new_versions, raw.bet_versions
 -- Writes   quarantine.bets.state
 -- Params   is_table (of a table's rows the last one read is the newer, of a file's the one with the later updated_at), conflict (a reason), now
@@ -11,7 +11,7 @@ where bets.state = 'open'
   and newer.is_current
   and case
       when %(is_table)s then refused.seq < newer.seq
-      -- Of copies that contradicted each other the right one came alone.
-      when refused.updated_at = newer.updated_at then %(conflict)s = any (bets.reasons)
+      -- Of copies that contradicted each other the right one came alone; or the file was mended, and its stamps were left.
+      when refused.updated_at = newer.updated_at then %(conflict)s = any (bets.reasons) or refused.seq < newer.seq
       else coalesce(refused.updated_at < newer.updated_at, true)
   end

@@ -5,19 +5,13 @@
 with bounds as (
     select
         coalesce((select seq from features.reach), 0) as reach,
-        (
-            select max(until_seq) from ops.gates
-            where state = 'refused' and run_id > coalesce(
-                (select run_id from ops.gates where state <> 'refused' order by run_id desc limit 1),
-                '00000000-0000-0000-0000-000000000000'
-            )
-        ) as refused_until
+        (select max(until_seq) from ops.gates where state = 'refused') as refused_until
 ),
 
 put_right as (
     select newest.id, reach, refused_until
     from bounds cross join processed.bet_versions as newest
-    where newest.seq > refused_until and newest.is_current
+    where refused_until > reach and newest.seq > refused_until and newest.is_current
 ),
 
 withheld as (

@@ -29,9 +29,11 @@ def shifts(batch: pl.DataFrame, baseline_rows: pl.DataFrame, graded: pl.DataFram
     """
     bets, reference = require(batch, "the batch"), require(baseline_rows, "the baseline")
     recent = require(graded, "the graded bets", GRADED)
+    # Bets that were graded before and are corrected now say nothing of outcomes: nobody corrects what was right.
+    regraded = reference.filter(pl.col("is_win").is_not_null()).select("id")
     found = [
         level_shifts(bets, reference),
-        calibration_shifts(bets, recent),
+        calibration_shifts(bets.join(regraded, on="id", how="anti"), recent),
         habit_shifts(bets, reference),
         arrival_shifts(bets, reference),
     ]

@@ -100,7 +100,8 @@ def _slope(test: str, found: pl.DataFrame, shared: float = 1.0) -> pl.DataFrame:
         pl.lit(0.0).alias("expected"),
         (beyond / (pl.col("followed deviation") * shared**0.5)).alias("score"),
     )
-    return as_shifts(test, scored, pl.lit("shorter prices win less often than longer ones, beside what prices imply"))
+    told = "the win rate less what prices imply moves by {} per unit of log-odds towards shorter prices"
+    return as_shifts(test, scored, pl.format(told, pl.col("value").round(3)))
 
 
 def _win_rate(found: pl.DataFrame) -> pl.DataFrame:

@@ -25,6 +25,8 @@ from tests.ingestion.bets import NOW
 from tests.ingestion.commands import environ_of, pikkit
 
 HOUR = timedelta(hours=1)
+ALERTS = "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'"
+CLOSING_LINE = ("clv_percentage", "clv_ev", "clv_current_odds")
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,10 @@ def test_when_the_source_is_put_right_the_next_run_publishes_everything(prepared
     mended = good(history).with_columns(pl.col("updated_at") + minute)
     load(mended, now=NOW + 2 * minute)
     assert count(prepared, "select state from ops.gates order by run_id desc limit 1") == "passed"
-    assert count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate'") == 0
+    assert (
+        count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'")
+        == 0
+    )
     assert not sum(compared.differences for compared in compare(prepared))
 
 
@@ -171,6 +176,32 @@ def test_what_was_refused_and_put_right_leaves_no_trace_in_the_past(prepared, lo
     assert not sum(compared.differences for compared in compare(prepared))
 
 
+def test_a_file_that_was_mended_under_its_old_stamps_is_published(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    with pytest.raises(GateRefused):
+        load(bad(history))
+    load(good(history))
+    assert count(prepared, "select count(*) from quarantine.bets where state = 'open'") == 0
+
+
+def test_a_backfill_in_between_does_not_let_what_was_refused_into_the_past(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    with connect(prepared.postgres, purpose="test") as connection:
+        earlier = connection.execute("select * from features.institution_stats_changes").fetchall()
+    newest = history.unique("id", keep="last", maintain_order=True).tail(150)
+    with pytest.raises(GateRefused):
+        load(newest.with_columns(updated_at=NOW - HOUR / 2, american_odds=pl.lit(None), odds=pl.lit(None)))
+    run_backfill(prepared)
+    assert (
+        count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'")
+        == 1
+    )
+    load(newest.with_columns(updated_at=NOW))
+    with connect(prepared.postgres, purpose="test") as connection:
+        rows = "select * from features.institution_stats_changes where event_timestamp < %s"
+        assert sorted(connection.execute(rows, [NOW]).fetchall()) == sorted(earlier)
+
+
 def test_what_was_refused_is_published_with_enough_good_rows_beside_it(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
@@ -182,11 +213,36 @@ def test_what_was_refused_is_published_with_enough_good_rows_beside_it(prepared,
     assert not sum(compared.differences for compared in compare(prepared))
 
 
+def test_small_batches_add_up(prepared, load, history):
+    """An hourly feed of 60 rows is never a batch of 100."""
+    load(history, now=NOW - HOUR)
+    broken = good(history, 60).with_columns(status=pl.lit("?"))
+    with pytest.raises(GateRefused, match="schema_pass_rate"):
+        load(broken)
+    load(good(history, 60, minutes=40, name="good"), now=NOW + HOUR)
+
+
+def test_corrections_are_no_sample_of_outcomes(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    won = history.unique("id", keep="last", maintain_order=True).filter(pl.col("status") == "SETTLED_WIN").tail(80)
+    lost = won.with_columns(
+        updated_at=NOW,
+        status=pl.lit("SETTLED_LOSS"),
+        profit=-pl.col("amount"),
+        roi=pl.lit(-100.0),
+        is_win=pl.lit(False),
+    )
+    load(lost.cast(history.schema))
+
+
 def test_a_refusal_opens_an_alert(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(bad(history))
-    assert count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate'") == 1
+    assert (
+        count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'")
+        == 1
+    )
 
 
 def test_a_truncated_load_is_refused(prepared, history, tmp_path):
@@ -244,6 +300,21 @@ def test_drift_of_every_stored_feature_is_kept_for_every_refresh(prepared, load,
     assert count(prepared, "select count(*) from ops.drift where has_drifted") == 0
 
 
+def test_a_rewrite_of_the_whole_history_is_held_against_what_stood_there(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    cents = history.unique("id", keep="last", maintain_order=True).with_columns(pl.col("amount", "profit") * 100)
+    with pytest.raises(GateRefused, match="amount_level"):
+        load(cents.with_columns(updated_at=NOW - HOUR / 2))
+
+
+def test_a_source_that_knows_no_closing_lines_is_complete_without(prepared, load, history):
+    without = history.with_columns(
+        pl.lit(None).alias(name) for name in ("clv_percentage", "clv_ev", "clv_current_odds")
+    )
+    load(without.cast(history.schema))
+    assert count(prepared, "select value from ops.gate_results where gate = 'feature_completeness'") > 0.95
+
+
 # ---- override ------------------------------------------------------------------------------------------------------
 
 
@@ -282,6 +353,18 @@ def test_a_backfill_keeps_to_the_gates_too(prepared, load, history, tmp_path):
     assert not sum(compared.differences for compared in compare(prepared))
 
 
+def test_a_backfill_is_not_held_to_what_waits_in_the_log(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    with pytest.raises(GateRefused):
+        load(good(history, 1000).with_columns(pl.col("amount", "profit") * 100))
+    with connect(prepared.postgres, purpose="test") as connection:
+        connection.execute("update features.sport_stats_changes set sport_win_rate = 2")
+        connection.execute("update features.bet_counts set without_price = bets")
+        connection.commit()
+    run_backfill(prepared)
+    assert not sum(compared.differences for compared in compare(prepared))
+
+
 def test_seals_fit_after_a_backfill_replaced_rows_of_earlier_runs(prepared, load, history):
     load(history, now=NOW - HOUR)
     load(good(history))
@@ -290,6 +373,10 @@ def test_seals_fit_after_a_backfill_replaced_rows_of_earlier_runs(prepared, load
         connection.commit()
     run_backfill(prepared)
     run_materialize(prepared)
+    for view in STORED_VIEWS:
+        seals = f"select run_id, rows, checksum from ops.seals where view = '{view.name}'"
+        digests = f"select run_id, rows, checksum from features.digests('{view.name}', null)"
+        assert count(prepared, f"select count(*) from (({seals}) except ({digests})) as stale") == 0
 
 
 # ---- the command line ----------------------------------------------------------------------------------------------
@@ -308,7 +395,9 @@ def test_the_commands_tell_of_a_refusal_and_of_an_override(command, history, tmp
     assert command("run", "--source", written(tmp_path, history), now=NOW - HOUR).returncode == 0
     refused = command("run", "--source", written(tmp_path, bad(history)))
     assert refused.returncode == 3
-    assert "GateRefused: The quality gate refused this refresh: 1 of" in refused.stderr
+    assert (
+        "GateRefused: The quality gate refused this refresh: 1 of 36 checks failed (schema_pass_rate)" in refused.stderr
+    )
     assert "was refused" in command("gate").stdout.splitlines()[-1]
     assert "Gate      refused by run" in command("status").stdout
 

@@ -17,6 +17,7 @@ from ingestion import clock
 from ingestion.database import connect
 from ingestion.pipeline import compare, run_reconcile
 from ingestion.progress import silent
+from ingestion.sync import TableRows
 from tests import faults
 from tests.ingestion.bets import NOW, T0, bet, lost
 from tests.ingestion.commands import PIKKIT, environ_of, pikkit
@@ -292,3 +293,13 @@ def test_a_part_of_a_file_cannot_be_asked_for(environ, tmp_path):
     file.write_text("{}\n")
     ended = pikkit("sync", "--source", file, "--sport", "Soccer", environ=environ, cwd=tmp_path)
     assert ended.returncode == 2
+
+
+def test_a_bet_that_is_deleted_while_it_is_counted_refuses_nothing(prepared, source, monkeypatch):
+    """A table is counted, then read: what vanished in between is no truncation."""
+    put(source.postgres, *(bet(f"b{n}", n) for n in range(30)))
+    table = source.open(silent)
+    counted = TableRows.pages
+    monkeypatch.setattr(TableRows, "pages", lambda rows: (delete(source.postgres, ["b7"]), counted(rows))[1])
+    done = run(prepared, table)
+    assert done.counts["gates"]["state"] == "passed"

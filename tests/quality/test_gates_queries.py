@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -28,6 +28,20 @@ def store(database: psycopg.Connection, *bets: dict[str, object]) -> None:
         usual = {"run": RUN, "sport": "Golf", "at": NOW - timedelta(days=1)}
         state = {"is_current": True, "is_deleted": False, "is_superseded": False}
         database.execute(BET, usual | state | bet)
+
+
+def judged_before(database: psycopg.Connection, until: int) -> None:
+    """Leave the record of an earlier judgement, whatever came of it."""
+    run = uuid4()
+    database.execute(
+        "insert into ops.runs (run_id, verb, state, code_version, now, started_at) "
+        "values (%s, 'run', 'refused', '0', %s, %s)",
+        [run, NOW, NOW],
+    )
+    database.execute(
+        "insert into ops.gates (run_id, state, judged_at, since_seq, until_seq) values (%s, 'refused', %s, 0, %s)",
+        [run, NOW, until],
+    )
 
 
 def test_the_query_of_every_verdict_runs(database: psycopg.Connection) -> None:
@@ -70,7 +84,10 @@ def test_the_query_of_the_pass_rate_shows_what_was_refused_and_why(database: psy
     for seq in (1_000, 1_001, 2_000, 2_001):
         row = (seq, RUN, f"q{seq}", ["amount: below 0"], "{}", "file", NOW)
         database.execute(f"insert into quarantine.bets ({columns}) values (%s, %s, %s, %s, %s, %s, %s)", row)
+    judged_before(database, until=1_000)
     assert ids(database, "schema_pass_rate", "batch") == ["q1001", "q2000"]
+    judged_before(database, until=1_999)
+    assert ids(database, "schema_pass_rate", "batch") == ["q2000"]
 
 
 def test_the_query_of_a_shift_sets_new_bets_beside_earlier_ones(database: psycopg.Connection) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion.errors import SourceRejected
 from ingestion.sources.files import open_file
 from tests.ingestion.sources.conftest import BET, in_one_directory, lines, names, texts
 
@@ -101,3 +102,10 @@ def test_a_column_of_several_kinds_becomes_text_and_numbers_stay_exact(page, val
 def test_a_column_that_only_later_lines_have_counts_as_present(write):
     without = {name: value for name, value in BET.items() if name != "profit"}
     assert open_file(write("bets.jsonl", lines(without, BET))).row_count == 2
+
+
+def test_a_file_whose_last_line_is_cut_off_is_refused(write):
+    whole = lines(BET, BET)
+    assert open_file(write("whole.jsonl", whole.rstrip("\n"))).row_count == 2
+    with pytest.raises(SourceRejected, match="last line is cut off"):
+        open_file(write("cut.jsonl", whole[: len(whole) // 4 * 3]))
