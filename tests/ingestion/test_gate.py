@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -315,6 +316,28 @@ def test_a_source_that_knows_no_closing_lines_is_complete_without(prepared, load
     assert count(prepared, "select value from ops.gate_results where gate = 'feature_completeness'") > 0.95
 
 
+def test_drift_is_measured_from_what_stood_at_the_last_accepted_refresh(prepared, load, history):
+    """Not from what the batch made of it: a rewrite of all bets would be compared with itself."""
+    load(history, now=NOW - HOUR)
+    rewritten = history.unique("id", keep="last", maintain_order=True).with_columns(pl.col("amount", "profit") * 3)
+    load(rewritten.with_columns(updated_at=NOW - HOUR / 2), override="a test")
+    assert count(prepared, "select has_drifted from ops.drift where feature = 'amount'")
+
+
+def test_an_alert_stays_the_one_that_it_was_until_it_clears(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    alerts = (
+        "select count(*), min(opened_at), max(resolved_at) from ops.alerts where cause = 'gate data_age_alert_hours'"
+    )
+    for hours in (50, 51):
+        load(history, now=NOW + hours * HOUR)
+        with connect(prepared.postgres, purpose="test") as connection:
+            assert connection.execute(alerts).fetchone() == (1, NOW + 50 * HOUR, None)
+    load(good(history), now=NOW + 52 * HOUR)
+    with connect(prepared.postgres, purpose="test") as connection:
+        assert connection.execute(alerts).fetchone() == (1, NOW + 50 * HOUR, NOW + 52 * HOUR)
+
+
 # ---- override ------------------------------------------------------------------------------------------------------
 
 
@@ -363,6 +386,29 @@ def test_a_backfill_is_not_held_to_what_waits_in_the_log(prepared, load, history
         connection.commit()
     run_backfill(prepared)
     assert not sum(compared.differences for compared in compare(prepared))
+
+
+@pytest.mark.parametrize("state", [None, "refused"])
+def test_a_backfill_takes_over_sound_rows_that_no_gate_let_through(prepared, load, history, state):
+    load(history)
+    stray = uuid.uuid4()
+    with connect(prepared.postgres, purpose="test") as connection:
+        connection.execute("update features.sport_stats_changes set run_id = %s where sport = 'Soccer'", [stray])
+        if state:
+            connection.execute(
+                "insert into ops.runs (run_id, verb, state, code_version, now, started_at) "
+                "values (%s, 'run', 'refused', '0', now(), now())",
+                [stray],
+            )
+            connection.execute(
+                "insert into ops.gates (run_id, state, judged_at, since_seq, until_seq) values (%s, %s, now(), 0, 0)",
+                [stray, state],
+            )
+        connection.commit()
+    with pytest.raises(GateRefused, match=str(stray)):
+        run_materialize(prepared)
+    run_backfill(prepared)
+    run_materialize(prepared)
 
 
 def test_seals_fit_after_a_backfill_replaced_rows_of_earlier_runs(prepared, load, history):
