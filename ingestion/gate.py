@@ -5,6 +5,7 @@ What is refused has no features; everything else of its run stays, the judgement
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from textwrap import indent
 from typing import Final, Literal
@@ -15,9 +16,10 @@ import psycopg
 from ingestion.alerts import open_alert, resolve_alerts
 from ingestion.database import copy_in, statement
 from ingestion.errors import GateRefused
+from ingestion.refresh import features_reach
 from ingestion.runs import Counts, Run
 from quality.evidence import Evidence
-from quality.gates import Gates, Judgement, Verdict, judge
+from quality.gates import Gates, Judgement, Verdict, default_gates, judge
 
 State = Literal["passed", "refused", "overridden"]
 
@@ -47,6 +49,34 @@ class Outcome:
         return {"state": self.state, "checks": len(states)} | {
             state.replace(" ", "_"): states.count(state) for state in ("failed", "warned", "not judged")
         }
+
+
+def publish(
+    connection: psycopg.Connection,
+    run: Run,
+    step_name: str,
+    change: Callable[[], Counts],
+    look: Callable[[], Evidence],
+    gates: Gates | None,
+    override: str | None,
+) -> Outcome:
+    """Change the features and commit them with the judgement over them. Raises GateRefused, with them undone."""
+    connection.execute("savepoint features")
+    with run.step(step_name) as step:
+        step.counts = change()
+    with run.step("gates") as step:
+        evidence = look()
+        outcome = judged(gates or default_gates(), evidence, override)
+        if outcome.state == "refused":
+            connection.execute("rollback to savepoint features")
+        record(connection, run, evidence, outcome)
+        step.counts = outcome.counts
+    with run.step("commit"):
+        connection.commit()
+    if outcome.state == "refused":
+        run.counts |= {"gates": outcome.counts}
+        raise refusal(run, outcome, is_first=features_reach(connection) == 0)
+    return outcome
 
 
 def judged(gates: Gates, evidence: Evidence, override: str | None) -> Outcome:
@@ -99,6 +129,12 @@ def refusal(run: Run, outcome: Outcome, *, is_first: bool) -> GateRefused:
         'next run publishes everything; `--override-gate "reason"` publishes it as it is. '
         + (_FIRST if is_first else "Rows in quarantine that will not come again: `pikkit quarantine dismiss`"),
     )
+
+
+def warnings(outcome: Outcome) -> list[str]:
+    """What a run that was published must still say of its checks."""
+    failed = [f"Published over a failed check: {describe(verdict)}." for verdict in outcome.judgement.failed]
+    return failed + [f"{describe(verdict)}." for verdict in outcome.judgement.warned]
 
 
 def describe(verdict: Verdict) -> str:

@@ -11,7 +11,7 @@ run takes up what was refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 
@@ -30,7 +30,7 @@ from ingestion.evidence import (
     flag_counts,
 )
 from ingestion.failures import failed_reconciliation_told, sync_failures_counted
-from ingestion.gate import Outcome
+from ingestion.gate import Outcome, publish
 from ingestion.materialize import lost_its_copy, mark_copy, materialize, open_online_store
 from ingestion.migrate import pending
 from ingestion.progress import Progress, silent
@@ -42,8 +42,7 @@ from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
 from ingestion.sync import Request, Source, TableRows, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
-from quality.evidence import Evidence
-from quality.gates import Gates, default_gates
+from quality.gates import Gates
 
 EVERYTHING_NEW = Request()
 
@@ -78,7 +77,7 @@ def run(
                 progress("anomalies", 0, None)
                 batch = evidence_of_batch(connection, since=since, sync=sync, now=now)
                 step.counts = flag_counts(batch)
-            judged = _published(
+            judged = publish(
                 connection,
                 this,
                 "features",
@@ -156,7 +155,7 @@ def run_backfill(
     with locked_store(connections, "backfill") as connection:
         now = clock.now()
         with recorded_run(connections.postgres, "backfill", now=now) as this:
-            judged = _published(
+            judged = publish(
                 connection,
                 this,
                 "replay",
@@ -166,7 +165,7 @@ def run_backfill(
                 override,
             )
             _copy_online(connection, connections, this, progress, anew=True)
-            this.counts = {"gates": judged.counts, "warnings": _warnings(judged)}
+            this.counts = {"gates": judged.counts, "warnings": gate.warnings(judged)}
             return this
 
 
@@ -213,34 +212,6 @@ def locked_store(connections: Connections, verb: str) -> Iterator[psycopg.Connec
         check_prepared(connection)
         with run_lock(connection, verb):
             yield connection
-
-
-def _published(
-    connection: psycopg.Connection,
-    this: Run,
-    step_name: str,
-    change: Callable[[], Counts],
-    look: Callable[[], Evidence],
-    gates: Gates | None,
-    override: str | None,
-) -> Outcome:
-    """Change the features and commit them with the judgement over them. Raises GateRefused, with them undone."""
-    connection.execute("savepoint features")
-    with this.step(step_name) as step:
-        step.counts = change()
-    with this.step("gates") as step:
-        evidence = look()
-        outcome = gate.judged(gates or default_gates(), evidence, override)
-        if outcome.state == "refused":
-            connection.execute("rollback to savepoint features")
-        gate.record(connection, this, evidence, outcome)
-        step.counts = outcome.counts
-    with this.step("commit"):
-        connection.commit()
-    if outcome.state == "refused":
-        this.counts |= {"gates": outcome.counts}
-        raise gate.refusal(this, outcome, is_first=features_reach(connection) == 0)
-    return outcome
 
 
 def _copy_online(
@@ -310,13 +281,8 @@ def _summary(
         "change_rows": sum(features.counts.values()),
         "refreshed_at": f"{refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
         "gates": judged.counts,
-        "warnings": on_refresh(before, refreshed_at, redefined) + this.counts["warnings"] + _warnings(judged),
+        "warnings": on_refresh(before, refreshed_at, redefined) + this.counts["warnings"] + gate.warnings(judged),
     }
-
-
-def _warnings(judged: Outcome) -> list[str]:
-    failed = [f"Published over a failed check: {gate.describe(verdict)}." for verdict in judged.judgement.failed]
-    return failed + [f"{gate.describe(verdict)}." for verdict in judged.judgement.warned]
 
 
 def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:

@@ -9,37 +9,12 @@ from datetime import datetime
 
 import polars as pl
 
+from quality.schema import ACCEPTED_SCHEMA
+
 INSTANT = pl.Datetime("us", "UTC")
 
 #: The current, not deleted versions of bets that are new since the last published refresh; one row per bet.
-BATCH = pl.Schema(
-    {
-        "seq": pl.Int64(),
-        "id": pl.String(),
-        "bet_type": pl.String(),
-        "status": pl.String(),
-        "odds": pl.Float64(),
-        "american_odds": pl.Int32(),
-        "amount_cents": pl.Int64(),
-        "profit_cents": pl.Int64(),
-        "roi": pl.Float64(),
-        "clv_percentage": pl.Float64(),
-        "clv_ev": pl.Float64(),
-        "clv_current_odds": pl.Float64(),
-        "sport": pl.String(),
-        "league": pl.String(),
-        "market": pl.String(),
-        "institution_name": pl.String(),
-        "is_live": pl.Boolean(),
-        "is_settled": pl.Boolean(),
-        "is_win": pl.Boolean(),
-        "created_at": INSTANT,
-        "updated_at": INSTANT,
-        "time_placed": INSTANT,
-        "settled_at": INSTANT,
-        "known_at": INSTANT,
-    }
-)
+BATCH = pl.Schema({"seq": pl.Int64(), **ACCEPTED_SCHEMA, "known_at": INSTANT})
 
 #: One row: which raw versions are judged, (since_seq, until_seq], and what became of them.
 INTAKE = pl.Schema(
