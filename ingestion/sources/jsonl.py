@@ -58,10 +58,10 @@ def survey(path: Path) -> tuple[list[str], int]:
             columns |= dict.fromkeys(record)
             missing -= record.keys()
             first_problem = first_problem or "".join(problems)
-    if rows and not line.endswith(b"\n") and _read(line)[2] in ([f"line: {NOT_JSON}"], [f"line: {NOT_UTF8}"]):
-        raise Broken("its last line is cut off")
     if rows and not columns:
         raise Broken(f"no line of it holds a bet; the first: {first_problem}")
+    if rows and not line.endswith(b"\n") and _read(line)[2] in ([f"line: {NOT_JSON}"], [f"line: {NOT_UTF8}"]):
+        raise Broken("its last line is cut off")
     return list(columns), rows
 
 
