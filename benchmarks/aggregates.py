@@ -13,16 +13,14 @@ Each side runs in a process of its own, for its peak memory; they take turns, so
 from __future__ import annotations
 
 import json
-import platform
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+
+from benchmarks.measuring import GIB, Row, Sample, alone, peak_memory, rates, show
 
 ROUNDS = 3
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
@@ -113,17 +111,17 @@ def original(sample: Path) -> tuple[float, int]:
 
 
 SIDES = {"ours": ours, "original": original}
+NAMES = {"ours": "ours", "original": "original design's pandas"}
 
 
 def measure(side: str, sample: Path) -> None:
     """One side, once, in this process: seconds, rows and peak bytes as JSON."""
-    seconds, rows = SIDES[side](sample)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "rows": rows, "peak_bytes": peak}))
+    taken, rows = SIDES[side](sample)
+    print(json.dumps({"seconds": taken, "rows": rows, "peak": peak_memory()}))
 
 
-def compare(bets: int) -> None:
-    """Make the sample, let both sides take turns, print medians and the ratio."""
+def compare(bets: int) -> list[Row]:
+    """Make the sample, let both sides take turns, print and return the rows."""
     from ingestion.sample import generate, write
 
     with tempfile.TemporaryDirectory() as directory:
@@ -135,19 +133,18 @@ def compare(bets: int) -> None:
         runs: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
         for _ in range(ROUNDS):
             for side in SIDES:
-                command = [sys.executable, "-m", "benchmarks.aggregates", side, str(sample)]
-                runs[side].append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
-    python = platform.python_version()
-    print(f"aggregates: {bets:,} bets, {versions:,} versions, {ROUNDS} rounds, {platform.machine()}, Python {python}")
-    for side, results in runs.items():
-        seconds = sorted(run["seconds"] for run in results)
-        median, peak = statistics.median(seconds), max(run["peak_bytes"] for run in results) / 2**30
-        spread = f"({seconds[0]:.1f} to {seconds[-1]:.1f})"
-        print(f"{side:<9} median {median:6.1f} s {spread:<16} {bets / median:>9,.0f} bets/s  peak {peak:.1f} GiB")
-    ratio = statistics.median(r["seconds"] for r in runs["original"]) / statistics.median(
-        r["seconds"] for r in runs["ours"]
-    )
-    print(f"ratio     {ratio:.2f} x the original design's pandas")
+                runs[side].append(alone("benchmarks.aggregates", side, str(sample)))
+    taken = {side: Sample(NAMES[side], tuple(run["seconds"] for run in told)) for side, told in runs.items()}
+    work = f"{bets:,} bets, {versions:,} versions"
+    rows = [
+        Row(work, taken["ours"], taken["original"], speedup=True, target=2.0, note=rates(taken, bets, "bets")),
+        *(
+            Row(f"{work}, peak memory", Sample(NAMES[side], tuple(run["peak"] / GIB for run in told), "GiB"))
+            for side, told in runs.items()
+        ),
+    ]
+    show("aggregates: five groupings, joined back to every bet", rows)
+    return rows
 
 
 if __name__ == "__main__":

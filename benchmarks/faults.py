@@ -261,7 +261,8 @@ def _targets(rows: pl.DataFrame, by_book: bool) -> Iterator[pl.DataFrame]:
 
 def clean(replay: Replay) -> int:
     """Refresh every day as it came; print what was said, and give back how many refreshes were refused."""
-    rows = high = critical = refused = worst = 0
+    rows = high = critical = refused = 0
+    worst = 0.0
     alarms: list[str] = []
     for day in replay.days:
         refresh = refreshed(replay.before(day), replay.of_day(day))

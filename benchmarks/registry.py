@@ -9,7 +9,6 @@ Medians of several rounds, after 10 refreshes and after many; the ratio is what 
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any
 
 from feast import FeatureView
 
+from benchmarks.measuring import Row, Sample, show
 from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
 from feature_repo.intervals import Interval, compacted, record_interval
@@ -31,13 +31,15 @@ from tests.keeper import temporary_homes
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FEW, ROUNDS = 10, 7
+WORKS = ("apply", "read all views", "record a refresh")
 DECLARED: list[FeatureView] = [
     getattr(import_module(f"feature_repo.views.{view.name}"), view.name) for view in STORED_VIEWS
 ]
 
 
-def compare(refreshes: int) -> None:
-    """Print both ways side by side."""
+def compare(refreshes: int) -> list[Row]:
+    """Print and return both ways, each after many refreshes against itself after few."""
+    rows = []
     with temporary_homes() as homes:
         connections = embedded.up(homes / "home")
         with connect(connections.postgres, purpose="benchmark") as connection:
@@ -45,28 +47,29 @@ def compare(refreshes: int) -> None:
         create_registry(connections.postgres)
         apply(connections)
         store = store_at(connections)
-        print(f"\nregistry of {len(STORED_VIEWS)} stored views, seconds, median of {ROUNDS}")
-        print(f"  {'':<22}{'apply':>22}{'read all views':>22}{'record a refresh':>22}")
         for name, record, upto in (
             ("windows kept short", _record, _refreshed),
             ("Feast's own", _record_as_feast, _grown),
         ):
             before = measured(connections, store, record, upto(store, FEW))
             after = measured(connections, store, record, upto(store, refreshes))
-            for title, seconds in ((f"{name}, {FEW}", before), (f"{'':>{len(name)}}  {refreshes:,}", after)):
-                print(f"  {title:<22}" + "".join(f"{one:>22.4f}" for one in seconds))
-            ratios = [f"{late / early:>21.2f}x" for early, late in zip(before, after, strict=True)]
-            print(f"  {'ratio':<22}" + "".join(ratios))
+            for work, early, late in zip(WORKS, before, after, strict=True):
+                ours, first = Sample(f"after {refreshes:,}", late), Sample(f"after {FEW}", early)
+                rows.append(Row(f"{work}, {name}", ours, first))
+    show(f"registry of {len(STORED_VIEWS)} stored views, after so many refreshes", rows)
+    return rows
 
 
-def measured(connections: Connections, store: Any, record: Callable[[Any, int], None], hour: int) -> list[float]:
-    """Median seconds of an apply, of a read of all views, and of recording one more refresh."""
+def measured(
+    connections: Connections, store: Any, record: Callable[[Any, int], None], hour: int
+) -> list[tuple[float, ...]]:
+    """Seconds of each of WORKS, round by round."""
     works: list[Callable[[int], Any]] = [
         lambda _: apply(connections),
         lambda _: store.registry.list_feature_views(store.project),
         lambda number: record(store, hour + number),
     ]
-    return [statistics.median(timed(work, number) for number in range(ROUNDS)) for work in works]
+    return [tuple(timed(work, number) for number in range(ROUNDS)) for work in works]
 
 
 def timed(work: Callable[[int], Any], number: int) -> float:

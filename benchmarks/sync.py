@@ -11,20 +11,20 @@ in turn.
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import psycopg
-from psycopg import sql
 
+from benchmarks.measuring import Row, Sample, show, timed
+from benchmarks.stores import database, settle
 from feature_repo.connections import Postgres
 from ingestion import embedded
 from ingestion.database import connect
@@ -37,9 +37,10 @@ from ingestion.sources.settings import SourcePostgres
 from ingestion.sources.supabase import open_supabase
 from ingestion.sources.table import Table
 from ingestion.sync import Request, rows_of, take_in
+from tests.gateway import token
 from tests.keeper import temporary_homes
 from tests.source_table import create_bets, fill
-from tests.supabase import Supabase, running_supabase, token
+from tests.supabase import Supabase, running_supabase
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
 CHANGES = 1_000
@@ -47,26 +48,30 @@ ROUNDS = 5
 PATIENCE = timedelta(seconds=60)
 
 
-def first_load(server: Postgres, rows: int) -> None:
-    """Rows per second of a first load, each way and of its floor."""
+def first_load(server: Postgres, rows: int) -> list[Row]:
+    """A first load, each way, against its floor."""
     with source(server, rows) as project:
         load_rest, _ = loaded(server, over_rest(project))
         load_copy, _ = loaded(server, by_copy(project.postgres))
-        floors = {"pages by plain HTTP": pages(project), "bare COPY out": copied(project.postgres)}
-    print(f"\nfirst load of {rows:,} rows into the log, validated and typed")
-    for name, seconds, floor in (
-        ("PostgREST", load_rest, "pages by plain HTTP"),
-        ("COPY", load_copy, "bare COPY out"),
-    ):
-        print(
-            f"  {name:<10} {seconds:7.2f} s  {rows / seconds:10,.0f} rows/s   "
-            f"{floor}: {floors[floor]:.2f} s, {seconds / floors[floor]:.1f}x"
+        fetched, copied_out = pages(project), copied(project.postgres)
+    work = f"first load of {rows:,} rows into the log"
+    return [
+        Row(
+            f"{work}, {name}",
+            Sample("ours", (taken,)),
+            Sample(floor, (least,)),
+            note=f"{rows / taken:,.0f} rows/s",
         )
+        for name, taken, floor, least in (
+            ("PostgREST", load_rest, "pages by plain HTTP", fetched),
+            ("COPY", load_copy, "bare COPY out", copied_out),
+        )
+    ]
 
 
-def hourly(server: Postgres, histories: list[int]) -> None:
-    """Seconds of a sync of CHANGES changed bets, and of the refresh after it, beside histories of these sizes."""
-    medians = {}
+def hourly(server: Postgres, histories: list[int]) -> list[Row]:
+    """A sync of CHANGES changed bets, and the refresh after it, beside histories of these sizes."""
+    taken: dict[tuple[str, int], list[tuple[float, ...]]] = {}
     for rows in histories:
         with source(server, rows) as project:
             for name, table in (("PostgREST", over_rest(project)), ("COPY", by_copy(project.postgres))):
@@ -77,17 +82,18 @@ def hourly(server: Postgres, histories: list[int]) -> None:
                     connection.autocommit = True
                     settle(connection)
                     connection.autocommit = False
-                    seconds = [one_hour(connection, project.postgres, table, hour) for hour in range(1, ROUNDS + 1)]
-                medians[name, rows] = [statistics.median(step) for step in zip(*seconds, strict=True)]
-    print(f"\nhourly sync of {CHANGES:,} changed bets, medians of {ROUNDS}")
-    for name in ("PostgREST", "COPY"):
-        for rows in histories:
-            synced, refreshed = medians[name, rows]
-            against = synced / medians[name, histories[0]][0]
-            print(
-                f"  {name:<10} beside {rows:>9,} rows  sync {synced:6.3f} s ({against:.2f}x of the first)  "
-                f"features {refreshed:6.3f} s"
-            )
+                    hours = [one_hour(connection, project.postgres, table, hour) for hour in range(1, ROUNDS + 1)]
+                taken[name, rows] = list(zip(*hours, strict=True))
+    return [
+        Row(
+            f"{CHANGES:,} changed bets, {name}: {part}",
+            Sample(f"beside {rows:,}", taken[name, rows][which]),
+            Sample(f"beside {histories[0]:,}", taken[name, histories[0]][which]),
+        )
+        for name in ("PostgREST", "COPY")
+        for which, part in enumerate(("sync", "features"))
+        for rows in histories[1:]
+    ]
 
 
 def one_hour(connection: psycopg.Connection, source: Postgres, table: Table, hour: int) -> tuple[float, float]:
@@ -110,7 +116,7 @@ def one_hour(connection: psycopg.Connection, source: Postgres, table: Table, hou
     return synced - started, time.perf_counter() - synced
 
 
-def read(connection: psycopg.Connection, table: Table, now: datetime) -> dict[str, object]:
+def read(connection: psycopg.Connection, table: Table, now: datetime) -> dict[str, Any]:
     """A sync of everything new."""
     with rows_of(connection, table, Request()) as rows:
         counts = take_in(connection, rows, run_id=uuid.uuid4(), now=now)
@@ -135,14 +141,6 @@ def source(server: Postgres, rows: int) -> Iterator[Supabase]:
         yield project
 
 
-def database(server: Postgres) -> Postgres:
-    """A new database."""
-    name = f"bench_{uuid.uuid4().hex}"
-    with connect(server, purpose="benchmark", autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    return replace(server, database=name)
-
-
 def over_rest(project: Supabase) -> Table:
     """The project's table over REST."""
     return open_supabase(project.project(), PATIENCE, silent)
@@ -159,16 +157,10 @@ def loaded(server: Postgres, table: Table) -> tuple[float, Postgres]:
     store = database(server)
     with connect(store, purpose="benchmark") as connection:
         migrate(connection)
-        seconds = timed(lambda: read(connection, table, NOW))
+        taken = timed(lambda: read(connection, table, NOW))
         connection.autocommit = True
         settle(connection)
-    return seconds, store
-
-
-def settle(connection: psycopg.Connection) -> None:
-    """What a server does by itself within minutes of a load, so that it does not do it while we measure."""
-    connection.execute("vacuum (analyze)")
-    connection.execute("checkpoint")
+    return taken, store
 
 
 # ---- floors --------------------------------------------------------------------------------------------------------
@@ -203,19 +195,13 @@ def copied(postgres: Postgres) -> float:
     return timed(copy_out)
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that it takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def compare(rows: int, histories: list[int]) -> None:
-    """Print both comparisons, on a server of their own."""
+def compare(rows: int, histories: list[int]) -> list[Row]:
+    """Print and return both comparisons, on a server of their own."""
     with temporary_homes() as homes:
         server = embedded.up(homes / "home").postgres
-        first_load(server, rows)
-        hourly(server, histories)
+        found = [*first_load(server, rows), *hourly(server, histories)]
+    show("sync: reading a table of bets", found)
+    return found
 
 
 if __name__ == "__main__":

@@ -10,17 +10,16 @@ Before anything is timed, both judge the sample and must reject the same rows.
 
 from __future__ import annotations
 
-import platform
-import statistics
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
 from pydantic import ValidationError
 
+from benchmarks.measuring import Row, Sample, in_turn, rates, show
 from ingestion.sample import generate
 from quality.schema import BetSchema, validate
 
@@ -65,34 +64,38 @@ def rejected_row_by_row(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     return rejected
 
 
-def compare(rows: int) -> None:
-    """Print rows per second of both judges on both spellings, medians and spread, and the ratio."""
+def compare(rows: int) -> list[Row]:
+    """Print and return how many times as many rows a second the frame is judged at, on both spellings."""
     typed = bets(rows)
     sampled = min(SAMPLE, rows)
-    print(
-        f"validation: {rows:,} bets as a frame, {sampled:,} of them row by row, {ROUNDS} rounds, "
-        f"{platform.machine()}, Python {platform.python_version()}, Polars {pl.__version__}"
-    )
+    found = []
     for name, frame in (("typed", typed), ("all text", as_text(typed))):
         singly = frame.head(sampled).to_dicts()
         rejected = validate(frame.head(sampled), NOW).rejected["row"].to_list()
         if not rejected or rejected != rejected_row_by_row(singly):
             raise RuntimeError(f"the judges do not agree on {name} bets")
-        rates: dict[str, list[float]] = {"frame": [], "row by row": []}
-        for _ in range(ROUNDS):
-            rates["frame"].append(rows / seconds(lambda frame=frame: validate(frame, NOW)))
-            rates["row by row"].append(sampled / seconds(lambda singly=singly: rejected_row_by_row(singly)))
-        medians = {judge: statistics.median(found) for judge, found in rates.items()}
-        for judge, found in rates.items():
-            print(f"  {name:<9} {judge:<11} {medians[judge]:>10,.0f} rows/s  ({min(found):,.0f} to {max(found):,.0f})")
-        print(f"  {name:<9} ratio       {medians['frame'] / medians['row by row']:>10.1f}x  (at least 20)")
-
-
-def seconds(act: Callable[[], object]) -> float:
-    """How long it takes."""
-    started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
+        taken = in_turn(
+            ROUNDS,
+            {"as a frame": partial(validate, frame, NOW), "row by row": partial(rejected_row_by_row, singly)},
+            warm=False,
+        )
+        of_each = {"as a frame": rows, "row by row": sampled}
+        judges = {
+            judge: Sample(judge, tuple(1_000 * one / of_each[judge] for one in sample.values))
+            for judge, sample in taken.items()
+        }
+        found.append(
+            Row(
+                f"{name} bets",
+                judges["as a frame"],
+                judges["row by row"],
+                speedup=True,
+                target=20.0,
+                note=rates(judges, 1_000),
+            )
+        )
+    show(f"validation: {rows:,} bets as a frame, {sampled:,} of them row by row", found)
+    return found
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Text is trimmed as at ingestion and empty text is null, so that a bet to be scor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from feature_repo.groups import GROUPS
@@ -37,48 +37,49 @@ class ColumnsMissing(ValueError):
         self.missing = tuple(missing)
 
 
-def bet_rows(bets: Bets) -> list[dict[str, Any]]:
-    """One dict per bet, in order, with the NEEDED columns and those OPTIONAL ones that the bets have.
+def bet_columns(bets: Bets, needed: Sequence[str] = NEEDED, optional: Sequence[str] = OPTIONAL) -> dict[str, list[Any]]:
+    """A list per column, one value per bet, in order: the `needed` columns, and those `optional` ones that bets have.
 
     `id` is taken for `bet_id`; other columns are left out. Raises ColumnsMissing, and ValueError for a value that its
     column cannot hold.
     """
-    if not isinstance(bets, Sequence):
-        return bet_frame(bets).to_dicts()
-    given = {name for bet in bets for name in bet} | set(() if bets else NEEDED)
-    names = _names(given, lacking={name for name in NEEDED if any(name not in bet for bet in bets)})
-    return [{name: _cleaned(name, bet.get(called)) for name, called in names.items()} for bet in bets]
+    if isinstance(bets, Sequence):
+        first: Iterable[str] = bets[0] if bets else needed
+        names = _names(set(first).union(*bets), set(first).intersection(*bets), needed, optional)
+        return {name: _cleaned_all(name, [bet.get(called) for bet in bets]) for name, called in names.items()}
+    given = {str(name) for name in bets.columns}
+    names = _names(given, given, needed, optional)
+    return {name: _clean_column(name, bets[called]).to_list() for name, called in names.items()}
 
 
 def bet_frame(bets: Bets) -> pl.DataFrame:
-    """The rows of `bet_rows`, in Polars: String, Float64, Boolean for is_live, Datetime in UTC for time_placed."""
+    """`bet_columns` in Polars: String, Float64, Boolean for is_live, Datetime in UTC for time_placed."""
     import polars as pl
 
     if isinstance(bets, Sequence):
-        rows = bet_rows(bets)
-        return pl.DataFrame([_series(name, [row[name] for row in rows]) for name in (rows[0] if rows else NEEDED)])
+        return pl.DataFrame([_series(name, values) for name, values in bet_columns(bets).items()])
     given = {str(name) for name in bets.columns}
-    names = _names(given, lacking=set(NEEDED) - given)
+    names = _names(given, given, NEEDED, OPTIONAL)
     return pl.DataFrame([_clean_column(name, bets[called]) for name, called in names.items()])
 
 
-def _names(given: set[str], *, lacking: set[str]) -> dict[str, str]:
-    """Our name -> what the caller calls it, in our order."""
-    if lacking:
-        raise ColumnsMissing([name for name in NEEDED if name in lacking])
-    calls = {name: name for name in (*NEEDED, *OPTIONAL)}
-    if "bet_id" not in given:
+def _names(some: set[str], every: set[str], needed: Sequence[str], optional: Sequence[str]) -> dict[str, str]:
+    """Our name -> what the caller calls it, in our order. `some` bets have these columns, `every` bet has those."""
+    calls = {name: name for name in (*needed, *optional)}
+    if "bet_id" in calls and "bet_id" not in some:
         calls["bet_id"] = "id"
-    return {name: called for name, called in calls.items() if called in given}
+    if missing := [name for name in needed if calls[name] not in every]:
+        raise ColumnsMissing(missing)
+    return {name: called for name, called in calls.items() if called in some}
 
 
 def _clean_column(name: str, values: pd.Series[Any] | pl.Series) -> pl.Series:
-    """Columns of the usual types are cleaned as a whole; anything else value by value, as in `bet_rows`."""
+    """Columns of the usual types are cleaned as a whole; anything else value by value, as in `bet_columns`."""
     import polars as pl
 
     if not isinstance(values, pl.Series):
         if values.dtype == object:
-            return _series(name, [_cleaned(name, value) for value in values.where(values.notna(), None).tolist()])
+            return _series(name, _cleaned_all(name, values.where(values.notna(), None).tolist()))
         values = pl.from_pandas(values)
     column, clean = values.alias(name), _CLEAN.get(name, _text)
     if clean is _number and column.dtype.is_numeric():
@@ -91,7 +92,7 @@ def _clean_column(name: str, values: pd.Series[Any] | pl.Series) -> pl.Series:
     if clean is _text and column.dtype == pl.String:
         trimmed = column.str.strip_chars(WHITESPACE)
         return trimmed.set(trimmed == "", None)
-    return _series(name, [_cleaned(name, value) for value in column])
+    return _series(name, _cleaned_all(name, column.to_list()))
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
@@ -101,12 +102,18 @@ def _series(name: str, values: Sequence[Any]) -> pl.Series:
     return pl.Series(name, values, dtype=dtypes.get(_CLEAN.get(name), pl.String()))
 
 
-def _cleaned(name: str, value: Any) -> Any:
-    if value is None or value != value:  # NaN and NaT differ from themselves
-        return None
+def _cleaned_all(name: str, values: Sequence[Any]) -> list[Any]:
     clean: Callable[[Any], Any] = _CLEAN.get(name, _text)
     try:
-        return clean(value)
+        # NaN and NaT differ from themselves.
+        return [None if value is None or value != value else clean(value) for value in values]
+    except (TypeError, ValueError, OverflowError):
+        return [_cleaned(name, value, clean) for value in values]  # one of these raises, and says which value it was
+
+
+def _cleaned(name: str, value: Any, clean: Callable[[Any], Any]) -> Any:
+    try:
+        return None if value is None or value != value else clean(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} cannot be {value!r}") from error
 

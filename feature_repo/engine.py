@@ -2,6 +2,9 @@
 
 Feast asks a provider view by view, unless its engine supports batches; then it hands over all at once. It has loaded
 the definitions by then, perhaps before somebody else's apply; they are read again here.
+
+Between the two stores of this repository a view is copied by feature_repo/copies.py, otherwise by the engine that
+feature_store.yaml names.
 """
 
 from __future__ import annotations
@@ -9,10 +12,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import psycopg
+from feast import FeatureView
 from feast.infra.common.materialization_job import MaterializationJob, MaterializationJobStatus, MaterializationTask
 from feast.infra.compute_engines.base import ComputeEngine
+from feast.infra.compute_engines.local.compute import LocalComputeEngine
+from feast.infra.compute_engines.local.job import LocalMaterializationJob
 
+from feature_repo.copies import Target, copy_window, lacking
 from feature_repo.intervals import record_interval
+from feature_repo.offline_store import PointInTimeOfflineStore
+from feature_repo.online.failures import told
+from feature_repo.online_store import FreshOnlineStore
 from feature_repo.publishing import Window, require_publishable
 from feature_repo.session import locked_session
 
@@ -44,17 +55,48 @@ class GatedEngine(ComputeEngine):
         tasks = [tasks] if isinstance(tasks, MaterializationTask) else tasks
         with locked_session(self.repo_config, "feast materialize") as connection:
             current = [_reread(registry, task) for task in tasks]
-            require_publishable(
-                connection, [Window(task.feature_view, task.start_time, task.end_time) for task in current]
-            )
-            return [self._copy(registry, task, options) for task in current]
+            require_publishable(connection, [self._window(connection, task) for task in current])
+            return [self._copy(connection, registry, task, options) for task in current]
 
-    def _copy(self, registry: Any, task: MaterializationTask, options: dict[str, Any]) -> MaterializationJob:
-        (job,) = self._engine.materialize(registry, task, **options)
+    def _copy(
+        self, connection: psycopg.Connection, registry: Any, task: MaterializationTask, options: dict[str, Any]
+    ) -> MaterializationJob:
+        if self._is_between_ours(task.feature_view):
+            job = self._copy_columns(connection, task)
+        else:
+            (job,) = self._engine.materialize(registry, task, **options)
         if job.status() == MaterializationJobStatus.ERROR:
             raise job.error() or RuntimeError(f"{task.feature_view.name} was not materialized, and nobody said why")
         record_interval(registry, task.project, task.feature_view.name, (task.start_time, task.end_time))
         return job
+
+    def _window(self, connection: psycopg.Connection, task: MaterializationTask) -> Window:
+        """What is judged: what was asked for, and what is copied beyond it."""
+        since, until = task.start_time, task.end_time
+        if self._is_between_ours(task.feature_view):
+            window = lacking(connection, self._target(task), since, until)
+            since = min(since, window[0]) if window else since
+        return Window(task.feature_view, since, until)
+
+    def _target(self, task: MaterializationTask) -> Target:
+        overwrite = self.repo_config.online_store.skip_dedup
+        return Target(self.repo_config, self.online_store, task.feature_view, overwrite=overwrite)
+
+    def _is_between_ours(self, view: Any) -> bool:
+        return (
+            type(view) is FeatureView
+            and view.online
+            and not view.offline
+            and isinstance(self._engine, LocalComputeEngine)
+            and isinstance(self.offline_store, PointInTimeOfflineStore)
+            and isinstance(self.online_store, FreshOnlineStore)
+        )
+
+    def _copy_columns(self, connection: psycopg.Connection, task: MaterializationTask) -> MaterializationJob:
+        with told(self.repo_config.online_store, "What was copied so far stays; nothing else was changed"):
+            copy_window(connection, self._target(task), task.start_time, task.end_time)
+        name = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
+        return LocalMaterializationJob(job_id=name, status=MaterializationJobStatus.SUCCEEDED)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """As the other engine."""

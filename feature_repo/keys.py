@@ -9,12 +9,12 @@ same rule, so an ordinary name is its own key. Feast's own multi-column keys joi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from feature_repo.bets import Bets, bet_frame, bet_rows
+from feature_repo.bets import GROUP_COLUMNS, Bets, bet_columns, bet_frame
 from feature_repo.groups import GROUPS
 
 if TYPE_CHECKING:
@@ -28,11 +28,17 @@ REQUEST_COLUMNS = ("american_odds", "is_live", "time_placed", "league", "market"
 
 def make_key(parts: Sequence[str | None]) -> str:
     """The key of the group that these column values name, in the order of `Group.columns`."""
-    return "|".join(NULL_PART if part is None else part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
+    return "|".join(map(_escaped, parts))
+
+
+def _escaped(part: str | None) -> str:
+    return NULL_PART if part is None else part.replace("\\", "\\\\").replace("|", "\\|")
 
 
 def split_key(key: str) -> tuple[str | None, ...]:
     """The column values that a key was made from. Raises ValueError on text that `make_key` cannot have written."""
+    if "\\" not in key:
+        return tuple(key.split("|"))
     parts: list[str | None] = []
     text: list[str] = []
     null = False
@@ -99,14 +105,22 @@ def entity_frame(bets: Bets) -> pd.DataFrame:
 
 def entity_rows(bets: Bets) -> list[dict[str, Any]]:
     """The `entity_rows` of `get_online_features`: one dict per bet, in order, with the columns of `entity_frame`
-    but for `event_timestamp`. Raises what `feature_repo.bets.bet_rows` raises.
+    but for `event_timestamp`. Raises what `feature_repo.bets.bet_columns` raises.
     """
-    return [_entity_row(bet) for bet in bet_rows(bets)]
+    columns = entity_columns(bets)
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _entity_row(bet: Mapping[str, Any]) -> dict[str, Any]:
-    keys = {group.join_key: make_key([bet[column] for column in group.columns]) for group in GROUPS}
-    return {name: bet[name] for name in ("bet_id", *REQUEST_COLUMNS) if name in bet} | keys
+def entity_columns(bets: Bets) -> dict[str, list[Any]]:
+    """The values of `entity_rows`, a list per column."""
+    columns = bet_columns(bets)
+    # A column is part of several keys, and is escaped once.
+    parts = {name: list(map(_escaped, columns[name])) for name in GROUP_COLUMNS}
+    keys = {
+        group.join_key: list(map("|".join, zip(*(parts[column] for column in group.columns), strict=True)))
+        for group in GROUPS
+    }
+    return {name: columns[name] for name in ("bet_id", *REQUEST_COLUMNS) if name in columns} | keys
 
 
 def _to_pandas(frame: nw.DataFrame[Any]) -> pd.DataFrame:

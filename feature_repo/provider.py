@@ -2,6 +2,7 @@
 
 feast materialize, materialize-incremental, store.materialize*    refused as a whole before the first view is copied
 write_to_online_store, push, and their asynchronous twins         refused unless each row is a published one
+write_to_offline_store, push                                      the same, for a history that only runs write
 feast apply, teardown                                             under the run lock, as all of the above
 
 Everything else is Feast's own. What of Feast's inside this relies on is held by tests/feature_repo/test_provider*.py.
@@ -11,19 +12,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import finalize
 
+import pyarrow as pa
 from feast import FeatureView
 from feast.infra.compute_engines.base import ComputeEngine
 from feast.infra.passthrough_provider import PassthroughProvider
 from feast.type_map import feast_value_type_to_python_type
 
 from feature_repo.engine import GatedEngine
-from feature_repo.publishing import Row, require_published
+from feature_repo.publishing import Row, is_history, require_published, without_outdated
 from feature_repo.refusals import PublicationRefused, RunLockHeld
 from feature_repo.session import locked_session
 
@@ -60,14 +62,29 @@ class GatedProvider(PassthroughProvider):
                 "Its values are computed when they are asked for; write none",
             )
         with _turns, locked_session(config, "feast write") as connection:
-            require_published(connection, table, [_row(*row) for row in data])
-            super().online_write_batch(config, table, data, progress)
+            rows = [_row(*row) for row in data]
+            require_published(connection, table, rows)
+            current = [data[place] for place in without_outdated(connection, table, rows)]
+            super().online_write_batch(config, table, current, progress)
 
     async def online_write_batch_async(
         self, config: Any, table: Any, data: list[Any], progress: Callable[[int], Any] | None
     ) -> None:
         """The same, in a thread: what is compared stands in Postgres, and the answer is waited for."""
         await asyncio.to_thread(self.online_write_batch, config, table, data, progress)
+
+    def offline_write_batch(
+        self, config: Any, feature_view: Any, data: pa.Table, progress: Callable[[int], Any] | None
+    ) -> None:
+        """Append rows to the table that a view reads. Of a history of ours they must stand there already.
+
+        Its rows follow from the bets (rule R3), so there is nothing to write by hand. Raises PublicationRefused.
+        """
+        if not is_history(feature_view):
+            super().offline_write_batch(config, feature_view, data, progress)
+            return
+        with _turns, locked_session(config, "feast write") as connection:
+            require_published(connection, feature_view, [*_rows(feature_view, data)])
 
     # ---- applying ------------------------------------------------------------------------------------------------
 
@@ -113,11 +130,22 @@ class GatedProvider(PassthroughProvider):
         self._apply.close()
 
 
+def _rows(view: FeatureView, data: pa.Table) -> Iterator[Row]:
+    (join_key,) = view.join_keys
+    for row in data.to_pylist():
+        values = {field.name: row.get(field.name) for field in view.features}
+        yield Row(row[join_key], _utc(row["event_timestamp"]), values)
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
 def _row(key: Any, values: dict[str, Any], instant: datetime, _: datetime | None) -> Row:
     """A row as Feast hands it to the online store. Naive times are UTC."""
     (name,) = key.entity_values
     return Row(
         feast_value_type_to_python_type(name),
-        instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC),
+        _utc(instant),
         {feature: feast_value_type_to_python_type(value) for feature, value in values.items()},
     )

@@ -6,7 +6,7 @@ what it wrote in each view; `features.digests` takes that digest anew.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -17,6 +17,7 @@ from psycopg import errors, sql
 from psycopg.rows import dict_row
 
 from feature_repo.refusals import PublicationRefused, UnsoundRun
+from feature_repo.sources import reasserted
 from feature_repo.statements import statement
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def require_publishable(connection: psycopg.Connection, windows: Sequence[Window
         raise _refusal(unsound)
 
 
+def require_sound(connection: psycopg.Connection, views: Iterable[FeatureView], runs: Collection[UUID] | None) -> None:
+    """Raise PublicationRefused when what these runs (None: all) wrote to any of the views may not be served."""
+    with _fail_closed():
+        unsound = {view.name: found for view in views if (found := _unsound_runs(connection, view, runs))}
+    if unsound:
+        raise _refusal(unsound)
+
+
 def require_published(connection: psycopg.Connection, view: FeatureView, rows: Collection[Row]) -> None:
     """Raise PublicationRefused unless every row stands in the view's history, value for value, and may be served."""
     with _fail_closed():
@@ -64,10 +73,26 @@ def require_published(connection: psycopg.Connection, view: FeatureView, rows: C
         raise PublicationRefused(
             f"{len(differing):,} of {len(rows):,} rows for {view.name} are not published{_list(differing)}",
             _UNCHANGED,
-            f"Write rows of features.{view.name} as they stand there, or let `pikkit materialize` copy them",
+            f"Give rows of features.{view.name} as they stand there: `pikkit run` writes them, and copies them online",
         )
     if unsound:
         raise _refusal({view.name: unsound})
+
+
+def without_outdated(connection: psycopg.Connection, view: FeatureView, rows: Sequence[Row]) -> list[int]:
+    """The places of the rows that their keys have no newer change after.
+
+    An outdated row of a re-asserted view would be served as what holds now, where the online store has no newer one.
+    """
+    again = reasserted(view.batch_source)
+    if again is None:
+        return [*range(len(rows))]
+    (join_key,) = view.join_keys
+    query = sql.SQL(statement("newest_changes")).format(
+        key=sql.Identifier(join_key), changes=sql.Identifier(*again.changes.split("."))
+    )
+    newest: dict[str, datetime] = dict(connection.execute(query, {"keys": list({row.key for row in rows})}).fetchall())
+    return [place for place, row in enumerate(rows) if row.instant >= newest[row.key]]
 
 
 # ---- what Postgres knows -----------------------------------------------------------------------------------------
@@ -109,6 +134,12 @@ def _published(
             )
             for row in cursor.execute(query, params)
         }
+
+
+def is_history(view: FeatureView) -> bool:
+    """Whether the view reads a table of ours, which only runs write."""
+    source = view.batch_source
+    return source is not None and source.get_table_query_string().startswith("features.")
 
 
 def _history(view: FeatureView) -> sql.Identifier:

@@ -1,8 +1,14 @@
 """What the store refuses, in words for whoever asked: in plain Feast as in `pikkit`.
 
 Refused
-├── PublicationRefused   3  rows whose gate did not pass, or that are not the ones which passed it
-└── RunLockHeld          5  another run, apply or materialization is under way
+├── PublicationRefused     3  rows whose gate did not pass, or that are not the ones which passed it
+├── RunLockHeld            5  another run, apply or materialization is under way
+├── EntityKeysMissing      2  an online request whose keys are null, or there in part only
+├── OnlineStoreUnavailable 4  Redis does not answer, or not with what was asked for
+├── EntityFrameUnfit       2  a training frame whose columns are missing, or hold what no key or instant can be
+├── RowsUnfit              2  rows or a source that the offline store cannot read or write as they are
+├── RetrievalTimedOut      4  a retrieval that took longer than it was given
+└── NotScorable            2  a service that is not there, or that a scorer cannot serve
 
 A message has three parts: what happened, what state things are in now, what to do next. Feast's command line shows a
 `click.ClickException` without a traceback and ends with its exit code, as `pikkit` does with its own errors.
@@ -58,3 +64,39 @@ class RunLockHeld(Refused):
     def __init__(self, what: str, state: str, next_step: str, *, holder: str) -> None:
         super().__init__(what, state, next_step)
         self.holder = holder
+
+
+class EntityKeysMissing(Refused):
+    """An online request whose join keys are null, or partly missing. Raised, it is a FeastError and a KeyError too."""
+
+    exit_code = 2
+
+
+class OnlineStoreUnavailable(Refused):
+    """Redis does not answer, or not with what was asked for. Raised, it is a redis.RedisError and a FeastError too."""
+
+    exit_code = 4
+
+
+class EntityFrameUnfit(Refused):
+    """An entity frame whose columns are missing, or hold what no key or instant can be."""
+
+    exit_code = 2
+
+
+class RowsUnfit(Refused):
+    """Rows, a table or a source that the offline store cannot read or write as they are."""
+
+    exit_code = 2
+
+
+class RetrievalTimedOut(Refused, TimeoutError):
+    """A retrieval that took longer than it was given. It is a TimeoutError too."""
+
+    exit_code = 4
+
+
+class NotScorable(Refused):
+    """A feature service that is not there, or holds what a scorer cannot serve."""
+
+    exit_code = 2

@@ -1,18 +1,53 @@
 """Where Feast reads a view from. One factory: another offline store means another line here, and nothing elsewhere."""
 
-from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from feature_repo.groups import GroupedView
+
+if TYPE_CHECKING:
+    from feast.data_source import DataSource
+    from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
+
+    from feature_repo.groups import BetView
+
+_CHANGES: Final = "pikkit.changes"
+_STEP: Final = "pikkit.step_seconds"
 
 
-def history(view: str) -> PostgreSQLSource:
+class Reasserted(NamedTuple):
+    """A source that says the rows of a table of changes again, every `step` until the next change or the mark.
+
+    What holds for a key up to the mark can so be told from its last change alone, without the rows in between.
+    """
+
+    changes: str
+    step: timedelta
+
+
+def history(view: GroupedView | BetView) -> PostgreSQLSource:
     """The rows of `features.<view>`: what held for each key, and from when on.
 
     `created_timestamp` equals `event_timestamp`: a row could first be known when it came to hold, so Feast's
     `filter_by_created_timestamp` takes nothing away.
     """
+    from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
+
+    grouped = isinstance(view, GroupedView)
     return PostgreSQLSource(
-        name=view,
-        table=f"features.{view}",
+        name=view.name,
+        table=f"features.{view.name}",
         timestamp_field="event_timestamp",
         created_timestamp_column="created_timestamp",
-        description=f"History of {view}. Written by `pikkit run`.",
+        description=f"History of {view.name}. Written by `pikkit run`.",
+        # Feast keeps tags with the source, and nothing else of ours.
+        tags={_CHANGES: f"features.{view.name}_changes", _STEP: f"{view.ttl.total_seconds():.0f}"} if grouped else {},
     )
+
+
+def reasserted(source: DataSource | None) -> Reasserted | None:
+    """How the source re-asserts its rows; None for one that does not."""
+    tags = source.tags if source is not None else {}
+    return Reasserted(tags[_CHANGES], timedelta(seconds=int(tags[_STEP]))) if _CHANGES in tags else None

@@ -84,11 +84,13 @@ _by_connection: dict[tuple[str, ...], Vocabulary] = {}
 
 def encode(column: str, values: Sequence[str | None]) -> list[int | None]:
     """`Vocabulary.encode` over the database that feature_store.yaml names, through the same environment variables."""
-    missing = [name for name in _VARIABLES.values() if name not in os.environ]
-    if missing:
+    try:
+        connection = tuple([os.environ[name] for name in _VARIABLES.values()])
+    except KeyError:
+        missing = [name for name in _VARIABLES.values() if name not in os.environ]
         raise VocabularyUnavailable(
             f"features.vocabulary cannot be read: {', '.join(missing)} not set; open the store with "
             '`feature_repo.open_store()`, or run `eval "$(pikkit env)"` first'
-        )
-    connection = tuple(os.environ[name] for name in _VARIABLES.values())
-    return _by_connection.setdefault(connection, Vocabulary(connection)).encode(column, values)
+        ) from None
+    vocabulary = _by_connection.get(connection) or _by_connection.setdefault(connection, Vocabulary(connection))
+    return vocabulary.encode(column, values)

@@ -107,7 +107,7 @@ def _columns(view: FeatureView) -> dict[str, str]:
 
 def _snapshot(store: FeatureStore) -> dict[str, Any]:
     """Every object of the project, without the times at which it was touched."""
-    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+    from google.protobuf.json_format import MessageToDict
 
     registry = store.registry.proto()
     objects = {kind: [MessageToDict(message) for message in getattr(registry, kind)] for kind in _KINDS}

@@ -14,9 +14,10 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from feature_repo.copying import copy_out
 from feature_repo.groups import STORED_VIEWS, BetView, GroupedView
 from feature_repo.keys import key_expression
-from ingestion.database import copy_out, statement
+from ingestion.database import statement
 from ingestion.runs import Counts
 from quality.anomalies import Baseline, detect
 from quality.drift import drift

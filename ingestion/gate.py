@@ -13,8 +13,9 @@ from typing import Final, Literal
 import polars as pl
 import psycopg
 
+from feature_repo.copying import copy_in
 from ingestion.alerts import open_alert, resolve_alerts
-from ingestion.database import copy_in, statement
+from ingestion.database import statement
 from ingestion.errors import GateRefused
 from ingestion.refresh import features_reach
 from ingestion.runs import Counts, Run

@@ -1,20 +1,18 @@
-"""Feature values copied to the online store, by Feast, view by view, up to the mark.
+"""Feature values copied to the online store, view by view, up to the mark: what the runs wrote that are not there yet.
 
-What was copied is remembered per view, so that a run which died between its commit and its copy is caught up by the
-next.
+What was copied is remembered per view in Postgres and, as its mark, in Redis. A run that died between its commit and
+its copy is so caught up by the next, and a Redis that was emptied, set back or exchanged is found out and filled anew.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import psycopg
-from psycopg import sql
 
 from feature_repo.connections import Connections
 from feature_repo.groups import BET_VIEWS, STORED_VIEWS, BetView, GroupedView
@@ -25,10 +23,8 @@ from ingestion.runs import Counts
 
 if TYPE_CHECKING:
     from feast import FeatureStore
-    from redis import Redis
 
-# Where the online store notes whose copy it holds.
-_COPY_OF: Final = "pikkit:copy_of"
+    from feature_repo.copies import Target
 
 
 @contextmanager
@@ -38,7 +34,7 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
     """
     import redis
 
-    from feature_repo.refusals import PublicationRefused
+    from feature_repo.refusals import OnlineStoreUnavailable, PublicationRefused
     from feature_repo.store import store_at
 
     try:
@@ -46,22 +42,24 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
     except PublicationRefused as error:
         raise GateRefused(error.what, error.state, error.next_step) from error
     except redis.RedisError as error:
+        what = error.what if isinstance(error, OnlineStoreUnavailable) else f"does not answer ({error})"
         raise Unreachable(
-            f"Redis at {connections.redis.address} does not answer ({error})",
+            what if what.startswith("Redis at ") else f"Redis at {connections.redis.address} {what}",
             "The features are committed in Postgres; the online store still serves what it had",
             "Look at `pikkit doctor`, then run `pikkit materialize`; the next `pikkit run` catches up too",
             service="Redis",
         ) from error
 
 
-class Window(NamedTuple):
-    """The event timestamps of a view, both ends included, that hold what the online store lacks."""
+class Lack(NamedTuple):
+    """What the online store lacks of a view by what Postgres remembers: what `runs` wrote, or all of it."""
 
     view: GroupedView | BetView
-    since: datetime | None
-    until: datetime
+    refreshed_at: datetime
     seq: int
-    copied_seq: int
+    # None where it was never copied.
+    copied_until: datetime | None
+    runs: Sequence[UUID]
 
 
 def materialize(
@@ -74,82 +72,74 @@ def materialize(
 ) -> Counts:
     """Copy what the online store lacks of each view and return how many keys were written. Hold the run lock.
 
-    `anew` copies everything that is to be served, over whatever stands there. Safe to repeat.
+    `anew` copies everything that is to be served, over whatever stands there. Safe to repeat. Raises
+    PublicationRefused when something of it passed no gate, or is not as it passed it.
     """
-    # Otherwise Redis takes a row of an instant that it has to be the same row. One row per key is written, the newest,
-    # and under the run lock, so nothing newer is lost.
-    store.config.online_store.skip_dedup = anew
+    from feature_repo.copies import Target
+    from feature_repo.intervals import record_interval
+    from feature_repo.online import marks
+
+    online: Any = store._get_provider().online_store
+    registry: Any = store.registry
+    project, client = store.project, online._get_client(store.config.online_store)
+    owner = _identity(connection)
+    # Marks are worth what they say only where this store set them.
+    anew = anew or marks.copy_of(client, project) != owner
     written: Counts = {}
-    for done, window in enumerate(_windows(connection, views, anew)):
+    for done, lack in enumerate(_lacks(connection, views)):
         progress("materialize", done, len(views))
-        written[window.view.name] = _copy(connection, store, window) if _lacks_something(window) else 0
-        with connection.transaction():
-            connection.execute(
-                statement("record_materialization"),
-                {
-                    "view": window.view.name,
-                    "refreshed_at": window.until,
-                    "seq": window.seq,
-                    "finished_at": datetime.now(UTC),
-                },
-            )
+        target = Target(store.config, online, store.get_feature_view(lack.view.name), overwrite=anew)
+        written[lack.view.name] = _copy(connection, target, lack)
+        _record(connection, lack)
+        if lack.copied_until != lack.refreshed_at:
+            interval = lack.copied_until or lack.refreshed_at, lack.refreshed_at
+            record_interval(registry, project, lack.view.name, interval)
+    if anew and {*views} == {*STORED_VIEWS}:
+        marks.set_copy_of(client, project, owner)
     progress("materialize", len(views), len(views))
     return written
 
 
-def lost_its_copy(connection: psycopg.Connection, connections: Connections) -> bool:
-    """Whether the online store is not the one that the last whole copy went to: emptied, or another one."""
-    with connection.transaction(), _redis(connections) as client:
-        return bool(client.get(_COPY_OF) != _identity(connection))
-
-
-def mark_copy(connection: psycopg.Connection, connections: Connections) -> None:
-    """Leave a note in the online store that it holds the copy of this store."""
-    with connection.transaction(), _redis(connections) as client:
-        client.set(_COPY_OF, _identity(connection))
-
-
-def _identity(connection: psycopg.Connection) -> bytes:
-    """A store is known by its first run."""
-    row = connection.execute(statement("first_run")).fetchone()
-    return str(row[0] if row else None).encode()
-
-
-def _redis(connections: Connections) -> Redis:
-    import redis
-
-    return redis.Redis.from_url(connections.redis.url)
-
-
-def _windows(connection: psycopg.Connection, views: Sequence[GroupedView | BetView], anew: bool) -> list[Window]:
-    params = {
-        "views": [view.name for view in views],
-        "ttls": [view.ttl for view in views],
-        "bet_views": [view.name for view in BET_VIEWS],
-        "anew": anew,
-    }
+def _lacks(connection: psycopg.Connection, views: Sequence[GroupedView | BetView]) -> list[Lack]:
     by_name = {view.name: view for view in views}
     with connection.transaction():
-        rows = connection.execute(statement("materialization_windows"), params).fetchall()
-    return [Window(by_name[name], *rest) for name, *rest in rows]
+        rows = connection.execute(statement("uncopied_runs"), {"views": list(by_name)}).fetchall()
+    return [Lack(by_name[name], *rest) for name, *rest in rows]
 
 
-def _lacks_something(window: Window) -> bool:
-    """Grouped views are asserted anew at each mark; bets that did not change are not."""
-    return window.view not in BET_VIEWS or window.seq > window.copied_seq
+def _copy(connection: psycopg.Connection, target: Target, lack: Lack) -> int:
+    from feature_repo.copies import copy_runs, copy_window
+    from feature_repo.publishing import require_sound
 
-
-def _copy(connection: psycopg.Connection, store: FeatureStore, window: Window) -> int:
-    since = window.since or window.until
-    query = sql.SQL(statement("window_keys")).format(
-        changes=sql.Identifier("features", f"{window.view.name}_changes"), key=sql.Identifier(window.view.join_key)
-    )
-    # A group that ever changed is asserted at the mark, whenever it changed last.
-    earliest = since if isinstance(window.view, BetView) else None
+    standing = target.asserted_until
+    is_whole = target.overwrite or standing is None or lack.copied_until is None or standing < lack.copied_until
     with connection.transaction():
-        keys: int = (connection.execute(query, {"since": earliest, "until": window.until}).fetchone() or (0,))[0]
-    if keys:
-        # Feast prints its progress to both streams; ours is told to `progress`.
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            store.materialize(since, window.until, feature_views=[window.view.name])
-    return keys
+        require_sound(connection, [target.view], None if is_whole else lack.runs)
+        if is_whole:
+            # Older bets are not served any more.
+            since = lack.refreshed_at - lack.view.ttl if lack.view in BET_VIEWS else lack.refreshed_at
+            written = copy_window(connection, target._replace(overwrite=True), since, lack.refreshed_at)
+        else:
+            written = copy_runs(connection, target, lack.runs)
+    target.assert_until(lack.refreshed_at)
+    return written
+
+
+def _record(connection: psycopg.Connection, lack: Lack) -> None:
+    with connection.transaction():
+        connection.execute(
+            statement("record_materialization"),
+            {
+                "view": lack.view.name,
+                "refreshed_at": lack.refreshed_at,
+                "seq": lack.seq,
+                "finished_at": datetime.now(UTC),
+            },
+        )
+
+
+def _identity(connection: psycopg.Connection) -> str:
+    """A store is known by its first run."""
+    with connection.transaction():
+        row = connection.execute(statement("first_run")).fetchone()
+    return str(row[0] if row else None)

@@ -31,7 +31,7 @@ from ingestion.evidence import (
 )
 from ingestion.failures import failed_reconciliation_told, sync_failures_counted
 from ingestion.gate import Outcome, publish
-from ingestion.materialize import lost_its_copy, mark_copy, materialize, open_online_store
+from ingestion.materialize import materialize, open_online_store
 from ingestion.migrate import pending
 from ingestion.progress import Progress, silent
 from ingestion.reconcile import reconcile
@@ -169,13 +169,13 @@ def run_backfill(
             return this
 
 
-def run_materialize(connections: Connections, *, progress: Progress = silent) -> Run:
-    """Copy to the online store everything that it is to serve, whatever it may have lost."""
+def run_materialize(connections: Connections, *, rebuild: bool = False, progress: Progress = silent) -> Run:
+    """Copy to the online store what it lacks; with `rebuild`, everything that it is to serve, whatever stands there."""
     with (
         locked_store(connections, "materialize") as connection,
         recorded_run(connections.postgres, "materialize") as this,
     ):
-        _copy_online(connection, connections, this, progress, anew=True)
+        _copy_online(connection, connections, this, progress, anew=rebuild)
         return this
 
 
@@ -221,10 +221,7 @@ def _copy_online(
         progress("load feast", 0, None)
         import feast  # noqa: F401
     with this.step("materialize") as step, open_online_store(connections) as store:
-        anew = anew or lost_its_copy(connection, connections)
         step.counts = materialize(connection, store, anew=anew, progress=progress)
-        if anew:
-            mark_copy(connection, connections)
 
 
 def _sync(

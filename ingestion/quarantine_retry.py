@@ -15,8 +15,9 @@ import polars as pl
 import psycopg
 
 from feature_repo.connections import Connections
+from feature_repo.copying import copy_in, copy_out
 from ingestion import clock
-from ingestion.database import copy_in, copy_out, statement
+from ingestion.database import statement
 from ingestion.pipeline import locked_store
 from ingestion.progress import Progress, silent
 from ingestion.quarantine import Selection, select_in

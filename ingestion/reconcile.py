@@ -19,7 +19,8 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from ingestion.database import copy_out, statement
+from feature_repo.copying import copy_out
+from ingestion.database import statement
 from ingestion.errors import DeletesRefused
 from ingestion.progress import Progress, silent
 from ingestion.runs import Counts

@@ -16,10 +16,11 @@ import narwhals as nw
 import polars as pl
 import psycopg
 
+from feature_repo.copying import copy_in, copy_out
 from feature_repo.groups import SPORT_MARKET, Group
 from feature_repo.keys import key_expression, split_key
 from ingestion import feature_versions
-from ingestion.database import copy_in, copy_out, statement
+from ingestion.database import statement
 from ingestion.errors import ClockRewound
 from ingestion.progress import Progress, silent
 from ingestion.recent import BETS_SCHEMA, RecentBets, short_of_bets

@@ -10,14 +10,13 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from feature_repo.bets import NEEDED
 from feature_repo.connections import Connections
 from feature_repo.groups import BET_VIEWS, STORED_VIEWS
-from feature_repo.keys import entity_rows
 from feature_repo.vocabulary import VocabularyUnavailable
 from ingestion.database import connect
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
@@ -26,7 +25,7 @@ from ingestion.sources.files import open_file
 from quality.schema.bet import judge
 
 if TYPE_CHECKING:
-    from feast import FeatureService, FeatureStore
+    from feature_repo.scoring import Scorer, Vectors
 
 Bet = Mapping[str, Any]
 
@@ -55,7 +54,7 @@ class ViewAge:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the values are older than the view's TTL: the pipeline has been silent for too long (rule R6)."""
+        """Whether the view is null for being older than its TTL: the pipeline was silent for too long (rule R6)."""
         return self.age is not None and self.age > self.ttl
 
 
@@ -98,16 +97,11 @@ def score(connections: Connections, bets: Sequence[Bet], *, service: str = DEFAU
 
     Raises ConfigurationError that names all that is missing or wrong in the bets, Unreachable when a store is silent.
     """
-    with _serving(connections) as store:
-        declared = _service(store, service)
-        homes = {field.name: view.name for view in declared.feature_view_projections for field in view.features}
-        rows = _entity_rows(bets, set(homes.values()), now)
-        vectors = [
-            vector
-            for start in range(0, len(rows), _BATCH)
-            for vector in _vectors(store, declared, homes, rows[start : start + _BATCH], now)
-        ]
-    return Scored(service, homes, tuple(vectors))
+    with _serving(connections, service) as scorer:
+        typed = _typed(bets, _needed(set(scorer.homes.values())), now)
+        batches = [typed[start : start + _BATCH] for start in range(0, len(typed), _BATCH)]
+        vectors = [vector for batch in batches for vector in _vectors(scorer(batch, now=now), batch)]
+        return Scored(service, dict(scorer.homes), tuple(vectors))
 
 
 def parse_bets(text: str) -> list[dict[str, Any]]:
@@ -142,11 +136,9 @@ def read_bets(path: Path) -> list[dict[str, Any]]:
     return bets
 
 
-def _entity_rows(bets: Sequence[Bet], views: set[str], now: datetime) -> list[dict[str, Any]]:
-    """What Feast asks for. A service of single bets needs nothing but their id."""
-    needed = (*(["id"] if views & _BET_VIEWS else []), *(NEEDED if views - _BET_VIEWS else []))
-    typed = _typed(bets, needed, now)
-    return entity_rows(typed) if "sport" in needed else [{"bet_id": bet["id"]} for bet in typed]
+def _needed(views: set[str]) -> tuple[str, ...]:
+    """The columns that a bet must have. A service of single bets needs nothing but their id."""
+    return (*(["id"] if views & _BET_VIEWS else []), *(NEEDED if views - _BET_VIEWS else []))
 
 
 def _typed(bets: Sequence[Bet], needed: Sequence[str], now: datetime) -> list[dict[str, Any]]:
@@ -177,41 +169,18 @@ def _judged(bet: Bet, needed: Sequence[str], now: datetime) -> tuple[dict[str, A
     return {name: typed.get(name) for name in used if name not in unasked}, list(dict.fromkeys((*missing, *reasons)))
 
 
-def _vectors(
-    store: FeatureStore,
-    service: FeatureService,
-    homes: Mapping[str, str],
-    rows: list[dict[str, Any]],
-    now: datetime,
-) -> Iterator[Vector]:
-    served = store.get_online_features(service, entity_rows=rows).to_dict(include_event_timestamps=True)
-    stored = {view: [f for f in homes if homes[f] == view] for view in homes.values() if view in _TTLS}
-    for position, row in enumerate(rows):
-        values = {feature: served[feature][position] for feature in homes}
-        # All features of a view come from one row; one that is null does not tell its time.
-        seconds = {view: max(served[f"{f}__ts"][position] for f in features) for view, features in stored.items()}
-        yield Vector(row.get("bet_id"), values, tuple(_age(view, seconds[view], now) for view in stored))
-
-
-def _age(view: str, seconds: int, now: datetime) -> ViewAge:
-    at = datetime.fromtimestamp(seconds, UTC) if seconds else None
-    return ViewAge(view, at, max(now - at, timedelta()) if at else None, _TTLS[view])
-
-
-def _service(store: FeatureStore, name: str) -> FeatureService:
-    services = {service.name: service for service in store.list_feature_services()}
-    if name not in services:
-        raise ConfigurationError(
-            f"There is no service {name}", "Nothing was scored", f"Choose one of {', '.join(sorted(services))}"
-        )
-    return services[name]
+def _vectors(scored: Vectors, bets: Sequence[Bet]) -> Iterator[Vector]:
+    instants, ages = scored.as_of, scored.ages
+    for position, (bet, values) in enumerate(zip(bets, scored.to_dicts(), strict=True)):
+        views = (ViewAge(view, instants[view][position], ages[view][position], _TTLS[view]) for view in instants)
+        yield Vector(bet.get("id"), values, tuple(views))
 
 
 @contextmanager
-def _serving(connections: Connections) -> Iterator[FeatureStore]:
-    """Feast's store, without its warnings, and with trouble of the stores in our words."""
-    import redis
-
+def _serving(connections: Connections, service: str) -> Iterator[Scorer]:
+    """A scorer of the service, without Feast's warnings, and with trouble of the stores in our words."""
+    from feature_repo.refusals import NotScorable, OnlineStoreUnavailable
+    from feature_repo.scoring import scorer
     from feature_repo.store import store_at
 
     with connect(connections.postgres, purpose="score", autocommit=True) as connection:
@@ -219,13 +188,10 @@ def _serving(connections: Connections) -> Iterator[FeatureStore]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield store_at(connections)
-    except redis.RedisError as error:
-        raise Unreachable(
-            f"Redis at {connections.redis.address} does not answer ({error})",
-            "Nothing was scored",
-            "Look at `pikkit doctor`",
-            service="Redis",
-        ) from error
+            yield scorer(service, store=store_at(connections))
+    except NotScorable as error:
+        raise ConfigurationError(error.what, error.state, error.next_step) from None
+    except OnlineStoreUnavailable as error:
+        raise Unreachable(error.what, "Nothing was scored", error.next_step, service="Redis") from error
     except VocabularyUnavailable as error:
         raise Unreachable(str(error), "Nothing was scored", "Look at `pikkit doctor`", service="Postgres") from error

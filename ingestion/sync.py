@@ -21,7 +21,8 @@ import polars as pl
 import psycopg
 from psycopg.rows import dict_row
 
-from ingestion.database import copy_in, statement
+from feature_repo.copying import copy_in
+from ingestion.database import statement
 from ingestion.progress import Progress, silent
 from ingestion.runs import Counts
 from ingestion.sources.page import Page

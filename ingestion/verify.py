@@ -13,9 +13,12 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from feature_repo.clock import stopped_at
+from feature_repo.copying import copy_in, copy_out
 from feature_repo.groups import RECENT_LONG, STORED_VIEWS, BetView, GroupedView
+from feature_repo.statements import statement as feast_statement
 from ingestion.aggregates import SUMS
-from ingestion.database import copy_in, copy_out, statement
+from ingestion.database import statement
 from ingestion.progress import Progress, silent
 from ingestion.recent import RecentBets
 from ingestion.refresh import STRETCH, decoded, read_log
@@ -141,12 +144,17 @@ def _unlike(stored: pl.DataFrame, replayed: pl.DataFrame) -> pl.DataFrame:
 def verify_online(
     connection: psycopg.Connection, store: FeatureStore, progress: Progress = silent
 ) -> Iterator[Comparison]:
-    """Compare the newest row of every key that should be served with what the online store serves."""
+    """Compare the newest row of every key that should be served at the mark with what the online store serves then.
+
+    How long ago that was plays no part: `status` tells it.
+    """
+    (refreshed_at,) = _row(connection, sql.SQL(feast_statement("mark")))
     for done, view in enumerate(STORED_VIEWS):
         progress("online", done, len(STORED_VIEWS))
         newest, differences = _newest_rows(connection, view), 0
-        for start in range(0, len(newest), ONLINE_BATCH):
-            differences += _count_online_differences(store, view, newest[start : start + ONLINE_BATCH])
+        with stopped_at(refreshed_at):
+            for start in range(0, len(newest), ONLINE_BATCH):
+                differences += _count_online_differences(store, view, newest[start : start + ONLINE_BATCH])
         yield Comparison(f"{view.name} online", len(newest), differences)
     progress("online", len(STORED_VIEWS), len(STORED_VIEWS))
 

@@ -10,7 +10,8 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.connections import Postgres
-from ingestion.database import connect, copy_in
+from feature_repo.copying import copy_in
+from ingestion.database import connect
 
 # The types that the app's own migrations would use; `raw_json` is what no feature needs and no sync should carry.
 COLUMNS: Final = {

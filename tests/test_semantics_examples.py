@@ -25,11 +25,12 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from feature_repo.copying import copy_in
 from feature_repo.groups import STORED_VIEWS
 from feature_repo.keys import entity_frame
 from feature_repo.store import store_at
 from ingestion.apply import apply
-from ingestion.database import connect, copy_in
+from ingestion.database import connect
 from ingestion.reconcile import reconcile
 from ingestion.refresh import refresh
 from ingestion.replay import LOG_SCHEMA

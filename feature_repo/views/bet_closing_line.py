@@ -31,5 +31,5 @@ bet_closing_line = FeatureView(
         ),
         feature("clv_current_odds", Float64, "The market's last price.", Scale.AMERICAN_ODDS, "close"),
     ],
-    source=history(BET_CLOSING_LINE.name),
+    source=history(BET_CLOSING_LINE),
 )

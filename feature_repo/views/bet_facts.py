@@ -32,5 +32,5 @@ bet_facts = FeatureView(
         feature("institution_name", String, "Sportsbook, as the source names it.", Scale.TEXT),
         feature("amount", Float64, "Stake; 0 is a free bet.", Scale.MONEY),
     ],
-    source=history(BET_FACTS.name),
+    source=history(BET_FACTS),
 )

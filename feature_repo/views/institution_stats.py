@@ -19,5 +19,5 @@ institution_stats = FeatureView(
     # Runs are hourly. A day without one means that the pipeline is down, not that nothing happened.
     ttl=INSTITUTION_STATS.ttl,
     schema=group_fields(INSTITUTION_STATS, "bets with the sportsbook"),
-    source=history(INSTITUTION_STATS.name),
+    source=history(INSTITUTION_STATS),
 )

@@ -20,5 +20,5 @@ sport_league_market_stats = FeatureView(
     # Runs are hourly. A day without one means that the pipeline is down, not that nothing happened.
     ttl=SPORT_LEAGUE_MARKET_STATS.ttl,
     schema=group_fields(SPORT_LEAGUE_MARKET_STATS, "bets on the market of the league"),
-    source=history(SPORT_LEAGUE_MARKET_STATS.name),
+    source=history(SPORT_LEAGUE_MARKET_STATS),
 )

@@ -19,5 +19,5 @@ sport_league_stats = FeatureView(
     # Runs are hourly. A day without one means that the pipeline is down, not that nothing happened.
     ttl=SPORT_LEAGUE_STATS.ttl,
     schema=group_fields(SPORT_LEAGUE_STATS, "bets on the league"),
-    source=history(SPORT_LEAGUE_STATS.name),
+    source=history(SPORT_LEAGUE_STATS),
 )

@@ -19,5 +19,5 @@ sport_market_recent = FeatureView(
     # Recent form is what an hourly run is for: one that is overdue leaves null.
     ttl=SPORT_MARKET_RECENT.ttl,
     schema=group_fields(SPORT_MARKET_RECENT, "bets on the market of the sport"),
-    source=history(SPORT_MARKET_RECENT.name),
+    source=history(SPORT_MARKET_RECENT),
 )

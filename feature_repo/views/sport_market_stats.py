@@ -19,5 +19,5 @@ sport_market_stats = FeatureView(
     # Runs are hourly. A day without one means that the pipeline is down, not that nothing happened.
     ttl=SPORT_MARKET_STATS.ttl,
     schema=group_fields(SPORT_MARKET_STATS, "bets on the market of the sport"),
-    source=history(SPORT_MARKET_STATS.name),
+    source=history(SPORT_MARKET_STATS),
 )

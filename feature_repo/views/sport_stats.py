@@ -19,5 +19,5 @@ sport_stats = FeatureView(
     # Runs are hourly. A day without one means that the pipeline is down, not that nothing happened.
     ttl=SPORT_STATS.ttl,
     schema=group_fields(SPORT_STATS, "bets on the sport"),
-    source=history(SPORT_STATS.name),
+    source=history(SPORT_STATS),
 )

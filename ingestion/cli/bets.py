@@ -151,15 +151,15 @@ def oldest(scored: Scored) -> list[ViewAge]:
 
 
 def warn_of_stale(scored: Scored) -> None:
-    """A line on stderr when the values of any view are past its TTL."""
+    """A line on stderr when any view is null for being past its TTL."""
     stale = [one for one in oldest(scored) if one.is_stale]
     marks = [(one.event_timestamp, one.age) for one in stale if one.event_timestamp and one.age is not None]
     if marks:
         newest, age = max(marks)
         say(
             f"Warning: values past their TTL in {', '.join(one.view for one in stale)}; the newest are as of "
-            f"{newest:%Y-%m-%dT%H:%M:%SZ}, {span(age)} ago. Run `pikkit run`, or look at the store as of then with "
-            "--now or PIKKIT_NOW."
+            f"{newest:%Y-%m-%dT%H:%M:%SZ}, {span(age)} ago. They are null. Run `pikkit run`, or look at the store as "
+            "of then with --now or PIKKIT_NOW."
         )
 
 

@@ -119,7 +119,7 @@ def verify(
         print_line(f"{differences:,} differences in {sum(c.rows for c in compared):,} rows. Nothing was changed.")
     if differences:
         say(
-            "Offline differences are mended by `pikkit backfill`, online ones by `pikkit materialize`; "
+            "Offline differences are mended by `pikkit backfill`, online ones by `pikkit materialize --rebuild`; "
             "both mean a bug. Report it."
         )
         raise typer.Exit(1)

@@ -59,16 +59,23 @@ def apply(json: Json = False) -> None:
     print_line(f"{changed} objects changed, {result.unchanged} unchanged.")
 
 
-def materialize(now: Now = None, json: Json = False) -> None:
-    """Copy to the online store all that it is to serve.
+def materialize(
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Write every key anew, over whatever stands there."),
+    ] = False,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Copy to the online store what it lacks, up to the last refresh.
 
-    Up to the last refresh. Refills an emptied Redis.
+    Refills a Redis that was emptied, set back or exchanged; with --rebuild, also one whose values others changed.
     """
     from ingestion.pipeline import run_materialize
 
     settings = begin(now)
     with progress_bar() as progress:
-        done = run_materialize(prepared_stores(settings, create=False), progress=progress)
+        done = run_materialize(prepared_stores(settings, create=False), rebuild=rebuild, progress=progress)
     copied = done.steps[-1]
     counts = copied.counts
     if json:

@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 import psycopg
 
 from feature_repo.connections import Postgres
-from ingestion.database import copy_pages, statement, taking_turns
+from feature_repo.copying import copy_pages
+from ingestion.database import statement, taking_turns
 from ingestion.errors import ConfigurationError
 from ingestion.export import manifest
 from ingestion.export.datasets import BET_VERSIONS, BETS, DATASETS, RAW, Dataset

@@ -18,7 +18,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from ingestion.database import copy_out, copy_pages, statement
+from feature_repo.copying import copy_out, copy_pages
+from ingestion.database import statement
 from ingestion.progress import Progress, silent
 from ingestion.sources.page import Page
 from ingestion.sources.postgres_columns import Columns

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import redis
 from psycopg import sql
 
 from feature_repo import REPOSITORY
@@ -109,6 +110,8 @@ def stocked(
             pass_gates(database)
             database.commit()
             apply(connections)
+            with redis.Redis.from_url(connections.redis.url) as client:
+                client.flushdb()  # other modules were served from it
             _materialize()
         yield connections
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

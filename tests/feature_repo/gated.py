@@ -1,6 +1,6 @@
 """A small published store of a test's own, behind the gated provider.
 
-published    Postgres, an empty Redis and an applied registry; two runs passed their gate
+published    Postgres, an empty Redis and an applied registry; two runs passed their gate; the clock stands at MARK
 gated        Feast's store over it, as plain Python has it
 database     (tests/conftest.py) is not this store: `published.database` is an open connection to it
 
@@ -120,6 +120,7 @@ def published(
     here = Connections(clone(published_template), connections.redis, embedded=False)
     for variable, value in feast_environment(here).items():
         monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("PIKKIT_NOW", MARK.isoformat())
     with connect(here.postgres, purpose="test", autocommit=True) as database:
         yield Published(here, database)
 

@@ -19,7 +19,7 @@ CONFIGURATION = REPOSITORY / "feature_store.yaml"
 
 
 def test_the_package_exports_what_it_says() -> None:
-    assert set(feature_repo.__all__) == {"REPOSITORY", "open_store"}
+    assert set(feature_repo.__all__) == {"REPOSITORY", "open_store", "scorer"}
 
 
 @pytest.mark.parametrize("module", ["feature_repo", "feature_repo.keys", "feature_repo.bets", "feature_repo.odds"])

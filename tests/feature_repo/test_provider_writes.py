@@ -115,3 +115,68 @@ def test_a_view_computed_on_demand_takes_no_rows(published: Published, gated: An
     provider, view = gated.provider, gated.get_on_demand_feature_view("bet_features")
     with pytest.raises(PublicationRefused, match="bet_features is not a stored view"):
         provider.online_write_batch(gated.config, view, [], None)
+
+
+# ---- offline -------------------------------------------------------------------------------------------------------
+
+
+def published_rows(published: Published, view: str = "sport_stats") -> pd.DataFrame:
+    with published.database.cursor() as cursor:
+        cursor.execute(f"select * from features.{view}")
+        return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description or ()])
+
+
+def change_rows(published: Published) -> Any:
+    return published.database.execute("select * from features.sport_stats_changes order by 1, 2").fetchall()
+
+
+def test_rows_that_are_published_need_not_be_written_offline(published: Published, gated: Any) -> None:
+    before = change_rows(published)
+    gated.write_to_offline_store("sport_stats", published_rows(published))
+    assert change_rows(published) == before
+
+
+def test_a_row_of_our_history_cannot_be_made_up(published: Published, gated: Any) -> None:
+    before, rows = change_rows(published), published_rows(published)
+    rows.loc[0, "sport_roi"] = 7.0
+    with pytest.raises(PublicationRefused, match=r"1 of .* rows for sport_stats are not published"):
+        gated.write_to_offline_store("sport_stats", rows)
+    assert change_rows(published) == before
+
+
+def test_pushed_rows_keep_to_the_same_rule(published: Published, gated: Any) -> None:
+    from feast import FeatureView, PushSource
+    from feast.data_source import PushMode
+
+    stats = gated.get_feature_view("sport_stats")
+    source = PushSource(name="pushed", batch_source=stats.batch_source)
+    entity = gated.get_entity("sport")
+    gated.apply([source, FeatureView(name="sport_stats", entities=[entity], schema=stats.schema, source=source)])
+    rows, before = published_rows(published), change_rows(published)
+    gated.push("pushed", rows, to=PushMode.OFFLINE)
+    rows.loc[0, "sport_roi"] = 7.0
+    with pytest.raises(PublicationRefused):
+        gated.push("pushed", rows, to=PushMode.OFFLINE)
+    assert change_rows(published) == before
+
+
+def test_a_table_of_somebody_elses_takes_what_is_pushed(published: Published, gated: Any) -> None:
+    from feast import FeatureView, Field, PushSource
+    from feast.data_source import PushMode
+    from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
+    from feast.types import Float64, String
+
+    published.execute("create table public.moods (sport text, at timestamptz, mood float8, unique (sport, at))")
+    table = PostgreSQLSource(name="moods", table="public.moods", timestamp_field="at")
+    source = PushSource(name="pushed_moods", batch_source=table)
+    schema = [Field(name="sport", dtype=String), Field(name="mood", dtype=Float64)]
+    gated.apply([source, FeatureView(name="moods", entities=[gated.get_entity("sport")], schema=schema, source=source)])
+    for mood in (0.5, 0.75):
+        gated.push("pushed_moods", pd.DataFrame({"sport": ["NBA"], "at": [MARK], "mood": [mood]}), to=PushMode.OFFLINE)
+    assert published.database.execute("select sport, at, mood from moods").fetchall() == [("NBA", MARK, 0.75)]
+    training = gated.get_historical_features(
+        pd.DataFrame({"sport": ["NBA"], "event_timestamp": [MARK]}), ["moods:mood"]
+    )
+    assert training.to_df()["mood"].tolist() == [0.75]
+    with pytest.raises(PublicationRefused, match="does not read"):
+        gated.materialize(MARK - timedelta(days=1), MARK, feature_views=["moods"])

@@ -21,7 +21,8 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from feature_repo.connections import Postgres
-from ingestion.database import connect, copy_in, copy_out, run_lock, translated_errors
+from feature_repo.copying import copy_in, copy_out
+from ingestion.database import connect, run_lock, translated_errors
 from ingestion.errors import LockHeld, StoreFull, Unreachable
 from tests.conftest import REPOSITORY
 

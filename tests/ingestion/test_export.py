@@ -26,7 +26,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from feature_repo.connections import Connections
-from ingestion.database import connect, copy_in, statement
+from feature_repo.copying import copy_in
+from ingestion.database import connect, statement
 from ingestion.errors import ConfigurationError
 from ingestion.export import export
 from ingestion.export.datasets import BET_VERSIONS, BETS, RAW

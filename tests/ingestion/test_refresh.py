@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feature_repo.copying import copy_in
 from feature_repo.groups import STORED_VIEWS
 from ingestion import recent
-from ingestion.database import copy_in
 from ingestion.refresh import refresh
 from ingestion.verify import verify_offline
 from tests.ingestion.logs import EPOCH, frame, graded, logs

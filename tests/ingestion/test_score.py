@@ -87,6 +87,7 @@ def vector(store: Connections) -> Any:
 @pytest.mark.parametrize("service", [market_profitability_at_placement_v1, market_profitability_v1])
 def test_a_vector_is_what_feast_serves_in_the_order_of_the_service(store: Connections, service: Any) -> None:
     bets = [BET | {"clv_percentage": 2.5}, NEVER_SEEN | {"clv_percentage": None}]
+    clock.set_now(NOW)
     served = store_at(store).get_online_features(service, entity_rows(bets)).to_dict()
     features = [field.name for view in service.feature_view_projections for field in view.features]
     assert [list(one.values.items()) for one in score(store, bets, service=service.name, now=NOW).vectors] == [
@@ -123,6 +124,12 @@ def test_values_of_a_run_that_is_just_over_are_as_old_as_the_run(vector: Any) ->
 def test_a_view_is_stale_past_its_ttl_and_not_at_it(vector: Any) -> None:
     stale = [one.view for one in vector(BET, now=NOW + timedelta(hours=24)).views if one.is_stale]
     assert stale == ["sport_market_recent"]
+
+
+def test_values_past_their_ttl_are_null_and_the_others_are_not(vector: Any) -> None:
+    late = vector(BET, now=NOW + timedelta(hours=2)).values
+    assert (late["sport_market_count"], late["recent_win_rate"]) == (None, None)
+    assert late["sport_count"] == vector(BET).values["sport_count"] is not None
 
 
 def test_a_view_that_holds_nothing_for_a_bet_has_no_age(vector: Any) -> None:
@@ -234,6 +241,7 @@ def test_the_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Conne
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("sport_win_rate "))
     assert (row[2:], done.returncode) == (["-", "sport_stats"], 0)
     assert f"Warning: values past their TTL in sport_market_recent; the newest are as of {NOW:%Y-%m-%d}" in done.stderr
+    assert "2 h ago. They are null. " in " ".join(done.stderr.split())
 
 
 def test_the_command_says_that_a_bet_is_not_online(store: Connections, bets: pl.DataFrame, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""What time it is, for everything that asks: `--now` moves all of it (rule R10).
+
+Time is aware UTC. `PIKKIT_NOW` in the environment stops the clock at an instant; `set_now` does the same and wins.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from feature_repo.instants import as_utc
+
+_stopped_at: datetime | None = None
+
+
+def now() -> datetime:
+    """The current instant, or the one at which the clock was stopped. Raises ValueError when it is unreadable."""
+    if _stopped_at is not None:
+        return _stopped_at
+    text = os.environ.get("PIKKIT_NOW", "").strip()
+    return parse_instant(text) if text else datetime.now(UTC)
+
+
+def set_now(instant: datetime | None) -> None:
+    """Stop the clock at an aware instant; None lets it run (or follow `PIKKIT_NOW`) again."""
+    global _stopped_at
+    if instant is not None and instant.tzinfo is None:
+        raise ValueError(f"the clock takes aware instants, not {instant!r}")
+    _stopped_at = instant.astimezone(UTC) if instant is not None else None
+
+
+@contextmanager
+def stopped_at(instant: datetime) -> Iterator[None]:
+    """The clock stopped at an aware instant for as long, then as it was."""
+    global _stopped_at
+    before = _stopped_at
+    set_now(instant)
+    try:
+        yield
+    finally:
+        _stopped_at = before
+
+
+@lru_cache(maxsize=16)
+def parse_instant(text: str) -> datetime:
+    """The instant that an ISO 8601 text names. Without an offset it is UTC; a date alone is its midnight."""
+    try:
+        instant = as_utc(text)
+    except (ValueError, OverflowError):
+        instant = None
+    if instant is None:
+        raise ValueError(f"{text!r} is not an instant; write it in ISO 8601, such as 2026-05-24T15:00:00Z")
+    return instant

@@ -1,0 +1,148 @@
+"""What is to be served, copied from Postgres to Redis: columns all the way, no object per value.
+
+copy_window   the newest row of each key in a window, as in Feast; a re-asserted view catches up to the end of it
+copy_runs     the newest rows that some runs wrote
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from uuid import UUID
+
+import polars as pl
+import psycopg
+from feast.infra.online_stores.redis import _versioned_fv_name
+from feast.types import Bool, Float64, Int64, String
+from psycopg import sql
+
+from feature_repo.copying import copy_pages
+from feature_repo.offline.latest import latest_pages
+from feature_repo.online import marks
+from feature_repo.online.deleting import delete_rows
+from feature_repo.online.layout import feature_field
+from feature_repo.online.writing import Stored, expiry, stored_rows, write
+from feature_repo.sources import reasserted
+from feature_repo.statements import statement
+
+if TYPE_CHECKING:
+    from feast import FeatureView, RepoConfig
+
+_ROWS: Final = 10_000
+_EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_TYPES: Final[dict[Any, pl.DataType]] = {
+    Float64: pl.Float64(),
+    Int64: pl.Int64(),
+    Bool: pl.Boolean(),
+    String: pl.String(),
+}
+
+
+class Target(NamedTuple):
+    """A view's place in an online store. `overwrite`: whatever stands there, newer or not."""
+
+    config: RepoConfig
+    # Feast's store for Redis, or one derived from it
+    store: Any
+    view: FeatureView
+    overwrite: bool = False
+
+    @property
+    def client(self) -> Any:
+        """The client of Redis that the store uses itself."""
+        return self.store._get_client(self.config.online_store)
+
+    @property
+    def name(self) -> str:
+        """What the view is called there."""
+        return str(_versioned_fv_name(self.view, self.config))
+
+    @property
+    def asserted_until(self) -> datetime | None:
+        """Until when all keys of the view are copied; None where that is not known."""
+        return marks.asserted_until(self.client, self.config.project, self.view, self.name)
+
+    def assert_until(self, until: datetime) -> None:
+        """Note that all keys of the view are copied as they held at `until`."""
+        marks.assert_until(self.client, self.config.project, self.view, self.name, until)
+
+    @property
+    def features(self) -> list[str]:
+        """The features of the view, in the order in which they are written."""
+        return [field.name for field in self.view.features]
+
+    def put(self, pages: Iterable[pl.DataFrame]) -> int:
+        """Write the rows; returns how many were newer than, or as new as, what stood there."""
+        return self._write(row for page in pages for row in stored_rows(page, self.view, self.config.project))
+
+    def put_all(self, pages: Iterable[pl.DataFrame]) -> int:
+        """The same, and remove the view from all other keys: its mark would assert them for ever."""
+        kept: set[bytes] = set()
+
+        def noted() -> Iterator[Stored]:
+            for page in pages:
+                for row in stored_rows(page, self.view, self.config.project):
+                    kept.add(row.key)
+                    yield row
+
+        written = self._write(noted())
+        fields = [feature_field(self.name, feature) for feature in self.features]
+        delete_rows(self.client, self.view.join_keys, self.config.project, self.name, fields, but=kept)
+        return written
+
+    def _write(self, rows: Iterable[Stored]) -> int:
+        expire = expiry(self.view, self.config.online_store.key_ttl_seconds)
+        return write(self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire)
+
+
+def lacking(
+    connection: psycopg.Connection, target: Target, since: datetime, until: datetime
+) -> tuple[datetime, datetime] | None:
+    """The window that a copy of [since, until] has to read, both ends included; None when it would bring nothing.
+
+    A re-asserted view is copied from where its copy stands, whatever `since` is, and up to the mark at most: its rows
+    before that are there, and those after it do not exist.
+    """
+    if reasserted(target.view.batch_source) is None:
+        return since, until
+    row = connection.execute(statement("mark")).fetchone()
+    if row is None or since > row[0]:
+        return None
+    until, copied = min(until, row[0].astimezone(UTC)), None if target.overwrite else target.asserted_until
+    if copied is None:
+        return _EVER, until
+    return (copied + _MICROSECOND, until) if copied < until else None
+
+
+def copy_window(connection: psycopg.Connection, target: Target, since: datetime, until: datetime) -> int:
+    """Copy the newest row of each key that a copy of [since, until] lacks. Returns the number of keys written."""
+    window = lacking(connection, target, since, until)
+    if window is None:
+        return 0
+    # The view itself would say every group again: the mark does.
+    pages = latest_pages(connection, target.view, *window, changed_only=True, rows=_ROWS)
+    if reasserted(target.view.batch_source) is None:
+        return target.put(pages)
+    written = target.put_all(pages) if window[0] == _EVER else target.put(pages)
+    target.assert_until(window[1])
+    return written
+
+
+def copy_runs(connection: psycopg.Connection, target: Target, runs: Collection[UUID]) -> int:
+    """Copy the newest row of each key that these runs wrote to. Returns the number of keys written.
+
+    Sets no mark: whether anything else is lacking, only the caller knows.
+    """
+    if not runs:
+        return 0
+    (join_key,) = target.view.join_keys
+    schema = {join_key: pl.String(), "event_timestamp": pl.Datetime("us", "UTC")}
+    schema |= {field.name: _TYPES[field.dtype] for field in target.view.features}
+    query = sql.SQL(statement("rows_of_runs")).format(
+        key=sql.Identifier(join_key),
+        columns=sql.SQL(", ").join(map(sql.Identifier, schema)),
+        changes=sql.Identifier("features", f"{target.view.name}_changes"),
+    )
+    return target.put(copy_pages(connection, query, {"runs": list(runs)}, schema, rows=_ROWS))

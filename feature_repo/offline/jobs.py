@@ -1,0 +1,228 @@
+"""The jobs that Feast runs: a retrieval for an entity frame, and the rows of one query."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pyarrow as pa
+from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
+from psycopg import sql
+
+from feature_repo.offline.as_sql import as_sql
+from feature_repo.offline.asked import Asked
+from feature_repo.offline.entities import EntityRows
+from feature_repo.offline.entity_query import EntityQuery, every_row, stretch
+from feature_repo.offline.persisting import persist
+from feature_repo.offline.reading import Options, Reading
+from feature_repo.offline.server_types import column_types
+from feature_repo.offline.session import Deadline, reading
+from feature_repo.offline.tables import read_table
+from feature_repo.refusals import EntityFrameUnfit
+
+if TYPE_CHECKING:
+    from feast import RepoConfig
+    from feast.on_demand_feature_view import OnDemandFeatureView
+
+    from feature_repo.offline.costs import Way
+
+
+class Job(RetrievalJob):
+    """What all jobs have in common: they read one snapshot and write nothing, until they are persisted."""
+
+    def __init__(self, config: RepoConfig) -> None:
+        self.config = config
+
+    @abstractmethod
+    def _read(self, connection: psycopg.Connection, deadline: Deadline) -> pa.Table:
+        """The rows, without on-demand features. The deadline is bound to the first statements."""
+
+    @property
+    def full_feature_names(self) -> bool:
+        """Whether features are named after their views too."""
+        return False
+
+    @property
+    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
+        """The on-demand views whose features are added to the rows."""
+        return []
+
+    @property
+    def metadata(self) -> RetrievalMetadata | None:
+        """What was asked for; None for rows that nothing was asked about."""
+        return None
+
+    def persist(self, storage: Any, allow_overwrite: bool | None = False, timeout: int | None = None) -> None:
+        """Write the rows, on-demand features and all, to a table. Raises RowsUnfit when it is there already.
+
+        With `allow_overwrite` it is replaced, in one transaction.
+        """
+        table = self.to_arrow(timeout=timeout)
+        persist(self.config, table, storage.postgres_options._table, overwrite=bool(allow_overwrite))
+
+    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
+        deadline = Deadline(timeout)
+        with reading(self.config, deadline) as connection:
+            deadline.bind(connection)
+            return self._read(connection, deadline)
+
+    def _to_df_internal(self, timeout: int | None = None) -> Any:
+        return self._to_arrow_internal(timeout=timeout).to_pandas()
+
+
+class QueryJob(Job):
+    """The rows of one query."""
+
+    def __init__(self, config: RepoConfig, query: sql.Composable) -> None:
+        super().__init__(config)
+        self.query = query
+
+    def _read(self, connection: psycopg.Connection, _: Deadline) -> pa.Table:
+        """The rows, typed as in Feast's own store: instants have no zone and are UTC."""
+        return read_table(connection, self.query, column_types(connection, self.query), zoned=False)
+
+    def to_sql(self) -> str:
+        """The query."""
+        return self.query.as_string(None)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a retrieval is asked for, apart from its rows."""
+
+    refs: list[str]
+    views: list[Asked]
+    on_demand: list[OnDemandFeatureView]
+    full_names: bool
+    visible: bool
+
+
+class PointInTimeRetrievalJob(Job):
+    """Features as of the instants of an entity frame: one row out for each row in, in its order.
+
+    `way` reads every view this way, instead of the one that should be faster.
+    """
+
+    way: Way | None = None
+
+    def __init__(self, config: RepoConfig, request: Request, entities: EntityRows | EntityQuery) -> None:
+        super().__init__(config)
+        self._request, self._entities = request, entities
+        self._metadata: RetrievalMetadata | None = None
+        self._since: datetime | None = None
+        names = entities.table.column_names if isinstance(entities, EntityRows) else [n for n, _ in entities.columns]
+        self._kept = _kept(names, request.views, entities.instant_column)
+        self._keys = [name for name in names if name != entities.instant_column]
+
+    @property
+    def full_feature_names(self) -> bool:
+        """Whether features are named after their views too."""
+        return self._request.full_names
+
+    @property
+    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
+        """The on-demand views whose features are added to the rows."""
+        return self._request.on_demand
+
+    @property
+    def metadata(self) -> RetrievalMetadata | None:
+        """The features, the other columns of the frame, the earliest and latest instant; of SQL these are asked for."""
+        if self._metadata is None:
+            self._metadata = RetrievalMetadata(self._request.refs, self._keys, *self._span())
+        return self._metadata
+
+    def _read(self, connection: psycopg.Connection, deadline: Deadline) -> pa.Table:
+        """The frame's own columns, then the features of each view."""
+        rows = self._entities if isinstance(self._entities, EntityRows) else self._entities.rows(connection)
+        if self._metadata is None:
+            self._metadata = RetrievalMetadata(self._request.refs, self._keys, *(rows.span or (None, None)))
+        reads = Reading(connection, rows, Options(self._request.visible, self._since, self.way), deadline)
+        table = rows.table.select(self._kept)
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        for view in self._request.views:
+            columns |= reads.features(view)
+        # What pandas noted of the frame's columns brings them back as they were.
+        return pa.table(columns).replace_schema_metadata(rows.table.schema.metadata)
+
+    def _span(self) -> tuple[datetime | None, datetime | None]:
+        if isinstance(self._entities, EntityRows):
+            return self._entities.span or (None, None)
+        with reading(self.config) as connection:
+            return self._entities.span(connection)
+
+    def to_sql(self) -> str:
+        """One statement with the same result in any session, without on-demand features."""
+        with reading(self.config) as connection:
+            return as_sql(
+                connection,
+                self._request.views,
+                self._entities,
+                kept=self._kept,
+                visible=self._request.visible,
+                since=self._since,
+            )
+
+
+class StretchJob(PointInTimeRetrievalJob):
+    """Features at every instant of a stretch at which one of several views has a row."""
+
+    def __init__(self, config: RepoConfig, request: Request, span: tuple[datetime, datetime]) -> None:
+        with reading(config) as connection:
+            query = stretch(connection, request.views, *span)
+            columns = column_types(connection, query)
+        super().__init__(config, request, EntityQuery(query, tuple(columns), columns[0][0]))
+        self._since = span[0]
+        self._metadata = RetrievalMetadata(request.refs, [], *span)
+
+
+class EveryRowJob(Job):
+    """All rows of one view in a stretch of time."""
+
+    def __init__(self, config: RepoConfig, request: Request, span: tuple[datetime, datetime]) -> None:
+        super().__init__(config)
+        self._request, self._stretch = request, span
+
+    @property
+    def full_feature_names(self) -> bool:
+        """Whether features are named after their views too."""
+        return self._request.full_names
+
+    @property
+    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
+        """The on-demand views whose features are added to the rows."""
+        return self._request.on_demand
+
+    @property
+    def metadata(self) -> RetrievalMetadata:
+        """The features and the stretch."""
+        return RetrievalMetadata(self._request.refs, [], *self._stretch)
+
+    def _read(self, connection: psycopg.Connection, _: Deadline) -> pa.Table:
+        """The rows in the order of their instants, which are aware UTC."""
+        query, columns = every_row(connection, self._request.views[0], *self._stretch)
+        return read_table(connection, query, columns, zoned=True)
+
+    def to_sql(self) -> str:
+        """The query."""
+        with reading(self.config) as connection:
+            return every_row(connection, self._request.views[0], *self._stretch)[0].as_string(connection)
+
+
+def _kept(names: Sequence[str], views: Sequence[Asked], instant: str) -> list[str]:
+    """The frame's columns in the result: all but those that a feature of the same name takes the place of.
+
+    Raises EntityFrameUnfit when that is a join key or the event timestamp.
+    """
+    taken = {name for view in views for name in view.features}
+    needed = {instant, *(key for view in views for key in view.join_keys)}
+    if taken & needed:
+        raise EntityFrameUnfit(
+            f"{', '.join(sorted(taken & needed))} would be a feature and a column that is joined on",
+            "Nothing was read",
+            "Ask for full_feature_names=True",
+        )
+    return [name for name in names if name not in taken]

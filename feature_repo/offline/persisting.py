@@ -1,0 +1,79 @@
+"""A result kept as a table: what `persist` and saved datasets do."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, LiteralString
+
+import polars as pl
+import pyarrow as pa
+from psycopg import errors, sql
+
+from feature_repo.copying import copy_in
+from feature_repo.offline.origin import listed
+from feature_repo.offline.session import session
+from feature_repo.refusals import RowsUnfit
+
+if TYPE_CHECKING:
+    from feast import RepoConfig
+
+_TYPES: Final[tuple[tuple[Any, LiteralString], ...]] = (
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_int64, "bigint"),
+    (pa.types.is_integer, "bigint"),
+    (pa.types.is_float32, "real"),
+    (pa.types.is_floating, "double precision"),
+    (pa.types.is_decimal, "numeric"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_binary, "bytea"),
+    (pa.types.is_large_binary, "bytea"),
+)
+
+
+def persist(config: RepoConfig, table: pa.Table, name: str, *, overwrite: bool) -> None:
+    """Make a table of these rows, spelled as a source spells its table. All of it or nothing.
+
+    Raises RowsUnfit when there is one of that name and `overwrite` is not set.
+    """
+    target: sql.Composable = sql.SQL(name)
+    columns = {column.name: _column(column, table.column(column.name)) for column in table.schema}
+    listing = listed(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, (t, _) in columns.items())
+    with session(config, "feast persist") as connection, connection.transaction():
+        if overwrite:
+            connection.execute(sql.SQL("drop table if exists {}").format(target))
+        try:
+            connection.execute(sql.SQL("create table {} ({})").format(target, listing))
+        except errors.DuplicateTable as error:
+            raise RowsUnfit(
+                f"There is a table {name} already",
+                "It is as it was",
+                "Choose another name, or pass allow_overwrite=True",
+            ) from error
+        copy_in(connection, target, pl.DataFrame({n: values for n, (_, values) in columns.items()}))
+
+
+def _column(field: Any, values: pa.ChunkedArray) -> tuple[LiteralString, pl.Series]:
+    """The type of a column and its values. What has no type in Postgres is kept as JSON, text as text."""
+    held = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    if pa.types.is_null(held):
+        return "text", pl.Series([None] * len(values), dtype=pl.String)
+    if pa.types.is_timestamp(held):
+        return ("timestamptz" if held.tz else "timestamp"), pl.Series(pl.from_arrow(values))
+    if pa.types.is_list(held) and not pa.types.is_nested(held.value_type):
+        lists = pl.Series(pl.from_arrow(values))
+        return f"{_scalar(held.value_type) or 'text'}[]", _spelled(lists)
+    if pa.types.is_nested(held):
+        texts = [None if value is None else json.dumps(value, default=str) for value in values.to_pylist()]
+        return "jsonb", pl.Series(texts, dtype=pl.String)
+    return _scalar(held) or "text", pl.Series(pl.from_arrow(values.cast(held)))
+
+
+def _scalar(held: Any) -> LiteralString | None:
+    return next((name for is_type, name in _TYPES if is_type(held)), None)
+
+
+def _spelled(lists: pl.Series) -> pl.Series:
+    inner = getattr(lists.dtype, "inner", None)
+    if isinstance(inner, pl.Datetime):
+        return lists.list.eval(pl.element().dt.to_string("iso"))
+    return lists

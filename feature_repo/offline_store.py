@@ -1,0 +1,173 @@
+"""The Feast offline store of this repository: point-in-time joins over Postgres, as fast as it can copy.
+
+get_historical_features                 the same values as Feast's own Postgres store where that is right; reads only
+pull_latest_from_table_or_query         the same rows, without making those that a re-asserted source says again
+pull_all_from_table_or_query            the same rows, by COPY
+offline_write_batch                     rows given by hand, into the table of a view's source
+validate_data_source                    `feast apply` looks whether a source is there and has its columns of times
+
+Everything else is Feast's own. How it works and what was measured: docs/offline-store.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from feast.infra.offline_stores.contrib.postgres_offline_store.postgres import (
+    PostgreSQLOfflineStore,
+    PostgreSQLOfflineStoreConfig,
+)
+from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.utils import compute_non_entity_date_range
+from psycopg import sql
+
+from feature_repo.offline.asked import asked
+from feature_repo.offline.entities import entity_rows, require_columns
+from feature_repo.offline.entity_query import entity_query
+from feature_repo.offline.jobs import EveryRowJob, Job, PointInTimeRetrievalJob, QueryJob, Request, StretchJob
+from feature_repo.offline.latest import newest
+from feature_repo.offline.origin import columns, instant, listed, origin
+from feature_repo.offline.server_types import describe
+from feature_repo.offline.session import reading
+from feature_repo.offline.validating import require_readable
+from feature_repo.offline.writing import write_rows
+from feature_repo.sources import reasserted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from feast import FeatureView, RepoConfig
+
+
+_NAME: Final = "feature_repo.offline_store.PointInTimeOfflineStore"
+
+
+class PointInTimeOfflineStoreConfig(PostgreSQLOfflineStoreConfig):
+    """The settings of Feast's own Postgres store. `entity_select_mode` means nothing here: no table is ever made."""
+
+    type: Literal["feature_repo.offline_store.PointInTimeOfflineStore"] = _NAME  # type: ignore[assignment]
+
+
+class PointInTimeOfflineStore(PostgreSQLOfflineStore):
+    """Feast's Postgres store with point-in-time joins, reads and writes of our own."""
+
+    @staticmethod
+    def get_historical_features(
+        config: RepoConfig,
+        feature_views: list[FeatureView],
+        feature_refs: list[str],
+        entity_df: Any,
+        registry: Any,
+        project: str,
+        full_feature_names: bool = False,
+        filter_by_created_timestamp: bool = False,
+        **kwargs: Any,
+    ) -> Job:
+        """Features as of the instants of a frame (pandas, Polars) or a SQL query, or of a stretch without either.
+
+        Raises EntityFrameUnfit for columns that are missing or unfit. Nothing is read of the views before the job runs.
+        """
+        stretch = _stretch(feature_views, kwargs) if entity_df is None else None
+        request = Request(
+            feature_refs,
+            asked(
+                feature_refs,
+                feature_views,
+                registry,
+                project,
+                full_names=full_feature_names,
+                expanded=stretch is not None,
+            ),
+            OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
+            full_feature_names,
+            filter_by_created_timestamp,
+        )
+        if stretch is not None:
+            return (EveryRowJob if len(request.views) == 1 else StretchJob)(config, request, stretch)
+        needed = [key for view in request.views for key in view.join_keys]
+        if isinstance(entity_df, str):
+            with reading(config) as connection:
+                return PointInTimeRetrievalJob(config, request, entity_query(connection, entity_df, needed))
+        require_columns(needed, [str(name) for name in entity_df.columns])
+        return PointInTimeRetrievalJob(config, request, entity_rows(entity_df))
+
+    @staticmethod
+    def pull_latest_from_table_or_query(
+        config: RepoConfig,
+        data_source: Any,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None,
+        start_date: datetime,
+        end_date: datetime,
+    ) -> Any:
+        """The newest row per key with an instant in [start_date, end_date]."""
+        if not join_key_columns:
+            return PostgreSQLOfflineStore.pull_latest_from_table_or_query(
+                config,
+                data_source,
+                join_key_columns,
+                feature_name_columns,
+                timestamp_field,
+                created_timestamp_column,
+                start_date,
+                end_date,
+            )
+        read = origin(data_source, tuple(join_key_columns), timestamp_field, created_timestamp_column)
+        names = [*join_key_columns, *feature_name_columns]
+        if not feature_name_columns:
+            with reading(config) as connection:
+                names = list(describe(connection, sql.SQL("select * from {} as source").format(read.source)))
+        times = [timestamp_field, *filter(None, [created_timestamp_column])]
+        query = newest(read, reasserted(data_source), names, start_date, end_date, given=False)
+        ordered = columns(names if not feature_name_columns else list(dict.fromkeys([*names, *times])))
+        return QueryJob(config, sql.SQL("select {} from ({}\n) as latest").format(ordered, query))
+
+    @staticmethod
+    def pull_all_from_table_or_query(
+        config: RepoConfig,
+        data_source: Any,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+    ) -> Any:
+        """All rows with an instant in [start_date, end_date], either of which may be open."""
+        read = origin(data_source, tuple(join_key_columns), timestamp_field, created_timestamp_column)
+        times = [timestamp_field, *filter(None, [created_timestamp_column])]
+        names = list(dict.fromkeys([*join_key_columns, *feature_name_columns, *times]))
+        at = sql.Identifier(timestamp_field)
+        kept = [
+            sql.SQL("{} {} {}").format(at, sql.SQL(sign), instant(limit))
+            for sign, limit in ((">=", start_date), ("<=", end_date))
+            if limit is not None
+        ]
+        query = sql.SQL("select {} from {} as source where {}").format(
+            columns(names) if feature_name_columns else sql.SQL("*"),
+            read.source,
+            listed(kept, " and ") if kept else sql.SQL("true"),
+        )
+        return QueryJob(config, query)
+
+    @staticmethod
+    def offline_write_batch(
+        config: RepoConfig, feature_view: FeatureView, table: pa.Table, progress: Callable[[int], Any] | None
+    ) -> None:
+        """Write rows into the table of a view's source. Raises RowsUnfit for what does not fit it."""
+        write_rows(config, feature_view, table)
+        if progress is not None:
+            progress(table.num_rows)
+
+    def validate_data_source(self, config: RepoConfig, data_source: Any) -> None:
+        """Look whether a source can be read. Raises RowsUnfit."""
+        require_readable(config, data_source)
+
+
+def _stretch(views: list[FeatureView], given: dict[str, Any]) -> tuple[datetime, datetime]:
+    start, end = given.get("start_date"), given.get("end_date")
+    span: tuple[datetime, datetime] = compute_non_entity_date_range(views, start_date=start, end_date=end)
+    return span[0].astimezone(UTC), span[1].astimezone(UTC)

@@ -1,0 +1,37 @@
+"""Until when the rows of each view in Redis are asserted, and whose copy they are. One hash per project."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from feature_repo.online.layout import COPY_OF, Mark, features_digest, instant, marks_key, microseconds, unpack_mark
+
+if TYPE_CHECKING:
+    from feast import FeatureView
+
+
+def asserted_until(client: Any, project: str, view: FeatureView, name: str) -> datetime | None:
+    """The mark of the view that is stored as `name`; None without one, or when it was set for other features."""
+    mark = unpack_mark(client.hget(marks_key(project), name))
+    return instant(mark.asserted_until) if mark is not None and mark.features == _digest(view) else None
+
+
+def assert_until(client: Any, project: str, view: FeatureView, name: str, until: datetime) -> None:
+    """Set the mark: every key of the view stands in Redis as it held at `until`."""
+    client.hset(marks_key(project), name, Mark(microseconds(until), _digest(view)).packed())
+
+
+def copy_of(client: Any, project: str) -> str | None:
+    """Whose copy the project's values are; None when nobody said so."""
+    owner = client.hget(marks_key(project), COPY_OF)
+    return owner.decode() if owner is not None else None
+
+
+def set_copy_of(client: Any, project: str, owner: str) -> None:
+    """Note whose copy the project's values are."""
+    client.hset(marks_key(project), COPY_OF, owner)
+
+
+def _digest(view: FeatureView) -> bytes:
+    return features_digest((field.name, str(field.dtype)) for field in view.features)

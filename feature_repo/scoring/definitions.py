@@ -1,0 +1,171 @@
+"""What a service consists of, as Feast's registry holds it now: everything that scoring needs to know beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from feast.errors import FeatureServiceNotFoundException
+from feast.types import Bool, Float32, Float64, Int32, Int64, String
+from feast.utils import _get_feature_views_to_use
+
+from feature_repo.bets import Bets, ColumnsMissing, bet_columns
+from feature_repo.groups import GROUPS
+from feature_repo.keys import REQUEST_COLUMNS, entity_columns
+from feature_repo.online.plan import Plan, make_plan
+from feature_repo.refusals import EntityKeysMissing, NotScorable
+from feature_repo.scoring.computing import Computed, as_requested
+from feature_repo.scoring.reading import Reader
+
+if TYPE_CHECKING:
+    from feast import FeatureService, FeatureStore, FeatureView, OnDemandFeatureView
+
+_BET_ID: Final = "bet_id"
+_JOIN_KEYS: Final = (_BET_ID, *(group.join_key for group in GROUPS))
+_PANDAS: Final[dict[Any, str]] = {
+    Float64: "float64", Float32: "float64", Int64: "float64", Int32: "float64", Bool: "boolean", String: "string"
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """One service. `homes`, `types` and `views` as Vectors has them."""
+
+    service: str
+    names: tuple[str, ...]
+    homes: Mapping[str, str]
+    types: Mapping[str, str]
+    views: Mapping[str, int]
+    reader: Reader
+    computed: tuple[Computed, ...]
+    # what bets are looked up by, and what on-demand functions ask of them
+    join_keys: frozenset[str]
+    request: tuple[str, ...]
+    # the features that these functions get, with their positions in what is read
+    inputs: Mapping[str, int]
+    # from the order in which values are got, read ones first, to that of `names`
+    arrange: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+    def entity_columns(self, bets: Bets) -> dict[str, list[Any]]:
+        """Join keys and request columns of the bets. A service of single bets needs nothing but their ids.
+
+        Raises what `feature_repo.bets.bet_columns` raises, and EntityKeysMissing for a bet without a needed id.
+        """
+        by_id_alone = self.join_keys == {_BET_ID} and not self.request
+        columns = bet_columns(bets, (_BET_ID,), ()) if by_id_alone else entity_columns(bets)
+        if missing := [name for name in (*self.request, *self.join_keys) if name not in columns]:
+            raise ColumnsMissing(missing)
+        if _BET_ID in self.join_keys and None in columns[_BET_ID]:
+            raise EntityKeysMissing(
+                f"{columns[_BET_ID].count(None)} of {len(columns[_BET_ID])} bets have no bet_id",
+                "Nothing was scored",
+                f"Leave them out: {self.service} looks bets up by their id",
+            )
+        return columns | {name: as_requested(columns[name]) for name in self.request}
+
+
+def read_definitions(store: FeatureStore, name: str) -> Definitions:
+    """The service as the registry holds it, past every cache.
+
+    Raises NotScorable for a service that is not there or holds what a scorer cannot serve, and whatever the registry
+    raises when it does not answer.
+    """
+    service = _service(store, name)
+    fields = [(field, _name(view)) for view in service.feature_view_projections for field in view.features]
+    homes: dict[str, str] = {field.name: view for field, view in fields}
+    # With the views that only on-demand functions read from.
+    views, on_demand = _get_feature_views_to_use(store.registry, store.project, service)
+    plan = _plan(store, name, views)
+    reader = Reader(plan, store.project)
+    read = [views[position] for position in reader.views]
+    labels = [_name(view.projection) for view in read]
+    stored = [field.name for view in read for field in view.projection.features]
+    computed = tuple(_computed(name, view, views) for view in on_demand)
+    got = [*stored, *(field for view in computed for field in view.outputs)]
+    if len(homes) < len(fields) or len(set(got)) < len(got):
+        raise _refused(name, "two features of its views have the same name")
+    return Definitions(
+        service=name,
+        names=tuple(homes),
+        homes=homes,
+        types={field.name: _PANDAS.get(field.dtype, "object") for field, _ in fields},
+        views={home: labels.index(home) for home in dict.fromkeys(homes.values()) if home in labels},
+        reader=reader,
+        computed=computed,
+        inputs={name: stored.index(name) for view in computed for name in view.inputs.values() if name in stored},
+        join_keys=frozenset(column for asked in plan.asked for column in asked.columns),
+        request=tuple(dict.fromkeys(column for view in on_demand for column in view.get_request_data_schema())),
+        arrange=_arrangement([got.index(feature) for feature in homes]),
+    )
+
+
+def _service(store: FeatureStore, name: str) -> FeatureService:
+    try:
+        return store.registry.get_feature_service(name, store.project)
+    except FeatureServiceNotFoundException:
+        known = sorted(service.name for service in store.registry.list_feature_services(store.project))
+        raise NotScorable(
+            f"There is no service {name}", "Nothing was scored", f"Choose one of {', '.join(known)}"
+        ) from None
+
+
+def _plan(store: FeatureStore, service: str, views: Sequence[FeatureView]) -> Plan:
+    entities = {entity.name: entity.join_key for entity in store.registry.list_entities(store.project)}
+    versioned = store.config.registry.enable_online_feature_view_versioning
+    refs = [(view, [field.name for field in view.projection.features]) for view in views]
+    plan = make_plan(refs, entities, full=False, versioned=versioned)
+    for view, planned in zip(views, plan.views, strict=True):
+        columns = plan.asked[planned.asked].columns
+        if len(columns) != 1 or columns[0] not in _JOIN_KEYS:
+            raise _refused(service, f"view {view.name} is looked up by {' and '.join(columns) or 'nothing'}")
+        if view.entity_columns[0].dtype != String:
+            raise _refused(service, f"view {view.name} is looked up by a {view.entity_columns[0].dtype}, not by text")
+    return plan
+
+
+def _computed(service: str, view: OnDemandFeatureView, views: Sequence[FeatureView]) -> Computed:
+    if view.mode != "python" or view.singleton or view.aggregations or view.write_to_online_store:
+        raise _refused(service, f"on-demand view {view.name} has no batch Python function over what a request holds")
+    request = view.get_request_data_schema()
+    if unknown := sorted(request.keys() - set(REQUEST_COLUMNS)):
+        raise _refused(service, f"on-demand view {view.name} asks for {', '.join(unknown)}, which a bet does not have")
+    # A function gets join keys, request columns and the features of its own sources. Those of other views Feast takes
+    # away by their names, and with them whatever else has such a name.
+    sources = {projection.name for projection in view.source_feature_view_projections.values()}
+    own = [
+        (one.projection.name, f.name)
+        for one in views
+        if one.projection.name in sources
+        for f in one.projection.features
+    ]
+    foreign = {field.name for one in views if one.projection.name not in sources for field in one.projection.features}
+    if hidden := sorted(foreign & request.keys()):
+        raise _refused(service, f"on-demand view {view.name} asks for {', '.join(hidden)}, which another view has, too")
+    types = {field.name: field.dtype.to_value_type() for field in view.schema}
+    # A feature is given by its own name and with its view's, as Feast does.
+    full = {f"{view}__{name}": name for view, name in own}
+    names = [*_JOIN_KEYS, *request, *(name for _, name in own)]
+    return Computed(
+        name=view.name,
+        function=cast(Any, view.feature_transformation).udf,
+        inputs={name: name for name in names if name not in foreign} | full,
+        outputs={field.name: types[field.name] for field in view.projection.features},
+    )
+
+
+def _name(projection: Any) -> str:
+    return str(projection.name_to_use())
+
+
+def _arrangement(positions: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    return itemgetter(*positions) if len(positions) > 1 else lambda row: tuple(row[position] for position in positions)
+
+
+def _refused(service: str, what: str) -> NotScorable:
+    return NotScorable(
+        f"{service} cannot be scored: {what}",
+        "Nothing was scored",
+        "Ask for it through Feast: store.get_online_features(service, rows)",
+    )

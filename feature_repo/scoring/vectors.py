@@ -1,0 +1,116 @@
+"""What scoring gives: one vector per bet, in a fixed order of columns, and how far each value can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from feature_repo.online.layout import instant
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_NONE = timedelta(0)
+
+
+class Status(StrEnum):
+    """Why a value is what it is, in Feast's words. Every value that is not PRESENT is None."""
+
+    PRESENT = "PRESENT"
+    NULL_VALUE = "NULL_VALUE"  # the group is known, this feature of it is not
+    NOT_FOUND = "NOT_FOUND"  # nothing is known of the group
+    OUTSIDE_MAX_AGE = "OUTSIDE_MAX_AGE"  # what is known is older than the view's TTL
+
+
+class Standing(NamedTuple):
+    """How a view stands for one bet: not NULL_VALUE, and as of when (microseconds since 1970)."""
+
+    status: Status
+    as_of: int | None
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The vectors of some bets, in the order of the bets.
+
+    `names`    the features, in the order of the service: always the same for one service
+    `rows`     one tuple per bet, one value per name: float, int, bool, str, or None
+    `homes`    feature -> the view it comes from
+    `now`      the instant at which ages were taken
+
+    Values of on-demand views are computed from the bet itself: PRESENT, also when they are None, and of no age.
+    """
+
+    service: str
+    names: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    homes: Mapping[str, str]
+    now: datetime
+    # pandas' type of each feature; the stored views, with their positions in `_standings`; how they stand for each bet
+    _types: Mapping[str, str] = field(repr=False)
+    _views: Mapping[str, int] = field(repr=False)
+    _standings: list[tuple[Standing, ...]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """Feature -> its values, one per bet."""
+        return {name: [row[position] for row in self.rows] for position, name in enumerate(self.names)}
+
+    @property
+    def as_of(self) -> dict[str, list[datetime | None]]:
+        """Stored view -> until when its values of each bet are known to hold, aware; None where it holds nothing."""
+        return {
+            view: [None if one.as_of is None else instant(one.as_of) for one in standings]
+            for view, standings in self._by_view().items()
+        }
+
+    @property
+    def ages(self) -> dict[str, list[timedelta | None]]:
+        """Stored view -> how long before `now` that is, never negative; None where the view holds nothing for a bet."""
+        return {
+            view: [None if one is None else max(self.now - one, _NONE) for one in instants]
+            for view, instants in self.as_of.items()
+        }
+
+    @property
+    def statuses(self) -> dict[str, list[Status]]:
+        """Feature -> its status, one per bet."""
+        by_view = self._by_view()
+        return {
+            name: [_status(one, value) for one, value in zip(by_view[self.homes[name]], values, strict=True)]
+            if self.homes[name] in by_view
+            else [Status.PRESENT] * len(values)
+            for name, values in self.columns.items()
+        }
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One dict per bet, feature -> value: what JSON takes."""
+        return [dict(zip(self.names, row, strict=True)) for row in self.rows]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per bet, one column per feature: numbers float64, flags boolean, text string, whatever is null."""
+        import pandas as pd
+
+        return pd.DataFrame({name: pd.Series(values, dtype=self._types[name]) for name, values in self.columns.items()})
+
+    def to_numpy(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Bets by features, float64: None is NaN, a flag 0 or 1. Raises ValueError where there is text."""
+        import numpy as np
+
+        if other := [name for name in self.names if self._types[name] not in ("float64", "boolean")]:
+            raise ValueError(f"{self.service} has features that are no numbers: {', '.join(other)}")
+        return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(self.names))
+
+    def _by_view(self) -> dict[str, list[Standing]]:
+        return {view: [row[position] for row in self._standings] for view, position in self._views.items()}
+
+
+def _status(standing: Standing, value: Any) -> Status:
+    return Status.NULL_VALUE if value is None and standing.status is Status.PRESENT else standing.status

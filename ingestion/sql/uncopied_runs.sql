@@ -1,0 +1,19 @@
+-- Grain    one row per view that is asked for, in that order: what the online store lacks of it
+-- As of    the mark, up to which the features reach. A view that was never copied, or whose rows a backfill replaced, lacks all.
+-- Reads    features.reach, ops.materializations, ops.gates
+-- Params   views
+select
+    wanted.view,
+    reach.refreshed_at,
+    reach.seq,
+    copied.refreshed_at as copied_until,
+    array(
+        select gates.run_id
+        from ops.gates
+        where gates.until_seq > copied.seq
+        order by gates.run_id
+    ) as runs
+from unnest(%(views)s::text[]) with ordinality as wanted (view, place)
+cross join features.reach
+left join ops.materializations as copied using (view)
+order by wanted.place
