@@ -48,10 +48,11 @@ Retrieve = Callable[[pl.DataFrame], Any]
 # ---- the sides, each in a process of its own -----------------------------------------------------------------------
 
 
-def six_views(store: Any, bets: pl.DataFrame) -> Callable[[], Any]:
-    """Retrieves the six views for these bets."""
+def six_views(store: Any, bets: pl.DataFrame, text: str = "string[pyarrow]") -> Callable[[], Any]:
+    """Retrieves the six views for these bets. Stock Feast takes text as Python objects only."""
     entities = entity_frame(bets)
     entities = entities[["bet_id", "event_timestamp", *dict.fromkeys(view.join_key for view in GROUPED_VIEWS)]]
+    entities = entities.astype({name: text for name in entities.columns if name != "event_timestamp"})
     return lambda: store.get_historical_features(entities, FEATURES).to_df()
 
 
@@ -100,8 +101,8 @@ SIDES: dict[str, Callable[[Connections, pl.DataFrame], Callable[[], Any]]] = {
     "service": lambda at, bets: service(our_store(at), bets),
     "plain": lambda at, bets: six_views(feast_store(at, offline=OUR_POSTGRES), bets),
     "wide": lambda at, bets: six_views(feast_store(at, offline=OUR_POSTGRES, plain=False, ttl=YEAR), bets),
-    "stock": lambda at, bets: six_views(feast_store(at), bets),
-    "stock wide": lambda at, bets: six_views(feast_store(at, ttl=YEAR), bets),
+    "stock": lambda at, bets: six_views(feast_store(at), bets, "string[python]"),
+    "stock wide": lambda at, bets: six_views(feast_store(at, ttl=YEAR), bets, "string[python]"),
     "floor": lambda at, bets: floor(at, bets, "plain.{}"),
     "floor of changes": lambda at, bets: floor(at, bets, "features.{}_changes"),
 }

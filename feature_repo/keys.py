@@ -127,9 +127,9 @@ def _to_pandas(frame: nw.DataFrame[Any]) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    # Feast's Postgres store makes a table of this frame by Arrow's reading of it. With these types it reads right when
-    # every value is null, too; a pyarrow string would become jsonb.
-    text = pd.StringDtype("python")
+    # With these types a column of nulls has a type too. Text stays in Arrow's memory: Python objects would take as long
+    # to make as all features take to join. (Feast's own Postgres store would make jsonb of it.)
+    text = pd.StringDtype("pyarrow")
     types = {pa.bool_(): pd.BooleanDtype(), pa.string(): text, pa.large_string(): text}
     frame_in_pandas: pd.DataFrame = frame.to_arrow().to_pandas(types_mapper=types.get)
     return frame_in_pandas

@@ -5,8 +5,8 @@ Its own columns come back as they were given, apart from the event timestamps, w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -25,11 +25,15 @@ _UNCHANGED: Final = "Nothing was read"
 
 @dataclass(frozen=True)
 class EntityRows:
-    """`table` has the columns as they come back, `instants` the event timestamps as microseconds of UTC, or null."""
+    """`table` has the columns as they come back, `instants` the event timestamps as microseconds of UTC, or null.
+
+    `texts` are the columns of pandas' own text type, which Arrow does not tell apart by where it keeps them.
+    """
 
     table: pa.Table
     instant_column: str
     instants: pl.Series
+    texts: Mapping[str, pd.StringDtype] = field(default_factory=dict)
 
     @property
     def span(self) -> tuple[datetime, datetime] | None:
@@ -48,12 +52,18 @@ class EntityRows:
 def entity_rows(frame: pd.DataFrame | pl.DataFrame) -> EntityRows:
     """The rows of a frame. Raises EntityFrameUnfit for values that Arrow has no type for, or that are no instants."""
     column = instant_column([str(name) for name in frame.columns], _instants_among(frame))
+    names = list(map(str, frame.columns))
     if isinstance(frame, pl.DataFrame):
-        table, instants = frame.to_arrow(), _series_instants(frame[column], column)
-    else:
-        instants = _instants(frame[column], column)
-        table = _table(frame.drop(columns=column))
-    return EntityRows(_with_instants(table, column, instants, list(map(str, frame.columns))), column, instants)
+        instants = _series_instants(frame[column], column)
+        return EntityRows(_with_instants(frame.to_arrow(), column, instants, names), column, instants)
+    instants = _instants(frame[column], column)
+    table = _with_instants(_table(frame.drop(columns=column)), column, instants, names)
+    texts = {
+        str(name): dtype
+        for name, dtype in frame.dtypes.items()
+        if isinstance(dtype, pd.StringDtype) and str(name) != column
+    }
+    return EntityRows(table, column, instants, texts)
 
 
 def table_rows(table: pa.Table, column: str) -> EntityRows:

@@ -79,8 +79,20 @@ def test_the_same_rows_in_any_make(stores: Stores, frame: Any, way: str) -> None
     assert found[["narrow__score", "pairs__rank"]].to_numpy().tolist() == EXPECTED
     assert found["event_timestamp"].to_list() == INSTANTS
     if isinstance(frame, pd.DataFrame):
-        assert [str(dtype) for dtype in found.dtypes[:2]] == [str(dtype) for dtype in frame.dtypes[:2]]
+        assert found.dtypes[:2].to_list() == frame.dtypes[:2].to_list()
         assert found["player"].to_list() == frame["player"].to_list()
+
+
+@pytest.mark.parametrize("way", ["lookup", "as-of"])
+def test_the_frame_that_comes_back_can_be_written_to(stores: Stores, way: str) -> None:
+    given = with_players(pd.array(PLAYERS, "string[pyarrow]")).assign(weight=[1.0, 2.0, 3.0])
+    with stores.filled(plays=PLAYS, teams=RANKS):
+        found = retrieve(stores.ours, given, ["narrow:score", "pairs:rank"], way=way)
+    for name in found.columns:
+        found.loc[0, name] = found.loc[1, name]
+        assert found.loc[0, name] == found.loc[1, name]
+    assert given["weight"].to_list() == [1.0, 2.0, 3.0]
+    assert given["player"].to_list() == PLAYERS
 
 
 def test_rows_without_a_key_or_an_instant_stay_and_have_no_features(stores: Stores) -> None:
@@ -93,6 +105,13 @@ def test_rows_without_a_key_or_an_instant_stay_and_have_no_features(stores: Stor
         assert found["player"].to_list() == ["a", None, "a"]
         assert found["narrow__score"].fillna(-1).to_list() == [-1, -1, 1.5]
         assert found["pairs__rank"].fillna(-1).to_list() == [-1, -1, -1]
+
+
+def test_a_number_that_no_key_can_be_is_no_key(stores: Stores) -> None:
+    frame = pd.DataFrame({"player": ["a", "a"], "team": [1.0, 1.5], "event_timestamp": [NOON, NOON]})
+    for way in ("lookup", "as-of"):
+        with stores.filled(teams=RANKS):
+            assert retrieve(stores.ours, frame, ["pairs:rank"], way=way)["pairs__rank"].fillna(-1).to_list() == [11, -1]
 
 
 def test_a_frame_without_rows_has_the_columns(stores: Stores) -> None:

@@ -194,8 +194,7 @@ def test_rows_of_a_refused_run_stop_the_copy(
         patch.setattr(pipeline, "materialize", died)
         with pytest.raises(RuntimeError, match="killed"):
             load(lost("b", 2), now=NOW + HOUR)
-    database.execute(
-        "update ops.gates set state = 'refused' where run_id in (select run_id from ops.gates order by run_id desc limit 1)"
-    )
+    newest = "select run_id from ops.gates order by run_id desc limit 1"
+    database.execute(f"update ops.gates set state = 'refused' where run_id in ({newest})")
     with pytest.raises(GateRefused, match="its gate refused it"):
         run_materialize(prepared)
