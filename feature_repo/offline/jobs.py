@@ -70,13 +70,14 @@ class Job(RetrievalJob):
         texts = [name for name in table.column_names if name in self._texts]
         frame: pd.DataFrame = table.drop_columns(texts).to_pandas(split_blocks=True)
         frame.index = pd.RangeIndex(len(table))
+        for place, dtype in enumerate(frame.dtypes):
+            values = frame.iloc[:, place].array
+            # What still is Arrow's memory cannot be written to.
+            if not isinstance(dtype, np.dtype) or not values.to_numpy().flags.writeable:
+                frame.isetitem(place, values.copy())
         for name in texts:
             text = self._texts[name].__from_arrow__(table.column(name))
             frame.insert(table.column_names.index(name), name, text)
-        for place in range(frame.shape[1]):
-            values = frame.iloc[:, place].to_numpy() if isinstance(frame.dtypes.iloc[place], np.dtype) else None
-            if values is not None and not values.flags.writeable:  # still Arrow's memory
-                frame.isetitem(place, values.copy())
         return frame
 
     def persist(self, storage: Any, allow_overwrite: bool | None = False, timeout: int | None = None) -> None:
