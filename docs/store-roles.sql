@@ -52,8 +52,8 @@ begin
         -- what later migrations add
         alter default privileges for role pikkit_store in schema features grant select on tables to pikkit_trainer;
         alter default privileges for role pikkit_store in schema feast grant select on tables to pikkit_trainer;
-        -- Feast puts the rows that are asked about into a table there, and drops it when it has answered.
-        grant create on schema feast to pikkit_trainer;
+        -- An earlier version of this file granted it; nothing is written to read features.
+        revoke create on schema feast from pikkit_trainer;
     end if;
 end
 $$;

@@ -7,6 +7,7 @@ copy_runs     the newest rows that some runs wrote
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
@@ -20,7 +21,7 @@ from psycopg import sql
 from feature_repo.copying import copy_pages
 from feature_repo.offline.latest import latest_pages
 from feature_repo.online import marks
-from feature_repo.online.deleting import delete_rows
+from feature_repo.online.deleting import delete_rows, forget_copy
 from feature_repo.online.layout import feature_field
 from feature_repo.online.writing import Stored, expiry, stored_rows, write
 from feature_repo.sources import reasserted
@@ -97,6 +98,22 @@ class Target(NamedTuple):
         return write(self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire)
 
 
+def claimed(connection: psycopg.Connection, client: Any, project: str) -> bool:
+    """Whether Redis holds the copy of this store, and its history was not written anew since.
+
+    The marks of another store's copy are forgotten: they assert rows that are not ours.
+    """
+    held, name = marks.copy_of(client, project) or "", copy_name(connection)
+    if held.partition("/")[0] != name.partition("/")[0]:
+        forget_copy(client, project)
+    return held == name
+
+
+def copy_name(connection: psycopg.Connection) -> str:
+    """What a copy of this store is called: after its first run, and the last that wrote history anew."""
+    return "/".join(str(run_id) for (run_id,) in connection.execute(statement("copy_name")))
+
+
 def lacking(
     connection: psycopg.Connection, target: Target, since: datetime, until: datetime
 ) -> tuple[datetime, datetime] | None:
@@ -116,17 +133,21 @@ def lacking(
     return (copied + _MICROSECOND, until) if copied < until else None
 
 
-def copy_window(connection: psycopg.Connection, target: Target, since: datetime, until: datetime) -> int:
-    """Copy the newest row of each key that a copy of [since, until] lacks. Returns the number of keys written."""
+def copy_window(
+    connection: psycopg.Connection, target: Target, since: datetime, until: datetime, *, whole: bool = False
+) -> int:
+    """Copy the newest row of each key that a copy of [since, until] lacks. Returns the number of keys written.
+
+    `whole`: nothing else is to be served of the view, so it is removed from all other keys.
+    """
     window = lacking(connection, target, since, until)
     if window is None:
         return 0
     # The view itself would say every group again: the mark does.
-    pages = latest_pages(connection, target.view, *window, changed_only=True, rows=_ROWS)
-    if reasserted(target.view.batch_source) is None:
-        return target.put(pages)
-    written = target.put_all(pages) if window[0] == _EVER else target.put(pages)
-    target.assert_until(window[1])
+    with closing(latest_pages(connection, target.view, *window, changed_only=True, rows=_ROWS)) as pages:
+        written = target.put_all(pages) if whole else target.put(pages)
+    if reasserted(target.view.batch_source) is not None:
+        target.assert_until(window[1])
     return written
 
 
@@ -145,4 +166,5 @@ def copy_runs(connection: psycopg.Connection, target: Target, runs: Collection[U
         columns=sql.SQL(", ").join(map(sql.Identifier, schema)),
         changes=sql.Identifier("features", f"{target.view.name}_changes"),
     )
-    return target.put(copy_pages(connection, query, {"runs": list(runs)}, schema, rows=_ROWS))
+    with closing(copy_pages(connection, query, {"runs": list(runs)}, schema, rows=_ROWS)) as pages:
+        return target.put(pages)

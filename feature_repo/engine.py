@@ -19,7 +19,7 @@ from feast.infra.compute_engines.base import ComputeEngine
 from feast.infra.compute_engines.local.compute import LocalComputeEngine
 from feast.infra.compute_engines.local.job import LocalMaterializationJob
 
-from feature_repo.copies import Target, copy_window, lacking
+from feature_repo.copies import Target, claimed, copy_window, lacking
 from feature_repo.intervals import record_interval
 from feature_repo.offline_store import PointInTimeOfflineStore
 from feature_repo.online.failures import told
@@ -36,6 +36,7 @@ class GatedEngine(ComputeEngine):
             repo_config=engine.repo_config, offline_store=engine.offline_store, online_store=engine.online_store
         )
         self._engine = engine
+        self._is_our_copy = False
 
     @property
     def supports_batch(self) -> bool:
@@ -55,6 +56,10 @@ class GatedEngine(ComputeEngine):
         tasks = [tasks] if isinstance(tasks, MaterializationTask) else tasks
         with locked_session(self.repo_config, "feast materialize") as connection:
             current = [_reread(registry, task) for task in tasks]
+            if any(self._is_between_ours(task.feature_view) for task in current):
+                with told(self.repo_config.online_store, "Nothing was copied"):
+                    client = self._target(current[0]).client
+                    self._is_our_copy = claimed(connection, client, self.repo_config.project)
             require_publishable(connection, [self._window(connection, task) for task in current])
             return [self._copy(connection, registry, task, options) for task in current]
 
@@ -79,7 +84,7 @@ class GatedEngine(ComputeEngine):
         return Window(task.feature_view, since, until)
 
     def _target(self, task: MaterializationTask) -> Target:
-        overwrite = self.repo_config.online_store.skip_dedup
+        overwrite = self.repo_config.online_store.skip_dedup or not self._is_our_copy
         return Target(self.repo_config, self.online_store, task.feature_view, overwrite=overwrite)
 
     def _is_between_ours(self, view: Any) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Literal
@@ -75,13 +76,16 @@ class FreshOnlineStore(RedisOnlineStore):
 
     # ---- get_online_features -----------------------------------------------------------------------------------------
 
-    def get_online_features(self, *args: Any, **kwargs: Any) -> FreshOnlineResponse:
+    def get_online_features(self, config: RepoConfig, features: Any, *args: Any, **kwargs: Any) -> FreshOnlineResponse:
         """Feast's own, read out faster."""
-        return _read_out_fast(super().get_online_features(*args, **kwargs))
+        return _read_out_fast(super().get_online_features(config, _never_precomputed(features), *args, **kwargs))
 
-    async def get_online_features_async(self, *args: Any, **kwargs: Any) -> FreshOnlineResponse:
+    async def get_online_features_async(
+        self, config: RepoConfig, features: Any, *args: Any, **kwargs: Any
+    ) -> FreshOnlineResponse:
         """The same, without blocking."""
-        return _read_out_fast(await super().get_online_features_async(*args, **kwargs))
+        response = await super().get_online_features_async(config, _never_precomputed(features), *args, **kwargs)
+        return _read_out_fast(response)
 
     def _read_features_per_fv(
         self,
@@ -250,6 +254,14 @@ def _join_keys(table: Any) -> list[str]:
 
 def _read_out_fast(response: OnlineResponse) -> FreshOnlineResponse:
     return FreshOnlineResponse(response.proto, response._feature_types)
+
+
+def _never_precomputed(features: Any) -> Any:
+    """A service as one that is read from its rows: vectors made beforehand know no marks and no TTL."""
+    if getattr(features, "precompute_online", False):
+        features = copy(features)
+        features.precompute_online = False
+    return features
 
 
 def _keys(config: RepoConfig, plan: Plan, given: Any) -> list[list[bytes]]:

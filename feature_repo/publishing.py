@@ -142,14 +142,26 @@ def is_history(view: FeatureView) -> bool:
     return source is not None and source.get_table_query_string().startswith("features.")
 
 
+def _reads_history_as_it_stands(view: FeatureView) -> bool:
+    """Whether what is served of a view are the very values of its history: nothing computed, nothing renamed."""
+    source: Any = view.batch_source
+    return (
+        type(view).__name__ == "FeatureView"
+        and not view.source_views
+        and source is not None
+        and source.get_table_query_string() == f"features.{view.name}"
+        and not source.field_mapping
+        and (source.timestamp_field, source.created_timestamp_column) == ("event_timestamp", "created_timestamp")
+    )
+
+
 def _history(view: FeatureView) -> sql.Identifier:
     """Where the view's rows stand. Only there is known which run wrote a row."""
-    source = view.batch_source
-    if view.source_views or source is None or source.get_table_query_string() != f"features.{view.name}":
+    if not _reads_history_as_it_stands(view):
         raise PublicationRefused(
-            f"{view.name} does not read features.{view.name}: whether its rows passed a gate cannot be told",
+            f"{view.name} does not read features.{view.name} as it is: whether its rows passed a gate cannot be told",
             _UNCHANGED,
-            "Declare its source by feature_repo.sources.history, and apply",
+            "Declare it as a plain FeatureView whose source is made by feature_repo.sources.history, and apply",
         )
     return sql.Identifier("features", view.name)
 

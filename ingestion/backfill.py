@@ -35,8 +35,6 @@ def backfill(connection: psycopg.Connection, *, run_id: UUID, now: datetime, pro
     _replace_state(connection, states)
     connection.execute("truncate features.bet_counts")
     connection.execute(statement("recount_bets"))
-    # Rows of other values stand under old instants now. Whoever copies next, copies everything.
-    connection.execute("delete from ops.materializations")
     # The mark stays: a backfill reads no source, so nothing is known to be fresher than before.
     feature_versions.record_anew(connection, now=now)
     return counts

@@ -75,27 +75,29 @@ def materialize(
     `anew` copies everything that is to be served, over whatever stands there. Safe to repeat. Raises
     PublicationRefused when something of it passed no gate, or is not as it passed it.
     """
-    from feature_repo.copies import Target
+    from feature_repo.copies import Target, claimed, copy_name
     from feature_repo.intervals import record_interval
     from feature_repo.online import marks
 
     online: Any = store._get_provider().online_store
     registry: Any = store.registry
     project, client = store.project, online._get_client(store.config.online_store)
-    owner = _identity(connection)
-    # Marks are worth what they say only where this store set them.
-    anew = anew or marks.copy_of(client, project) != owner
+    is_empty = client.dbsize() == 0
+    with connection.transaction():
+        # Marks are worth what they say only where this store set them.
+        anew = not claimed(connection, client, project) or anew
+        name = copy_name(connection)
     written: Counts = {}
     for done, lack in enumerate(_lacks(connection, views)):
         progress("materialize", done, len(views))
         target = Target(store.config, online, store.get_feature_view(lack.view.name), overwrite=anew)
-        written[lack.view.name] = _copy(connection, target, lack)
+        written[lack.view.name] = _copy(connection, target, lack, is_empty=is_empty)
         _record(connection, lack)
         if lack.copied_until != lack.refreshed_at:
             interval = lack.copied_until or lack.refreshed_at, lack.refreshed_at
             record_interval(registry, project, lack.view.name, interval)
     if anew and {*views} == {*STORED_VIEWS}:
-        marks.set_copy_of(client, project, owner)
+        marks.set_copy_of(client, project, name)
     progress("materialize", len(views), len(views))
     return written
 
@@ -107,18 +109,21 @@ def _lacks(connection: psycopg.Connection, views: Sequence[GroupedView | BetView
     return [Lack(by_name[name], *rest) for name, *rest in rows]
 
 
-def _copy(connection: psycopg.Connection, target: Target, lack: Lack) -> int:
+def _copy(connection: psycopg.Connection, target: Target, lack: Lack, *, is_empty: bool) -> int:
     from feature_repo.copies import copy_runs, copy_window
     from feature_repo.publishing import require_sound
 
-    standing = target.asserted_until
-    is_whole = target.overwrite or standing is None or lack.copied_until is None or standing < lack.copied_until
+    standing, remembered = target.asserted_until, lack.copied_until
+    # A mark behind what was copied, or ahead of what there is, is that of another time, here or there.
+    is_known = standing is not None and remembered is not None and remembered <= standing <= lack.refreshed_at
+    is_whole = target.overwrite or not is_known
     with connection.transaction():
         require_sound(connection, [target.view], None if is_whole else lack.runs)
         if is_whole:
             # Older bets are not served any more.
             since = lack.refreshed_at - lack.view.ttl if lack.view in BET_VIEWS else lack.refreshed_at
-            written = copy_window(connection, target._replace(overwrite=True), since, lack.refreshed_at)
+            target = target._replace(overwrite=True)
+            written = copy_window(connection, target, since, lack.refreshed_at, whole=not is_empty)
         else:
             written = copy_runs(connection, target, lack.runs)
     target.assert_until(lack.refreshed_at)
@@ -136,10 +141,3 @@ def _record(connection: psycopg.Connection, lack: Lack) -> None:
                 "finished_at": datetime.now(UTC),
             },
         )
-
-
-def _identity(connection: psycopg.Connection) -> str:
-    """A store is known by its first run."""
-    with connection.transaction():
-        row = connection.execute(statement("first_run")).fetchone()
-    return str(row[0] if row else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,12 +44,33 @@ class EntityQuery:
 
 def entity_query(connection: psycopg.Connection, text: str, needed: Sequence[str]) -> EntityQuery:
     """A caller's query. Raises EntityFrameUnfit when it lacks columns; psycopg.Error."""
-    query = sql.SQL(text.strip().removesuffix(";"))
-    columns = column_types(connection, query)
+    query, columns = _described(connection, text.strip())
     names = [name for name, _ in columns]
     column = instant_column(names, [name for name, type_name in columns if type_name in _INSTANTS])
     require_columns(needed, names)
     return EntityQuery(query, tuple(columns), column)
+
+
+def _described(connection: psycopg.Connection, text: str) -> tuple[sql.SQL, list[tuple[str, str]]]:
+    """The query without its closing semicolon, and its columns with their types."""
+    try:
+        return _columns(connection, text.removesuffix(";"))
+    except psycopg.ProgrammingError as error:
+        try:
+            # What is remarked behind the semicolon, unless that stands in a text.
+            return _columns(connection, re.sub(r"(?s)\A(.*);\s*(--[^\n]*\s*)+\Z", r"\1", text))
+        except psycopg.ProgrammingError:
+            raise EntityFrameUnfit(
+                f"The query of the entity frame cannot be run: {error.diag.message_primary}",
+                "Nothing was read",
+                "Give one SELECT that the reading role can run",
+            ) from error
+
+
+def _columns(connection: psycopg.Connection, text: str) -> tuple[sql.SQL, list[tuple[str, str]]]:
+    query = sql.SQL(text)
+    with connection.transaction():  # what fails leaves the retrieval's transaction as it was
+        return query, column_types(connection, query)
 
 
 def stretch(connection: psycopg.Connection, views: Sequence[Asked], start: datetime, end: datetime) -> sql.Composable:

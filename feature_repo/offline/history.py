@@ -134,4 +134,4 @@ def _bound(at: sql.Composable, type_name: str) -> sql.Composable:
     """An instant as a value of the column's type, so that an index on the column serves."""
     if type_name == "timestamptz":
         return at
-    return sql.SQL("({} at time zone 'UTC')").format(at)
+    return sql.SQL("(({}) at time zone 'UTC')").format(at)

@@ -25,6 +25,8 @@ class KeyType(NamedTuple):
 _TEXT: Final = KeyType(pl.String(), "text[]", None)
 _CAST_TO_TEXT: Final = KeyType(pl.String(), "text[]", "text")
 _INTEGER: Final = KeyType(pl.Int64(), "bigint[]", None)
+# By their shortest spelling: a float has too few digits.
+_NUMERIC: Final = KeyType(pl.String(), "text[]", "numeric")
 _FLOAT: Final = KeyType(pl.Float64(), "float8[]", "float8")
 _INSTANT: Final = KeyType(UTC_INSTANT, "timestamptz[]", "timestamptz")
 _TYPES: Final[dict[str, KeyType]] = {
@@ -35,7 +37,7 @@ _TYPES: Final[dict[str, KeyType]] = {
     "int8": _INTEGER,
     "float4": _FLOAT,
     "float8": _FLOAT,
-    "numeric": _FLOAT,
+    "numeric": _NUMERIC,
     "bool": KeyType(pl.Boolean(), "boolean[]", None),
     "bytea": KeyType(pl.Binary(), "bytea[]", None),
     "date": _INSTANT,
@@ -53,6 +55,8 @@ def key_type(type_name: str) -> KeyType:
 def compared(column: sql.Composable, type_name: str) -> sql.Composable:
     """The column as it is compared."""
     cast = key_type(type_name).cast
+    if type_name == "numeric":
+        return sql.SQL("trim_scale({})::text").format(column)
     if cast is None or type_name == cast:
         return column
     if cast == "timestamptz":
@@ -66,9 +70,14 @@ def fitted(values: pl.Series, type_name: str, view: str) -> pl.Series:
     A number that the type cannot hold is no key of it: null.
     """
     wanted = key_type(type_name).dtype
+    if type_name == "numeric" and values.dtype.is_numeric():
+        return _shortest(values)
     if values.dtype in (wanted, pl.Null) or values.null_count() == len(values):
         return values.cast(wanted) if values.dtype == pl.Null else _nulls_or_same(values, wanted)
     if wanted.is_numeric() and values.dtype.is_numeric():
+        if isinstance(values.dtype, pl.Decimal):
+            values = _shortest(values)
+            return values.set(values.str.contains(".", literal=True), None).cast(wanted, strict=False)
         if wanted.is_integer() and not values.dtype.is_integer():
             numbers = values.cast(pl.Float64)
             values = numbers.set(numbers != numbers.floor(), None)
@@ -86,4 +95,23 @@ def fitted(values: pl.Series, type_name: str, view: str) -> pl.Series:
 
 
 def _nulls_or_same(values: pl.Series, wanted: pl.DataType) -> pl.Series:
-    return values if values.dtype == wanted else pl.Series(values.name, [None] * len(values), dtype=wanted)
+    if values.dtype != wanted:
+        return pl.Series(values.name, [None] * len(values), dtype=wanted)
+    if wanted == pl.String():
+        # Postgres has no text with a NUL in it, and so no such key.
+        return values.set(values.str.contains("\0", literal=True).fill_null(False), None)
+    return values
+
+
+def _shortest(numbers: pl.Series) -> pl.Series:
+    """Numbers spelled as `trim_scale` of Postgres spells them."""
+    if numbers.dtype.is_float():
+        whole = numbers == numbers.floor()
+        return (
+            numbers.cast(pl.String)
+            .set(whole.fill_null(False), None)
+            .zip_with(~whole.fill_null(False), numbers.cast(pl.Decimal(38, 0), strict=False).cast(pl.String))
+        )
+    texts = numbers.cast(pl.String)
+    trimmed = texts.str.strip_chars_end("0").str.strip_chars_end(".")
+    return trimmed.zip_with(texts.str.contains(".", literal=True).fill_null(False), texts)

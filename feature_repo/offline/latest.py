@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -41,7 +41,7 @@ def latest_pages(
     *,
     changed_only: bool,
     rows: int,
-) -> Iterator[pl.DataFrame]:
+) -> Generator[pl.DataFrame]:
     """The newest row per key with an instant in [since, until], as frames of at most `rows` rows, in no order.
 
     Columns: the join keys, `event_timestamp` (UTC, microseconds) and the features, by their names in the view; types

@@ -6,16 +6,22 @@ import json
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import polars as pl
+import psycopg
 import pyarrow as pa
 from psycopg import errors, sql
 
 from feature_repo.copying import copy_in
 from feature_repo.offline.origin import listed
 from feature_repo.offline.session import session
+from feature_repo.offline.tables import require_outside
 from feature_repo.refusals import RowsUnfit
+from feature_repo.statements import statement
 
 if TYPE_CHECKING:
     from feast import RepoConfig
+
+# What tells a table that may be replaced.
+_SAVED: Final = "A saved result of Feast."
 
 _TYPES: Final[tuple[tuple[Any, LiteralString], ...]] = (
     (pa.types.is_boolean, "boolean"),
@@ -33,14 +39,21 @@ _TYPES: Final[tuple[tuple[Any, LiteralString], ...]] = (
 def persist(config: RepoConfig, table: pa.Table, name: str, *, overwrite: bool) -> None:
     """Make a table of these rows, spelled as a source spells its table. All of it or nothing.
 
-    Raises RowsUnfit when there is one of that name and `overwrite` is not set.
+    Raises RowsUnfit when there is one of that name and `overwrite` is not set, or when it is no saved result, or when
+    the schema is one that runs write: nothing of theirs is replaced or added to.
     """
     target: sql.Composable = sql.SQL(name)
     columns = {column.name: _column(column, table.column(column.name)) for column in table.schema}
     listing = listed(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, (t, _) in columns.items())
     with session(config, "feast persist") as connection, connection.transaction():
+        # Whoever reads the table may take long; nobody should wait behind this for that.
+        connection.execute("set local lock_timeout = '10s'")
         if overwrite:
-            connection.execute(sql.SQL("drop table if exists {}").format(target))
+            _require_saved_result(connection, name)
+            try:
+                connection.execute(sql.SQL("drop table if exists {}").format(target))
+            except errors.LockNotAvailable as error:
+                raise RowsUnfit(f"{name} is in use", "It is as it was", "Try again when it is not read") from error
         try:
             connection.execute(sql.SQL("create table {} ({})").format(target, listing))
         except errors.DuplicateTable as error:
@@ -49,7 +62,15 @@ def persist(config: RepoConfig, table: pa.Table, name: str, *, overwrite: bool) 
                 "It is as it was",
                 "Choose another name, or pass allow_overwrite=True",
             ) from error
+        require_outside(connection, name, "Nothing was saved")
+        connection.execute(sql.SQL("comment on table {} is {}").format(target, _SAVED))
         copy_in(connection, target, pl.DataFrame({n: values for n, (_, values) in columns.items()}))
+
+
+def _require_saved_result(connection: psycopg.Connection, name: str) -> None:
+    found = connection.execute(statement("saved_result"), {"table": name, "comment": _SAVED}).fetchone()
+    if found is not None and not found[0]:
+        raise RowsUnfit(f"{name} is not a saved result of Feast", "It is as it was", "Choose another name")
 
 
 def _column(field: Any, values: pa.ChunkedArray) -> tuple[LiteralString, pl.Series]:

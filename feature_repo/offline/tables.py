@@ -13,6 +13,8 @@ from psycopg import sql
 from feature_repo.offline.fetched import fetch
 from feature_repo.offline.origin import listed
 from feature_repo.offline.server_types import kind, selected
+from feature_repo.refusals import RowsUnfit
+from feature_repo.statements import statement
 
 
 def read_table(
@@ -35,3 +37,14 @@ def _array(found: pl.DataFrame | pa.Table, name: str, type_name: str, *, zoned: 
         return array.cast(pa.timestamp("us", tz="UTC"))
     known = kind(type_name)
     return array.cast(known.arrow) if known is not None else array
+
+
+def require_outside(connection: psycopg.Connection, table: str, state: str) -> None:
+    """Raise RowsUnfit for a table that runs write, however it is spelled, and for a view, which may lead to one."""
+    found = connection.execute(statement("table_of_ours"), {"table": table}).fetchone()
+    if found is not None and found[0]:
+        raise RowsUnfit(
+            f"{table} is not a table to be written by hand: it is a view, or `pikkit run` writes its schema",
+            state,
+            "Name a table of a schema of your own",
+        )

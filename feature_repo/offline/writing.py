@@ -13,6 +13,7 @@ from feature_repo.copying import copy_in
 from feature_repo.offline.origin import Origin, listed, origin_of, source_of
 from feature_repo.offline.server_types import describe
 from feature_repo.offline.session import session
+from feature_repo.offline.tables import require_outside
 from feature_repo.refusals import RowsUnfit
 from feature_repo.statements import statement
 
@@ -35,6 +36,7 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
     if not name:
         raise RowsUnfit(f"{view.name} reads a query", _STATE, "Write to the tables that the query reads")
     with session(config, "feast write") as connection, connection.transaction():
+        require_outside(connection, name, _STATE)
         types = _types(connection, view, read, table)
         names = [column for column in table.column_names if column in types]
         connection.execute(
@@ -45,9 +47,10 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
         try:
             copy_in(connection, _STAGING, _frame(table.select(names), types))
             _merge(connection, read, names)
-        except (psycopg.errors.DataError, psycopg.errors.IntegrityError) as error:
+        except (psycopg.errors.DataError, psycopg.errors.IntegrityError, pl.exceptions.PolarsError) as error:
+            said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
             raise RowsUnfit(
-                f"Rows for {view.name} do not fit {name}: {error.diag.message_primary or error}",
+                f"Rows for {view.name} do not fit {name}: {said or error}",
                 _STATE,
                 "Give values that the columns can hold",
             ) from error

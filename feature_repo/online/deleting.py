@@ -41,10 +41,10 @@ def delete_rows(
 ) -> int:
     """Remove a view's fields from every entity but these, and entities that held nothing else. Returns how many."""
     stamp, touched = timestamp_field(view), 0
-    for keys, held in _entities(client, join_keys, project):
+    for keys, held in _entities(client, join_keys, project, but):
         with client.pipeline(transaction=False) as pipe:
             for key, names in zip(keys, held, strict=True):
-                if stamp not in names or key in but:
+                if stamp not in names:
                     continue
                 touched += 1
                 if sum(name.startswith(_STAMP) for name in names) == 1:
@@ -80,11 +80,13 @@ def forget_copy(client: Any, project: str) -> None:
     client.unlink(marks_key(project))
 
 
-def _entities(client: Any, join_keys: Sequence[str], project: str) -> Iterator[tuple[list[bytes], list[set[bytes]]]]:
-    """Batches of the keys of this project's entities with these join keys, and the fields that each holds."""
+def _entities(
+    client: Any, join_keys: Sequence[str], project: str, but: Container[bytes] = ()
+) -> Iterator[tuple[list[bytes], list[set[bytes]]]]:
+    """Batches of the keys of this project's entities with these join keys, but some, and the fields that each holds."""
     pattern = _literally(_redis_key_prefix(list(join_keys))) + b"*" + _literally(project.encode())
     found = client.scan_iter(match=pattern, count=_BATCH)
-    ours = (key for key in found if is_entity_key(key, join_keys, project))
+    ours = (key for key in found if key not in but and is_entity_key(key, join_keys, project))
     while keys := list(islice(ours, _BATCH)):
         with client.pipeline(transaction=False) as pipe:
             for key in keys:

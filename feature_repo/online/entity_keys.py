@@ -9,25 +9,26 @@ from feast.errors import FeastError
 from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 
+from feature_repo import refusals
 from feature_repo.online.layout import entity_key, key_prefix
 from feature_repo.online.plan import Asked
-from feature_repo.refusals import EntityKeysMissing
 
 # Rows named in a message before "and so many more".
 _TOLD: Final = 5
 
 
-class _Missing(EntityKeysMissing, FeastError, KeyError):
+class EntityKeysMissing(refusals.EntityKeysMissing, FeastError, KeyError):
     """What stock raises where it notices, too; and `feast serve` tells by the status that the request is at fault."""
 
     def http_status_code(self) -> int:
+        """What the request holds cannot be read."""
         return 422
 
 
 def keys_of(asked: Asked, given: Mapping[str, Sequence[Any]], project: bytes, version: int) -> list[bytes]:
     """The Redis key of each row of a request, in order. Raises EntityKeysMissing."""
     if missing := [column for column in asked.columns if column not in given]:
-        raise _Missing(
+        raise EntityKeysMissing(
             f"The request has no {' and no '.join(missing)}, by which features are looked up",
             f"Nothing was read. The request has {', '.join(sorted(given)) or 'no key at all'}",
             f"Give every row {' and '.join(asked.columns)}",
@@ -75,9 +76,9 @@ def _is_null(value: Any) -> bool:
     return value.WhichOneof("val") in (None, "null_val")
 
 
-def _null_key(name: str, rows: Sequence[int]) -> _Missing:
+def _null_key(name: str, rows: Sequence[int]) -> EntityKeysMissing:
     more = f" and {len(rows) - _TOLD} more" if len(rows) > _TOLD else ""
-    return _Missing(
+    return EntityKeysMissing(
         f"{name} is null in row {', '.join(map(str, rows[:_TOLD]))}{more} of the request (the first row is 0)",
         "Nothing was read",
         f"Leave these rows out: nothing is stored of a null {name}",

@@ -12,8 +12,8 @@ from feast.infra.online_stores.redis import RedisOnlineStore
 from google.protobuf.message import DecodeError
 from redis import exceptions
 
+from feature_repo import refusals
 from feature_repo.online.clients import TIMEOUTS, address, secrets
-from feature_repo.refusals import OnlineStoreUnavailable
 
 # RedisClusterException is no RedisError.
 _TROUBLE: Final = (redis.RedisError, exceptions.RedisClusterException, DecodeError, OSError)
@@ -23,7 +23,7 @@ _LOGIN: Final = "Check user, password and rights in REDIS_URL; `pikkit doctor` t
 _REBUILD: Final = "`pikkit materialize --rebuild` fills it anew from Postgres"
 
 
-class Unavailable(OnlineStoreUnavailable, redis.RedisError, FeastError):
+class OnlineStoreUnavailable(refusals.OnlineStoreUnavailable, redis.RedisError, FeastError):
     """What is raised: whoever catches redis-py's errors catches it too, and `feast serve` answers 503."""
 
     def http_status_code(self) -> int:
@@ -38,7 +38,7 @@ def told(store: Any, state: str = "Nothing was read") -> Iterator[None]:
     """
     try:
         yield
-    except Unavailable:
+    except OnlineStoreUnavailable:
         raise
     except Exception as error:
         if not (isinstance(error, _TROUBLE) or _is_of_glide(error)):
@@ -47,10 +47,10 @@ def told(store: Any, state: str = "Nothing was read") -> Iterator[None]:
         raise unavailable(store, error, state) from None
 
 
-def unavailable(store: Any, error: Exception, state: str) -> Unavailable:
+def unavailable(store: Any, error: Exception, state: str) -> OnlineStoreUnavailable:
     """The error for a failure of the client."""
     what, next_step = _reason(store, error)
-    return Unavailable(f"Redis at {address(store)} {what}", state, next_step)
+    return OnlineStoreUnavailable(f"Redis at {address(store)} {what}", state, next_step)
 
 
 def _reason(store: Any, error: Exception) -> tuple[str, str]:

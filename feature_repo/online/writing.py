@@ -75,7 +75,9 @@ def write(
             )
             for row in newest
         ]
-        run(client, commands + [("EXPIRE", row.key, expire) for row in newest if expire])
+        # A key that stays may have been written by Feast's own store, which lets every key expire.
+        lives = [("EXPIRE", row.key, expire) if expire else ("PERSIST", row.key) for row in newest]
+        run(client, commands + lives)
         written += len(newest)
     return written
 

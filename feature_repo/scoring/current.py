@@ -25,13 +25,16 @@ class Current(Generic[Value]):
         self._value = read()
         self._due = time.monotonic() + seconds
         self._is_failing = False
+        self._reader: threading.Thread | None = None
 
     def get(self) -> Value:
         """The value as it was last read."""
-        # Two threads may find it due in the same instant; then it is read twice, which does no harm.
-        if time.monotonic() >= self._due:
+        # Two threads may find it due in the same instant; then it is read twice, which does no harm. A reader that a
+        # fork left behind in the parent is not alive in the child.
+        if time.monotonic() >= self._due and not (self._reader and self._reader.is_alive()):
             self._due = time.monotonic() + self._seconds
-            threading.Thread(target=self._reread, name=f"rereading {self._what}", daemon=True).start()
+            self._reader = threading.Thread(target=self._reread, name=f"rereading {self._what}", daemon=True)
+            self._reader.start()
         return self._value
 
     def _reread(self) -> None:

@@ -119,8 +119,8 @@ def verify(
         print_line(f"{differences:,} differences in {sum(c.rows for c in compared):,} rows. Nothing was changed.")
     if differences:
         say(
-            "Offline differences are mended by `pikkit backfill`, online ones by `pikkit materialize --rebuild`; "
-            "both mean a bug. Report it."
+            "Offline differences are mended by `pikkit backfill`, online ones by `pikkit materialize --rebuild`. "
+            "Unless somebody changed rows, or Redis, by hand, they mean a bug: report it."
         )
         raise typer.Exit(1)
 

@@ -67,9 +67,10 @@ def materialize(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Copy to the online store what it lacks, up to the last refresh.
+    """Copy to the online store what it lacks.
 
-    Refills a Redis that was emptied, set back or exchanged; with --rebuild, also one whose values others changed.
+    Up to the last refresh. Refills a Redis that was emptied, set back or exchanged; with --rebuild, also one whose
+    values others changed.
     """
     from ingestion.pipeline import run_materialize
 

@@ -16,7 +16,15 @@ from feature_repo.clock import stopped_at
 from feature_repo.copies import Target, copy_runs, copy_window
 from feature_repo.groups import SPORT_STATS
 from feature_repo.online import marks
-from feature_repo.online.layout import marks_key
+from feature_repo.online.layout import (
+    encode_instant,
+    entity_key,
+    feature_field,
+    key_prefix,
+    marks_key,
+    microseconds,
+    timestamp_field,
+)
 from tests.feature_repo.gated import FIRST, MARK, SECOND, Published, insert
 from tests.feature_repo.gates import judge, seal
 
@@ -136,7 +144,7 @@ def test_a_whole_copy_removes_groups_that_are_gone(
     copy_window(published.database, target, MARK, MARK)
     copy_window(published.database, target_of(gated, "institution_stats"), MARK, MARK)
     published.execute("delete from features.sport_stats_changes where sport = 'NFL'")
-    copy_window(published.database, target._replace(overwrite=True), EVER, MARK)
+    copy_window(published.database, target._replace(overwrite=True), EVER, MARK, whole=True)
     assert served(gated, "NBA", "NFL", "NHL") == [(1, MARK), (None, None), (1, MARK)]
     assert len([key for key in client.scan_iter() if key != marks_key("pikkit")]) == 3
 
@@ -192,6 +200,62 @@ def test_whose_copy_it_is(client: Any) -> None:
     marks.set_copy_of(client, "pikkit", "this one")
     marks.set_copy_of(client, "dev_pikkit", "that one")
     assert marks.copy_of(client, "pikkit") == "this one"
+
+
+def test_a_redis_that_fails_in_the_middle_leaves_the_session_usable(
+    published: Published, target: Target, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feature_repo.online.writing._BATCH", 1)
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(redis.RedisError), published.database.transaction():
+            copy_window(published.database, target, MARK, MARK)
+        with pytest.raises(redis.RedisError), published.database.transaction():
+            copy_runs(published.database, target, [FIRST, SECOND])
+    finally:
+        client.config_set("maxmemory", 0)
+    assert published.database.execute("select 1").fetchone() == (1,)
+    assert target.asserted_until is None
+
+
+def test_plain_feast_does_not_add_to_the_copy_of_another_store(
+    published: Published, gated: Any, target: Target, client: Any
+) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    key = entity_key(key_prefix("sport"), "NBA", b"pikkit")
+    client.hset(key, mapping={timestamp_field("sport_stats"): encode_instant(microseconds(MARK))})
+    client.hset(key, feature_field("sport_stats", "sport_count"), b"\x20\x09")
+    assert served(gated, "NBA") == [(9, MARK)]
+    marks.set_copy_of(client, "pikkit", "another store")
+    gated.materialize(MARK - DAY, MARK, feature_views=["sport_stats"])
+    assert served(gated, "NBA") == [(1, MARK)]
+    assert marks.copy_of(client, "pikkit") is None
+
+
+def test_a_group_that_feasts_own_store_lets_expire_stays(published: Published, target: Target, client: Any) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    keys = [key for key in client.scan_iter() if key != marks_key("pikkit")]
+    for key in keys:
+        client.expire(key, 1000)
+    copy_window(published.database, target._replace(overwrite=True), MARK, MARK)
+    assert {client.ttl(key) for key in keys} == {-1}
+
+
+def test_vectors_made_beforehand_are_not_served(published: Published, gated: Any, client: Any) -> None:
+    from feast import FeatureService
+
+    service = FeatureService(name="stats", features=[gated.get_feature_view("sport_stats")], precompute_online=True)
+    gated.apply([service])
+    gated.materialize(MARK - DAY, MARK)
+    changed(published, "NBA", 7, MARK + HOUR)
+    refreshed(published, MARK + 2 * HOUR)
+    copy_window(published.database, target_of(gated, "sport_stats"), MARK, MARK + 2 * HOUR)
+    for hours, count in ((2, 7), (30, None)):
+        with stopped_at(MARK + HOUR * hours):
+            found = gated.get_online_features(
+                gated.get_feature_service("stats"), [{"sport": "NBA"}], full_feature_names=True
+            )
+        assert found.to_dict()["sport_stats__sport_count"] == [count]
 
 
 COPIES = st.lists(

@@ -194,3 +194,27 @@ def test_feasts_own_command_refuses_with_exit_3(published: Published, command: s
     assert (done.returncode, published.held(), published.registry()) == (3, set(), before)
     assert "Error: sport_stats: rows of one run did not pass a quality gate" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def as_declared(gated: Any, kind: str) -> Any:
+    """sport_stats of another make, over the same table."""
+    from feast import BatchFeatureView, FeatureView
+
+    stats, entity = gated.get_feature_view("sport_stats"), gated.get_entity("sport")
+    source = stats.batch_source
+    if kind == "renamed":
+        source.field_mapping = {"sport_edge": "sport_roi"}
+        schema = [field for field in stats.schema if field.name != "sport_edge"]
+        return FeatureView(name="sport_stats", entities=[entity], schema=schema, source=source)
+    return BatchFeatureView(
+        name="sport_stats", entities=[entity], schema=stats.schema, source=source, mode="python",
+        udf=lambda rows: rows, udf_string="lambda rows: rows", online=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["renamed", "computed"])
+def test_a_view_that_serves_anything_but_its_history_is_refused(published: Published, gated: Any, kind: str) -> None:
+    gated.apply([as_declared(gated, kind)])
+    with pytest.raises(PublicationRefused, match="as it is"):
+        gated.materialize(*RECENT, ["sport_stats"])
+    assert not published.held()

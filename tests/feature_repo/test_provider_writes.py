@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from feature_repo.groups import SPORT_STATS
-from feature_repo.refusals import PublicationRefused
+from feature_repo.refusals import PublicationRefused, RowsUnfit
 from tests.feature_repo.gated import MARK, SECOND, Published
 
 CHANGED = MARK - timedelta(hours=1)
@@ -180,3 +181,25 @@ def test_a_table_of_somebody_elses_takes_what_is_pushed(published: Published, ga
     assert training.to_df()["mood"].tolist() == [0.75]
     with pytest.raises(PublicationRefused, match="does not read"):
         gated.materialize(MARK - timedelta(days=1), MARK, feature_views=["moods"])
+
+
+@pytest.mark.parametrize(
+    "table", ['"features"."sport_stats_changes"', "FEATURES.sport_stats_changes", "public.a_view", "ops.seals"]
+)
+def test_a_table_of_ours_is_known_however_it_is_called(published: Published, gated: Any, table: str) -> None:
+    from feast import FeatureView, Field
+    from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
+    from feast.types import Float64, String
+
+    published.execute("create view public.a_view as select * from features.sport_stats_changes")
+    view = FeatureView(
+        name="forged",
+        entities=[gated.get_entity("sport")],
+        schema=[Field(name="sport", dtype=String), Field(name="sport_roi", dtype=Float64)],
+        source=PostgreSQLSource(name="forged", table=table, timestamp_field="event_timestamp"),
+    )
+    rows, before = published_rows(published, "sport_stats_changes"), change_rows(published)
+    rows["sport_roi"] = 99.0
+    with pytest.raises((PublicationRefused, RowsUnfit)):
+        gated._get_provider().offline_write_batch(gated.config, view, pa.Table.from_pandas(rows), None)
+    assert change_rows(published) == before

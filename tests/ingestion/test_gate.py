@@ -406,7 +406,7 @@ def test_a_backfill_takes_over_sound_rows_that_no_gate_let_through(prepared, loa
             )
         connection.commit()
     with pytest.raises(GateRefused, match=str(stray)):
-        run_materialize(prepared)
+        run_materialize(prepared, rebuild=True)
     run_backfill(prepared)
     run_materialize(prepared)
 

@@ -12,14 +12,17 @@ import pytest
 import redis
 
 from feature_repo.connections import Connections
+from feature_repo.copies import Target
 from feature_repo.groups import STORED_VIEWS
 from feature_repo.online import marks
+from feature_repo.online.layout import entity_key, key_prefix
 from feature_repo.store import store_at
 from ingestion import clock, pipeline
 from ingestion.database import connect
 from ingestion.errors import GateRefused
 from ingestion.pipeline import compare, run_materialize
 from ingestion.sources.files import open_file
+from tests.feature_repo.gates import pass_gates
 from tests.ingestion.bets import NOW, bet, jsonl, lost
 from tests.ingestion.lenient import run, run_backfill
 
@@ -198,3 +201,42 @@ def test_rows_of_a_refused_run_stop_the_copy(
     database.execute(f"update ops.gates set state = 'refused' where run_id in ({newest})")
     with pytest.raises(GateRefused, match="its gate refused it"):
         run_materialize(prepared)
+
+
+def test_a_redis_set_back_to_before_a_backfill_is_copied_anew(
+    load: Load, prepared: Connections, database: psycopg.Connection, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(bet("a", 1), lost("b", 2))
+    database.execute("update features.sport_stats_changes set sport_roi = 7")
+    run_materialize_unjudged(prepared, monkeypatch)
+    saved = {key: server.dump(key) for key in server.scan_iter()}
+    run_backfill(prepared)
+    assert differences(prepared) == []
+    server.flushdb()
+    for key, value in saved.items():
+        server.restore(key, 0, value)
+    load(bet("a", 1), now=NOW + HOUR)
+    assert differences(prepared) == []
+
+
+def test_a_mark_ahead_of_the_store_is_not_believed(load: Load, prepared: Connections, server: Any) -> None:
+    load(bet("a", 1), bet("b", 2, sport="Tennis"))
+    store = store_at(prepared)
+    later = Target(store.config, store._get_provider().online_store, store.get_feature_view("sport_stats"))
+    later.assert_until(NOW + 2 * HOUR)
+    server.delete(entity_key(key_prefix("sport"), "Tennis", b"pikkit"))
+    assert differences(prepared) == ["sport_stats online"]
+    load(bet("a", 1), now=NOW + HOUR)
+    assert differences(prepared) == []
+
+
+def test_a_rebuild_leaves_nothing_else_of_a_bet_view(
+    load: Load, prepared: Connections, database: psycopg.Connection
+) -> None:
+    load(bet("a", 1), bet("b", 2))
+    database.execute("delete from features.bet_facts_changes where bet_id = 'b'")
+    database.execute("delete from ops.seals")
+    pass_gates(database)
+    run_materialize(prepared, rebuild=True)
+    served = store_at(prepared).get_online_features(["bet_facts:amount"], [{"bet_id": "a"}, {"bet_id": "b"}])
+    assert [amount is None for amount in served.to_dict()["amount"]] == [False, True]
