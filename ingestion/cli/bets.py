@@ -164,9 +164,14 @@ def warn_of_stale(scored: Scored) -> None:
 
 
 def warn_of_unknown(scored: Scored) -> None:
-    """A line on stderr when bets that were asked for by id are not there."""
+    """A line on stderr when bets that were asked for by id are not there, or nothing at all is known."""
     if scored.unknown:
         say(f"No such bet is online: {', '.join(scored.unknown)}. All its features are null.")
+    elif not any(age.event_timestamp for one in scored.vectors for age in one.views):
+        say(
+            "Warning: the online store knows none of these groups. When it should, it has lost its copy: `pikkit status` "
+            "tells, and `pikkit materialize` fills it again."
+        )
 
 
 def sample(

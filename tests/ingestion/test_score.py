@@ -251,6 +251,14 @@ def test_the_command_says_that_a_bet_is_not_online(store: Connections, bets: pl.
     assert (done.returncode, "No such bet is online: nowhere. " in done.stderr) == (0, True)
 
 
+@pytest.mark.parametrize(("bet", "is_told"), [(BET, False), (NEVER_SEEN, True)])
+def test_the_command_says_when_nothing_is_known_at_all(
+    store: Connections, tmp_path: Path, bet: dict[str, Any], is_told: bool
+) -> None:
+    done = pikkit("score", "--bet", json.dumps(bet), environ=_environ(store, tmp_path), cwd=tmp_path)
+    assert (done.returncode, "knows none of these groups" in " ".join(done.stderr.split())) == (0, is_told)
+
+
 @pytest.mark.parametrize("arguments", [(), ("--bet", "{}", "--sport", "Soccer"), ("--bet", '{"sport": "Soccer"}')])
 def test_the_command_ends_with_2_when_it_is_not_told_what_to_score(
     store: Connections, tmp_path: Path, arguments: tuple[str, ...]
