@@ -169,8 +169,8 @@ def warn_of_unknown(scored: Scored) -> None:
         say(f"No such bet is online: {', '.join(scored.unknown)}. All its features are null.")
     elif not any(age.event_timestamp for one in scored.vectors for age in one.views):
         say(
-            "Warning: the online store knows none of these groups. When it should, it has lost its copy: `pikkit status` "
-            "tells, and `pikkit materialize` fills it again."
+            "Warning: the online store knows none of these groups. When it should, it has lost its copy: "
+            "`pikkit status` tells, and `pikkit materialize` fills it again."
         )
 
 
