@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +36,7 @@ from ingestion.errors import ConfigurationError, StoreFull, Unreachable
 from ingestion.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.keeper import temporary_homes
+from tests.processes import wait_until
 
 UP = "import sys, pathlib; from ingestion import embedded; embedded.up(pathlib.Path(sys.argv[1])); print('up')"
 
@@ -190,7 +190,8 @@ def test_a_postgres_killed_while_a_session_computes_comes_back(home: Path) -> No
     session = psutil.Process(busy.info.backend_pid)
     threading.Thread(target=_execute, args=(busy, LOOP), daemon=True).start()
     try:
-        _until(lambda: session.cpu_percent(0.1) > 20)
+        before = session.cpu_times().user
+        wait_until(lambda: session.cpu_times().user > before)
         os.kill(pids(home)[0], signal.SIGKILL)
         assert embedded.up(home) == embedded_at(home)
     finally:
@@ -211,7 +212,7 @@ def test_servers_of_a_killed_test_run_do_not_stay(tmp_path: Path) -> None:
         homes = Path(run.stdout.readline().strip())
         server = pids(homes / "home")[0]
         run.kill()
-    _until(lambda: not homes.exists())
+    wait_until(lambda: not homes.exists())
     assert not psutil.pid_exists(server) or psutil.Process(server).status() == psutil.STATUS_ZOMBIE
 
 
@@ -383,9 +384,3 @@ def test_a_redis_that_is_not_ours_does_not_answer(servers: Connections) -> None:
 def _execute(connection: psycopg.Connection, query: LiteralString) -> None:
     with contextlib.suppress(psycopg.OperationalError):
         connection.execute(query)
-
-
-def _until(happens: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not happens() and time.monotonic() < deadline:
-        time.sleep(0.02)
