@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -23,6 +22,7 @@ from ingestion.sync import take_in
 from ingestion.verify import verify_offline
 from tests.ingestion.bets import NOW, T0, at, bet, jsonl, lost
 from tests.ingestion.conftest import PATIENCE, conninfo, opened
+from tests.processes import wait_until
 from tests.source_table import create_bets, delete, put
 
 
@@ -233,9 +233,16 @@ def test_a_table_that_is_rewritten_as_reading_begins_is_not_empty(source, sync, 
     with psycopg.connect(conninfo(source.postgres)) as app, ThreadPoolExecutor(1) as pool:
         app.execute("alter table bets alter column amount type numeric(14, 3)")
         compared = pool.submit(compare)
-        time.sleep(0.5)
+        wait_until(lambda: is_locked_out(source.postgres) or compared.done())
         app.commit()
         assert compared.result()["deleted"] == 0
+
+
+def is_locked_out(postgres):
+    """Whether somebody waits for the table."""
+    query = "select 1 from pg_locks where not granted and relation = 'public.bets'::regclass"
+    with connect(postgres, purpose="test") as connection:
+        return connection.execute(query).fetchone() is not None
 
 
 def test_rows_that_no_clock_would_write_are_compared_too(table, sync, compare):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -21,6 +20,7 @@ from ingestion.progress import silent
 from ingestion.sources.supabase import open_supabase
 from ingestion.sources.table import Window
 from tests.conftest import REPOSITORY
+from tests.processes import wait_until
 from tests.source_table import create_bets, put
 from tests.supabase import ROLES, Supabase, make_roles, running_supabase, token
 
@@ -230,10 +230,7 @@ def rest(project: Postgres) -> Iterator[Supabase]:
     """PostgREST ran already when the script was run, and learnt of it by itself."""
     with running_supabase(project) as rest:
         run_script(project)
-        end = time.monotonic() + 60
-        while send(rest, "pikkit_reader", "POST", "/rpc/pikkit_bet_digests", {}).status_code == 404:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_until(lambda: send(rest, "pikkit_reader", "POST", "/rpc/pikkit_bet_digests", {}).status_code != 404)
         yield rest
 
 

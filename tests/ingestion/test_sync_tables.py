@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from ingestion.sources.files import open_file
 from ingestion.sync import take_in
@@ -147,7 +147,7 @@ SHOWN = st.lists(
 
 
 @given(SHOWN)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_the_store_holds_what_was_shown_last(new_database, tmp_path, syncs):
     """By an oracle in plain loops: what a bet showed last is its newest raw version, its last sound one is current."""
     last, sound, changes = {}, {}, 0

@@ -456,7 +456,7 @@ def test_a_table_that_is_never_read_to_its_end_is_given_up(postgres: Postgres, m
 def lose_connections(postgres: Postgres) -> None:
     execute(
         postgres,
-        "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
+        "select pg_terminate_backend(pid, 600000) from pg_stat_activity "
         "where application_name = 'pikkit source' and datname = current_database()",
     )
 

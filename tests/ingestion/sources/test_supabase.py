@@ -19,7 +19,7 @@ from tests.source_table import create_bets, fill, put
 from tests.supabase import running_supabase, token
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
-PATIENCE = timedelta(seconds=2)
+PATIENCE = timedelta(minutes=10)
 BET = {
     "bet_type": "straight", "status": "PENDING", "american_odds": -110, "amount": "10.50", "sport": "Soccer",
     "market": "Moneyline", "time_placed": START, "updated_at": START,
