@@ -87,12 +87,12 @@ class GateRefused(PikkitError):
 class SourceShrank(PikkitError):
     """A table shows nothing, or under half of the rows that it showed. Nothing was changed, nothing was confirmed.
 
-    `shown` rows now, and `before` at the last good sync; null where none was counted then.
+    `shown` rows now, and `before` at the last good sync; null where they were not counted.
     """
 
     exit_code = 3
 
-    def __init__(self, what: str, state: str, next_step: str, *, shown: int, before: int | None) -> None:
+    def __init__(self, what: str, state: str, next_step: str, *, shown: int | None, before: int | None) -> None:
         super().__init__(what, state, next_step)
         self.shown, self.before = shown, before
 

@@ -114,9 +114,9 @@ def check_taken(state: StreamState, stream: str, counts: Counts, request: Reques
     `counts` are those of `take_in`, `shown` what `check_table` returned.
     """
     is_whole_table = counts["is_table"] and not counts["is_partial"]
-    shows_nothing = is_whole_table and shown is None and not counts["rows_read"]
-    if shows_nothing and state.has_shrunk(0) and not request.believes_deletes:
-        raise _shrunk(state, stream, 0)
+    is_uncounted_and_empty = is_whole_table and shown is None and not counts["rows_read"]
+    if is_uncounted_and_empty and state.has_shrunk(0) and not request.believes_deletes:
+        raise _shrunk(state, stream, None)
     watermark, newest = (_instant(counts[name]) for name in ("features_watermark", "newest_accepted"))
     if request.late or counts["knows_bets"] or watermark is None or newest is None or newest > watermark:
         return
@@ -162,9 +162,12 @@ def record_stream(
     }
 
 
-def _shrunk(state: StreamState, stream: str, shown: int) -> SourceShrank:
+def _shrunk(state: StreamState, stream: str, shown: int | None) -> SourceShrank:
     before = state.row_count
-    if before is None and state.cursor is None:
+    if shown is None:
+        what = f"{stream} shows not even the row that its last sync ended with, and has no time to count the others"
+        believe = "If rows were deleted, name the most that may be gone"
+    elif before is None and state.cursor is None:
         what = f"{stream} shows no row at all"
         believe = "A table that is empty needs no sync before its first row; to have it counted as empty"
     elif before is None:
@@ -177,7 +180,7 @@ def _shrunk(state: StreamState, stream: str, shown: int) -> SourceShrank:
         what,
         "Nothing was changed, and the features were not confirmed",
         "Look whether the key or role sees every row (row level security, `pikkit doctor`) and whether this is the "
-        f"right table. {believe}: pikkit reconcile --most-deletes {max((before or 0) - shown, 0)}",
+        f"right table. {believe}: pikkit reconcile --most-deletes {max((before or 0) - (shown or 0), 0)}",
         shown=shown,
         before=before,
     )

@@ -329,8 +329,9 @@ def test_a_count_that_takes_too_long_is_remarked_on_and_an_empty_answer_is_still
     assert "could not be counted" in read()
     assert query("select row_count from ops.sync_state") == [(2,)]
     delete(source.postgres, ["b"])
-    with pytest.raises(SourceShrank):
+    with pytest.raises(SourceShrank, match="not even the row that its last sync ended with") as refused:
         read()
+    assert (refused.value.shown, refused.value.before) == (None, 2)
 
 
 def too_slow(source, monkeypatch):
