@@ -28,6 +28,7 @@ from ingestion.runs import Counts
 from ingestion.sources.page import Page
 from ingestion.sources.table import DIGESTS_SCHEMA, KEYS_SCHEMA, Reading
 from ingestion.sync import take_in
+from ingestion.tombstones import write_tombstones
 
 # A key that sees fewer rows, or another table, looks like deletes. Up to this share of the bets, and this number in a
 # small store, are believed unasked, but never more than half of them.
@@ -99,7 +100,7 @@ def reconcile(
     deleted = [bet for bet in deleted if bet not in set(left)]
     _check(deleted, int(ours["rows"].sum()), most_deletes)
     if deleted:
-        _bury(connection, deleted, name, run_id, now)
+        write_tombstones(connection, deleted, name, run_id=run_id, now=now, is_gone=True)
     return {
         "days": pl.concat([ours["day"], theirs["day"]]).n_unique(),
         "differing": len(days),
@@ -163,10 +164,3 @@ def _check(deleted: list[str], bets: int, most_deletes: int | None) -> None:
             f"were deleted: pikkit reconcile --most-deletes {len(deleted)}",
             vanished=len(deleted),
         )
-
-
-def _bury(connection: psycopg.Connection, ids: list[str], source: str, run_id: UUID, now: datetime) -> None:
-    connection.execute(statement("tombstones_table"), {"ids": ids, "now": now})
-    connection.execute(statement("record_tombstones"), {"run_id": run_id, "source": source, "now": now})
-    connection.execute(statement("store_tombstones"), {"run_id": run_id})
-    connection.execute("drop table pg_temp.tombstones")

@@ -27,9 +27,11 @@ from ingestion.progress import Progress, silent
 from ingestion.runs import Counts
 from ingestion.sources.page import Page
 from ingestion.sources.table import Reading, Table, Window
+from ingestion.tombstones import write_tombstones
 from quality.schema import ACCEPTED_SCHEMA, ValidationResult, validate
 
 CONFLICT: Final = "updated_at: copies that differ under one updated_at"
+EVERYTHING: Final = Window()
 _DIGEST_BYTES: Final = 16
 
 
@@ -61,7 +63,8 @@ class Request:
     """What to read of a table: what changed since the cursor, less the overlap; with `is_full` everything.
 
     One that names a sport or a time is partial: it leaves the cursor where it is. A file is always read whole.
-    `first_known_by` is `take_in`'s.
+    `first_known_by` is `take_in`'s. `without` are columns that the source may have lost, `late` lets a first load be
+    older than all that was published, `believes_deletes` lets a table show fewer rows than it did (streams.py).
     """
 
     first_known_by: str = "updated_at"
@@ -70,6 +73,9 @@ class Request:
     sport: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    without: frozenset[str] = frozenset()
+    late: bool = False
+    believes_deletes: bool = False
 
     @property
     def is_partial(self) -> bool:
@@ -84,7 +90,8 @@ class TableRows:
     name: str
     reading: Reading
     window: Window
-    row_count: int
+    # null where the server had no time to count all of them
+    row_count: int | None
     is_partial: bool = False
     is_table: bool = True
 
@@ -92,23 +99,41 @@ class TableRows:
         """See Source."""
         return self.reading.pages(self.window)
 
-    def recount(self) -> int:
+    @property
+    def columns(self) -> frozenset[str]:
+        """See Reading."""
+        return self.reading.columns
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """See Reading."""
+        return self.reading.unknown_columns
+
+    def total(self) -> int | None:
+        """How many rows the table shows in all; null where the server has no time to count them."""
+        return self.row_count if self.window == EVERYTHING else self.reading.total()
+
+    def recount(self) -> int | None:
         """How many rows there are now: some may have gone while they were read."""
-        return self.reading.count(self.window)
+        return _counted(self.reading, self.window)
 
 
 @contextmanager
 def rows_of(connection: psycopg.Connection, table: Table, request: Request) -> Iterator[TableRows]:
     """The rows of the table that the request asks for, given where the store's cursor stands."""
     window = Window(request.since, request.until, request.sport)
-    if not request.is_partial and not request.is_full and (cursor := _cursor(connection, table.name)):
-        window = Window(since=cursor - request.overlap)
+    if not request.is_partial and not request.is_full:
+        window = Window(since=_read_from(connection, table.name, request.overlap))
     with table.reading() as reading:
-        yield TableRows(table.name, reading, window, reading.count(window), request.is_partial)
+        yield TableRows(table.name, reading, window, _counted(reading, window), request.is_partial)
 
 
-def _cursor(connection: psycopg.Connection, stream: str) -> datetime | None:
-    row = connection.execute(statement("cursor"), {"stream": stream}).fetchone()
+def _counted(reading: Reading, window: Window) -> int | None:
+    return reading.total() if window == EVERYTHING else reading.count(window)
+
+
+def _read_from(connection: psycopg.Connection, stream: str, overlap: timedelta) -> datetime | None:
+    row = connection.execute(statement("read_from"), {"stream": stream, "overlap": overlap}).fetchone()
     return row[0] if row else None
 
 
@@ -129,9 +154,12 @@ def take_in(
     The counts: source_rows (as the source says, null where it cannot), rows_read, copies (exact, inside this batch),
     seen_before, returned (a table shows again what it showed once), accepted, of these late (their updated_at lies
     before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
-    reasons (how many rows each reason refused), naive_timestamps, empty_texts, null_words, unknown_columns, future (new
-    versions past the clock, which the cursor waits for), newest_stamp, known_until, first_load (the store was empty),
-    largest_instant (how many accepted versions share one updated_at), is_table, is_partial.
+    reasons (how many rows each reason refused), deleted (accepted versions that say so), broken_deletes (bets whose
+    row says so and is refused for something else: deleted from now on), naive_timestamps, empty_texts, null_words,
+    columns (known ones that the rows have), unknown_columns, future (new versions past the clock, which the cursor
+    waits for), newest_stamp, newest_accepted, known_until, features_watermark (before this run), first_load (the store
+    was empty), first_sync (nothing was read of the whole stream before), knows_bets (not so, or the store holds some of
+    these bets), largest_instant (how many accepted versions share one updated_at), is_table, is_partial.
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)
@@ -144,7 +172,7 @@ def take_in(
         {"now": now, "first_known_by": first_known_by, "known_from": known_from, "is_table": source.is_table},
     )
     with connection.cursor(row_factory=dict_row) as cursor:
-        stored = cursor.execute(statement("intake_counts"), {"now": now}).fetchone() or {}
+        stored = cursor.execute(statement("intake_counts"), {"now": now, "stream": source.name}).fetchone() or {}
         reasons = cursor.execute(statement("refusal_counts")).fetchall()
     batch = {"run_id": run_id, "source": source.name, "received_at": now}
     connection.execute(statement("store_raw"), batch)
@@ -152,8 +180,12 @@ def take_in(
     connection.execute(statement("retire_current"))
     connection.execute(statement("store_processed"), {"run_id": run_id})
     connection.execute(statement("settle_quarantine"), {"is_table": source.is_table, "conflict": CONFLICT, "now": now})
+    broken_deletes = [bet for (bet,) in connection.execute(statement("broken_deletes"), {"is_table": source.is_table})]
+    if broken_deletes:
+        write_tombstones(connection, broken_deletes, source.name, run_id=run_id, now=now, is_gone=False)
     known_until: datetime | None = stored.pop("known_until")
     newest_stamp: datetime | None = stored.pop("newest_stamp")
+    compared = {name: stored.pop(name) for name in ("newest_accepted", "features_watermark")}
     connection.execute(
         statement("upsert_sync_state"),
         {
@@ -168,6 +200,7 @@ def take_in(
     connection.execute(statement("drop_intake"))
     return {
         **stored,
+        "broken_deletes": len(broken_deletes),
         "source_rows": source.row_count,
         "reasons": {row["reason"]: row["rows"] for row in reasons},
         **counts,
@@ -175,12 +208,14 @@ def take_in(
         "is_partial": source.is_partial,
         "newest_stamp": f"{newest_stamp:%Y-%m-%dT%H:%M:%SZ}" if newest_stamp else None,
         "known_until": known_until.isoformat() if known_until else None,
+        **{name: instant.isoformat() if instant else None for name, instant in compared.items()},
     }
 
 
 def _stage(connection: psycopg.Connection, source: Source, now: datetime, progress: Progress) -> Counts:
     """Validate page by page into pg_temp.incoming, so that memory follows the page and not the source."""
-    arrived, naive, empty, null_words, unknown = 0, 0, 0, 0, set[str]()
+    arrived, naive, empty, null_words = 0, 0, 0, 0
+    columns, unknown = set[str](), set[str]()
     for page in source.pages():
         result = validate(page.rows, now)
         copy_in(connection, "incoming", _accepted(page, result, arrived))
@@ -189,12 +224,14 @@ def _stage(connection: psycopg.Connection, source: Source, now: datetime, progre
         naive += result.naive_timestamps
         empty += result.empty_texts
         null_words += result.null_words
+        columns |= page.columns
         unknown.update(page.unknown_columns)
         progress("read", arrived, source.row_count)
     return {
         "naive_timestamps": naive,
         "empty_texts": empty,
         "null_words": null_words,
+        "columns": sorted(columns),
         "unknown_columns": sorted(unknown),
     }
 
@@ -219,15 +256,20 @@ def _refused(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
         payload=payload,
         id="id",
         updated_at="updated_at",
+        is_deleted="is_deleted",
         # What could not even be read has its own reasons, not one for each column that is null because of it.
         reasons=pl.when(problem.is_null()).then("reasons").otherwise(problem.str.split("; ")),
     )
 
 
 def content_hashes(accepted: pl.DataFrame) -> pl.Series:
-    """A digest of each row's typed values, the same for the same bet from any source and in any spelling."""
-    columns = [_canonical(pl.col(name), dtype) for name, dtype in ACCEPTED_SCHEMA.items()]
-    return _digests(accepted.select(row=pl.struct(columns).struct.json_encode())["row"])
+    """A digest of each row's typed values, the same for the same bet from any source and in any spelling.
+
+    That of a row that is not deleted says nothing of deletes, as all did before they were read.
+    """
+    columns = [_canonical(pl.col(name), dtype) for name, dtype in ACCEPTED_SCHEMA.items() if name != "is_deleted"]
+    mark = pl.when("is_deleted").then(pl.lit(" deleted")).otherwise(pl.lit(""))
+    return _digests(accepted.select(row=pl.struct(columns).struct.json_encode() + mark)["row"])
 
 
 def _canonical(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
-from ingestion.cli.runs import SourceOption, print_steps, run_document
+from ingestion.cli.runs import LateOption, SourceOption, WithoutOption, print_steps, run_document
 from ingestion.cli.session import begin, prepared_stores
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def sync(
     until: Annotated[
         str | None, typer.Option("--until", metavar="INSTANT", help="Read what changed before this instant.")
     ] = None,
+    without: WithoutOption = None,
+    late: LateOption = False,
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -44,6 +46,7 @@ def sync(
     from ingestion.pipeline import run_sync
     from ingestion.sources.chosen import chosen_source
     from ingestion.sources.files import FileSource
+    from ingestion.streams import optional_columns
     from ingestion.sync import Request
 
     settings = begin(now)
@@ -55,6 +58,8 @@ def sync(
         sport=sport,
         since=parse_instant(since) if since else None,
         until=parse_instant(until) if until else None,
+        without=optional_columns(without or ()),
+        late=late,
     )
     if full and request.is_partial:
         raise ConfigurationError(
@@ -88,6 +93,7 @@ def reconcile(
     include_files: Annotated[
         bool, typer.Option("--include-files", help="Delete bets too that only files brought, not the table.")
     ] = False,
+    without: WithoutOption = None,
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -97,12 +103,17 @@ def reconcile(
     """
     from ingestion.pipeline import run_reconcile
     from ingestion.sources.chosen import chosen_table
+    from ingestion.streams import optional_columns
     from ingestion.sync import Request
 
     settings = begin(now)
     opener = chosen_table(source, settings.sources)
+    request = Request(
+        first_known_by=settings.known_at_column,
+        overlap=settings.sources.overlap,
+        without=optional_columns(without or ()),
+    )
     connections = prepared_stores(settings, create=False)
-    request = Request(first_known_by=settings.known_at_column, overlap=settings.sources.overlap)
     with progress_bar() as progress:
         done = run_reconcile(
             connections,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
-from ingestion.errors import SourceDenied, Unreachable
+from ingestion.doctor.check import REFUSED, UNREACHABLE, Check, fail, ok, warn
+from ingestion.errors import ColumnsVanished, SourceDenied, Unreachable
 from ingestion.progress import silent
 from ingestion.sources.postgres import PostgresReading, open_session
 from ingestion.sources.postgres_facts import Facts, look_at, obstacles
 from ingestion.sources.settings import SourcePostgres, SourceSettings, SupabaseProject
-from ingestion.sources.table import Window
+from ingestion.sources.table import Reading, Window
+from ingestion.streams import StreamState, check_columns
 
 if TYPE_CHECKING:
     from ingestion.sources.rest import Rest
@@ -26,12 +28,17 @@ _PATIENCE: Final = timedelta(seconds=10)
 _SKEW_NOTED: Final = timedelta(minutes=1)
 
 
-def check_sources(sources: SourceSettings, patience: timedelta = _PATIENCE) -> Iterator[Check]:
-    """Everything about the tables that are configured."""
+def check_sources(
+    sources: SourceSettings,
+    patience: timedelta = _PATIENCE,
+    *,
+    states: Mapping[str, StreamState] = MappingProxyType({}),
+) -> Iterator[Check]:
+    """Everything about the tables that are configured. `states` are those of the streams, as far as they are known."""
     if sources.supabase is not None:
-        yield from _refusing("Supabase", check_supabase(sources.supabase, patience))
+        yield from _refusing("Supabase", check_supabase(sources.supabase, patience, states))
     if sources.postgres is not None:
-        yield from _refusing("source Postgres", check_source_postgres(sources.postgres, patience))
+        yield from _refusing("source Postgres", check_source_postgres(sources.postgres, patience, states))
     if sources.supabase is None and sources.postgres is None:
         yield ok("sources", "no table is configured: bets come from files")
 
@@ -49,7 +56,9 @@ def _refusing(name: str, checks: Iterator[Check]) -> Iterator[Check]:
 # ---- Postgres ------------------------------------------------------------------------------------------------------
 
 
-def check_source_postgres(source: SourcePostgres, patience: timedelta) -> Iterator[Check]:
+def check_source_postgres(
+    source: SourcePostgres, patience: timedelta, states: Mapping[str, StreamState]
+) -> Iterator[Check]:
     """The table in a Postgres. Raises SourceDenied and Unreachable."""
     with open_session(source, patience, silent) as session:
         asked = datetime.now(UTC)
@@ -63,8 +72,10 @@ def check_source_postgres(source: SourcePostgres, patience: timedelta) -> Iterat
             return
         reading = PostgresReading(session, source, columns)
         reading.check()
-        yield _table("source table", table, reading.count(Window()), columns.unknown)
-        yield _rows(facts, table)
+        rows, state = reading.count(Window()), states.get(session.name, StreamState())
+        yield _table("source table", table, rows, columns.unknown)
+        yield _columns_lost("source columns", state, session.name, reading)
+        yield _rows_lost("source rows", state, rows) or _rows(facts, table)
         yield _index(facts, table)
         yield _rights(facts, table)
         yield check_clock_of("source clock", facts.clock, asked, answered)
@@ -96,7 +107,7 @@ def _rights(facts: Facts, table: str) -> Check:
 # ---- Supabase ------------------------------------------------------------------------------------------------------
 
 
-def check_supabase(project: SupabaseProject, patience: timedelta) -> Iterator[Check]:
+def check_supabase(project: SupabaseProject, patience: timedelta, states: Mapping[str, StreamState]) -> Iterator[Check]:
     """The table behind a project's REST API. Raises SourceDenied and Unreachable."""
     from ingestion.sources.supabase import open_supabase
 
@@ -108,7 +119,10 @@ def check_supabase(project: SupabaseProject, patience: timedelta) -> Iterator[Ch
     yield _key(project)
     with table.reading() as reading:
         name = f"{project.schema}.{project.table}"
-        yield _table("Supabase table", name, reading.count(Window()), table.unknown_columns)
+        rows, state = reading.count(Window()), states.get(table.name, StreamState())
+        yield _table("Supabase table", name, rows, table.unknown_columns)
+        yield _columns_lost("Supabase columns", state, table.name, reading)
+        yield _rows_lost("Supabase rows", state, rows) or ok("Supabase rows", f"the key is shown {rows:,}")
         asked = datetime.now(UTC)
         told = reading.rest.send(lambda: _one_row(reading.rest), lambda answer: answer.headers.get("Date"))
         if told:
@@ -147,6 +161,30 @@ def _table(check: str, table: str, rows: int, unknown: tuple[str, ...]) -> Check
     if not rows:
         return warn(check, found, "If it should have some, row level security may hide them from this role")
     return ok(check, found)
+
+
+def _rows_lost(check: str, state: StreamState, rows: int) -> Check | None:
+    """The table shows so many fewer rows than it did that no sync believes it; null where it does not."""
+    if state.row_count is None or not state.has_shrunk(rows):
+        return None
+    return fail(
+        check,
+        f"it showed {state.row_count:,} rows at the last sync, and shows {rows:,} now: no sync reads it so",
+        "Look whether this role or key sees every row (row level security). If the others were deleted: "
+        f"pikkit reconcile --most-deletes {state.row_count - rows}",
+        REFUSED,
+    )
+
+
+def _columns_lost(check: str, state: StreamState, stream: str, reading: Reading) -> Check:
+    """Whether every column is there that was, but for those of which somebody said that they may be missing."""
+    try:
+        check_columns(state, stream, reading.columns, reading.unknown_columns, ())
+    except ColumnsVanished as error:
+        return fail(check, error.what, error.next_step)
+    if state.without_columns:
+        return ok(check, f"it is read without {', '.join(state.without_columns)}, as somebody accepted (--without)")
+    return ok(check, "every one is there that was, as far as the store remembers")
 
 
 def check_clock_of(check: str, theirs: datetime, asked: datetime, answered: datetime) -> Check:

@@ -81,7 +81,7 @@ def page_of(lines: Sequence[bytes]) -> Page:
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     payload: list[str] = []
     problems: dict[int, list[str]] = defaultdict(list)
-    unknown: dict[str, None] = {}
+    met: dict[str, None] = {}
     for start in range(0, len(lines), _BLOCK):
         records = []
         for position, line in enumerate(lines[start : start + _BLOCK], start):
@@ -90,11 +90,13 @@ def page_of(lines: Sequence[bytes]) -> Page:
             payload.append(text)
             if found:
                 problems[position] += found
-            if not record.keys() <= _KNOWN:
-                unknown |= dict.fromkeys(name for name in record if name not in _KNOWN)
+            if not record.keys() <= met.keys():
+                met |= dict.fromkeys(record)
         for name, values in columns.items():
             values += [record.get(name) for record in records]
-    return build_page(_typed(columns, problems), pl.Series(payload), problems, unknown)
+    # Also a column that is null in every row is there.
+    typed = {name: values for name, values in _typed(columns, problems).items() if name in met}
+    return build_page(typed, pl.Series(payload), problems, [name for name in met if name not in _KNOWN])
 
 
 def _typed(columns: Mapping[str, list[Any]], problems: dict[int, list[str]]) -> dict[str, pl.Series]:

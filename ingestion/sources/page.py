@@ -26,12 +26,13 @@ class Page:
     `rows` has the columns of `quality.schema.COLUMNS`, in whatever type the source sent, null where it sent none.
     `payload` is each row as JSON: an object, or a string of the row's raw text where that is no JSON object.
     `problems` is null, or why the row cannot be read (`sport: not UTF-8`), several of them joined with "; ".
-    `unknown_columns` are those that stand in payloads only.
+    `columns` are the known columns that the source has, and `unknown_columns` those that stand in payloads only.
     """
 
     rows: pl.DataFrame
     payload: pl.Series
     problems: pl.Series
+    columns: frozenset[str]
     unknown_columns: tuple[str, ...]
 
 
@@ -48,4 +49,5 @@ def build_page(
     if problems:
         reasons = reasons.scatter(list(problems), ["; ".join(found) for found in problems.values()])
         rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude("id")))
-    return Page(rows, payload.alias("payload"), reasons, tuple(unknown_columns))
+    known = frozenset(name for name in COLUMNS if name in columns)
+    return Page(rows, payload.alias("payload"), reasons, known, tuple(unknown_columns))

@@ -102,6 +102,30 @@ class PostgresReading:
         self._session, self._columns = session, columns
         self._table = sql.Identifier(source.schema, source.table)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """See Reading."""
+        return frozenset(column.name for column in self._columns.known)
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """See Reading."""
+        return self._columns.unknown
+
+    def total(self) -> int | None:
+        """See Reading."""
+        query = self._statement("source_count", sql.SQL("true"))
+
+        def counted(connection: psycopg.Connection) -> int | None:
+            try:
+                with connection.transaction():
+                    (row,) = connection.execute(query).fetchall()
+            except psycopg.errors.QueryCanceled:
+                return None
+            return int(row[0])
+
+        return self._session.ask(counted)
+
     def count(self, window: Window) -> int:
         """See Reading."""
         query = self._statement("source_count", self._in_window())

@@ -109,6 +109,20 @@ class SupabaseReading:
         """Told of each wait before a request is sent again."""
         self._table.progress("read", self._read, None, waiting=waiting)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """See Reading."""
+        return frozenset(self._table.columns)
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """See Reading."""
+        return self._table.unknown_columns
+
+    def total(self) -> int | None:
+        """See Reading."""
+        return self.rest.count_in_time(self._all_counted)
+
     def count(self, window: Window) -> int:
         """The number of rows in the window."""
         return sum(self._count(span) for span in spans(window, self._table.columns))
@@ -238,6 +252,9 @@ class SupabaseReading:
 
     def _count(self, span: Span) -> int:
         return self.rest.count(lambda: self._select(span, "id", count=EXACT).limit(1))
+
+    def _all_counted(self) -> Any:
+        return self._select(Span(("id",)), "id", count=EXACT).limit(1)
 
     def _select(self, span: Span, *columns: str, count: Any = None, order: Sequence[str] = ()) -> Any:
         return _select(self.rest, *columns, count=count, filters=span.filters, order=order)

@@ -51,6 +51,17 @@ class Table(Protocol):
 class Reading(Protocol):
     """An open connection to a table. Everything here raises Unreachable once retries are used up."""
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of a bet that the table has."""
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """The others, as far as they can be told. They are not read."""
+
+    def total(self) -> int | None:
+        """The number of all rows that are shown to us; null when the time for a statement is up before it is known."""
+
     def count(self, window: Window) -> int:
         """The number of rows in the window."""
 
