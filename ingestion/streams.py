@@ -25,6 +25,8 @@ from quality.schema import COLUMNS, REQUIRED_COLUMNS
 
 # How alike two names must be for one to be taken for the other under a new name, 1 being the same.
 _ALIKE: Final = 0.6
+# From so many versions on a new source is a history, whose times are lost when it comes late. Fewer are stragglers.
+A_HISTORY: Final = 100
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def check_taken(state: StreamState, stream: str, counts: Counts, request: Reques
         raise _shrunk(state, stream, None)
     watermark, newest = (_instant(counts[name]) for name in ("features_watermark", "newest_accepted"))
     if request.late or counts["knows_bets"] or watermark is None or newest is None or newest > watermark:
+        return
+    if counts["accepted"] < A_HISTORY:
         return
     raise LateFirstLoad(
         f"{stream} is new to this store, which holds none of its bets, and all of it is older than what was "

@@ -390,8 +390,13 @@ def like_the_demo(prepared, tmp_path):
     return prepared
 
 
+def history(minutes=20, rows=100):
+    """So many bets of nobody, the newest of them updated so many minutes after T0."""
+    return [bet(f"h{n}", min(n, minutes)) for n in range(rows)]
+
+
 def test_a_first_load_that_is_older_than_what_was_published_asks_for_late(like_the_demo, tmp_path, query):
-    older = open_file(jsonl(tmp_path / "mine.jsonl", bet("a", 10), bet("b", 20), bet("c", status="?")))
+    older = open_file(jsonl(tmp_path / "mine.jsonl", *history(), bet("c", status="?")))
     before = digests(like_the_demo)
     for attempt in (run, run_sync):
         with pytest.raises(LateFirstLoad) as refused:
@@ -400,21 +405,27 @@ def test_a_first_load_that_is_older_than_what_was_published_asks_for_late(like_t
     assert "PIKKIT_HOME" in str(refused.value)
     assert digests(like_the_demo) == before
     done = run(like_the_demo, older, Request(late=True))
-    assert (done.counts["accepted"], done.steps[0].counts["late"]) == (2, 2)
-    later = open_file(jsonl(tmp_path / "mine.jsonl", bet("a", 10), bet("d", 15)))
+    assert (done.counts["accepted"], done.steps[0].counts["late"]) == (100, 100)
+    later = open_file(jsonl(tmp_path / "mine.jsonl", *history(), bet("d", 15)))
     assert run(like_the_demo, later).counts["accepted"] == 1
 
 
+def test_fewer_than_a_hundred_late_bets_are_stragglers_and_ask_for_nothing(like_the_demo, tmp_path):
+    done = run_sync(like_the_demo, open_file(jsonl(tmp_path / "few.jsonl", *history(rows=99))))
+    assert (done.counts["accepted"], "arrived late" in " ".join(done.counts["warnings"])) == (99, True)
+
+
 def test_a_first_load_of_known_bets_or_with_newer_rows_asks_for_nothing(like_the_demo, tmp_path):
-    again = jsonl(tmp_path / "export (1).jsonl", bet("demo1", 1), lost("demo2", 30), bet("new", 9))
-    assert run_sync(like_the_demo, open_file(again)).counts["accepted"] == 2
+    again = jsonl(tmp_path / "export (1).jsonl", bet("demo1", 1), lost("demo2", 30), *history())
+    assert run_sync(like_the_demo, open_file(again)).counts["accepted"] == 101
     clock.set_now(NOW + timedelta(hours=1))
-    newer = jsonl(tmp_path / "newer.jsonl", bet("a", 10), bet("b", updated_at=clock.now().isoformat()))
-    assert run_sync(like_the_demo, open_file(newer)).counts["accepted"] == 2
+    other = [row | {"id": f"other {row['id']}"} for row in history()]
+    newer = jsonl(tmp_path / "newer.jsonl", *other, bet("b", updated_at=clock.now().isoformat()))
+    assert run_sync(like_the_demo, open_file(newer)).counts["accepted"] == 101
 
 
 def test_a_table_that_is_older_than_what_was_published_asks_for_late(like_the_demo, source, read):
-    put(source.postgres, bet("a", 10))
+    put(source.postgres, *history())
     with pytest.raises(LateFirstLoad):
         read()
     with pytest.raises(LateFirstLoad):
@@ -425,7 +436,7 @@ def test_a_table_that_is_older_than_what_was_published_asks_for_late(like_the_de
 
 
 def test_late_is_said_on_the_command_line(like_the_demo, tmp_path):
-    file = jsonl(tmp_path / "mine.jsonl", bet("a", 10))
+    file = jsonl(tmp_path / "mine.jsonl", *history())
     environ = environ_of(like_the_demo, tmp_path / "home", PIKKIT_NOW=NOW.isoformat())
     refused = pikkit("sync", "--source", file, environ=environ, cwd=tmp_path)
     assert (refused.returncode, "--late" in refused.stderr) == (2, True)
