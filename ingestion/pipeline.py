@@ -40,6 +40,7 @@ from ingestion.remarks import on_refresh, on_sync
 from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
+from ingestion.stream_formats import keep_stream_format
 from ingestion.sync import Request, Source, TableRows, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
 from quality.gates import Gates
@@ -247,6 +248,9 @@ def _sync(
             first_known_by=request.first_known_by,
             progress=progress,
         )
+        if isinstance(source, FileSource) and source.format is not None:
+            keep_stream_format(connection, source.name, source.format, run_id=this.run_id, now=this.now)
+            step.counts["format"] = source.format.document()
         if isinstance(rows, TableRows) and step.counts["rows_read"] < rows.row_count:
             step.counts["source_rows"] = rows.recount()
     return step.counts

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, span
+from ingestion.cli.runs import MappingOption
 from ingestion.cli.session import begin, load_feast, stores
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def score(
         str | None,
         typer.Option(metavar="JSON", help="The bet as a JSON object, or several in an array; - reads standard input."),
     ] = None,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A Parquet, JSONL or CSV file of bets.")] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A Parquet, JSON or CSV file of bets.")] = None,
+    mapping: MappingOption = None,
     id: Annotated[str | None, typer.Option(help="Id of the bet; bet_lookup_v1 needs nothing else.")] = None,
     sport: Annotated[str | None, typer.Option(help="Sport; an empty text is an unknown one, here and below.")] = None,
     league: Annotated[str | None, typer.Option(help="League.")] = None,
@@ -67,7 +69,7 @@ def score(
         "clv_percentage": clv_percentage,
     }
     settings = begin(now)
-    bets = _given(bet, file, {name: value for name, value in columns.items() if value is not None})
+    bets = _given(bet, file, mapping, {name: value for name, value in columns.items() if value is not None})
     service = service or DEFAULT_SERVICE
     check(bets, service=service, now=clock.now())
     connections = stores(settings, create=False)
@@ -81,10 +83,11 @@ def score(
     warn_of_stale(scored)
 
 
-def _given(text: str | None, file: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
+def _given(text: str | None, file: Path | None, mapping: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
     """The bets, in whichever of the three ways they were given."""
     from ingestion.errors import ConfigurationError
     from ingestion.score import parse_bets, read_bets
+    from ingestion.sources.files.formats.registry import read_mapping
 
     if (text is not None) + (file is not None) + bool(columns) != 1:
         raise ConfigurationError(
@@ -92,8 +95,10 @@ def _given(text: str | None, file: Path | None, columns: dict[str, Any]) -> list
             "Nothing was scored",
             "`pikkit score --help` lists the options",
         )
+    if mapping is not None and file is None:
+        raise ConfigurationError("--mapping is for a --file", "Nothing was scored", "Leave it out")
     if file is not None:
-        return read_bets(file)
+        return read_bets(file, read_mapping(mapping) if mapping else None)
     return [columns] if text is None else parse_bets(sys.stdin.read() if text == "-" else text)
 
 

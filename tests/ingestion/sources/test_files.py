@@ -7,7 +7,7 @@ import pytest
 
 from ingestion.errors import SourceRejected
 from ingestion.sources.files import open_file
-from ingestion.sources.lines import LONGEST_LINE
+from ingestion.sources.files.lines import LONGEST_LINE
 from quality.schema import COLUMNS, REQUIRED_COLUMNS, validate
 from tests.ingestion.sources.conftest import BET, CSV_HEADER, CSV_ROW, lines
 
