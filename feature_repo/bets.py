@@ -1,6 +1,7 @@
 """Bets as callers have them (dicts, pandas, Polars), brought to one shape: known columns, one type each, blanks null.
 
-Text is trimmed as at ingestion and empty text is null, so that a bet to be scored meets the groups that history knows.
+Names and types are spelled as at ingestion (`feature_repo/names.py`, `bet_types.py`), so that a bet to be scored meets
+the groups that history knows.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from feature_repo.bet_types import known_bet_type
 from feature_repo.groups import GROUPS
 from feature_repo.instants import as_utc
+from feature_repo.names import WHITESPACE, normal_name, normal_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,12 +24,6 @@ GROUP_COLUMNS: Final = tuple(dict.fromkeys(column for group in GROUPS for column
 NEEDED: Final = (*GROUP_COLUMNS, "bet_type", "american_odds", "is_live", "time_placed")
 # A bet that is not stored yet has no id, and its closing line is unknown when it is placed.
 OPTIONAL: Final = ("bet_id", "clv_percentage")
-
-# Spelled out, because Python and Polars disagree on what a white character is. The last one is a byte order mark.
-WHITESPACE: Final = (
-    " \t\n\r\v\f\u0085\u00a0\u1680"
-    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
 
 
 class ColumnsMissing(ValueError):
@@ -89,9 +86,8 @@ def _clean_column(name: str, values: pd.Series[Any] | pl.Series) -> pl.Series:
     if clean is as_utc and isinstance(column.dtype, pl.Datetime):
         zoned = column.dt.convert_time_zone("UTC") if column.dtype.time_zone else column.dt.replace_time_zone("UTC")
         return zoned.cast(pl.Datetime("us", "UTC"))
-    if clean is _text and column.dtype == pl.String:
-        trimmed = column.str.strip_chars(WHITESPACE)
-        return trimmed.set(trimmed == "", None)
+    if clean is _name and column.dtype == pl.String:
+        return normal_names(column)
     return _series(name, _cleaned_all(name, column.to_list()))
 
 
@@ -122,9 +118,13 @@ def _text(value: Any) -> str | None:
     return str(value).strip(WHITESPACE) or None
 
 
+def _name(value: Any) -> str | None:
+    return normal_name(str(value))
+
+
 def _bet_type(value: Any) -> str | None:
     text = _text(value)
-    return text.lower() if text else None
+    return known_bet_type(text) or text.lower() if text else None
 
 
 def _number(value: Any) -> float | None:
@@ -145,4 +145,5 @@ _CLEAN: dict[str, Callable[[Any], Any]] = {
     "is_live": _flag,
     "time_placed": as_utc,
     "bet_type": _bet_type,
+    **dict.fromkeys(GROUP_COLUMNS, _name),
 }

@@ -18,6 +18,7 @@ import narwhals as nw
 
 from feature_repo.groups import Group, GroupedView
 from feature_repo.keys import key_expression
+from quality.schema import BetStatus
 
 # Any eager frame that Narwhals speaks to.
 Frame: TypeAlias = nw.DataFrame[Any]
@@ -44,12 +45,14 @@ GROUP_COLUMNS: Final = ("sport", "league", "market", "institution_name")
 def contributions(log: Frame) -> Frame:
     """The log with what each version adds to the SUMS of its groups (rule R4), all zero where it adds nothing."""
     exists = ~nw.col("is_deleted")
-    won = exists & (nw.col("status") == "SETTLED_WIN")
-    lost = exists & (nw.col("status") == "SETTLED_LOSS")
+    won = exists & (nw.col("status") == BetStatus.WIN)
+    lost = exists & (nw.col("status") == BetStatus.LOSS)
     graded = won | lost
+    # What is lost and cost nothing was staked with a bonus.
+    risked = won | (lost & (nw.col("profit_cents") != 0)) | (exists & (nw.col("status") == BetStatus.CASHEDOUT))
     # A stake that nobody knows gives no ROI: its profit would stand in the ratio without it.
-    at_risk = (graded | (exists & (nw.col("status") == "SETTLED_CASHEDOUT"))) & ~nw.col("amount_cents").is_null()
-    settled = exists & (nw.col("status") != "PENDING")
+    at_risk = risked & ~nw.col("amount_cents").is_null()
+    settled = exists & (nw.col("status") != BetStatus.PENDING)
     odds = nw.col("american_odds").cast(nw.Float64)
     implied = nw.when(odds < 0).then(odds.abs() / (odds.abs() + 100)).otherwise(100 / (odds + 100))
     priced = graded & ~nw.col("american_odds").is_null()

@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.copying import copy_out
+from feature_repo.names import WHITESPACE
 from ingestion.database import statement
 from ingestion.errors import DeletesRefused
 from ingestion.progress import Progress, silent
@@ -27,7 +28,6 @@ from ingestion.runs import Counts
 from ingestion.sources.page import Page
 from ingestion.sources.table import DIGESTS_SCHEMA, KEYS_SCHEMA, Reading
 from ingestion.sync import take_in
-from quality.schema.grammar import WHITESPACE
 
 # A key that sees fewer rows, or another table, looks like deletes. Up to this share of the bets, and this number in a
 # small store, are believed unasked, but never more than half of them.

@@ -31,7 +31,9 @@ def stats(bets):
     losses = [b for b in bets if b["status"] == "SETTLED_LOSS"]
     cashed = [b for b in bets if b["status"] == "SETTLED_CASHEDOUT"]
     settled = [b for b in bets if b["status"] != "PENDING"]
-    at_risk = [b for b in wins + losses + cashed if b["amount_cents"] is not None]
+    # A loss that cost nothing was staked with a bonus: it risked nothing.
+    cost = [b for b in losses if b["profit_cents"] != 0]
+    at_risk = [b for b in wins + cost + cashed if b["amount_cents"] is not None]
     priced = [b for b in wins + losses if b["american_odds"] is not None]
     priced_wins = sum(b["status"] == "SETTLED_WIN" for b in priced)
     probabilities = [implied(b["american_odds"]) for b in priced]

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from feature_repo.bet_types import BetType
 from quality.anomalies.scales import closing, payout, price, stake
-from quality.schema import BetStatus, BetType
+from quality.schema import BetStatus
+from quality.schema.rules import is_lost_bonus_bet
 
 #: By these a bet is recognised under another id; where one of KNOWN is null it is not.
 NATURAL_KEY = (
@@ -19,14 +21,16 @@ SECOND = pl.col("time_placed").dt.truncate("1s").alias("second")
 COPY = "is a copy"
 
 status, roi = pl.col("status"), pl.col("roi")
+#: Whether a bet was lost and cost nothing.
+LOST_BONUS_BET = is_lost_bonus_bet(status, pl.col("profit_cents")).fill_null(False)
 _STRAIGHT = pl.col("bet_type") == BetType.STRAIGHT
 
 
 def breaks_payout() -> pl.Expr:
-    """Whether a graded bet returned what its price does not pay; null where price or stake is not known.
+    """Whether a graded bet returned what its price does not pay; null where no price or no stake at risk is known.
 
     A straight bet wins all or half (quarter lines), and loses all or half. Legs that are void lower what a multi-leg
-    bet pays, and nothing raises it above its price. A cash-out lies between.
+    bet pays, and nothing raises it above its price. A cash-out lies between. A lost bonus bet risked nothing.
     """
     pays = payout(price)
     # A point, and what rounding the money to cents can add; and rounding the price to a whole number.
@@ -43,7 +47,14 @@ def breaks_payout() -> pl.Expr:
         .when(status.is_in([BetStatus.WIN, BetStatus.LOSS, BetStatus.CASHEDOUT]))
         .then(within)
     )
-    return pl.when((stake > 0) & (price.abs() >= 100)).then(~fits)
+    return pl.when((stake > 0) & ~LOST_BONUS_BET & (price.abs() >= 100)).then(~fits)
+
+
+def is_dead_heat() -> pl.Expr:
+    """Whether a straight bet won what a dead heat of two to four pays: its share of the stake won, the rest lost."""
+    full_return = 100 + payout(price)
+    shares = [_near(roi, full_return / tied - 100, 1 + 100 / stake + 0.01 * full_return) for tied in (2, 3, 4)]
+    return _STRAIGHT & (status == BetStatus.WIN) & pl.any_horizontal(shares)
 
 
 def breaks_clv() -> pl.Expr:

@@ -1,21 +1,24 @@
-"""roi_outlier: bets that returned what their price does not pay, or where no price is known, far more than others."""
+"""roi_outlier: bets that returned what their price does not pay, or where no price is known, far more than others; and
+bets that were won at a net loss.
+"""
 
 from __future__ import annotations
 
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
-from quality.anomalies.relations import RELATIONS, roi
+from quality.anomalies.relations import RELATIONS, is_dead_heat, roi, status
 from quality.anomalies.scales import SCALES, payout, price
 from quality.anomalies.signs import Sign, milder, unlike_its_book, where
 from quality.anomalies.thresholds import Thresholds
+from quality.schema import BetStatus
 
 KIND = "roi_outlier"
 
 
 def signs(baseline: Baseline, thresholds: Thresholds) -> list[Sign]:
     """What can be odd about a return."""
-    return [_not_the_price(baseline, thresholds), _unusual(baseline, thresholds)]
+    return [_not_the_price(baseline, thresholds), _unusual(baseline, thresholds), _won_at_a_loss()]
 
 
 def _not_the_price(baseline: Baseline, thresholds: Thresholds) -> Sign:
@@ -24,7 +27,7 @@ def _not_the_price(baseline: Baseline, thresholds: Thresholds) -> Sign:
     nearly = (roi - pays).abs() <= thresholds.payout_slack * pays
     return Sign(
         KIND,
-        milder(severity, "medium", nearly),
+        milder(severity, "medium", nearly | is_dead_heat()),
         pl.format("{} returned {}%, and a price of {} pays {}%", pl.col("status"), roi.round(2), price, pays.round(2)),
         roi,
         pl.lit(-100.0),
@@ -44,4 +47,14 @@ def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
         roi,
         100 * ((centre - reach).exp() - 1),
         100 * ((centre + reach).exp() - 1),
+    )
+
+
+def _won_at_a_loss() -> Sign:
+    """A dead heat, or a bet of several legs of which too few were won: real, and rare enough to be looked at."""
+    return Sign(
+        KIND,
+        where((status == BetStatus.WIN) & (pl.col("profit_cents") < 0), "low"),
+        pl.format("a win that cost {}% of its stake", (-roi).round(2)),
+        roi,
     )

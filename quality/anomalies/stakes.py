@@ -1,10 +1,14 @@
-"""amount_outlier: stakes below 0, above the limit, or far from what is staked otherwise. Free bets are only noted."""
+"""amount_outlier: stakes below 0, above the limit, or far from what is staked otherwise.
+
+Free bets and lost bonus bets are only noted.
+"""
 
 from __future__ import annotations
 
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
+from quality.anomalies.relations import LOST_BONUS_BET
 from quality.anomalies.scales import SCALES, stake
 from quality.anomalies.signs import Sign, milder, where
 from quality.anomalies.thresholds import Thresholds
@@ -15,7 +19,7 @@ _DOLLARS = stake / 100
 
 def signs(baseline: Baseline, thresholds: Thresholds) -> list[Sign]:
     """What can be odd about a stake."""
-    return [_negative(), _free(), _large(thresholds), _unusual(baseline, thresholds)]
+    return [_negative(), _free(), _bonus(), _large(thresholds), _unusual(baseline, thresholds)]
 
 
 def _negative() -> Sign:
@@ -24,6 +28,11 @@ def _negative() -> Sign:
 
 def _free() -> Sign:
     return Sign(KIND, where(stake == 0, "low"), pl.lit("a stake of 0: a free bet"), _DOLLARS)
+
+
+def _bonus() -> Sign:
+    says = pl.format("a loss of ${} that cost nothing: a lost bonus bet, without a stake at risk", _DOLLARS)
+    return Sign(KIND, where((stake > 0) & LOST_BONUS_BET, "low"), says, _DOLLARS)
 
 
 def _large(thresholds: Thresholds) -> Sign:

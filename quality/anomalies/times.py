@@ -8,6 +8,7 @@ import polars as pl
 
 from quality.anomalies.signs import Sign, where
 from quality.anomalies.thresholds import Thresholds
+from quality.schema.rules import TWO_CLOCKS
 
 KIND = "temporal_anomaly"
 _TIMES = ("created_at", "updated_at", "time_placed", "settled_at")
@@ -17,12 +18,15 @@ def signs(now: datetime, thresholds: Thresholds) -> list[Sign]:
     """What can be odd about the times of a bet, as of the aware instant `now`."""
     future = [_future(column, now, thresholds) for column in _TIMES]
     old = [_old(column, now, thresholds) for column in ("created_at", "time_placed")]
-    # A time_placed that the source did not send is created_at, which may come after the settlement.
-    filled_in = pl.col("time_placed") == pl.col("created_at")
+    # A time_placed that the source did not send is created_at, which may come after the settlement; and two clocks that
+    # write both may differ.
+    is_explained = (pl.col("time_placed") == pl.col("created_at")) | (
+        pl.col("time_placed") - TWO_CLOCKS <= pl.col("settled_at")
+    )
     return [
         *future,
         *old,
-        _inverted("time_placed", "settled_at", pl.when(filled_in).then(pl.lit("low")).otherwise(pl.lit("high"))),
+        _inverted("time_placed", "settled_at", pl.when(is_explained).then(pl.lit("low")).otherwise(pl.lit("high"))),
         _inverted("created_at", "updated_at", pl.lit("high")),
     ]
 

@@ -6,7 +6,7 @@ one set of rules between columns (`rules.py`). `docs/data-quality.md` gives the 
 
 from quality.schema.bet import COLUMNS, REQUIRED_COLUMNS, BetSchema, judge
 from quality.schema.frame import ACCEPTED_SCHEMA, REASONS, ValidationResult, validate
-from quality.schema.rules import BetStatus, BetType
+from quality.schema.rules import BetStatus
 
 __all__ = [
     "ACCEPTED_SCHEMA",
@@ -15,7 +15,6 @@ __all__ = [
     "REQUIRED_COLUMNS",
     "BetSchema",
     "BetStatus",
-    "BetType",
     "ValidationResult",
     "judge",
     "validate",

@@ -13,9 +13,10 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from feature_repo.bet_types import BET_TYPE_SYNONYMS, NUMBERED_ROUND_ROBIN, BetType
 from quality.schema.instants import Instant
-from quality.schema.kinds import Choice, Flag, Kind, Number, Text, Unreadable, trimmed
-from quality.schema.rules import RULES, BetStatus, BetType
+from quality.schema.kinds import Choice, Flag, Id, Kind, Name, Number, Unreadable, cleaned
+from quality.schema.rules import ROUNDING, RULES, STATUS_SYNONYMS, BetStatus
 
 
 class BetSchema(BaseModel):
@@ -26,9 +27,9 @@ class BetSchema(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: Annotated[str, Text(100)]
-    bet_type: Annotated[BetType, Choice(BetType)]
-    status: Annotated[BetStatus, Choice(BetStatus)]
+    id: Annotated[str, Id(100)]
+    bet_type: Annotated[str, Choice(BetType, BET_TYPE_SYNONYMS, NUMBERED_ROUND_ROBIN)]
+    status: Annotated[BetStatus, Choice(BetStatus, STATUS_SYNONYMS)]
 
     odds: Annotated[float | None, Number()]
     american_odds: Annotated[int | None, Number(whole=True)]
@@ -36,14 +37,14 @@ class BetSchema(BaseModel):
     profit: Annotated[float | None, Number(-1_000_000, 1_000_000)]
     roi: Annotated[float | None, Number()]
 
-    clv_percentage: Annotated[float | None, Number(-100, 100)]
-    clv_ev: Annotated[float | None, Number(-100, 100)]
+    clv_percentage: Annotated[float | None, Number(-100, 1_000)]
+    clv_ev: Annotated[float | None, Number(-100, 1_000)]
     clv_current_odds: Annotated[float | None, Number()]
 
-    sport: Annotated[str | None, Text(100)]
-    league: Annotated[str | None, Text(100)]
-    market: Annotated[str | None, Text(200)]
-    institution_name: Annotated[str | None, Text(100)]
+    sport: Annotated[str | None, Name(100)]
+    league: Annotated[str | None, Name(100)]
+    market: Annotated[str | None, Name(200)]
+    institution_name: Annotated[str | None, Name(100)]
 
     is_live: Annotated[bool | None, Flag()]
     is_settled: Annotated[bool, Flag()]
@@ -56,13 +57,13 @@ class BetSchema(BaseModel):
 
     @property
     def amount_cents(self) -> int | None:
-        """The stake in whole cents; half a cent goes to the even one."""
-        return None if self.amount is None else round(self.amount * 100)
+        """The stake in whole cents; half a cent goes to the even one, and only a stake of 0 is 0."""
+        return None if self.amount is None else whole_cents(self.amount, 0)
 
     @property
     def profit_cents(self) -> int | None:
-        """The profit in whole cents; half a cent goes to the even one."""
-        return None if self.profit is None else round(self.profit * 100)
+        """The profit in whole cents; half a cent goes to the even one, and only a profit of 0 is 0."""
+        return None if self.profit is None else whole_cents(self.profit, ROUNDING)
 
     @model_validator(mode="before")
     @classmethod
@@ -123,9 +124,18 @@ def completed(bet: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def whole_cents(money: float, noise: float) -> int:
+    """Dollars in whole cents, half a cent to the even one. What is further than `noise` from 0 is at least a cent.
+
+    A stake that became 0 would be a free bet, and a loss that became 0 a lost bonus bet.
+    """
+    cents = round(money * 100)
+    return cents if cents or abs(money) <= noise else (1 if money > 0 else -1)
+
+
 def _read(kind: Kind, raw: object, now: datetime) -> tuple[object, list[str]]:
     """The value as its column's type, and what is wrong with it."""
-    given = trimmed(raw)
+    given = cleaned(kind, raw)
     if given is None:
         return None, []
     try:

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import polars as pl
 
+from feature_repo.names import visible_text
 from quality.schema.bet import COLUMNS, IS_WIN, KINDS, REQUIRED_COLUMNS
 from quality.schema.instants import Instant
-from quality.schema.kinds import trimmed_column
-from quality.schema.rules import RULES, BetStatus, Rule
+from quality.schema.kinds import Name, cleaned_column
+from quality.schema.rules import ROUNDING, RULES, BetStatus, Rule
 
 # Every reason there is, in the order in which a rejected row lists them.
 REASONS = tuple(
@@ -36,6 +37,7 @@ class ValidationResult:
     errors: dict[str, int]  # reason -> rows that have it
     naive_timestamps: int  # values without an offset, read as UTC
     empty_texts: int  # values of nothing but white space, read as null
+    null_words: int  # names that said NULL, None, NaN or N/A, read as null
     unknown_columns: tuple[str, ...]  # ignored
     missing_columns: tuple[str, ...]  # of the required ones; read as null
 
@@ -60,7 +62,7 @@ def validate(rows: pl.DataFrame, now: datetime) -> ValidationResult:
     if now.tzinfo is None:
         raise ValueError("now must carry its time zone")
     known = _known(rows)
-    raw = _trimmed(known)
+    raw = _cleaned(known)
     values = _read(raw)
     faults = _column_faults(raw, values, now.astimezone(UTC))
     bets = _with_roi(_sound(values, faults))
@@ -73,12 +75,14 @@ def validate(rows: pl.DataFrame, now: datetime) -> ValidationResult:
         how="left",
         maintain_order="left",
     )
+    null_words = _null_words(known, raw)
     return ValidationResult(
         accepted=_accepted(bets.filter(~flags.select(pl.any_horizontal(pl.all())).to_series())),
         rejected=rejected,
         errors=errors,
         naive_timestamps=_naive_timestamps(raw, values),
-        empty_texts=_nulls(raw) - _nulls(known),
+        empty_texts=_nulls(raw) - _nulls(known) - null_words,
+        null_words=null_words,
         unknown_columns=tuple(column for column in rows.columns if column not in KINDS),
         missing_columns=tuple(column for column in REQUIRED_COLUMNS if column not in rows.columns),
     )
@@ -91,9 +95,9 @@ def _known(rows: pl.DataFrame) -> pl.DataFrame:
     return known.with_row_index("row")
 
 
-def _trimmed(known: pl.DataFrame) -> pl.DataFrame:
-    """Text without white space around it, and null where nothing is left."""
-    return known.with_columns(trimmed_column(column, dtype) for column, dtype in known.schema.items())
+def _cleaned(known: pl.DataFrame) -> pl.DataFrame:
+    """Text as the kind of its column reads it, null where nothing is left."""
+    return known.with_columns(cleaned_column(kind, column, known.schema[column]) for column, kind in KINDS.items())
 
 
 def _read(raw: pl.DataFrame) -> pl.DataFrame:
@@ -162,7 +166,8 @@ def _accepted(bets: pl.DataFrame) -> pl.DataFrame:
     status = pl.col("status")
     return (
         bets.with_columns(
-            (pl.col("amount", "profit") * 100).round(mode="half_to_even"),
+            amount=_whole_cents("amount", 0),
+            profit=_whole_cents("profit", ROUNDING),
             is_settled=status != BetStatus.PENDING,
             is_win=status.replace_strict(IS_WIN, default=None, return_dtype=pl.Boolean),
             updated_at=pl.coalesce("updated_at", "created_at"),
@@ -171,6 +176,20 @@ def _accepted(bets: pl.DataFrame) -> pl.DataFrame:
         .rename(_CENTS)
         .select("row", *(pl.col(column).cast(dtype) for column, dtype in ACCEPTED_SCHEMA.items()))
     )
+
+
+def _whole_cents(column: str, noise: float) -> pl.Expr:
+    """`whole_cents` over a column."""
+    money = pl.col(column)
+    cents = (money * 100).round(mode="half_to_even")
+    return pl.when((cents == 0) & (money.abs() > noise)).then(money.sign()).otherwise(cents)
+
+
+def _null_words(known: pl.DataFrame, raw: pl.DataFrame) -> int:
+    """How many names became null though they say something."""
+    names = [column for column, kind in KINDS.items() if isinstance(kind, Name)]
+    nulled = (known[column].filter(known[column].is_not_null() & raw[column].is_null()) for column in names)
+    return sum(visible_text(str(text)) != "" for texts in nulled for text in texts)
 
 
 def _nulls(frame: pl.DataFrame) -> int:

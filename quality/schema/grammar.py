@@ -5,12 +5,6 @@ They mean the same to Python's `re` and to the Rust engine inside Polars: ASCII 
 
 from __future__ import annotations
 
-# Spelled out, because Python and Rust disagree on what a white character is. The last one is a byte order mark.
-WHITESPACE = (
-    " \t\n\r\v\f\u0085\u00a0\u1680"
-    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
-
 # +150, -110.5, .5, 1e3. No thousands separator: 1,500 is one number in one country and another in the next.
 NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 
@@ -29,3 +23,6 @@ TIMESTAMP = (
 )
 # What tells a TIMESTAMP with an offset from a naive one.
 HAS_OFFSET = r"[Zz]$|[Tt ].*[+-]"
+
+# An id that a spreadsheet took for a number and rounded: 6.38492E+17. Its last digits are gone.
+ROUNDED_ID = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$"

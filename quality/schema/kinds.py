@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 import polars as pl
 from typing_extensions import override
 
-from quality.schema.grammar import FLAGS, NUMBER, WHITESPACE
+from feature_repo.names import WHITESPACE, normal_name, normal_names
+from quality.schema.grammar import FLAGS, NUMBER, ROUNDED_ID
 
 NOTHING = pl.lit(None)
 
@@ -38,10 +39,19 @@ class Limit:
 
 
 class Kind(ABC):
-    """One kind of column. It never meets null, nor text that `trimmed` has not seen."""
+    """One kind of column. `read` and `expression` never meet null, nor text that was not cleaned."""
 
     dtype: ClassVar[pl.DataType]
     unreadable: ClassVar[str]
+
+    def clean(self, text: str) -> str | None:
+        """Text as it is read: without white space around it, and None if nothing is left."""
+        return text.strip(WHITESPACE) or None
+
+    def cleaned(self, text: pl.Expr) -> pl.Expr:
+        """`clean` over a column of text."""
+        trimmed = text.str.strip_chars(WHITESPACE)
+        return pl.when(trimmed != "").then(trimmed)
 
     @abstractmethod
     def read(self, value: object) -> object:
@@ -88,16 +98,52 @@ class Text(Kind):
 
 
 @dataclass(frozen=True)
+class Id(Text):
+    """What tells one bet from all others."""
+
+    @cached_property
+    @override
+    def limits(self) -> tuple[Limit, ...]:
+        return (
+            *super().limits,
+            Limit("rounded by a spreadsheet, its digits are lost", lambda text, _: _is_rounded(text)),
+        )
+
+
+@dataclass(frozen=True)
+class Name(Text):
+    """The name of a sport, a league, a market or a book, in its one spelling (`feature_repo/names.py`)."""
+
+    @override
+    def clean(self, text: str) -> str | None:
+        return normal_name(text)
+
+    @override
+    def cleaned(self, text: pl.Expr) -> pl.Expr:
+        return text.map_batches(normal_names, return_dtype=pl.String())
+
+
+@dataclass(frozen=True)
 class Choice(Kind):
-    """One of a closed list of names, in any letter case."""
+    """One of a closed list of names, or of their `synonyms` (in lower case), in any letter case.
+
+    What matches the pattern `numbered` in lower case is a name as well.
+    """
 
     names: type[StrEnum]
+    synonyms: Mapping[str, StrEnum] = field(default_factory=dict, hash=False)
+    numbered: str | None = None
     dtype = pl.String()
     unreadable = "unknown value"
 
     @override
     def read(self, value: object) -> str:
-        name = self._spellings.get(value.lower()) if isinstance(value, str) else None
+        if not isinstance(value, str):
+            raise Unreadable
+        lower = value.lower()
+        if self.numbered and re.fullmatch(self.numbered, lower):
+            return lower
+        name = self._spellings.get(lower)
         if name is None:
             raise Unreadable
         return name
@@ -106,11 +152,14 @@ class Choice(Kind):
     def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         if dtype != pl.String:
             return NOTHING.cast(pl.String)
-        return raw.str.to_lowercase().replace_strict(self._spellings, default=None, return_dtype=pl.String)
+        lower = raw.str.to_lowercase()
+        name = lower.replace_strict(self._spellings, default=None, return_dtype=pl.String)
+        return pl.when(lower.str.contains(self.numbered)).then(lower).otherwise(name) if self.numbered else name
 
     @cached_property
     def _spellings(self) -> dict[str, str]:
-        return {name.lower(): name.value for name in self.names}
+        own = {name.lower(): name.value for name in self.names}
+        return own | {spelling: name.value for spelling, name in self.synonyms.items()}
 
 
 @dataclass(frozen=True)
@@ -185,17 +234,16 @@ class Flag(Kind):
 _NUMBER = Number()
 
 
-def trimmed(value: object) -> object:
-    """Text without white space around it, and None if nothing is left; anything else as it is."""
-    return (value.strip(WHITESPACE) or None) if isinstance(value, str) else value
+def cleaned(kind: Kind, value: object) -> object:
+    """Text as its kind reads it, and None if nothing is left; anything else as it is."""
+    return kind.clean(value) if isinstance(value, str) else value
 
 
-def trimmed_column(column: str, dtype: pl.DataType) -> pl.Expr:
-    """`trimmed` over a column. Categories become String."""
+def cleaned_column(kind: Kind, column: str, dtype: pl.DataType) -> pl.Expr:
+    """`cleaned` over a column. Categories become String."""
     if not isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
         return pl.col(column)
-    text = pl.col(column).cast(pl.String).str.strip_chars(WHITESPACE)
-    return pl.when(text != "").then(text).alias(column)
+    return kind.cleaned(pl.col(column).cast(pl.String)).alias(column)
 
 
 def _length(text: Any) -> Any:
@@ -204,3 +252,7 @@ def _length(text: Any) -> Any:
 
 def _has_nul(text: Any) -> Any:
     return text.str.contains("\0", literal=True) if isinstance(text, pl.Expr) else "\0" in text
+
+
+def _is_rounded(text: Any) -> Any:
+    return text.str.contains(ROUNDED_ID) if isinstance(text, pl.Expr) else bool(re.fullmatch(ROUNDED_ID, text))

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import reduce
 from operator import or_
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
+
+from feature_repo.bet_types import BetType
 
 
 class BetStatus(StrEnum):
@@ -27,14 +30,20 @@ class BetStatus(StrEnum):
     CASHEDOUT = "SETTLED_CASHEDOUT"
 
 
-class BetType(StrEnum):
-    """What a bet is made of: one leg (straight), or several."""
-
-    STRAIGHT = "straight"
-    PARLAY = "parlay"
-    ROUND_ROBIN_3 = "round_robin_3"
-    ROUND_ROBIN_4 = "round_robin_4"
-    ROUND_ROBIN_5 = "round_robin_5"
+# What apps and exports call them, in lower case. A bare SETTLED says no result, and is none of them.
+STATUS_SYNONYMS: Final = {
+    "placed": BetStatus.PENDING,
+    **{
+        f"{prefix}{word}": status
+        for prefix in ("", "settled_")
+        for status, words in {
+            BetStatus.PUSH: ("pushed",),
+            BetStatus.VOID: ("voided", "cancelled", "canceled", "refunded"),
+            BetStatus.CASHEDOUT: ("cash_out", "cashout", "cashed_out", "cashedout"),
+        }.items()
+        for word in words
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -52,12 +61,14 @@ class Rule:
 
 
 # Long-shot parlays are real; a straight bet at such a price is a fault.
-STRAIGHT_LIMIT, MULTI_LEG_LIMIT = 10_000, 100_000
+STRAIGHT_LIMIT, MULTI_LEG_LIMIT = 10_000, 1_000_000
 LOWEST_ROI = -1_000
 # Percentage points by which a ROI may differ from profit / amount, and what floating point may add to that.
 ROI_TOLERANCE, ROUNDING = 1.0, 1e-9
 # Profit is judged to the cent.
 HALF_A_CENT = 0.005
+# Two clocks write time_placed and settled_at, and may differ by this much.
+TWO_CLOCKS = timedelta(minutes=1)
 
 
 def limit(bet_type: Any) -> Any:
@@ -79,6 +90,11 @@ def same_price(odds: Any, american: Any) -> Any:
         | ((american < 0) & (abs(over * reach - 100) <= odds * reach / 100))
     )
     return as_american | even | as_decimal
+
+
+def is_lost_bonus_bet(status: Any, profit: Any) -> Any:
+    """Whether a bet was lost and cost nothing: its stake was a bonus, and was not at risk."""
+    return (status == BetStatus.LOSS) & (abs(profit) <= ROUNDING)
 
 
 def is_one_of(value: Any, *names: str) -> Any:
@@ -127,14 +143,26 @@ RULES = (
     ),
     Rule(
         "roi: differs from profit / amount by more than 1 point",
-        given=("amount", "profit", "roi"),
+        given=("status", "amount", "profit", "roi"),
         broken=lambda bet: (
-            (bet.amount > 0) & (abs(bet.roi * bet.amount - 100 * bet.profit) > (ROI_TOLERANCE + ROUNDING) * bet.amount)
+            (bet.amount > 0)
+            & (abs(bet.roi * bet.amount - 100 * bet.profit) > (ROI_TOLERANCE + ROUNDING) * bet.amount)
+            # Of a lost bonus bet some sources say that all of its stake is gone.
+            & ((is_lost_bonus_bet(bet.status, bet.profit) ^ True) | (abs(bet.roi + 100) > ROI_TOLERANCE + ROUNDING))
+        ),
+    ),
+    # A dead heat, or a bet of several legs, can be won and return less than its stake.
+    Rule(
+        "profit: the whole stake lost on a win",
+        given=("status", "amount", "profit"),
+        broken=lambda bet: (
+            (bet.status == BetStatus.WIN) & (bet.profit < -HALF_A_CENT) & (bet.profit <= HALF_A_CENT - bet.amount)
         ),
     ),
     Rule(
-        "profit: negative on a win",
+        "profit: negative on a win, and no amount to hold it against",
         given=("status", "profit"),
+        absent=("amount",),
         broken=lambda bet: (bet.status == BetStatus.WIN) & (bet.profit < -HALF_A_CENT),
     ),
     Rule(
@@ -158,9 +186,10 @@ RULES = (
         broken=lambda bet: bet.is_win != (bet.status == BetStatus.WIN),
     ),
     Rule(
-        "settled_at: before time_placed",
+        "settled_at: more than a minute before time_placed",
         given=("time_placed", "settled_at"),
-        broken=lambda bet: bet.time_placed > bet.settled_at,
+        # The earliest year is 2000, so that nothing leaves the calendar here.
+        broken=lambda bet: bet.time_placed - TWO_CLOCKS > bet.settled_at,
     ),
     Rule(
         "updated_at: before created_at",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from feature_repo.bet_types import BetType
 from quality.anomalies.scales import implied_probability, log_odds, price
-from quality.schema import BetType
 from quality.shifts.segments import as_shifts, in_segments
 
 CALIBRATION_TESTS = ("calibration", "calibration_recent", "win_rate_level")

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from feature_repo.names import NULL_WORDS, normal_name
 from ingestion.sample import generate, write
 from tests.ingestion.bets import NOW, bet
 
-# None has white space at its ends, which is trimmed, and none is longer than the shortest column.
+# None has white space at its ends, which is trimmed, and none is longer than the shortest column. No two are one name.
 TEXTS = {
     "sql": "Robert'); drop table bets;--",
     "sql, dollars": "$$; delete from raw.bet_versions; $1 :name",
@@ -48,7 +49,7 @@ TEXTS = {
     "terminal": "\x1b[2J\x1b]0;owned\x07\x9b31m",
     "lines": "a\nb\tc\vd",
     "delete": "a\x7f\x08b",
-    "combining": "e\u0301",
+    "combining": "o\u0308",
     "composed": "\u00e9",
     "many marks": "Z" + "\u0335\u0321" * 20,
     "right to left": "\u202egpj.exe\u202c",
@@ -70,11 +71,16 @@ LONG = "x" * 10_000
 def named(number: int, text: str) -> dict[str, Any]:
     """A bet that has this text for its id and for every name. The price differs from those of its neighbours."""
     price = 150 + number
-    names = dict.fromkeys(("id", "sport", "league", "market", "institution_name"), text)
-    return bet("", 1, **names, american_odds=price, profit=price / 10)
+    # What says that there is no name is null as a whole, and data as a part.
+    name = f"a {text}" if text.lower() in NULL_WORDS else text
+    names = dict.fromkeys(("sport", "league", "market", "institution_name"), name)
+    return bet("", 1, id=text, **names, american_odds=price, profit=price / 10)
 
 
 NAMED = {text: named(number, text) for number, text in enumerate(TEXTS.values())}
+
+# The one spelling in which the store keeps the names of each.
+KEPT_NAMES = {text: normal_name(bet["sport"]) for text, bet in NAMED.items()}
 
 
 def refused(number: int, text: str) -> dict[str, Any]:

@@ -27,8 +27,9 @@ odds = st.one_of(
 def version(draw):
     status = draw(st.sampled_from(STATUSES))
     amount = draw(st.one_of(st.just(0), st.integers(1, 100_000)))
-    win = draw(st.integers(0, 500_000))
-    profit = {"SETTLED_WIN": win, "SETTLED_LOSS": -amount, "SETTLED_CASHEDOUT": win - amount}.get(status, 0)
+    win = draw(st.integers(-amount // 2, 500_000))  # below 0: a dead heat
+    loss = draw(st.sampled_from((-amount, -amount, 0)))  # 0: a lost bonus bet
+    profit = {"SETTLED_WIN": win, "SETTLED_LOSS": loss, "SETTLED_CASHEDOUT": win - amount}.get(status, 0)
     lacks_profit = status in ("PENDING", "SETTLED_PUSH", "SETTLED_VOID") and draw(st.booleans())
     return {
         "is_deleted": draw(st.integers(0, 9)) == 0,

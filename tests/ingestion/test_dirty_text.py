@@ -1,5 +1,7 @@
 """Text that looks like an attack, a format or a mistake is data: out of every store it comes as it went in.
 
+Names come in their one spelling (feature_repo/names.py), ids to the character.
+
 One store, into which each text of `dirty.TEXTS` was run as the id and as every name of a bet, then as the status of
 another, which is refused. A price of its own tells every bet from the others.
 """
@@ -26,7 +28,7 @@ from ingestion.pipeline import run, run_sync
 from ingestion.sources.files import open_file
 from tests.ingestion.bets import NOW, jsonl
 from tests.ingestion.commands import environ_of, pikkit
-from tests.ingestion.dirty import NAMED, TEXTS, ordinary_and_named, refused
+from tests.ingestion.dirty import KEPT_NAMES, NAMED, TEXTS, ordinary_and_named, refused
 from tests.ingestion.trouble import administer
 from tests.source_table import put
 
@@ -80,13 +82,13 @@ def tell(store, tmp_path):
 def test_postgres_holds_every_name_of_every_bet_as_it_was_sent(rows):
     kept = rows(f"select id, {', '.join(NAMES)}, american_odds from processed.bets where id = any(%s)", list(NAMED))
     assert {bet_id: [*names] for bet_id, *names in kept} == {
-        text: [text] * 4 + [bet["american_odds"]] for text, bet in NAMED.items()
+        text: [KEPT_NAMES[text]] * 4 + [bet["american_odds"]] for text, bet in NAMED.items()
     }
 
 
 def test_a_refused_row_keeps_its_text(rows):
     kept = rows("select payload ->> 'status', payload ->> 'league' from quarantine.bets order by seq")
-    assert sorted(kept) == sorted((text, text) for text in TEXTS.values())
+    assert sorted(kept) == sorted((text, NAMED[text]["league"]) for text in TEXTS.values())
 
 
 def test_no_text_was_refused_anywhere_but_where_it_cannot_stand(rows):
@@ -96,7 +98,7 @@ def test_no_text_was_refused_anywhere_but_where_it_cannot_stand(rows):
 def test_each_text_has_its_own_code_in_the_vocabulary(rows):
     for column in ("sport", "league", "market", "institution_name"):
         codes = rows("select value, code from features.vocabulary where column_name = %s", column)
-        known = {value: code for value, code in codes if value in NAMED}
+        known = {value: code for value, code in codes if value in KEPT_NAMES.values()}
         assert len(set(known.values())) == len(NAMED), column
 
 
@@ -124,7 +126,7 @@ def test_redis_serves_the_names_of_each_bet_as_they_were_sent(store):
     clock.set_now(NOW)
     asked = [{"bet_id": text} for text in NAMED]
     answer = store_at(store).get_online_features(features=BET, entity_rows=asked).to_dict()
-    assert {name: answer[name] for name in NAMES} == {name: list(NAMED) for name in NAMES}
+    assert {name: answer[name] for name in NAMES} == {key: [*KEPT_NAMES.values()] for key in NAMES}
 
 
 def test_training_rows_hold_each_group_its_own_value(store):
@@ -138,7 +140,8 @@ def test_training_rows_hold_each_group_its_own_value(store):
 def test_training_rows_hold_the_names_of_each_bet_as_they_were_sent(store):
     asked = pd.DataFrame({"bet_id": list(NAMED), "event_timestamp": pd.Timestamp(NOW)})
     frame = store_at(store).get_historical_features(asked, features=BET).to_df().set_index("bet_id")
-    assert {name: frame.loc[list(NAMED), name].tolist() for name in NAMES} == {name: list(NAMED) for name in NAMES}
+    names = {name: frame.loc[list(NAMED), name].tolist() for name in NAMES}
+    assert names == {key: [*KEPT_NAMES.values()] for key in NAMES}
 
 
 # ---- files and tables ------------------------------------------------------------------------------------------------
@@ -149,7 +152,7 @@ def test_parquet_holds_the_names_of_each_bet_as_they_were_sent(store, tmp_path):
     files = [*(tmp_path / "out" / "bets").rglob("*.parquet")]
     found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in files)
     kept = found.filter(pl.col("id").is_in(list(NAMED))).select("id", *NAMES).rows()
-    assert sorted(kept) == sorted((text,) * 5 for text in NAMED)
+    assert sorted(kept) == sorted((text, *[name] * 4) for text, name in KEPT_NAMES.items())
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
@@ -157,13 +160,16 @@ def test_every_kind_of_file_brings_the_names_as_they_stand_in_it(tmp_path, suffi
     frame, file = pl.DataFrame(list(NAMED.values())), tmp_path / f"bets.{suffix}"
     {"csv": frame.write_csv, "parquet": frame.write_parquet, "jsonl": frame.write_ndjson}[suffix](file)
     (page,) = open_file(file).pages()
-    assert page.rows.select("id", *NAMES).rows() == [(text,) * 5 for text in NAMED]
+    assert page.rows.select("id", *NAMES).rows() == [
+        tuple(bet[name] for name in ("id", *NAMES)) for bet in NAMED.values()
+    ]
 
 
 def test_a_table_is_asked_for_one_sport_by_whatever_that_is_called(source, sync):
     r"""Over PostgREST the name stands in an address, among operators and quotes; \N asks for bets without one."""
     put(source.postgres, *NAMED.values())
-    assert {text: sync(sport=text)["rows_read"] for text in NAMED} == dict.fromkeys(NAMED, 1) | {r"\N": 0}
+    sports = [bet["sport"] for bet in NAMED.values()]
+    assert {sport: sync(sport=sport)["rows_read"] for sport in sports} == dict.fromkeys(sports, 1) | {r"\N": 0}
 
 
 # ---- the command line -----------------------------------------------------------------------------------------------
@@ -201,7 +207,9 @@ def test_a_refused_row_is_found_by_whatever_its_id_holds(tell):
 def test_a_scored_bet_is_told_to_the_character_to_machines(tell, tmp_path):
     file = jsonl(tmp_path / "asked.jsonl", *({"id": text} for text in NAMED))
     told = json.loads(tell("score", "--file", file, "--service", "bet_lookup_v1", "--json"))
-    assert [(bet["bet_id"], bet["features"]["market"]) for bet in told["bets"]] == [(text, text) for text in NAMED]
+    assert [(bet["bet_id"], bet["features"]["market"]) for bet in told["bets"]] == [
+        (text, name) for text, name in KEPT_NAMES.items()
+    ]
 
 
 def test_a_scored_bet_does_nothing_to_the_terminal(tell, tmp_path):

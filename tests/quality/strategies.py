@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from hypothesis import strategies as st
 
-from quality.schema import ACCEPTED_SCHEMA, COLUMNS, BetStatus, BetType
+from feature_repo.bet_types import BetType
+from quality.schema import ACCEPTED_SCHEMA, COLUMNS, BetStatus
 from quality.schema.grammar import TIMESTAMP
 from tests.quality.bets import GOOD, NOW, OPEN
 

@@ -122,6 +122,45 @@ def test_an_id_that_stands_twice_is_not_also_the_same_bet_under_another_id() -> 
     assert not found["description"].str.contains("another id").any()
 
 
+# ---- bets that are real and look broken ----
+
+WON_AT_A_LOSS = {"roi": -25.0, "profit_cents": -750}
+
+
+def test_a_dead_heat_that_cost_money_is_medium() -> None:
+    assert flags(**priced(-200, **WON_AT_A_LOSS)) == {"roi_outlier": "medium"}
+
+
+def test_a_dead_heat_that_paid_is_medium() -> None:
+    assert flags(**priced(1000, roi=450.0, profit_cents=13_500))["roi_outlier"] == "medium"
+
+
+def test_a_straight_win_that_cost_what_no_dead_heat_costs_is_high() -> None:
+    assert flags(**priced(-200, roi=-90.0, profit_cents=-2700)) == {"roi_outlier": "high"}
+
+
+def test_a_round_robin_won_at_a_net_loss_is_low() -> None:
+    assert flags(**priced(500, bet_type="round_robin_3", **WON_AT_A_LOSS)) == {"roi_outlier": "low"}
+
+
+def test_a_win_without_a_price_at_a_net_loss_is_low() -> None:
+    unpriced = {"american_odds": None, "odds": None, "clv_percentage": None}
+    assert flags(bet_type="round_robin_3", **unpriced, **WON_AT_A_LOSS)["roi_outlier"] == "low"
+
+
+@pytest.mark.parametrize("roi", [0.0, -100.0])
+def test_a_lost_bonus_bet_is_low_and_breaks_no_payout(roi: float) -> None:
+    lost = {"status": "SETTLED_LOSS", "is_win": False, "profit_cents": 0, "roi": roi}
+    assert flags(BASELINE, **lost) == {"amount_outlier": "low"}
+
+
+@pytest.mark.parametrize(("seconds", "severity"), [(60, "low"), (61, "high")])
+def test_a_settlement_a_little_before_the_placement_is_that_of_another_clock(seconds: int, severity: str) -> None:
+    settled_at = PLACED - timedelta(seconds=seconds)
+    times = {"time_placed": PLACED, "created_at": PLACED + timedelta(seconds=5), "settled_at": settled_at}
+    assert flags(**times) == {"temporal_anomaly": severity}
+
+
 # ---- prices ----
 
 

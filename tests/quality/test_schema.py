@@ -40,16 +40,23 @@ def test_every_grade_is_accepted_as_the_source_sends_it(grade: dict[str, Any]) -
         ("id", "x" * 101, "id: longer than 100 characters"),
         ("id", 1.5, "id: not text"),
         ("id", True, "id: not text"),
+        ("id", "6.38492E+17", "id: rounded by a spreadsheet, its digits are lost"),
+        ("id", "6E+17", "id: rounded by a spreadsheet, its digits are lost"),
+        ("id", "6,38e+17", "id: rounded by a spreadsheet, its digits are lost"),
         ("market", "x" * 201, "market: longer than 200 characters"),
         ("league", "A\0B", "league: contains a NUL character"),
         ("bet_type", None, "bet_type: missing"),
-        ("bet_type", "teaser", "bet_type: unknown value"),
+        ("bet_type", "lottery", "bet_type: unknown value"),
+        ("bet_type", "round_robin_1", "bet_type: unknown value"),
+        ("bet_type", "round_robin_03", "bet_type: unknown value"),
+        ("bet_type", "round_robin_100", "bet_type: unknown value"),
+        ("status", "SETTLED", "status: unknown value"),
         ("status", "SETTLED_HALF_WIN", "status: unknown value"),
         ("status", "\u017fettled_win", "status: unknown value"),  # a long s is no s, though case folding says so
         ("amount", -0.01, "amount: below 0"),
         ("amount", float("nan"), "amount: not a finite number"),
         ("amount", "1,000", "amount: not a finite number"),
-        ("clv_percentage", 100.5, "clv_percentage: above 100"),
+        ("clv_percentage", 1000.5, "clv_percentage: above 1,000"),
         ("clv_ev", -100.5, "clv_ev: below -100"),
         ("clv_current_odds", float("-inf"), "clv_current_odds: not a finite number"),
         ("american_odds", 150.5, "american_odds: not a whole number"),
@@ -69,7 +76,9 @@ def test_a_value_that_its_column_cannot_have_is_rejected(column: str, value: obj
     [
         ("id", "x" * 100),
         ("market", "é" * 200),
-        ("clv_percentage", 100.0),
+        ("id", "6e17"),
+        ("id", "1E+"),
+        ("clv_percentage", 1000.0),
         ("clv_ev", -100.0),
         ("settled_at", None),
         ("clv_current_odds", -1e9),
@@ -115,6 +124,67 @@ def test_enumerations_match_whatever_their_case_and_are_stored_in_the_spelling_o
 )
 def test_a_name_that_is_nearly_a_status_is_none(name: str) -> None:
     assert reasons(status=name) == {"status: unknown value"}
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("placed", "PENDING"),
+        ("Settled_Cash_Out", "SETTLED_CASHEDOUT"),
+        ("SETTLED_CASHOUT", "SETTLED_CASHEDOUT"),
+        ("CASHED_OUT", "SETTLED_CASHEDOUT"),
+        ("VOIDED", "SETTLED_VOID"),
+        ("SETTLED_CANCELLED", "SETTLED_VOID"),
+        ("CANCELED", "SETTLED_VOID"),
+        ("REFUNDED", "SETTLED_VOID"),
+        ("SETTLED_PUSHED", "SETTLED_PUSH"),
+    ],
+)
+def test_what_apps_and_exports_call_a_status_is_that_status(name: str, status: str) -> None:
+    grade = {"profit": 0.0, "roi": 0.0, "settled_at": None, "is_settled": None, "is_win": None}
+    assert accepted(**grade, status=name)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("name", "bet_type"),
+    [
+        *((name, name) for name in ("straight", "parlay", "teaser", "round_robin", "round_robin_2", "round_robin_12")),
+        ("SGP", "same_game_parlay"),
+        ("Same Game Parlay", "same_game_parlay"),
+        ("same_game_parlay", "same_game_parlay"),
+    ],
+)
+def test_every_kind_of_bet_has_one_name(name: str, bet_type: str) -> None:
+    assert accepted(bet_type=name)["bet_type"] == bet_type
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "Ligue Fran\u00e7aise",
+        "Ligue Franc\u0327aise",
+        "\u200bLigue Fran\u00ad\u00e7aise\ufeff",
+        "\u200f Ligue Française\u00a0",
+    ],
+)
+def test_one_name_has_one_spelling(spelling: str) -> None:
+    names = dict.fromkeys(("sport", "league", "market", "institution_name"), spelling)
+    assert {accepted(**names)[column] for column in names} == {"Ligue Fran\u00e7aise"}
+
+
+def test_the_letter_case_of_a_name_is_kept() -> None:
+    assert [accepted(league=name)["league"] for name in ("NBA", "nba")] == ["NBA", "nba"]
+
+
+@pytest.mark.parametrize("word", ["NULL", "null", " None ", "NaN", "N/A", "#N/A", "<NA>", "\u200bnan"])
+def test_a_name_that_says_null_is_null_and_counted(word: str) -> None:
+    result = validate(pl.DataFrame([{**GOOD, "sport": word, "league": " ", "market": "\u200b"}]), NOW)
+    assert result.accepted.select("sport", "league", "market").row(0) == (None, None, None)
+    assert (result.null_words, result.empty_texts) == (1, 2)
+
+
+def test_an_id_is_no_name_and_is_kept_as_it_is() -> None:
+    assert [accepted(id=text)["id"] for text in ("NULL", "e\u0301", "a\u200bb")] == ["NULL", "e\u0301", "a\u200bb"]
 
 
 def test_text_is_trimmed_and_empty_text_is_null() -> None:
@@ -254,14 +324,14 @@ def test_the_limits_of_a_straight_price_belong_to_it(odds: int) -> None:
     assert reasons(american_odds=odds, odds=float(odds)) == set()
 
 
-@pytest.mark.parametrize("bet_type", ["parlay", "round_robin_3"])
-@pytest.mark.parametrize(("odds", "count"), [(25_000, 0), (100_000, 0), (100_001, 2)])
-def test_multi_leg_prices_reach_ten_times_as_far(bet_type: str, odds: int, count: int) -> None:
+@pytest.mark.parametrize("bet_type", ["parlay", "round_robin_3", "teaser", "same_game_parlay"])
+@pytest.mark.parametrize(("odds", "count"), [(25_000, 0), (199_900, 0), (1_000_000, 0), (1_000_001, 2)])
+def test_multi_leg_prices_reach_a_hundred_times_as_far(bet_type: str, odds: int, count: int) -> None:
     assert len(reasons(bet_type=bet_type, american_odds=odds, odds=float(odds), **OPEN)) == count
 
 
 def test_a_straight_bet_at_the_price_of_a_parlay_is_rejected() -> None:
-    limits = "beyond ±10,000 (100,000 for multi-leg bets)"
+    limits = "beyond ±10,000 (1,000,000 for multi-leg bets)"
     assert reasons(american_odds=25_000, odds=25_000.0) == {f"american_odds: {limits}", f"odds: {limits}"}
 
 
@@ -310,12 +380,36 @@ def test_the_roi_is_checked_when_the_profit_is_nothing() -> None:
 
 
 @pytest.mark.parametrize(("bet_type", "expected"), [("parlay", 0), ("straight", 1)])
-def test_the_roi_of_a_parlay_reaches_ten_times_as_far(bet_type: str, expected: int) -> None:
-    assert len(reasons(bet_type=bet_type, amount=1.0, profit=500.0, roi=50_000.0)) == expected
+def test_the_roi_of_a_parlay_reaches_a_hundred_times_as_far(bet_type: str, expected: int) -> None:
+    assert len(reasons(bet_type=bet_type, amount=1.0, profit=1_999.0, roi=199_900.0)) == expected
 
 
 def test_a_roi_that_would_have_to_be_derived_keeps_to_the_limits_too() -> None:
-    assert reasons(amount=1.0, profit=500.0, roi=None) == {"roi: outside -1,000 to 10,000 (100,000 for multi-leg bets)"}
+    assert reasons(amount=1.0, profit=500.0, roi=None) == {
+        "roi: outside -1,000 to 10,000 (1,000,000 for multi-leg bets)"
+    }
+
+
+@pytest.mark.parametrize("bet_type", ["straight", "round_robin_3"])
+def test_a_dead_heat_or_a_round_robin_may_be_won_at_a_net_loss(bet_type: str) -> None:
+    assert reasons(bet_type=bet_type, profit=-5.0, roi=-25.0) == set()
+
+
+@pytest.mark.parametrize(("roi", "expected"), [(0.0, 0), (-100.0, 0), (None, 0), (-50.0, 1), (50.0, 1)])
+def test_a_lost_bonus_bet_is_accepted_whether_its_source_says_that_nothing_or_all_is_gone(
+    roi: float | None, expected: int
+) -> None:
+    assert len(reasons(**{**LOSS, "profit": 0.0, "roi": roi})) == expected
+
+
+def test_a_win_without_profit_that_says_all_is_gone_is_rejected() -> None:
+    assert reasons(profit=0.0, roi=-100.0) == {"roi: differs from profit / amount by more than 1 point"}
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(3, 0), (60, 0), (61, 1)])
+def test_two_clocks_may_write_a_settlement_a_minute_before_the_placement(seconds: int, expected: int) -> None:
+    placed = datetime(2025, 3, 10, 12, tzinfo=UTC)
+    assert len(reasons(time_placed=placed, settled_at=placed - timedelta(seconds=seconds))) == expected
 
 
 def test_a_free_bet_is_accepted_and_its_roi_is_not_checked() -> None:
@@ -334,7 +428,13 @@ def test_a_graded_bet_has_a_profit(grade: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("grade", "reason"),
     [
-        ({"profit": -1.0, "roi": -5.0}, "profit: negative on a win"),
+        ({"profit": -20.0, "roi": -100.0}, "profit: the whole stake lost on a win"),
+        ({"profit": -21.0, "roi": -105.0}, "profit: the whole stake lost on a win"),
+        ({"amount": 0.0, "profit": -1.0, "roi": None}, "profit: the whole stake lost on a win"),
+        (
+            {"amount": None, "profit": -1.0, "roi": None},
+            "profit: negative on a win, and no amount to hold it against",
+        ),
         ({**LOSS, "profit": 1.0, "roi": 5.0}, "profit: positive on a loss"),
         ({**PUSH, "profit": -1.0, "roi": -5.0}, "profit: not 0 on a push or void"),
         ({"is_settled": False}, "is_settled: contradicts status"),
@@ -342,7 +442,7 @@ def test_a_graded_bet_has_a_profit(grade: dict[str, Any]) -> None:
         ({"is_win": False}, "is_win: contradicts status"),
         ({**CASHEDOUT, "is_win": True}, "is_win: contradicts status"),
         ({**OPEN, "is_win": True}, "is_win: contradicts status"),
-        ({"settled_at": "2025-03-10T11:59:59Z"}, "settled_at: before time_placed"),
+        ({"settled_at": "2025-03-10T11:58:59Z"}, "settled_at: more than a minute before time_placed"),
         ({"updated_at": "2025-03-10T12:00:04Z", "settled_at": None}, "updated_at: before created_at"),
     ],
 )
@@ -445,6 +545,20 @@ def test_money_becomes_cents_and_half_a_cent_goes_to_the_even_one(amount: float,
     assert accepted(amount=amount, **OPEN)["amount_cents"] == cents
 
 
+@pytest.mark.parametrize("amount", [0.0049, 0.005, 0.0091, 5e-324])
+def test_a_stake_above_0_never_becomes_a_free_bet_by_rounding(amount: float) -> None:
+    assert accepted(amount=amount, **OPEN)["amount_cents"] == 1
+
+
+def test_a_loss_of_less_than_half_a_cent_never_becomes_a_lost_bonus_bet_by_rounding() -> None:
+    bet = accepted(**{**LOSS, "amount": 0.004, "profit": -0.004})
+    assert (bet["amount_cents"], bet["profit_cents"]) == (1, -1)
+
+
+def test_a_profit_of_floating_point_noise_is_none() -> None:
+    assert accepted(**{**LOSS, "profit": -5e-17, "roi": 0.0})["profit_cents"] == 0
+
+
 # ---- frames ----
 
 
@@ -477,16 +591,16 @@ def test_the_verdicts_say_which_row_they_are_about() -> None:
 
 
 def test_rejected_rows_and_their_reasons_come_in_the_order_of_the_frame_and_of_the_columns() -> None:
-    faults = [{"clv_ev": 500.0}, {"league": "x" * 101, "amount": -1.0}, {"id": None}]
+    faults = [{"clv_ev": 5000.0}, {"league": "x" * 101, "amount": -1.0}, {"id": None}]
     result = validate(pl.DataFrame([{**GOOD, **fault} for fault in faults]), NOW)
-    reasons = [["clv_ev: above 100"], ["amount: below 0", "league: longer than 100 characters"], ["id: missing"]]
+    reasons = [["clv_ev: above 1,000"], ["amount: below 0", "league: longer than 100 characters"], ["id: missing"]]
     assert result.rejected.select("row", "reasons").rows() == list(enumerate(reasons))
 
 
 def test_a_reason_is_counted_once_for_each_row() -> None:
-    rows = pl.DataFrame([{**GOOD, "clv_ev": 500.0}, {**GOOD, "clv_ev": 500.0, "league": "x" * 101}, GOOD])
+    rows = pl.DataFrame([{**GOOD, "clv_ev": 5000.0}, {**GOOD, "clv_ev": 5000.0, "league": "x" * 101}, GOOD])
     result = validate(rows, NOW)
-    assert result.errors == {"clv_ev: above 100": 2, "league: longer than 100 characters": 1}
+    assert result.errors == {"clv_ev: above 1,000": 2, "league: longer than 100 characters": 1}
     assert (result.record_count, result.valid_count, result.invalid_count) == (3, 1, 2)
 
 
