@@ -14,6 +14,8 @@ from ingestion.cli.runs import MappingOption
 from ingestion.cli.session import begin, load_feast, stores
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from ingestion.score import Scored, ViewAge
 
 # Bets printed side by side.
@@ -183,18 +185,38 @@ def sample(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to: a name ending in .parquet, .jsonl or .csv.")],
     bets: Annotated[int, typer.Option(min=1, help="How many bets.")] = 27_000,
     seed: Annotated[int, typer.Option(help="Same seed, same clock, same sample.")] = 7,
+    shape: Annotated[
+        str | None, typer.Option("--as", metavar="FORMAT", help="pikkit-export: as Pikkit's own export has them.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="INSTANT", help="With --as: the same bets as they were exported then."),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option("--layout", metavar="ORDER", help="With --as: iso-last, iso-beside or without-iso columns."),
+    ] = None,
     now: Now = None,
     json: Json = False,
 ) -> None:
     """Write a synthetic sample of bets to a file.
 
-    It holds what a source would have sent until now: every bet in its versions, as placed, settled and corrected.
+    It holds what a source would have sent until now: every bet in its versions, as placed, settled and corrected. With
+    --as it holds one row a bet, in the columns and the spellings of that export.
     """
     from ingestion import clock
     from ingestion.sample import generate, write
 
     begin(now)
     rows = generate(bets, clock.now(), seed)
+    if shape is not None or until is not None or layout is not None:
+        exported = _exported(rows, shape, until, seed, layout)
+        write(exported, out)
+        if json:
+            print_json({"file": str(out), "rows": exported.height, "bets": exported.height})
+            return
+        print_line(f"{out}: {exported.height:,} bets written.")
+        return
     write(rows, out)
     placed, updated = rows["time_placed"].min(), rows["updated_at"].max()
     if json:
@@ -206,3 +228,20 @@ def sample(
     )
     print_line()
     print_line(f"{out}: {rows.height:,} versions of {rows['id'].n_unique():,} bets written.")
+
+
+def _exported(rows: pl.DataFrame, shape: str | None, until: str | None, seed: int, layout: str | None) -> pl.DataFrame:
+    """The sample in the shape that --as names."""
+    from ingestion import clock
+    from ingestion.errors import ConfigurationError
+    from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
+
+    if shape != "pikkit-export" or layout not in (None, *LAYOUTS):
+        raise ConfigurationError(
+            "--until and --layout are for --as pikkit-export"
+            if shape is None
+            else f"No such shape: {shape} {layout or ''}",
+            "Nothing was written",
+            f"Give --as pikkit-export, and of --layout one of {', '.join(LAYOUTS)}",
+        )
+    return as_pikkit_export(rows, clock.parse_instant(until) if until else clock.now(), seed, layout)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from feature_repo.names import WHITESPACE
 from ingestion.sources.files.formats.declaration import Format, Rule
 from ingestion.sources.files.formats.phrases import phrases_named
 from ingestion.sources.files.formats.values import (
@@ -30,7 +31,7 @@ from ingestion.sources.files.formats.values import (
 from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import Page, build_page
 from quality.schema.bet import KINDS
-from quality.schema.kinds import trimmed, trimmed_column
+from quality.schema.kinds import cleaned, cleaned_column
 
 _DIGEST_BYTES: Final = 12
 _PRICES: Final = {
@@ -91,9 +92,9 @@ class _Translation:
                     self._blame(position, f"{name}: {reason}")
                 applies &= ~is_at_fault
                 undecided &= ~is_at_fault
-            has = applies & made.is_not_null()
-            values = _chosen(has, made, values)
-            undecided &= ~has
+            values = _chosen(applies & made.is_not_null(), made, values)
+            # What the schema reads as null (`N/A` as a name) leaves room for the next rule.
+            undecided &= ~(applies & _cleaned(column, made).is_not_null())
         self.bets[column] = self._renamed(column, values).alias(column)
 
     def _blame(self, position: int, problem: str) -> None:
@@ -122,9 +123,8 @@ class _Translation:
     def _is_one_of(self, column: str, values: tuple[Any, ...]) -> pl.Series:
         """Where a column of the bet has one of these values, both read as the schema reads them."""
         kind = KINDS[column]
-        wanted = [kind.read(trimmed(value)) for value in values]
-        made = self.bets[column]
-        text = pl.DataFrame({column: made}).select(trimmed_column(column, made.dtype)).to_series()
+        wanted = [kind.read(cleaned(kind, value)) for value in values]
+        text = _cleaned(column, self.bets[column])
         read = pl.DataFrame({column: text}).select(kind.expression(pl.col(column), text.dtype)).to_series()
         return read.is_in(pl.Series(wanted, dtype=kind.dtype).implode()).fill_null(False)
 
@@ -210,12 +210,17 @@ class _Translation:
         return _respelled(values, aliases) if aliases else values
 
 
+def _cleaned(column: str, values: pl.Series) -> pl.Series:
+    """The values of a column of a bet as the schema gets to read them."""
+    return pl.DataFrame({column: values}).select(cleaned_column(KINDS[column], column, values.dtype)).to_series()
+
+
 def _without_blanks(column: pl.Series, blanks: list[str]) -> pl.Series:
     """The column with null for what is white space or one of the declared blanks."""
     if column.dtype != pl.String:
         return column
-    name = column.name
-    text = pl.DataFrame({name: column}).select(trimmed_column(name, column.dtype)).to_series()
+    text = column.str.strip_chars(WHITESPACE)
+    text = text.set(text == "", None)
     return text.set(text.is_in(blanks).fill_null(False), None) if blanks else text
 
 
