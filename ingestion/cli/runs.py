@@ -162,7 +162,8 @@ def print_steps(done: Run) -> None:
 def _read_as(format_: dict[str, Any]) -> str:
     """What a file was taken for, and which columns of a bet were derived from its own."""
     by = "by the mapping" if format_["is_mapping"] else "as"
-    return f"The file was read {by} {format_['title']}. Derived: {', '.join(format_['derived']) or 'nothing'}."
+    unknown = f" Not in it, and null: {', '.join(format_['unknown'])}." if format_["unknown"] else ""
+    return f"The file was read {by} {format_['title']}. Derived: {', '.join(format_['derived']) or 'nothing'}.{unknown}"
 
 
 def run_document(done: Run) -> dict[str, Any]:

@@ -23,8 +23,8 @@ def measures() -> Iterator[Measure]:
     for gate, column, counts, unknown in KNOWN:
         of_batch = partial(_unknown_in_batch, column=column)
         of_totals = partial(_unknown_in_dataset, column=column, unknown=unknown)
-        yield Measure(gate, "batch", {"batch": (column,)}, of_batch, is_share=True)
-        yield Measure(gate, "dataset", {"totals": counts}, of_totals, is_share=True)
+        yield Measure(gate, "batch", {"batch": (column, "institution_name")}, of_batch, is_share=True)
+        yield Measure(gate, "dataset", {"totals": (*counts, "institution_name")}, of_totals, is_share=True)
     for gate, column in (("min_sports_count", "sport"), ("min_books_count", "institution_name")):
         yield Measure(gate, "dataset", {"totals": (column, "bets")}, partial(_variety, column=column))
 
@@ -39,12 +39,20 @@ def _settled(evidence: Provided) -> Measured:
 
 
 def _unknown_in_batch(evidence: Provided, column: str) -> Measured:
-    values = evidence["batch"][column]
-    return failing_share(values.null_count(), values.len(), f"have no {column}")
+    bets = evidence["batch"].select("institution_name", pl.col(column).is_null().cast(pl.Int64).alias("unknown"))
+    return failing_share(int(bets["unknown"].sum()), bets.height, f"have no {column}{_most_at(bets)}")
 
 
 def _unknown_in_dataset(evidence: Provided, column: str, unknown: pl.Expr) -> Measured:
-    return failing_share(_total(evidence, unknown), _bets(evidence), f"have no {column}")
+    totals = evidence["totals"].group_by("institution_name").agg(unknown.sum().alias("unknown"))
+    return failing_share(_total(evidence, unknown), _bets(evidence), f"have no {column}{_most_at(totals)}")
+
+
+def _most_at(counts: pl.DataFrame) -> str:
+    """The book at which most of the `unknown` are; nothing where none is, or no book is named."""
+    books = counts.drop_nulls().group_by("institution_name").agg(pl.col("unknown").sum())
+    worst = books.filter(pl.col("unknown") > 0).sort("unknown", "institution_name", descending=[True, False]).head(1)
+    return "".join(f", {unknown:,} of them at {book}" for book, unknown in worst.iter_rows())
 
 
 def _variety(evidence: Provided, column: str) -> Measured:

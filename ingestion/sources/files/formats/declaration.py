@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -22,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from quality.schema import COLUMNS
 from quality.schema.bet import KINDS
-from quality.schema.kinds import Text
+from quality.schema.kinds import Text, Unreadable, cleaned
 
 Scalar: TypeAlias = bool | int | float | str
 Names: TypeAlias = Annotated[
@@ -36,10 +36,13 @@ PriceKind: TypeAlias = Literal["decimal", "american", "lay"]
 # Where a rule takes its value from. Each rule has one of these.
 ORIGINS: Final = ("from", "of", "constant", "digest_of", "clv_of")
 PRICED: Final = ("odds", "american_odds", "clv_current_odds", "clv_percentage")
+#: What every bet has. A format may be silent on the others, which are null then.
+NEEDED: Final = ("id", "bet_type", "status", "american_odds", "amount", "profit", "updated_at", "time_placed")
 #: Offsets that may stand in a time without being declared.
 UTC_NAMES: Final = {"UTC": "+00:00", "GMT": "+00:00", "Z": "+00:00"}
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):([0-5]\d)")
 _DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
+_SOME_TIME: Final = datetime(2024, 9, 29, 21, 18, 47)  # noqa: DTZ001 - what a pattern is tried on
 _SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -155,6 +158,8 @@ class Rule(Strict):
             raise ValueError("clv_of needs two columns, the price taken and the price at the close, and price")
         if self.extract is not None:
             _check_pattern(self.extract, groups=1)
+        for pattern in self.pattern:
+            _check_time_pattern(pattern)
         if self.zone is not None:
             _check_zone(self.zone)
         if self.plus is not None and not _DURATION.fullmatch(self.plus):
@@ -270,20 +275,32 @@ def _problems(declared: Format) -> Iterator[str]:
         for column in columns:
             if column not in COLUMNS:
                 yield f"{table}.{column}: no column of a bet{_hint(column, COLUMNS)}"
-    if not declared.bets:
-        yield "bets: missing, so that no column of a bet is said"
+    if missing := [column for column in NEEDED if column not in declared.bets]:
+        yield f"bets: says nothing of {', '.join(missing)}"
     for column, rules in declared.bets.items():
         for rule in rules:
             for name in rule.bet_columns:
                 if name not in declared.bets:
                     hint = _hint(name, declared.bets)
                     yield f"bets.{column}: goes by {name!r}, which the format does not make{hint}"
+            for name, value in ((n, v) for n, vs in (*rule.when.items(), *rule.unless.items()) for v in vs):
+                if name in KINDS and not _is_readable(name, value):
+                    yield f"bets.{column}: {name} can never be {value!r}"
             if rule.price is not None and column not in PRICED:
                 yield f"bets.{column}.price: only for {', '.join(PRICED)}"
     try:
         _ = declared.order
     except CycleError as error:
         yield f"bets: {' goes by '.join(error.args[1])}: no column can go by itself"
+
+
+def _is_readable(column: str, value: Scalar) -> bool:
+    kind = KINDS[column]
+    try:
+        kind.read(cleaned(kind, value))
+    except Unreadable:
+        return False
+    return True
 
 
 def _said(error: ValidationError) -> Iterator[str]:
@@ -314,6 +331,21 @@ def _check_pattern(pattern: str, groups: int | None = None) -> None:
         raise ValueError(f"not a pattern: {pattern!r} ({str(error).splitlines()[-1]})") from None
     if groups is not None and re.compile(pattern).groups != groups:
         raise ValueError(f"extract needs one group in parentheses: {pattern!r}")
+
+
+def _check_time_pattern(pattern: str) -> None:
+    """Whether a time survives being written and read by it, to the minute: a date alone has no time of day."""
+    zone = "UTC" if "%z" in pattern else None
+    moment = pl.Series([_SOME_TIME]).dt.replace_time_zone(zone)
+    bare = pattern.removesuffix("%Z").rstrip()
+    try:
+        written = moment.dt.strftime(bare)
+        read = written.str.to_datetime(bare, time_unit="us", time_zone=zone, strict=False)
+        is_sound = (read.dt.truncate("1m") == moment.dt.truncate("1m")).all() and read.null_count() == 0
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        is_sound = False
+    if not is_sound:
+        raise ValueError(f"pattern is not one of a date with a time of day: {pattern!r}")
 
 
 def _check_zone(name: str) -> None:

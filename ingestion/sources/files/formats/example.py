@@ -38,6 +38,7 @@ def begun_mapping(path: Path, columns: Sequence[str]) -> str:
     unused = [name for name in columns if name and name not in known]
     if unused:
         lines.append(f"# the file has too: {', '.join(_short(name) for name in unused)}")
+    lines.append("# docs/formats.md has what else a mapping can say.")
     return "\n".join(f"    {line}" for line in lines)
 
 

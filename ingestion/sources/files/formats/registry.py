@@ -11,6 +11,7 @@ from typing import Any
 from ingestion.errors import ConfigurationError
 from ingestion.sources.files.formats.declaration import Format, FormatInvalid, parse_format, read_text
 from ingestion.sources.files.formats.phrases import FOLDER, is_shipped
+from quality.schema import REQUIRED_COLUMNS
 
 _SUFFIX, _PHRASES = ".toml", ".phrases.toml"
 
@@ -50,6 +51,7 @@ class FileFormat:
             "is_mapping": self.text is not None,
             "renamed": self.renamed_columns,
             "derived": list(self.derived_columns),
+            "unknown": [name for name in REQUIRED_COLUMNS if name not in self.format.bets],
         }
 
 
