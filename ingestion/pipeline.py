@@ -270,6 +270,7 @@ def _sync_summary(sync: Counts) -> Counts:
         "rows_read": sync["rows_read"],
         "accepted": sync["accepted"],
         "quarantined": sync["quarantined"],
+        **({"format": sync["format"]} if "format" in sync else {}),
         "warnings": on_sync(sync),
     }
 

@@ -30,10 +30,12 @@ _LAST: Final = ("bet_info", "tags", "sports", "leagues")
 
 # Of the graded bets those cashed out for what they cost; of the losses those of bonus bets; of all bets the others.
 _CASHED_OUT, _BONUS, _NO_ODDS, _TAGGED, _MIXED_LEGS = 0.055, 0.053, 0.001, 0.02, 0.5
-_CLOSING_KNOWN, _CLOSING_LATE, _CLOSING_STALE = 0.70, 0.03, 0.004
+_CLOSING_KNOWN, _CLOSING_LATE, _CLOSING_STALE = 0.70, 0.2, 0.004
 _CLOSING_DELAY: Final = timedelta(days=2)
 # Every straight of that price is refused, and one is in the real file.
 _LONGEST_PRICE, _SMALLEST_STAKE = 130.91, 0.0091
+# Up to here a stale closing line makes a CLV of no more than 139 %.
+_LONGEST_STALE: Final = 4.58
 
 _BOOKS: Final = {
     "DraftKings": "Draftkings Sportsbook",
@@ -157,9 +159,9 @@ def _prices(bets: pl.DataFrame) -> Floats:
 
 def _closing_lines(price: Floats, luck: Floats, random: np.random.Generator) -> Floats:
     moved = np.clip(random.normal(0.01, 0.06, len(price)), -0.35, 0.5)
-    stale = random.random(len(price)) < _CLOSING_STALE
+    stale = (random.random(len(price)) < _CLOSING_STALE) & (price < _LONGEST_STALE)
     line = np.where(stale, 1.92, np.maximum(np.round(price / (1 + moved), 2), 1.02))
-    return np.where(luck < _CLOSING_KNOWN, line, np.nan)
+    return np.where((luck < _CLOSING_KNOWN) & (price != _LONGEST_PRICE), line, np.nan)
 
 
 def _outcomes(bets: pl.DataFrame, settled: Flags, luck: dict[str, Floats]) -> tuple[pl.Series, Floats]:

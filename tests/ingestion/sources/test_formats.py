@@ -393,16 +393,27 @@ def test_a_json_file_that_breaks_is_refused_with_its_place(content, says, write)
 
 # ---- the mappings of docs/formats.md ---------------------------------------------------------------------------------
 
-ODDSJAM = (
-    "created_at,sportsbook,sport,league,event_name,event_start_date,market_name,bet_name,odds,clv,stake,status,bet_type,"
-    "bet_profit,is_live_bet,is_free_bet,tags\n"
-    '"05/23/2025, 09:41 EDT",Novig,baseball,MLB,Cubs vs Reds,"05/23/2025, 18:40 EDT",Player Walks,A Over 1.5,118,119,30,'
-    "won,normal,35.4,false,false,\n"
-    '"05/23/2025, 09:41 EDT",Fliff,baseball,MLB,Cubs vs Reds,"05/23/2025, 18:40 EDT",Moneyline,Cubs,-110,,25,lost,normal,0,true,'
-    "true,\n"
-    '"05/23/2025, 09:42 EDT",Fliff,baseball,MLB,Cubs vs Reds,"05/23/2025, 18:40 EDT",Moneyline,Cubs,-110,,25,pending,parlay,0,'
-    "false,false,\n"
-)
+TRACKED = {
+    "created_at": "05/23/2025, 09:41 EDT",
+    "sportsbook": "Novig",
+    "sport": "baseball",
+    "league": "MLB",
+    "event_name": "Cubs vs Reds",
+    "event_start_date": "05/23/2025, 18:40 EDT",
+    "market_name": "Player Walks",
+    "bet_name": "A Over 1.5",
+    "odds": "118",
+    "clv": "119",
+    "stake": "30",
+    "status": "won",
+    "bet_type": "normal",
+    "bet_profit": "35.4",
+    "is_live_bet": "false",
+    "is_free_bet": "false",
+    "tags": "",
+}
+FREE = {"odds": "-110", "clv": "", "status": "lost", "bet_profit": "0", "is_live_bet": "true", "is_free_bet": "true"}
+OPEN = {"odds": "-110", "clv": "", "stake": "25", "status": "pending", "bet_type": "parlay", "bet_profit": "0"}
 
 
 def documented(title):
@@ -410,7 +421,9 @@ def documented(title):
 
 
 def test_the_mapping_for_oddsjam_in_the_document_reads_its_tracker(read):
-    page = read(documented("OddsJam"), name="tracker.csv", content=ODDSJAM)
+    page = read(
+        documented("OddsJam"), TRACKED, {**TRACKED, **FREE}, {**TRACKED, **OPEN, "created_at": "05/23/2025, 09:42 EDT"}
+    )
     bets = validate(page.rows, NOW).accepted
     assert bets.select("status", "american_odds", "amount_cents", "profit_cents", "sport", "is_live").rows() == [
         ("SETTLED_WIN", 118, 3000, 3540, "Baseball", False),

@@ -182,7 +182,7 @@ class _Translation:
             if rule.unit == "cents":
                 values = values / 100
         if rule.pattern or rule.zone is not None or rule.plus is not None:
-            expected = "not a time of " + " or ".join(rule.pattern) if rule.pattern else "not a time that there was"
+            expected = "not a time of " + " or ".join(rule.pattern) if rule.pattern else "not a time"
             values = check(moments(values, rule, self.format.offsets), values, expected)
         return values, faults
 
