@@ -13,7 +13,7 @@ from quality.evidence import SCHEMAS, Evidence
 Needs: TypeAlias = Mapping[str, tuple[str, ...]]
 
 NULLABLE = {
-    "batch": {"american_odds", "sport", "market", "institution_name"},
+    "batch": {"american_odds", "sport", "market", "institution_name", "clv_percentage"},
     "intake": {"rows_read", "source_rows"},
     "totals": {"sport", "institution_name"},
     "graded": {"american_odds"},
