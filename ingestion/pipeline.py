@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import datetime
 
 import psycopg
 
@@ -33,10 +32,11 @@ from ingestion.failures import failed_reconciliation_told, sync_failures_counted
 from ingestion.gate import Outcome, publish
 from ingestion.materialize import materialize, open_online_store
 from ingestion.migrate import pending
+from ingestion.name_variants import name_variants
 from ingestion.progress import Progress, silent
 from ingestion.reconcile import reconcile
 from ingestion.refresh import check_clock, features_reach, refresh, withhold_refused
-from ingestion.remarks import on_refresh, on_sync
+from ingestion.remarks import on_names, on_refresh, on_sync
 from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
@@ -90,7 +90,8 @@ def run(
                 override,
             )
             _copy_online(connection, connections, this, progress)
-            this.counts = _summary(this, judged, before, now, redefined)
+            remarks = on_refresh(before, now, redefined) + on_names(name_variants(connection))
+            this.counts = _summary(this, judged, remarks)
             return this
 
 
@@ -275,15 +276,13 @@ def _sync_summary(sync: Counts) -> Counts:
     }
 
 
-def _summary(
-    this: Run, judged: Outcome, before: datetime | None, refreshed_at: datetime, redefined: list[str]
-) -> Counts:
+def _summary(this: Run, judged: Outcome, remarks: list[str]) -> Counts:
     features = next(step for step in this.steps if step.name == "features")
     return this.counts | {
         "change_rows": sum(features.counts.values()),
-        "refreshed_at": f"{refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
+        "refreshed_at": f"{this.now:%Y-%m-%dT%H:%M:%SZ}",
         "gates": judged.counts,
-        "warnings": on_refresh(before, refreshed_at, redefined) + this.counts["warnings"] + gate.warnings(judged),
+        "warnings": remarks + this.counts["warnings"] + gate.warnings(judged),
     }
 
 

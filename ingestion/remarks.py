@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from ingestion.name_variants import NameVariants
 from ingestion.runs import Counts
 
 # A first load in which one updated_at covers more than this was rewritten in bulk: its history collapses into one
 # instant.
 BULK_SHARE: Final = 0.2
+
+# How many pairs of names one remark shows.
+NAMES_SHOWN: Final = 3
 
 # A refresh that is longer ago than this was missed, or was made on a stopped clock that this run was not told of.
 LONG_AGO: Final = timedelta(hours=24)
@@ -30,6 +34,15 @@ def on_refresh(before: datetime | None, refreshed_at: datetime, redefined: list[
             "beside old ones now. Run `pikkit backfill`."
         )
     return remarks
+
+
+def on_names(variants: list[NameVariants]) -> list[str]:
+    """Remarks on names that differ in letter case only."""
+    if not variants:
+        return []
+    shown = "; ".join(f"{one.column} {one}" for one in variants[:NAMES_SHOWN])
+    more = f" and {len(variants) - NAMES_SHOWN} more (`pikkit doctor` names all)" if len(variants) > NAMES_SHOWN else ""
+    return [f"Names that differ in letter case only are groups of their own (graded bets): {shown}{more}."]
 
 
 def on_sync(sync: Counts) -> list[str]:
@@ -62,6 +75,8 @@ def on_sync(sync: Counts) -> list[str]:
         remarks.append(f"{sync['naive_timestamps']:,} timestamps had no offset and were read as UTC.")
     if sync["empty_texts"]:
         remarks.append(f"{sync['empty_texts']:,} values held nothing but white space and were read as null.")
+    if sync["null_words"]:
+        remarks.append(f"{sync['null_words']:,} names said NULL, None, NaN or N/A and were read as null.")
     # Of a table, which is read every hour, once is enough.
     if sync["unknown_columns"] and (sync["first_load"] or not sync["is_table"]):
         kept = "were not read" if sync["is_table"] else "are kept in raw only"

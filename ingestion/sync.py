@@ -129,8 +129,8 @@ def take_in(
     The counts: source_rows (as the source says, null where it cannot), rows_read, copies (exact, inside this batch),
     seen_before, returned (a table shows again what it showed once), accepted, of these late (their updated_at lies
     before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
-    reasons (how many rows each reason refused), naive_timestamps, empty_texts, unknown_columns, future (new versions
-    past the clock, which the cursor waits for), newest_stamp, known_until, first_load (the store was empty),
+    reasons (how many rows each reason refused), naive_timestamps, empty_texts, null_words, unknown_columns, future (new
+    versions past the clock, which the cursor waits for), newest_stamp, known_until, first_load (the store was empty),
     largest_instant (how many accepted versions share one updated_at), is_table, is_partial.
     """
     connection.execute(statement("incoming_table"))
@@ -180,7 +180,7 @@ def take_in(
 
 def _stage(connection: psycopg.Connection, source: Source, now: datetime, progress: Progress) -> Counts:
     """Validate page by page into pg_temp.incoming, so that memory follows the page and not the source."""
-    arrived, naive, empty, unknown = 0, 0, 0, set[str]()
+    arrived, naive, empty, null_words, unknown = 0, 0, 0, 0, set[str]()
     for page in source.pages():
         result = validate(page.rows, now)
         copy_in(connection, "incoming", _accepted(page, result, arrived))
@@ -188,9 +188,15 @@ def _stage(connection: psycopg.Connection, source: Source, now: datetime, progre
         arrived += page.payload.len()
         naive += result.naive_timestamps
         empty += result.empty_texts
+        null_words += result.null_words
         unknown.update(page.unknown_columns)
         progress("read", arrived, source.row_count)
-    return {"naive_timestamps": naive, "empty_texts": empty, "unknown_columns": sorted(unknown)}
+    return {
+        "naive_timestamps": naive,
+        "empty_texts": empty,
+        "null_words": null_words,
+        "unknown_columns": sorted(unknown),
+    }
 
 
 def _accepted(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from ingestion.database import connect, statement, translated_errors
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.migrate import pending
+from ingestion.name_variants import name_variants
 from ingestion.status import SCHEMAS
 
 _OLDEST: Final = 150_000
@@ -156,10 +157,19 @@ def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
         yield warn("migrations", f"pending: {', '.join(missing)}", "Run `pikkit migrate`")
     else:
         yield ok("migrations", "all are applied")
+        yield _names(connection)
     if views := unapplied(connection):
         yield warn("registry", f"Feast's registry lacks {', '.join(views)}", "Run `pikkit apply`")
     else:
         yield ok("registry", "Feast knows every view")
+
+
+def _names(connection: psycopg.Connection) -> Check:
+    variants = name_variants(connection)
+    if not variants:
+        return ok("names", "no two differ in letter case only")
+    found = "groups of their own that differ in letter case only, with their graded bets: "
+    return warn("names", found + "; ".join(f"{one.column} {one}" for one in variants), "Spell them alike at the source")
 
 
 def _lock(connection: psycopg.Connection) -> Check:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from feature_repo.bets import WHITESPACE, ColumnsMissing
 from feature_repo.groups import GROUPS
 from feature_repo.keys import entity_frame, entity_rows, key_expression, make_key, only_part, split_key
-from quality.schema import grammar
 
 parts = st.none() | st.text(alphabet=st.sampled_from("ab|\\N\n\"'⚽ ")) | st.text(max_size=200)
 
@@ -110,7 +109,6 @@ def test_the_columns_of_a_frame_keep_their_types_when_every_value_is_null() -> N
 
 
 def test_white_space_and_empty_text_are_what_they_are_at_ingestion() -> None:
-    assert WHITESPACE == grammar.WHITESPACE
     row = entity_rows([one_bet(sport=f"{WHITESPACE}Soccer ", league=WHITESPACE, bet_type=" Parlay")])[0]
     assert (row["sport"], row["league"], row["bet_type"]) == ("Soccer", None, "parlay")
 

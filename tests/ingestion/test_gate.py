@@ -442,7 +442,7 @@ def test_the_commands_tell_of_a_refusal_and_of_an_override(command, history, tmp
     refused = command("run", "--source", written(tmp_path, bad(history)))
     assert refused.returncode == 3
     assert (
-        "GateRefused: The quality gate refused this refresh: 1 of 36 checks failed (schema_pass_rate)" in refused.stderr
+        "GateRefused: The quality gate refused this refresh: 1 of 37 checks failed (schema_pass_rate)" in refused.stderr
     )
     assert "was refused" in command("gate").stdout.splitlines()[-1]
     assert "Gate      refused by run" in command("status").stdout

@@ -22,11 +22,13 @@ from feature_repo.keys import entity_frame, entity_rows
 from feature_repo.store import store_at
 from ingestion import aggregates, bet_views, clock
 from ingestion.database import connect, run_lock
+from ingestion.doctor.postgres import check_postgres
 from ingestion.errors import ClockRewound, LockHeld, Unreachable
 from ingestion.pipeline import compare, run_materialize
 from ingestion.sources.files import open_file
 from tests.conftest import LENIENT_GATES
 from tests.ingestion.bets import NOW, at, bet, jsonl, lost
+from tests.ingestion.commands import by_name
 from tests.ingestion.conftest import prepared_stores
 from tests.ingestion.lenient import run, run_backfill
 
@@ -329,3 +331,24 @@ def test_names_of_any_shape_are_kept_apart_offline_and_online(load, prepared):
             zip(online["sport_market"], expected, strict=True)
         )
         assert online[column] == expected
+
+
+def test_one_name_in_several_spellings_is_one_group_and_letter_case_is_reported(load, prepared):
+    spellings = ["Ligue Fran\u00e7aise", "Ligue Franc\u0327aise", "Ligue\u200b Fran\u00e7aise"]
+    same = [bet(f"l{n}", 1, league=league) for n, league in enumerate(spellings)]
+    cased = [bet(f"s{n}", 1, sport=sport) for n, sport in enumerate(["NBA", "NBA\u200b", "nba", "NFL"])]
+    done = load(*same, *cased, bet("null", 1, market="N/A"))
+    with connect(prepared.postgres, purpose="test") as connection:
+        leagues = connection.execute("select distinct league from processed.bets where id like 'l%'").fetchall()
+    assert leagues == [("Ligue Fran\u00e7aise",)]
+    warnings = [text for text in done.counts["warnings"] if "letter case" in text or "NULL" in text]
+    assert warnings == [
+        "Names that differ in letter case only are groups of their own (graded bets): sport NBA (2), nba (1).",
+        "1 names said NULL, None, NaN or N/A and were read as null.",
+    ]
+
+
+def test_the_doctor_names_groups_that_differ_in_letter_case_only(load, prepared):
+    load(bet("a", 1, league="LaLiga"), bet("b", 1, league="LALIGA"), bet("c", 1, market="Props"))
+    check = by_name(check_postgres(prepared.postgres))["names"]
+    assert (check.verdict, "league LALIGA (1), LaLiga (1)" in check.found) == ("warn", True)

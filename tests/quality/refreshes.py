@@ -28,11 +28,23 @@ INTAKE_ROW = {
 
 def batch(rows: int = BATCH_ROWS, **unknown: int) -> pl.DataFrame:
     """So many bets; `american_odds=3` leaves the column null in 3 of them."""
-    known = {"american_odds": -110, "sport": "Soccer", "market": "Moneyline", "known_at": NOW - timedelta(hours=1)}
+    known = {
+        "american_odds": -110,
+        "sport": "Soccer",
+        "market": "Moneyline",
+        "clv_percentage": 2.5,
+        "known_at": NOW - timedelta(hours=1),
+    }
     values = {name: [None] * unknown.get(name, 0) + [known[name]] * (rows - unknown.get(name, 0)) for name in known}
     ids = {"seq": range(1_001, 1_001 + rows), "id": [f"b{i}" for i in range(rows)]}
     rest = {name: pl.lit(None, dtype) for name, dtype in BATCH.items() if name not in values.keys() | ids.keys()}
     return pl.DataFrame(ids | values, {name: BATCH[name] for name in [*ids, *values]}).with_columns(**rest)
+
+
+def closing_lines(fractions: int, book: str | None = None, rows: int = 100) -> pl.DataFrame:
+    """A batch of which so many rows have a closing line value that a fraction can be, all of them of one book."""
+    values = pl.Series([0.025] * fractions + [2.5] * (rows - fractions), dtype=pl.Float64)
+    return batch(rows).with_columns(clv_percentage=values, institution_name=pl.lit(book, pl.String))
 
 
 def intake(**values: Any) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from tests.quality.refreshes import (
     NOW,
     anomalies,
     batch,
+    closing_lines,
     completeness,
     drifts,
     graded,
@@ -81,6 +82,7 @@ LIMITS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("max_null_sport_pct", "dataset", sports(without=50), sports(without=51)),
     ("max_null_market_pct", "dataset", bets(1_000, without_market=100), bets(1_000, without_market=101)),
     ("max_null_odds_pct", "dataset", bets(1_000, without_price=10), bets(1_000, without_price=11)),
+    ("max_clv_fraction_pct", "batch", {"batch": closing_lines(90)}, {"batch": closing_lines(91)}),
     ("data_age_warn_hours", "dataset", known_for(hours=24), known_for(hours=24, microseconds=1)),
     ("data_age_alert_hours", "dataset", known_for(hours=48), known_for(hours=48, microseconds=1)),
     ("max_data_age_days", "dataset", known_for(days=90), known_for(days=90, microseconds=1)),
@@ -135,6 +137,29 @@ def test_a_shift_says_nothing_to_the_gates_of_other_tests() -> None:
 def test_a_verdict_counts_the_rows_on_the_wrong_side() -> None:
     note = verdict("schema_pass_rate", intake=intake(accepted=989, quarantined=11)).note
     assert note == "11 of 1,000 rows are quarantined"
+
+
+def test_a_verdict_on_what_bets_lack_names_the_books_to_blame() -> None:
+    books = pl.Series(["A"] * 30 + ["B"] * 20 + [None] * 10 + ["A"] * 940)
+    lacking = batch(sport=60).with_columns(institution_name=books)
+    assert verdict("max_null_sport_pct", "batch", batch=lacking).note == (
+        "60 of 1,000 rows have no sport: A 30 of 970, B 20 of 20"
+    )
+    counted = totals((None, "A", 40, 0, 0, 0), ("Golf", "A", 400, 0, 0, 0), ("Golf", "B", 200, 0, 0, 0))
+    assert verdict("max_null_sport_pct", "dataset", totals=counted).note == "40 of 640 rows have no sport: A 40 of 440"
+
+
+def test_one_book_whose_closing_lines_are_fractions_is_told_among_others() -> None:
+    mixed = pl.concat([closing_lines(40, "Fractions", rows=40), closing_lines(0, "Percents", rows=500)])
+    found = verdict("max_clv_fraction_pct", batch=mixed)
+    assert (found.state, found.rows) == ("failed", 40)
+    assert found.note == "40 of 40 rows of Fractions have a closing line value within 1 of 0, as fractions are"
+
+
+def test_a_few_fractions_or_lines_that_did_not_move_are_no_batch_of_fractions() -> None:
+    assert verdict("max_clv_fraction_pct", batch=closing_lines(29, rows=29)).state == "not judged"
+    unmoved = closing_lines(0).with_columns(clv_percentage=pl.lit(0.0))
+    assert verdict("max_clv_fraction_pct", batch=unmoved).state == "not judged"
 
 
 def test_a_share_is_a_fraction_of_one() -> None:
