@@ -41,6 +41,7 @@ from ingestion.remarks import on_names, on_refresh, on_sync
 from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
+from ingestion.stream_formats import keep_stream_format
 from ingestion.streams import check_columns, check_table, check_taken, record_stream, stream_state
 from ingestion.sync import Request, Source, TableRows, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
@@ -265,6 +266,9 @@ def _sync(
         step.counts |= record_stream(
             connection, this, source.name, before, columns=columns, without=request.without, shown=shown
         )
+        if isinstance(source, FileSource) and source.format is not None:
+            keep_stream_format(connection, source.name, source.format, run_id=this.run_id, now=this.now)
+            step.counts["format"] = source.format.document()
     return step.counts
 
 
@@ -282,6 +286,7 @@ def _sync_summary(sync: Counts) -> Counts:
         "rows_read": sync["rows_read"],
         "accepted": sync["accepted"],
         "quarantined": sync["quarantined"],
+        **({"format": sync["format"]} if "format" in sync else {}),
         "warnings": on_sync(sync),
     }
 

@@ -1,5 +1,8 @@
 """Refused rows tried again: judged as they were kept, by the schema of today and the clock of now.
 
+A row of a file that was read with a format is translated again, by the format that its stream was last read with:
+what a corrected mapping mends is mended here.
+
 What is sound enters the log through `sync.take_in`, as if it came in a file today, and is known from now on. An older
 updated_at never overrules a newer one. What is still refused stays where it is, with today's reasons.
 """
@@ -7,9 +10,9 @@ updated_at never overrules a newer one. What is still refused stays where it is,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, LiteralString
+from typing import Final, LiteralString, TypeAlias
 
 import polars as pl
 import psycopg
@@ -23,20 +26,31 @@ from ingestion.progress import Progress, silent
 from ingestion.quarantine import Selection, select_in
 from ingestion.refresh import check_clock
 from ingestion.runs import Counts, Run, recorded_run
-from ingestion.sources.jsonl import page_of
+from ingestion.sources.files.formats.registry import FileFormat
+from ingestion.sources.files.formats.translation import translate
+from ingestion.sources.files.jsonl import page_of, raw_page_of
 from ingestion.sources.page import Page
+from ingestion.stream_formats import stream_formats
 from ingestion.sync import CONFLICT, content_hashes, take_in
-from quality.schema import validate
+from quality.schema import COLUMNS, validate
 
 # The stream that a retry's versions belong to.
 SOURCE: Final = "quarantine"
 
 OUTDATED: Final = "row: the table has shown a newer one since, which is refused too"
 
-_KEPT_SCHEMA: Final = {"seq": pl.Int64(), "payload": pl.String(), "reasons": pl.List(pl.String())}
+_KEPT_SCHEMA: Final = {
+    "seq": pl.Int64(),
+    "payload": pl.String(),
+    "reasons": pl.List(pl.String()),
+    "source": pl.String(),
+}
 _PAGE_SIZE: Final = 50_000
 # The reason for a name or an id that came as something else than text.
 _NOT_TEXT: Final = ": not text"
+
+# By stream, the format that its rows are translated with.
+Formats: TypeAlias = Mapping[str, FileFormat]
 
 
 @dataclass(frozen=True)
@@ -45,13 +59,16 @@ class SoundRows:
 
     connection: psycopg.Connection
     row_count: int
+    formats: Formats
     name: str = SOURCE
     is_table: bool = False
     is_partial: bool = True
 
     def pages(self) -> Iterator[Page]:
         """See sync.Source."""
-        return (_page(kept) for kept in _kept(self.connection, "quarantine_sound"))
+        for kept in _kept(self.connection, "quarantine_sound"):
+            for rows, format_ in _by_format(kept, self.formats):
+                yield _page(rows, format_)
 
 
 def retry(connections: Connections, selection: Selection, *, progress: Progress = silent) -> Run:
@@ -80,9 +97,10 @@ def retry(connections: Connections, selection: Selection, *, progress: Progress 
 def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: Progress) -> Counts:
     """Put what is to be said of each selected row into pg_temp.retried, and say it of those that stay refused."""
     connection.execute(statement("quarantine_retried_table"))
-    done = 0
+    done, formats = 0, stream_formats(connection)
     for kept in _kept(connection, "quarantine_kept"):
-        copy_in(connection, "retried", _verdicts(kept, this))
+        for rows, format_ in _by_format(kept, formats):
+            copy_in(connection, "retried", _verdicts(rows, format_, this))
         done += kept.height
         progress("judge", done, selected)
     connection.execute(statement("quarantine_conflicts"), {"reason": CONFLICT})
@@ -95,7 +113,7 @@ def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: P
 def _bring_in(connection: psycopg.Connection, this: Run, sound: int, progress: Progress) -> Counts:
     if not sound:
         return {"accepted": 0, "versions": 0, "superseded": 0}
-    source = SoundRows(connection, sound)
+    source = SoundRows(connection, sound, stream_formats(connection))
     taken = take_in(connection, source, run_id=this.run_id, now=this.now, known_from=this.now, progress=progress)
     settled = connection.execute(statement("quarantine_accepted"), {"now": this.now})
     return {"accepted": settled.rowcount, "versions": taken["accepted"], "superseded": taken["superseded"]}
@@ -113,13 +131,40 @@ def _kept(connection: psycopg.Connection, name: LiteralString) -> Iterator[pl.Da
         after = kept["seq"][-1]
 
 
-def _page(kept: pl.DataFrame) -> Page:
-    return page_of([payload.encode() for payload in kept["payload"]])
+def _by_format(kept: pl.DataFrame, formats: Formats) -> Iterator[tuple[pl.DataFrame, FileFormat | None]]:
+    """The rows in groups that are read alike: bets as they are, and those of each stream that has a format."""
+    foreign = pl.Series([False]).new_from_index(0, kept.height)
+    for stream in kept["source"].unique(maintain_order=True):
+        if format_ := formats.get(stream):
+            is_its = pl.Series(
+                [
+                    source == stream and _is_of(format_, payload)
+                    for source, payload in kept["source", "payload"].iter_rows()
+                ]
+            )
+            foreign |= is_its
+            yield kept.filter(is_its), format_
+    yield kept.filter(~foreign), None
 
 
-def _verdicts(kept: pl.DataFrame, this: Run) -> pl.DataFrame:
+def _is_of(format_: FileFormat, payload: str) -> bool:
+    """Whether a row has more columns of the format than of a bet: its file may have been a table of bets before."""
+    record = json.loads(payload)
+    names = record.keys() if isinstance(record, dict) else set()
+    return len(names & set(format_.format.source_columns)) > len(names & set(COLUMNS))
+
+
+def _page(kept: pl.DataFrame, format_: FileFormat | None) -> Page:
+    lines = [payload.encode() for payload in kept["payload"]]
+    if format_ is None:
+        return page_of(lines)
+    declared = format_.format
+    return translate(declared, raw_page_of(lines, declared.source_columns, declared.text_columns))
+
+
+def _verdicts(kept: pl.DataFrame, format_: FileFormat | None, this: Run) -> pl.DataFrame:
     """What the schema of today says of each row: seq, id, updated_at, content_hash, reasons (null: sound)."""
-    page = _page(kept)
+    page = _page(kept, format_)
     result = validate(page.rows, this.now)
     sound = result.accepted.select("row", "id", "updated_at", content_hash=content_hashes(result.accepted))
     verdicts = (

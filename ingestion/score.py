@@ -22,6 +22,7 @@ from ingestion.database import connect
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
 from ingestion.pipeline import check_prepared
 from ingestion.sources.files import open_file
+from ingestion.sources.files.formats.registry import FileFormat
 from quality.schema.bet import judge
 
 if TYPE_CHECKING:
@@ -120,19 +121,26 @@ def parse_bets(text: str) -> list[dict[str, Any]]:
     return bets
 
 
-def read_bets(path: Path) -> list[dict[str, Any]]:
-    """The bets in a Parquet, JSON lines or CSV file, as they stand there. Raises SourceRejected."""
+def read_bets(path: Path, mapping: FileFormat | None = None) -> list[dict[str, Any]]:
+    """The bets in a Parquet, JSON or CSV file, as they stand there, or as its format makes them of what stands there.
+
+    Raises SourceRejected.
+    """
     bets: list[dict[str, Any]] = []
-    for page in open_file(path, required=()).pages():
-        for payload, problem in zip(page.payload, page.problems, strict=True):
+    file = open_file(path, required=(), mapping=mapping)
+    for page in file.pages():
+        for number, problem in enumerate(page.problems, start=len(bets) + 1):
             if problem:
                 raise SourceRejected(
-                    f"Bet {len(bets) + 1} of {path} cannot be read: {problem}",
+                    f"Bet {number} of {path} cannot be read: {problem}",
                     "Nothing was scored",
                     "Mend it there",
                     path=path,
                 )
-            bets.append(json.loads(payload))
+        if file.format is None:
+            bets += map(json.loads, page.payload)
+        else:
+            bets += page.rows.select(sorted(page.columns)).iter_rows(named=True)
     return bets
 
 

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, span
+from ingestion.cli.runs import MappingOption
 from ingestion.cli.session import begin, load_feast, stores
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from ingestion.score import Scored, ViewAge
 
 # Bets printed side by side.
@@ -25,7 +28,8 @@ def score(
         str | None,
         typer.Option(metavar="JSON", help="The bet as a JSON object, or several in an array; - reads standard input."),
     ] = None,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A Parquet, JSONL or CSV file of bets.")] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A Parquet, JSON or CSV file of bets.")] = None,
+    mapping: MappingOption = None,
     id: Annotated[str | None, typer.Option(help="Id of the bet; bet_lookup_v1 needs nothing else.")] = None,
     sport: Annotated[str | None, typer.Option(help="Sport; an empty text is an unknown one, here and below.")] = None,
     league: Annotated[str | None, typer.Option(help="League.")] = None,
@@ -67,7 +71,7 @@ def score(
         "clv_percentage": clv_percentage,
     }
     settings = begin(now)
-    bets = _given(bet, file, {name: value for name, value in columns.items() if value is not None})
+    bets = _given(bet, file, mapping, {name: value for name, value in columns.items() if value is not None})
     service = service or DEFAULT_SERVICE
     check(bets, service=service, now=clock.now())
     connections = stores(settings, create=False)
@@ -81,10 +85,11 @@ def score(
     warn_of_stale(scored)
 
 
-def _given(text: str | None, file: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
+def _given(text: str | None, file: Path | None, mapping: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
     """The bets, in whichever of the three ways they were given."""
     from ingestion.errors import ConfigurationError
     from ingestion.score import parse_bets, read_bets
+    from ingestion.sources.files.formats.registry import read_mapping
 
     if (text is not None) + (file is not None) + bool(columns) != 1:
         raise ConfigurationError(
@@ -92,8 +97,10 @@ def _given(text: str | None, file: Path | None, columns: dict[str, Any]) -> list
             "Nothing was scored",
             "`pikkit score --help` lists the options",
         )
+    if mapping is not None and file is None:
+        raise ConfigurationError("--mapping is for a --file", "Nothing was scored", "Leave it out")
     if file is not None:
-        return read_bets(file)
+        return read_bets(file, read_mapping(mapping) if mapping else None)
     return [columns] if text is None else parse_bets(sys.stdin.read() if text == "-" else text)
 
 
@@ -178,18 +185,38 @@ def sample(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to: a name ending in .parquet, .jsonl or .csv.")],
     bets: Annotated[int, typer.Option(min=1, help="How many bets.")] = 27_000,
     seed: Annotated[int, typer.Option(help="Same seed, same clock, same sample.")] = 7,
+    shape: Annotated[
+        str | None, typer.Option("--as", metavar="FORMAT", help="pikkit-export: as Pikkit's own export has them.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="INSTANT", help="With --as: the same bets as they were exported then."),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option("--layout", metavar="ORDER", help="With --as: iso-last, iso-beside or without-iso columns."),
+    ] = None,
     now: Now = None,
     json: Json = False,
 ) -> None:
     """Write a synthetic sample of bets to a file.
 
-    It holds what a source would have sent until now: every bet in its versions, as placed, settled and corrected.
+    It holds what a source would have sent until now: every bet in its versions, as placed, settled and corrected. With
+    --as it holds one row a bet, in the columns and the spellings of that export.
     """
     from ingestion import clock
     from ingestion.sample import generate, write
 
     begin(now)
     rows = generate(bets, clock.now(), seed)
+    if shape is not None or until is not None or layout is not None:
+        exported = _exported(rows, shape, until, seed, layout)
+        write(exported, out)
+        if json:
+            print_json({"file": str(out), "rows": exported.height, "bets": exported.height})
+            return
+        print_line(f"{out}: {exported.height:,} bets written.")
+        return
     write(rows, out)
     placed, updated = rows["time_placed"].min(), rows["updated_at"].max()
     if json:
@@ -201,3 +228,20 @@ def sample(
     )
     print_line()
     print_line(f"{out}: {rows.height:,} versions of {rows['id'].n_unique():,} bets written.")
+
+
+def _exported(rows: pl.DataFrame, shape: str | None, until: str | None, seed: int, layout: str | None) -> pl.DataFrame:
+    """The sample in the shape that --as names."""
+    from ingestion import clock
+    from ingestion.errors import ConfigurationError
+    from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
+
+    if shape != "pikkit-export" or layout not in (None, *LAYOUTS):
+        raise ConfigurationError(
+            "--until and --layout are for --as pikkit-export"
+            if shape is None
+            else f"No such shape: {shape} {layout or ''}",
+            "Nothing was written",
+            f"Give --as pikkit-export, and of --layout one of {', '.join(LAYOUTS)}",
+        )
+    return as_pikkit_export(rows, clock.parse_instant(until) if until else clock.now(), seed, layout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,11 +18,15 @@ SourceOption = Annotated[
     typer.Option(
         "--source",
         metavar="SOURCE",
-        help="supabase, postgres, or a Parquet, JSONL or CSV file; if one table is configured, that one.",
+        help="supabase, postgres, or a Parquet, JSON or CSV file; if one table is configured, that one.",
     ),
 ]
 
 
+MappingOption = Annotated[
+    Path | None,
+    typer.Option("--mapping", metavar="FILE", help="What the columns of the file mean, in TOML (docs/formats.md)."),
+]
 OverrideOption = Annotated[
     str | None,
     typer.Option("--override-gate", metavar="REASON", help="Publish what the quality gate refuses, for this reason."),
@@ -40,6 +45,7 @@ LateOption = Annotated[
 
 def run(
     source: SourceOption = None,
+    mapping: MappingOption = None,
     without: WithoutOption = None,
     late: LateOption = False,
     override_gate: OverrideOption = None,
@@ -57,7 +63,7 @@ def run(
     from ingestion.sync import Request
 
     settings = begin(now)
-    opener = chosen_source(source, settings.sources)
+    opener = chosen_source(source, settings.sources, mapping)
     request = Request(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,
@@ -166,7 +172,16 @@ def print_steps(done: Run) -> None:
         print_table(["refused for", "rows"], list(sync["reasons"].items()))
     for warning in done.counts["warnings"]:
         say(f"Warning: {warning}")
+    if sync.get("format"):
+        say(_read_as(sync["format"]))
     print_line()
+
+
+def _read_as(format_: dict[str, Any]) -> str:
+    """What a file was taken for, and which columns of a bet were derived from its own."""
+    by = "by the mapping" if format_["is_mapping"] else "as"
+    unknown = f" Not in it, and null: {', '.join(format_['unknown'])}." if format_["unknown"] else ""
+    return f"The file was read {by} {format_['title']}. Derived: {', '.join(format_['derived']) or 'nothing'}.{unknown}"
 
 
 def run_document(done: Run) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
-from ingestion.cli.runs import LateOption, SourceOption, WithoutOption, print_steps, run_document
+from ingestion.cli.runs import LateOption, MappingOption, SourceOption, WithoutOption, print_steps, run_document
 from ingestion.cli.session import begin, prepared_stores
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ TableOption = Annotated[
 
 def sync(
     source: SourceOption = None,
+    mapping: MappingOption = None,
     full: Annotated[bool, typer.Option("--full", help="Read every row of the table again.")] = False,
     sport: Annotated[
         str | None,
@@ -50,7 +51,7 @@ def sync(
     from ingestion.sync import Request
 
     settings = begin(now)
-    opener = chosen_source(source, settings.sources)
+    opener = chosen_source(source, settings.sources, mapping)
     request = Request(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from ingestion.errors import ConfigurationError
 from ingestion.progress import Progress
 from ingestion.sources.files import FileSource, open_file
+from ingestion.sources.files.formats.registry import read_mapping
 from ingestion.sources.settings import SourceSettings
 from ingestion.sources.table import Reading, Table
 
@@ -32,14 +33,19 @@ class ConfiguredTable:
             yield reading
 
 
-def chosen_source(name: str | None, settings: SourceSettings) -> Opener:
+def chosen_source(name: str | None, settings: SourceSettings, mapping: Path | None = None) -> Opener:
     """The source called `supabase` or `postgres`, or a file; null: the one table that is configured.
 
-    A file is looked at here. Raises ConfigurationError and SourceRejected.
+    A file is looked at here, with the mapping that says what its columns mean. Raises ConfigurationError and
+    SourceRejected.
     """
     if name in ("supabase", "postgres") or name is None:
+        if mapping is not None:
+            raise ConfigurationError(
+                "--mapping is for files: a table has the columns of bets", "Nothing was done", "Leave it out"
+            )
         return chosen_table(name, settings)
-    file = open_file(Path(name))
+    file = open_file(Path(name), mapping=read_mapping(mapping) if mapping else None)
     return lambda _: file
 
 

@@ -26,7 +26,8 @@ class Page:
     `rows` has the columns of `quality.schema.COLUMNS`, in whatever type the source sent, null where it sent none.
     `payload` is each row as JSON: an object, or a string of the row's raw text where that is no JSON object.
     `problems` is null, or why the row cannot be read (`sport: not UTF-8`), several of them joined with "; ".
-    `columns` are the known columns that the source has, and `unknown_columns` those that stand in payloads only.
+    `columns` are the columns of `rows` that the source has here, also where all their values are null; the others are
+    null because it has none. `unknown_columns` are those that stand in payloads only.
     """
 
     rows: pl.DataFrame
@@ -42,12 +43,15 @@ def build_page(
     problems: Mapping[int, Collection[str]],
     unknown_columns: Collection[str],
 ) -> Page:
-    """The page of these columns, in which rows with problems (position -> what they are) hold nothing but their id."""
+    """The page of these columns; other columns of a bet are null in it.
+
+    Rows with problems (position -> what they are) hold nothing but their id.
+    """
     nothing = pl.Series([None]).new_from_index(0, len(payload))
     rows = pl.DataFrame({name: columns.get(name, nothing) for name in COLUMNS})
     reasons = nothing.cast(pl.String).alias("problems")
     if problems:
         reasons = reasons.scatter(list(problems), ["; ".join(found) for found in problems.values()])
         rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude("id")))
-    known = frozenset(name for name in COLUMNS if name in columns)
-    return Page(rows, payload.alias("payload"), reasons, known, tuple(unknown_columns))
+    there = frozenset(columns).intersection(COLUMNS)
+    return Page(rows, payload.alias("payload"), reasons, there, tuple(unknown_columns))

@@ -19,7 +19,7 @@ import polars as pl
 from ingestion.errors import ConfigurationError, SourceDenied, Unreachable
 from ingestion.progress import Progress
 from ingestion.sources.digests import digests_of, digests_told, keys_of, stamps_of
-from ingestion.sources.jsonl import page_of
+from ingestion.sources.files.jsonl import page_of
 from ingestion.sources.keyset import Key, Span, spans, spans_of
 from ingestion.sources.page import Page
 from ingestion.sources.rest import NO_COLUMN, NO_RIGHT, NO_VALUE, Refused, Rest, Rows, opened, rows_of

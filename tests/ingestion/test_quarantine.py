@@ -17,7 +17,7 @@ from ingestion.quarantine import Selection, dismiss, listing, reopen, values_of
 from ingestion.quarantine_retry import OUTDATED, retry
 from ingestion.refresh import refresh
 from ingestion.sources.files import open_file
-from ingestion.sources.jsonl import page_of
+from ingestion.sources.files.jsonl import page_of
 from ingestion.sync import CONFLICT, take_in
 from ingestion.verify import verify_offline
 from tests.ingestion.bets import NOW, T0, bet, lost

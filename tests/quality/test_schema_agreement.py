@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ingestion.sources.jsonl import page_of
+from ingestion.sources.files.jsonl import page_of
 from quality.schema import COLUMNS, validate
 from quality.schema.instants import CLOCK_SKEW, EARLIEST
 from tests.quality.bets import GOOD, NOW, OPEN, accepted_as_row, reasons_as_row

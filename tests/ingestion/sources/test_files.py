@@ -7,7 +7,7 @@ import pytest
 
 from ingestion.errors import SourceRejected
 from ingestion.sources.files import open_file
-from ingestion.sources.lines import LONGEST_LINE
+from ingestion.sources.files.lines import LONGEST_LINE
 from quality.schema import COLUMNS, REQUIRED_COLUMNS, validate
 from tests.ingestion.sources.conftest import BET, CSV_HEADER, CSV_ROW, lines
 
@@ -68,7 +68,7 @@ def test_unknown_columns_are_named_and_stand_only_in_payloads(page):
         ("bets.jsonl", "\n  \n", "it holds no rows"),
         ("bets.csv", CSV_HEADER + "\n", "it holds no rows"),
         ("bets.parquet", b"PAR1 this is no Parquet file PAR1", "not readable as .parquet"),
-        ("bets.xlsx", "x", "does not end in .parquet, .jsonl, .ndjson or .csv"),
+        ("bets.xlsx", "x", "does not end in .parquet, .jsonl, .ndjson, .json, .csv or .tsv"),
         ("bets.jsonl", "[\n]\n", "no line of it holds a bet"),
         ("bets.csv", f"{CSV_HEADER},note,note\n{CSV_ROW},1,2\n", "more than one column called note"),
         ("bets.csv", f'{CSV_HEADER}\n"b1\n' + f"{CSV_ROW}\n" * 3, "the row that starts on line 2 breaks on line 5"),

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as is_
 
-from ingestion.sources.arrow import plain, raw_bytes, read, stored, to_series, valid
+from ingestion.sources.files.arrow import plain, raw_bytes, read, stored, to_series, valid
 from ingestion.sources.page import NOT_UTF8
 
 

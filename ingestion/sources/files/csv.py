@@ -1,4 +1,7 @@
-"""Bets in a CSV file: a header, commas, double quotes (doubled inside quotes), UTF-8. A field of nothing is null.
+"""Bets in a CSV file: a header, double quotes (doubled inside quotes), UTF-8. A field of nothing is null.
+
+Fields are parted by commas, semicolons or tabs: by whichever the header has most of outside its quotes. A decimal comma
+is not guessed: `2,10` is no number.
 
 A file with a broken quote or a row of the wrong length is refused as a whole, with its line: past such a place nobody
 can tell which field is which.
@@ -8,39 +11,43 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
-from ingestion.sources.lines import Broken, read_lines
-from ingestion.sources.page import Page, build_page
-from quality.schema import COLUMNS
+from ingestion.sources.files.lines import Broken, read_lines
+from ingestion.sources.files.raw_page import RawPage
 
-# A field as it is written, with its quotes.
-_WRITTEN = re.compile(r'("(?:[^"]|"")*"|[^,\r\n]*)(?:,|\r?\n|$)')
+DELIMITERS: Final = ",;\t"
+# A field as it is written, with its quotes, by the delimiter that ends it.
+_WRITTEN: Final = {
+    delimiter: re.compile(rf'("(?:[^"]|"")*"|[^{delimiter}\r\n]*)(?:{delimiter}|\r?\n|$)') for delimiter in DELIMITERS
+}
+_QUOTED: Final = re.compile(r'"[^"]*"')
 
 Row = list[str | None]
 
 
-def survey(path: Path) -> tuple[list[str], int]:
-    """The file's columns and the number of its rows. Reads all of it: a broken row is found before any is used."""
+def survey(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
+    """See FileType. Reads all of the file: a broken row is found before any is used."""
     rows = _rows(path)
     header = _header(rows)
     return header, sum(1 for _ in rows)
 
 
-def pages(path: Path, size: int) -> Iterator[Page]:
-    """The file's rows in its order, at most `size` a page; every value is text or null."""
+def pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) -> Iterator[RawPage]:
+    """See FileType. Every value is text or null."""
     rows = _rows(path)
     header = _header(rows)
-    unknown = [name for name in header if name not in COLUMNS]
+    unread = tuple(name for name in header if name not in wanted)
     while some := list(islice(rows, size)):
         values = zip(*some, strict=True)
         columns = {name: pl.Series(texts, dtype=pl.String) for name, texts in zip(header, values, strict=True)}
         payload = pl.DataFrame(columns).select(pl.struct(pl.all()).struct.json_encode().alias("")).to_series()
-        yield build_page(columns, payload, {}, unknown)
+        yield RawPage({name: column for name, column in columns.items() if name in wanted}, payload, {}, unread)
 
 
 def _header(rows: Iterator[Row]) -> list[str]:
@@ -50,7 +57,8 @@ def _header(rows: Iterator[Row]) -> list[str]:
 def _rows(path: Path) -> Iterator[Row]:
     """The rows, the header first, each as long as the header. Lines without anything in them are none."""
     written: list[str] = []
-    reader = csv.reader(_kept(_text_lines(path), written), strict=True)
+    delimiter = delimiter_of(_header_text(path))
+    reader = csv.reader(_kept(_text_lines(path), written), delimiter=delimiter, strict=True)
     width, starts_on = None, 1
     while True:
         try:
@@ -64,16 +72,37 @@ def _rows(path: Path) -> Iterator[Row]:
             width = width or len(fields)
             if len(fields) != width:
                 raise Broken(f"the row on line {starts_on} has {len(fields)} fields, the header has {width}")
-            yield _cells(fields, text)
+            yield _cells(fields, text, delimiter)
         written.clear()
         starts_on = reader.line_num + 1
 
 
-def _cells(fields: list[str], text: str) -> Row:
+def delimiter_of(header: str) -> str:
+    """The delimiter that stands most often outside the quotes of a header; a comma where none does.
+
+    >>> delimiter_of('bet_id;"stake, in euros";status')
+    ';'
+    """
+    bare = _QUOTED.sub("", header)
+    return max(DELIMITERS, key=bare.count)
+
+
+def _header_text(path: Path) -> str:
+    """The first line with anything in it, and those that it goes on in when it breaks inside quotes."""
+    header = ""
+    for line in _text_lines(path):
+        header += line
+        if header.strip() and header.count('"') % 2 == 0:
+            break
+    return header
+
+
+def _cells(fields: list[str], text: str, delimiter: str) -> Row:
     if '""' not in text:
         return [field or None for field in fields]
     # The csv module does not say whether an empty field was quoted; the text does.
-    return [field if field or quoted else None for field, quoted in zip(fields, _WRITTEN.findall(text), strict=False)]
+    written = _WRITTEN[delimiter].findall(text)
+    return [field if field or quoted else None for field, quoted in zip(fields, written, strict=False)]
 
 
 def _kept(lines: Iterator[str], written: list[str]) -> Iterator[str]:

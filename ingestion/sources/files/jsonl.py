@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 import polars as pl
 
-from ingestion.sources.lines import Broken, read_lines
+from ingestion.sources.files.formats.declaration import is_there
+from ingestion.sources.files.lines import Broken, read_lines
+from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import NOT_ONE_VALUE, NOT_UTF8, Page, build_page
-from quality.schema import COLUMNS, REQUIRED_COLUMNS
+from quality.schema import COLUMNS
 from quality.schema.bet import KINDS
 from quality.schema.kinds import Text
 
@@ -27,8 +29,7 @@ GIVEN_TWICE = "given twice"
 HALF_A_CHARACTER = "half of a surrogate pair"
 NOT_TEXT = Text.unreadable
 
-_KNOWN = frozenset(COLUMNS)
-_TEXTS = frozenset(name for name, kind in KINDS.items() if isinstance(kind, Text))
+TEXT_COLUMNS = frozenset(name for name, kind in KINDS.items() if isinstance(kind, Text))
 _NULL = type(None)
 # Up to these every whole number is one of the type.
 _INT64, _FLOAT64 = 2**63 - 1, 2**53
@@ -46,30 +47,45 @@ class _UnfitError(Exception):
     """A value that no column of a frame can hold."""
 
 
-def survey(path: Path) -> tuple[list[str], int]:
-    """Columns of the file, as far as it took to meet the required ones (or to miss them); the number of its rows."""
+def survey(path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
+    """See FileType."""
+    return survey_lines(_lines(path), enough)
+
+
+def survey_lines(lines: Iterator[bytes], enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
+    """The columns of these lines, as far as it took to meet all of one set of `enough`; the number of the lines."""
     columns: dict[str, None] = {}
-    missing = set(REQUIRED_COLUMNS)
-    rows, first_problem = 0, ""
-    for line in _lines(path):
+    is_met, rows, first_problem = False, 0, ""
+    for line in lines:
         rows += 1
-        if missing:
-            record, _, problems = _read(line)
-            columns |= dict.fromkeys(record)
-            missing -= record.keys()
+        if not is_met:
+            record, _, problems = _read(line, frozenset(COLUMNS))
+            if not record.keys() <= columns.keys():
+                columns |= dict.fromkeys(record)
+                is_met = any(columns.keys() >= set(names) for names in enough)
             first_problem = first_problem or "".join(problems)
     if rows and not columns:
         raise Broken(f"no line of it holds a bet; the first: {first_problem}")
-    if rows and not line.endswith(b"\n") and _read(line)[2] in ([f"line: {NOT_JSON}"], [f"line: {NOT_UTF8}"]):
+    if (
+        rows
+        and not line.endswith(b"\n")
+        and _read(line, frozenset())[2] in ([f"line: {NOT_JSON}"], [f"line: {NOT_UTF8}"])
+    ):
         raise Broken("its last line is cut off")
     return list(columns), rows
 
 
-def pages(path: Path, size: int) -> Iterator[Page]:
-    """The file's lines in its order, at most `size` a page; blank ones are none."""
-    lines = _lines(path)
+def pages(path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
+    """See FileType. Blank lines are none."""
+    return pages_of_lines(_lines(path), size, wanted, texts)
+
+
+def pages_of_lines(
+    lines: Iterator[bytes], size: int, wanted: Collection[str], texts: Collection[str]
+) -> Iterator[RawPage]:
+    """Pages of at most `size` of these rows, each one JSON text in UTF-8."""
     while some := list(islice(lines, size)):
-        yield page_of(some)
+        yield raw_page_of(some, wanted, texts)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -77,39 +93,72 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def page_of(lines: Sequence[bytes]) -> Page:
-    """The page of these rows, each one JSON text in UTF-8, as a file has them in its lines."""
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    """The page of these rows of bets, each one JSON text in UTF-8, as a file has them in its lines."""
+    raw = raw_page_of(lines, COLUMNS, TEXT_COLUMNS)
+    return build_page(raw.columns, raw.payload, raw.problems, raw.unread_columns)
+
+
+def raw_page_of(lines: Sequence[bytes], wanted: Collection[str], texts: Collection[str]) -> RawPage:
+    """The same with the columns that are `wanted`, of which `texts` hold names and ids.
+
+    A wanted column that no row has is left out. `event.sport` is the member `sport` of an object `event` where no
+    member has that very name.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in wanted}
+    getters = {name: _getter(name) for name in wanted}
+    known = frozenset(wanted)
     payload: list[str] = []
     problems: dict[int, list[str]] = defaultdict(list)
-    met: dict[str, None] = {}
+    names: dict[str, None] = {}
     for start in range(0, len(lines), _BLOCK):
         records = []
         for position, line in enumerate(lines[start : start + _BLOCK], start):
-            record, text, found = _read(line)
+            record, text, found = _read(line, known)
             records.append(record)
             payload.append(text)
             if found:
                 problems[position] += found
-            if not record.keys() <= met.keys():
-                met |= dict.fromkeys(record)
+            if not record.keys() <= names.keys():
+                names |= dict.fromkeys(record)
         for name, values in columns.items():
-            values += [record.get(name) for record in records]
-    # Also a column that is null in every row is there.
-    typed = {name: values for name, values in _typed(columns, problems).items() if name in met}
-    return build_page(typed, pl.Series(payload), problems, [name for name in met if name not in _KNOWN])
+            value_of = getters[name]
+            values += [value_of(record) for record in records] if value_of else [record.get(name) for record in records]
+    there = {name: values for name, values in columns.items() if is_there(name, names)}
+    inside = {name.partition(".")[0] for name in known if "." in name and name not in names}
+    unread = tuple(name for name in names if name not in known and name not in inside)
+    return RawPage(_typed(there, texts, problems), pl.Series(payload, dtype=pl.String), problems, unread)
 
 
-def _typed(columns: Mapping[str, list[Any]], problems: dict[int, list[str]]) -> dict[str, pl.Series]:
+def _getter(name: str) -> Callable[[dict[str, Any]], Any] | None:
+    """What finds the value of a dotted name in a record; null for a plain name."""
+    if "." not in name:
+        return None
+    path = name.split(".")
+
+    def value_of(record: dict[str, Any]) -> Any:
+        if name in record:
+            return record[name]
+        value: Any = record
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    return value_of
+
+
+def _typed(
+    columns: Mapping[str, list[Any]], texts: Collection[str], problems: dict[int, list[str]]
+) -> dict[str, pl.Series]:
     rows = {}
     for name, values in columns.items():
-        rows[name], unfit = _text(values) if name in _TEXTS else _column(values)
+        rows[name], unfit = _text(values) if name in texts else _column(values)
         for position, reason in unfit.items():
             problems[position].append(f"{name}: {reason}")
     return rows
 
 
-def _read(line: bytes) -> tuple[dict[str, Any], str, list[str]]:
-    """What a line holds, how it is kept, and what is wrong with it."""
+def _read(line: bytes, known: frozenset[str]) -> tuple[dict[str, Any], str, list[str]]:
+    """What a line holds, how it is kept, and what is wrong with it, where that touches a known column."""
     try:
         text = line.decode().rstrip("\r\n")
         record = _decode(text)
@@ -120,7 +169,7 @@ def _read(line: bytes) -> tuple[dict[str, Any], str, list[str]]:
     if type(record) is dict:
         return record, text, []
     if isinstance(record, _Repeating):
-        doubtful = sorted(record.repeated & _KNOWN)
+        doubtful = sorted(record.repeated & known)
         sure = {name: value for name, value in record.items() if name not in doubtful}
         return sure, text, [f"{name}: {GIVEN_TWICE}" for name in doubtful]
     return {}, _quoted(line), [f"line: {NOT_AN_OBJECT}"]

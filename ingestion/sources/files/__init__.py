@@ -1,0 +1,178 @@
+"""Bets in a file: Parquet, JSON or CSV, told apart by the suffix, checked before the first row is used.
+
+A file is a table of bets, or is of a known format (found by its columns), or the user's mapping says what it is
+(`formats/`). A file that cannot be read as bets at all is refused (`SourceRejected`). A row that cannot be read stays
+in its page.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from ingestion.errors import SourceRejected
+from ingestion.sources.files import csv, json, jsonl, parquet
+from ingestion.sources.files.formats.example import begun_mapping
+from ingestion.sources.files.formats.registry import FileFormat, nearest_format, recognised, shipped_formats
+from ingestion.sources.files.formats.translation import translate
+from ingestion.sources.files.jsonl import TEXT_COLUMNS
+from ingestion.sources.files.lines import Broken
+from ingestion.sources.files.raw_page import RawPage
+from ingestion.sources.page import Page, build_page
+from quality.schema import COLUMNS, REQUIRED_COLUMNS
+
+PAGE_SIZE: Final = 50_000
+
+
+class FileType(Protocol):
+    """What a module that reads one type of file offers."""
+
+    def survey(self, path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
+        """The columns of the file, or as far as it took to meet all of one set of `enough`; the number of its rows."""
+
+    def pages(self, path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
+        """The rows of the file, at most `size` a page: its `wanted` columns, of which `texts` are names and ids."""
+
+
+FILE_TYPES: Final[dict[str, FileType]] = {
+    ".parquet": parquet,
+    ".jsonl": jsonl,
+    ".ndjson": jsonl,
+    ".json": json,
+    ".csv": csv,
+    ".tsv": csv,
+}
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file of bets, found readable. `format` says how its columns become those of a bet; null where they are."""
+
+    path: Path
+    row_count: int
+    format: FileFormat | None = None
+    is_table: bool = False
+    is_partial: bool = False
+
+    @property
+    def name(self) -> str:
+        """The stream that the file's bets belong to, wherever the file lies."""
+        return f"file:{self.path.name}"
+
+    def pages(self, size: int = PAGE_SIZE) -> Iterator[Page]:
+        """The file's rows in its order, at most `size` a page. Memory follows the size of a page."""
+        with _refusing(self.path):
+            read = _file_type(self.path).pages
+            if self.format is None:
+                for raw in read(self.path, size, COLUMNS, TEXT_COLUMNS):
+                    yield build_page(raw.columns, raw.payload, raw.problems, raw.unread_columns)
+                return
+            declared = self.format.format
+            for raw in read(self.path, size, declared.source_columns, declared.text_columns):
+                yield translate(declared, raw)
+
+
+def open_file(
+    path: Path, required: Sequence[str] = REQUIRED_COLUMNS, *, mapping: FileFormat | None = None
+) -> FileSource:
+    """The bets in a file, by a mapping where one is given, else as its columns say.
+
+    Raises SourceRejected if none can be read from it, or a column of `required`, or one that its format needs, is
+    missing.
+    """
+    with _refusing(path):
+        if not path.exists():
+            raise _rejected(path, "does not exist", "Check the path")
+        if not path.is_file():
+            raise _rejected(path, "is not a file", f"Give one that ends in {_suffixes()}")
+        file_type = _file_type(path)
+        if path.stat().st_size == 0:
+            raise Broken("it is empty")
+        columns, row_count = file_type.survey(path, _enough(required, mapping))
+        if row_count == 0:
+            raise Broken("it holds no rows")
+    twice = [column for column, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise _rejected(path, f"has more than one column called {', '.join(twice)}", "Keep one of each")
+    used = mapping or (None if required and set(required) <= set(columns) else recognised(columns))
+    if used is None:
+        _check_required(path, columns, required)
+        return FileSource(path, row_count)
+    if lacking := used.format.missing(columns):
+        raise _lacks_of_its_format(path, columns, used, lacking)
+    return FileSource(path, row_count, used)
+
+
+def _enough(required: Sequence[str], mapping: FileFormat | None) -> list[Collection[str]]:
+    """Sets of columns of which one tells what the file is, so that a survey may stop looking."""
+    if mapping is not None:
+        return [mapping.format.source_columns]
+    return [required, *(each.format.source_columns for each in shipped_formats().values())]
+
+
+def _check_required(path: Path, columns: list[str], required: Sequence[str]) -> None:
+    missing = [column for column in required if column not in columns]
+    if not missing:
+        return
+    known = ""
+    if nearest := nearest_format(columns):
+        format_, lacking = nearest
+        known = f". Of {format_.format.called} it would lack {', '.join(lacking)}"
+    raise _rejected(
+        path,
+        f"lacks the columns {', '.join(missing)}{known}",
+        "Give a table of bets with these columns, or say what its own columns mean in a file, and give that as "
+        f"--mapping FILE.toml (docs/formats.md). To begin with:\n{begun_mapping(path, columns)}",
+    )
+
+
+def _lacks_of_its_format(path: Path, columns: list[str], used: FileFormat, lacking: list[str]) -> SourceRejected:
+    missing = ", ".join(lacking)
+    if used.text is None:
+        return _rejected(
+            path,
+            f"is of the format {used.format.called}, and lacks the columns {missing}",
+            f'Export it whole; or say in a mapping what it means (extends = "{used.name}", docs/formats.md)',
+        )
+    return _rejected(
+        path,
+        f"lacks columns that the mapping {used.name} reads: {missing}. It has {', '.join(columns)}",
+        "Correct the names, or mark the rule `optional = true` where the column may be missing",
+    )
+
+
+def _file_type(path: Path) -> FileType:
+    try:
+        return FILE_TYPES[path.suffix.lower()]
+    except KeyError:
+        raise _rejected(path, f"does not end in {_suffixes()}", "Rename or convert it") from None
+
+
+def _suffixes() -> str:
+    *others, last = FILE_TYPES
+    return f"{', '.join(others)} or {last}"
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Turns what the file types and the file system say about a file into SourceRejected."""
+    suffix = path.suffix.lower()
+    mend = "Write it anew, or mend it there"
+    try:
+        yield
+    except Broken as error:
+        raise _rejected(path, f"cannot be used: {error}", mend) from error
+    except OSError as error:
+        raise _rejected(path, f"cannot be read: {error.strerror or error}", mend) from error
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _rejected(path, f"is not readable as {suffix}: {error}", mend) from error
+
+
+def _rejected(path: Path, why: str, next_step: str) -> SourceRejected:
+    return SourceRejected(f"{path} {why}", "Nothing was taken from it", next_step, path=path)

@@ -1,0 +1,119 @@
+"""Which formats there are, which one a file is of, and what makes a file's rows bets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from ingestion.errors import ConfigurationError
+from ingestion.sources.files.formats.declaration import Format, FormatInvalid, parse_format, read_text
+from ingestion.sources.files.formats.phrases import FOLDER, is_shipped
+from quality.schema import REQUIRED_COLUMNS
+
+_SUFFIX, _PHRASES = ".toml", ".phrases.toml"
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A format in use. `text` is the user's own declaration; null for one that ships, which its name stands for."""
+
+    format: Format
+    text: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the store knows it by."""
+        return self.format.name
+
+    @cached_property
+    def derived_columns(self) -> tuple[str, ...]:
+        """The columns of a bet that are more than a column of the file under another name."""
+        return tuple(name for name, rules in self.format.bets.items() if not all(rule.is_plain for rule in rules))
+
+    @cached_property
+    def renamed_columns(self) -> dict[str, str]:
+        """The other ones, and what the file calls them."""
+        derived = self.derived_columns
+        return {
+            name: " or ".join(dict.fromkeys(column for rule in rules for column in rule.from_))
+            for name, rules in self.format.bets.items()
+            if name not in derived
+        }
+
+    def document(self) -> dict[str, Any]:
+        """What a run's record says of it."""
+        return {
+            "name": self.name,
+            "title": self.format.called,
+            "is_mapping": self.text is not None,
+            "renamed": self.renamed_columns,
+            "derived": list(self.derived_columns),
+            "unknown": [name for name in REQUIRED_COLUMNS if name not in self.format.bets],
+        }
+
+
+@cache
+def shipped_formats() -> dict[str, FileFormat]:
+    """The formats that ship, by name."""
+    formats = (FileFormat(parse_format(text, _texts(), name=name)) for name, text in _texts().items())
+    return {each.name: each for each in formats}
+
+
+def recognised(columns: Iterable[str]) -> FileFormat | None:
+    """The format whose identifying columns a file has; of several the one that asks for most."""
+    there = set(columns)
+    fitting = [each for each in shipped_formats().values() if there.issuperset(each.format.identified_by)]
+    return max(fitting, key=lambda each: len(each.format.identified_by), default=None)
+
+
+def nearest_format(columns: Collection[str]) -> tuple[FileFormat, list[str]] | None:
+    """The format of which the columns have the largest part, half at least, and what they lack of it."""
+    there = set(columns)
+
+    def share(each: FileFormat) -> float:
+        return len(there.intersection(each.format.identified_by)) / len(each.format.identified_by)
+
+    nearest = max(shipped_formats().values(), key=share)
+    return (nearest, nearest.format.missing(there)) if share(nearest) >= 0.5 else None
+
+
+def read_mapping(path: Path) -> FileFormat:
+    """The format that the user's own file declares. Raises ConfigurationError with all that is wrong with it."""
+    try:
+        return declared_format(read_text(path), name=path.stem)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The mapping {path} cannot be read: {error.strerror or error}", "Nothing was done", "Check the path"
+        ) from None
+    except FormatInvalid as error:
+        problems = "\n".join(f"  {problem}" for problem in error.problems)
+        raise ConfigurationError(
+            f"The mapping {path} cannot be used:\n{problems}", "Nothing was done", "docs/formats.md has the language"
+        ) from None
+
+
+def declared_format(text: str, *, name: str = "mapping") -> FileFormat:
+    """The format that a TOML text declares, called `name` where it does not say. Raises FormatInvalid."""
+    declared = parse_format(text, _texts(), name=name)
+    unknown = {
+        rule.phrases: column
+        for column, rules in declared.bets.items()
+        for rule in rules
+        if rule.phrases and rule.phrases not in declared.phrases and not is_shipped(rule.phrases)
+    }
+    if unknown:
+        raise FormatInvalid(f"bets.{column}.phrases: no table is called {name!r}" for name, column in unknown.items())
+    return FileFormat(declared, text)
+
+
+@cache
+def _texts() -> dict[str, str]:
+    """The texts of the formats that ship, by the name of their file in kebab case."""
+    files = (file for file in FOLDER.iterdir() if file.name.endswith(_SUFFIX) and not file.name.endswith(_PHRASES))
+    return {
+        file.name.removesuffix(_SUFFIX).replace("_", "-"): file.read_text(encoding="utf-8")
+        for file in sorted(files, key=lambda file: file.name)
+    }

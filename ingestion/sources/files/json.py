@@ -1,0 +1,113 @@
+"""Bets in a `.json` file: an array of objects, or JSON lines. Read in pieces, so that memory follows the page.
+
+An element that is no JSON object is a row with a problem, as a line of JSON lines is. An array that breaks stops the
+file: past such a place nobody can tell where the next bet begins.
+"""
+
+from __future__ import annotations
+
+import json
+from codecs import BOM_UTF8
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Final, TextIO
+
+from ingestion.sources.files import jsonl
+from ingestion.sources.files.lines import LONGEST_LINE, Broken
+from ingestion.sources.files.raw_page import RawPage
+
+_CHUNK: Final = 1024 * 1024
+_SPACE: Final = " \t\r\n"
+_decode = json.JSONDecoder().raw_decode
+
+
+def survey(path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
+    """See FileType."""
+    if _is_array(path):
+        return jsonl.survey_lines(_elements(path), enough)
+    try:
+        return jsonl.survey(path, enough)
+    except Broken as error:
+        raise Broken(f"it is neither a JSON array of bets nor one bet a line ({error})") from None
+
+
+def pages(path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
+    """See FileType."""
+    if _is_array(path):
+        return jsonl.pages_of_lines(_elements(path), size, wanted, texts)
+    return jsonl.pages(path, size, wanted, texts)
+
+
+def _is_array(path: Path) -> bool:
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK):
+            if text := piece.removeprefix(BOM_UTF8).strip(_SPACE.encode()):
+                return text.startswith(b"[")
+    return False
+
+
+def _elements(path: Path) -> Iterator[bytes]:
+    """The text of each element of the array, as it stands there."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        window = _Window(file)
+        window.skip("[")
+        if window.next() == "]":
+            return
+        while True:
+            yield window.value().encode("utf-8", "surrogateescape") + b"\n"
+            if window.next() == "]":
+                return
+            window.skip(",")
+
+
+class _Window:
+    """A stretch of a file's text and a place in it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._text, self._place, self._gone, self._at_end = file, "", 0, 0, False
+
+    def next(self) -> str:
+        """The next character that is not white space. Raises Broken at the end of the file."""
+        while True:
+            while self._place < len(self._text) and self._text[self._place] in _SPACE:
+                self._place += 1
+            if self._place < len(self._text):
+                return self._text[self._place]
+            self._read()
+            if self._at_end:
+                raise Broken("its array is cut off")
+
+    def skip(self, character: str) -> None:
+        """Step over this character."""
+        if self.next() != character:
+            raise Broken(f"its array breaks at character {self._gone + self._place}: {character!r} is missing")
+        self._place += 1
+
+    def value(self) -> str:
+        """The text of the JSON value that comes next."""
+        self.next()
+        while True:
+            try:
+                _, end = _decode(self._text, self._place)
+            except (ValueError, RecursionError) as error:
+                if self._at_end:
+                    raise Broken(
+                        f"its array breaks in the value that starts at character {self._gone + self._place}"
+                    ) from error
+            else:
+                # A number at the end of what was read may go on.
+                if end < len(self._text) or self._at_end:
+                    text, self._place = self._text[self._place : end], end
+                    return text
+            if len(self._text) - self._place > LONGEST_LINE:
+                raise Broken(
+                    f"the value that starts at character {self._gone + self._place} is longer than "
+                    f"{LONGEST_LINE >> 20} MiB, or breaks"
+                )
+            self._read()
+
+    def _read(self) -> None:
+        self._gone += self._place
+        more = self._file.read(_CHUNK)
+        self._text, self._place = self._text[self._place :] + more, 0
+        self._at_end = not more

@@ -1,0 +1,151 @@
+"""Files of other columns through the whole pipeline: published, settled by a later export, tried again, scored."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from ingestion import clock
+from ingestion.database import connect
+from ingestion.pipeline import run, run_sync
+from ingestion.quarantine import Selection
+from ingestion.quarantine_retry import retry
+from ingestion.sample import generate, write
+from ingestion.sample.pikkit_export import as_pikkit_export
+from ingestion.score import read_bets
+from ingestion.sources.files import open_file
+from ingestion.sources.files.formats.registry import declared_format, read_mapping
+from ingestion.verify import verify_offline
+from tests.ingestion.bets import NOW, bet, jsonl
+from tests.ingestion.commands import environ_of, pikkit
+
+YESTERDAY = NOW - timedelta(days=1)
+MAPPING = """
+title = "My own sheet"
+[bets.id]
+from = "No"
+[bets.bet_type]
+constant = "straight"
+[bets.status]
+from = "Result"
+[bets.american_odds]
+from = "Price"
+price = "decimal"
+[bets.amount]
+from = "Stake"
+[bets.profit]
+from = "Net"
+[bets.time_placed]
+from = "Placed"
+[bets.updated_at]
+from = "Placed"
+plus = "3 h"
+[bets.sport]
+from = "Sport"
+"""
+CORRECTED = MAPPING.replace('from = "Result"', 'from = "Result"\nspellings = { Gewonnen = "SETTLED_WIN" }')
+SHEET = "No,Result,Price,Stake,Net,Placed,Sport\n1,SETTLED_WIN,2.5,10,15,2026-05-01T10:00:00Z,Golf\n"
+SHEET += "2,Gewonnen,2.5,20,30,2026-05-01T10:00:00Z,Golf\n3,SETTLED_WIN,0.5,20,30,2026-05-01T10:00:00Z,Golf\n"
+
+
+@pytest.fixture
+def rows(prepared):
+    def rows(query):
+        with connect(prepared.postgres, purpose="test") as connection:
+            return connection.execute(query).fetchall()
+
+    return rows
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    path = tmp_path / "sheet.csv"
+    path.write_text(SHEET)
+    return path
+
+
+def test_an_export_passes_the_default_gates_and_a_later_one_settles_what_was_open(prepared, rows, tmp_path):
+    log, path = generate(2_500, NOW, seed=3), tmp_path / "transactions.csv"
+
+    def publish(until):
+        clock.set_now(until)
+        write(as_pikkit_export(log, until, seed=3), path)
+        return run(prepared, open_file(path))
+
+    first = publish(YESTERDAY)
+    assert first.steps[0].counts["format"]["name"] == "pikkit-export"
+    assert "market" in first.counts["format"]["derived"]
+    assert first.counts["quarantined"] == 1
+    opened = {id for (id,) in rows("select id from processed.bets where status = 'PENDING'")}
+    second = publish(NOW)
+    still_open = {id for (id,) in rows("select id from processed.bets where status = 'PENDING'")}
+    assert opened - still_open
+    assert second.counts["quarantined"] == 0
+    lines = rows(
+        "select count(*) from processed.bet_versions as version join processed.bet_versions as before "
+        "on before.id = version.id and before.updated_at = version.updated_at and before.seq < version.seq "
+        "where before.clv_percentage is null and version.clv_percentage is not null and version.is_current"
+    )
+    assert lines[0][0] > 0
+    for until in (NOW, YESTERDAY):
+        write(as_pikkit_export(log, until, seed=3), path)
+        again = run(prepared, open_file(path))
+        assert (again.counts["accepted"], again.counts["change_rows"]) == (0, 0)
+    with connect(prepared.postgres, purpose="test") as connection:
+        assert sum(found.differences for found in verify_offline(connection)) == 0
+
+
+def test_what_a_corrected_mapping_mends_leaves_the_quarantine(prepared, rows, sheet):
+    run_sync(prepared, open_file(sheet, mapping=declared_format(MAPPING)))
+    assert rows("select reasons from quarantine.bets order by seq") == [
+        (["status: unknown value"],),
+        (["Price: not a decimal price above 1"],),
+    ]
+    assert retry(prepared, Selection()).counts["accepted"] == 0
+    # The one row that is new keeps the mapping with the store; rows that were refused before are not read again.
+    sheet.write_text(SHEET + "4,SETTLED_WIN,2.5,10,15,2026-05-01T10:00:00Z,Golf\n")
+    run_sync(prepared, open_file(sheet, mapping=declared_format(CORRECTED)))
+    done = retry(prepared, Selection())
+    assert done.counts["reasons"] == {"Price: not a decimal price above 1": 1}
+    assert rows("select id, american_odds, amount_cents from processed.bets order by id") == [
+        ("1", 150, 1000),
+        ("2", 150, 2000),
+        ("4", 150, 1000),
+    ]
+    payload = rows("select payload from quarantine.bets where state = 'open'")[0][0]
+    assert payload["Price"] == "0.5"
+
+
+def test_a_refused_row_of_a_table_of_bets_is_tried_again_as_one_though_its_stream_has_a_mapping_now(
+    prepared, rows, tmp_path
+):
+    path = jsonl(tmp_path / "sheet.jsonl", bet("a", 0, amount=-1.0), bet("b", 0))
+    run_sync(prepared, open_file(path))
+    path.write_text(json.dumps({"No": 9, "Result": "?", "Price": 2, "Stake": 1, "Net": 1, "Placed": "x", "Sport": "s"}))
+    run_sync(prepared, open_file(path, mapping=declared_format(MAPPING)))
+    retry(prepared, Selection())
+    reasons = dict(rows("select id, reasons from quarantine.bets order by id"))
+    assert reasons["a"] == ["amount: below 0"]
+    assert reasons["9"] == ["Placed: not a time"]
+
+
+def test_the_command_line_reads_a_file_by_its_mapping_and_says_so(prepared, sheet, tmp_path):
+    environ = environ_of(prepared, tmp_path, PIKKIT_NOW=NOW.isoformat())
+    (tmp_path / "mine.toml").write_text(CORRECTED)
+    refused = pikkit("sync", "--source", sheet, environ=environ, cwd=tmp_path)
+    assert (refused.returncode, "--mapping FILE.toml" in refused.stderr) == (2, True)
+    done = pikkit("sync", "--source", sheet, "--mapping", "mine.toml", environ=environ, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "The file was read by the mapping My own sheet. Derived: bet_type, american_odds, updated_at." in done.stderr
+    assert "Not in it, and null: league, market, institution_name." in done.stderr
+    wrong = pikkit("sync", "--source", "postgres", "--mapping", "mine.toml", environ=environ, cwd=tmp_path)
+    assert (wrong.returncode, "--mapping is for files" in wrong.stderr) == (2, True)
+
+
+def test_bets_to_score_are_read_from_a_file_by_its_mapping(sheet, tmp_path):
+    (tmp_path / "mine.toml").write_text(MAPPING)
+    sheet.write_text("\n".join(SHEET.splitlines()[:2]))
+    (scored,) = read_bets(sheet, read_mapping(tmp_path / "mine.toml"))
+    assert (scored["id"], scored["american_odds"], scored["sport"]) == ("1", 150, "Golf")
