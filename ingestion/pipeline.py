@@ -11,7 +11,7 @@ run takes up what was refused.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
@@ -122,7 +122,7 @@ def run_reconcile(
     request: Request = EVERYTHING_NEW,
     *,
     most_deletes: int | None = None,
-    include_files: bool = False,
+    include_streams: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Run:
     """Sync, then bring in what the sync could not see: bets that vanished, and rows it missed (reconcile.py)."""
@@ -145,7 +145,7 @@ def run_reconcile(
                     run_id=this.run_id,
                     clock=clock.now,
                     most_deletes=most_deletes,
-                    include_files=include_files,
+                    include_streams=include_streams,
                     progress=progress,
                 )
             with this.step("commit"):

@@ -74,6 +74,12 @@ def on_sync(sync: Counts) -> list[str]:
             "source's clock is ahead, or the values are wrong. More than 5 minutes ahead they wait in quarantine, and "
             "are read again when their time has come."
         )
+    if sync["repeated_ids"]:
+        remarks.append(
+            f"{sync['repeated_ids']:,} ids have more than one row in the table, which is unfit as it is: of these rows "
+            "the one with the newest updated_at counts, once. Read a table or view with one row per bet. `pikkit sync "
+            "--full` counts them anew."
+        )
     if sync["naive_timestamps"]:
         remarks.append(f"{sync['naive_timestamps']:,} timestamps had no offset and were read as UTC.")
     if sync["empty_texts"]:

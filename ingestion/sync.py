@@ -4,27 +4,30 @@ Nothing is lost: every row the source sent is in raw, and either typed in proces
 (R9). Reading the same rows again changes nothing.
 
 A file says what was: it may hold many versions of a bet, and one older than what is known never counts. A table says
-what is: whatever it shows last of a bet is true now, also when it showed the same before.
+what is: whatever it shows of a bet is true now, also when it showed the same before. Where several of its rows have
+one id, the one with the newest stamp is that bet.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 from uuid import UUID
 
 import polars as pl
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from feature_repo.copying import copy_in
 from ingestion.database import statement
 from ingestion.progress import Progress, silent
 from ingestion.runs import Counts
+from ingestion.sources.digests import row_digest
 from ingestion.sources.page import Page
 from ingestion.sources.table import Reading, Table, Window
 from ingestion.tombstones import write_tombstones
@@ -33,6 +36,8 @@ from quality.schema import ACCEPTED_SCHEMA, ValidationResult, validate
 CONFLICT: Final = "updated_at: copies that differ under one updated_at"
 EVERYTHING: Final = Window()
 _DIGEST_BYTES: Final = 16
+# So many of the ids that came more than once are asked for again, to see whether they repeat in the table.
+_IDS_LOOKED_AT: Final = 1000
 
 
 class Source(Protocol):
@@ -56,6 +61,22 @@ class Source(Protocol):
 
     def pages(self) -> Iterator[Page]:
         """The rows, a page at a time."""
+
+
+@runtime_checkable
+class RowsOfTable(Source, Protocol):
+    """Rows of a table that can be asked for more than it was to show."""
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether these are all rows of the table."""
+
+    @property
+    def shows_all_rows_of_ids(self) -> bool:
+        """Whether of each id that it shows it shows every row."""
+
+    def repeated_among(self, ids: Sequence[str]) -> set[str]:
+        """Those of these ids that more than one row of the table has."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +121,7 @@ class TableRows:
         return self.reading.pages(self.window)
 
     @property
-    def columns(self) -> frozenset[str]:
+    def columns(self) -> Sequence[str]:
         """See Reading."""
         return self.reading.columns
 
@@ -109,9 +130,23 @@ class TableRows:
         """See Reading."""
         return self.reading.unknown_columns
 
+    @property
+    def is_everything(self) -> bool:
+        """See RowsOfTable."""
+        return self.window == EVERYTHING
+
+    @property
+    def shows_all_rows_of_ids(self) -> bool:
+        """See RowsOfTable."""
+        return self.is_everything
+
+    def repeated_among(self, ids: Sequence[str]) -> set[str]:
+        """See RowsOfTable."""
+        return self.reading.repeated_among(ids)
+
     def total(self) -> int | None:
         """How many rows the table shows in all; null where the server has no time to count them."""
-        return self.row_count if self.window == EVERYTHING else self.reading.total()
+        return self.row_count if self.is_everything else self.reading.total()
 
     def recount(self) -> int | None:
         """How many rows there are now: some may have gone while they were read."""
@@ -159,14 +194,19 @@ def take_in(
     columns (known ones that the rows have), unknown_columns, future (new versions past the clock, which the cursor
     waits for), newest_stamp, newest_accepted, known_until, features_watermark (before this run), first_load (the store
     was empty), first_sync (nothing was read of the whole stream before), knows_bets (not so, or the store holds some of
-    these bets), largest_instant (how many accepted versions share one updated_at), is_table, is_partial.
+    these bets), largest_instant (how many accepted versions share one updated_at), repeated_ids (how many ids more than
+    one row of the table is known to have), is_table, is_partial.
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)
     progress("store", 0, None)
     if not source.is_table:
         connection.execute(statement("refuse_conflicts"), {"reason": CONFLICT})
-    connection.execute(statement("unseen_of_a_table" if source.is_table else "unseen_of_a_file"))
+        connection.execute(statement("unseen_of_a_file"))
+    repeated_ids = _repeated_ids(connection, source)
+    if source.is_table:
+        _look_at_shown(connection, source, ids_repeat=repeated_ids > 0)
+        connection.execute(statement("unseen_of_a_table"))
     connection.execute(
         statement("new_versions_table"),
         {"now": now, "first_known_by": first_known_by, "known_from": known_from, "is_table": source.is_table},
@@ -175,6 +215,10 @@ def take_in(
         stored = cursor.execute(statement("intake_counts"), {"now": now, "stream": source.name}).fetchone() or {}
         reasons = cursor.execute(statement("refusal_counts")).fetchall()
     batch = {"run_id": run_id, "source": source.name, "received_at": now}
+    if source.is_table:
+        connection.execute(statement("record_shown"), {"source": source.name})
+    else:
+        connection.execute(statement("keep_streams"))
     connection.execute(statement("store_raw"), batch)
     connection.execute(statement("store_quarantine"), batch)
     connection.execute(statement("retire_current"))
@@ -194,6 +238,7 @@ def take_in(
             "is_partial": source.is_partial,
             "high_water_mark": known_until,
             "versions": stored["accepted"] + stored["quarantined"],
+            "repeated_ids": repeated_ids,
             "now": now,
         },
     )
@@ -204,12 +249,43 @@ def take_in(
         "source_rows": source.row_count,
         "reasons": {row["reason"]: row["rows"] for row in reasons},
         **counts,
+        "repeated_ids": repeated_ids,
         "is_table": source.is_table,
         "is_partial": source.is_partial,
         "newest_stamp": f"{newest_stamp:%Y-%m-%dT%H:%M:%SZ}" if newest_stamp else None,
         "known_until": known_until.isoformat() if known_until else None,
         **{name: instant.isoformat() if instant else None for name, instant in compared.items()},
     }
+
+
+def _repeated_ids(connection: psycopg.Connection, source: Source) -> int:
+    """How many ids repeat in the table: those that this batch shows, or what is known when it shows a part of them.
+
+    A row that moved while a sync read comes twice as well. So ids that came twice are looked at in the table once more;
+    of very many only the first, and if any of those repeats, all do.
+    """
+    if not isinstance(source, RowsOfTable):
+        return 0
+    known = connection.execute(statement("known_repeats"), {"stream": source.name}).fetchone()
+    came_twice = [identifier for (identifier,) in connection.execute(statement("repeated_ids"))]
+    repeated = len(source.repeated_among(came_twice[:_IDS_LOOKED_AT])) if came_twice else 0
+    if repeated and len(came_twice) > _IDS_LOOKED_AT:
+        repeated = len(came_twice)
+    return repeated if source.is_everything or known is None else max(repeated, *known)
+
+
+def _look_at_shown(connection: psycopg.Connection, source: Source, *, ids_repeat: bool) -> None:
+    """Put the rows that count into pg_temp.shown, beside what is known of their bets."""
+    query = sql.SQL(statement("shown_table")).format(
+        digest=row_digest(sql.SQL("incoming.payload")),
+        newest_digest=row_digest(sql.SQL("newest.payload::text")),
+    )
+    params = {
+        "ids_repeat": ids_repeat,
+        "shows_all_rows_of_ids": isinstance(source, RowsOfTable) and source.shows_all_rows_of_ids,
+        "is_partial": source.is_partial,
+    }
+    connection.execute(query, params)
 
 
 def _stage(connection: psycopg.Connection, source: Source, now: datetime, progress: Progress) -> Counts:

@@ -32,6 +32,7 @@ from tests.gateway import ROLES, SECRET, Proxy, Upstream, running_proxy, send, t
 from tests.processes import end, wait_until
 
 BINARY: Final = Path(sys.executable).with_name("postgrest")
+_SCRIPT: Final = Path(__file__).parent.parent / "docs" / "supabase.sql"
 _LOGIN: Final = "authenticator"
 # Runs a command that ends with the process that started it, however that ends.
 _WITH_PARENT: Final = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
@@ -81,6 +82,14 @@ class Supabase:
             connection.execute("notify pgrst, 'reload schema'")
             wait_until(lambda: self.proxy.ask("GET", f"/rpc/{marker}") == 200)
             connection.execute(sql.SQL("drop function public.{}").format(sql.Identifier(marker)))
+
+
+def install_functions(project: Supabase) -> None:
+    """Section 3 of docs/supabase.sql, without the rights of its roles."""
+    section = _SCRIPT.read_text().partition("-- ---- 3  ")[2].partition("-- ---- 4  ")[0].partition("revoke all")[0]
+    with connect(project.postgres, purpose="test", autocommit=True) as connection:
+        connection.execute(f"-- {section}".encode())
+    project.reload()
 
 
 @contextmanager

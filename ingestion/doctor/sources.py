@@ -21,6 +21,7 @@ from ingestion.streams import StreamState, check_columns
 
 if TYPE_CHECKING:
     from ingestion.sources.rest import Rest
+    from ingestion.sources.supabase import SupabaseReading
 
 # For how long one asks again here: somebody sits and waits.
 _PATIENCE: Final = timedelta(seconds=10)
@@ -70,13 +71,15 @@ def check_source_postgres(
             why = "; ".join(wrong) if facts else "there is no such table"
             yield fail("source table", f"{table}: {why}", "Correct SUPABASE_SCHEMA and SUPABASE_TABLE, or the table")
             return
-        reading = PostgresReading(session, source, columns)
+        reading = PostgresReading(session, source, columns, has_unique_id=facts.has_unique_id)
         reading.check()
         rows, state = reading.count(Window()), states.get(session.name, StreamState())
         yield _table("source table", table, rows, columns.unknown)
         yield _columns_lost("source columns", state, session.name, reading)
         yield _rows_lost("source rows", state, rows) or _rows(facts, table)
         yield _index(facts, table)
+        yield _ids(facts, table, reading)
+        yield _stamps_of_updates(facts, table)
         yield _rights(facts, table)
         yield check_clock_of("source clock", facts.clock, asked, answered)
 
@@ -95,6 +98,26 @@ def _index(facts: Facts, table: str) -> Check:
         return ok("source index", "one begins with updated_at")
     found = f"none of {table} begins with updated_at: each sync reads the whole table"
     return warn("source index", found, f"Run there: create index concurrently on {table} (updated_at, id)")
+
+
+def _ids(facts: Facts, table: str, reading: PostgresReading) -> Check:
+    if facts.has_unique_id:
+        return ok("source ids", f"an index of {table} lets no id repeat")
+    if repeated := reading.count_repeated():
+        return _repeated("source ids", table, f"{repeated:,} ids have more than one row")
+    if not facts.is_table:
+        return ok("source ids", f"no id of {table} repeats, which is no table")
+    found = f"no id of {table} repeats, and nothing keeps one from it: there is no unique index on id"
+    return warn("source ids", found, f"Run there: create unique index concurrently on {table} (id)")
+
+
+def _stamps_of_updates(facts: Facts, table: str) -> Check:
+    if not facts.is_table:
+        found = f"{table} is no table: whether updates get a new updated_at, the tables beneath would tell"
+        return ok("source updates", found)
+    if facts.has_update_trigger:
+        return ok("source updates", "a trigger runs before each row that is updated, and can set updated_at")
+    return _unstamped("source updates", table)
 
 
 def _rights(facts: Facts, table: str) -> Check:
@@ -128,6 +151,36 @@ def check_supabase(project: SupabaseProject, patience: timedelta, states: Mappin
         if told:
             # To the second.
             yield check_clock_of("Supabase clock", parsedate_to_datetime(told), asked, datetime.now(UTC))
+        yield from _facts_over_rest(reading, name)
+
+
+def _facts_over_rest(reading: SupabaseReading, table: str) -> Iterator[Check]:
+    """What the function pikkit_bet_facts tells; without it a look at some of the rows, and what cannot be seen."""
+    facts = reading.facts()
+    if facts is not None and facts.ids_are_unique:
+        yield ok("Supabase ids", f"an index of {table} lets no id repeat")
+    else:
+        yield _ids_over_rest(reading, table)
+    if facts is None:
+        found = f"whether updates of {table} get a new updated_at is not to be seen over REST"
+        fix = "Sections 3 and 5 of docs/supabase.sql make a function that tells, and the trigger"
+        yield warn("Supabase updates", found, fix)
+    elif facts.has_update_trigger:
+        yield ok("Supabase updates", "a trigger runs before each row that is updated, and can set updated_at")
+    else:
+        yield _unstamped("Supabase updates", table)
+
+
+def _ids_over_rest(reading: SupabaseReading, table: str) -> Check:
+    ids, repeated = reading.first_and_last_ids()
+    if repeated:
+        return _repeated(
+            "Supabase ids", table, f"of {ids:,} ids that were looked at {repeated:,} have more than one row"
+        )
+    found = (
+        f"none of {ids:,} ids at either end of {table} repeats, and whether an index keeps them from it is not known"
+    )
+    return ok("Supabase ids", found)
 
 
 def _key(project: SupabaseProject) -> Check:
@@ -185,6 +238,18 @@ def _columns_lost(check: str, state: StreamState, stream: str, reading: Reading)
     if state.without_columns:
         return ok(check, f"it is read without {', '.join(state.without_columns)}, as somebody accepted (--without)")
     return ok(check, "every one is there that was, as far as the store remembers")
+
+
+def _repeated(check: str, table: str, found: str) -> Check:
+    fix = "Read a table or view with one row per bet: of these rows the one with the newest updated_at counts, once"
+    return warn(check, f"{table} is unfit as it is: {found}", fix)
+
+
+def _unstamped(check: str, table: str) -> Check:
+    found = f"no trigger of {table} sets updated_at: a sync does not see an update that leaves it as it was"
+    return warn(
+        check, found, "Create the trigger of section 5 of docs/supabase.sql; `pikkit reconcile` finds such rows"
+    )
 
 
 def check_clock_of(check: str, theirs: datetime, asked: datetime, answered: datetime) -> Check:
