@@ -1,4 +1,4 @@
-# What one does with this repository. Needs make, git and Python 3.11 or newer; no Docker, no root, no account.
+# What one does with this repository. Needs make, git and Python 3.11, 3.12 or 3.13; no Docker, no root, no account.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -48,7 +48,7 @@ clean: ## stop the embedded servers, remove .venv and caches; the data in .pikki
 # The environment is built anew when the lock changes, the project in it when pyproject.toml does. A build that breaks off
 # leaves no stamp, so the next one starts over.
 $(BIN)/.locked: requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.13")'
 	$(PYTHON) -m venv --clear $(VENV)
 	@echo 'Installing the locked packages into $(VENV); this takes a minute or two'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

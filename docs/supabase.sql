@@ -2,12 +2,15 @@
 --
 --   1  two indexes on public.bets     so that an hourly sync reads what changed, and not the whole table
 --   2  the role pikkit_reader         may read public.bets, and nothing else                     SUPABASE_KEY
---   3  a function of digests          so that `pikkit reconcile` need not read every row
+--   3  two functions                  so that `pikkit reconcile` need not read every row, and `pikkit doctor` sees
+--                                     whether ids are unique and updates are stamped
 --   4  three tables, pikkit_publisher may write them, and nothing else                           SUPABASE_PUBLISH_KEY
+--   5  a trigger on public.bets       so that every row that changes gets a new updated_at, without which no hourly sync
+--                                     sees the change
 --
--- Sections 1 to 3 are for `pikkit run` and `pikkit reconcile`, section 4 is for `pikkit publish-supabase`; either goes
--- without the other. If your table of bets is another one (SUPABASE_SCHEMA, SUPABASE_TABLE), put its name for public.bets
--- in sections 1 and 2, and leave section 3 out. If the three tables are to stand in another schema (SUPABASE_SCHEMA again),
+-- Sections 1 to 3 and 5 are for `pikkit run` and `pikkit reconcile`, section 4 is for `pikkit publish-supabase`; either
+-- goes without the other. If your table of bets is another one (SUPABASE_SCHEMA, SUPABASE_TABLE), put its name for
+-- public.bets in sections 1, 2 and 5, and leave section 3 out. If the three tables are to stand in another schema (SUPABASE_SCHEMA again),
 -- put it for public in section 4. Instead of these roles the key of service_role would do, but it may change everything.
 --
 -- A key to a role is a token (JWT) that names it, signed with the project's JWT secret (Project Settings, JWT Keys):
@@ -48,40 +51,91 @@ drop policy if exists pikkit_reader_reads on public.bets;
 create policy pikkit_reader_reads on public.bets for select to pikkit_reader using (true);
 
 
--- ---- 3  digests for `pikkit reconcile` -------------------------------------------------------------------------------
--- Per UTC day of a row's stamp (updated_at, else created_at; null where a row has neither) the number of rows, and the
--- sum of their digests: the first 64 bits, signed, of md5(id || ' ' || stamp in microseconds since 1970).
--- A timestamp without a time zone is read as UTC. It runs with the rights of whoever calls it.
+-- ---- 3  functions for `pikkit reconcile` and `pikkit doctor` ---------------------------------------------------------
+-- Both run with the rights of whoever calls them.
+--
+-- pikkit_bet_digests: per UTC day of a row's stamp (updated_at, else created_at; null where a row has neither) the number
+-- of rows with an id, and the sum of their digests: the first 64 bits, signed, of the md5 of the row's JSON, as the API
+-- spells it, of these columns in this order. A timestamp without a time zone is UTC. Where ids may repeat, the row with
+-- the newest stamp counts, of several the one with the greatest digest. `after_day` and `last_day` bound the days, so
+-- that a large table can be asked in parts; rows without a stamp come where `after_day` is null.
 
-create or replace function public.pikkit_bet_digests()
+drop function if exists public.pikkit_bet_digests();
+
+create or replace function public.pikkit_bet_digests(of_columns text[], after_day date default null, last_day date default null)
 returns table (day date, rows bigint, digest text)
-language sql stable security invoker parallel safe
-set search_path = '' set timezone = 'UTC'
+language plpgsql stable security invoker parallel safe
+set search_path = ''
 as $$
-    with stamped as (
-        select
-            id::text as id,
-            case
-                when isfinite(updated_at) then updated_at::timestamptz
-                when isfinite(created_at) then created_at::timestamptz
-            end as stamp
-        from public.bets
-    ),
-
-    digested as (
-        select
-            stamp::date as day,
-            md5(id || ' ' || coalesce((extract(epoch from stamp) * 1000000)::bigint::text, '')) as digest
-        from stamped
-    )
-
-    select day, count(*), sum(('x' || left(digest, 16))::bit(64)::bigint)::text
-    from digested
-    group by day
+declare
+    known text := (
+        select string_agg(format('bet.%I', wanted.name), ', ' order by wanted.position)
+        from unnest(of_columns) with ordinality as wanted (name, position)
+    );
+    -- in microseconds since 1970
+    stamp text := 'case when isfinite(bet.updated_at) then (extract(epoch from bet.updated_at) * 1000000)::bigint'
+        || case when 'created_at' = any (of_columns)
+            then ' when isfinite(bet.created_at) then (extract(epoch from bet.created_at) * 1000000)::bigint' else '' end
+        || ' end';
+    -- the stamps behind `after_day`, and up to the end of `last_day`; null: no bound
+    from_stamp bigint := case
+        when after_day = '-infinity' then -9223372036854775808
+        else (extract(epoch from after_day + 1) * 1000000)::bigint
+    end;
+    before_stamp bigint := (extract(epoch from last_day + 1) * 1000000)::bigint;
+    has_unique_id boolean := (select ids_are_unique from public.pikkit_bet_facts());
+    bets text := format(
+        'select bet.id::text as id, %s as stamp, (''x'' || left(md5(row_to_json(known)::text), 16))::bit(64)::bigint as digest '
+        'from public.bets as bet cross join lateral (select %s) as known where bet.id is not null', stamp, known);
+begin
+    if not has_unique_id then
+        bets := format(
+            'select distinct on (id) id, stamp, digest from (%s) as rows order by id, stamp desc nulls last, digest desc', bets);
+    end if;
+    return query execute format(
+        'select date ''1970-01-01'' + (stamp / 86400000000 - (stamp %% 86400000000 < 0)::int)::int, count(*), sum(digest)::text '
+        'from (%s) as bets '
+        'where ($1 is null or stamp >= $1) and ($2 is null or stamp is null or stamp < $2) '
+        'group by 1', bets)
+    using from_stamp, before_stamp;
+end
 $$;
 
-revoke all on function public.pikkit_bet_digests() from public, anon, authenticated;
-grant execute on function public.pikkit_bet_digests() to pikkit_reader;
+-- pikkit_bet_facts: whether an index lets no id repeat, and whether something runs before each row that is updated.
+
+create or replace function public.pikkit_bet_facts()
+returns table (ids_are_unique boolean, has_update_trigger boolean)
+language sql stable security invoker parallel safe
+set search_path = ''
+as $$
+    select
+        exists (
+            select
+            from pg_catalog.pg_index as index
+            join pg_catalog.pg_attribute as attribute
+                on attribute.attrelid = index.indrelid and attribute.attnum = index.indkey[0]
+            where index.indrelid = 'public.bets'::regclass
+              and index.indisunique
+              and index.indisvalid
+              and index.indnkeyatts = 1
+              and index.indpred is null
+              and attribute.attname = 'id'
+        ),
+        exists (
+            select
+            from pg_catalog.pg_trigger as trigger
+            where trigger.tgrelid = 'public.bets'::regclass
+              and not trigger.tgisinternal
+              and trigger.tgenabled in ('O', 'A')
+              and trigger.tgtype & 1 = 1
+              and trigger.tgtype & 2 = 2
+              and trigger.tgtype & 16 = 16
+        )
+$$;
+
+revoke all on function public.pikkit_bet_digests(text[], date, date), public.pikkit_bet_facts()
+from public, anon, authenticated;
+grant execute on function public.pikkit_bet_digests(text[], date, date), public.pikkit_bet_facts() to pikkit_reader;
 
 
 -- ---- 4  the latest values, and the role that writes them -------------------------------------------------------------
@@ -198,6 +252,31 @@ for all to pikkit_publisher using (true) with check (true);
 -- create policy signed_in_reads on public.feature_sport_stats for select to authenticated using (true);
 -- create policy signed_in_reads on public.feature_sport_market_stats for select to authenticated using (true);
 -- create policy signed_in_reads on public.feature_institution_stats for select to authenticated using (true);
+
+
+-- ---- 5  every change has a new stamp ---------------------------------------------------------------------------------
+-- A sync reads what has a newer updated_at than what it read before. An UPDATE that leaves updated_at as it was (a bet
+-- settled by a script, say) is seen by `pikkit reconcile` only. This trigger stamps each row that an UPDATE really changes,
+-- whatever the UPDATE itself says of updated_at. If the table has such a trigger already (Supabase's moddatetime, say),
+-- leave this section out. If updated_at comes from somewhere else and must be kept, leave it out too.
+
+create or replace function public.pikkit_stamp_update()
+returns trigger
+language plpgsql
+-- What is stored in a timestamp without a time zone is UTC.
+set search_path = '' set timezone = 'UTC'
+as $$
+begin
+    new.updated_at = now();
+    return new;
+end
+$$;
+
+revoke all on function public.pikkit_stamp_update() from public, anon, authenticated;
+
+drop trigger if exists pikkit_stamp_update on public.bets;
+create trigger pikkit_stamp_update before update on public.bets
+for each row when (old.* is distinct from new.*) execute function public.pikkit_stamp_update();
 
 
 -- The API learns of all this.

@@ -4,8 +4,11 @@ PikkitError
 ├── ConfigurationError   2  a setting or an argument is missing or wrong
 │   ├── SourceRejected   2  a file cannot be read as bets
 │   ├── SourceDenied     2  a source refuses the key, or has no such table or columns
+│   ├── ColumnsVanished  2  a source lacks columns that it had
+│   ├── LateFirstLoad    2  all that a new source holds is older than what was published
 │   └── ClockRewound     2  the clock lies before the store's last refresh
 ├── GateRefused          3  a refresh, or what one wrote, did not pass its quality gate
+├── SourceShrank         3  a table shows nothing, or under half of what it showed
 ├── DeletesRefused       3  more bets vanished from the source than are deleted unasked
 ├── Unreachable          4  a store or a source does not answer, or not with what was asked for
 │   └── StoreFull        4  the disk under the store is full
@@ -17,6 +20,7 @@ act on is an attribute, so that nobody parses text. Any other exception is a bug
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -54,6 +58,22 @@ class SourceDenied(ConfigurationError):
     """A source refuses the key or the role, or has no such table or columns. Asking again would not help."""
 
 
+class ColumnsVanished(ConfigurationError):
+    """A source lacks `columns` of a bet that it had when it was read last. Nothing was changed."""
+
+    def __init__(self, what: str, state: str, next_step: str, *, columns: tuple[str, ...]) -> None:
+        super().__init__(what, state, next_step)
+        self.columns = columns
+
+
+class LateFirstLoad(ConfigurationError):
+    """A source that is new to the store holds nothing past the features' watermark. `newest` is its newest row."""
+
+    def __init__(self, what: str, state: str, next_step: str, *, watermark: datetime, newest: datetime) -> None:
+        super().__init__(what, state, next_step)
+        self.watermark, self.newest = watermark, newest
+
+
 class ClockRewound(ConfigurationError):
     """The clock (`--now`, `PIKKIT_NOW`) lies before the store's last refresh, and known history is never rewritten."""
 
@@ -62,6 +82,19 @@ class GateRefused(PikkitError):
     """A refresh did not pass its quality gate, or rows that passed none were to be served. Nothing was published."""
 
     exit_code = 3
+
+
+class SourceShrank(PikkitError):
+    """A table shows nothing, or under half of the rows that it showed. Nothing was changed, nothing was confirmed.
+
+    `shown` rows now, and `before` at the last good sync; null where they were not counted.
+    """
+
+    exit_code = 3
+
+    def __init__(self, what: str, state: str, next_step: str, *, shown: int | None, before: int | None) -> None:
+        super().__init__(what, state, next_step)
+        self.shown, self.before = shown, before
 
 
 class DeletesRefused(PikkitError):

@@ -15,8 +15,9 @@ import psycopg
 from feature_repo.connections import Postgres
 from ingestion.alerts import open_alert, resolve_alerts
 from ingestion.database import connect, statement
-from ingestion.errors import PikkitError
+from ingestion.errors import PikkitError, SourceShrank
 from ingestion.runs import Run
+from ingestion.streams import shrunken
 
 # Syncs of a table that may fail in a row before somebody must hear of it.
 FAILURES_BEFORE_ALERT: Final = 3
@@ -27,11 +28,17 @@ RECONCILIATION: Final = "reconciliation with "
 
 @contextmanager
 def sync_failures_counted(connection: psycopg.Connection, postgres: Postgres, run: Run, stream: str) -> Iterator[None]:
-    """Counts how often a table could not be synced in a row, and opens an alert at the third time."""
+    """Counts how often a table could not be synced in a row, and opens an alert at the third time.
+
+    A table that shows too few rows opens one of its own at once, which streams.record_stream clears.
+    """
 
     def count(record: psycopg.Connection, error: Exception) -> None:
         (failures,) = record.execute(statement("count_failure"), {"stream": stream}).fetchone() or (0,)
-        if failures >= FAILURES_BEFORE_ALERT:
+        if isinstance(error, SourceShrank):
+            message = f"{error.what}. Nothing is read or confirmed until it shows its rows again."
+            open_alert(record, shrunken(stream), "critical", message, run_id=run.run_id, now=run.now)
+        elif failures >= FAILURES_BEFORE_ALERT:
             message = f"The {SYNC}{stream} failed {failures} times in a row. The last time: {_what(error)}"
             open_alert(record, SYNC + stream, "critical", message, run_id=run.run_id, now=run.now)
         if failures > 1 and isinstance(error, PikkitError):

@@ -127,7 +127,9 @@ def refusal(run: Run, outcome: Outcome, *, is_first: bool) -> GateRefused:
         "Features, Redis and Feast's registry are as they were. The rows are kept in raw, processed and quarantine, "
         f"the verdicts in ops.gate_results (run {run.run_id})",
         "Look at the rows with these queries, or at all checks with `pikkit gate`. When the source is put right, the "
-        'next run publishes everything; `--override-gate "reason"` publishes it as it is. '
+        "next run publishes everything: of a table it reads again from the oldest of these rows on, also what was "
+        "mended under its old updated_at (and `pikkit sync --full` what got an older one). "
+        '`--override-gate "reason"` publishes it as it is. '
         + (_FIRST if is_first else "Rows in quarantine that will not come again: `pikkit quarantine dismiss`"),
     )
 

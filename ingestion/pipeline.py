@@ -11,8 +11,9 @@ run takes up what was refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import psycopg
 
@@ -41,6 +42,7 @@ from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
 from ingestion.stream_formats import keep_stream_format
+from ingestion.streams import check_columns, check_table, check_taken, record_stream, stream_state
 from ingestion.sync import Request, Source, TableRows, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
 from quality.gates import Gates
@@ -120,7 +122,7 @@ def run_reconcile(
     request: Request = EVERYTHING_NEW,
     *,
     most_deletes: int | None = None,
-    include_files: bool = False,
+    include_streams: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Run:
     """Sync, then bring in what the sync could not see: bets that vanished, and rows it missed (reconcile.py)."""
@@ -128,7 +130,9 @@ def run_reconcile(
         now = clock.now()
         check_clock(connection, now)
         with recorded_run(connections.postgres, "reconcile", source=table.name, now=now) as this:
-            sync = _sync(connection, connections, this, table, request, progress)
+            # How many are believed to be deleted is judged below.
+            believing = replace(request, believes_deletes=most_deletes is not None)
+            sync = _sync(connection, connections, this, table, believing, progress)
             with (
                 this.step("reconcile") as step,
                 failed_reconciliation_told(connection, connections.postgres, this, table.name),
@@ -141,7 +145,7 @@ def run_reconcile(
                     run_id=this.run_id,
                     clock=clock.now,
                     most_deletes=most_deletes,
-                    include_files=include_files,
+                    include_streams=include_streams,
                     progress=progress,
                 )
             with this.step("commit"):
@@ -241,6 +245,8 @@ def _sync(
         nullcontext() if is_file else sync_failures_counted(connection, connections.postgres, this, source.name),
         _rows(connection, source, request) as rows,
     ):
+        before = stream_state(connection, source.name)
+        shown = check_table(before, rows, request) if isinstance(rows, TableRows) else None
         step.counts = take_in(
             connection,
             rows,
@@ -249,11 +255,20 @@ def _sync(
             first_known_by=request.first_known_by,
             progress=progress,
         )
+        columns: Collection[str] = step.counts.pop("columns")
+        if isinstance(rows, TableRows):
+            columns = rows.columns
+            if rows.row_count is not None and step.counts["rows_read"] < rows.row_count:
+                step.counts["source_rows"] = rows.recount()
+        else:
+            check_columns(before, source.name, columns, step.counts["unknown_columns"], request.without)
+        check_taken(before, source.name, step.counts, request, shown)
+        step.counts |= record_stream(
+            connection, this, source.name, before, columns=columns, without=request.without, shown=shown
+        )
         if isinstance(source, FileSource) and source.format is not None:
             keep_stream_format(connection, source.name, source.format, run_id=this.run_id, now=this.now)
             step.counts["format"] = source.format.document()
-        if isinstance(rows, TableRows) and step.counts["rows_read"] < rows.row_count:
-            step.counts["source_rows"] = rows.recount()
     return step.counts
 
 

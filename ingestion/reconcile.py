@@ -1,17 +1,21 @@
-"""What polling cannot see (R9): bets that vanished from the table, and rows that a sync missed.
+"""What polling cannot see (R9): bets that vanished from the table, rows that a sync missed or that kept their stamp.
 
-Both sides are compared by a digest per day, so that nothing moves but digests while nothing differs. Of a day that
-differs the keys are fetched, and of those only the rows in doubt. What the table no longer has becomes a tombstone,
-known from now on; what was missed becomes a version. A row that was rewritten under its old `updated_at` has the same
-key: only a full sync finds it. A bet that only files brought may be of another table: it is left alone unless one says
-otherwise.
+Both sides are compared by a digest per day of all that is read of the rows, so that nothing moves but digests while
+nothing differs. Of a day that differs the keys are fetched, and of those only the rows in doubt. What the table no
+longer has becomes a tombstone, known from now on; what was missed, or rewritten under its old `updated_at`, becomes a
+version. A row that is only spelled otherwise changes nothing.
+
+A bet is the business of one stream: of the one that brought its newest version, or of the table that showed it last
+(raw.shown_bets). Bets of other streams are left alone unless one says that this table took them over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 from typing import Final
 from uuid import UUID
 
@@ -22,12 +26,14 @@ from psycopg import sql
 from feature_repo.copying import copy_out
 from feature_repo.names import WHITESPACE
 from ingestion.database import statement
-from ingestion.errors import DeletesRefused
+from ingestion.errors import ConfigurationError, DeletesRefused
 from ingestion.progress import Progress, silent
 from ingestion.runs import Counts
+from ingestion.sources.digests import row_digest
 from ingestion.sources.page import Page
 from ingestion.sources.table import DIGESTS_SCHEMA, KEYS_SCHEMA, Reading
 from ingestion.sync import take_in
+from ingestion.tombstones import write_tombstones
 
 # A key that sees fewer rows, or another table, looks like deletes. Up to this share of the bets, and this number in a
 # small store, are believed unasked, but never more than half of them.
@@ -45,6 +51,8 @@ class Doubtful:
     found: set[str] = field(default_factory=set)
     is_table: bool = True
     is_partial: bool = True
+    is_everything: bool = False
+    shows_all_rows_of_ids: bool = True
 
     @property
     def row_count(self) -> int | None:
@@ -57,6 +65,10 @@ class Doubtful:
             self.found.update(_spelled(page.rows["id"]).drop_nulls())
             yield page
 
+    def repeated_among(self, ids: Sequence[str]) -> set[str]:
+        """See sync.RowsOfTable."""
+        return self.reading.repeated_among(ids)
+
 
 def reconcile(
     connection: psycopg.Connection,
@@ -66,26 +78,22 @@ def reconcile(
     run_id: UUID,
     clock: Callable[[], datetime],
     most_deletes: int | None = None,
-    include_files: bool = False,
+    include_streams: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Counts:
     """Compare the table with raw, after a sync of it, and bring in what differs. Part of the caller's transaction.
 
-    Raises DeletesRefused when more than `most_deletes` bets vanished; null: what is believed unasked. Bets that no
-    table ever sent are deleted with `include_files` only. The counts: days (compared), differing (of these), missed
-    (versions that a sync had not brought), quarantined (rows of the same kind that were refused) and reasons, deleted,
-    only_in_files (bets that are not in the table, and were left).
+    The bets of `include_streams` (names, or patterns as of a shell) are compared as if they were this table's.
+    Raises ConfigurationError when there is no such stream, and DeletesRefused when more than `most_deletes` bets
+    vanished; null: what is believed unasked. The counts: days (compared), differing (of these), missed (versions that a
+    sync had not brought), quarantined (rows of the same kind that were refused) and reasons, deleted, of_other_streams
+    (bets that are not in the table, and were left: how many by stream).
     """
+    streams = [name, *_included(connection, name, include_streams)]
     theirs = reading.digests()
-    ours = our_digests(connection)
+    ours = our_digests(connection, streams)
     days = differing_days(ours, theirs)
-    missed, vanished = list[str](), dict[str, str]()
-    for done, day in enumerate(days):
-        progress("compare", done, len(days))
-        absent, gone = _compared(connection, reading, day)
-        missed += absent
-        vanished |= gone
-    progress("compare", len(days), len(days))
+    missed, vanished = _differences(connection, reading, days, progress)
     connection.execute("drop table pg_temp.newest_versions")
     # By the spelling of the table too, which may have white space around its ids.
     rows = Doubtful(name, reading, sorted({*missed, *vanished, *vanished.values()}))
@@ -95,11 +103,9 @@ def reconcile(
     if rows.ids:
         brought = take_in(connection, rows, run_id=run_id, now=now, progress=progress)
     deleted = sorted(set(vanished) - rows.found)
-    left = [] if include_files else _of_no_table(connection, deleted)
-    deleted = [bet for bet in deleted if bet not in set(left)]
-    _check(deleted, int(ours["rows"].sum()), most_deletes)
+    _check(deleted, int(ours["rows"].sum()), most_deletes, name, include_streams)
     if deleted:
-        _bury(connection, deleted, name, run_id, now)
+        write_tombstones(connection, deleted, name, run_id=run_id, now=now, is_gone=True)
     return {
         "days": pl.concat([ours["day"], theirs["day"]]).n_unique(),
         "differing": len(days),
@@ -107,13 +113,35 @@ def reconcile(
         "quarantined": brought["quarantined"],
         "reasons": brought["reasons"],
         "deleted": len(deleted),
-        "only_in_files": len(left),
+        "of_other_streams": dict(connection.execute(statement("bets_of_streams"), {"streams": streams}).fetchall()),
     }
 
 
-def our_digests(connection: psycopg.Connection) -> pl.DataFrame:
-    """The digests of what the store holds, with DIGESTS_SCHEMA. Leaves pg_temp.newest_versions for what comes next."""
-    connection.execute(statement("newest_versions_table"))
+def _included(connection: psycopg.Connection, name: str, patterns: Sequence[str]) -> list[str]:
+    """The streams beside `name` that these patterns mean. Raises ConfigurationError for one that means none."""
+    others = [stream for (stream,) in connection.execute(statement("foreign_streams"), {"own": name})]
+    meant = {pattern: [stream for stream in others if _is_meant(stream, pattern)] for pattern in patterns}
+    if nothing := [pattern for pattern, streams in meant.items() if not streams]:
+        raise ConfigurationError(
+            f"No other stream is called {', '.join(nothing)}",
+            "Nothing was changed",
+            f"Those that brought bets: {', '.join(others)}" if others else "No other stream brought bets: leave it out",
+        )
+    return sorted({stream for streams in meant.values() for stream in streams})
+
+
+def _is_meant(stream: str, pattern: str) -> bool:
+    return stream == pattern or fnmatchcase(stream, pattern)
+
+
+def our_digests(connection: psycopg.Connection, streams: Sequence[str]) -> pl.DataFrame:
+    """The digests of what the store holds of these streams, with DIGESTS_SCHEMA.
+
+    Leaves pg_temp.newest_versions for what comes next.
+    """
+    digest = row_digest(sql.SQL("coalesce(shown_bets.payload, newest.payload)::text"))
+    versions = sql.SQL(statement("newest_versions_table")).format(digest=digest)
+    connection.execute(versions, {"streams": list(streams)})
     query = sql.SQL(statement("day_digests")).format(keyed=sql.Identifier("pg_temp", "newest_versions"))
     return copy_out(connection, query, None, DIGESTS_SCHEMA)
 
@@ -129,18 +157,34 @@ def differing_days(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[date | None
     return both.filter(~same.fill_null(False), known)["day"].sort(nulls_last=True).to_list()
 
 
-def _compared(connection: psycopg.Connection, reading: Reading, day: date | None) -> tuple[list[str], dict[str, str]]:
-    """Of one day: ids whose row there is not our newest; and those of ours that are not there, as they were sent."""
-    ours = copy_out(
-        connection,
-        statement("our_keys"),
-        {"days": [day] if day else [], "undated": day is None},
-        {**KEYS_SCHEMA, "sent_as": pl.String()},
+def _differences(
+    connection: psycopg.Connection, reading: Reading, days: list[date | None], progress: Progress
+) -> tuple[list[str], dict[str, str]]:
+    """Of these days: ids whose row there is not our newest; and those of ours that are not there, as they were sent."""
+    if not days:
+        return [], {}
+    ours = _our_keys(connection, reading.columns, days)
+    missed, vanished = list[str](), dict[str, str]()
+    for done, day in enumerate(days):
+        progress("compare", done, len(days))
+        theirs = reading.keys(day)
+        of_day = ours.filter(pl.col("stamp").dt.date().eq_missing(day))
+        missed += theirs.join(of_day, on="digest", how="anti")["id"].to_list()
+        gone = of_day.filter(~pl.col("id").is_in(_spelled(theirs["id"]).implode()))
+        vanished |= dict(gone.select("id", pl.coalesce("sent_as", "id")).iter_rows())
+    progress("compare", len(days), len(days))
+    return missed, vanished
+
+
+def _our_keys(connection: psycopg.Connection, columns: Sequence[str], days: list[date | None]) -> pl.DataFrame:
+    """What the store holds of these days, digested over these columns: KEYS_SCHEMA, and the id as it was sent."""
+    row = sql.SQL("case when is_readable then row_to_json(known)::text else spelled.payload::text end")
+    query = sql.SQL(statement("our_keys")).format(
+        digest=row_digest(row),
+        columns=sql.SQL(", ").join(sql.SQL("{} json").format(sql.Identifier(column)) for column in columns),
     )
-    theirs = reading.keys(day)
-    absent = theirs.join(ours, on=["id", "stamp"], how="anti", nulls_equal=True)["id"]
-    gone = ours.filter(~pl.col("id").is_in(_spelled(theirs["id"]).implode()))
-    return absent.drop_nulls().to_list(), dict(gone.select("id", pl.coalesce("sent_as", "id")).iter_rows())
+    params = {"days": [day for day in days if day], "undated": None in days}
+    return copy_out(connection, query, params, {**KEYS_SCHEMA, "sent_as": pl.String()})
 
 
 def _spelled(ids: pl.Series) -> pl.Series:
@@ -148,25 +192,17 @@ def _spelled(ids: pl.Series) -> pl.Series:
     return ids.cast(pl.String).str.strip_chars(WHITESPACE)
 
 
-def _of_no_table(connection: psycopg.Connection, ids: list[str]) -> list[str]:
-    return [bet for (bet,) in connection.execute(statement("bets_of_no_table"), {"ids": ids})] if ids else []
-
-
-def _check(deleted: list[str], bets: int, most_deletes: int | None) -> None:
+def _check(deleted: list[str], bets: int, most_deletes: int | None, name: str, include_streams: Sequence[str]) -> None:
     most = max(BELIEVED_NUMBER, int(bets * BELIEVED_SHARE)) if most_deletes is None else most_deletes
     if len(deleted) > most or (most_deletes is None and len(deleted) > bets / 2):
+        command = ["pikkit", "reconcile", "--source", name.partition(":")[0], "--most-deletes", str(len(deleted))]
+        command += [f"--include-stream={pattern}" for pattern in include_streams]
+        right = " and held the bets of the streams that were included" if include_streams else ""
         raise DeletesRefused(
             f"{len(deleted):,} of {bets:,} bets are no longer in the table, for example {', '.join(deleted[:3])}; "
             f"up to {min(most, bets // 2):,} are believed",
             "Nothing was changed",
-            "Look whether the key sees every row (row level security) and whether this is the right table. If they "
-            f"were deleted: pikkit reconcile --most-deletes {len(deleted)}",
+            "Look whether the key sees every row (row level security), and whether this is the right table"
+            f"{right}. If they were deleted: {shlex.join(command)}",
             vanished=len(deleted),
         )
-
-
-def _bury(connection: psycopg.Connection, ids: list[str], source: str, run_id: UUID, now: datetime) -> None:
-    connection.execute(statement("tombstones_table"), {"ids": ids, "now": now})
-    connection.execute(statement("record_tombstones"), {"run_id": run_id, "source": source, "now": now})
-    connection.execute(statement("store_tombstones"), {"run_id": run_id})
-    connection.execute("drop table pg_temp.tombstones")

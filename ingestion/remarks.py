@@ -49,10 +49,13 @@ def on_sync(sync: Counts) -> list[str]:
     """Remarks on what `take_in` counted."""
     remarks = []
     accepted = max(1, sync["accepted"])
-    if sync["is_table"] and not sync["is_partial"] and not sync["rows_read"]:
-        shown = "no row at all" if sync["first_load"] else "not even the row that the last sync ended with"
+    if sync["is_table"] and not sync["is_partial"]:
+        remarks += _on_rows_shown(sync)
+    remarks += _on_columns(sync)
+    if sync["broken_deletes"]:
         remarks.append(
-            f"The table showed {shown}. If it is not empty, the key or role may not see its rows (row level security)."
+            f"{sync['broken_deletes']:,} rows say that they are deleted and are broken otherwise: their bets count no "
+            "more from now on. The rows are in quarantine, settled."
         )
     if sync["first_load"] and sync["largest_instant"] > max(1, BULK_SHARE * accepted):
         remarks.append(
@@ -71,6 +74,12 @@ def on_sync(sync: Counts) -> list[str]:
             "source's clock is ahead, or the values are wrong. More than 5 minutes ahead they wait in quarantine, and "
             "are read again when their time has come."
         )
+    if sync["repeated_ids"]:
+        remarks.append(
+            f"{sync['repeated_ids']:,} ids have more than one row in the table, which is unfit as it is: of these rows "
+            "the one with the newest updated_at counts, once. Read a table or view with one row per bet. `pikkit sync "
+            "--full` counts them anew."
+        )
     if sync["naive_timestamps"]:
         remarks.append(f"{sync['naive_timestamps']:,} timestamps had no offset and were read as UTC.")
     if sync["empty_texts"]:
@@ -78,9 +87,44 @@ def on_sync(sync: Counts) -> list[str]:
     if sync["null_words"]:
         remarks.append(f"{sync['null_words']:,} names said NULL, None, NaN or N/A and were read as null.")
     # Of a table, which is read every hour, once is enough.
-    if sync["unknown_columns"] and (sync["first_load"] or not sync["is_table"]):
+    if sync["unknown_columns"] and (sync["first_sync"] or not sync["is_table"]):
         kept = "were not read" if sync["is_table"] else "are kept in raw only"
         remarks.append(f"Columns that no feature uses {kept}: {', '.join(sync['unknown_columns'])}.")
+    return remarks
+
+
+def _on_rows_shown(sync: Counts) -> list[str]:
+    """Remarks on how many rows a table shows in all, read whole or from its cursor on."""
+    if sync["shown"] is None:
+        return [
+            "The table's rows could not be counted in the time that its server gives a statement: if it shows fewer "
+            "than it did, no sync notices. A longer statement_timeout for the role that reads mends it."
+        ]
+    if sync["rows_read"]:
+        return []
+    if not sync["shown"]:
+        return ["The table shows no row. If it has some again, the next sync reads them."]
+    return [
+        f"The table showed not even the row that the last sync ended with, of {sync['shown']:,} that it shows in all. "
+        "If that was not deleted, the key or role may not see every row (row level security)."
+    ]
+
+
+def _on_columns(sync: Counts) -> list[str]:
+    """Remarks on columns that a source lost, or has now and had not."""
+    remarks = []
+    if sync["vanished_columns"]:
+        remarks.append(
+            f"The source has no {' and no '.join(sync['vanished_columns'])} any more, which was accepted: in rows that "
+            "are read from now on it is null."
+        )
+    if sync["new_columns"]:
+        remarks.append(
+            f"The source has {', '.join(sync['new_columns'])} now, which it had not. Rows that were read before have "
+            "none of it until they change" + (": `pikkit sync --full` reads all." if sync["is_table"] else ".")
+        )
+    if sync["without_columns"]:
+        remarks.append(f"The source has {', '.join(sync['without_columns'])}, so --without changed nothing there.")
     return remarks
 
 

@@ -140,7 +140,7 @@ def read_bets(path: Path, mapping: FileFormat | None = None) -> list[dict[str, A
         if file.format is None:
             bets += map(json.loads, page.payload)
         else:
-            bets += page.rows.select(sorted(page.bet_columns)).iter_rows(named=True)
+            bets += page.rows.select(sorted(page.columns)).iter_rows(named=True)
     return bets
 
 

@@ -71,13 +71,19 @@ class LastRun:
 
 @dataclass(frozen=True)
 class Stream:
-    """What came from a source so far. The cursor is null for a file; failures are those since the last success."""
+    """What came from a source so far. The cursor is null for a file; failures are those since the last success.
+
+    `row_count` is how many rows a table showed when they were counted last, `without_columns` are those that it had
+    once, and may lack since somebody said so.
+    """
 
     stream: str
     cursor: datetime | None
     versions: int
     last_success_at: datetime | None
     failures: int
+    row_count: int | None
+    without_columns: list[str]
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,14 @@ OUR_VARIABLES = (
     "KNOWN_AT_COLUMN",
 )
 
-# Servers share two cores with the test; how long a drawn example takes says nothing.
-hypothesis.settings.register_profile("pikkit", deadline=None, print_blob=True)
+# Servers share two cores with the test: how long it takes to draw an example, and to try it, says nothing. What a test
+# gets from fixtures is made once for all its examples.
+hypothesis.settings.register_profile(
+    "pikkit",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
 hypothesis.settings.load_profile("pikkit")
 
 

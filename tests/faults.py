@@ -6,7 +6,6 @@ In all of them the server has carried the request out, also where the answer say
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -98,14 +97,6 @@ def too_many(retry_after: str | None = None) -> Fault:
         return _says(answer, 429, {"message": "Too many requests"}, headers)
 
     return too_many_requests
-
-
-def delayed(seconds: float) -> Fault:
-    def late(answer: Answer) -> Answer:
-        time.sleep(seconds)
-        return answer
-
-    return late
 
 
 # All that a retry gets over, none of which takes time.

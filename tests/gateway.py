@@ -21,10 +21,10 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from tests.faults import PASSING, Answer, Fault
+from tests.processes import PATIENCE
 
 SECRET: Final = "a-secret-of-the-tests-that-is-longer-than-32-characters"
 ROLES: Final = ("anon", "authenticated", "service_role")
-_PATIENCE: Final = 60.0  # seconds
 
 
 def token(role: str, secret: str = SECRET) -> str:
@@ -185,12 +185,12 @@ class Upstream(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, address: Path) -> None:
-        super().__init__("localhost", timeout=_PATIENCE)
+        super().__init__("localhost", timeout=PATIENCE)
         self._address = address
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(_PATIENCE)
+        self.sock.settimeout(PATIENCE)
         self.sock.connect(str(self._address))
 
 

@@ -37,6 +37,8 @@ COLUMNS: Final = {
     "updated_at": "timestamptz",
     "time_placed": "timestamptz",
     "settled_at": "timestamptz",
+    "deleted_at": "timestamptz",
+    "is_deleted": "boolean",
     "raw_json": "jsonb",
 }
 

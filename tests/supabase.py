@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,12 +29,13 @@ from feature_repo.connections import Postgres
 from ingestion.database import connect
 from ingestion.sources.settings import SupabaseProject
 from tests.gateway import ROLES, SECRET, Proxy, Upstream, running_proxy, send, token
+from tests.processes import end, wait_until
 
 BINARY: Final = Path(sys.executable).with_name("postgrest")
+_SCRIPT: Final = Path(__file__).parent.parent / "docs" / "supabase.sql"
 _LOGIN: Final = "authenticator"
 # Runs a command that ends with the process that started it, however that ends.
 _WITH_PARENT: Final = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
-_PATIENCE: Final = 60.0
 _numbers = itertools.count(1)
 
 
@@ -80,8 +80,16 @@ class Supabase:
             command = sql.SQL("create function public.{}() returns int language sql as 'select 1'")
             connection.execute(command.format(sql.Identifier(marker)))
             connection.execute("notify pgrst, 'reload schema'")
-            _wait_for(lambda: self.proxy.ask("GET", f"/rpc/{marker}") == 200, "PostgREST did not reload its schema")
+            wait_until(lambda: self.proxy.ask("GET", f"/rpc/{marker}") == 200)
             connection.execute(sql.SQL("drop function public.{}").format(sql.Identifier(marker)))
+
+
+def install_functions(project: Supabase) -> None:
+    """Section 3 of docs/supabase.sql, without the rights of its roles."""
+    section = _SCRIPT.read_text().partition("-- ---- 3  ")[2].partition("-- ---- 4  ")[0].partition("revoke all")[0]
+    with connect(project.postgres, purpose="test", autocommit=True) as connection:
+        connection.execute(f"-- {section}".encode())
+    project.reload()
 
 
 @contextmanager
@@ -127,11 +135,11 @@ def running_postgrest(
         command = [sys.executable, "-c", _WITH_PARENT, str(BINARY)]
         process = subprocess.Popen(command, env=environ, stdout=output, stderr=output, cwd=directory)
     try:
-        _wait_for(lambda: _ready(process, address), lambda: f"PostgREST did not come up: {log.read_text()}")
+        wait_until(lambda: process.poll() is not None or _is_ready(address))
+        assert process.poll() is None, f"PostgREST did not come up: {log.read_text()}"
         yield address
     finally:
-        process.terminate()
-        process.wait(_PATIENCE)
+        end(process)
         shutil.rmtree(directory)
 
 
@@ -153,21 +161,8 @@ def make_roles(postgres: Postgres) -> None:
             connection.execute(sql.SQL(defaults).format(members))
 
 
-def _ready(process: subprocess.Popen[bytes], address: Path) -> bool:
-    if process.poll() is not None:
-        raise ConnectionError("it ended")
-    return send(Upstream(address), "GET", "/", {}).status == 200
-
-
-def _wait_for(condition: Callable[[], bool], failure: str | Callable[[], str]) -> None:
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        try:
-            if condition():
-                return
-        except (FileNotFoundError, ConnectionRefusedError):
-            pass  # it does not listen yet
-        except ConnectionError:
-            break
-        time.sleep(0.02)
-    raise RuntimeError(failure if isinstance(failure, str) else failure())
+def _is_ready(address: Path) -> bool:
+    try:
+        return send(Upstream(address), "GET", "/", {}).status == 200
+    except (FileNotFoundError, ConnectionError):
+        return False  # it does not listen yet

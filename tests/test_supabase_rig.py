@@ -16,6 +16,7 @@ import pytest
 
 from ingestion.database import connect
 from tests import faults
+from tests.processes import PATIENCE
 from tests.source_table import create_bets, put
 from tests.supabase import token
 
@@ -109,7 +110,7 @@ def test_a_storm_is_the_same_for_the_same_seed(supabase, bets):
 def test_postgrest_goes_with_a_test_process_that_is_killed(supabase):
     program = (
         "import pickle, sys, time; from tests.supabase import running_postgrest\n"
-        "with running_postgrest(pickle.load(sys.stdin.buffer)): print('up', flush=True); time.sleep(60)"
+        "with running_postgrest(pickle.load(sys.stdin.buffer)): print('up', flush=True); time.sleep(3600)"
     )
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdin=-1, stdout=-1, cwd=Path(__file__).parents[1]) as process:
@@ -118,5 +119,5 @@ def test_postgrest_goes_with_a_test_process_that_is_killed(supabase):
         assert process.stdout.readline() == b"up\n"
         (postgrest,) = psutil.Process(process.pid).children()
         os.kill(process.pid, signal.SIGKILL)
-    psutil.wait_procs([postgrest], timeout=30)
+    psutil.wait_procs([postgrest], timeout=PATIENCE)
     assert not postgrest.is_running()

@@ -33,9 +33,21 @@ OverrideOption = Annotated[
 ]
 
 
+WithoutOption = Annotated[
+    list[str] | None,
+    typer.Option("--without", metavar="COLUMN", help="Accept that the source has lost this column. May be repeated."),
+]
+
+LateOption = Annotated[
+    bool, typer.Option("--late", help="Take a new source though all of it is older than what was published.")
+]
+
+
 def run(
     source: SourceOption = None,
     mapping: MappingOption = None,
+    without: WithoutOption = None,
+    late: LateOption = False,
     override_gate: OverrideOption = None,
     now: Now = None,
     json: Json = False,
@@ -47,12 +59,18 @@ def run(
     """
     from ingestion.pipeline import run as run_pipeline
     from ingestion.sources.chosen import chosen_source
+    from ingestion.streams import optional_columns
     from ingestion.sync import Request
 
     settings = begin(now)
     opener = chosen_source(source, settings.sources, mapping)
+    request = Request(
+        first_known_by=settings.known_at_column,
+        overlap=settings.sources.overlap,
+        without=optional_columns(without or ()),
+        late=late,
+    )
     connections = prepared_stores(settings)
-    request = Request(first_known_by=settings.known_at_column, overlap=settings.sources.overlap)
     with progress_bar() as progress:
         done = run_pipeline(
             connections,
@@ -176,7 +194,16 @@ def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None
     if step == "sync":
         parts = [
             f"{counts[name]:,} {name.replace('_', ' ')}"
-            for name in ("accepted", "quarantined", "late", "returned", "seen_before", "copies", "superseded")
+            for name in (
+                "accepted",
+                "deleted",
+                "quarantined",
+                "late",
+                "returned",
+                "seen_before",
+                "copies",
+                "superseded",
+            )
         ]
         return counts["rows_read"], seconds, ", ".join(part for part in parts if not part.startswith("0 "))
     if step == "anomalies":

@@ -78,8 +78,19 @@ def _print_contents(contents: Contents) -> None:
     print_line()
     if contents.streams:
         print_table(
-            ["source", "versions", "read up to", "last success", "failures since"],
-            [(s.stream, s.versions, s.cursor, s.last_success_at, s.failures) for s in contents.streams],
+            ["source", "rows shown", "versions", "read up to", "last success", "failures since", "without"],
+            [
+                (
+                    s.stream,
+                    s.row_count,
+                    s.versions,
+                    s.cursor,
+                    s.last_success_at,
+                    s.failures,
+                    ", ".join(s.without_columns),
+                )
+                for s in contents.streams
+            ],
         )
         print_line()
 

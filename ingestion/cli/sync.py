@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
-from ingestion.cli.runs import MappingOption, SourceOption, print_steps, run_document
+from ingestion.cli.runs import LateOption, MappingOption, SourceOption, WithoutOption, print_steps, run_document
 from ingestion.cli.session import begin, prepared_stores
 
 if TYPE_CHECKING:
     from ingestion.runs import Run
+
+_STREAMS_NAMED: Final = 5
 
 TableOption = Annotated[
     str | None, typer.Option("--source", metavar="TABLE", help="supabase or postgres; if one is configured, that one.")
@@ -32,6 +34,8 @@ def sync(
     until: Annotated[
         str | None, typer.Option("--until", metavar="INSTANT", help="Read what changed before this instant.")
     ] = None,
+    without: WithoutOption = None,
+    late: LateOption = False,
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -45,6 +49,7 @@ def sync(
     from ingestion.pipeline import run_sync
     from ingestion.sources.chosen import chosen_source
     from ingestion.sources.files import FileSource
+    from ingestion.streams import optional_columns
     from ingestion.sync import Request
 
     settings = begin(now)
@@ -56,6 +61,8 @@ def sync(
         sport=sport,
         since=parse_instant(since) if since else None,
         until=parse_instant(until) if until else None,
+        without=optional_columns(without or ()),
+        late=late,
     )
     if full and request.is_partial:
         raise ConfigurationError(
@@ -86,31 +93,43 @@ def reconcile(
         int | None,
         typer.Option("--most-deletes", min=0, help="How many vanished bets to believe. Default: 1 %, at least 100."),
     ] = None,
-    include_files: Annotated[
-        bool, typer.Option("--include-files", help="Delete bets too that only files brought, not the table.")
-    ] = False,
+    include_stream: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--include-stream",
+            metavar="NAME",
+            help="This table took over the bets of that stream too (a renamed table; 'file:*'). May be repeated.",
+        ),
+    ] = None,
+    without: WithoutOption = None,
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Find what syncs cannot see: deletes, and missed rows.
+    """Find what syncs cannot see: deletes, missed rows, and rows rewritten under their old updated_at.
 
-    Syncs first. Then both sides are compared by a digest per day; only days that differ are looked into.
+    Syncs first. Then both sides are compared by a digest per day; only days that differ are looked into. Bets that
+    another stream brought, and that this table does not show, are left.
     """
     from ingestion.pipeline import run_reconcile
     from ingestion.sources.chosen import chosen_table
+    from ingestion.streams import optional_columns
     from ingestion.sync import Request
 
     settings = begin(now)
     opener = chosen_table(source, settings.sources)
+    request = Request(
+        first_known_by=settings.known_at_column,
+        overlap=settings.sources.overlap,
+        without=optional_columns(without or ()),
+    )
     connections = prepared_stores(settings, create=False)
-    request = Request(first_known_by=settings.known_at_column, overlap=settings.sources.overlap)
     with progress_bar() as progress:
         done = run_reconcile(
             connections,
             opener(progress),
             request,
             most_deletes=most_deletes,
-            include_files=include_files,
+            include_streams=include_stream or (),
             progress=progress,
         )
     if json:
@@ -123,8 +142,8 @@ def reconcile(
         [
             ("days", found["days"]),
             ("days that differed", found["differing"]),
-            ("versions that were missed", found["missed"]),
-            ("rows that were missed and refused", found["quarantined"]),
+            ("versions that were missed, or written under an old stamp", found["missed"]),
+            ("such rows that were refused", found["quarantined"]),
             ("bets that vanished", found["deleted"]),
         ],
     )
@@ -132,10 +151,14 @@ def reconcile(
         print_line()
         print_table(["refused for", "rows"], list(found["reasons"].items()))
     print_line()
-    if found["only_in_files"]:
+    if found["of_other_streams"]:
+        counted = [f"{bets:,} of {stream}" for stream, bets in found["of_other_streams"].items()]
+        bets = ", ".join(counted[:_STREAMS_NAMED])
+        if len(counted) > _STREAMS_NAMED:
+            bets += f", and others of {len(counted) - _STREAMS_NAMED:,} more streams (--json has them all)"
         say(
-            f"Warning: {found['only_in_files']:,} bets that only files brought are not in the table, and were left. If "
-            "they were once there: --include-files."
+            f"Bets of other streams, which this table does not show, were left: {bets}. If this table took over a "
+            "stream (it was renamed, or was loaded from that file): --include-stream NAME."
         )
     print_line(_what_differed(done))
 
@@ -143,7 +166,7 @@ def reconcile(
 def _what_differed(done: Run) -> str:
     found = done.counts["reconciled"]
     if not found["missed"] + found["quarantined"] + found["deleted"]:
-        return f"Reconciliation {done.run_id}: no row was missed, and no bet vanished."
+        return f"Reconciliation {done.run_id}: no row was missed or rewritten, and no bet vanished."
     added, refused, deleted = (f"{found[name]:,}" for name in ("missed", "quarantined", "deleted"))
     what = f"{added} versions added, {refused} rows quarantined, {deleted} bets deleted."
     publishes = " `pikkit run` publishes them." if found["missed"] + found["deleted"] else ""

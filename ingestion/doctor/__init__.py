@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from feature_repo.connections import recorded
 from ingestion import embedded
@@ -11,7 +12,10 @@ from ingestion.doctor.postgres import check_postgres
 from ingestion.doctor.redis import check_redis
 from ingestion.doctor.settings import check_feature_store_yaml, check_home, check_packages, check_settings
 from ingestion.doctor.sources import check_sources
+from ingestion.errors import PikkitError
+from ingestion.reading import reading
 from ingestion.settings import Settings, problems
+from ingestion.streams import StreamState, stream_states
 
 __all__ = ["Check", "examine"]
 
@@ -24,7 +28,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     settings = Settings.load(environ)
     yield from _check_stores(settings, environ)
-    yield from check_sources(settings.sources)
+    yield from check_sources(settings.sources, states=_stream_states(settings))
 
 
 def _check_stores(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
@@ -42,6 +46,18 @@ def _check_stores(settings: Settings, environ: Mapping[str, str]) -> Iterator[Ch
     if "redis" not in asleep:
         yield from check_redis(connections.redis)
     yield check_feature_store_yaml(connections)
+
+
+def _stream_states(settings: Settings) -> dict[str, StreamState]:
+    """What the store remembers of its sources; nothing where it does not run, or is not ready: other checks tell."""
+    connections = settings.external
+    if connections is None and "postgres" in embedded.running(settings.home):
+        connections = recorded(settings.home)
+    if connections is None:
+        return {}
+    with suppress(PikkitError), reading(connections.postgres, purpose="doctor") as connection:
+        return stream_states(connection)
+    return {}
 
 
 def _servers(asleep: list[str]) -> Check:

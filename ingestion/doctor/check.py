@@ -8,7 +8,7 @@ from typing import Literal
 Verdict = Literal["ok", "warn", "FAIL"]
 
 # What `pikkit` exits with when the check is the first that failed.
-CONFIGURATION, UNREACHABLE = 2, 4
+CONFIGURATION, REFUSED, UNREACHABLE = 2, 3, 4
 
 
 @dataclass(frozen=True)

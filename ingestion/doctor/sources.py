@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
-from ingestion.errors import SourceDenied, Unreachable
+from ingestion.doctor.check import REFUSED, UNREACHABLE, Check, fail, ok, warn
+from ingestion.errors import ColumnsVanished, SourceDenied, Unreachable
 from ingestion.progress import silent
 from ingestion.sources.postgres import PostgresReading, open_session
 from ingestion.sources.postgres_facts import Facts, look_at, obstacles
 from ingestion.sources.settings import SourcePostgres, SourceSettings, SupabaseProject
-from ingestion.sources.table import Window
+from ingestion.sources.table import Reading, Window
+from ingestion.streams import StreamState, check_columns
 
 if TYPE_CHECKING:
     from ingestion.sources.rest import Rest
+    from ingestion.sources.supabase import SupabaseReading
 
 # For how long one asks again here: somebody sits and waits.
 _PATIENCE: Final = timedelta(seconds=10)
@@ -26,12 +29,17 @@ _PATIENCE: Final = timedelta(seconds=10)
 _SKEW_NOTED: Final = timedelta(minutes=1)
 
 
-def check_sources(sources: SourceSettings, patience: timedelta = _PATIENCE) -> Iterator[Check]:
-    """Everything about the tables that are configured."""
+def check_sources(
+    sources: SourceSettings,
+    patience: timedelta = _PATIENCE,
+    *,
+    states: Mapping[str, StreamState] = MappingProxyType({}),
+) -> Iterator[Check]:
+    """Everything about the tables that are configured. `states` are those of the streams, as far as they are known."""
     if sources.supabase is not None:
-        yield from _refusing("Supabase", check_supabase(sources.supabase, patience))
+        yield from _refusing("Supabase", check_supabase(sources.supabase, patience, states))
     if sources.postgres is not None:
-        yield from _refusing("source Postgres", check_source_postgres(sources.postgres, patience))
+        yield from _refusing("source Postgres", check_source_postgres(sources.postgres, patience, states))
     if sources.supabase is None and sources.postgres is None:
         yield ok("sources", "no table is configured: bets come from files")
 
@@ -49,7 +57,9 @@ def _refusing(name: str, checks: Iterator[Check]) -> Iterator[Check]:
 # ---- Postgres ------------------------------------------------------------------------------------------------------
 
 
-def check_source_postgres(source: SourcePostgres, patience: timedelta) -> Iterator[Check]:
+def check_source_postgres(
+    source: SourcePostgres, patience: timedelta, states: Mapping[str, StreamState]
+) -> Iterator[Check]:
     """The table in a Postgres. Raises SourceDenied and Unreachable."""
     with open_session(source, patience, silent) as session:
         asked = datetime.now(UTC)
@@ -61,11 +71,15 @@ def check_source_postgres(source: SourcePostgres, patience: timedelta) -> Iterat
             why = "; ".join(wrong) if facts else "there is no such table"
             yield fail("source table", f"{table}: {why}", "Correct SUPABASE_SCHEMA and SUPABASE_TABLE, or the table")
             return
-        reading = PostgresReading(session, source, columns)
+        reading = PostgresReading(session, source, columns, has_unique_id=facts.has_unique_id)
         reading.check()
-        yield _table("source table", table, reading.count(Window()), columns.unknown)
-        yield _rows(facts, table)
+        rows, state = reading.count(Window()), states.get(session.name, StreamState())
+        yield _table("source table", table, rows, columns.unknown)
+        yield _columns_lost("source columns", state, session.name, reading)
+        yield _rows_lost("source rows", state, rows) or _rows(facts, table)
         yield _index(facts, table)
+        yield _ids(facts, table, reading)
+        yield _stamps_of_updates(facts, table)
         yield _rights(facts, table)
         yield check_clock_of("source clock", facts.clock, asked, answered)
 
@@ -86,6 +100,26 @@ def _index(facts: Facts, table: str) -> Check:
     return warn("source index", found, f"Run there: create index concurrently on {table} (updated_at, id)")
 
 
+def _ids(facts: Facts, table: str, reading: PostgresReading) -> Check:
+    if facts.has_unique_id:
+        return ok("source ids", f"an index of {table} lets no id repeat")
+    if repeated := reading.count_repeated():
+        return _repeated("source ids", table, f"{repeated:,} ids have more than one row")
+    if not facts.is_table:
+        return ok("source ids", f"no id of {table} repeats, which is no table")
+    found = f"no id of {table} repeats, and nothing keeps one from it: there is no unique index on id"
+    return warn("source ids", found, f"Run there: create unique index concurrently on {table} (id)")
+
+
+def _stamps_of_updates(facts: Facts, table: str) -> Check:
+    if not facts.is_table:
+        found = f"{table} is no table: whether updates get a new updated_at, the tables beneath would tell"
+        return ok("source updates", found)
+    if facts.has_update_trigger:
+        return ok("source updates", "a trigger runs before each row that is updated, and can set updated_at")
+    return _unstamped("source updates", table)
+
+
 def _rights(facts: Facts, table: str) -> Check:
     if facts.writes:
         found = f"{facts.role} may {', '.join(facts.writes)} too in {table}"
@@ -96,7 +130,7 @@ def _rights(facts: Facts, table: str) -> Check:
 # ---- Supabase ------------------------------------------------------------------------------------------------------
 
 
-def check_supabase(project: SupabaseProject, patience: timedelta) -> Iterator[Check]:
+def check_supabase(project: SupabaseProject, patience: timedelta, states: Mapping[str, StreamState]) -> Iterator[Check]:
     """The table behind a project's REST API. Raises SourceDenied and Unreachable."""
     from ingestion.sources.supabase import open_supabase
 
@@ -108,12 +142,45 @@ def check_supabase(project: SupabaseProject, patience: timedelta) -> Iterator[Ch
     yield _key(project)
     with table.reading() as reading:
         name = f"{project.schema}.{project.table}"
-        yield _table("Supabase table", name, reading.count(Window()), table.unknown_columns)
+        rows, state = reading.count(Window()), states.get(table.name, StreamState())
+        yield _table("Supabase table", name, rows, table.unknown_columns)
+        yield _columns_lost("Supabase columns", state, table.name, reading)
+        yield _rows_lost("Supabase rows", state, rows) or ok("Supabase rows", f"the key is shown {rows:,}")
         asked = datetime.now(UTC)
         told = reading.rest.send(lambda: _one_row(reading.rest), lambda answer: answer.headers.get("Date"))
         if told:
             # To the second.
             yield check_clock_of("Supabase clock", parsedate_to_datetime(told), asked, datetime.now(UTC))
+        yield from _facts_over_rest(reading, name)
+
+
+def _facts_over_rest(reading: SupabaseReading, table: str) -> Iterator[Check]:
+    """What the function pikkit_bet_facts tells; without it a look at some of the rows, and what cannot be seen."""
+    facts = reading.facts()
+    if facts is not None and facts.ids_are_unique:
+        yield ok("Supabase ids", f"an index of {table} lets no id repeat")
+    else:
+        yield _ids_over_rest(reading, table)
+    if facts is None:
+        found = f"whether updates of {table} get a new updated_at is not to be seen over REST"
+        fix = "Sections 3 and 5 of docs/supabase.sql make a function that tells, and the trigger"
+        yield warn("Supabase updates", found, fix)
+    elif facts.has_update_trigger:
+        yield ok("Supabase updates", "a trigger runs before each row that is updated, and can set updated_at")
+    else:
+        yield _unstamped("Supabase updates", table)
+
+
+def _ids_over_rest(reading: SupabaseReading, table: str) -> Check:
+    ids, repeated = reading.first_and_last_ids()
+    if repeated:
+        return _repeated(
+            "Supabase ids", table, f"of {ids:,} ids that were looked at {repeated:,} have more than one row"
+        )
+    found = (
+        f"none of {ids:,} ids at either end of {table} repeats, and whether an index keeps them from it is not known"
+    )
+    return ok("Supabase ids", found)
 
 
 def _key(project: SupabaseProject) -> Check:
@@ -147,6 +214,42 @@ def _table(check: str, table: str, rows: int, unknown: tuple[str, ...]) -> Check
     if not rows:
         return warn(check, found, "If it should have some, row level security may hide them from this role")
     return ok(check, found)
+
+
+def _rows_lost(check: str, state: StreamState, rows: int) -> Check | None:
+    """The table shows so many fewer rows than it did that no sync believes it; null where it does not."""
+    if state.row_count is None or not state.has_shrunk(rows):
+        return None
+    return fail(
+        check,
+        f"it showed {state.row_count:,} rows at the last sync, and shows {rows:,} now: no sync reads it so",
+        "Look whether this role or key sees every row (row level security). If the others were deleted: "
+        f"pikkit reconcile --most-deletes {state.row_count - rows}",
+        REFUSED,
+    )
+
+
+def _columns_lost(check: str, state: StreamState, stream: str, reading: Reading) -> Check:
+    """Whether every column is there that was, but for those of which somebody said that they may be missing."""
+    try:
+        check_columns(state, stream, reading.columns, reading.unknown_columns, ())
+    except ColumnsVanished as error:
+        return fail(check, error.what, error.next_step)
+    if state.without_columns:
+        return ok(check, f"it is read without {', '.join(state.without_columns)}, as somebody accepted (--without)")
+    return ok(check, "every one is there that was, as far as the store remembers")
+
+
+def _repeated(check: str, table: str, found: str) -> Check:
+    fix = "Read a table or view with one row per bet: of these rows the one with the newest updated_at counts, once"
+    return warn(check, f"{table} is unfit as it is: {found}", fix)
+
+
+def _unstamped(check: str, table: str) -> Check:
+    found = f"no trigger of {table} sets updated_at: a sync does not see an update that leaves it as it was"
+    return warn(
+        check, found, "Create the trigger of section 5 of docs/supabase.sql; `pikkit reconcile` finds such rows"
+    )
 
 
 def check_clock_of(check: str, theirs: datetime, asked: datetime, answered: datetime) -> Check:

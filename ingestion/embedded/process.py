@@ -84,9 +84,9 @@ def find(directory: Path, pid_file: str) -> psutil.Process | None:
         return None
 
 
-def stop(process: psutil.Process, how: signal.Signals, patience: float = 60) -> None:
+def stop(process: psutil.Process, how: signal.Signals, patience: float = 300) -> None:
     """Ask the server to end, and kill it when it has not within `patience` seconds."""
-    for step, seconds in ((how, patience), (signal.SIGKILL, 10)):
+    for step, seconds in ((how, patience), (signal.SIGKILL, 60)):
         with suppress(psutil.NoSuchProcess):
             process.send_signal(step)
         deadline = time.monotonic() + seconds

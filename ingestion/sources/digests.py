@@ -1,4 +1,7 @@
-"""What a reconciliation compares, computed here where the database does not do it: the same as docs/supabase.sql."""
+"""What a reconciliation compares, computed here where the database does not do it: the same as docs/supabase.sql.
+
+The digest of a row is that of ingestion/sql/row_digest.sql.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,17 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
+from psycopg import sql
 
-from ingestion.sources.table import DIGESTS_SCHEMA, KEYS_SCHEMA
+from ingestion.database import statement
+from ingestion.sources.table import DIGESTS_SCHEMA
+
+if TYPE_CHECKING:
+    from ingestion.sources.rest import Rows
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -19,37 +27,47 @@ _DAY: Final = 86_400_000_000
 _400_YEARS: Final = 146_097 * _DAY
 _YEAR: Final = re.compile(r"(\d{4,})(-.*?)( BC)?")
 _INFINITE: Final = ("infinity", "-infinity")
+# Stamps in microseconds since 1970: a server may have years that no frame has.
+_KEYS_SCHEMA: Final = pl.Schema({"id": pl.String(), "stamp": pl.Int64(), "digest": pl.Int64()})
 
 
-def stamps_of(pages: Iterable[Sequence[Mapping[str, Any]]]) -> pl.DataFrame:
-    """The id as text and the stamp in microseconds since 1970 of rows, each id once though it may come twice."""
+def row_digest(row: sql.Composable) -> sql.Composed:
+    """The digest of a row, given the SQL of the text of its JSON: a bigint."""
+    return sql.SQL(statement("row_digest")).format(row=row)
+
+
+def keys_of(pages: Iterable[Rows]) -> pl.DataFrame:
+    """Of rows with an id, as their server spells them, the keys with KEYS_SCHEMA: one row per id.
+
+    Where an id came more than once, the row of the newest stamp counts, then the one of the greatest digest.
+    """
     frames = [
         pl.DataFrame(
-            {"id": [_text(row["id"]) for row in rows], "stamp": [_stamp(row) for row in rows]},
-            {"id": pl.String(), "stamp": pl.Int64()},
+            [
+                (_text(record["id"]), _stamp(record), _digest(text))
+                for text, record in zip(rows.texts, rows.records, strict=True)
+                if record["id"] is not None
+            ],
+            _KEYS_SCHEMA,
+            orient="row",
         )
         for rows in pages
     ]
-    empty = pl.DataFrame(schema={"id": pl.String(), "stamp": pl.Int64()})
-    return pl.concat([empty, *frames]).unique("id", keep="last", maintain_order=True)
+    keys = pl.concat([pl.DataFrame(schema=_KEYS_SCHEMA), *frames])
+    return keys.sort("stamp", "digest", nulls_last=False).unique("id", keep="last", maintain_order=True)
 
 
-def keys_of(stamps: pl.DataFrame) -> pl.DataFrame:
-    """These rows with KEYS_SCHEMA."""
-    return stamps.cast(KEYS_SCHEMA)
-
-
-def digests_of(stamps: pl.DataFrame) -> pl.DataFrame:
+def digests_of(keys: pl.DataFrame) -> pl.DataFrame:
     """The digests of these rows with DIGESTS_SCHEMA, in the order of the days, rows without a stamp first."""
     days: dict[int | None, tuple[int, int]] = {}
-    for identifier, stamp in stamps.iter_rows():
+    for stamp, digest in keys.select("stamp", "digest").iter_rows():
         day = None if stamp is None else stamp // _DAY
-        rows, digest = days.get(day, (0, 0))
-        days[day] = rows + 1, digest + _digest(identifier, stamp)
+        rows, total = days.get(day, (0, 0))
+        days[day] = rows + 1, total + digest
     columns = {
         "day": pl.Series(list(days), dtype=pl.Int32()).cast(pl.Date()),
         "rows": [rows for rows, _ in days.values()],
-        "digest": [str(digest) for _, digest in days.values()],
+        "digest": [str(total) for _, total in days.values()],
     }
     return pl.DataFrame(columns, DIGESTS_SCHEMA).sort("day", nulls_last=False)
 
@@ -65,8 +83,15 @@ def digests_told(days: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(columns, DIGESTS_SCHEMA)
 
 
-def _digest(identifier: str, stamp: int | None) -> int:
-    text = f"{identifier} {'' if stamp is None else stamp}"
+def day_of(text: str | None) -> date:
+    """The UTC day of a timestamp or a date as Postgres spells it in JSON; the nearest there is; null is the first."""
+    if text is None:
+        return date.min
+    days = _microseconds(text) // _DAY + _EPOCH.toordinal()
+    return date.fromordinal(min(max(days, 1), date.max.toordinal()))
+
+
+def _digest(text: str) -> int:
     digest = hashlib.md5(text.encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:8], signed=True)
 

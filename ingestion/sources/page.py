@@ -26,15 +26,15 @@ class Page:
     `rows` has the columns of `quality.schema.COLUMNS`, in whatever type the source sent, null where it sent none.
     `payload` is each row as JSON: an object, or a string of the row's raw text where that is no JSON object.
     `problems` is null, or why the row cannot be read (`sport: not UTF-8`), several of them joined with "; ".
-    `unknown_columns` are those that stand in payloads only. `bet_columns` are the columns of `rows` that the source has
-    here, also where all their values are null; the others are null because it has none.
+    `columns` are the columns of `rows` that the source has here, also where all their values are null; the others are
+    null because it has none. `unknown_columns` are those that stand in payloads only.
     """
 
     rows: pl.DataFrame
     payload: pl.Series
     problems: pl.Series
+    columns: frozenset[str]
     unknown_columns: tuple[str, ...]
-    bet_columns: frozenset[str]
 
 
 def build_page(
@@ -54,4 +54,4 @@ def build_page(
         reasons = reasons.scatter(list(problems), ["; ".join(found) for found in problems.values()])
         rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude("id")))
     there = frozenset(columns).intersection(COLUMNS)
-    return Page(rows, payload.alias("payload"), reasons, tuple(unknown_columns), there)
+    return Page(rows, payload.alias("payload"), reasons, there, tuple(unknown_columns))

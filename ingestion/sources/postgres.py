@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from feature_repo.copying import copy_out, copy_pages
 from ingestion.database import statement
 from ingestion.progress import Progress, silent
+from ingestion.sources.digests import row_digest
 from ingestion.sources.page import Page
 from ingestion.sources.postgres_columns import Columns
 from ingestion.sources.postgres_facts import look_at, obstacles
@@ -52,6 +53,7 @@ class PostgresTable:
     columns: Columns
     # Postgres locks these; other kinds (a foreign table, a materialized view) are read as they are.
     is_lockable: bool
+    has_unique_id: bool
     patience: timedelta
     progress: Progress = field(repr=False, compare=False)
 
@@ -60,7 +62,7 @@ class PostgresTable:
         """See Table."""
         table = sql.Identifier(self.source.schema, self.source.table) if self.is_lockable else None
         with open_session(self.source, self.patience, self.progress, locked=table) as session:
-            yield PostgresReading(session, self.source, self.columns)
+            yield PostgresReading(session, self.source, self.columns, has_unique_id=self.has_unique_id)
 
 
 def open_postgres(source: SourcePostgres, patience: timedelta, progress: Progress = silent) -> PostgresTable:
@@ -71,7 +73,8 @@ def open_postgres(source: SourcePostgres, patience: timedelta, progress: Progres
             raise denied(f"{session.name} cannot be read as bets: {'; '.join(wrong)}")
         # The catalogue knows rights on tables and columns, not those beneath a view.
         PostgresReading(session, source, columns).check()
-    return PostgresTable(session.name, source, columns, facts is not None and facts.is_lockable, patience, progress)
+    is_lockable, has_unique_id = (False, False) if facts is None else (facts.is_lockable, facts.has_unique_id)
+    return PostgresTable(session.name, source, columns, is_lockable, has_unique_id, patience, progress)
 
 
 @contextmanager
@@ -96,11 +99,37 @@ def stream_name(source: SourcePostgres) -> str:
 
 
 class PostgresReading:
-    """An open connection to a table of bets. See sources/table.py."""
+    """An open connection to a table of bets. See sources/table.py. `has_unique_id`: an index says that none repeats."""
 
-    def __init__(self, session: Session, source: SourcePostgres, columns: Columns) -> None:
-        self._session, self._columns = session, columns
+    def __init__(
+        self, session: Session, source: SourcePostgres, columns: Columns, *, has_unique_id: bool = False
+    ) -> None:
+        self._session, self._columns, self._has_unique_id = session, columns, has_unique_id
         self._table = sql.Identifier(source.schema, source.table)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """See Reading."""
+        return tuple(column.name for column in self._columns.known)
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """See Reading."""
+        return self._columns.unknown
+
+    def total(self) -> int | None:
+        """See Reading."""
+        query = self._statement("source_count", sql.SQL("true"))
+
+        def counted(connection: psycopg.Connection) -> int | None:
+            try:
+                with connection.transaction():
+                    (row,) = connection.execute(query).fetchall()
+            except psycopg.errors.QueryCanceled:
+                return None
+            return int(row[0])
+
+        return self._session.ask(counted)
 
     def count(self, window: Window) -> int:
         """See Reading."""
@@ -117,9 +146,19 @@ class PostgresReading:
         for some in _batches(_fitting(ids, self._columns.id_type), PAGE_SIZE):
             yield from self._pages(self._among(), {"ids": some})
 
+    def repeated_among(self, ids: Sequence[str]) -> set[str]:
+        """See Reading."""
+        return self._repeated(self._among(), {"ids": _fitting(ids, self._columns.id_type)})
+
+    def count_repeated(self) -> int:
+        """How many ids more than one row has."""
+        return len(self._repeated(sql.SQL("true"), {}))
+
     def digests(self) -> pl.DataFrame:
         """See Reading."""
-        keys = self._statement("source_keys", sql.SQL("true"))
+        keys: sql.Composable = self._statement("source_keys", sql.SQL("true"))
+        if not self._has_unique_id:
+            keys = sql.SQL(statement("source_newest_keys")).format(keys=keys)
         query = sql.SQL(statement("day_digests")).format(keyed=sql.SQL("({})").format(keys))
         return self._session.ask(lambda connection: copy_out(connection, query, None, DIGESTS_SCHEMA))
 
@@ -143,6 +182,14 @@ class PostgresReading:
 
         return self._session.stream(read)
 
+    def _repeated(self, condition: sql.Composable, params: Mapping[str, object]) -> set[str]:
+        """The ids that repeat among the rows that fulfil a condition."""
+        if self._has_unique_id:
+            return set()
+        query = self._statement("source_repeated_ids", condition)
+        rows = self._session.ask(lambda connection: connection.execute(query, params).fetchall())
+        return {identifier for (identifier,) in rows}
+
     def _rows(self, condition: sql.Composable) -> sql.Composed:
         return self._statement("source_rows", condition)
 
@@ -152,6 +199,7 @@ class PostgresReading:
             values=self._columns.values,
             known=self._columns.names,
             stamp=self._part("source_stamp"),
+            digest=row_digest(sql.SQL("row_to_json(known)::text")),
             condition=condition,
         )
 

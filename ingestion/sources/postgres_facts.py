@@ -19,6 +19,7 @@ class Facts:
 
     `is_filtered`: row level security applies to our role; then `has_policy`: one lets rows through, `sees_every_row`:
     one lets every row through. `writes`: what our role may do beside reading. `has_index`: one leads with updated_at.
+    `has_unique_id`: an index lets no id repeat. `has_update_trigger`: something runs before each row that is updated.
     """
 
     role: str
@@ -30,11 +31,18 @@ class Facts:
     sees_every_row: bool
     writes: list[str]
     has_index: bool
+    has_unique_id: bool
+    has_update_trigger: bool
 
     @property
     def is_view(self) -> bool:
         """Whether indexes and rights are those of other tables."""
         return self.kind == "v"
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table of this database, partitioned or not, and no view or foreign table."""
+        return self.kind in ("r", "p")
 
     @property
     def is_lockable(self) -> bool:

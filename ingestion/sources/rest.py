@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 TIMEOUT: Final = 30.0  # seconds for connecting, and for each silence of the server
 NO_RIGHT, NO_COLUMN, NO_FUNCTION, TOO_SLOW = "42501", "42703", "PGRST202", "57014"
+NO_ANSWER: Final = "no answer"
 # Text that is no value of a column's type, or out of its range.
 NO_VALUE: Final = ("22P02", "22003")
 _NO_TABLE: Final = ("42P01", "PGRST205")
@@ -103,6 +104,19 @@ class Rest:
     def count(self, request: Callable[[], Any]) -> int:
         """The number of rows that a request with an exact count selects, however few it asks for."""
         return self.rows(request).total or 0
+
+    def count_in_time(self, request: Callable[[], Any]) -> int | None:
+        """The same, asked once; null when the server's time for a statement is up first, or ours for an answer."""
+
+        def attempt() -> int | None:
+            try:
+                return rows_of(self._once(request())).total or 0
+            except Passing as failure:
+                if failure.code in (TOO_SLOW, NO_ANSWER):
+                    return None
+                raise
+
+        return patiently(attempt, host=self.project.host, patience=self._patience, told=self._told)
 
     def _keep(self, answer: httpx.Response) -> None:
         answer.read()
@@ -241,6 +255,8 @@ def _execute(execute: Callable[[], APIResponse], refused: Callable[[str, str], R
         execute()
     except (APIError, ValueError, TypeError, RecursionError):
         return
+    except httpx.ReadTimeout:
+        raise Passing(f"no answer within {TIMEOUT:g} s", code=NO_ANSWER) from None
     except httpx.TimeoutException:
         raise Passing(f"no answer within {TIMEOUT:g} s") from None
     except (httpx.LocalProtocolError, httpx.UnsupportedProtocol):

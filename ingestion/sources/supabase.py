@@ -7,6 +7,8 @@ counted so. One that fell short is read again, and one that keeps falling short 
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -18,14 +20,14 @@ import polars as pl
 
 from ingestion.errors import ConfigurationError, SourceDenied, Unreachable
 from ingestion.progress import Progress
-from ingestion.sources.digests import digests_of, digests_told, keys_of, stamps_of
+from ingestion.sources.digests import day_of, digests_of, digests_told, keys_of
 from ingestion.sources.files.jsonl import page_of
 from ingestion.sources.keyset import Key, Span, spans, spans_of
 from ingestion.sources.page import Page
 from ingestion.sources.rest import NO_COLUMN, NO_RIGHT, NO_VALUE, Refused, Rest, Rows, opened, rows_of
 from ingestion.sources.retry import Passing
 from ingestion.sources.settings import SupabaseProject
-from ingestion.sources.table import Window
+from ingestion.sources.table import KEYS_SCHEMA, Window
 from quality.schema import COLUMNS, REQUIRED_COLUMNS
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ READS: Final = 3
 EXACT: Final = "exact"
 # Of public.bets only: the function knows no other table (docs/supabase.sql).
 _DIGESTS: Final = "pikkit_bet_digests"
-_STAMPS: Final = ("updated_at", "created_at")
+_FACTS: Final = "pikkit_bet_facts"
+# How many days are asked for, when the digests of all days take the database longer than it may; then ever fewer.
+_DAYS_AT_ONCE: Final = 366
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,14 @@ def open_supabase(project: SupabaseProject, patience: timedelta, progress: Progr
     return table
 
 
+@dataclass(frozen=True)
+class TableFacts:
+    """What the database says of the table: whether an index lets no id repeat, and something runs before updates."""
+
+    ids_are_unique: bool
+    has_update_trigger: bool
+
+
 class SupabaseReading:
     """An open connection to the table (sources/table.py)."""
 
@@ -103,11 +115,27 @@ class SupabaseReading:
     def __init__(self, table: SupabaseTable) -> None:
         self._table = table
         self._size = PAGE_SIZE
+        self._days: int | None = None  # how many the database digests at once; null: all of them
         self._read = 0
+        self._takes_whole_keys = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The known columns that the table has."""
+        return self._table.columns
 
     def waits(self, waiting: str) -> None:
         """Told of each wait before a request is sent again."""
         self._table.progress("read", self._read, None, waiting=waiting)
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """See Reading."""
+        return self._table.unknown_columns
+
+    def total(self) -> int | None:
+        """See Reading."""
+        return self.rest.count_in_time(self._all_counted)
 
     def count(self, window: Window) -> int:
         """The number of rows in the window."""
@@ -130,24 +158,64 @@ class SupabaseReading:
                 yield from self.pages_of(ids[:half])
                 yield from self.pages_of(ids[half:])
 
+    def repeated_among(self, ids: Sequence[str]) -> set[str]:
+        """Those of these ids that more than one row has: an answer shows one instant."""
+        return {
+            identifier
+            for page in self.pages_of(ids)
+            for identifier in page.rows.filter(pl.col("id").is_duplicated())["id"].drop_nulls().cast(pl.String)
+        }
+
     def digests(self) -> pl.DataFrame:
         """The digests of all rows, from the function in the database where there is one."""
-        if (self._table.project.schema, self._table.project.table) == ("public", "bets"):
-            # Without the function, or with one that is not of this version, the keys of all rows say the same.
+        if self._has_functions:
+            # Without the function, or with one that is not of this version, the rows themselves say the same.
             with suppress(Refused, KeyError, TypeError, ValueError):
                 return self._own_digests()
-        return digests_of(self._stamps(self._bounded(spans(Window(), self._table.columns))))
+        return digests_of(self._keys(self._bounded(spans(Window(), self._table.columns))))
+
+    def facts(self) -> TableFacts | None:
+        """What the database knows of the table, from a function there; null where there is none, or no such answer."""
+        if not self._has_functions:
+            return None
+        with suppress(Refused, KeyError, IndexError):
+            count: Any = EXACT
+            (told,) = self.rest.rows(lambda: self.rest.client.rpc(_FACTS, {}, count=count, get=True)).records
+            return TableFacts(told["ids_are_unique"] is True, told["has_update_trigger"] is True)
+        return None
+
+    def first_and_last_ids(self) -> tuple[int, int]:
+        """Of a page of rows at either end of the table, in order of id: how many ids there are, and how many repeat."""
+        ids, repeated = set[str](), set[str]()
+        for desc in (False, True):
+            rows = self.rest.rows(partial(self._ids_in_order, desc))
+            times = Counter(json.dumps(record["id"]) for record in rows.records)
+            ids |= times.keys()
+            repeated |= {identifier for identifier, rows_of_id in times.items() if rows_of_id > 1}
+            if len(rows.records) == rows.total:
+                break
+        return len(ids), len(repeated)
+
+    def _ids_in_order(self, desc: bool) -> Any:
+        count: Any = EXACT
+        return _select(self.rest, "id", count=count).order("id", desc=desc).limit(PAGE_SIZE)
+
+    @property
+    def _has_functions(self) -> bool:
+        return (self._table.project.schema, self._table.project.table) == ("public", "bets")
 
     def keys(self, day: date | None) -> pl.DataFrame:
         """The rows of one UTC day (null: those without a stamp)."""
+        return self._keys(self._spans_of(day)).cast(KEYS_SCHEMA)
+
+    def _spans_of(self, day: date | None) -> list[Span]:
         if day is None:
             *_, unstamped = spans(Window(), self._table.columns)
-            return keys_of(self._stamps([unstamped]))
+            return [unstamped]
         midnight = datetime.combine(day, time(), UTC)
         if day == date.max:
-            return keys_of(self._stamps(spans(Window(midnight), self._table.columns)[:-1]))
-        window = Window(midnight, midnight + timedelta(days=1))
-        return keys_of(self._stamps(spans(window, self._table.columns)))
+            return spans(Window(midnight), self._table.columns)[:-1]
+        return spans(Window(midnight, midnight + timedelta(days=1)), self._table.columns)
 
     # ---- pages -----------------------------------------------------------------------------------------------------
 
@@ -177,10 +245,9 @@ class SupabaseReading:
                 yield replace(page_of([text.encode() for text in rows.texts]), unknown_columns=unknown)
                 unknown = ()
 
-    def _stamps(self, found: list[Span]) -> pl.DataFrame:
-        """The id and stamp of every row of these spans, each once."""
-        columns = ("id", *(name for name in _STAMPS if name in self._table.columns))
-        return stamps_of(rows.records for span in found for rows in self._rows(span, columns))
+    def _keys(self, found: list[Span]) -> pl.DataFrame:
+        """The keys of the rows of these spans, with stamps in microseconds."""
+        return keys_of(rows for span in found for rows in self._rows(span, self._table.columns))
 
     def _rows(self, span: Span, columns: Sequence[str]) -> Iterator[Rows]:
         """The rows of a span, a stretch of pages after the other."""
@@ -203,10 +270,13 @@ class SupabaseReading:
             counts.append(self._count(span.up_to(None if at_end else end)))
             if came >= min(counts[-2:]):
                 return None if at_end else end
+            # A page may have ended between two rows of one key, and the next one begins behind both.
+            self._takes_whole_keys = True
         raise Unreachable(
             f"{self._table.name} has {counts[-1]:,} rows where {came:,} came, and it was read {READS} times",
             "What was not committed is undone",
-            "Look at what stands between us and the database, and whether an id is there twice; then run it again",
+            "Look at what stands between us and the database, and whether more rows than fit a page have one id; "
+            "then run it again",
             service=self._table.project.host,
         )
 
@@ -217,6 +287,8 @@ class SupabaseReading:
             rows = self._page(span, end, columns)
             if not rows.records:
                 return came, end, True
+            if self._takes_whole_keys:
+                rows = _whole_keys(span, rows)
             yield rows
             came, end = came + len(rows.records), span.key(rows.records[-1])
             self._read += len(rows.records)
@@ -239,19 +311,54 @@ class SupabaseReading:
     def _count(self, span: Span) -> int:
         return self.rest.count(lambda: self._select(span, "id", count=EXACT).limit(1))
 
+    def _all_counted(self) -> Any:
+        return self._select(Span(("id",)), "id", count=EXACT).limit(1)
+
     def _select(self, span: Span, *columns: str, count: Any = None, order: Sequence[str] = ()) -> Any:
         return _select(self.rest, *columns, count=count, filters=span.filters, order=order)
 
     def _own_digests(self) -> pl.DataFrame:
-        """What the database computed, a page of days at a time: answers of functions are capped, too."""
+        """What the database computed: all days at once, or a range after the other where that takes it too long.
+
+        Answers of functions are capped, too. What follows the last day of one is asked for by the next.
+        """
+        oldest, newest = self._day_of("updated_at", desc=False), self._day_of("updated_at", desc=True)
         days: list[dict[str, Any]] = []
-        in_order = Span(("day",))
+        after: Key | None = None
+        until: date | None = None
+
+        def start() -> date:
+            return oldest if after is None else max(oldest, day_of(after[0]))
+
+        def request() -> Any:
+            # Built for each attempt, since fewer days may be asked for after one that took too long.
+            nonlocal until
+            is_last = self._days is None or (newest - start()).days < self._days
+            until = None if is_last else start() + timedelta(days=self._days or 0)
+            return _days(self.rest, self.columns, after, until)
+
+        def fewer() -> None:
+            days_asked = self._days or (newest - start()).days + 1
+            self._days = max(min(days_asked, 2 * _DAYS_AT_ONCE) // 2, 1)
+
         while True:
-            after = in_order.key(days[-1]) if days else None
-            rows = self.rest.send(partial(_days, self.rest, after), partial(_rows_beyond, after, in_order))
+            rows = self.rest.send(request, partial(_rows_beyond, after, Span(("day",))), fewer)
             days += rows.records
-            if len(rows.records) == rows.total:
+            if self._days and not rows.records:
+                self._days *= 2  # a row of long ago, or of times to come, leaves centuries without any
+            if len(rows.records) != rows.total:
+                after = (rows.records[-1]["day"],)
+            elif until is None:
                 return digests_told(days)
+            else:
+                after = (until.isoformat(),)
+
+    def _day_of(self, stamp: str, *, desc: bool) -> date:
+        """The day of the newest or the oldest stamp; rows of other stamps lie in the ranges at the ends."""
+        span = next(span for span in spans(Window(), self.columns) if span.keys[0] == stamp)
+        request = self._select(span, stamp).order(stamp, desc=desc).limit(1)
+        rows = self.rest.rows(lambda: request)
+        return day_of(rows.records[0][stamp]) if rows.records else date.min
 
 
 def _rows_beyond(after: Key | None, span: Span, answer: httpx.Response) -> Rows:
@@ -274,13 +381,24 @@ def _select(rest: Rest, *columns: str, count: Any = None, filters: str = "", ord
     return request
 
 
-def _days(rest: Rest, after: Key | None) -> Any:
+def _whole_keys(span: Span, rows: Rows) -> Rows:
+    """A page without the rows of its last key, of which the next one may hold more; all of it where they are all."""
+    last = span.key(rows.records[-1])
+    whole = next((n for n in range(len(rows.records) - 1, -1, -1) if span.key(rows.records[n]) != last), None)
+    if whole is None:
+        return rows
+    return Rows(rows.texts[: whole + 1], rows.records[: whole + 1], rows.total)
+
+
+def _days(rest: Rest, columns: Sequence[str], after: Key | None, until: date | None) -> Any:
+    """The digests of the days behind `after` (whose day is null for the rows without a stamp; they come first)."""
+    params = {"of_columns": "{" + ",".join(columns) + "}"}
+    if after is not None:
+        params["after_day"] = after[0] or "-infinity"
+    if until is not None:
+        params["last_day"] = until.isoformat()
     count: Any = EXACT
-    request = rest.client.rpc(_DIGESTS, {}, count=count, get=True).order("day", nullsfirst=True)
-    if after is None:
-        return request
-    (day,) = after
-    return request.not_.is_("day", "null") if day is None else request.gt("day", day)
+    return rest.client.rpc(_DIGESTS, params, count=count, get=True).order("day", nullsfirst=True)
 
 
 def _columns(rest: Rest) -> list[str]:

@@ -19,9 +19,9 @@ from ingestion.sources.page import Page
 INSTANT: Final = pl.Datetime("us", "UTC")
 
 # What a reconciliation compares: per UTC day of the stamp (null: rows without one) the number of rows, and the sum of
-# their digests. A row's digest is the first 64 bits, signed, of md5(id || ' ' || stamp in microseconds since 1970).
+# their digests. The digest of a row covers all known columns that the table has (ingestion/sql/row_digest.sql).
 DIGESTS_SCHEMA: Final = pl.Schema({"day": pl.Date(), "rows": pl.Int64(), "digest": pl.String()})
-KEYS_SCHEMA: Final = pl.Schema({"id": pl.String(), "stamp": INSTANT})
+KEYS_SCHEMA: Final = pl.Schema({"id": pl.String(), "stamp": INSTANT, "digest": pl.Int64()})
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,17 @@ class Table(Protocol):
 class Reading(Protocol):
     """An open connection to a table. Everything here raises Unreachable once retries are used up."""
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """The known columns that the table has, in the order of `quality.schema.COLUMNS`: those that are read."""
+
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """The others, as far as they can be told. They are not read."""
+
+    def total(self) -> int | None:
+        """The number of all rows that are shown to us; null when the time for a statement is up before it is known."""
+
     def count(self, window: Window) -> int:
         """The number of rows in the window."""
 
@@ -60,8 +71,14 @@ class Reading(Protocol):
     def pages_of(self, ids: Sequence[str]) -> Iterator[Page]:
         """The rows with these ids, as far as they exist."""
 
+    def repeated_among(self, ids: Sequence[str]) -> set[str]:
+        """Those of these ids that more than one row has at one instant."""
+
     def digests(self) -> pl.DataFrame:
-        """The digests of all rows, a row per day, with DIGESTS_SCHEMA; a day without rows is not there."""
+        """The digests of all rows with an id, a row per day, with DIGESTS_SCHEMA; a day without rows is not there.
+
+        Where an id repeats, its newest row alone counts; of several with that stamp the one of the greatest digest.
+        """
 
     def keys(self, day: date | None) -> pl.DataFrame:
-        """The rows of one day (null: those without a stamp), with KEYS_SCHEMA."""
+        """The rows of one day (null: those without a stamp) that have an id, with KEYS_SCHEMA."""

@@ -1,6 +1,12 @@
 -- Grain    one row: what became of the rows of this run. Read before the log grows.
--- Reads    pg_temp.incoming, pg_temp.new_versions, processed.bet_versions
--- Params   now
+-- Reads    pg_temp.incoming, pg_temp.new_versions, processed.bet_versions, raw.bet_versions, features.reach, ops.sync_state
+-- Params   now, stream
+with stream as (
+    select not exists (
+        select from ops.sync_state where stream = %(stream)s and last_success_at is not null
+    ) as is_first
+)
+
 select
     (select count(*) from incoming) as rows_read,
     (select count(*) - count(distinct content_hash) from incoming) as copies,
@@ -10,12 +16,23 @@ select
     count(*) filter (where is_late) as late,
     count(*) filter (where is_superseded) as superseded,
     count(*) filter (where not accepted) as quarantined,
+    (
+        select count(*) from new_versions join incoming using (arrival)
+        where accepted and not new_versions.is_superseded and incoming.is_deleted
+    ) as deleted,
     not exists (select from processed.bet_versions) as first_load,
+    (select is_first from stream) as first_sync,
+    -- Asked of a first sync only: of any other the answer is known, and it would be looked for every hour.
+    case when (select is_first from stream) then exists (
+        select from incoming join raw.bet_versions using (id)
+    ) else true end as knows_bets,
     coalesce((
         select count(*) from new_versions join incoming using (arrival)
         where accepted group by incoming.updated_at order by 1 desc limit 1
     ), 0) as largest_instant,
     count(*) filter (where updated_at > %(now)s) as future,
     max(updated_at) as newest_stamp,
+    max(updated_at) filter (where accepted) as newest_accepted,
+    (select refreshed_at from features.reach) as features_watermark,
     max(known_at) as known_until
 from new_versions

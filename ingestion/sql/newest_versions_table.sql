@@ -1,12 +1,16 @@
--- Grain    one row per bet that its source holds as far as we know: its newest raw version, sound or not. Not one that vanished.
--- Reads    raw.bet_versions
+-- Grain    one row per bet of these streams that its source holds as far as we know: its newest raw version, sound or not, and
+--          the digest of the text that the table spelled it with last. Not one that vanished.
+-- Reads    raw.bet_versions, raw.shown_bets
+-- Params   streams
 -- Writes   pg_temp.newest_versions, gone with the transaction
 create temporary table newest_versions on commit drop as
-select seq, id, stamp
+select newest.seq, newest.id, newest.stamp, {digest} as digest
 from (
-    select distinct on (id) seq, id, updated_at as stamp, payload
+    select distinct on (id) seq, id, updated_at as stamp, payload, source
     from raw.bet_versions
     where id is not null
     order by id, seq desc
 ) as newest
-where json_typeof(payload) <> 'null'
+left join raw.shown_bets on shown_bets.id = newest.id
+where json_typeof(newest.payload) <> 'null'
+  and coalesce(shown_bets.stream, newest.source) = any (%(streams)s)

@@ -1,13 +1,20 @@
--- Grain    one row per bet that vanished
+-- Grain    one row per bet that is deleted
 -- Reads    pg_temp.tombstones
--- Writes   raw.bet_versions, quarantine.bets (open rows of the bet ask for nothing any more), processed.bet_versions.is_current
+-- Writes   raw.bet_versions, raw.shown_bets, quarantine.bets (open rows of the bet ask for nothing any more),
+--          processed.bet_versions.is_current
 -- Params   run_id, source, now
 with kept as (
     insert into raw.bet_versions
         (seq, batch_id, id, updated_at, known_at, content_hash, returns_after, payload, source, received_at)
     select
-        seq, %(run_id)s, id, updated_at, known_at, decode(md5('vanished ' || id), 'hex'), newest_seq, 'null', %(source)s, %(now)s
+        seq, %(run_id)s, id, updated_at, known_at, content_hash, newest_seq, payload, %(source)s, %(now)s
     from tombstones
+),
+
+unshown as (
+    delete from raw.shown_bets
+    using tombstones
+    where shown_bets.id = tombstones.id
 ),
 
 settled as (

@@ -48,6 +48,28 @@ select
           and index.indisvalid
           and index.indpred is null
           and attribute.attname = 'updated_at'
-    ) as has_index
+    ) as has_index,
+    exists (
+        select
+        from pg_index as index
+        join pg_attribute as attribute on attribute.attrelid = relation.oid and attribute.attnum = index.indkey[0]
+        where index.indrelid = relation.oid
+          and index.indisunique
+          and index.indisvalid
+          and index.indnkeyatts = 1
+          and index.indpred is null
+          and attribute.attname = 'id'
+    ) as has_unique_id,
+    -- Whether it sets updated_at only its source could tell. It may: it runs before each row that is updated.
+    exists (
+        select
+        from pg_trigger as trigger
+        where trigger.tgrelid = relation.oid
+          and not trigger.tgisinternal
+          and trigger.tgenabled in ('O', 'A')
+          and trigger.tgtype & 1 = 1
+          and trigger.tgtype & 2 = 2
+          and trigger.tgtype & 16 = 16
+    ) as has_update_trigger
 from pg_class as relation
 where relation.oid = to_regclass(format('%%I.%%I', %(schema)s::text, %(table)s::text))

@@ -1,4 +1,4 @@
--- Grain    one row per bet that vanished and had a sound version: what it was, marked as deleted
+-- Grain    one row per bet that is deleted and had a sound version: what it was, marked as deleted
 -- Reads    pg_temp.tombstones, processed.bet_versions
 -- Writes   processed.bet_versions, after record_tombstones has retired what was current
 -- Params   run_id

@@ -2,12 +2,13 @@
 -- Reads    pg_temp.incoming
 -- Writes   ops.sync_state, in the transaction of the rows it speaks of. The cursor is the newest row read that does not lie in the
 --          future, so that no wrong clock can push it past rows that are still to come; it never moves back.
--- Params   stream, moves_cursor, is_partial (a part of the table says nothing of the rest), high_water_mark, versions, now
+-- Params   stream, moves_cursor, is_partial (a part of the table says nothing of the rest), high_water_mark, versions,
+--          repeated_ids, now
 insert into ops.sync_state as state
-    (stream, cursor_updated_at, cursor_id, high_water_mark, total_versions, last_success_at)
+    (stream, cursor_updated_at, cursor_id, high_water_mark, total_versions, last_success_at, repeated_ids)
 select
     %(stream)s, newest.updated_at, newest.id, %(high_water_mark)s::timestamptz, %(versions)s,
-    case when not %(is_partial)s then %(now)s::timestamptz end
+    case when not %(is_partial)s then %(now)s::timestamptz end, %(repeated_ids)s
 from (values (0)) as always
 left join (
     select updated_at, id from incoming
@@ -23,4 +24,5 @@ set cursor_updated_at = greatest(state.cursor_updated_at, excluded.cursor_update
     high_water_mark = greatest(state.high_water_mark, excluded.high_water_mark),
     total_versions = state.total_versions + excluded.total_versions,
     last_success_at = coalesce(excluded.last_success_at, state.last_success_at),
+    repeated_ids = excluded.repeated_ids,
     consecutive_failures = case when %(is_partial)s then state.consecutive_failures else 0 end

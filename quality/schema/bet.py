@@ -55,6 +55,10 @@ class BetSchema(BaseModel):
     time_placed: Annotated[datetime, Instant()]
     settled_at: Annotated[datetime | None, Instant()]
 
+    # Two ways in which a table marks a row as deleted. Either one is enough.
+    deleted_at: Annotated[datetime | None, Instant()]
+    is_deleted: Annotated[bool, Flag()]
+
     @property
     def amount_cents(self) -> int | None:
         """The stake in whole cents; half a cent goes to the even one, and only a stake of 0 is 0."""
@@ -121,6 +125,7 @@ def completed(bet: dict[str, Any]) -> dict[str, Any]:
         "is_win": IS_WIN.get(bet["status"]),
         "updated_at": bet["updated_at"] or bet["created_at"],
         "time_placed": bet["time_placed"] or bet["created_at"],
+        "is_deleted": bool(bet["is_deleted"]) or bet["deleted_at"] is not None,
     }
 
 

@@ -23,8 +23,14 @@ REASONS = tuple(
 
 _CENTS = {"amount": "amount_cents", "profit": "profit_cents"}
 _STORED: dict[str, pl.DataType] = {"amount_cents": pl.Int64(), "profit_cents": pl.Int64(), "american_odds": pl.Int32()}
+# What `deleted_at` says stands in `is_deleted`.
 ACCEPTED_SCHEMA = pl.Schema(
-    {name: _STORED.get(name, kind.dtype) for column, kind in KINDS.items() for name in [_CENTS.get(column, column)]}
+    {
+        name: _STORED.get(name, kind.dtype)
+        for column, kind in KINDS.items()
+        if column != "deleted_at"
+        for name in [_CENTS.get(column, column)]
+    }
 )
 
 
@@ -33,7 +39,7 @@ class ValidationResult:
     """What became of each row; `row` is its position in the frame that was judged."""
 
     accepted: pl.DataFrame  # row, and the columns of ACCEPTED_SCHEMA
-    rejected: pl.DataFrame  # row, reasons, id where it is sound, updated_at where it is readable
+    rejected: pl.DataFrame  # row, reasons, id where it is sound, is_deleted, updated_at where it is readable
     errors: dict[str, int]  # reason -> rows that have it
     naive_timestamps: int  # values without an offset, read as UTC
     empty_texts: int  # values of nothing but white space, read as null
@@ -68,9 +74,10 @@ def validate(rows: pl.DataFrame, now: datetime) -> ValidationResult:
     bets = _with_roi(_sound(values, faults))
     flags = faults.hstack(bets.select(_broken(rule).alias(rule.reason) for rule in RULES))
     errors = {reason: count for reason in REASONS if (count := int(flags[reason].sum()))}
+    # Where a row stands in its source it stands there too with a time that no bet may have.
+    stamp = values.select(pl.coalesce("updated_at", "created_at")).to_series()
     rejected = _rejected(flags, list(errors)).join(
-        # Where a row stands in its source it stands there too with a time that no bet may have.
-        bets.select("row", "id").hstack([values.select(pl.coalesce("updated_at", "created_at")).to_series()]),
+        bets.select("row", "id", is_deleted=_is_deleted()).hstack([stamp]),
         on="row",
         how="left",
         maintain_order="left",
@@ -172,6 +179,7 @@ def _accepted(bets: pl.DataFrame) -> pl.DataFrame:
             is_win=status.replace_strict(IS_WIN, default=None, return_dtype=pl.Boolean),
             updated_at=pl.coalesce("updated_at", "created_at"),
             time_placed=pl.coalesce("time_placed", "created_at"),
+            is_deleted=_is_deleted(),
         )
         .rename(_CENTS)
         .select("row", *(pl.col(column).cast(dtype) for column, dtype in ACCEPTED_SCHEMA.items()))
@@ -190,6 +198,11 @@ def _null_words(known: pl.DataFrame, raw: pl.DataFrame) -> int:
     names = [column for column, kind in KINDS.items() if isinstance(kind, Name)]
     nulled = (known[column].filter(known[column].is_not_null() & raw[column].is_null()) for column in names)
     return sum(visible_text(str(text)) != "" for texts in nulled for text in texts)
+
+
+def _is_deleted() -> pl.Expr:
+    """Whether a sound column says that the row is deleted."""
+    return pl.col("deleted_at").is_not_null() | pl.col("is_deleted").fill_null(False)
 
 
 def _nulls(frame: pl.DataFrame) -> int:

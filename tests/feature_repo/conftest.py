@@ -2,7 +2,8 @@
 
 features_of    what each bet's groups hold; every group has a count of its own, so that a value tells whose it is
 stocked        the services, for a whole module
-store          Feast's store over them, with the environment it needs
+store          Feast's store over them, with the environment it needs, the clock at REFRESHED_AT
+retry_waits    how long clients of Redis wait between two attempts
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pytest
 import redis
 from psycopg import sql
 
-from feature_repo import REPOSITORY
+from feature_repo import REPOSITORY, clock
 from feature_repo.connections import Connections, Postgres, Redis, feast_environment
 from feature_repo.groups import GROUPED_VIEWS
 from feature_repo.keys import make_key
@@ -118,11 +119,25 @@ def stocked(
 
 
 @pytest.fixture
+def retry_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that clients of Redis waited between two attempts, or would have: here they go on at once."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("redis.retry.sleep", waits.append)
+    monkeypatch.setattr("redis.asyncio.retry.sleep", sleep)
+    return waits
+
+
+@pytest.fixture
 def store(stocked: Connections, monkeypatch: pytest.MonkeyPatch) -> Any:
     from feast import FeatureStore
 
     for variable, value in feast_environment(stocked).items():
         monkeypatch.setenv(variable, value)
+    clock.set_now(REFRESHED_AT)
     return FeatureStore(str(REPOSITORY))
 
 

@@ -6,18 +6,22 @@ import socket
 import socketserver
 import subprocess
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from feature_repo.connections import Redis
+from feature_repo.refusals import OnlineStoreUnavailable
 from ingestion.embedded.redis import _binary, _free_port
+from tests.processes import PATIENCE, wait_until
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -73,8 +77,7 @@ def cluster(home: Path) -> Iterator[Server]:
         node.client() as client,
     ):
         client.execute_command("CLUSTER", "ADDSLOTS", *range(16_384))
-        while b"cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):
-            time.sleep(0.05)
+        wait_until(lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"))
         yield node
 
 
@@ -95,22 +98,53 @@ def sentinel(home: Path, master: Server, *, name: str) -> Iterator[int]:
 
 
 class Wire(socketserver.ThreadingTCPServer):
-    """A way to the server that breaks when something is sent while `broken` is set; the next one holds again."""
+    """A way to the server that breaks when something is sent while `broken` is set; the next one holds again.
+
+    Between `hold` and `release` nothing is answered: the server is slow, for as long as a test wants.
+    """
 
     daemon_threads, block_on_close = True, False
 
     def __init__(self, node: Server) -> None:
         super().__init__(("127.0.0.1", 0), _Passing)
         self.node, self.broken = node, False
+        self._open = threading.Event()
+        self._open.set()
+        self._answered: list[threading.Event] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def __exit__(self, *args: object) -> None:
+        self._open.set()
         self.shutdown()
         super().__exit__(*args)
 
     @property
     def port(self) -> int:
         return int(self.server_address[1])
+
+    def hold(self) -> None:
+        """Answer nothing that is asked from now on."""
+        self._answered.clear()
+        self._open.clear()
+
+    def release(self) -> int:
+        """Answer what was asked since `hold`, and wait until that is done. Returns how many requests there were."""
+        wait_until(lambda: self._answered)
+        asked = list(self._answered)
+        self._open.set()
+        assert all(answered.wait(PATIENCE) for answered in asked)
+        return len(asked)
+
+    def answer(self, request: bytes, node: socket.socket, client: socket.socket) -> None:
+        """Give the client the node's answer, when answers are let through. A client that is gone by then misses it."""
+        answered = threading.Event()
+        if not self._open.is_set():
+            self._answered.append(answered)
+            self._open.wait()
+        node.sendall(request)
+        with suppress(OSError):
+            client.sendall(node.recv(65_536))
+        answered.set()
 
 
 class _Passing(socketserver.BaseRequestHandler):
@@ -122,17 +156,32 @@ class _Passing(socketserver.BaseRequestHandler):
                 if self.server.broken:
                     self.server.broken = False
                     return
-                node.sendall(data)
-                self.request.sendall(node.recv(65_536))
+                self.server.answer(data, node, self.request)
+
+
+def in_time(act: Callable[[], T]) -> T:
+    """What `act` returns once no answer to it was late. On a slow machine any may be."""
+    answers: list[T] = []
+
+    def is_answered() -> bool:
+        try:
+            answers.append(act())
+        except OnlineStoreUnavailable as error:
+            if "did not answer within" not in str(error):
+                raise
+            return False
+        return True
+
+    wait_until(is_answered)
+    return answers[0]
 
 
 def _until_it_answers(client: redis.Redis) -> None:
-    for _ in range(1_000):
+    def answers() -> bool:
         try:
-            client.ping()
+            return bool(client.ping())
         except redis.ConnectionError:
-            time.sleep(0.01)
-        else:
-            client.close()
-            return
-    raise AssertionError("Redis did not start")
+            return False
+
+    wait_until(answers)
+    client.close()

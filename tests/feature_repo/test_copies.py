@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.clock import stopped_at
@@ -270,7 +270,7 @@ COPIES = st.lists(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(steps=COPIES, later=st.integers(0, 50))
 def test_what_is_served_is_what_held_at_the_last_copy(
     published: Published, gated: Any, target: Target, client: Any, steps: list[Any], later: int

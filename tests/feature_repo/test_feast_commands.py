@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import redis
 from feature_repo import REPOSITORY
 from feature_repo.connections import Connections, feast_environment
 from tests.feature_repo.conftest import REFRESHED_AT
+from tests.processes import serving
 
 FEAST = Path(sys.executable).with_name("feast")
 
@@ -52,25 +51,7 @@ def test_the_project_cannot_be_torn_down_by_accident(environ: dict[str, str]) ->
     assert "protected project" in done.stderr
 
 
-def test_the_web_page_opens(environ: dict[str, str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [FEAST, "ui", "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as page:
-        try:
-            assert b"<html" in _opened(f"http://127.0.0.1:{port}/", page)
-        finally:
-            page.terminate()
-
-
-def _opened(address: str, server: subprocess.Popen[bytes]) -> bytes:
-    for _ in range(240):
-        assert server.poll() is None, server.stderr.read().decode() if server.stderr else ""
-        try:
-            with urllib.request.urlopen(address) as answer:
-                return answer.read()
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(f"{address} did not answer")
+def test_the_web_page_opens(environ: dict[str, str], tmp_path: Path) -> None:
+    command = [str(FEAST), "-c", str(REPOSITORY), "ui", "--host", "127.0.0.1", "--port", "{port}"]
+    with serving(command, tmp_path, environ) as port, urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+        assert b"<html" in answer.read()

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feature_repo.offline.latest import latest_pages, newest
@@ -66,7 +66,7 @@ THE_SAME = """
 """
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(changes, instants | st.none(), instants, instants)
 # A change dated after the mark: the one before, a whole number of steps before the mark, is not said at the mark.
 @example([("a", NOON - 60 * MINUTE), ("a", NOON + 180 * MINUTE)], NOON, NOON - 120 * MINUTE, NOON + 60 * MINUTE)
@@ -83,7 +83,7 @@ def test_the_last_assertions_are_those_of_the_view(
         assert rows(pages(database, since, until)) == sorted(expected)
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(changes, instants, instants)
 def test_only_what_changed_comes_at_the_instants_of_the_changes(
     new_database: NewDatabase, changes: list[tuple[str, datetime]], since: datetime, until: datetime

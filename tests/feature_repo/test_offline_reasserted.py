@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from feast import Entity, FeatureStore, FeatureView, Field, ValueType
 from feast.types import Float64, Int64, String
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feature_repo.connections import Postgres
@@ -89,7 +89,7 @@ def retrieve(store: Any, frame: pd.DataFrame, way: Any = None, **options: Any) -
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(changes, st.none() | instants, rows, st.booleans())
 # A change that is dated after the mark: what held before it was said for the last time half an hour before the mark.
 @example(
@@ -115,7 +115,7 @@ def test_the_view_is_not_read_where_its_changes_tell(both: Both) -> None:
         assert (read in statement) == (name == "half"), name
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(changes, instants, instants, instants)
 def test_the_newest_rows_are_those_of_the_stock_store(
     both: Both, changes: Any, mark: datetime, start: datetime, end: datetime

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.offline.reading import Reading
@@ -65,7 +65,7 @@ def expected(tables: dict[str, list[Any]], row: Any, *, visible: bool) -> list[l
 
 
 @pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(some_of_unknown_age, teams, frames, st.booleans())
 def test_every_row_has_what_held_at_its_instant(
     stores: Stores, way: Any, plays: list[Any], teams: list[Any], frames: list[Any], visible: bool
@@ -120,7 +120,7 @@ def test_few_rows_are_looked_up_and_many_are_joined(stores: Stores, rows: int, w
     assert ways == [way]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(plays, teams, frames, st.booleans())
 def test_where_feasts_own_store_is_right_the_values_are_the_same(
     stores: Stores, plays: list[Any], teams: list[Any], frames: list[Any], visible: bool

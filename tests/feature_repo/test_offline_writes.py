@@ -12,7 +12,7 @@ import pytest
 from feast import FeatureStore, FeatureView
 from feast.data_source import PushSource
 from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.offline.latest import latest_pages
@@ -122,7 +122,7 @@ def test_a_push_to_the_offline_store_is_written(stores: Stores, tmp_path: Any) -
 # ---- rows for the online store ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(players, instants, st.none() | instants), max_size=8, unique=True),
     instants,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -21,7 +20,7 @@ from feature_repo import clock
 from feature_repo.connections import Redis
 from feature_repo.refusals import OnlineStoreUnavailable, Refused
 from tests.feature_repo.online import entity_key, store_of, write
-from tests.feature_repo.online_servers import Server, Wire, server
+from tests.feature_repo.online_servers import Server, Wire, in_time, server
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
 REQUEST = (["facts:odds"], [{"sport": "NBA"}])
@@ -87,11 +86,10 @@ def refused(act: Callable[[Any], Any], store: Any) -> str:
 
 
 @every_way
-def test_a_dead_server_is_named_at_once(filled: Any, node: Server, act: Any) -> None:
+def test_a_dead_server_is_named_at_once(filled: Any, node: Server, act: Any, retry_waits: list[float]) -> None:
     node.stop()
-    began = time.monotonic()
     message = refused(act, filled)
-    assert time.monotonic() - began < 2
+    assert retry_waits == []
     assert f"Redis at 127.0.0.1:{node.port}/0 cannot be reached" in message
     assert "pikkit doctor" in message
 
@@ -115,36 +113,32 @@ def test_a_host_that_swallows_packets_is_given_up(tmp_path: Path, read: Any) -> 
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", port))
         store = store_of(tmp_path, f"127.0.0.1:{port}")
-        began = time.monotonic()
         assert "did not answer within 2.0 s" in refused(read, store)
-        assert time.monotonic() - began < 4
 
 
 # ---- slow ------------------------------------------------------------------------------------------------------------
 
 
 @reading
-def test_a_slow_server_is_not_waited_for(node: Server, tmp_path: Path, read: Any) -> None:
-    store = store_of(tmp_path, f"127.0.0.1:{node.port},socket_timeout=0.3")
-    fill(store)
-    assert read(store) == [1.5]
-    with node.client() as client:
-        client.execute_command("CLIENT", "PAUSE", 1000)
-    began = time.monotonic()
-    assert "did not answer within 0.3 s" in refused(read, store)
-    assert time.monotonic() - began < 0.9  # and not asked a second time
+def test_a_slow_server_is_asked_once_and_not_waited_for(filled: Any, node: Server, tmp_path: Path, read: Any) -> None:
+    with Wire(node) as wire:
+        store = store_of(tmp_path, f"127.0.0.1:{wire.port},socket_timeout=0.3")
+        assert in_time(lambda: read(store)) == [1.5]
+        wire.hold()
+        assert "did not answer within 0.3 s" in refused(read, store)
+        assert wire.release() == 1
 
 
-def test_a_late_answer_is_never_taken_for_another(node: Server, tmp_path: Path) -> None:
-    store = store_of(tmp_path, f"127.0.0.1:{node.port},socket_timeout=0.2")
-    fill(store)
-    write(store, "facts", [({"sport": "NFL"}, {"odds": 2.5}, NOW)])
-    assert read(store) == [1.5]
-    with node.client() as client:
-        client.execute_command("CLIENT", "PAUSE", 500)
-    refused(read, store)
-    time.sleep(0.6)  # by now the answer to the first question is there
-    assert store.get_online_features(["facts:odds"], [{"sport": "NFL"}]).to_dict()["odds"] == [2.5]
+def test_a_late_answer_is_never_taken_for_another(filled: Any, node: Server, tmp_path: Path) -> None:
+    write(filled, "facts", [({"sport": "NFL"}, {"odds": 2.5}, NOW)])
+    with Wire(node) as wire:
+        store = store_of(tmp_path, f"127.0.0.1:{wire.port},socket_timeout=0.2")
+        assert in_time(lambda: read(store)) == [1.5]
+        wire.hold()
+        refused(read, store)
+        wire.release()
+        other = in_time(lambda: store.get_online_features(["facts:odds"], [{"sport": "NFL"}]).to_dict())
+    assert other["odds"] == [2.5]
 
 
 def test_time_is_bounded_unless_the_connection_string_says_otherwise(node: Server, tmp_path: Path) -> None:

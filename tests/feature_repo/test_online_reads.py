@@ -18,7 +18,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo import clock
@@ -154,7 +154,7 @@ def refill(node: Server, store: Any, content: Any, marks: Any) -> None:
         mark(node.redis, "bets", name, until)
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(content=CONTENT, marks=MARKS, rows=ROWS, asked=ASKED)
 def test_values_are_stocks_and_statuses_say_why_not(
     stores: Any, node: Server, content: Any, marks: Any, rows: Any, asked: Any
@@ -174,7 +174,7 @@ def test_values_are_stocks_and_statuses_say_why_not(
                 assert served.value == (stocks.value if status == FieldStatus.PRESENT else None)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(content=CONTENT, marks=MARKS, data=st.data())
 def test_rows_read_by_their_keys_are_the_same(stores: Any, node: Server, content: Any, marks: Any, data: Any) -> None:
     ours, stock = stores

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from feature_repo.run_lock import lock_holder, run_lock
 from ingestion.database import connect
 from tests.feature_repo.gated import MARK, SECOND, Published
 from tests.feature_repo.test_provider_writes import frame
+from tests.processes import PATIENCE, wait_until
 
 WINDOW = (MARK - timedelta(hours=2), MARK)
 
@@ -120,11 +120,11 @@ def test_an_apply_beside_a_materialization_is_refused_not_lost(published: Publis
             stderr=subprocess.DEVNULL,
         )
         try:
-            eventually(lambda: (lock_holder(published.database) or "").startswith("feast materialize"), materialize)
+            wait_until(lambda: (lock_holder(published.database) or "").startswith("feast materialize"), materialize)
             applied = published.feast("apply")
         finally:
             session.rollback()
-        assert materialize.wait(120) == 0
+        assert materialize.wait(PATIENCE) == 0
     assert (applied.returncode, bool(published.held())) == (5, True)
 
 
@@ -138,21 +138,12 @@ def test_a_killed_process_leaves_no_lock(published: Published, gated: Any) -> No
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        eventually(lambda: lock_holder(published.database) is not None, materialize)
+        wait_until(lambda: lock_holder(published.database) is not None, materialize)
         materialize.kill()
         materialize.wait()
-    eventually(lambda: lock_holder(published.database) is None)
+    wait_until(lambda: lock_holder(published.database) is None)
     gated.materialize(*WINDOW)
     assert published.held()
-
-
-def eventually(holds: Callable[[], bool], process: subprocess.Popen[bytes] | None = None) -> None:
-    for _ in range(1200):
-        if holds():
-            return
-        assert process is None or process.poll() is None, "the process has ended"
-        time.sleep(0.05)
-    raise AssertionError("it never came to hold")
 
 
 class Meanwhile(io.StringIO):

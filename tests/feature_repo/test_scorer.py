@@ -15,7 +15,7 @@ import pytest
 import redis
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.type_map import feast_value_type_to_python_type
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo import clock, scorer
@@ -127,7 +127,7 @@ hours_later = st.sampled_from([-48, 0, 0.5, 1.5, 23.5, 24.5, 27.5])
 
 def cold(test: Any) -> Any:
     """Servers stay as they are from one example to the next."""
-    return settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])(test)
+    return settings(max_examples=60)(test)
 
 
 @pytest.mark.parametrize("service", [AT_PLACEMENT, EVERYTHING])

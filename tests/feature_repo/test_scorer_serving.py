@@ -6,11 +6,8 @@ import http.client
 import json
 import os
 import re
-import socket
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,6 +23,7 @@ from feature_repo.keys import entity_rows
 from feature_repo.online.layout import entity_key, key_prefix
 from tests.conftest import OUR_VARIABLES
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
+from tests.processes import PATIENCE, serving
 
 PAGE = (REPOSITORY / "docs" / "serving.md").read_text()
 AT_PLACEMENT = "market_profitability_at_placement_v1"
@@ -51,41 +49,12 @@ class Service:
     """A server process, and one connection to it that is kept open."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
 
     def post(self, path: str, body: str) -> tuple[int, Any]:
         self._connection.request("POST", path, body, {"Content-Type": "application/json"})
         answer = self._connection.getresponse()
         return answer.status, json.loads(answer.read())
-
-
-@contextmanager
-def serving(command: list[str], where: Path, environ: dict[str, str]) -> Iterator[int]:
-    """The port of a server that this command starts. `{port}` in the command stands for it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = where / "server.log"
-    with log.open("wb") as told:
-        started = [part.format(port=port) for part in command]
-        process = subprocess.Popen(started, cwd=where, env=environ, stdout=told, stderr=told)
-    try:
-        _wait(process, port, log)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    for _ in range(600):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(log.read_text())
 
 
 @contextmanager

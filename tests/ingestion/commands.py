@@ -15,6 +15,7 @@ from psycopg import sql
 from feature_repo.connections import Connections, feast_environment
 from ingestion.doctor import Check
 from tests.conftest import LENIENT_GATES
+from tests.processes import PATIENCE
 
 PIKKIT = Path(sys.executable).with_name("pikkit")
 STORE = ("raw", "processed", "quarantine", "features", "ops")
@@ -27,7 +28,7 @@ def pikkit(
 ) -> subprocess.CompletedProcess[str]:
     """Run it to the end. `prefix` is a command that runs the command."""
     command = [*prefix, PIKKIT, *arguments]
-    return subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 def environ_of(connections: Connections, home: Path, **differs: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ from tests.ingestion.bets import NOW
 from tests.source_table import create_bets
 from tests.supabase import Supabase
 
-PATIENCE = timedelta(seconds=10)
+PATIENCE = timedelta(minutes=10)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,6 +21,7 @@ from ingestion.status import lock_holder
 from tests.ingestion.bets import NOW, bet, jsonl, lost
 from tests.ingestion.commands import PIKKIT, digests, environ_of, pikkit
 from tests.ingestion.trouble import a_role_with_a_password, administer, closed_port, on_disk, small_disk
+from tests.processes import PATIENCE, wait_until
 
 LATER = (NOW + timedelta(hours=1)).isoformat()
 HEADER = b"id,bet_type,status,american_odds,amount,profit,sport,league,market,institution_name,updated_at,time_placed\n"
@@ -283,7 +283,7 @@ def test_a_run_that_is_interrupted(store: Connections, environ: dict[str, str], 
     before = digests(store)
     with run_that_waits(store, environ, tmp_path, new_bet) as process:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, said.splitlines()[-1]) == (
         130,
         "Interrupted. What was committed or published stays, the rest is undone. Run the command again.",
@@ -300,9 +300,7 @@ def run_that_waits(
     with connect(store.postgres, purpose="test") as obstacle, connect(store.postgres, purpose="test") as looker:
         obstacle.execute("lock table raw.bet_versions")
         process = subprocess.Popen(command, env=environ, cwd=cwd, stderr=subprocess.PIPE, text=True)
-        while not any_waits(looker):
-            assert process.poll() is None
-            time.sleep(0.05)
+        wait_until(lambda: any_waits(looker), process)
         yield process
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import socket
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC
 from subprocess import PIPE, Popen
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from psycopg import sql
@@ -25,6 +23,7 @@ from feature_repo.copying import copy_in, copy_out
 from ingestion.database import connect, run_lock, translated_errors
 from ingestion.errors import LockHeld, StoreFull, Unreachable
 from tests.conftest import REPOSITORY
+from tests.processes import wait_until
 
 # Everything a text column of Postgres can hold: all of Unicode but NUL and half characters.
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -60,7 +59,6 @@ def create(database: psycopg.Connection, columns: dict[str, str]) -> None:
 
 
 @given(rows=ROWS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_value_comes_back_as_it_went_in(database: psycopg.Connection, rows: list[dict[str, Any]]) -> None:
     with database.transaction():
         create(database, {"n": "int"} | {name: kind for name, (kind, _, _) in COLUMNS.items()})
@@ -178,7 +176,7 @@ def test_the_lock_of_a_killed_process_is_free(postgres: Postgres) -> None:
     assert holder.stdout.readline() == b"held\n"
     holder.kill()
     holder.communicate()
-    assert _soon(lambda: _can_lock(postgres))
+    wait_until(lambda: _can_lock(postgres))
 
 
 def test_a_lock_lost_with_its_session_does_not_hide_the_error(database: psycopg.Connection, postgres: Postgres) -> None:
@@ -226,7 +224,7 @@ def test_trouble_with_a_statement_is_not_trouble_with_the_server(database: psyco
 def _terminate(postgres: Postgres, victim: psycopg.Connection) -> None:
     """End the victim's session at the server, and have the victim find out."""
     with connect(postgres, purpose="test", autocommit=True) as executioner:
-        executioner.execute("select pg_terminate_backend(%s, 10000)", [victim.info.backend_pid])
+        executioner.execute("select pg_terminate_backend(%s, 600000)", [victim.info.backend_pid])
     victim.execute("select 1")
 
 
@@ -236,10 +234,3 @@ def _can_lock(postgres: Postgres) -> bool:
             return True
     except LockHeld:
         return False
-
-
-def _soon(happens: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (happened := happens()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return happened

@@ -17,12 +17,18 @@ from tests.ingestion.bets import bet
 from tests.ingestion.commands import by_name, verdicts
 from tests.ingestion.trouble import a_role_with_a_password, closed_port, execute
 from tests.source_table import create_bets, put
-from tests.supabase import Supabase
+from tests.supabase import Supabase, install_functions
+
+STAMPING = """
+    create function stamp() returns trigger language plpgsql as $$ begin new.updated_at = now(); return new; end $$;
+    create trigger stamp before update on bets for each row execute function stamp()
+"""
 
 
 @pytest.fixture
 def bets(blank_postgres: Postgres) -> Postgres:
     create_bets(blank_postgres)
+    execute(blank_postgres, STAMPING)
     put(blank_postgres, bet("b1"))
     return blank_postgres
 
@@ -62,6 +68,16 @@ def test_a_table_that_is_read_as_it_should_be_has_nothing_against_it(look: Calla
     ("change", "check", "verdict", "told"),
     [
         ("drop index bets_updated_at_id_idx", "source index", "warn", "(updated_at, id)"),
+        ("drop trigger stamp on bets", "source updates", "warn", "no trigger"),
+        ("alter table bets disable trigger stamp", "source updates", "warn", "no trigger"),
+        ("alter table bets drop constraint bets_pkey", "source ids", "warn", "there is no unique index on id"),
+        (
+            "alter table bets drop constraint bets_pkey; alter table bets alter id drop not null; "
+            "insert into bets (id) values ('b1'), ('b2'), ('b2'), (null), (null)",
+            "source ids",
+            "warn",
+            "2 ids have more than one row",
+        ),
         ("grant insert, truncate on bets to {role}", "source rights", "warn", "insert, truncate"),
         ("delete from bets", "source table", "warn", "0 rows"),
         (
@@ -125,11 +141,41 @@ def test_a_clock_that_is_a_minute_off_is_a_warning(seconds: float, verdict: str,
 def test_a_project_that_is_read_as_it_should_be_has_nothing_against_it(supabase: Supabase) -> None:
     create_bets(supabase.postgres)
     put(supabase.postgres, bet("b1"), bet("b2"))
+    install_functions(supabase)
+    execute(supabase.postgres, STAMPING)
     checks = checked(supabase.environ("authenticated"))
     assert {check.verdict for check in checks.values()} == {"ok"}
     assert "2 rows" in checks["Supabase table"].found
     assert "raw_json" in checks["Supabase table"].found
     assert "Supabase clock" in checks
+
+
+def test_what_rest_does_not_show_of_a_table_is_said(supabase: Supabase) -> None:
+    create_bets(supabase.postgres)
+    checks = checked(supabase.environ("authenticated"))
+    assert "is not to be seen over REST" in checks["Supabase updates"].found
+    assert checks["Supabase updates"].verdict == "warn"
+    assert "whether an index keeps them from it is not known" in checks["Supabase ids"].found
+
+
+def test_a_table_without_a_trigger_is_told_over_rest_by_the_function(supabase: Supabase) -> None:
+    create_bets(supabase.postgres)
+    install_functions(supabase)
+    checks = checked(supabase.environ("authenticated"))
+    assert ("no trigger" in checks["Supabase updates"].found, checks["Supabase ids"].verdict) == (True, "ok")
+
+
+@pytest.mark.parametrize("has_functions", [False, True])
+def test_ids_that_repeat_are_told_over_rest(supabase: Supabase, has_functions: bool) -> None:
+    create_bets(supabase.postgres)
+    execute(supabase.postgres, "alter table bets drop constraint bets_pkey")
+    execute(supabase.postgres, "insert into bets (id) select 'b' || n from generate_series(1, 1500) as n")
+    if has_functions:
+        install_functions(supabase)
+    assert checked(supabase.environ("authenticated"))["Supabase ids"].verdict == "ok"
+    execute(supabase.postgres, "insert into bets (id) values ('b1'), ('b1'), ('b999')")
+    check = checked(supabase.environ("authenticated"))["Supabase ids"]
+    assert (check.verdict, "2 have more than one row" in check.found) == ("warn", True)
 
 
 def test_a_key_that_may_change_everything_is_warned_of(supabase: Supabase) -> None:

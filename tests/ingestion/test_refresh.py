@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.copying import copy_in
@@ -43,7 +43,7 @@ def batches_of(log, cuts):
     return [[v for v in log if low < v["known_at"] <= high] for low, high in pairwise(edges)]
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10)
 @given(logs(max_size=40), st.lists(st.integers(0, 99), max_size=3), st.integers(5, 40))
 def test_any_batches_and_any_stretches_give_what_one_replay_gives(database, log, cuts, stretch):
     with database.transaction(force_rollback=True):

@@ -53,7 +53,9 @@ def test_another_seed_gives_other_bets(log):
 
 def test_every_row_passes_the_schema(log):
     result = validate(log, NOW)
-    assert (result.errors, result.valid_count, log.columns) == ({}, log.height, list(COLUMNS))
+    # A sample of bets that exist has no column for deletes.
+    columns = [name for name in COLUMNS if name not in ("deleted_at", "is_deleted")]
+    assert (result.errors, result.valid_count, log.columns) == ({}, log.height, columns)
 
 
 @pytest.mark.parametrize("bets", [1, 2, 100, 27_000])

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -21,6 +20,7 @@ from ingestion.progress import silent
 from ingestion.sources.supabase import open_supabase
 from ingestion.sources.table import Window
 from tests.conftest import REPOSITORY
+from tests.processes import wait_until
 from tests.source_table import create_bets, put
 from tests.supabase import ROLES, Supabase, make_roles, running_supabase, token
 
@@ -28,6 +28,7 @@ SCRIPT = (REPOSITORY / "docs" / "supabase.sql").read_text()
 VIEWS = ("feature_sport_stats", "feature_sport_market_stats", "feature_institution_stats")
 TABLES = tuple(f"public.{view}" for view in VIEWS)
 OURS = ("pikkit_reader", "pikkit_publisher")
+CALL = "select * from public.pikkit_bet_digests(array['id', 'created_at'])"
 WRITES = (
     "insert into {} select * from {}",
     "update {} set updated_at = null",
@@ -197,12 +198,13 @@ def test_the_publisher_sees_and_changes_every_row(database: psycopg.Connection) 
     ("role", "may"), [("pikkit_reader", True), *((role, False) for role in ("anon", "authenticated"))]
 )
 def test_only_the_reader_calls_the_digests(database: psycopg.Connection, role: str, may: bool) -> None:
-    assert allowed(database, role, "select * from public.pikkit_bet_digests()") is may
+    assert allowed(database, role, CALL) is may
+    assert allowed(database, role, "select * from public.pikkit_bet_facts()") is may
 
 
 def test_the_digests_show_nobody_more_than_he_may_read(database: psycopg.Connection) -> None:
-    database.execute("grant execute on function public.pikkit_bet_digests() to pikkit_publisher")
-    assert not allowed(database, "pikkit_publisher", "select * from public.pikkit_bet_digests()")
+    database.execute("grant execute on all functions in schema public to pikkit_publisher")
+    assert not allowed(database, "pikkit_publisher", CALL)
 
 
 def test_our_roles_cannot_log_in_and_the_api_can_become_them(database: psycopg.Connection) -> None:
@@ -230,10 +232,8 @@ def rest(project: Postgres) -> Iterator[Supabase]:
     """PostgREST ran already when the script was run, and learnt of it by itself."""
     with running_supabase(project) as rest:
         run_script(project)
-        end = time.monotonic() + 60
-        while send(rest, "pikkit_reader", "POST", "/rpc/pikkit_bet_digests", {}).status_code == 404:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        asked = {"of_columns": ["id"]}
+        wait_until(lambda: send(rest, "pikkit_reader", "POST", "/rpc/pikkit_bet_digests", asked).status_code != 404)
         yield rest
 
 
@@ -250,7 +250,7 @@ def send(rest: Supabase, role: str, method: str, path: str, body: object = None)
 
 def test_over_the_api_the_reader_reads_bets_and_digests_and_nothing_else(ask: Callable[..., int]) -> None:
     assert ask("pikkit_reader", "GET", "/bets?select=id,updated_at") == 200
-    assert ask("pikkit_reader", "POST", "/rpc/pikkit_bet_digests", {}) == 200
+    assert ask("pikkit_reader", "POST", "/rpc/pikkit_bet_digests", {"of_columns": ["id"]}) == 200
     assert ask("pikkit_reader", "POST", "/bets", {"id": "a"}) == 403
     assert ask("pikkit_reader", "PATCH", "/bets?id=eq.a", {"sport": "x"}) == 403
     assert ask("pikkit_reader", "DELETE", "/bets?id=eq.a") == 403
@@ -268,7 +268,7 @@ def test_over_the_api_the_publisher_changes_its_three_tables_and_nothing_else(as
         assert ask("pikkit_publisher", "GET", f"/{table}") == 403
         assert ask("pikkit_publisher", "POST", f"/{table}", {"id": "a"}) == 403
         assert ask("pikkit_publisher", "DELETE", f"/{table}?id=eq.a") == 403
-    assert ask("pikkit_publisher", "POST", "/rpc/pikkit_bet_digests", {}) == 403
+    assert ask("pikkit_publisher", "POST", "/rpc/pikkit_bet_digests", {"of_columns": ["id"]}) == 403
 
 
 @pytest.mark.parametrize(("role", "refused"), [("anon", 401), ("authenticated", 403)])
@@ -277,7 +277,7 @@ def test_over_the_api_nobody_else_gets_at_any_of_it(ask: Callable[..., int], rol
         assert ask(role, "GET", f"/{view}") == refused
         assert ask(role, "POST", f"/{view}", {"total_bets": 1}) == refused
         assert ask(role, "DELETE", f"/{view}?total_bets=eq.1") == refused
-    assert ask(role, "POST", "/rpc/pikkit_bet_digests", {}) == refused
+    assert ask(role, "POST", "/rpc/pikkit_bet_digests", {"of_columns": ["id"]}) == refused
 
 
 def test_the_reader_has_a_minute_for_a_request_and_not_the_seconds_of_the_api(rest: Supabase) -> None:
@@ -293,51 +293,87 @@ def test_the_reader_has_a_minute_for_a_request_and_not_the_seconds_of_the_api(re
 # ---- digests -------------------------------------------------------------------------------------------------------
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+# Columns in an order of their own.
+READ = ("updated_at", "id", "sport", "amount", "created_at")
 LAST_OF_DAY = datetime(2026, 5, 1, 23, 59, 59, 999999, tzinfo=UTC)
 
 
-def expected_digests(stamps: dict[str, datetime | None]) -> set[tuple[date | None, int, str]]:
-    """The contract in plain Python, over id -> stamp."""
+def expected_digests(database: psycopg.Connection, stamps: dict[str, datetime | None]) -> set[tuple[object, ...]]:
+    """The contract in plain Python, over id -> stamp and the JSON of the rows, as Postgres writes it."""
+    query = f"select id::text, row_to_json(known)::text from (select {', '.join(READ)} from public.bets) as known"
     days: dict[date | None, list[int]] = {}
-    for bet, stamp in stamps.items():
-        since_1970 = "" if stamp is None else (stamp - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-        first_bits = hashlib.md5(f"{bet} {since_1970}".encode()).digest()[:8]
-        days.setdefault(stamp and stamp.date(), []).append(int.from_bytes(first_bits, signed=True))
+    for bet, text in database.execute(query):
+        stamp = stamps[bet]
+        days.setdefault(stamp and stamp.date(), []).append(
+            int.from_bytes(hashlib.md5(text.encode()).digest()[:8], signed=True)
+        )
     return {(day, len(digests), str(sum(digests))) for day, digests in days.items()}
 
 
-def digests(database: psycopg.Connection, role: str = "pikkit_reader") -> set[tuple[date | None, int, str]]:
+def digests(
+    database: psycopg.Connection, role: str = "pikkit_reader", after: date | None = None, last: date | None = None
+) -> set[tuple[object, ...]]:
     with database.transaction():
-        database.execute(f"set local role {role}")
-        return set(database.execute("select day, rows, digest from public.pikkit_bet_digests()").fetchall())
+        database.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+        query = "select day, rows, digest from public.pikkit_bet_digests(%s, %s, %s)"
+        return set(database.execute(query, [list(READ), after, last]).fetchall())
 
 
 def test_digests_of_an_empty_table_are_none(database: psycopg.Connection) -> None:
     assert digests(database) == set()
 
 
-def test_digests_are_those_of_the_contract_in_any_time_zone(database: psycopg.Connection, set_up: Postgres) -> None:
-    early = datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-    put(
-        set_up,
-        {"id": "a", "updated_at": NOON, "created_at": early},
-        {"id": "Ünïcode|\\ ", "updated_at": LAST_OF_DAY},
-        {"id": "created", "created_at": NOON + timedelta(days=1)},
-        {"id": "infinite", "updated_at": "infinity", "created_at": early},
-        {"id": "-infinite", "updated_at": "-infinity", "created_at": "infinity"},
-        {"id": "none"},
-    )
-    database.execute("set timezone = 'Pacific/Auckland'")
-    assert digests(database) == expected_digests(
-        {
-            "a": NOON,
-            "Ünïcode|\\ ": LAST_OF_DAY,
-            "created": NOON + timedelta(days=1),
-            "infinite": early,
-            "-infinite": None,
-            "none": None,
-        }
-    )
+EARLY = datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+STAMPED = {
+    "a": ({"updated_at": NOON, "created_at": EARLY}, NOON),
+    "Ünïcode|\\ ": ({"updated_at": LAST_OF_DAY, "sport": 'x"y'}, LAST_OF_DAY),
+    "created": ({"created_at": NOON + timedelta(days=1), "amount": 12.5}, NOON + timedelta(days=1)),
+    "infinite": ({"updated_at": "infinity", "created_at": EARLY}, EARLY),
+    "-infinite": ({"updated_at": "-infinity", "created_at": "infinity"}, None),
+    "none": ({}, None),
+}
+STAMPS = {bet: stamp for bet, (_, stamp) in STAMPED.items()}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland"])
+def test_digests_are_those_of_the_contract_in_any_time_zone(
+    database: psycopg.Connection, set_up: Postgres, zone: str
+) -> None:
+    put(set_up, *({"id": bet, **row} for bet, (row, _) in STAMPED.items()))
+    database.execute(sql.SQL("set timezone = {}").format(sql.Literal(zone)))
+    assert digests(database) == expected_digests(database, STAMPS)
+
+
+def test_digests_of_ranges_of_days_are_those_of_all_days_in_parts(
+    database: psycopg.Connection, set_up: Postgres
+) -> None:
+    put(set_up, *({"id": bet, **row} for bet, (row, _) in STAMPED.items()))
+    days = [EARLY.date(), NOON.date(), NOON.date() + timedelta(days=1)]
+    parts = [
+        digests(database, after=after, last=last) for after, last in zip([None, *days], [*days, None], strict=True)
+    ]
+    assert [{day for day, _, _ in part} for part in parts] == [{None, days[0]}, {days[1]}, {days[2]}, set()]
+    assert set().union(*parts) == digests(database)
+
+
+def test_of_rows_that_share_an_id_the_newest_alone_is_digested(project: Postgres) -> None:
+    """Of two with one stamp that of the greatest digest, in whatever order they were written."""
+    with connect(project, purpose="test", autocommit=True) as database:
+        database.execute("alter table public.bets drop constraint bets_pkey")
+        run_script(project)
+        insert = "insert into public.bets (id, updated_at, sport) values ('a', %s, %s)"
+        for stamp, sport in ((NOON, "Golf"), (NOON - timedelta(days=1), "Darts"), (None, "Chess"), (NOON, "Snooker")):
+            database.execute(insert, [stamp, sport])
+        ((day, rows, digest),) = digests(database)
+        database.execute("delete from public.bets where updated_at is distinct from %s", [NOON])
+        ((_, _, of_both),) = digests(database)
+        each = []
+        for sport in ("Golf", "Snooker"):
+            with database.transaction(force_rollback=True):
+                database.execute("delete from public.bets where sport = %s", [sport])
+                each.append(int(next(iter(expected_digests(database, {"a": NOON})))[2]))
+    assert (day, rows, digest) == (NOON.date(), 1, of_both)
+    assert int(digest) == max(each)
 
 
 def test_a_timestamp_without_a_zone_is_utc_and_an_id_may_be_a_number(project: Postgres) -> None:
@@ -348,7 +384,52 @@ def test_a_timestamp_without_a_zone_is_utc_and_an_id_may_be_a_number(project: Po
         database.execute("insert into public.bets (id, updated_at) values (7, '2026-05-01 23:59:59.999999')")
         run_script(project)
         database.execute("set timezone = 'Pacific/Auckland'")
-        assert digests(database) == expected_digests({"7": LAST_OF_DAY})
+        assert digests(database) == expected_digests(database, {"7": LAST_OF_DAY})
+
+
+# ---- the trigger, and what the database says of the table ----------------------------------------------------------
+
+
+def facts(database: psycopg.Connection) -> tuple[bool, bool] | None:
+    return database.execute("select * from public.pikkit_bet_facts()").fetchone()
+
+
+def test_an_update_that_changes_a_row_stamps_it_whatever_it_says_itself(
+    database: psycopg.Connection, set_up: Postgres
+) -> None:
+    put(set_up, *({"id": name, "status": "PENDING", "updated_at": NOON} for name in ("same", "patched", "backdated")))
+    database.execute("update public.bets set status = 'PENDING' where id = 'same'")
+    database.execute("update public.bets set status = 'SETTLED_WIN' where id = 'patched'")
+    database.execute("update public.bets set profit = 1, updated_at = '2020-01-01' where id = 'backdated'")
+    stamped = dict(database.execute("select id, updated_at = %s from public.bets", [NOON]).fetchall())
+    assert stamped == {"same": True, "patched": False, "backdated": False}
+    assert database.execute(
+        "select min(now() - updated_at) < '1 h' from public.bets where id <> 'same'"
+    ).fetchone() == (True,)
+
+
+def test_a_stamp_in_a_timestamp_without_a_zone_is_utc(project: Postgres) -> None:
+    with connect(project, purpose="test", autocommit=True) as database:
+        database.execute("alter table public.bets alter updated_at type timestamp")
+        run_script(project)
+        put(project, {"id": "a", "sport": "Golf"})
+        database.execute("set timezone = 'Pacific/Auckland'")
+        database.execute("update public.bets set sport = 'Darts'")
+        query = "select abs(extract(epoch from updated_at) - extract(epoch from now())) < 60 from public.bets"
+        assert database.execute(query).fetchone() == (True,)
+
+
+def test_the_facts_of_a_table_are_those_of_its_catalogue(database: psycopg.Connection) -> None:
+    assert facts(database) == (True, True)
+    database.execute("alter table public.bets disable trigger pikkit_stamp_update")
+    assert facts(database) == (True, False)
+    database.execute("alter table public.bets drop constraint bets_pkey")
+    database.execute("create unique index on public.bets (id, updated_at); create index on public.bets (id)")
+    database.execute("create unique index on public.bets (id) where sport = 'Golf'")
+    database.execute(
+        "create trigger later after update on public.bets for each row execute function pikkit_stamp_update()"
+    )
+    assert facts(database) == (False, False)
 
 
 def test_the_reader_syncs_and_reconciles_with_the_function_or_without(rest: Supabase) -> None:
@@ -363,7 +444,7 @@ def test_the_reader_syncs_and_reconciles_with_the_function_or_without(rest: Supa
         assert sum(len(page.payload) for page in reading.pages(Window())) == 6
         by_the_database = reading.digests()
         with connect(rest.postgres, purpose="test", autocommit=True) as database:
-            database.execute("drop function public.pikkit_bet_digests()")
+            database.execute("drop function public.pikkit_bet_digests(text[], date, date)")
         rest.reload()
         by_us = reading.digests()
     assert by_us.sort("day").equals(by_the_database.sort("day"))

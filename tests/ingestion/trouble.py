@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from psycopg import sql
 
 from feature_repo.connections import Connections, Postgres
+from tests.processes import end, wait_until
 
 
 def execute(postgres: Postgres, command: str) -> None:
@@ -81,8 +81,7 @@ def a_role_with_a_password(servers: Connections) -> Iterator[str]:
         hba.write_text(f"local all {role} scram-sha-256\n{rules}")
         connection.execute("select pg_reload_conf()")
         try:
-            while is_let_in(servers.postgres, role):
-                time.sleep(0.05)
+            wait_until(lambda: not is_let_in(servers.postgres, role))
             yield role
         finally:
             hba.write_text(rules)
@@ -125,4 +124,4 @@ def pooler(postgres: Postgres, mode: str) -> Iterator[Postgres]:
                     assert process.poll() is None
                 yield pooled
             finally:
-                process.terminate()
+                end(process)

@@ -36,6 +36,8 @@ GOOD: dict[str, Any] = {
     "updated_at": "2025-03-10T15:00:00Z",
     "time_placed": "2025-03-10T12:00:00Z",
     "settled_at": "2025-03-10T14:59:00Z",
+    "deleted_at": None,
+    "is_deleted": False,
 }
 # What turns GOOD into an open bet.
 OPEN = {"status": "PENDING", "profit": None, "roi": None, "is_settled": False, "is_win": None, "settled_at": None}

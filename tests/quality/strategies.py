@@ -18,8 +18,8 @@ from quality.schema.grammar import TIMESTAMP
 from tests.quality.bets import GOOD, NOW, OPEN
 
 NUMBERS = ("odds", "american_odds", "amount", "profit", "roi", "clv_percentage", "clv_ev", "clv_current_odds")
-FLAGS = ("is_live", "is_settled", "is_win")
-INSTANTS = ("created_at", "updated_at", "time_placed", "settled_at")
+FLAGS = ("is_live", "is_settled", "is_win", "is_deleted")
+INSTANTS = ("created_at", "updated_at", "time_placed", "settled_at", "deleted_at")
 NAMES = ("id", "sport", "league", "market", "institution_name")
 CHOICES = {"bet_type": list(BetType), "status": list(BetStatus)}
 
@@ -183,13 +183,14 @@ _PHYSICAL = {
     **ACCEPTED_SCHEMA,
     **dict.fromkeys(NUMBERS, pl.Float64()),
     "american_odds": pl.Int32(),
+    "deleted_at": ACCEPTED_SCHEMA["settled_at"],
 }
 
 
 @st.composite
 def typed_rows(draw: st.DrawFn) -> pl.DataFrame:
     """Rows as Parquet or Postgres gives them: the right physical types, values at and about the limits."""
-    typed = {column: datetime.fromisoformat(GOOD[column]) for column in INSTANTS}
+    typed = {column: GOOD[column] and datetime.fromisoformat(GOOD[column]) for column in INSTANTS}
     rows = []
     for _ in range(draw(heights)):
         row = {**GOOD, **typed, **draw(st.sampled_from([{}, OPEN]))}

@@ -572,13 +572,38 @@ def test_missing_columns_read_as_null_and_the_required_ones_are_named() -> None:
     assert (result.missing_columns, result.errors) == (("id",), {"id: missing": 1})
 
 
+@pytest.mark.parametrize(
+    ("marks", "is_deleted"),
+    [
+        ({}, False),
+        ({"deleted_at": "2025-03-10T15:00:00Z"}, True),
+        ({"deleted_at": "", "is_deleted": "f"}, False),
+        ({"is_deleted": 1}, True),
+        ({"is_deleted": False, "deleted_at": "2025-03-10T15:00:00Z"}, True),
+        ({"deleted_at": "2025-03-15T18:05:00Z"}, True),  # two clocks may differ by five minutes
+    ],
+)
+def test_either_mark_of_a_delete_makes_a_deleted_bet(marks: dict[str, Any], is_deleted: bool) -> None:
+    assert accepted(**marks)["is_deleted"] is is_deleted
+
+
+def test_a_row_that_is_to_be_deleted_later_or_at_an_unreadable_time_is_rejected() -> None:
+    assert reasons(deleted_at="2025-03-15T18:06:00Z") == {"deleted_at: in the future"}
+    assert reasons(deleted_at="yesterday") == {"deleted_at: not an ISO 8601 timestamp with a time of day"}
+
+
+def test_a_broken_row_still_says_that_it_is_deleted() -> None:
+    rows = [{**GOOD, "amount": -1.0, "is_deleted": mark} for mark in (True, False)]
+    assert validate(pl.DataFrame(rows), NOW).rejected["is_deleted"].to_list() == [True, False]
+
+
 @pytest.mark.parametrize("rows", [pl.DataFrame(), pl.DataFrame(schema=["id"]), pl.DataFrame([GOOD]).clear()])
 def test_a_frame_without_rows_has_no_verdicts(rows: pl.DataFrame) -> None:
     result = validate(rows, NOW)
     assert (result.record_count, result.accepted.schema["id"], result.rejected.columns) == (
         0,
         pl.String(),
-        ["row", "reasons", "id", "updated_at"],
+        ["row", "reasons", "id", "is_deleted", "updated_at"],
     )
 
 

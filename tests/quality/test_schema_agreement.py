@@ -30,7 +30,7 @@ from tests.quality.strategies import (
     typed_rows,
 )
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+unhurried = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @unhurried

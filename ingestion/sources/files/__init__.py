@@ -20,7 +20,7 @@ from ingestion.errors import SourceRejected
 from ingestion.sources.files import csv, json, jsonl, parquet
 from ingestion.sources.files.formats.example import begun_mapping
 from ingestion.sources.files.formats.registry import FileFormat, nearest_format, recognised, shipped_formats
-from ingestion.sources.files.formats.translation import made_columns, translate
+from ingestion.sources.files.formats.translation import translate
 from ingestion.sources.files.jsonl import TEXT_COLUMNS
 from ingestion.sources.files.lines import Broken
 from ingestion.sources.files.raw_page import RawPage
@@ -52,16 +52,11 @@ FILE_TYPES: Final[dict[str, FileType]] = {
 
 @dataclass(frozen=True)
 class FileSource:
-    """A file of bets, found readable.
-
-    `format` says how its columns become those of a bet; null where they are bets already. `bet_columns` are the columns
-    of a bet that it gives values to, as far as was looked: of JSON, where each row may have its own, at least these.
-    """
+    """A file of bets, found readable. `format` says how its columns become those of a bet; null where they are."""
 
     path: Path
     row_count: int
     format: FileFormat | None = None
-    bet_columns: frozenset[str] = frozenset()
     is_table: bool = False
     is_partial: bool = False
 
@@ -108,10 +103,10 @@ def open_file(
     used = mapping or (None if required and set(required) <= set(columns) else recognised(columns))
     if used is None:
         _check_required(path, columns, required)
-        return FileSource(path, row_count, bet_columns=frozenset(columns).intersection(COLUMNS))
+        return FileSource(path, row_count)
     if lacking := used.format.missing(columns):
         raise _lacks_of_its_format(path, columns, used, lacking)
-    return FileSource(path, row_count, used, made_columns(used.format, frozenset(columns)))
+    return FileSource(path, row_count, used)
 
 
 def _enough(required: Sequence[str], mapping: FileFormat | None) -> list[Collection[str]]:

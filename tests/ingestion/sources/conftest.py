@@ -8,7 +8,7 @@ import string
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from ingestion.sources.files import open_file
@@ -34,7 +34,7 @@ CSV_ROW = ",".join(map(str, BET.values()))
 names = st.text(string.ascii_lowercase, min_size=1).map("x_".__add__)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 # Each example writes its file anew, so that one directory does for all.
-in_one_directory = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+in_one_directory = settings(max_examples=60, deadline=None)
 
 
 def lines(*bets):

@@ -84,7 +84,7 @@ def test_columns_are_renamed_and_the_payload_is_the_row_as_it_came(read):
     assert page.rows.select("id", "status", "amount").row(0) == ("7", "SETTLED_WIN", "10")
     assert json.loads(page.payload[0]) == {**ROW, "note": "x"}
     assert page.unknown_columns == ("note",)
-    assert page.bet_columns == set(PLAIN)
+    assert page.columns == set(PLAIN)
 
 
 def test_of_several_columns_the_first_with_a_value_counts(made):

@@ -238,9 +238,14 @@ def test_a_table_without_created_at_goes_by_updated_at_alone(postgres: Postgres)
     assert ids(pages_of(postgres, Window(T0 + HOUR / 60))) == ["b1", "b2"]
 
 
-def digest(bet_id: str, stamp: datetime | None) -> int:
-    text = "" if stamp is None else str((stamp - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
-    return int.from_bytes(hashlib.md5(f"{bet_id} {text}".encode()).digest()[:8], "big", signed=True)
+def digests_of_rows(postgres: Postgres) -> dict[str, int]:
+    known = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+    query = sql.SQL("select id::text, row_to_json(known)::text from (select {} from bets) as known").format(known)
+    with connect(postgres, purpose="test") as connection:
+        return {
+            name: int.from_bytes(hashlib.md5(text.encode()).digest()[:8], "big", signed=True)
+            for name, text in connection.execute(query)
+        }
 
 
 def stamp_of(created: str | None, updated: str | None) -> datetime | None:
@@ -248,16 +253,19 @@ def stamp_of(created: str | None, updated: str | None) -> datetime | None:
     return datetime.fromisoformat(finite[0]).replace(tzinfo=UTC) if finite else None
 
 
-def test_digests_and_keys_are_those_of_the_stamps(stamped: Postgres) -> None:
-    expected: dict[date | None, dict[str, datetime | None]] = {}
+def test_digests_and_keys_are_those_of_the_rows_by_their_stamps(stamped: Postgres) -> None:
+    of_rows = digests_of_rows(stamped)
+    expected: dict[date | None, dict[str, tuple[datetime | None, int]]] = {}
     for name, (created, updated) in STAMPS.items():
         stamp = stamp_of(created, updated)
-        expected.setdefault(stamp and stamp.date(), {})[name] = stamp
+        expected.setdefault(stamp and stamp.date(), {})[name] = stamp, of_rows[name]
     with table_of(stamped).reading() as reading:
         digests = {day: (rows, total) for day, rows, total in reading.digests().iter_rows()}
-        keys = {day: dict(reading.keys(day).iter_rows()) for day in expected}
+        keys = {
+            day: {name: (stamp, digest) for name, stamp, digest in reading.keys(day).iter_rows()} for day in expected
+        }
     assert digests == {
-        day: (len(rows), str(sum(digest(*row) for row in rows.items()))) for day, rows in expected.items()
+        day: (len(rows), str(sum(digest for _, digest in rows.values()))) for day, rows in expected.items()
     }
     assert keys == expected
 
@@ -456,7 +464,7 @@ def test_a_table_that_is_never_read_to_its_end_is_given_up(postgres: Postgres, m
 def lose_connections(postgres: Postgres) -> None:
     execute(
         postgres,
-        "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
+        "select pg_terminate_backend(pid, 600000) from pg_stat_activity "
         "where application_name = 'pikkit source' and datname = current_database()",
     )
 

@@ -46,17 +46,13 @@ def translate(format_: Format, raw: RawPage) -> Page:
     translation = _Translation.of(format_, raw)
     for column in format_.order:
         translation.make(column)
-    return build_page(translation.bets, raw.payload, translation.problems, raw.unread_columns)
-
-
-def made_columns(format_: Format, columns: frozenset[str] | set[str]) -> frozenset[str]:
-    """The columns of a bet that a file with these columns gives values to."""
-    from ingestion.sources.files.formats.declaration import is_there
-
-    def gives(rule: Rule) -> bool:
-        return not rule.from_ or any(is_there(name, columns) for name in rule.from_)
-
-    return frozenset(column for column, rules in format_.bets.items() if any(map(gives, rules)))
+    # A column that no rule finds anything for is one that the file has not.
+    made = {
+        column: translation.bets[column]
+        for column, rules in format_.bets.items()
+        if any(not rule.from_ or raw.columns.keys() & set(rule.from_) for rule in rules)
+    }
+    return build_page(made, raw.payload, translation.problems, raw.unread_columns)
 
 
 @dataclass

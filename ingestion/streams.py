@@ -1,0 +1,208 @@
+"""What the store remembers of a stream (ops.sync_state), and what must hold before a sync of it counts.
+
+A source that lost columns or rows gives no error: its rows would be read with nulls, or as no change at all. So before
+a table is read its columns are compared with those that it had, and the number of rows that it shows with that of the
+last good sync. A file is compared once its rows have been read, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Final
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from ingestion.alerts import resolve_alerts
+from ingestion.database import statement
+from ingestion.errors import ColumnsVanished, ConfigurationError, LateFirstLoad, SourceShrank
+from ingestion.runs import Counts, Run
+from ingestion.sync import Request, TableRows
+from quality.schema import COLUMNS, REQUIRED_COLUMNS
+
+# How alike two names must be for one to be taken for the other under a new name, 1 being the same.
+_ALIKE: Final = 0.6
+# From so many versions on a new source is a history, whose times are lost when it comes late. Fewer are stragglers.
+A_HISTORY: Final = 100
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """A stream as its last sync left it.
+
+    `cursor` is the newest stamp that was read. `columns` are the columns of a bet that it had, null where no sync has
+    recorded them; `without_columns` those that it had once and may lack. `row_count` is how many rows the table showed
+    at its last whole sync that could count them; null before, and for a file.
+    """
+
+    cursor: datetime | None = None
+    columns: Sequence[str] | None = None
+    without_columns: Sequence[str] = ()
+    row_count: int | None = None
+
+    def has_shrunk(self, shown: int) -> bool:
+        """Whether so many rows are too few: none where there may be some, or under half of those of the last time."""
+        if shown == 0:
+            return self.row_count != 0
+        return self.row_count is not None and 2 * shown < self.row_count
+
+
+def stream_state(connection: psycopg.Connection, stream: str) -> StreamState:
+    """The state of one stream; nothing but nulls before its first sync."""
+    with connection.cursor(row_factory=class_row(StreamState)) as cursor:
+        return cursor.execute(statement("stream_state"), {"stream": stream}).fetchone() or StreamState()
+
+
+def stream_states(connection: psycopg.Connection) -> dict[str, StreamState]:
+    """The state of every stream, by its name."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return {row.pop("stream"): StreamState(**row) for row in cursor.execute(statement("stream_states"))}
+
+
+def shrunken(stream: str) -> str:
+    """The cause of the alert that the table of this stream shows too few rows."""
+    # Quoted, for alerts are resolved by how their cause begins, and names may begin alike.
+    return f'rows shown by "{stream}"'
+
+
+def optional_columns(names: Collection[str]) -> frozenset[str]:
+    """These names, of columns that a source may lack. Raises ConfigurationError when one is none."""
+    optional = [name for name in COLUMNS if name not in REQUIRED_COLUMNS]
+    if wrong := [name for name in names if name not in optional]:
+        raise ConfigurationError(
+            f"--without names {', '.join(wrong)}, and a source may lack other columns only",
+            "Nothing was done",
+            f"Those are: {', '.join(optional)}",
+        )
+    return frozenset(names)
+
+
+def check_table(state: StreamState, table: TableRows, request: Request) -> int | None:
+    """How many rows the table shows in all, before any of them is read; null where that is not known or not asked.
+
+    Raises ColumnsVanished, and SourceShrank unless the request believes in deletes.
+    """
+    check_columns(state, table.name, table.columns, table.unknown_columns, request.without)
+    shown = None if table.is_partial else table.total()
+    if shown is not None and state.has_shrunk(shown) and not request.believes_deletes:
+        raise _shrunk(state, table.name, shown)
+    return shown
+
+
+def check_columns(
+    state: StreamState, stream: str, columns: Collection[str], unread: Sequence[str], without: Collection[str]
+) -> None:
+    """Raise ColumnsVanished when one that the stream had is not among its `columns`, nor accepted in `without`."""
+    vanished = [name for name in state.columns or () if name not in columns and name not in without]
+    if vanished:
+        also_there = {name: _alike(name, unread) for name in vanished}
+        renamed = [f"{name} may be {other} now, which is not read" for name, other in also_there.items() if other]
+        hint = f" ({'; '.join(renamed)})" if renamed else ""
+        raise ColumnsVanished(
+            f"{stream} has no {' and no '.join(vanished)} any more, which its last sync found there{hint}",
+            "Nothing was changed. Without it every row that is read would lose what is known of it",
+            "Give the column its name back, or read a view that does. If the source is to be without it from now on: "
+            + " ".join(f"--without {name}" for name in vanished),
+            columns=tuple(vanished),
+        )
+
+
+def check_taken(state: StreamState, stream: str, counts: Counts, request: Request, shown: int | None) -> None:
+    """Raise what `take_in` alone can tell, before it is committed: SourceShrank, LateFirstLoad.
+
+    `counts` are those of `take_in`, `shown` what `check_table` returned.
+    """
+    is_whole_table = counts["is_table"] and not counts["is_partial"]
+    is_uncounted_and_empty = is_whole_table and shown is None and not counts["rows_read"]
+    if is_uncounted_and_empty and state.has_shrunk(0) and not request.believes_deletes:
+        raise _shrunk(state, stream, None)
+    watermark, newest = (_instant(counts[name]) for name in ("features_watermark", "newest_accepted"))
+    if request.late or counts["knows_bets"] or watermark is None or newest is None or newest > watermark:
+        return
+    if counts["accepted"] < A_HISTORY:
+        return
+    raise LateFirstLoad(
+        f"{stream} is new to this store, which holds none of its bets, and all of it is older than what was "
+        f"published: its newest row is of {_text(newest)}, the features' watermark is {_text(watermark)}",
+        f"Nothing was changed. Its {counts['accepted']:,} rows would all count from just past the watermark, as if "
+        "they had become known only then",
+        "To keep their own times load them into a store of their own (PIKKIT_HOME=<new directory>). To have them in "
+        "this one nevertheless: --late",
+        watermark=watermark,
+        newest=newest,
+    )
+
+
+def record_stream(
+    connection: psycopg.Connection,
+    run: Run,
+    stream: str,
+    state: StreamState,
+    *,
+    columns: Collection[str],
+    without: Collection[str],
+    shown: int | None,
+) -> Counts:
+    """Keep what a good sync saw of the stream, clear its alert, and return what remarks need.
+
+    The counts: shown and shown_before (rows of the table in all, null where not known), vanished_columns (accepted in
+    this sync), new_columns (there now, and not before), without_columns (of the request, though they are there).
+    """
+    before = frozenset(columns if state.columns is None else state.columns)
+    lacking = (frozenset(state.without_columns) | frozenset(without)) - frozenset(columns)
+    kept = {"columns": _in_order(columns), "without_columns": _in_order(lacking), "row_count": shown}
+    connection.execute(statement("record_stream"), {"stream": stream, **kept})
+    if shown is not None:
+        resolve_alerts(connection, shrunken(stream), now=run.now)
+    return {
+        "shown": shown,
+        "shown_before": state.row_count,
+        "vanished_columns": _in_order(before - frozenset(columns)),
+        "new_columns": _in_order(frozenset(columns) - before),
+        "without_columns": _in_order(frozenset(without) & frozenset(columns)),
+    }
+
+
+def _shrunk(state: StreamState, stream: str, shown: int | None) -> SourceShrank:
+    before = state.row_count
+    if shown is None:
+        what = f"{stream} shows not even the row that its last sync ended with, and has no time to count the others"
+        believe = "If rows were deleted, name the most that may be gone"
+    elif before is None and state.cursor is None:
+        what = f"{stream} shows no row at all"
+        believe = "A table that is empty needs no sync before its first row; to have it counted as empty"
+    elif before is None:
+        what = f"{stream} shows no row any more, not even the one that the last sync ended with"
+        believe = "If its rows were deleted"
+    else:
+        what = f"{stream} showed {before:,} rows at the last sync, and shows {shown:,} now"
+        believe = "If the others were deleted"
+    return SourceShrank(
+        what,
+        "Nothing was changed, and the features were not confirmed",
+        "Look whether the key or role sees every row (row level security, `pikkit doctor`) and whether this is the "
+        f"right table. {believe}: pikkit reconcile --most-deletes {max((before or 0) - (shown or 0), 0)}",
+        shown=shown,
+        before=before,
+    )
+
+
+def _alike(name: str, unread: Sequence[str]) -> str | None:
+    plain = {other.lower().replace("_", ""): other for other in unread}
+    found = get_close_matches(name.replace("_", ""), plain, n=1, cutoff=_ALIKE)
+    return plain[found[0]] if found else None
+
+
+def _in_order(columns: Collection[str]) -> list[str]:
+    return [name for name in COLUMNS if name in columns]
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _text(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
