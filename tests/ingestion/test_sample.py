@@ -8,10 +8,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from feature_repo.bet_types import BetType
 from ingestion.errors import ConfigurationError
 from ingestion.sample import generate, write
+from ingestion.sample.catalogue import BET_TYPES
 from ingestion.sources.files import open_file
-from quality.schema import COLUMNS, BetStatus, BetType, validate
+from quality.schema import COLUMNS, BetStatus, validate
 
 NOW = datetime(2026, 5, 24, 15, 0, 0, 123456, tzinfo=UTC)
 UNGRADED = (BetStatus.PUSH, BetStatus.VOID, BetStatus.CASHEDOUT)
@@ -74,7 +76,7 @@ def test_a_longer_history_has_older_bets(newest):
 
 def test_everything_that_can_be_bet_on_is(log):
     found = {column: log[column].n_unique() for column in ("sport", "institution_name", "status", "bet_type")}
-    assert found == {"sport": 9, "institution_name": 12, "status": len(BetStatus), "bet_type": len(BetType)}
+    assert found == {"sport": 9, "institution_name": 12, "status": len(BetStatus), "bet_type": len(BET_TYPES)}
 
 
 def test_some_names_need_care_in_keys(log):

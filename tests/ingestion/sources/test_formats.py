@@ -144,6 +144,7 @@ def test_an_eighteen_digit_id_keeps_its_digits_in_any_type_of_file(write, tmp_pa
         ("decimal", "2.10", 110, 110),
         ("decimal", "1.91", -110, -109.8901),
         ("decimal", "1.32", -312, -312.5),
+        ("decimal", "3.125", 213, 212.5),
         ("decimal", "2.00", 100, 100),
         ("decimal", "130.91", 12991, 12991),
         ("american", "-110", -110, -110),

@@ -168,7 +168,8 @@ def test_a_price_that_is_none_sends_its_row_to_quarantine_with_its_column(column
         ({"sports": "Basketball | Ice Hockey", "leagues": "NBA | NHL"}, "Parlay", "Parlay"),
         ({"sports": "Basketball | Basketball", "leagues": "NBA | NCAAB"}, "Basketball", "Parlay"),
         ({"sports": "", "leagues": "NBA | NCAAB"}, "Basketball", "Parlay"),
-        ({"sports": "N/A", "leagues": "Some Cup"}, None, "Some Cup"),
+        ({"sports": "N/A", "leagues": "NBA"}, "Basketball", "NBA"),
+        ({"sports": "", "leagues": "Some Cup"}, None, "Some Cup"),
         (
             {"sports": "", "leagues": "", "bet_info": "Over 4.5 Total Runs Chicago Cubs @ Texas Rangers"},
             "Baseball",
