@@ -8,8 +8,9 @@ import os
 import re
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,13 @@ class Service:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
 
     def post(self, path: str, body: str) -> tuple[int, Any]:
+        """Status and answer; of another worker where gunicorn took a busy one for dead, as it may on a slow machine."""
+        with suppress(ConnectionError):
+            return self._ask(path, body)
+        self._connection.close()
+        return self._ask(path, body)
+
+    def _ask(self, path: str, body: str) -> tuple[int, Any]:
         self._connection.request("POST", path, body, {"Content-Type": "application/json"})
         answer = self._connection.getresponse()
         return answer.status, json.loads(answer.read())
@@ -113,15 +121,22 @@ def test_the_service_on_the_page_says_what_is_wrong(own_service: Service, stocke
 
 
 @pytest.fixture(scope="module")
-def feast_serve(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def feast_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("feast")
+
+
+@pytest.fixture(scope="module")
+def feast_serve(settings: dict[str, str], feast_directory: Path) -> Iterator[int]:
     command = block("sh", "feast serve").strip().replace("--port 6566", "--port {port}").split()
     assert command[:2] == ["feast", "serve"]
     start = [str(Path(sys.executable).with_name("feast")), "-c", str(REPOSITORY), *command[1:]]
-    with serving(start, tmp_path_factory.mktemp("feast"), settings) as port:
+    with serving(start, feast_directory, settings) as port:
         yield port
 
 
-def test_feast_serve_as_on_the_page_answers_on_beyond_its_default_restart(feast_serve: int, store: Any) -> None:
+def test_feast_serve_as_on_the_page_answers_on_beyond_its_default_restart(
+    feast_serve: int, feast_directory: Path, store: Any
+) -> None:
     """By default a worker ends after 950 to 1,050 requests, and clients of that moment find their connection reset."""
     rows = entity_rows(PLACED[:2])
     columns = {name: [row[name] for row in rows] for name in rows[0]}
@@ -138,7 +153,8 @@ def test_feast_serve_as_on_the_page_answers_on_beyond_its_default_restart(feast_
     for thread in threads:
         thread.join()
     # Two workers share them, so that each has had more than 1,050.
-    assert statuses == [200] * 2560
+    assert Counter(statuses) == {200: 2560}
+    assert "Maximum request limit" not in (feast_directory / "server.log").read_text()
 
 
 def test_feast_serve_tells_what_the_scorer_tells(feast_serve: int, store: Any, stocked: Connections) -> None:
