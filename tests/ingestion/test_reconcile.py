@@ -259,6 +259,7 @@ REWRITTEN = {
     "roi": 149.5, "clv_percentage": 1.5, "clv_ev": 0.5, "clv_current_odds": 1.9, "sport": "Golf", "league": "PGA",
     "market": "Spread", "institution_name": "Other", "is_live": True, "is_settled": False, "is_win": True,
     "created_at": at(-1), "time_placed": at(-2), "settled_at": at(5),
+    "deleted_at": at(5), "is_deleted": True,
 }  # fmt: skip
 
 

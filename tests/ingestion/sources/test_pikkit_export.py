@@ -87,6 +87,7 @@ def test_the_export_is_found_by_its_columns_in_any_order(columns, delimiter, acc
         "market": "Moneyline",
         "institution_name": "Fanduel Sportsbook",
         "is_live": False,
+        "is_deleted": False,
         "is_settled": True,
         "is_win": True,
         "time_placed": datetime(2026, 2, 24, 19, 53, 23, millisecond, UTC),
