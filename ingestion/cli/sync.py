@@ -105,7 +105,7 @@ def reconcile(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Find what syncs cannot see: deletes, missed rows, and rows rewritten under their old updated_at.
+    """Find what syncs cannot see: deletes, missed rows, rewrites.
 
     Syncs first. Then both sides are compared by a digest per day; only days that differ are looked into. Bets that
     another stream brought, and that this table does not show, are left.
