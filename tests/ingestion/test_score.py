@@ -174,7 +174,7 @@ def test_everything_that_a_bet_lacks_is_named_at_once(vector: Any) -> None:
         ({"bet_type": "quadrella"}, "bet_type: unknown value"),
         ({"sport": ["Soccer"]}, "sport: not text"),
         ({"time_placed": "yesterday"}, "time_placed: not an ISO 8601 timestamp"),
-        ({"clv_percentage": 200}, "clv_percentage: above 100"),
+        ({"clv_percentage": 2_000}, "clv_percentage: above 1,000"),
     ],
 )
 def test_a_value_that_no_bet_can_have_is_refused(vector: Any, wrong: dict[str, Any], reason: str) -> None:
