@@ -28,6 +28,7 @@ from feast.metrics import track_feature_statuses
 from feast.online_response import OnlineResponse
 
 from feature_repo import clock
+from feature_repo.forks import keep_connections_in_their_process
 from feature_repo.online import deleting, reading
 from feature_repo.online.clients import connect
 from feature_repo.online.entity_keys import keys_of, keys_of_protos
@@ -36,6 +37,9 @@ from feature_repo.online.layout import feature_field, microseconds
 from feature_repo.online.plan import Plan, Plans, make_plan
 from feature_repo.online.response import FreshOnlineResponse
 from feature_repo.online.writing import Stored, expiry, write
+
+# Feast loads this module before it reads its registry, and `feast serve` forks after that.
+keep_connections_in_their_process()
 
 Row = tuple[datetime | None, dict[str, Any] | None]
 
