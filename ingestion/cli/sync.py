@@ -105,7 +105,7 @@ def reconcile(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Find what syncs miss: deletes, late rows, rewritten rows.
+    """Find what syncs miss: deletes, late and rewritten rows.
 
     Syncs first. Then both sides are compared by a digest per day; only days that differ are looked into. Bets that
     another stream brought, and that this table does not show, are left.
