@@ -34,7 +34,10 @@ class FileType(Protocol):
     """What a module that reads one type of file offers."""
 
     def survey(self, path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
-        """The columns of the file, or as far as it took to meet all of one set of `enough`; the number of its rows."""
+        """The columns of the file, or as far as it took to meet all of one set of `enough`; the number of its rows.
+
+        `event.sport`, the member `sport` of an object `event`, is a column as well.
+        """
 
     def pages(self, path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
         """The rows of the file, at most `size` a page: its `wanted` columns, of which `texts` are names and ids."""
@@ -113,7 +116,7 @@ def _enough(required: Sequence[str], mapping: FileFormat | None) -> list[Collect
     """Sets of columns of which one tells what the file is, so that a survey may stop looking."""
     if mapping is not None:
         return [mapping.format.source_columns]
-    return [required, *(each.format.source_columns for each in shipped_formats().values())]
+    return [*([required] if required else []), *(each.format.source_columns for each in shipped_formats().values())]
 
 
 def _check_required(path: Path, columns: list[str], required: Sequence[str]) -> None:

@@ -278,11 +278,41 @@ def test_members_of_objects_are_read_by_their_dotted_names(read, tmp_path):
     assert page.rows["sport"][0] == "Golf"
 
 
+def test_a_dotted_name_that_no_object_of_the_file_has_is_a_missing_column(write, tmp_path):
+    flat = {**ROW, "event": "A v B"}
+    pq.write_table(pa.table({name: [value] for name, value in flat.items()}), tmp_path / "bets.parquet")
+    deep = {**ROW, "event": {"league": {"sport": "Golf"}}}
+    pq.write_table(pa.table({name: [value] for name, value in deep.items()}), tmp_path / "deep.parquet")
+    paths = [
+        write("bets.csv", csv_of(flat)),
+        write("bets.jsonl", json.dumps(flat) + "\n"),
+        write("deep.jsonl", json.dumps(deep) + "\n"),
+        tmp_path / "bets.parquet",
+        tmp_path / "deep.parquet",
+    ]
+    for path in paths:
+        with pytest.raises(SourceRejected, match=r"reads: event\.sport\."):
+            open_file(path, mapping=declared_format(mapping(sport='from = "event.sport"')))
+
+
+def test_a_dotted_name_may_be_the_name_of_a_column_itself(read):
+    page = read(mapping(sport='from = "event.sport"'), {**ROW, "event.sport": "Golf"})
+    assert (page.rows["sport"][0], page.unknown_columns) == ("Golf", ())
+
+
+def test_a_dotted_name_is_found_where_a_later_row_has_it_first(read):
+    rows = [{**ROW, "event": None}, {**ROW, "event": {"league": {"sport": "Golf"}}}]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    page = read(mapping(sport='from = "event.league.sport"'), name="bets.jsonl", content=content)
+    assert page.rows["sport"].to_list() == [None, "Golf"]
+
+
 # ---- what is said of a mapping that is wrong -------------------------------------------------------------------------
 
 
 def test_all_that_is_wrong_with_a_mapping_is_said_at_once(write):
     text = mapping(
+        "[aliases.leage]\nnba = 'NBA'",
         sprot='from = "s"',
         amount='form = "stake"',
         profit='from = "net"\nconstant = 0',
@@ -294,6 +324,19 @@ def test_all_that_is_wrong_with_a_mapping_is_said_at_once(write):
     assert "bets.amount.0.form: unknown (did you mean 'from'?)" in said
     assert "bets.profit.0: needs one of" in said
     assert "not one of a date with a time of day" in said
+    assert "bets.sprot: no column of a bet (did you mean 'sport'?)" in said
+    assert "aliases.leage: no column of a bet (did you mean 'league'?)" in said
+
+
+def test_every_column_that_names_a_missing_table_of_phrases_is_said_beside_other_faults():
+    rule = 'from = "m"\nphrases = "marktes"'
+    with pytest.raises(FormatInvalid) as refused:
+        declared_format(mapping(market=rule, sport=rule, amount='of = "roi"'))
+    assert refused.value.problems == (
+        "bets.amount: goes by 'roi', which the format does not make (did you mean 'profit'?)",
+        "bets.market.phrases: no table is called 'marktes' (did you mean 'markets'?)",
+        "bets.sport.phrases: no table is called 'marktes' (did you mean 'markets'?)",
+    )
 
 
 @pytest.mark.parametrize(
@@ -382,6 +425,10 @@ def test_a_json_array_is_read_across_the_pieces_it_comes_in(read, monkeypatch):
         ('[{"no": 1}, {"no"', "breaks in the value that starts at character 12"),
         ('[{"no": 1}', "its array is cut off"),
         ('[{"no": 1} {"no": 2}]', "',' is missing"),
+        ('[{"no": 1}]\n[{"no": 2}]', "ends before character 12, and more follows"),
+        ('[{"no": 1}]garbage', "ends before character 11, and more follows"),
+        ("[] 1", "ends before character 3, and more follows"),
+        ('[{"no": 1},]', "breaks in the value that starts at character 11"),
         ('{"bets": [\n1]}\n', "neither a JSON array of bets nor one bet a line"),
         ("[]", "it holds no rows"),
     ],

@@ -284,3 +284,10 @@ def test_a_sampled_export_is_read_but_for_the_one_price_that_no_straight_has(exp
     result = validate(page.rows, NOW)
     assert (page.problems.null_count(), result.invalid_count) == (2_500, 1)
     assert page.rows["sport"].null_count() < 0.05 * 2_500
+
+
+def test_an_export_as_json_lines_is_known_without_required_columns_though_its_first_line_lacks_one(write):
+    first = {name: value for name, value in BET.items() if name != "closing_line"}
+    source = open_file(write("transactions.jsonl", json.dumps(first) + "\n" + json.dumps(BET) + "\n"), required=())
+    assert source.format is not None
+    assert source.format.name == "pikkit-export"
