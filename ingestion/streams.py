@@ -26,7 +26,9 @@ from quality.schema import COLUMNS, REQUIRED_COLUMNS
 # How alike two names must be for one to be taken for the other under a new name, 1 being the same.
 _ALIKE: Final = 0.6
 # From so many versions on a new source is a history, whose times are lost when it comes late. Fewer are stragglers.
-A_HISTORY: Final = 100
+FEWEST_OF_A_HISTORY: Final = 100
+# How the cause of the alert begins that the table of a stream shows too few rows.
+ROWS_SHOWN: Final = "rows shown by "
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,6 @@ def stream_states(connection: psycopg.Connection) -> dict[str, StreamState]:
     """The state of every stream, by its name."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return {row.pop("stream"): StreamState(**row) for row in cursor.execute(statement("stream_states"))}
-
-
-def shrunken(stream: str) -> str:
-    """The cause of the alert that the table of this stream shows too few rows."""
-    # Quoted, for alerts are resolved by how their cause begins, and names may begin alike.
-    return f'rows shown by "{stream}"'
 
 
 def optional_columns(names: Collection[str]) -> frozenset[str]:
@@ -122,7 +118,7 @@ def check_taken(state: StreamState, stream: str, counts: Counts, request: Reques
     watermark, newest = (_instant(counts[name]) for name in ("features_watermark", "newest_accepted"))
     if request.late or counts["knows_bets"] or watermark is None or newest is None or newest > watermark:
         return
-    if counts["accepted"] < A_HISTORY:
+    if counts["accepted"] < FEWEST_OF_A_HISTORY:
         return
     raise LateFirstLoad(
         f"{stream} is new to this store, which holds none of its bets, and all of it is older than what was "
@@ -156,7 +152,8 @@ def record_stream(
     kept = {"columns": _in_order(columns), "without_columns": _in_order(lacking), "row_count": shown}
     connection.execute(statement("record_stream"), {"stream": stream, **kept})
     if shown is not None:
-        resolve_alerts(connection, shrunken(stream), now=run.now)
+        # A table that was configured before, or by mistake, is read no more either.
+        resolve_alerts(connection, ROWS_SHOWN, now=run.now)
     return {
         "shown": shown,
         "shown_before": state.row_count,

@@ -218,7 +218,7 @@ def take_in(
     if source.is_table:
         connection.execute(statement("record_shown"), {"source": source.name})
     else:
-        connection.execute(statement("keep_streams"))
+        connection.execute(statement("keep_shown"), {"source": source.name, "is_retry": known_from is not None})
     connection.execute(statement("store_raw"), batch)
     connection.execute(statement("store_quarantine"), batch)
     connection.execute(statement("retire_current"))

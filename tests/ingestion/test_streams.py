@@ -26,8 +26,8 @@ from ingestion.pipeline import run_reconcile, run_sync
 from ingestion.progress import silent
 from ingestion.refresh import refresh
 from ingestion.sources.files import open_file
-from ingestion.sources.postgres import PostgresReading
-from ingestion.sources.settings import SourceSettings
+from ingestion.sources.postgres import PostgresReading, open_postgres
+from ingestion.sources.settings import SourcePostgres, SourceSettings
 from ingestion.status import status
 from ingestion.streams import optional_columns, stream_states
 from ingestion.sync import Request, content_hashes, take_in
@@ -37,9 +37,10 @@ from tests import faults
 from tests.conftest import LENIENT_GATES
 from tests.ingestion.bets import NOW, T0, at, bet, jsonl, lost
 from tests.ingestion.commands import by_name, digests, environ_of, pikkit
+from tests.ingestion.conftest import PATIENCE, conninfo
 from tests.ingestion.lenient import run
 from tests.ingestion.trouble import execute
-from tests.source_table import delete, put
+from tests.source_table import create_bets, delete, put
 
 by_copy = pytest.mark.parametrize("source", ["postgres"], indirect=True)
 
@@ -312,6 +313,19 @@ def test_a_table_that_never_showed_a_row_is_refused(prepared, source, read, quer
     read()
 
 
+@by_copy
+def test_the_alert_of_an_empty_table_that_was_configured_by_mistake_clears_with_the_right_one(
+    prepared, source, read, query
+):
+    with pytest.raises(SourceShrank):
+        read()
+    create_bets(source.postgres, "others")
+    put(source.postgres, bet("a", 1), table="others")
+    named = SourcePostgres(conninfo(source.postgres), "public", "others")
+    run_sync(prepared, open_postgres(named, PATIENCE, silent))
+    assert query(ALERTS) == []
+
+
 def test_a_part_of_a_table_may_be_empty(prepared, source, read):
     put(source.postgres, bet("a", 1))
     read(sport="Golf")
@@ -378,6 +392,16 @@ def test_the_doctor_tells_of_columns_and_rows_that_were_there_at_the_last_sync(p
     assert (columns.verdict, columns.exit_code, "clv_pct" in columns.found) == ("FAIL", 2, True)
     assert (rows.verdict, rows.exit_code) == ("FAIL", 3)
     assert "showed 3 rows at the last sync, and shows 1 now" in rows.found
+
+
+def test_a_table_whose_rows_cannot_be_counted_in_time_is_a_warning_of_the_doctor(source, monkeypatch):
+    put(source.postgres, bet("a", 1))
+    too_slow(source, monkeypatch)
+    checks = by_name(check_sources(SourceSettings.load(source.environ), timedelta(0)))
+    name = "Supabase" if source.proxy else "source"
+    table = checks[f"{name} table"]
+    assert (table.verdict, "could not be counted" in table.found) == ("warn", True)
+    assert checks[f"{name} columns"].verdict == "ok"
 
 
 # ---- first loads that come late ------------------------------------------------------------------------------------
