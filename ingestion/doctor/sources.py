@@ -157,7 +157,7 @@ def check_supabase(project: SupabaseProject, patience: timedelta, states: Mappin
 def _facts_over_rest(reading: SupabaseReading, table: str) -> Iterator[Check]:
     """What the function pikkit_bet_facts tells; without it a look at some of the rows, and what cannot be seen."""
     facts = reading.facts()
-    if facts is not None and facts.ids_are_unique:
+    if facts is not None and facts.has_unique_id:
         yield ok("Supabase ids", f"an index of {table} lets no id repeat")
     else:
         yield _ids_over_rest(reading, table)
@@ -172,7 +172,7 @@ def _facts_over_rest(reading: SupabaseReading, table: str) -> Iterator[Check]:
 
 
 def _ids_over_rest(reading: SupabaseReading, table: str) -> Check:
-    ids, repeated = reading.first_and_last_ids()
+    ids, repeated = reading.count_repeated_at_ends()
     if repeated:
         return _repeated(
             "Supabase ids", table, f"of {ids:,} ids that were looked at {repeated:,} have more than one row"

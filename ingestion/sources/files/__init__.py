@@ -74,7 +74,7 @@ class FileSource:
             read = _file_type(self.path).pages
             if self.format is None:
                 for raw in read(self.path, size, COLUMNS, TEXT_COLUMNS):
-                    yield build_page(raw.columns, raw.payload, raw.problems, raw.unread_columns)
+                    yield build_page(raw.columns, raw.payload, raw.problems, raw.unknown_columns)
                 return
             declared = self.format.format
             for raw in read(self.path, size, declared.source_columns, declared.text_columns):
@@ -108,7 +108,7 @@ def open_file(
         _check_required(path, columns, required)
         return FileSource(path, row_count)
     if lacking := used.format.missing(columns):
-        raise _lacks_of_its_format(path, columns, used, lacking)
+        raise _missing_columns(path, columns, used, lacking)
     return FileSource(path, row_count, used)
 
 
@@ -135,7 +135,7 @@ def _check_required(path: Path, columns: list[str], required: Sequence[str]) -> 
     )
 
 
-def _lacks_of_its_format(path: Path, columns: list[str], used: FileFormat, lacking: list[str]) -> SourceRejected:
+def _missing_columns(path: Path, columns: list[str], used: FileFormat, lacking: list[str]) -> SourceRejected:
     missing = ", ".join(lacking)
     if used.text is None:
         return _rejected(

@@ -95,7 +95,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 def page_of(lines: Sequence[bytes]) -> Page:
     """The page of these rows of bets, each one JSON text in UTF-8, as a file has them in its lines."""
     raw = raw_page_of(lines, COLUMNS, TEXT_COLUMNS)
-    return build_page(raw.columns, raw.payload, raw.problems, raw.unread_columns)
+    return build_page(raw.columns, raw.payload, raw.problems, raw.unknown_columns)
 
 
 def raw_page_of(lines: Sequence[bytes], wanted: Collection[str], texts: Collection[str]) -> RawPage:
@@ -129,8 +129,8 @@ def raw_page_of(lines: Sequence[bytes], wanted: Collection[str], texts: Collecti
             values += [value_of(record) for record in records] if value_of else [record.get(name) for record in records]
     there = {name: values for name, values in columns.items() if name in names or name in members}
     inside = {name.partition(".")[0] for name in there if name not in names}
-    unread = tuple(name for name in names if name not in known and name not in inside)
-    return RawPage(_typed(there, texts, problems), pl.Series(payload, dtype=pl.String), problems, unread)
+    unknown = tuple(name for name in names if name not in known and name not in inside)
+    return RawPage(_typed(there, texts, problems), pl.Series(payload, dtype=pl.String), problems, unknown)
 
 
 def _members(record: Mapping[str, Any]) -> Iterator[str]:

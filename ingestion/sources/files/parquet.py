@@ -51,8 +51,8 @@ def _page(batch: pa.RecordBatch, wanted: Collection[str]) -> RawPage:
         rows[name] = _spelled_if_foreign(column.values)
         for position in column.unfit.arg_true():
             problems[position].append(f"{name}: {column.reason}")
-    unread = tuple(name for name in columns if name not in rows and name not in inside)
-    return RawPage(rows, json_objects(columns), problems, unread)
+    unknown = tuple(name for name in columns if name not in rows and name not in inside)
+    return RawPage(rows, json_objects(columns), problems, unknown)
 
 
 def _members(field: pa.Field) -> Iterator[str]:

@@ -11,3 +11,5 @@ cross join lateral (
 ) as before
 where newest.source = 'quarantine'
 on conflict (id) do nothing;
+
+comment on table ops.stream_formats is 'The format that a stream was last read with, if any.';

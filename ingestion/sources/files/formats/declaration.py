@@ -37,7 +37,7 @@ PriceKind: TypeAlias = Literal["decimal", "american", "lay"]
 ORIGINS: Final = ("from", "of", "constant", "digest_of", "clv_of")
 PRICED: Final = ("odds", "american_odds", "clv_current_odds", "clv_percentage")
 #: What every bet has. A format may be silent on the others, which are null then.
-NEEDED: Final = ("id", "bet_type", "status", "american_odds", "amount", "profit", "updated_at", "time_placed")
+NEEDED_OF_A_BET: Final = ("id", "bet_type", "status", "american_odds", "amount", "profit", "updated_at", "time_placed")
 #: Offsets that may stand in a time without being declared.
 UTC_NAMES: Final = {"UTC": "+00:00", "GMT": "+00:00", "Z": "+00:00"}
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):([0-5]\d)")
@@ -89,7 +89,7 @@ class Phrase(Strict):
         return "(?i)" + "|".join(part for part in (words and rf"\b(?:{words})\b", self.pattern) if part)
 
 
-class Rule(Strict):
+class ColumnRule(Strict):
     """One way to a bet column: for which rows, from where, and what is done with the value, in this order."""
 
     when: dict[str, Values] = {}
@@ -150,7 +150,7 @@ class Rule(Strict):
         return value is not None and value != ()
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Rule:
+    def _is_whole(self) -> ColumnRule:
         origins = [name for name in ORIGINS if self._has(name)]
         if len(origins) != 1:
             raise ValueError(f"needs one of {', '.join(ORIGINS)}, and has {' and '.join(origins) or 'none'}")
@@ -170,7 +170,7 @@ class Rule(Strict):
 
 
 Rules: TypeAlias = Annotated[
-    tuple[Rule, ...], BeforeValidator(lambda value: [value] if isinstance(value, Mapping | Rule) else value)
+    tuple[ColumnRule, ...], BeforeValidator(lambda value: [value] if isinstance(value, Mapping | ColumnRule) else value)
 ]
 
 
@@ -278,7 +278,7 @@ def _foreign_columns(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _problems(declared: Format, phrase_tables: Collection[str]) -> Iterator[str]:
     """What no single table of a declaration shows."""
-    if missing := [column for column in NEEDED if column not in declared.bets]:
+    if missing := [column for column in NEEDED_OF_A_BET if column not in declared.bets]:
         yield f"bets: says nothing of {', '.join(missing)}"
     for column, rules in declared.bets.items():
         for rule in rules:
@@ -321,7 +321,7 @@ def _said(error: ValidationError) -> Iterator[str]:
 
 
 def _keys(path: list[Any]) -> list[str]:
-    model: type[BaseModel] = Format if len(path) == 1 else Phrase if path[0] == "phrases" else Rule
+    model: type[BaseModel] = Format if len(path) == 1 else Phrase if path[0] == "phrases" else ColumnRule
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

@@ -31,23 +31,12 @@ class FileFormat:
         """The columns of a bet that are more than a column of the file under another name."""
         return tuple(name for name, rules in self.format.bets.items() if not all(rule.is_plain for rule in rules))
 
-    @cached_property
-    def renamed_columns(self) -> dict[str, str]:
-        """The other ones, and what the file calls them."""
-        derived = self.derived_columns
-        return {
-            name: " or ".join(dict.fromkeys(column for rule in rules for column in rule.from_))
-            for name, rules in self.format.bets.items()
-            if name not in derived
-        }
-
     def document(self) -> dict[str, Any]:
         """What a run's record says of it."""
         return {
             "name": self.name,
             "title": self.format.called,
             "is_mapping": self.text is not None,
-            "renamed": self.renamed_columns,
             "derived": list(self.derived_columns),
             "unknown": [name for name in REQUIRED_COLUMNS if name not in self.format.bets],
         }
