@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import uuid
 from datetime import timedelta
 
@@ -35,7 +34,7 @@ from ingestion.verify import verify_offline
 from quality.schema import validate
 from tests import faults
 from tests.conftest import LENIENT_GATES
-from tests.ingestion.bets import NOW, T0, at, bet, jsonl, lost
+from tests.ingestion.bets import NOW, T0, at, bet, csv_text, jsonl, lost
 from tests.ingestion.commands import by_name, digests, environ_of, pikkit
 from tests.ingestion.conftest import PATIENCE, conninfo
 from tests.ingestion.lenient import run
@@ -47,15 +46,6 @@ by_copy = pytest.mark.parametrize("source", ["postgres"], indirect=True)
 BETS = "select id, profit_cents from processed.bets order by id"
 RENAMED = "alter table bets rename column clv_percentage to clv_pct"
 NAMED_BACK = "alter table bets rename column clv_pct to clv_percentage"
-
-
-@pytest.fixture
-def query(prepared):
-    def query(statement):
-        with connect(prepared.postgres, purpose="test") as connection:
-            return connection.execute(statement).fetchall()
-
-    return query
 
 
 @pytest.fixture
@@ -132,10 +122,7 @@ def test_a_column_that_a_file_lost_is_named_and_nothing_is_changed(prepared, tmp
         if suffix == ".jsonl":
             jsonl(path, *bets)
         else:
-            with path.open("w") as file:
-                writer = csv.DictWriter(file, bets[0])
-                writer.writeheader()
-                writer.writerows(bets)
+            path.write_text(csv_text(*bets))
         return run_sync(prepared, open_file(path), Request(**request))
 
     load(bet("a", 1, clv_percentage=2.5))
@@ -148,7 +135,7 @@ def test_a_column_that_a_file_lost_is_named_and_nothing_is_changed(prepared, tmp
     assert load(other).counts["accepted"] == 0
 
 
-def test_a_column_that_no_bet_may_lack_cannot_be_excused():
+def test_without_refuses_a_required_column():
     assert optional_columns(["clv_ev", "roi"]) == {"clv_ev", "roi"}
     with pytest.raises(ConfigurationError, match="names profit, clv_pct, and"):
         optional_columns(["roi", "profit", "clv_pct"])
@@ -162,7 +149,7 @@ def test_columns_that_are_not_read_are_named_at_the_first_sync_of_each_stream(pr
 
 
 @by_copy
-def test_a_vanished_column_and_its_excuse_through_the_command_line(prepared, source, tmp_path):
+def test_the_command_line_refuses_a_vanished_column_until_without_names_it(prepared, source, tmp_path):
     ours = source.environ | {"PIKKIT_NOW": NOW.isoformat()}
     environ = environ_of(prepared, tmp_path / "home", **ours)
     put(source.postgres, bet("a", 1))
