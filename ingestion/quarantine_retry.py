@@ -50,7 +50,7 @@ _PAGE_SIZE: Final = 50_000
 _NOT_TEXT: Final = ": not text"
 
 # By stream, the format that its rows are translated with.
-Formats: TypeAlias = Mapping[str, FileFormat]
+_Formats: TypeAlias = Mapping[str, FileFormat]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class SoundRows:
 
     connection: psycopg.Connection
     row_count: int
-    formats: Formats
+    formats: _Formats
     name: str = SOURCE
     is_table: bool = False
     is_partial: bool = True
@@ -131,7 +131,7 @@ def _kept(connection: psycopg.Connection, name: LiteralString) -> Iterator[pl.Da
         after = kept["seq"][-1]
 
 
-def _by_format(kept: pl.DataFrame, formats: Formats) -> Iterator[tuple[pl.DataFrame, FileFormat | None]]:
+def _by_format(kept: pl.DataFrame, formats: _Formats) -> Iterator[tuple[pl.DataFrame, FileFormat | None]]:
     """The rows in groups that are read alike: bets as they are, and those of each stream that has a format."""
     foreign = pl.Series([False]).new_from_index(0, kept.height)
     for stream in kept["source"].unique(maintain_order=True):

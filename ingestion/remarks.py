@@ -40,7 +40,7 @@ def on_names(variants: list[NameVariants]) -> list[str]:
     """Remarks on names that differ in letter case only."""
     if not variants:
         return []
-    shown = "; ".join(f"{one.column} {one}" for one in variants[:NAMES_SHOWN])
+    shown = "; ".join(str(variant) for variant in variants[:NAMES_SHOWN])
     more = f" and {len(variants) - NAMES_SHOWN} more (`pikkit doctor` names all)" if len(variants) > NAMES_SHOWN else ""
     return [f"Names that differ in letter case only are groups of their own (graded bets): {shown}{more}."]
 
@@ -123,8 +123,8 @@ def _on_columns(sync: Counts) -> list[str]:
             f"The source has {', '.join(sync['new_columns'])} now, which it had not. Rows that were read before have "
             "none of it until they change" + (": `pikkit sync --full` reads all." if sync["is_table"] else ".")
         )
-    if sync["without_columns"]:
-        remarks.append(f"The source has {', '.join(sync['without_columns'])}, so --without changed nothing there.")
+    if sync["without_but_there"]:
+        remarks.append(f"The source has {', '.join(sync['without_but_there'])}, so --without changed nothing there.")
     return remarks
 
 

@@ -34,7 +34,7 @@ from ingestion.tombstones import write_tombstones
 from quality.schema import ACCEPTED_SCHEMA, ValidationResult, validate
 
 CONFLICT: Final = "updated_at: copies that differ under one updated_at"
-EVERYTHING: Final = Window()
+WHOLE_TABLE: Final = Window()
 _DIGEST_BYTES: Final = 16
 # So many of the ids that came more than once are asked for again, to see whether they repeat in the table.
 _IDS_LOOKED_AT: Final = 1000
@@ -133,7 +133,7 @@ class TableRows:
     @property
     def is_everything(self) -> bool:
         """See RowsOfTable."""
-        return self.window == EVERYTHING
+        return self.window == WHOLE_TABLE
 
     @property
     def shows_all_rows_of_ids(self) -> bool:
@@ -164,7 +164,7 @@ def rows_of(connection: psycopg.Connection, table: Table, request: Request) -> I
 
 
 def _counted(reading: Reading, window: Window) -> int | None:
-    return reading.total() if window == EVERYTHING else reading.count(window)
+    return reading.total() if window == WHOLE_TABLE else reading.count(window)
 
 
 def _read_from(connection: psycopg.Connection, stream: str, overlap: timedelta) -> datetime | None:
@@ -193,7 +193,7 @@ def take_in(
     row says so and is refused for something else: deleted from now on), naive_timestamps, empty_texts, null_words,
     columns (known ones that the rows have), unknown_columns, future (new versions past the clock, which the cursor
     waits for), newest_stamp, newest_accepted, known_until, features_watermark (before this run), first_load (the store
-    was empty), first_sync (nothing was read of the whole stream before), knows_bets (not so, or the store holds some of
+    was empty), first_sync (nothing was read of the whole stream before), is_new_source (so, and the store holds none of
     these bets), largest_instant (how many accepted versions share one updated_at), repeated_ids (how many ids more than
     one row of the table is known to have), is_table, is_partial.
     """
@@ -218,7 +218,7 @@ def take_in(
     if source.is_table:
         connection.execute(statement("record_shown"), {"source": source.name})
     else:
-        connection.execute(statement("keep_streams"))
+        connection.execute(statement("keep_shown"), {"source": source.name, "is_retry": known_from is not None})
     connection.execute(statement("store_raw"), batch)
     connection.execute(statement("store_quarantine"), batch)
     connection.execute(statement("retire_current"))
@@ -344,8 +344,8 @@ def content_hashes(accepted: pl.DataFrame) -> pl.Series:
     That of a row that is not deleted says nothing of deletes, as all did before they were read.
     """
     columns = [_canonical(pl.col(name), dtype) for name, dtype in ACCEPTED_SCHEMA.items() if name != "is_deleted"]
-    mark = pl.when("is_deleted").then(pl.lit(" deleted")).otherwise(pl.lit(""))
-    return _digests(accepted.select(row=pl.struct(columns).struct.json_encode() + mark)["row"])
+    suffix = pl.when("is_deleted").then(pl.lit(" deleted")).otherwise(pl.lit(""))
+    return _digests(accepted.select(row=pl.struct(columns).struct.json_encode() + suffix)["row"])
 
 
 def _canonical(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

@@ -22,10 +22,10 @@ select
     ) as deleted,
     not exists (select from processed.bet_versions) as first_load,
     (select is_first from stream) as first_sync,
-    -- Asked of a first sync only: of any other the answer is known, and it would be looked for every hour.
-    case when (select is_first from stream) then exists (
+    -- The bets are looked for at a first sync only, not every hour.
+    case when (select is_first from stream) then not exists (
         select from incoming join raw.bet_versions using (id)
-    ) else true end as knows_bets,
+    ) else false end as is_new_source,
     coalesce((
         select count(*) from new_versions join incoming using (arrival)
         where accepted group by incoming.updated_at order by 1 desc limit 1

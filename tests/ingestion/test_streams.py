@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import uuid
 from datetime import timedelta
 
@@ -26,8 +25,8 @@ from ingestion.pipeline import run_reconcile, run_sync
 from ingestion.progress import silent
 from ingestion.refresh import refresh
 from ingestion.sources.files import open_file
-from ingestion.sources.postgres import PostgresReading
-from ingestion.sources.settings import SourceSettings
+from ingestion.sources.postgres import PostgresReading, open_postgres
+from ingestion.sources.settings import SourcePostgres, SourceSettings
 from ingestion.status import status
 from ingestion.streams import optional_columns, stream_states
 from ingestion.sync import Request, content_hashes, take_in
@@ -35,26 +34,18 @@ from ingestion.verify import verify_offline
 from quality.schema import validate
 from tests import faults
 from tests.conftest import LENIENT_GATES
-from tests.ingestion.bets import NOW, T0, at, bet, jsonl, lost
+from tests.ingestion.bets import NOW, T0, at, bet, csv_text, jsonl, lost
 from tests.ingestion.commands import by_name, digests, environ_of, pikkit
+from tests.ingestion.conftest import PATIENCE, conninfo
 from tests.ingestion.lenient import run
 from tests.ingestion.trouble import execute
-from tests.source_table import delete, put
+from tests.source_table import create_bets, delete, put
 
 by_copy = pytest.mark.parametrize("source", ["postgres"], indirect=True)
 
 BETS = "select id, profit_cents from processed.bets order by id"
 RENAMED = "alter table bets rename column clv_percentage to clv_pct"
 NAMED_BACK = "alter table bets rename column clv_pct to clv_percentage"
-
-
-@pytest.fixture
-def query(prepared):
-    def query(statement):
-        with connect(prepared.postgres, purpose="test") as connection:
-            return connection.execute(statement).fetchall()
-
-    return query
 
 
 @pytest.fixture
@@ -131,10 +122,7 @@ def test_a_column_that_a_file_lost_is_named_and_nothing_is_changed(prepared, tmp
         if suffix == ".jsonl":
             jsonl(path, *bets)
         else:
-            with path.open("w") as file:
-                writer = csv.DictWriter(file, bets[0])
-                writer.writeheader()
-                writer.writerows(bets)
+            path.write_text(csv_text(*bets))
         return run_sync(prepared, open_file(path), Request(**request))
 
     load(bet("a", 1, clv_percentage=2.5))
@@ -147,7 +135,7 @@ def test_a_column_that_a_file_lost_is_named_and_nothing_is_changed(prepared, tmp
     assert load(other).counts["accepted"] == 0
 
 
-def test_a_column_that_no_bet_may_lack_cannot_be_excused():
+def test_without_refuses_a_required_column():
     assert optional_columns(["clv_ev", "roi"]) == {"clv_ev", "roi"}
     with pytest.raises(ConfigurationError, match="names profit, clv_pct, and"):
         optional_columns(["roi", "profit", "clv_pct"])
@@ -161,7 +149,7 @@ def test_columns_that_are_not_read_are_named_at_the_first_sync_of_each_stream(pr
 
 
 @by_copy
-def test_a_vanished_column_and_its_excuse_through_the_command_line(prepared, source, tmp_path):
+def test_the_command_line_refuses_a_vanished_column_until_without_names_it(prepared, source, tmp_path):
     ours = source.environ | {"PIKKIT_NOW": NOW.isoformat()}
     environ = environ_of(prepared, tmp_path / "home", **ours)
     put(source.postgres, bet("a", 1))
@@ -312,6 +300,19 @@ def test_a_table_that_never_showed_a_row_is_refused(prepared, source, read, quer
     read()
 
 
+@by_copy
+def test_the_alert_of_an_empty_table_that_was_configured_by_mistake_clears_with_the_right_one(
+    prepared, source, read, query
+):
+    with pytest.raises(SourceShrank):
+        read()
+    create_bets(source.postgres, "others")
+    put(source.postgres, bet("a", 1), table="others")
+    named = SourcePostgres(conninfo(source.postgres), "public", "others")
+    run_sync(prepared, open_postgres(named, PATIENCE, silent))
+    assert query(ALERTS) == []
+
+
 def test_a_part_of_a_table_may_be_empty(prepared, source, read):
     put(source.postgres, bet("a", 1))
     read(sport="Golf")
@@ -378,6 +379,16 @@ def test_the_doctor_tells_of_columns_and_rows_that_were_there_at_the_last_sync(p
     assert (columns.verdict, columns.exit_code, "clv_pct" in columns.found) == ("FAIL", 2, True)
     assert (rows.verdict, rows.exit_code) == ("FAIL", 3)
     assert "showed 3 rows at the last sync, and shows 1 now" in rows.found
+
+
+def test_a_table_whose_rows_cannot_be_counted_in_time_is_a_warning_of_the_doctor(source, monkeypatch):
+    put(source.postgres, bet("a", 1))
+    too_slow(source, monkeypatch)
+    checks = by_name(check_sources(SourceSettings.load(source.environ), timedelta(0)))
+    name = "Supabase" if source.proxy else "source"
+    table = checks[f"{name} table"]
+    assert (table.verdict, "could not be counted" in table.found) == ("warn", True)
+    assert checks[f"{name} columns"].verdict == "ok"
 
 
 # ---- first loads that come late ------------------------------------------------------------------------------------
