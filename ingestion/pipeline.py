@@ -301,6 +301,12 @@ def _summary(this: Run, judged: Outcome, remarks: list[str]) -> Counts:
     }
 
 
+def redefined_features(connections: Connections) -> list[str]:
+    """The features whose definition changed since their rows were written: until a backfill they differ."""
+    with connect(connections.postgres, purpose="verify") as connection:
+        return feature_versions.redefined(connection)
+
+
 def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:
     """Rule R3 on the live store (ingestion/verify.py), under the run lock, so that nothing moves. Changes nothing."""
     with locked_store(connections, "verify") as connection:
