@@ -163,16 +163,21 @@ def _page(kept: pl.DataFrame, format_: FileFormat | None) -> Page:
 
 
 def _verdicts(kept: pl.DataFrame, format_: FileFormat | None, this: Run) -> pl.DataFrame:
-    """What the schema of today says of each row: seq, id, updated_at, content_hash, reasons (null: sound)."""
+    """What the schema of today says of each row.
+
+    Columns: seq; id and updated_at, null where they cannot be read; content_hash of a sound row; reasons, null for one.
+    """
     page = _page(kept, format_)
     result = validate(page.rows, this.now)
     sound = result.accepted.select("row", "id", "updated_at", content_hash=content_hashes(result.accepted))
+    refused = result.rejected.select("row", "reasons", refused_id="id", refused_stamp="updated_at")
     verdicts = (
         kept.with_row_index("row")
         .with_columns(was="reasons", problem=page.problems, keeps=_lost(kept))
         .drop("reasons")
         .join(sound, on="row", how="left", maintain_order="left")
-        .join(result.rejected.select("row", "reasons"), on="row", how="left", maintain_order="left")
+        .join(refused, on="row", how="left", maintain_order="left")
+        .with_columns(id=pl.coalesce("id", "refused_id"), updated_at=pl.coalesce("updated_at", "refused_stamp"))
     )
     # What could not even be read has its own reasons, as in a sync; a line that was never a bet has those it had.
     no_bet = pl.col("problem").str.starts_with("line: ").fill_null(False)

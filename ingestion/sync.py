@@ -190,12 +190,12 @@ def take_in(
     seen_before, returned (a table shows again what it showed once), accepted, of these late (their updated_at lies
     before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
     reasons (how many rows each reason refused), deleted (accepted versions that say so), broken_deletes (bets whose
-    row says so and is refused for something else: deleted from now on), naive_timestamps, empty_texts, null_words,
-    columns (known ones that the rows have), unknown_columns, future (new versions past the clock, which the cursor
-    waits for), newest_stamp, newest_accepted, known_until, features_watermark (before this run), first_load (the store
-    was empty), first_sync (nothing was read of the whole stream before), is_new_source (so, and the store holds none of
-    these bets), largest_instant (how many accepted versions share one updated_at), repeated_ids (how many ids more than
-    one row of the table is known to have), is_table, is_partial.
+    row in a table says so and is refused for something else: deleted from now on), naive_timestamps, empty_texts,
+    null_words, columns (known ones that the rows have), unknown_columns, future (new versions past the clock, which the
+    cursor waits for), newest_stamp, newest_accepted, known_until, features_watermark (before this run), first_load (the
+    store was empty), first_sync (nothing was read of the whole stream before), is_new_source (so, and the store holds
+    none of these bets), largest_instant (how many accepted versions share one updated_at), repeated_ids (how many ids
+    more than one row of the table is known to have), is_table, is_partial.
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)
@@ -224,7 +224,8 @@ def take_in(
     connection.execute(statement("retire_current"))
     connection.execute(statement("store_processed"), {"run_id": run_id})
     connection.execute(statement("settle_quarantine"), {"is_table": source.is_table, "conflict": CONFLICT, "now": now})
-    broken_deletes = [bet for (bet,) in connection.execute(statement("broken_deletes"), {"is_table": source.is_table})]
+    # A table says what is, so its delete holds though its row is broken. A row of a file waits in quarantine.
+    broken_deletes = [bet for (bet,) in connection.execute(statement("broken_deletes"))] if source.is_table else []
     if broken_deletes:
         write_tombstones(connection, broken_deletes, source.name, run_id=run_id, now=now, is_gone=False)
     known_until: datetime | None = stored.pop("known_until")
@@ -301,7 +302,7 @@ def _stage(connection: psycopg.Connection, source: Source, now: datetime, progre
         empty += result.empty_texts
         null_words += result.null_words
         columns |= page.columns
-        unknown.update(page.unknown_columns)
+        unknown.update(map(_printable, page.unknown_columns))
         progress("read", arrived, source.row_count)
     return {
         "naive_timestamps": naive,
@@ -336,6 +337,11 @@ def _refused(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
         # What could not even be read has its own reasons, not one for each column that is null because of it.
         reasons=pl.when(problem.is_null()).then("reasons").otherwise(problem.str.split("; ")),
     )
+
+
+def _printable(name: str) -> str:
+    """The name of a column that no bet has, as a record in Postgres can hold it: NUL and half characters as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def content_hashes(accepted: pl.DataFrame) -> pl.Series:

@@ -211,6 +211,14 @@ def test_copies_that_contradict_each_other_stay_refused_together(load, store, ro
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
 
 
+def test_a_copy_that_comes_sound_stays_refused_beside_one_that_contradicts_it_and_does_not(load, store, rows):
+    """As at a sync, where a copy that was refused already counts as one."""
+    load(bet("a", updated_at=IN_AN_HOUR), bet("a", updated_at=IN_AN_HOUR, status="?"))
+    clock.set_now(LATER)
+    assert retry(store, Selection()).counts["accepted"] == 0
+    assert rows("select distinct state from quarantine.bets") == [("open",)]
+
+
 def test_one_of_two_copies_that_contradict_each_other_is_accepted_alone(load, store, rows):
     load(bet("a", 1), lost("a", 1))
     assert retry(store, Selection(seqs=(2,))).counts["accepted"] == 1

@@ -383,6 +383,14 @@ def test_a_window_that_shows_an_older_row_of_an_id_alone_replaces_no_newer_one(h
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
 
 
+def test_an_id_with_white_space_around_it_that_repeats_is_known_to(history, sync, rows):
+    """The table was asked for the id as the store spells it, and has none of that spelling."""
+    history(bet(" a", 200), bet(" a", 100, status="PENDING", profit=0))
+    assert sync()["repeated_ids"] == 1
+    sync(since=T0 + timedelta(minutes=90), until=T0 + timedelta(minutes=150))
+    assert rows(BETS) == [("a", 1500)]
+
+
 def test_where_the_newest_row_of_an_id_went_a_full_sync_shows_the_one_before(source, history, sync, rows):
     history(bet("a", 200), lost("a", 100), bet("b", 1), bet("b", 2))
     sync()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import timedelta
 
 import polars as pl
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -25,6 +27,7 @@ from ingestion.pipeline import run_reconcile, run_sync
 from ingestion.progress import silent
 from ingestion.refresh import refresh
 from ingestion.sources.files import open_file
+from ingestion.sources.files.jsonl import page_of
 from ingestion.sources.postgres import PostgresReading, open_postgres
 from ingestion.sources.settings import SourcePostgres, SourceSettings
 from ingestion.status import status
@@ -216,14 +219,47 @@ def test_a_delete_is_not_lost_because_its_row_is_broken(source, sync, compare, d
     assert not sum(found.differences for found in verify_offline(database))
 
 
-def test_a_broken_delete_in_a_file_counts_unless_something_newer_is_known(database, tmp_path):
+def test_a_broken_delete_in_a_file_waits_in_quarantine_and_its_bet_counts_as_it_did(database, tmp_path):
+    """A file says what was: a newer row of it, an older version or a copy that contradicts may say otherwise."""
+
     def load(*bets):
         file = open_file(jsonl(tmp_path / "log.jsonl", *bets))
         return take_in(database, file, run_id=uuid.uuid4(), now=NOW)
 
-    old = bet("b", 5, amount=-1, is_deleted=True)
-    assert load(bet("a", 1), bet("a", 2, amount=-1, is_deleted=True), bet("b", 9), old)["broken_deletes"] == 1
+    load(bet("a", 1), bet("b", 1), bet("c", 1))
+    counts = load(
+        bet("a", 50, status="?", is_deleted=True),
+        bet("a", 60, status="??"),
+        bet("b", 5, is_deleted=True),
+        bet("b", 5, profit=14, is_deleted=False),
+    )
+    assert (counts["accepted"], counts["quarantined"], counts["broken_deletes"]) == (0, 4, 0)
+    assert database.execute("select distinct state from quarantine.bets").fetchall() == [("open",)]
+    assert database.execute(BETS).fetchall() == [("a", 1500), ("b", 1500), ("c", 1500)]
+
+
+def test_a_delete_is_not_lost_because_a_value_of_its_row_is_no_single_value(source, sync, database):
+    put(source.postgres, bet("a", 1), bet("b", 2))
+    sync()
+    with psycopg.connect(conninfo(source.postgres)) as app:
+        app.execute("alter table bets alter column amount type text")
+        app.execute("update bets set amount = 'ten', is_deleted = true, updated_at = %s where id = 'a'", [at(60)])
+    assert sync()["broken_deletes"] == 1
     assert database.execute(BETS).fetchall() == [("b", 1500)]
+
+
+def test_a_row_that_cannot_be_read_says_that_it_is_deleted():
+    page = page_of([json.dumps(bet("a", 5, sport=["x"], is_deleted=True)).encode()])
+    assert page.rows.select("id", "sport", "is_deleted", "status").row(0) == ("a", None, True, None)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_a_column_whose_name_postgres_cannot_hold_is_named_by_its_escape(prepared, tmp_path, name):
+    file = tmp_path / "odd.jsonl"
+    file.write_text(json.dumps(bet("a", 1) | {name: 1}) + "\n")
+    done = run(prepared, open_file(file))
+    assert len(done.steps[0].counts["unknown_columns"]) == 1
+    assert done.counts["accepted"] == 1
 
 
 def test_a_row_that_is_not_deleted_has_the_content_hash_that_it_had_before_deletes_were_read():
