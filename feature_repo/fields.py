@@ -23,8 +23,8 @@ class Scale(StrEnum):
     SHARE = "Share, 0 to 1"
     SHARE_DIFFERENCE = "Share, -1 to 1"
     PROBABILITY = "Probability, 0 to 1"
-    # The limits of quality/schema for bets of several legs; straights stay within a hundredth of them. A loss beyond the
-    # stake is real: who lays a bet at an exchange risks more than the stake.
+    # The limits of quality/schema for bets of several legs; straights stay within a hundredth of them. A loss beyond
+    # the stake is real: who lays a bet at an exchange risks more than that.
     ROI = "Percent, -1000 to 1000000"
     # Free bets add profit and no stake, so the ratio of the sums has no upper limit.
     POOLED_ROI = "Percent, -1000 or more"
