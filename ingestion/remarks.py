@@ -59,14 +59,19 @@ def on_sync(sync: Counts) -> list[str]:
         )
     if sync["first_load"] and sync["largest_instant"] > max(1, BULK_SHARE * accepted):
         remarks.append(
-            f"{sync['largest_instant']:,} of {sync['accepted']:,} versions share one updated_at: the source was "
-            "rewritten in bulk, and their history collapses into one instant. KNOWN_AT_COLUMN=settled_at keeps it "
-            "on a first load."
+            f"{sync['largest_instant']:,} of {sync['accepted']:,} versions become known at one instant, as their "
+            "source says: their history collapses into it."
+            + (
+                " If the source was rewritten in bulk, KNOWN_AT_COLUMN=settled_at keeps more of it on a first load."
+                if sync["settlements_differ"]
+                else ""
+            )
         )
     if sync["late"] > BULK_SHARE * accepted:
         remarks.append(
-            f"{sync['late']:,} of {sync['accepted']:,} versions arrived late: their updated_at lies before the last "
-            "refresh, so they count from just past it. History that belongs together is best loaded at once."
+            f"{sync['late']:,} of {sync['accepted']:,} versions arrived late: their updated_at lies before what was known "
+            "or published already, so they count from just past that. History that belongs together is best loaded at "
+            "once, older history into a store of its own (PIKKIT_HOME)."
         )
     if sync["future"]:
         remarks.append(

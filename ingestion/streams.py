@@ -67,10 +67,12 @@ def optional_columns(names: Collection[str]) -> frozenset[str]:
     """These names, of columns that a source may lack. Raises ConfigurationError when one is none."""
     optional = [name for name in COLUMNS if name not in REQUIRED_COLUMNS]
     if wrong := [name for name in names if name not in optional]:
+        nearest = [near for name in wrong for near in get_close_matches(name, optional, n=1, cutoff=0.75)]
         raise ConfigurationError(
-            f"--without names {', '.join(wrong)}, and a source may lack other columns only",
+            f"--without {', '.join(wrong)}: no column that a source may lack",
             "Nothing was done",
-            f"Those are: {', '.join(optional)}",
+            (f"Did you mean {', '.join(nearest)}? " if nearest else "")
+            + f"Give one name each time, of: {', '.join(optional)}",
         )
     return frozenset(names)
 
@@ -99,8 +101,8 @@ def check_columns(
         raise ColumnsVanished(
             f"{stream} has no {' and no '.join(vanished)} any more, which its last sync found there{hint}",
             "Nothing was changed. Without it every row that is read would lose what is known of it",
-            "Give the column its name back, or read a view that does. If the source is to be without it from now on: "
-            + " ".join(f"--without {name}" for name in vanished),
+            "Give the column its name back, or read a view that does. If the source is to be without it from now on, once: "
+            f"`pikkit sync {' '.join(f'--without {name}' for name in vanished)}`",
             columns=tuple(vanished),
         )
 
@@ -114,14 +116,14 @@ def check_taken(state: StreamState, stream: str, counts: Counts, request: Reques
     is_uncounted_and_empty = is_whole_table and shown is None and not counts["rows_read"]
     if is_uncounted_and_empty and state.has_shrunk(0) and not request.believes_deletes:
         raise _shrunk(state, stream, None)
-    watermark, newest = (_instant(counts[name]) for name in ("features_watermark", "newest_accepted"))
+    watermark, newest = (_instant(counts[name]) for name in ("log_watermark", "newest_accepted"))
     if request.late or not counts["is_new_source"] or watermark is None or newest is None or newest > watermark:
         return
     if counts["accepted"] < FEWEST_OF_A_HISTORY:
         return
     raise LateFirstLoad(
-        f"{stream} is new to this store, which holds none of its bets, and all of it is older than what was "
-        f"published: its newest row is of {_text(newest)}, the features' watermark is {_text(watermark)}",
+        f"{stream} is new to this store, which holds none of its bets, and all of it is older than what the store knows "
+        f"already: its newest row is of {_text(newest)}, the watermark of log and features is {_text(watermark)}",
         f"Nothing was changed. Its {counts['accepted']:,} rows would all count from just past the watermark, as if "
         "they had become known only then",
         "To keep their own times load them into a store of their own (PIKKIT_HOME=<new directory>). To have them in "

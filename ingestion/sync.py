@@ -192,10 +192,11 @@ def take_in(
     reasons (how many rows each reason refused), deleted (accepted versions that say so), broken_deletes (bets whose
     row in a table says so and is refused for something else: deleted from now on), naive_timestamps, empty_texts,
     null_words, columns (known ones that the rows have), unknown_columns, future (new versions past the clock, which the
-    cursor waits for), newest_stamp, newest_accepted, known_until, features_watermark (before this run), first_load (the
-    store was empty), first_sync (nothing was read of the whole stream before), is_new_source (so, and the store holds
-    none of these bets), largest_instant (how many accepted versions share one updated_at), repeated_ids (how many ids
-    more than one row of the table is known to have), is_table, is_partial.
+    cursor waits for), newest_stamp, newest_accepted, known_until, log_watermark (up to where answers were given before
+    this run: its log's newest version, or the last refresh), first_load (the store was empty), first_sync (nothing was
+    read of the whole stream before), is_new_source (so, and the store holds none of these bets), largest_instant (how
+    many accepted versions become known at one instant by their source), settlements_differ (by settled_at fewer would),
+    repeated_ids (how many ids more than one row of the table is known to have), is_table, is_partial.
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)
@@ -212,7 +213,12 @@ def take_in(
         {"now": now, "first_known_by": first_known_by, "known_from": known_from, "is_table": source.is_table},
     )
     with connection.cursor(row_factory=dict_row) as cursor:
-        stored = cursor.execute(statement("intake_counts"), {"now": now, "stream": source.name}).fetchone() or {}
+        stored = (
+            cursor.execute(
+                statement("intake_counts"), {"now": now, "stream": source.name, "first_known_by": first_known_by}
+            ).fetchone()
+            or {}
+        )
         reasons = cursor.execute(statement("refusal_counts")).fetchall()
     batch = {"run_id": run_id, "source": source.name, "received_at": now}
     if source.is_table:
@@ -230,7 +236,7 @@ def take_in(
         write_tombstones(connection, broken_deletes, source.name, run_id=run_id, now=now, is_gone=False)
     known_until: datetime | None = stored.pop("known_until")
     newest_stamp: datetime | None = stored.pop("newest_stamp")
-    compared = {name: stored.pop(name) for name in ("newest_accepted", "features_watermark")}
+    compared = {name: stored.pop(name) for name in ("newest_accepted", "log_watermark")}
     connection.execute(
         statement("upsert_sync_state"),
         {

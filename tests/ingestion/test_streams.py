@@ -140,7 +140,9 @@ def test_a_column_that_a_file_lost_is_named_and_nothing_is_changed(prepared, tmp
 
 def test_without_refuses_a_required_column():
     assert optional_columns(["clv_ev", "roi"]) == {"clv_ev", "roi"}
-    with pytest.raises(ConfigurationError, match="names profit, clv_pct, and"):
+    with pytest.raises(
+        ConfigurationError, match=r"--without profit, clv_pct: no column .* Did you mean clv_percentage\?"
+    ):
         optional_columns(["roi", "profit", "clv_pct"])
 
 
@@ -455,6 +457,16 @@ def test_a_first_load_that_is_older_than_what_was_published_asks_for_late(like_t
     assert (done.counts["accepted"], done.steps[0].counts["late"]) == (100, 100)
     later = open_file(jsonl(tmp_path / "mine.jsonl", *history(), bet("d", 15)))
     assert run(like_the_demo, later).counts["accepted"] == 1
+
+
+def test_a_first_load_that_is_older_than_the_log_asks_for_late_though_nothing_was_published(prepared, tmp_path):
+    """Two exports, the newer one first and refused by a gate: all of the second would become known at one instant."""
+    run_sync(prepared, open_file(jsonl(tmp_path / "newer.jsonl", bet("newer", 500))))
+    older = open_file(jsonl(tmp_path / "older.jsonl", *history()))
+    with pytest.raises(LateFirstLoad) as refused:
+        run_sync(prepared, older)
+    assert refused.value.watermark == T0 + timedelta(minutes=500)
+    assert run_sync(prepared, older, Request(late=True)).steps[0].counts["late"] == 100
 
 
 def test_fewer_than_a_hundred_late_bets_are_stragglers_and_ask_for_nothing(like_the_demo, tmp_path):
