@@ -69,9 +69,9 @@ def on_sync(sync: Counts) -> list[str]:
         )
     if sync["late"] > BULK_SHARE * accepted:
         remarks.append(
-            f"{sync['late']:,} of {sync['accepted']:,} versions arrived late: their updated_at lies before what was known "
-            "or published already, so they count from just past that. History that belongs together is best loaded at "
-            "once, older history into a store of its own (PIKKIT_HOME)."
+            f"{sync['late']:,} of {sync['accepted']:,} versions arrived late: their updated_at lies before what was "
+            "known or published already, so they count from just past that. History that belongs together is best "
+            "loaded at once, older history into a store of its own (PIKKIT_HOME)."
         )
     if sync["future"]:
         remarks.append(

@@ -67,7 +67,7 @@ def optional_columns(names: Collection[str]) -> frozenset[str]:
     """These names, of columns that a source may lack. Raises ConfigurationError when one is none."""
     optional = [name for name in COLUMNS if name not in REQUIRED_COLUMNS]
     if wrong := [name for name in names if name not in optional]:
-        nearest = [near for name in wrong for near in get_close_matches(name, optional, n=1, cutoff=0.75)]
+        nearest = [near for name in wrong for near in get_close_matches(name, optional, n=1, cutoff=_ALIKE)]
         raise ConfigurationError(
             f"--without {', '.join(wrong)}: no column that a source may lack",
             "Nothing was done",
@@ -101,8 +101,8 @@ def check_columns(
         raise ColumnsVanished(
             f"{stream} has no {' and no '.join(vanished)} any more, which its last sync found there{hint}",
             "Nothing was changed. Without it every row that is read would lose what is known of it",
-            "Give the column its name back, or read a view that does. If the source is to be without it from now on, once: "
-            f"`pikkit sync {' '.join(f'--without {name}' for name in vanished)}`",
+            "Give the column its name back, or read a view that does. If the source is to be without it from now on, "
+            f"once: `pikkit sync {' '.join(f'--without {name}' for name in vanished)}`",
             columns=tuple(vanished),
         )
 

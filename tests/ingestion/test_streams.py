@@ -141,9 +141,9 @@ def test_a_column_that_a_file_lost_is_named_and_nothing_is_changed(prepared, tmp
 def test_without_refuses_a_required_column():
     assert optional_columns(["clv_ev", "roi"]) == {"clv_ev", "roi"}
     with pytest.raises(
-        ConfigurationError, match=r"--without profit, clv_pct: no column .* Did you mean clv_percentage\?"
+        ConfigurationError, match=r"--without amount, clv_pct: no column .* Did you mean clv_percentage\?"
     ):
-        optional_columns(["roi", "profit", "clv_pct"])
+        optional_columns(["roi", "amount", "clv_pct"])
 
 
 def test_columns_that_are_not_read_are_named_at_the_first_sync_of_each_stream(prepared, source, read, tmp_path):
