@@ -122,8 +122,8 @@ def check_taken(state: StreamState, stream: str, counts: Counts, request: Reques
     if counts["accepted"] < FEWEST_OF_A_HISTORY:
         return
     raise LateFirstLoad(
-        f"{stream} is new to this store, which holds none of its bets, and all of it is older than what the store knows "
-        f"already: its newest row is of {_text(newest)}, the watermark of log and features is {_text(watermark)}",
+        f"{stream} is new to this store, which holds none of its bets, and all of it is older than what the store "
+        f"knows already: its newest row is of {_text(newest)}, the watermark of log and features {_text(watermark)}",
         f"Nothing was changed. Its {counts['accepted']:,} rows would all count from just past the watermark, as if "
         "they had become known only then",
         "To keep their own times load them into a store of their own (PIKKIT_HOME=<new directory>). To have them in "
