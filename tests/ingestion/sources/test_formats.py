@@ -258,6 +258,22 @@ def test_spellings_blanks_and_aliases_replace_whole_values(made):
     assert made("institution_name", 'from = "b"', aliases, b="fanduel sportsbook") == ("FanDuel", None)
 
 
+def test_spellings_and_aliases_that_say_the_same_in_two_letter_cases_are_one(made):
+    rule = 'from = "m"\nspellings = { Won = "a", won = "a" }'
+    assert made("market", rule, "[aliases.market]\nA = 'b'\na = 'b'", m="WON") == ("b", None)
+
+
+@pytest.mark.parametrize("pattern", [r"^(\p{L}+)", r"^(?<sport>[A-Z]+)"])
+def test_a_pattern_of_polars_engine_takes_what_its_one_group_fits(pattern, made):
+    assert made("sport", f"from = 'm'\nextract = '{pattern}'", m="NBA 7") == ("NBA", None)
+
+
+def test_of_several_columns_the_one_that_the_value_was_taken_from_is_blamed(read):
+    rule = 'from = ["iso", "gmt"]\npattern = "%m/%d/%Y %H:%M %Z"'
+    page = read(mapping(time_placed=rule), {**ROW, "iso": "", "gmt": "02/29/2023 10:00 GMT"}, {**ROW, "iso": "x"})
+    assert [problem.partition(":")[0] for problem in page.problems] == ["gmt", "iso"]
+
+
 def test_members_of_objects_are_read_by_their_dotted_names(read, tmp_path):
     declared = mapping(sport='from = "event.sport"')
     page = read(declared, name="bets.jsonl", content=json.dumps({**ROW, "event": {"sport": "Golf", "x": 1}}) + "\n")
@@ -342,6 +358,22 @@ def test_every_column_that_names_a_missing_table_of_phrases_is_said_beside_other
         ('extends = "pikit-export"', "no format is called 'pikit-export' (did you mean 'pikkit-export'?)"),
         ("[bets.id]\nfrom = 'no'", "bets: says nothing of bet_type, status"),
         ("[bets", "not readable as TOML"),
+        ("a = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        (mapping('name = "m\\u0000"'), "has the character NUL"),
+        (mapping(profit='from = ["net", "n\\u0000"]'), "has the character NUL"),
+        ('extends = ["pikkit-export"]', "no format is called ['pikkit-export']"),
+        (mapping(market="from = 'm'\nextract = '(?<x>[A-Z])(b)'"), "extract needs one group"),
+        (mapping(time_placed='from = "at"\nplus = "99999999999999 d"'), "plus is not a length"),
+        (mapping(time_placed='from = "at"\nplus = "3651 d"'), "plus is not a length"),
+        *(
+            (
+                mapping(time_placed=f'from = "at"\nzone = "{zone}"'),
+                f"zone is not one such as America/New_York: {zone!r}",
+            )
+            for zone in ("", "localtime", "right/UTC", "posix/America/New_York", "posixrules")
+        ),
+        (mapping(status='from = "r"\nspellings = { Won = "SETTLED_WIN", won = "PENDING" }'), "several letter cases"),
+        (mapping("[aliases.sport]\nnba = 'A'\n' NBA' = 'B'"), "aliases.sport: ' NBA' is spelled in several letter"),
     ],
 )
 def test_a_mapping_with_one_fault_is_refused_with_its_name(text, problem):
@@ -355,6 +387,14 @@ def test_a_column_that_a_mapping_reads_and_the_file_lacks_is_named(write):
     with pytest.raises(SourceRejected, match="lacks columns that the mapping mapping reads: a or b, c"):
         open_file(path, mapping=declared_format(mapping(market='from = ["a", "b"]', sport='from = "c"')))
     assert open_file(path, mapping=declared_format(mapping(market='from = "a"\noptional = true'))).row_count == 1
+
+
+def test_a_mapping_may_leave_out_a_column_that_the_format_it_extends_is_recognised_by(read):
+    export = dict.fromkeys(("bet_id", "sportsbook", "type", "status", "odds", "amount", "profit", "bet_info"), "1")
+    times = {"time_placed_iso": "2026-05-01T10:00:00Z", "time_settled_iso": "", "tags": "", "leagues": "", "sports": ""}
+    rules = ["clv_percentage]\nconstant = 0\noptional = true", 'clv_current_odds]\nfrom = "close"\noptional = true']
+    page = read('extends = "pikkit-export"\n[bets.' + "\n[bets.".join(rules), {**export, **times})
+    assert page.rows["clv_current_odds"].to_list() == [None]
 
 
 # ---- files that nobody knows, and their types ------------------------------------------------------------------------
