@@ -9,12 +9,13 @@ import pytest
 
 from ingestion import clock
 from ingestion.database import connect
+from ingestion.errors import ConfigurationError
 from ingestion.pipeline import run, run_sync
 from ingestion.quarantine import Selection
 from ingestion.quarantine_retry import retry
 from ingestion.sample import generate, write
 from ingestion.sample.pikkit_export import as_pikkit_export
-from ingestion.score import read_bets
+from ingestion.score import DEFAULT_SERVICE, check, read_bets
 from ingestion.sources.files import open_file
 from ingestion.sources.files.formats.registry import declared_format, read_mapping
 from ingestion.sync import Request
@@ -143,3 +144,13 @@ def test_bets_to_score_are_read_from_a_file_by_its_mapping(sheet, tmp_path):
     sheet.write_text("\n".join(SHEET.splitlines()[:2]))
     (scored,) = read_bets(sheet, read_mapping(tmp_path / "mine.toml"))
     assert (scored["id"], scored["american_odds"], scored["sport"]) == ("1", 150, "Golf")
+
+
+def test_what_a_mapping_leaves_out_is_null_when_bets_are_scored(sheet):
+    sheet.write_text("\n".join(SHEET.splitlines()[:2]))
+    check(read_bets(sheet, declared_format(MAPPING)), service=DEFAULT_SERVICE, now=NOW)
+
+
+def test_a_file_of_other_columns_is_not_scored_and_the_mapping_is_told_of(sheet):
+    with pytest.raises(ConfigurationError, match="columns needs --mapping"):
+        check(read_bets(sheet), service=DEFAULT_SERVICE, now=NOW)

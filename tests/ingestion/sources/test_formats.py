@@ -420,8 +420,22 @@ def test_the_delimiter_is_the_one_that_the_header_has_most_of(header, delimiter)
     assert delimiter_of(header) == delimiter
 
 
-@pytest.mark.parametrize(("name", "delimiter"), [("bets.csv", ";"), ("bets.tsv", "\t"), ("bets.csv", "\t")])
-def test_fields_parted_by_semicolons_or_tabs_are_read_with_their_quotes(name, delimiter, read):
+def test_the_line_by_which_excel_names_the_delimiter_is_no_header(read, write):
+    text = csv_text({**ROW, "a,b,c,d,e,f,g,h,i": "x"}, delimiter=";")
+    assert read(mapping(), content="sep=;\r\n" + text).rows["id"].to_list() == ["7"]
+    with pytest.raises(SourceRejected, match="the row on line 4 has 1 fields"):
+        open_file(write("bets.csv", "sep=;\r\n" + text + "8\n"))
+
+
+def test_an_object_with_an_array_of_legs_is_a_bet_of_its_own(read):
+    page = read(mapping(), name="bets.json", content=json.dumps({**ROW, "legs": [{"price": 2}]}))
+    assert page.rows["id"].to_list() == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter"), [("bets.csv", ";"), ("bets.tsv", "\t"), ("bets.csv", "\t"), ("bets.csv", "|")]
+)
+def test_fields_parted_by_another_delimiter_are_read_with_their_quotes(name, delimiter, read):
     rows = ({**ROW, "note": 'a, b; "c"\t'}, {**ROW, "note": ""})
     page = read(mapping(), name=name, content=csv_text(*rows, delimiter=delimiter))
     assert [json.loads(payload)["note"] for payload in page.payload] == ['a, b; "c"\t', None]
@@ -456,6 +470,8 @@ def test_a_json_array_is_read_across_the_pieces_it_comes_in(read, monkeypatch):
         ("[] 1", "ends before character 3, and more follows"),
         ('[{"no": 1},]', "breaks in the value that starts at character 11"),
         ('{"bets": [\n1]}\n', "neither a JSON array of bets nor one bet a line"),
+        ('{"count": 1, "bets": [{"id": 1}]}\n', "one object, with an array of objects as its member 'bets'"),
+        ('{"bets": [{"id": 1}]}', "Give the array of bets alone"),
         ("[]", "it holds no rows"),
     ],
 )
