@@ -142,16 +142,18 @@ def _check_required(path: Path, columns: list[str], required: Sequence[str]) -> 
     if not missing:
         return
     known = ""
-    if nearest := nearest_format(columns):
+    nearest = nearest_format(columns)
+    if nearest:
         format_, lacking = nearest
         known = f". Of {format_.format.called} it would lack {', '.join(lacking)}"
     if len(columns) == 1 and _file_type(path) is csv:
         known += f". It has one column, {columns[0]!r}: fields are parted by {csv.DELIMITER_NAMES}"
+    begun = begun_mapping(path, columns, nearest and nearest[0])
     raise _rejected(
         path,
         f"lacks the columns {', '.join(missing)}{known}",
         "Give a table of bets with these columns, or say what its own columns mean in a file, and give that as "
-        f"--mapping FILE.toml (docs/formats.md). To begin with:\n{begun_mapping(path, columns)}",
+        f"--mapping FILE.toml (docs/formats.md). To begin with:\n{begun}",
     )
 
 

@@ -400,16 +400,42 @@ def test_a_mapping_may_leave_out_a_column_that_the_format_it_extends_is_recognis
 # ---- files that nobody knows, and their types ------------------------------------------------------------------------
 
 
+def begun(refused):
+    return "\n".join(line for line in str(refused.value).splitlines() if line.startswith("    "))
+
+
+def test_an_export_whose_columns_are_spelled_otherwise_is_read_by_the_mapping_that_its_refusal_begins(write):
+    row = dict.fromkeys(("bet_id", "sportsbook", "status", "closing_line", "bet_info", "leagues", "sports"), "1")
+    row |= {"Type": "straight", "Odds": "2.5", "closing_line": "2.4", "Amount": "10", "profit": "15", "tags": "live"}
+    row |= {"time_placed_iso": "2026-05-01T10:00:00Z", "time_settled": "05/01/2026 10:00:00 GMT"}
+    path = write("mine.csv", csv_text(row))
+    with pytest.raises(SourceRejected) as refused:
+        open_file(path)
+    assert 'extends = "pikkit-export"' in begun(refused)
+    (page,) = open_file(path, mapping=declared_format(begun(refused))).pages()
+    assert page.rows.select("bet_type", "american_odds", "amount").row(0) == ("straight", 150, "10")
+    del row["tags"]
+    with pytest.raises(SourceRejected, match="the file lacks tags: write what it is called there"):
+        open_file(write("mine.csv", csv_text(row)))
+
+
+def test_a_mapping_to_begin_with_takes_times_in_iso_8601_and_hints_at_what_may_be_needed(write):
+    with pytest.raises(SourceRejected) as refused:
+        open_file(write("mine.csv", "No,time_placed,time_placed_iso,odds\n1,2,3,4\n"))
+    assert 'bets.time_placed.from = "time_placed_iso"' in begun(refused)
+    for line in ("bets.american_odds.price", "bets.time_placed.pattern", "bets.updated_at.plus"):
+        assert f"# {line} = " in begun(refused)
+
+
 def test_a_file_of_unknown_columns_is_refused_with_a_mapping_to_begin_with(write):
     with pytest.raises(SourceRejected) as refused:
         open_file(write("mine.csv", "bet_id,Stake,Result,sportsbook,odds,closing_line,bet_info\n1,2,won,B,2.0,,x\n"))
     said = str(refused.value)
     assert "Of Pikkit's own export it would lack type, status" in said
-    begun = "\n".join(line for line in said.splitlines() if line.startswith("    "))
     for line in ('bets.id.from = "bet_id"', 'bets.amount.from = "Stake"', "# bets.time_placed.from = ..."):
-        assert line in begun
+        assert line in begun(refused)
     with pytest.raises(FormatInvalid, match="bets: says nothing of bet_type"):
-        declared_format(begun)
+        declared_format(begun(refused))
 
 
 @pytest.mark.parametrize(
