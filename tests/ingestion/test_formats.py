@@ -112,6 +112,24 @@ def test_what_a_corrected_mapping_mends_leaves_the_quarantine(prepared, query, s
     assert payload["Price"] == "0.5"
 
 
+def test_a_mapping_that_is_put_back_puts_back_what_it_read_and_a_plain_reread_is_nothing_new(prepared, query, sheet):
+    sheet.write_text("\n".join(SHEET.splitlines()[:2]))
+    swapped = MAPPING.replace('from = "Net"', 'from = "Stake"')
+    profits = []
+    for declaration in (MAPPING, swapped, MAPPING, MAPPING, swapped, swapped, MAPPING):
+        run_sync(prepared, open_file(sheet, mapping=declared_format(declaration)))
+        profits.append(query("select profit_cents, (select count(*) from raw.bet_versions) from processed.bets")[0])
+    assert profits == [(1500, 1), (1000, 2), (1500, 3), (1500, 3), (1000, 4), (1000, 4), (1500, 5)]
+
+
+def test_an_older_row_of_a_file_is_not_taken_again_when_its_mapping_changes(prepared, query, sheet):
+    header, row = SHEET.splitlines()[:2]
+    sheet.write_text(f"{header}\n{row}\n{row.replace('05-01', '05-02')}")
+    for declaration in (MAPPING, MAPPING + "# the same by another text", MAPPING):
+        run_sync(prepared, open_file(sheet, mapping=declared_format(declaration)))
+        assert query("select count(*) from raw.bet_versions") == [(2,)]
+
+
 def test_a_refused_row_of_a_table_of_bets_is_tried_again_as_one_though_its_stream_has_a_mapping_now(
     prepared, query, tmp_path
 ):
