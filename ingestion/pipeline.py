@@ -247,12 +247,14 @@ def _sync(
     ):
         before = stream_state(connection, source.name)
         shown = check_table(before, rows, request) if isinstance(rows, TableRows) else None
+        is_read_anew = isinstance(source, FileSource) and not is_read_as_before(connection, source.name, source.format)
         step.counts = take_in(
             connection,
             rows,
             run_id=this.run_id,
             now=this.now,
             first_known_by=request.first_known_by,
+            is_read_anew=is_read_anew,
             progress=progress,
         )
         columns: Collection[str] = step.counts.pop("columns")
@@ -260,7 +262,7 @@ def _sync(
             columns = rows.columns
             if rows.row_count is not None and step.counts["rows_read"] < rows.row_count:
                 step.counts["source_rows"] = rows.recount()
-        elif isinstance(source, FileSource) and is_read_as_before(connection, source.name, source.format):
+        elif isinstance(source, FileSource) and not is_read_anew:
             check_columns(before, source.name, columns, step.counts["unknown_columns"], request.without)
         check_taken(before, source.name, step.counts, request, shown)
         step.counts |= record_stream(

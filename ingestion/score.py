@@ -140,7 +140,8 @@ def read_bets(path: Path, mapping: FileFormat | None = None) -> list[dict[str, A
         if file.format is None:
             bets += map(json.loads, page.payload)
         else:
-            bets += page.rows.select(sorted(page.columns)).iter_rows(named=True)
+            # What a format leaves out is null, as it is at ingestion.
+            bets += page.rows.iter_rows(named=True)
     return bets
 
 
@@ -162,7 +163,8 @@ def _typed(bets: Sequence[Bet], needed: Sequence[str], now: datetime) -> list[di
         raise ConfigurationError(
             f"This cannot be scored: {'; '.join(wrong[:_TOLD])}{more}",
             "Nothing was scored",
-            "Give what is missing (null or an empty text where it is unknown), and mend the rest",
+            "Give what is missing (null or an empty text where it is unknown), and mend the rest; a --file with other "
+            "columns needs --mapping FILE.toml (docs/formats.md)",
         )
     return [bet for bet, _ in judged]
 

@@ -180,12 +180,14 @@ def take_in(
     now: datetime,
     first_known_by: str = "updated_at",
     known_from: datetime | None = None,
+    is_read_anew: bool = False,
     progress: Progress = silent,
 ) -> Counts:
     """Bring every row of the source into the store and return what became of them.
 
     `first_known_by` is the column that says when a row became known while the log is empty (setting KNOWN_AT_COLUMN).
     No version is known before `known_from`: rows that the store itself kept back count from when they were let in.
+    `is_read_anew` says that a file is read by another format than the last time.
     The counts: source_rows (as the source says, null where it cannot), rows_read, copies (exact, inside this batch),
     seen_before, returned (a table shows again what it showed once), accepted, of these late (their updated_at lies
     before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
@@ -203,7 +205,7 @@ def take_in(
     progress("store", 0, None)
     if not source.is_table:
         connection.execute(statement("refuse_conflicts"), {"reason": CONFLICT})
-        connection.execute(statement("unseen_of_a_file"))
+        connection.execute(statement("unseen_of_a_file"), {"source": source.name, "is_read_anew": is_read_anew})
     repeated_ids = _repeated_ids(connection, source)
     if source.is_table:
         _look_at_shown(connection, source, ids_repeat=repeated_ids > 0)

@@ -9,12 +9,13 @@ import pytest
 
 from ingestion import clock
 from ingestion.database import connect
+from ingestion.errors import ConfigurationError
 from ingestion.pipeline import run, run_sync
 from ingestion.quarantine import Selection
 from ingestion.quarantine_retry import retry
 from ingestion.sample import generate, write
 from ingestion.sample.pikkit_export import as_pikkit_export
-from ingestion.score import read_bets
+from ingestion.score import DEFAULT_SERVICE, check, read_bets
 from ingestion.sources.files import open_file
 from ingestion.sources.files.formats.registry import declared_format, read_mapping
 from ingestion.sync import Request
@@ -111,6 +112,24 @@ def test_what_a_corrected_mapping_mends_leaves_the_quarantine(prepared, query, s
     assert payload["Price"] == "0.5"
 
 
+def test_a_mapping_that_is_put_back_puts_back_what_it_read_and_a_plain_reread_is_nothing_new(prepared, query, sheet):
+    sheet.write_text("\n".join(SHEET.splitlines()[:2]))
+    swapped = MAPPING.replace('from = "Net"', 'from = "Stake"')
+    profits = []
+    for declaration in (MAPPING, swapped, MAPPING, MAPPING, swapped, swapped, MAPPING):
+        run_sync(prepared, open_file(sheet, mapping=declared_format(declaration)))
+        profits.append(query("select profit_cents, (select count(*) from raw.bet_versions) from processed.bets")[0])
+    assert profits == [(1500, 1), (1000, 2), (1500, 3), (1500, 3), (1000, 4), (1000, 4), (1500, 5)]
+
+
+def test_an_older_row_of_a_file_is_not_taken_again_when_its_mapping_changes(prepared, query, sheet):
+    header, row = SHEET.splitlines()[:2]
+    sheet.write_text(f"{header}\n{row}\n{row.replace('05-01', '05-02')}")
+    for declaration in (MAPPING, MAPPING + "# the same by another text", MAPPING):
+        run_sync(prepared, open_file(sheet, mapping=declared_format(declaration)))
+        assert query("select count(*) from raw.bet_versions") == [(2,)]
+
+
 def test_a_refused_row_of_a_table_of_bets_is_tried_again_as_one_though_its_stream_has_a_mapping_now(
     prepared, query, tmp_path
 ):
@@ -143,3 +162,13 @@ def test_bets_to_score_are_read_from_a_file_by_its_mapping(sheet, tmp_path):
     sheet.write_text("\n".join(SHEET.splitlines()[:2]))
     (scored,) = read_bets(sheet, read_mapping(tmp_path / "mine.toml"))
     assert (scored["id"], scored["american_odds"], scored["sport"]) == ("1", 150, "Golf")
+
+
+def test_what_a_mapping_leaves_out_is_null_when_bets_are_scored(sheet):
+    sheet.write_text("\n".join(SHEET.splitlines()[:2]))
+    check(read_bets(sheet, declared_format(MAPPING)), service=DEFAULT_SERVICE, now=NOW)
+
+
+def test_a_file_of_other_columns_is_not_scored_and_the_mapping_is_told_of(sheet):
+    with pytest.raises(ConfigurationError, match="columns needs --mapping"):
+        check(read_bets(sheet), service=DEFAULT_SERVICE, now=NOW)

@@ -53,6 +53,23 @@ FILE_TYPES: Final[dict[str, FileType]] = {
 }
 
 
+_PARQUET: Final = b"PAR1"
+_AS_CSV: Final = "Save it as CSV UTF-8"
+# What files begin with that are not read under the name that they have: what they are, and what to do.
+_OTHER_KINDS: Final = {
+    b"\x1f\x8b": ("compressed with gzip", "Unpack it (gunzip), and give what was in it"),
+    b"PK\x03\x04": (
+        "an Excel workbook, or another zip archive",
+        f"{_AS_CSV} in Excel; of an archive give what is in it",
+    ),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", f"{_AS_CSV} in Excel"),
+    b"\xff\xfe": ("text in UTF-16", f"{_AS_CSV}; in Excel that is not Unicode Text"),
+    b"\xfe\xff": ("text in UTF-16", f"{_AS_CSV}; in Excel that is not Unicode Text"),
+    _PARQUET: ("a Parquet file under another name", "Rename it to end in .parquet"),
+}
+_LONGEST_START: Final = max(map(len, _OTHER_KINDS))
+
+
 @dataclass(frozen=True)
 class FileSource:
     """A file of bets, found readable. `format` says how its columns become those of a bet; null where they are."""
@@ -94,6 +111,7 @@ def open_file(
             raise _rejected(path, "does not exist", "Check the path")
         if not path.is_file():
             raise _rejected(path, "is not a file", f"Give one that ends in {_suffixes()}")
+        _check_kind(path)
         file_type = _file_type(path)
         if path.stat().st_size == 0:
             raise Broken("it is empty")
@@ -124,14 +142,18 @@ def _check_required(path: Path, columns: list[str], required: Sequence[str]) -> 
     if not missing:
         return
     known = ""
-    if nearest := nearest_format(columns):
+    nearest = nearest_format(columns)
+    if nearest:
         format_, lacking = nearest
         known = f". Of {format_.format.called} it would lack {', '.join(lacking)}"
+    if len(columns) == 1 and _file_type(path) is csv:
+        known += f". It has one column, {columns[0]!r}: fields are parted by {csv.DELIMITER_NAMES}"
+    begun = begun_mapping(path, columns, nearest and nearest[0])
     raise _rejected(
         path,
         f"lacks the columns {', '.join(missing)}{known}",
         "Give a table of bets with these columns, or say what its own columns mean in a file, and give that as "
-        f"--mapping FILE.toml (docs/formats.md). To begin with:\n{begun_mapping(path, columns)}",
+        f"--mapping FILE.toml (docs/formats.md). To begin with:\n{begun}",
     )
 
 
@@ -148,6 +170,15 @@ def _missing_columns(path: Path, columns: list[str], used: FileFormat, lacking: 
         f"lacks columns that the mapping {used.name} reads: {missing}. It has {', '.join(columns)}",
         "Correct the names, or mark the rule `optional = true` where the column may be missing",
     )
+
+
+def _check_kind(path: Path) -> None:
+    """Raises Broken for a file that its first bytes show to be of a kind that is not read, whatever its name."""
+    with path.open("rb") as file:
+        start = file.read(_LONGEST_START)
+    for magic, (kind, mend) in _OTHER_KINDS.items():
+        if start.startswith(magic) and not (magic == _PARQUET and path.suffix.lower() == ".parquet"):
+            raise Broken(f"it is {kind}", mend)
 
 
 def _file_type(path: Path) -> FileType:
@@ -170,7 +201,7 @@ def _refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except Broken as error:
-        raise _rejected(path, f"cannot be used: {error}", mend) from error
+        raise _rejected(path, f"cannot be used: {error}", error.mend) from error
     except OSError as error:
         raise _rejected(path, f"cannot be read: {error.strerror or error}", mend) from error
     except (pa.ArrowException, UnicodeDecodeError) as error:

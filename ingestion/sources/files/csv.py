@@ -1,7 +1,7 @@
 """Bets in a CSV file: a header, double quotes (doubled inside quotes), UTF-8. A field of nothing is null.
 
-Fields are parted by commas, semicolons or tabs: by whichever the header has most of outside its quotes. A decimal comma
-is not guessed: `2,10` is no number.
+Fields are parted by commas, semicolons, tabs or bars: by whichever the header has most of outside its quotes, or by
+what Excel's first line (`sep=;`) says. A decimal comma is not guessed: `2,10` is no number.
 
 A file with a broken quote or a row of the wrong length is refused as a whole, with its line: past such a place nobody
 can tell which field is which.
@@ -12,20 +12,23 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from ingestion.sources.files.lines import Broken, read_lines
+from ingestion.sources.files.lines import Broken, NotUtf8, read_lines
 from ingestion.sources.files.raw_page import RawPage
 
-DELIMITERS: Final = ",;\t"
+DELIMITERS: Final = ",;\t|"
+DELIMITER_NAMES: Final = "commas, semicolons, tabs or bars (|)"
 # A field as it is written, with its quotes, by the delimiter that ends it.
 _WRITTEN: Final = {
-    delimiter: re.compile(rf'("(?:[^"]|"")*"|[^{delimiter}\r\n]*)(?:{delimiter}|\r?\n|$)') for delimiter in DELIMITERS
+    delimiter: re.compile(rf'("(?:[^"]|"")*"|[^{delimiter}\r\n]*)(?:[{delimiter}]|\r?\n|$)') for delimiter in DELIMITERS
 }
+# Excel's own first line, which is no header: `sep=;`.
+_SEPARATOR_LINE: Final = re.compile(rf'"?sep=([{DELIMITERS}])"?\s*', re.IGNORECASE)
 _QUOTED: Final = re.compile(r'"[^"]*"')
 
 Row = list[str | None]
@@ -57,8 +60,14 @@ def _header(rows: Iterator[Row]) -> list[str]:
 def _rows(path: Path) -> Iterator[Row]:
     """The rows, the header first, each as long as the header. Lines without anything in them are none."""
     written: list[str] = []
-    delimiter = delimiter_of(_header_text(path))
-    reader = csv.reader(_kept(_text_lines(path), written), delimiter=delimiter, strict=True)
+    header = _header_text(path)
+    separator = _SEPARATOR_LINE.fullmatch(header)
+    delimiter = separator[1] if separator else delimiter_of(header)
+    # Of a line that names the delimiter nothing is left but the line, so that the numbers of lines are right.
+    lines = _text_lines(path)
+    if separator:
+        lines = chain(["\n"], islice(lines, 1, None))
+    reader = csv.reader(_kept(lines, written), delimiter=delimiter, strict=True)
     width, starts_on = None, 1
     while True:
         try:
@@ -117,4 +126,4 @@ def _text_lines(path: Path) -> Iterator[str]:
         try:
             yield line.decode()
         except UnicodeDecodeError as error:
-            raise Broken(f"byte {offset + error.start} (on line {number}) is not UTF-8") from None
+            raise NotUtf8(f"byte {offset + error.start} (on line {number}) is not UTF-8") from None

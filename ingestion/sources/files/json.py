@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final, TextIO
 
 from ingestion.sources.files import jsonl
 from ingestion.sources.files.lines import LONGEST_LINE, Broken
 from ingestion.sources.files.raw_page import RawPage
+from quality.schema import COLUMNS
 
 _CHUNK: Final = 1024 * 1024
+_ARRAY_ALONE: Final = "Give the array of bets alone, without an object around it: [{...}, {...}]"
 _SPACE: Final = " \t\r\n"
 _decode = json.JSONDecoder().raw_decode
 
@@ -26,9 +29,13 @@ def survey(path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], in
     if _is_array(path):
         return jsonl.survey_lines(_elements(path), enough)
     try:
-        return jsonl.survey(path, enough)
+        columns, row_count = jsonl.survey(path, enough)
     except Broken as error:
-        raise Broken(f"it is neither a JSON array of bets nor one bet a line ({error})") from None
+        raise Broken(f"it is neither a JSON array of bets nor one bet a line ({error})", _ARRAY_ALONE) from None
+    has_known = not set(columns).isdisjoint(chain(COLUMNS, *enough))
+    if row_count == 1 and not has_known and (member := _member_with_objects(path)) is not None:
+        raise Broken(f"it is one object, with an array of objects as its member {member!r}", _ARRAY_ALONE)
+    return columns, row_count
 
 
 def pages(path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
@@ -44,6 +51,13 @@ def _is_array(path: Path) -> bool:
             if text := piece.removeprefix(BOM_UTF8).strip(_SPACE.encode()):
                 return text.startswith(b"[")
     return False
+
+
+def _member_with_objects(path: Path) -> str | None:
+    """The first member of the object that the file is, if it is one, that is an array of objects."""
+    document = json.loads(path.read_bytes())
+    members = document.items() if isinstance(document, dict) else ()
+    return next((name for name, value in members if isinstance(value, list) and dict in map(type, value)), None)
 
 
 def _elements(path: Path) -> Iterator[bytes]:

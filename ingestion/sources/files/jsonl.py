@@ -29,6 +29,7 @@ HALF_A_CHARACTER = "half of a surrogate pair"
 NOT_TEXT = Text.unreadable
 
 TEXT_COLUMNS = frozenset(name for name, kind in KINDS.items() if isinstance(kind, Text))
+_AS_JSON = "Rename it to end in .json, where an array of bets is read"
 _NULL = type(None)
 # Up to these every whole number is one of the type.
 _INT64, _FLOAT64 = 2**63 - 1, 2**53
@@ -48,6 +49,9 @@ class _UnfitError(Exception):
 
 def survey(path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
     """See FileType."""
+    first = next(_lines(path), b"")
+    if first.lstrip().startswith(b"[") and _read(first, frozenset())[2] == [f"line: {NOT_JSON}"]:
+        raise Broken("it is one JSON array, not one bet a line", _AS_JSON)
     return survey_lines(_lines(path), enough)
 
 
@@ -65,7 +69,8 @@ def survey_lines(lines: Iterator[bytes], enough: Sequence[Collection[str]]) -> t
                 is_met = any(columns.keys() >= set(names) for names in enough)
             first_problem = first_problem or "".join(problems)
     if rows and not columns:
-        raise Broken(f"no line of it holds a bet; the first: {first_problem}")
+        is_array = rows == 1 and line.lstrip().startswith(b"[")
+        raise Broken(f"no line of it holds a bet; the first: {first_problem}", *([_AS_JSON] if is_array else []))
     if (
         rows
         and not line.endswith(b"\n")

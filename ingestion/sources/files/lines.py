@@ -11,7 +11,18 @@ LONGEST_LINE = 16 * 1024 * 1024
 
 
 class Broken(Exception):
-    """The file cannot be read as what its suffix says. Says where; files.py, which knows the path, says the rest."""
+    """The file cannot be read as what its suffix says. Says where, and what to do in `mend`."""
+
+    def __init__(self, why: str, mend: str = "Write it anew, or mend it there") -> None:
+        self.mend = mend
+        super().__init__(why)
+
+
+class NotUtf8(Broken):
+    """A text that is not UTF-8."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, "Save it as UTF-8 (in Excel: CSV UTF-8)")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:

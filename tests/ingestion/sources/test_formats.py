@@ -258,6 +258,22 @@ def test_spellings_blanks_and_aliases_replace_whole_values(made):
     assert made("institution_name", 'from = "b"', aliases, b="fanduel sportsbook") == ("FanDuel", None)
 
 
+def test_spellings_and_aliases_that_say_the_same_in_two_letter_cases_are_one(made):
+    rule = 'from = "m"\nspellings = { Won = "a", won = "a" }'
+    assert made("market", rule, "[aliases.market]\nA = 'b'\na = 'b'", m="WON") == ("b", None)
+
+
+@pytest.mark.parametrize("pattern", [r"^(\p{L}+)", r"^(?<sport>[A-Z]+)"])
+def test_a_pattern_of_polars_engine_takes_what_its_one_group_fits(pattern, made):
+    assert made("sport", f"from = 'm'\nextract = '{pattern}'", m="NBA 7") == ("NBA", None)
+
+
+def test_of_several_columns_the_one_that_the_value_was_taken_from_is_blamed(read):
+    rule = 'from = ["iso", "gmt"]\npattern = "%m/%d/%Y %H:%M %Z"'
+    page = read(mapping(time_placed=rule), {**ROW, "iso": "", "gmt": "02/29/2023 10:00 GMT"}, {**ROW, "iso": "x"})
+    assert [problem.partition(":")[0] for problem in page.problems] == ["gmt", "iso"]
+
+
 def test_members_of_objects_are_read_by_their_dotted_names(read, tmp_path):
     declared = mapping(sport='from = "event.sport"')
     page = read(declared, name="bets.jsonl", content=json.dumps({**ROW, "event": {"sport": "Golf", "x": 1}}) + "\n")
@@ -342,6 +358,22 @@ def test_every_column_that_names_a_missing_table_of_phrases_is_said_beside_other
         ('extends = "pikit-export"', "no format is called 'pikit-export' (did you mean 'pikkit-export'?)"),
         ("[bets.id]\nfrom = 'no'", "bets: says nothing of bet_type, status"),
         ("[bets", "not readable as TOML"),
+        ("a = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        (mapping('name = "m\\u0000"'), "has the character NUL"),
+        (mapping(profit='from = ["net", "n\\u0000"]'), "has the character NUL"),
+        ('extends = ["pikkit-export"]', "no format is called ['pikkit-export']"),
+        (mapping(market="from = 'm'\nextract = '(?<x>[A-Z])(b)'"), "extract needs one group"),
+        (mapping(time_placed='from = "at"\nplus = "99999999999999 d"'), "plus is not a length"),
+        (mapping(time_placed='from = "at"\nplus = "3651 d"'), "plus is not a length"),
+        *(
+            (
+                mapping(time_placed=f'from = "at"\nzone = "{zone}"'),
+                f"zone is not one such as America/New_York: {zone!r}",
+            )
+            for zone in ("", "localtime", "right/UTC", "posix/America/New_York", "posixrules")
+        ),
+        (mapping(status='from = "r"\nspellings = { Won = "SETTLED_WIN", won = "PENDING" }'), "several letter cases"),
+        (mapping("[aliases.sport]\nnba = 'A'\n' NBA' = 'B'"), "aliases.sport: ' NBA' is spelled in several letter"),
     ],
 )
 def test_a_mapping_with_one_fault_is_refused_with_its_name(text, problem):
@@ -357,7 +389,42 @@ def test_a_column_that_a_mapping_reads_and_the_file_lacks_is_named(write):
     assert open_file(path, mapping=declared_format(mapping(market='from = "a"\noptional = true'))).row_count == 1
 
 
+def test_a_mapping_may_leave_out_a_column_that_the_format_it_extends_is_recognised_by(read):
+    export = dict.fromkeys(("bet_id", "sportsbook", "type", "status", "odds", "amount", "profit", "bet_info"), "1")
+    times = {"time_placed_iso": "2026-05-01T10:00:00Z", "time_settled_iso": "", "tags": "", "leagues": "", "sports": ""}
+    rules = ["clv_percentage]\nconstant = 0\noptional = true", 'clv_current_odds]\nfrom = "close"\noptional = true']
+    page = read('extends = "pikkit-export"\n[bets.' + "\n[bets.".join(rules), {**export, **times})
+    assert page.rows["clv_current_odds"].to_list() == [None]
+
+
 # ---- files that nobody knows, and their types ------------------------------------------------------------------------
+
+
+def begun(refused):
+    return "\n".join(line for line in str(refused.value).splitlines() if line.startswith("    "))
+
+
+def test_an_export_whose_columns_are_spelled_otherwise_is_read_by_the_mapping_that_its_refusal_begins(write):
+    row = dict.fromkeys(("bet_id", "sportsbook", "status", "closing_line", "bet_info", "leagues", "sports"), "1")
+    row |= {"Type": "straight", "Odds": "2.5", "closing_line": "2.4", "Amount": "10", "profit": "15", "tags": "live"}
+    row |= {"time_placed_iso": "2026-05-01T10:00:00Z", "time_settled": "05/01/2026 10:00:00 GMT"}
+    path = write("mine.csv", csv_text(row))
+    with pytest.raises(SourceRejected) as refused:
+        open_file(path)
+    assert 'extends = "pikkit-export"' in begun(refused)
+    (page,) = open_file(path, mapping=declared_format(begun(refused))).pages()
+    assert page.rows.select("bet_type", "american_odds", "amount").row(0) == ("straight", 150, "10")
+    del row["tags"]
+    with pytest.raises(SourceRejected, match="the file lacks tags: write what it is called there"):
+        open_file(write("mine.csv", csv_text(row)))
+
+
+def test_a_mapping_to_begin_with_takes_times_in_iso_8601_and_hints_at_what_may_be_needed(write):
+    with pytest.raises(SourceRejected) as refused:
+        open_file(write("mine.csv", "No,time_placed,time_placed_iso,odds\n1,2,3,4\n"))
+    assert 'bets.time_placed.from = "time_placed_iso"' in begun(refused)
+    for line in ("bets.american_odds.price", "bets.time_placed.pattern", "bets.updated_at.plus"):
+        assert f"# {line} = " in begun(refused)
 
 
 def test_a_file_of_unknown_columns_is_refused_with_a_mapping_to_begin_with(write):
@@ -365,11 +432,10 @@ def test_a_file_of_unknown_columns_is_refused_with_a_mapping_to_begin_with(write
         open_file(write("mine.csv", "bet_id,Stake,Result,sportsbook,odds,closing_line,bet_info\n1,2,won,B,2.0,,x\n"))
     said = str(refused.value)
     assert "Of Pikkit's own export it would lack type, status" in said
-    begun = "\n".join(line for line in said.splitlines() if line.startswith("    "))
     for line in ('bets.id.from = "bet_id"', 'bets.amount.from = "Stake"', "# bets.time_placed.from = ..."):
-        assert line in begun
+        assert line in begun(refused)
     with pytest.raises(FormatInvalid, match="bets: says nothing of bet_type"):
-        declared_format(begun)
+        declared_format(begun(refused))
 
 
 @pytest.mark.parametrize(
@@ -380,8 +446,22 @@ def test_the_delimiter_is_the_one_that_the_header_has_most_of(header, delimiter)
     assert delimiter_of(header) == delimiter
 
 
-@pytest.mark.parametrize(("name", "delimiter"), [("bets.csv", ";"), ("bets.tsv", "\t"), ("bets.csv", "\t")])
-def test_fields_parted_by_semicolons_or_tabs_are_read_with_their_quotes(name, delimiter, read):
+def test_the_line_by_which_excel_names_the_delimiter_is_no_header(read, write):
+    text = csv_text({**ROW, "a,b,c,d,e,f,g,h,i": "x"}, delimiter=";")
+    assert read(mapping(), content="sep=;\r\n" + text).rows["id"].to_list() == ["7"]
+    with pytest.raises(SourceRejected, match="the row on line 4 has 1 fields"):
+        open_file(write("bets.csv", "sep=;\r\n" + text + "8\n"))
+
+
+def test_an_object_with_an_array_of_legs_is_a_bet_of_its_own(read):
+    page = read(mapping(), name="bets.json", content=json.dumps({**ROW, "legs": [{"price": 2}]}))
+    assert page.rows["id"].to_list() == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter"), [("bets.csv", ";"), ("bets.tsv", "\t"), ("bets.csv", "\t"), ("bets.csv", "|")]
+)
+def test_fields_parted_by_another_delimiter_are_read_with_their_quotes(name, delimiter, read):
     rows = ({**ROW, "note": 'a, b; "c"\t'}, {**ROW, "note": ""})
     page = read(mapping(), name=name, content=csv_text(*rows, delimiter=delimiter))
     assert [json.loads(payload)["note"] for payload in page.payload] == ['a, b; "c"\t', None]
@@ -416,6 +496,8 @@ def test_a_json_array_is_read_across_the_pieces_it_comes_in(read, monkeypatch):
         ("[] 1", "ends before character 3, and more follows"),
         ('[{"no": 1},]', "breaks in the value that starts at character 11"),
         ('{"bets": [\n1]}\n', "neither a JSON array of bets nor one bet a line"),
+        ('{"count": 1, "bets": [{"id": 1}]}\n', "one object, with an array of objects as its member 'bets'"),
+        ('{"bets": [{"id": 1}]}', "Give the array of bets alone"),
         ("[]", "it holds no rows"),
     ],
 )

@@ -15,10 +15,18 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from quality.schema import COLUMNS
 from quality.schema.bet import KINDS
@@ -31,6 +39,24 @@ Names: TypeAlias = Annotated[
 Values: TypeAlias = Annotated[
     tuple[Scalar, ...], BeforeValidator(lambda value: value if isinstance(value, list | tuple) else [value])
 ]
+
+
+def folded(text: str) -> str:
+    """A text as spellings and aliases compare it: without white space around it, in lower case."""
+    return text.strip().lower()
+
+
+def _by_folded_key(spellings: dict[str, Any]) -> dict[str, Any]:
+    """The spellings, each once. Raises ValueError where two that differ in letter case alone contradict each other."""
+    by_key: dict[str, Any] = {}
+    for name, value in spellings.items():
+        if by_key.setdefault(folded(name), value) != value:
+            raise ValueError(f"{name!r} is spelled in several letter cases, which mean different things")
+    return by_key
+
+
+Spellings: TypeAlias = Annotated[dict[str, Scalar], AfterValidator(_by_folded_key)]
+Aliases: TypeAlias = Annotated[dict[str, str], AfterValidator(_by_folded_key)]
 PriceKind: TypeAlias = Literal["decimal", "american", "lay"]
 
 # Where a rule takes its value from. Each rule has one of these.
@@ -41,8 +67,10 @@ NEEDED_OF_A_BET: Final = ("id", "bet_type", "status", "american_odds", "amount",
 #: Offsets that may stand in a time without being declared.
 UTC_NAMES: Final = {"UTC": "+00:00", "GMT": "+00:00", "Z": "+00:00"}
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):([0-5]\d)")
-_DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
+_DURATION = re.compile(r"(\d{1,12})\s*(s|min|h|d)")
 _SOME_TIME: Final = datetime(2024, 9, 29, 21, 18, 47)  # noqa: DTZ001 - what a pattern is tried on
+#: The longest time that a rule may add.
+_LONGEST_DELAY: Final = timedelta(days=3650)
 _SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -108,7 +136,7 @@ class ColumnRule(Strict):
     mixed: str | None = None
     phrases: str | None = None
     tagged: Names = ()
-    spellings: dict[str, Scalar] = {}
+    spellings: Spellings = {}
     price: PriceKind | None = None
     unit: Literal["currency", "cents"] = "currency"
     minus: str | None = None
@@ -134,9 +162,15 @@ class ColumnRule(Strict):
     @property
     def delay(self) -> timedelta:
         """What `plus` says."""
-        match = _DURATION.fullmatch(self.plus or "0 s")
-        assert match  # noqa: S101 - checked when the declaration was read
-        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+        delay = _delay(self.plus or "0 s")
+        assert delay is not None  # noqa: S101 - checked when the declaration was read
+        return delay
+
+    def missing(self, columns: Iterable[str]) -> list[str]:
+        """What a file with these columns lacks of those that it needs, alternatives as `one or other`."""
+        there = set(columns)
+        needed = [] if self.optional else [names for names in (self.from_, *zip(self.source_columns)) if names]
+        return [" or ".join(names) for names in needed if there.isdisjoint(names)]
 
     @property
     def is_plain(self) -> bool:
@@ -162,8 +196,8 @@ class ColumnRule(Strict):
             _check_time_pattern(pattern)
         if self.zone is not None:
             _check_zone(self.zone)
-        if self.plus is not None and not _DURATION.fullmatch(self.plus):
-            raise ValueError(f"plus is not a length such as 4 h or 30 min: {self.plus!r}")
+        if self.plus is not None and _delay(self.plus) is None:
+            raise ValueError(f"plus is not a length such as 4 h or 30 min, of at most ten years: {self.plus!r}")
         if self.mixed is not None and self.joined is None:
             raise ValueError("mixed needs joined, what stands between the values of a cell")
         return self
@@ -184,7 +218,7 @@ class Format(Strict):
     blanks: Names = ()
     zones: dict[str, str] = {}
     phrases: dict[str, tuple[Phrase, ...]] = {}
-    aliases: dict[str, dict[str, str]] = {}
+    aliases: dict[str, Aliases] = {}
     bets: dict[str, Rules] = {}
 
     @field_validator("zones")
@@ -225,13 +259,8 @@ class Format(Strict):
 
     def missing(self, columns: Iterable[str]) -> list[str]:
         """What a file with these columns lacks of those that the rules need, alternatives as `one or other`."""
-        there = set(columns)
-        rules = [rule for rules in self.bets.values() for rule in rules if not rule.optional]
-        needed: list[tuple[str, ...]] = [(name,) for name in self.identified_by]
-        needed += [
-            names for rule in rules for names in (rule.from_, *((name,) for name in rule.source_columns)) if names
-        ]
-        return list(dict.fromkeys(" or ".join(names) for names in needed if there.isdisjoint(names)))
+        rules = [rule for rules in self.bets.values() for rule in rules]
+        return list(dict.fromkeys(lacking for rule in rules for lacking in rule.missing(columns)))
 
 
 def parse_format(text: str, shipped: Mapping[str, str], phrase_tables: Collection[str], *, name: str) -> Format:
@@ -246,9 +275,13 @@ def parse_format(text: str, shipped: Mapping[str, str], phrase_tables: Collectio
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FormatInvalid([f"not readable as TOML: {error}"]) from None
+    except RecursionError:
+        raise FormatInvalid(["not readable as TOML: it is nested too deeply"]) from None
+    if "\0" in "".join(_texts_in(document)):
+        raise FormatInvalid(["has the character NUL in a name or a text, which no store can hold"])
     base = document.get("extends")
     if base is not None:
-        if base not in shipped:
+        if not isinstance(base, str) or base not in shipped:
             raise FormatInvalid([f"extends: no format is called {base!r}{_hint(str(base), shipped)}"])
         document = _merged(tomllib.loads(shipped[base]), {"name": name, "title": "", **document})
     try:
@@ -258,6 +291,16 @@ def parse_format(text: str, shipped: Mapping[str, str], phrase_tables: Collectio
     if problems := [*_foreign_columns(document), *_problems(declared, phrase_tables)]:
         raise FormatInvalid(problems)
     return declared
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Every name and text of a TOML document."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        yield from (name for name in value if isinstance(name, str))
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(each)
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -335,7 +378,7 @@ def _check_pattern(pattern: str, groups: int | None = None) -> None:
         pl.select(pl.lit("").str.contains(pattern))
     except pl.exceptions.ComputeError as error:
         raise ValueError(f"not a pattern: {pattern!r} ({str(error).splitlines()[-1]})") from None
-    if groups is not None and re.compile(pattern).groups != groups:
+    if groups is not None and len(pl.Series([""]).str.extract_groups(pattern).struct.fields) != groups:
         raise ValueError(f"extract needs one group in parentheses: {pattern!r}")
 
 
@@ -356,9 +399,20 @@ def _check_time_pattern(pattern: str) -> None:
 
 def _check_zone(name: str) -> None:
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        is_zone = pl.Series([_SOME_TIME]).dt.replace_time_zone(name or None).dtype == pl.Datetime("us", name)
+    except pl.exceptions.PolarsError:
+        is_zone = False
+    if not is_zone:
         raise ValueError(f"zone is not one such as America/New_York: {name!r}") from None
+
+
+def _delay(text: str) -> timedelta | None:
+    """The length of time that a text says; null where it says none, or one too long."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        return None
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    return timedelta(seconds=seconds) if seconds <= _LONGEST_DELAY.total_seconds() else None
 
 
 def _offset(text: str) -> timedelta:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.errors import ConfigurationError
-from ingestion.sources.files.formats.declaration import Format, FormatInvalid, parse_format, read_text
+from ingestion.sources.files.formats.declaration import Format, FormatInvalid, folded, parse_format, read_text
 from ingestion.sources.files.formats.phrases import FORMATS_FOLDER, SUFFIX, shipped_tables
 from quality.schema import REQUIRED_COLUMNS
 
@@ -57,14 +57,17 @@ def recognised(columns: Iterable[str]) -> FileFormat | None:
 
 
 def nearest_format(columns: Collection[str]) -> tuple[FileFormat, list[str]] | None:
-    """The format of which the columns have the largest part, half at least, and what they lack of it."""
-    there = set(columns)
+    """The format of which the columns have the largest part, and what they lack of it.
+
+    Of what identifies it they have half at least, in any letter case.
+    """
+    there = {folded(name) for name in columns}
 
     def share(each: FileFormat) -> float:
-        return len(there.intersection(each.format.identified_by)) / len(each.format.identified_by)
+        return len(there.intersection(map(folded, each.format.identified_by))) / len(each.format.identified_by)
 
     nearest = max(shipped_formats().values(), key=share)
-    return (nearest, nearest.format.missing(there)) if share(nearest) >= 0.5 else None
+    return (nearest, nearest.format.missing(columns)) if share(nearest) >= 0.5 else None
 
 
 def read_mapping(path: Path) -> FileFormat:

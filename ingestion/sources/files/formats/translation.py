@@ -16,7 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from feature_repo.names import WHITESPACE
-from ingestion.sources.files.formats.declaration import ColumnRule, Format
+from ingestion.sources.files.formats.declaration import ColumnRule, Format, folded
 from ingestion.sources.files.formats.phrases import phrases_named
 from ingestion.sources.files.formats.values import (
     american_odds_of,
@@ -112,7 +112,7 @@ class _Translation:
         for column, values in rule.unless.items():
             applies &= ~self._is_one_of(column, values)
         for name, values in rule.where.items():
-            wanted = [str(value).strip().lower() for value in values]
+            wanted = [folded(str(value)) for value in values]
             applies &= as_text(self._column(name)).str.strip_chars().str.to_lowercase().is_in(wanted).fill_null(False)
         return applies
 
@@ -135,24 +135,32 @@ class _Translation:
         if rule.clv_of:
             return self._clv(rule)
         if rule.of:
-            return self._changed(column, rule, " or ".join(rule.of), self._first([self.bets[name] for name in rule.of]))
-        there = [name for name in rule.from_ if name in self.source]
-        values = self._first([self.source[name] for name in there])
-        return self._changed(column, rule, there[0] if there else rule.from_[0], values)
+            values, origins = self._first({name: self.bets[name] for name in rule.of})
+        else:
+            values, origins = self._first({name: self.source[name] for name in rule.from_ if name in self.source})
+        made, faults = self._changed(column, rule, values)
+        # The column to blame is the one that a row's value was taken from.
+        return made, [
+            (blamed, is_at_fault if name else is_at_fault & (origins == blamed), reason)
+            for name, is_at_fault, reason in faults
+            for blamed in ([name] if name else origins.unique().drop_nulls())
+        ]
 
-    def _first(self, columns: list[pl.Series]) -> pl.Series:
-        values = self._nulls()
-        for each in columns:
+    def _first(self, columns: Mapping[str, pl.Series]) -> tuple[pl.Series, pl.Series]:
+        """Of each row the first value that one of the columns has, and the name of that column."""
+        values, origins = self._nulls(), self._nulls().cast(pl.String)
+        for name, each in columns.items():
+            origins = origins.set(values.is_null() & each.is_not_null(), name)
             values = _chosen(values.is_not_null(), values, each)
-        return values
+        return values, origins
 
     def _changed(
-        self, column: str, rule: ColumnRule, name: str, values: pl.Series
-    ) -> tuple[pl.Series, list[tuple[str, pl.Series, str]]]:
-        """The values of a column after all that a rule does with them."""
-        faults: list[tuple[str, pl.Series, str]] = []
+        self, column: str, rule: ColumnRule, values: pl.Series
+    ) -> tuple[pl.Series, list[tuple[str | None, pl.Series, str]]]:
+        """The values of a column after all that a rule does with them; to blame is that column (null), or another."""
+        faults: list[tuple[str | None, pl.Series, str]] = []
 
-        def check(made: pl.Series, of: pl.Series, reason: str, blamed: str = name) -> pl.Series:
+        def check(made: pl.Series, of: pl.Series, reason: str, blamed: str | None = None) -> pl.Series:
             faults.append((blamed, made.is_null() & of.is_not_null(), reason))
             return made
 
@@ -221,13 +229,14 @@ def _without_blanks(column: pl.Series, blanks: list[str]) -> pl.Series:
 
 
 def _respelled(values: pl.Series, spellings: Mapping[str, Any]) -> pl.Series:
-    """The values, those that are spelled like a key (in any letter case) replaced by its value."""
+    """The values, those that are spelled like a key (which is folded) replaced by its value."""
     text = as_text(values)
-    keys = [key.strip().lower() for key in spellings]
     respelled = (
         text.str.strip_chars()
         .str.to_lowercase()
-        .replace_strict(keys, [_spelled(value) for value in spellings.values()], default=None, return_dtype=pl.String)
+        .replace_strict(
+            list(spellings), [_spelled(value) for value in spellings.values()], default=None, return_dtype=pl.String
+        )
     )
     return text.zip_with(respelled.is_null(), respelled)
 
