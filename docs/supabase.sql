@@ -83,7 +83,7 @@ declare
         else (extract(epoch from after_day + 1) * 1000000)::bigint
     end;
     before_stamp bigint := (extract(epoch from last_day + 1) * 1000000)::bigint;
-    has_unique_id boolean := (select ids_are_unique from public.pikkit_bet_facts());
+    has_unique_id boolean := (select facts.has_unique_id from public.pikkit_bet_facts() as facts);
     bets text := format(
         'select bet.id::text as id, %s as stamp, (''x'' || left(md5(row_to_json(known)::text), 16))::bit(64)::bigint as digest '
         'from public.bets as bet cross join lateral (select %s) as known where bet.id is not null', stamp, known);
@@ -103,8 +103,10 @@ $$;
 
 -- pikkit_bet_facts: whether an index lets no id repeat, and whether something runs before each row that is updated.
 
-create or replace function public.pikkit_bet_facts()
-returns table (ids_are_unique boolean, has_update_trigger boolean)
+drop function if exists public.pikkit_bet_facts();
+
+create function public.pikkit_bet_facts()
+returns table (has_unique_id boolean, has_update_trigger boolean)
 language sql stable security invoker parallel safe
 set search_path = ''
 as $$

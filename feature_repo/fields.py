@@ -23,15 +23,15 @@ class Scale(StrEnum):
     SHARE = "Share, 0 to 1"
     SHARE_DIFFERENCE = "Share, -1 to 1"
     PROBABILITY = "Probability, 0 to 1"
-    # The limits of quality/schema.py for bets of several legs; straights stay within a tenth of them. A loss beyond the
-    # stake is real: who lays a bet at an exchange risks more than the stake.
-    ROI = "Percent, -1000 to 100000"
+    # The limits of quality/schema for bets of several legs; straights stay within a hundredth of them. A loss beyond
+    # the stake is real: who lays a bet at an exchange risks more than that.
+    ROI = "Percent, -1000 to 1000000"
     # Free bets add profit and no stake, so the ratio of the sums has no upper limit.
     POOLED_ROI = "Percent, -1000 or more"
-    CLV = "Percent, -100 to 100"
+    CLV = "Percent, -100 to 1000"
     COUNT = "Bets, 0 or more"
-    AMERICAN_ODDS = "American odds, -100000 to -100 or 100 to 100000"
-    DECIMAL_ODDS = "Decimal odds, 1.001 to 1001"
+    AMERICAN_ODDS = "American odds, -1000000 to -100 or 100 to 1000000"
+    DECIMAL_ODDS = "Decimal odds, 1.0001 to 10001"
     MONEY = "Currency units, 0 or more"
     CODE = "Code, 0 or more"
     FLAG = "Flag, false or true"

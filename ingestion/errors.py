@@ -67,7 +67,10 @@ class ColumnsVanished(ConfigurationError):
 
 
 class LateFirstLoad(ConfigurationError):
-    """A source that is new to the store holds nothing past the features' watermark. `newest` is its newest row."""
+    """A source that is new to the store holds nothing past the watermark of log and features.
+
+    `newest` is its newest row.
+    """
 
     def __init__(self, what: str, state: str, next_step: str, *, watermark: datetime, newest: datetime) -> None:
         super().__init__(what, state, next_step)

@@ -17,7 +17,7 @@ from ingestion.alerts import open_alert, resolve_alerts
 from ingestion.database import connect, statement
 from ingestion.errors import PikkitError, SourceShrank
 from ingestion.runs import Run
-from ingestion.streams import shrunken
+from ingestion.streams import ROWS_SHOWN
 
 # Syncs of a table that may fail in a row before somebody must hear of it.
 FAILURES_BEFORE_ALERT: Final = 3
@@ -37,7 +37,7 @@ def sync_failures_counted(connection: psycopg.Connection, postgres: Postgres, ru
         (failures,) = record.execute(statement("count_failure"), {"stream": stream}).fetchone() or (0,)
         if isinstance(error, SourceShrank):
             message = f"{error.what}. Nothing is read or confirmed until it shows its rows again."
-            open_alert(record, shrunken(stream), "critical", message, run_id=run.run_id, now=run.now)
+            open_alert(record, ROWS_SHOWN + stream, "critical", message, run_id=run.run_id, now=run.now)
         elif failures >= FAILURES_BEFORE_ALERT:
             message = f"The {SYNC}{stream} failed {failures} times in a row. The last time: {_what(error)}"
             open_alert(record, SYNC + stream, "critical", message, run_id=run.run_id, now=run.now)

@@ -29,7 +29,7 @@ class NameVariants:
     graded: dict[str, int]
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} ({bets:,})" for name, bets in self.graded.items())
+        return f"{self.column} " + ", ".join(f"{name} ({bets:,})" for name, bets in self.graded.items())
 
 
 def name_variants(connection: psycopg.Connection) -> list[NameVariants]:

@@ -41,7 +41,7 @@ from ingestion.remarks import on_names, on_refresh, on_sync
 from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
-from ingestion.stream_formats import keep_stream_format
+from ingestion.stream_formats import is_read_as_before, keep_stream_format
 from ingestion.streams import check_columns, check_table, check_taken, record_stream, stream_state
 from ingestion.sync import Request, Source, TableRows, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
@@ -260,7 +260,7 @@ def _sync(
             columns = rows.columns
             if rows.row_count is not None and step.counts["rows_read"] < rows.row_count:
                 step.counts["source_rows"] = rows.recount()
-        else:
+        elif isinstance(source, FileSource) and is_read_as_before(connection, source.name, source.format):
             check_columns(before, source.name, columns, step.counts["unknown_columns"], request.without)
         check_taken(before, source.name, step.counts, request, shown)
         step.counts |= record_stream(
@@ -299,6 +299,12 @@ def _summary(this: Run, judged: Outcome, remarks: list[str]) -> Counts:
         "gates": judged.counts,
         "warnings": remarks + this.counts["warnings"] + gate.warnings(judged),
     }
+
+
+def redefined_features(connections: Connections) -> list[str]:
+    """The features whose definition changed since their rows were written: until a backfill they differ."""
+    with connect(connections.postgres, purpose="verify") as connection:
+        return feature_versions.redefined(connection)
 
 
 def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:

@@ -50,7 +50,7 @@ _PAGE_SIZE: Final = 50_000
 _NOT_TEXT: Final = ": not text"
 
 # By stream, the format that its rows are translated with.
-Formats: TypeAlias = Mapping[str, FileFormat]
+_Formats: TypeAlias = Mapping[str, FileFormat]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class SoundRows:
 
     connection: psycopg.Connection
     row_count: int
-    formats: Formats
+    formats: _Formats
     name: str = SOURCE
     is_table: bool = False
     is_partial: bool = True
@@ -131,7 +131,7 @@ def _kept(connection: psycopg.Connection, name: LiteralString) -> Iterator[pl.Da
         after = kept["seq"][-1]
 
 
-def _by_format(kept: pl.DataFrame, formats: Formats) -> Iterator[tuple[pl.DataFrame, FileFormat | None]]:
+def _by_format(kept: pl.DataFrame, formats: _Formats) -> Iterator[tuple[pl.DataFrame, FileFormat | None]]:
     """The rows in groups that are read alike: bets as they are, and those of each stream that has a format."""
     foreign = pl.Series([False]).new_from_index(0, kept.height)
     for stream in kept["source"].unique(maintain_order=True):
@@ -163,16 +163,21 @@ def _page(kept: pl.DataFrame, format_: FileFormat | None) -> Page:
 
 
 def _verdicts(kept: pl.DataFrame, format_: FileFormat | None, this: Run) -> pl.DataFrame:
-    """What the schema of today says of each row: seq, id, updated_at, content_hash, reasons (null: sound)."""
+    """What the schema of today says of each row.
+
+    Columns: seq; id and updated_at, null where they cannot be read; content_hash of a sound row; reasons, null for one.
+    """
     page = _page(kept, format_)
     result = validate(page.rows, this.now)
     sound = result.accepted.select("row", "id", "updated_at", content_hash=content_hashes(result.accepted))
+    refused = result.rejected.select("row", "reasons", refused_id="id", refused_stamp="updated_at")
     verdicts = (
         kept.with_row_index("row")
         .with_columns(was="reasons", problem=page.problems, keeps=_lost(kept))
         .drop("reasons")
         .join(sound, on="row", how="left", maintain_order="left")
-        .join(result.rejected.select("row", "reasons"), on="row", how="left", maintain_order="left")
+        .join(refused, on="row", how="left", maintain_order="left")
+        .with_columns(id=pl.coalesce("id", "refused_id"), updated_at=pl.coalesce("updated_at", "refused_stamp"))
     )
     # What could not even be read has its own reasons, as in a sync; a line that was never a bet has those it had.
     no_bet = pl.col("problem").str.starts_with("line: ").fill_null(False)

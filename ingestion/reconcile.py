@@ -113,7 +113,9 @@ def reconcile(
         "quarantined": brought["quarantined"],
         "reasons": brought["reasons"],
         "deleted": len(deleted),
-        "of_other_streams": dict(connection.execute(statement("bets_of_streams"), {"streams": streams}).fetchall()),
+        "of_other_streams": dict(
+            connection.execute(statement("bets_of_other_streams"), {"streams": streams}).fetchall()
+        ),
     }
 
 

@@ -40,7 +40,7 @@ def on_names(variants: list[NameVariants]) -> list[str]:
     """Remarks on names that differ in letter case only."""
     if not variants:
         return []
-    shown = "; ".join(f"{one.column} {one}" for one in variants[:NAMES_SHOWN])
+    shown = "; ".join(str(variant) for variant in variants[:NAMES_SHOWN])
     more = f" and {len(variants) - NAMES_SHOWN} more (`pikkit doctor` names all)" if len(variants) > NAMES_SHOWN else ""
     return [f"Names that differ in letter case only are groups of their own (graded bets): {shown}{more}."]
 
@@ -59,14 +59,19 @@ def on_sync(sync: Counts) -> list[str]:
         )
     if sync["first_load"] and sync["largest_instant"] > max(1, BULK_SHARE * accepted):
         remarks.append(
-            f"{sync['largest_instant']:,} of {sync['accepted']:,} versions share one updated_at: the source was "
-            "rewritten in bulk, and their history collapses into one instant. KNOWN_AT_COLUMN=settled_at keeps it "
-            "on a first load."
+            f"{sync['largest_instant']:,} of {sync['accepted']:,} versions become known at one instant, as their "
+            "source says: their history collapses into it."
+            + (
+                " If the source was rewritten in bulk, KNOWN_AT_COLUMN=settled_at keeps more of it on a first load."
+                if sync["settlements_differ"]
+                else ""
+            )
         )
     if sync["late"] > BULK_SHARE * accepted:
         remarks.append(
-            f"{sync['late']:,} of {sync['accepted']:,} versions arrived late: their updated_at lies before the last "
-            "refresh, so they count from just past it. History that belongs together is best loaded at once."
+            f"{sync['late']:,} of {sync['accepted']:,} versions arrived late: their updated_at lies before what was "
+            "known or published already, so they count from just past that. History that belongs together is best "
+            "loaded at once, older history into a store of its own (PIKKIT_HOME)."
         )
     if sync["future"]:
         remarks.append(
@@ -123,8 +128,8 @@ def _on_columns(sync: Counts) -> list[str]:
             f"The source has {', '.join(sync['new_columns'])} now, which it had not. Rows that were read before have "
             "none of it until they change" + (": `pikkit sync --full` reads all." if sync["is_table"] else ".")
         )
-    if sync["without_columns"]:
-        remarks.append(f"The source has {', '.join(sync['without_columns'])}, so --without changed nothing there.")
+    if sync["without_but_there"]:
+        remarks.append(f"The source has {', '.join(sync['without_but_there'])}, so --without changed nothing there.")
     return remarks
 
 

@@ -29,6 +29,13 @@ def stream_formats(connection: psycopg.Connection) -> dict[str, FileFormat]:
     return {stream: _kept(stream, name, text) for stream, name, text in rows}
 
 
+def is_read_as_before(connection: psycopg.Connection, stream: str, format_: FileFormat | None) -> bool:
+    """Whether the stream was last read with this very format; null: as a table of bets, and never with another."""
+    rows = connection.execute(statement("stream_formats")).fetchall()
+    last = {name: (format_name, text) for name, format_name, text in rows}.get(stream)
+    return last == (None if format_ is None else (format_.name, format_.text))
+
+
 def _kept(stream: str, name: str, text: str | None) -> FileFormat:
     try:
         return declared_format(text, name=name) if text else shipped_formats()[name]

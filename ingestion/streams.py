@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Final
 
 import psycopg
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
 from ingestion.alerts import resolve_alerts
 from ingestion.database import statement
@@ -26,7 +26,9 @@ from quality.schema import COLUMNS, REQUIRED_COLUMNS
 # How alike two names must be for one to be taken for the other under a new name, 1 being the same.
 _ALIKE: Final = 0.6
 # From so many versions on a new source is a history, whose times are lost when it comes late. Fewer are stragglers.
-A_HISTORY: Final = 100
+FEWEST_OF_A_HISTORY: Final = 100
+# How the cause of the alert begins that the table of a stream shows too few rows.
+ROWS_SHOWN: Final = "rows shown by "
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,7 @@ class StreamState:
 
 def stream_state(connection: psycopg.Connection, stream: str) -> StreamState:
     """The state of one stream; nothing but nulls before its first sync."""
-    with connection.cursor(row_factory=class_row(StreamState)) as cursor:
-        return cursor.execute(statement("stream_state"), {"stream": stream}).fetchone() or StreamState()
+    return stream_states(connection).get(stream, StreamState())
 
 
 def stream_states(connection: psycopg.Connection) -> dict[str, StreamState]:
@@ -62,20 +63,16 @@ def stream_states(connection: psycopg.Connection) -> dict[str, StreamState]:
         return {row.pop("stream"): StreamState(**row) for row in cursor.execute(statement("stream_states"))}
 
 
-def shrunken(stream: str) -> str:
-    """The cause of the alert that the table of this stream shows too few rows."""
-    # Quoted, for alerts are resolved by how their cause begins, and names may begin alike.
-    return f'rows shown by "{stream}"'
-
-
 def optional_columns(names: Collection[str]) -> frozenset[str]:
     """These names, of columns that a source may lack. Raises ConfigurationError when one is none."""
     optional = [name for name in COLUMNS if name not in REQUIRED_COLUMNS]
     if wrong := [name for name in names if name not in optional]:
+        nearest = [near for name in wrong for near in get_close_matches(name, optional, n=1, cutoff=_ALIKE)]
         raise ConfigurationError(
-            f"--without names {', '.join(wrong)}, and a source may lack other columns only",
+            f"--without {', '.join(wrong)}: no column that a source may lack",
             "Nothing was done",
-            f"Those are: {', '.join(optional)}",
+            (f"Did you mean {', '.join(nearest)}? " if nearest else "")
+            + f"Give one name each time, of: {', '.join(optional)}",
         )
     return frozenset(names)
 
@@ -93,19 +90,19 @@ def check_table(state: StreamState, table: TableRows, request: Request) -> int |
 
 
 def check_columns(
-    state: StreamState, stream: str, columns: Collection[str], unread: Sequence[str], without: Collection[str]
+    state: StreamState, stream: str, columns: Collection[str], unknown: Sequence[str], without: Collection[str]
 ) -> None:
     """Raise ColumnsVanished when one that the stream had is not among its `columns`, nor accepted in `without`."""
     vanished = [name for name in state.columns or () if name not in columns and name not in without]
     if vanished:
-        also_there = {name: _alike(name, unread) for name in vanished}
+        also_there = {name: _alike(name, unknown) for name in vanished}
         renamed = [f"{name} may be {other} now, which is not read" for name, other in also_there.items() if other]
         hint = f" ({'; '.join(renamed)})" if renamed else ""
         raise ColumnsVanished(
             f"{stream} has no {' and no '.join(vanished)} any more, which its last sync found there{hint}",
             "Nothing was changed. Without it every row that is read would lose what is known of it",
-            "Give the column its name back, or read a view that does. If the source is to be without it from now on: "
-            + " ".join(f"--without {name}" for name in vanished),
+            "Give the column its name back, or read a view that does. If the source is to be without it from now on, "
+            f"once: `pikkit sync {' '.join(f'--without {name}' for name in vanished)}`",
             columns=tuple(vanished),
         )
 
@@ -119,14 +116,14 @@ def check_taken(state: StreamState, stream: str, counts: Counts, request: Reques
     is_uncounted_and_empty = is_whole_table and shown is None and not counts["rows_read"]
     if is_uncounted_and_empty and state.has_shrunk(0) and not request.believes_deletes:
         raise _shrunk(state, stream, None)
-    watermark, newest = (_instant(counts[name]) for name in ("features_watermark", "newest_accepted"))
-    if request.late or counts["knows_bets"] or watermark is None or newest is None or newest > watermark:
+    watermark, newest = (_instant(counts[name]) for name in ("log_watermark", "newest_accepted"))
+    if request.late or not counts["is_new_source"] or watermark is None or newest is None or newest > watermark:
         return
-    if counts["accepted"] < A_HISTORY:
+    if counts["accepted"] < FEWEST_OF_A_HISTORY:
         return
     raise LateFirstLoad(
-        f"{stream} is new to this store, which holds none of its bets, and all of it is older than what was "
-        f"published: its newest row is of {_text(newest)}, the features' watermark is {_text(watermark)}",
+        f"{stream} is new to this store, which holds none of its bets, and all of it is older than what the store "
+        f"knows already: its newest row is of {_text(newest)}, the watermark of log and features {_text(watermark)}",
         f"Nothing was changed. Its {counts['accepted']:,} rows would all count from just past the watermark, as if "
         "they had become known only then",
         "To keep their own times load them into a store of their own (PIKKIT_HOME=<new directory>). To have them in "
@@ -148,21 +145,22 @@ def record_stream(
 ) -> Counts:
     """Keep what a good sync saw of the stream, clear its alert, and return what remarks need.
 
-    The counts: shown and shown_before (rows of the table in all, null where not known), vanished_columns (accepted in
-    this sync), new_columns (there now, and not before), without_columns (of the request, though they are there).
+    The counts: shown (rows of the table in all, null where not known), vanished_columns (accepted in this sync),
+    new_columns (there now, and not before), without_but_there (columns that the request says may be missing, and that
+    are there).
     """
     before = frozenset(columns if state.columns is None else state.columns)
     lacking = (frozenset(state.without_columns) | frozenset(without)) - frozenset(columns)
     kept = {"columns": _in_order(columns), "without_columns": _in_order(lacking), "row_count": shown}
     connection.execute(statement("record_stream"), {"stream": stream, **kept})
     if shown is not None:
-        resolve_alerts(connection, shrunken(stream), now=run.now)
+        # A table that was configured before, or by mistake, is read no more either.
+        resolve_alerts(connection, ROWS_SHOWN, now=run.now)
     return {
         "shown": shown,
-        "shown_before": state.row_count,
         "vanished_columns": _in_order(before - frozenset(columns)),
         "new_columns": _in_order(frozenset(columns) - before),
-        "without_columns": _in_order(frozenset(without) & frozenset(columns)),
+        "without_but_there": _in_order(frozenset(without) & frozenset(columns)),
     }
 
 
@@ -190,10 +188,10 @@ def _shrunk(state: StreamState, stream: str, shown: int | None) -> SourceShrank:
     )
 
 
-def _alike(name: str, unread: Sequence[str]) -> str | None:
-    plain = {other.lower().replace("_", ""): other for other in unread}
-    found = get_close_matches(name.replace("_", ""), plain, n=1, cutoff=_ALIKE)
-    return plain[found[0]] if found else None
+def _alike(name: str, unknown: Sequence[str]) -> str | None:
+    plain = {other.lower().replace("_", ""): other for other in unknown}
+    nearest = get_close_matches(name.replace("_", ""), plain, n=1, cutoff=_ALIKE)
+    return plain[nearest[0]] if nearest else None
 
 
 def _in_order(columns: Collection[str]) -> list[str]:

@@ -34,7 +34,7 @@ from ingestion.tombstones import write_tombstones
 from quality.schema import ACCEPTED_SCHEMA, ValidationResult, validate
 
 CONFLICT: Final = "updated_at: copies that differ under one updated_at"
-EVERYTHING: Final = Window()
+WHOLE_TABLE: Final = Window()
 _DIGEST_BYTES: Final = 16
 # So many of the ids that came more than once are asked for again, to see whether they repeat in the table.
 _IDS_LOOKED_AT: Final = 1000
@@ -133,7 +133,7 @@ class TableRows:
     @property
     def is_everything(self) -> bool:
         """See RowsOfTable."""
-        return self.window == EVERYTHING
+        return self.window == WHOLE_TABLE
 
     @property
     def shows_all_rows_of_ids(self) -> bool:
@@ -164,7 +164,7 @@ def rows_of(connection: psycopg.Connection, table: Table, request: Request) -> I
 
 
 def _counted(reading: Reading, window: Window) -> int | None:
-    return reading.total() if window == EVERYTHING else reading.count(window)
+    return reading.total() if window == WHOLE_TABLE else reading.count(window)
 
 
 def _read_from(connection: psycopg.Connection, stream: str, overlap: timedelta) -> datetime | None:
@@ -190,12 +190,13 @@ def take_in(
     seen_before, returned (a table shows again what it showed once), accepted, of these late (their updated_at lies
     before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
     reasons (how many rows each reason refused), deleted (accepted versions that say so), broken_deletes (bets whose
-    row says so and is refused for something else: deleted from now on), naive_timestamps, empty_texts, null_words,
-    columns (known ones that the rows have), unknown_columns, future (new versions past the clock, which the cursor
-    waits for), newest_stamp, newest_accepted, known_until, features_watermark (before this run), first_load (the store
-    was empty), first_sync (nothing was read of the whole stream before), knows_bets (not so, or the store holds some of
-    these bets), largest_instant (how many accepted versions share one updated_at), repeated_ids (how many ids more than
-    one row of the table is known to have), is_table, is_partial.
+    row in a table says so and is refused for something else: deleted from now on), naive_timestamps, empty_texts,
+    null_words, columns (known ones that the rows have), unknown_columns, future (new versions past the clock, which the
+    cursor waits for), newest_stamp, newest_accepted, known_until, log_watermark (up to where answers were given before
+    this run: its log's newest version, or the last refresh), first_load (the store was empty), first_sync (nothing was
+    read of the whole stream before), is_new_source (so, and the store holds none of these bets), largest_instant (how
+    many accepted versions become known at one instant by their source), settlements_differ (by settled_at fewer would),
+    repeated_ids (how many ids more than one row of the table is known to have), is_table, is_partial.
     """
     connection.execute(statement("incoming_table"))
     counts = _stage(connection, source, now, progress)
@@ -212,24 +213,30 @@ def take_in(
         {"now": now, "first_known_by": first_known_by, "known_from": known_from, "is_table": source.is_table},
     )
     with connection.cursor(row_factory=dict_row) as cursor:
-        stored = cursor.execute(statement("intake_counts"), {"now": now, "stream": source.name}).fetchone() or {}
+        stored = (
+            cursor.execute(
+                statement("intake_counts"), {"now": now, "stream": source.name, "first_known_by": first_known_by}
+            ).fetchone()
+            or {}
+        )
         reasons = cursor.execute(statement("refusal_counts")).fetchall()
     batch = {"run_id": run_id, "source": source.name, "received_at": now}
     if source.is_table:
         connection.execute(statement("record_shown"), {"source": source.name})
     else:
-        connection.execute(statement("keep_streams"))
+        connection.execute(statement("keep_shown"), {"source": source.name, "is_retry": known_from is not None})
     connection.execute(statement("store_raw"), batch)
     connection.execute(statement("store_quarantine"), batch)
     connection.execute(statement("retire_current"))
     connection.execute(statement("store_processed"), {"run_id": run_id})
     connection.execute(statement("settle_quarantine"), {"is_table": source.is_table, "conflict": CONFLICT, "now": now})
-    broken_deletes = [bet for (bet,) in connection.execute(statement("broken_deletes"), {"is_table": source.is_table})]
+    # A table says what is, so its delete holds though its row is broken. A row of a file waits in quarantine.
+    broken_deletes = [bet for (bet,) in connection.execute(statement("broken_deletes"))] if source.is_table else []
     if broken_deletes:
         write_tombstones(connection, broken_deletes, source.name, run_id=run_id, now=now, is_gone=False)
     known_until: datetime | None = stored.pop("known_until")
     newest_stamp: datetime | None = stored.pop("newest_stamp")
-    compared = {name: stored.pop(name) for name in ("newest_accepted", "features_watermark")}
+    compared = {name: stored.pop(name) for name in ("newest_accepted", "log_watermark")}
     connection.execute(
         statement("upsert_sync_state"),
         {
@@ -301,7 +308,7 @@ def _stage(connection: psycopg.Connection, source: Source, now: datetime, progre
         empty += result.empty_texts
         null_words += result.null_words
         columns |= page.columns
-        unknown.update(page.unknown_columns)
+        unknown.update(map(_printable, page.unknown_columns))
         progress("read", arrived, source.row_count)
     return {
         "naive_timestamps": naive,
@@ -338,14 +345,19 @@ def _refused(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
     )
 
 
+def _printable(name: str) -> str:
+    """The name of a column that no bet has, as a record in Postgres can hold it: NUL and half characters as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
 def content_hashes(accepted: pl.DataFrame) -> pl.Series:
     """A digest of each row's typed values, the same for the same bet from any source and in any spelling.
 
     That of a row that is not deleted says nothing of deletes, as all did before they were read.
     """
     columns = [_canonical(pl.col(name), dtype) for name, dtype in ACCEPTED_SCHEMA.items() if name != "is_deleted"]
-    mark = pl.when("is_deleted").then(pl.lit(" deleted")).otherwise(pl.lit(""))
-    return _digests(accepted.select(row=pl.struct(columns).struct.json_encode() + mark)["row"])
+    suffix = pl.when("is_deleted").then(pl.lit(" deleted")).otherwise(pl.lit(""))
+    return _digests(accepted.select(row=pl.struct(columns).struct.json_encode() + suffix)["row"])
 
 
 def _canonical(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

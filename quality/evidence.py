@@ -13,9 +13,10 @@ from quality.schema import ACCEPTED_SCHEMA
 
 INSTANT = pl.Datetime("us", "UTC")
 
-#: The current, not deleted versions of bets that are new since the last published refresh; one row per bet.
 # What is deleted is not judged.
 _JUDGED = {name: dtype for name, dtype in ACCEPTED_SCHEMA.items() if name != "is_deleted"}
+
+#: The current, not deleted versions of bets that are new since the last published refresh; one row per bet.
 BATCH = pl.Schema({"seq": pl.Int64(), **_JUDGED, "known_at": INSTANT})
 
 #: One row: which raw versions are judged, (since_seq, until_seq], and what became of them.

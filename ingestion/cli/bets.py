@@ -236,12 +236,11 @@ def _exported(rows: pl.DataFrame, shape: str | None, until: str | None, seed: in
     from ingestion.errors import ConfigurationError
     from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
 
-    if shape != "pikkit-export" or layout not in (None, *LAYOUTS):
+    if shape != "pikkit-export":
+        what = "--until and --layout are for --as pikkit-export" if shape is None else f"No such format: {shape}"
+        raise ConfigurationError(what, "Nothing was written", "Give --as pikkit-export")
+    if layout not in (None, *LAYOUTS):
         raise ConfigurationError(
-            "--until and --layout are for --as pikkit-export"
-            if shape is None
-            else f"No such shape: {shape} {layout or ''}",
-            "Nothing was written",
-            f"Give --as pikkit-export, and of --layout one of {', '.join(LAYOUTS)}",
+            f"No such order of columns: {layout}", "Nothing was written", f"Give --layout {' or '.join(LAYOUTS)}"
         )
     return as_pikkit_export(rows, clock.parse_instant(until) if until else clock.now(), seed, layout)

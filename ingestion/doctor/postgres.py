@@ -169,7 +169,7 @@ def _names(connection: psycopg.Connection) -> Check:
     if not variants:
         return ok("names", "no two differ in letter case only")
     found = "groups of their own that differ in letter case only, with their graded bets: "
-    return warn("names", found + "; ".join(f"{one.column} {one}" for one in variants), "Spell them alike at the source")
+    return warn("names", found + "; ".join(map(str, variants)), "Spell them alike at the source")
 
 
 def _lock(connection: psycopg.Connection) -> Check:

@@ -16,7 +16,7 @@ from ingestion.progress import silent
 from ingestion.sources.postgres import PostgresReading, open_session
 from ingestion.sources.postgres_facts import Facts, look_at, obstacles
 from ingestion.sources.settings import SourcePostgres, SourceSettings, SupabaseProject
-from ingestion.sources.table import Reading, Window
+from ingestion.sources.table import Reading
 from ingestion.streams import StreamState, check_columns
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def check_source_postgres(
             return
         reading = PostgresReading(session, source, columns, has_unique_id=facts.has_unique_id)
         reading.check()
-        rows, state = reading.count(Window()), states.get(session.name, StreamState())
+        rows, state = reading.total(), states.get(session.name, StreamState())
         yield _table("source table", table, rows, columns.unknown)
         yield _columns_lost("source columns", state, session.name, reading)
         yield _rows_lost("source rows", state, rows) or _rows(facts, table)
@@ -142,10 +142,10 @@ def check_supabase(project: SupabaseProject, patience: timedelta, states: Mappin
     yield _key(project)
     with table.reading() as reading:
         name = f"{project.schema}.{project.table}"
-        rows, state = reading.count(Window()), states.get(table.name, StreamState())
+        rows, state = reading.total(), states.get(table.name, StreamState())
         yield _table("Supabase table", name, rows, table.unknown_columns)
         yield _columns_lost("Supabase columns", state, table.name, reading)
-        yield _rows_lost("Supabase rows", state, rows) or ok("Supabase rows", f"the key is shown {rows:,}")
+        yield _rows_lost("Supabase rows", state, rows) or ok("Supabase rows", f"the key is shown {_counted(rows)}")
         asked = datetime.now(UTC)
         told = reading.rest.send(lambda: _one_row(reading.rest), lambda answer: answer.headers.get("Date"))
         if told:
@@ -157,7 +157,7 @@ def check_supabase(project: SupabaseProject, patience: timedelta, states: Mappin
 def _facts_over_rest(reading: SupabaseReading, table: str) -> Iterator[Check]:
     """What the function pikkit_bet_facts tells; without it a look at some of the rows, and what cannot be seen."""
     facts = reading.facts()
-    if facts is not None and facts.ids_are_unique:
+    if facts is not None and facts.has_unique_id:
         yield ok("Supabase ids", f"an index of {table} lets no id repeat")
     else:
         yield _ids_over_rest(reading, table)
@@ -172,7 +172,7 @@ def _facts_over_rest(reading: SupabaseReading, table: str) -> Iterator[Check]:
 
 
 def _ids_over_rest(reading: SupabaseReading, table: str) -> Check:
-    ids, repeated = reading.first_and_last_ids()
+    ids, repeated = reading.count_repeated_at_ends()
     if repeated:
         return _repeated(
             "Supabase ids", table, f"of {ids:,} ids that were looked at {repeated:,} have more than one row"
@@ -207,18 +207,24 @@ def _one_row(rest: Rest) -> Any:
 # ---- both ----------------------------------------------------------------------------------------------------------
 
 
-def _table(check: str, table: str, rows: int, unknown: tuple[str, ...]) -> Check:
-    found = f"{table} has {rows:,} rows and every column that is needed"
+def _counted(rows: int | None) -> str:
+    return "rows that could not be counted in time" if rows is None else f"{rows:,} rows"
+
+
+def _table(check: str, table: str, rows: int | None, unknown: tuple[str, ...]) -> Check:
+    found = f"{table} has {_counted(rows)} and every column that is needed"
     if unknown:
         found += f"; not read, since no feature uses them: {', '.join(unknown)}"
+    if rows is None:
+        return warn(check, found, "Give the role that reads a longer statement_timeout, so that syncs notice lost rows")
     if not rows:
         return warn(check, found, "If it should have some, row level security may hide them from this role")
     return ok(check, found)
 
 
-def _rows_lost(check: str, state: StreamState, rows: int) -> Check | None:
+def _rows_lost(check: str, state: StreamState, rows: int | None) -> Check | None:
     """The table shows so many fewer rows than it did that no sync believes it; null where it does not."""
-    if state.row_count is None or not state.has_shrunk(rows):
+    if rows is None or state.row_count is None or not state.has_shrunk(rows):
         return None
     return fail(
         check,

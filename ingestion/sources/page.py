@@ -1,7 +1,7 @@
 """A page of bets as a source sent them: the known columns as a frame, and every row verbatim beside it.
 
 Every source yields pages. A row whose values cannot be read is not dropped and does not stop its page: it says so in
-`problems`, and keeps its payload and, where that is readable, its id; its other columns are null.
+`problems`, and keeps its payload and, where they are readable, its id and delete flag; its other columns are null.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from quality.schema import COLUMNS
 NOT_ONE_VALUE = "a list or an object, not one value"
 NOT_UTF8 = "not UTF-8"
 OUT_OF_RANGE = "a date or time out of range"
+# A row that cannot be read says by these which bet it is of, and that it is a delete all the same.
+KEPT_OF_A_PROBLEM = ("id", "deleted_at", "is_deleted")
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,13 @@ def build_page(
 ) -> Page:
     """The page of these columns; other columns of a bet are null in it.
 
-    Rows with problems (position -> what they are) hold nothing but their id.
+    Rows with problems (position -> what they are) hold nothing but their id, and whether they are deleted.
     """
     nothing = pl.Series([None]).new_from_index(0, len(payload))
     rows = pl.DataFrame({name: columns.get(name, nothing) for name in COLUMNS})
     reasons = nothing.cast(pl.String).alias("problems")
     if problems:
         reasons = reasons.scatter(list(problems), ["; ".join(found) for found in problems.values()])
-        rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude("id")))
+        rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude(KEPT_OF_A_PROBLEM)))
     there = frozenset(columns).intersection(COLUMNS)
     return Page(rows, payload.alias("payload"), reasons, there, tuple(unknown_columns))

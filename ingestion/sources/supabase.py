@@ -103,7 +103,7 @@ def open_supabase(project: SupabaseProject, patience: timedelta, progress: Progr
 class TableFacts:
     """What the database says of the table: whether an index lets no id repeat, and something runs before updates."""
 
-    ids_are_unique: bool
+    has_unique_id: bool
     has_update_trigger: bool
 
 
@@ -168,7 +168,7 @@ class SupabaseReading:
 
     def digests(self) -> pl.DataFrame:
         """The digests of all rows, from the function in the database where there is one."""
-        if self._has_functions:
+        if self._may_have_functions:
             # Without the function, or with one that is not of this version, the rows themselves say the same.
             with suppress(Refused, KeyError, TypeError, ValueError):
                 return self._own_digests()
@@ -176,15 +176,15 @@ class SupabaseReading:
 
     def facts(self) -> TableFacts | None:
         """What the database knows of the table, from a function there; null where there is none, or no such answer."""
-        if not self._has_functions:
+        if not self._may_have_functions:
             return None
         with suppress(Refused, KeyError, IndexError):
             count: Any = EXACT
-            (told,) = self.rest.rows(lambda: self.rest.client.rpc(_FACTS, {}, count=count, get=True)).records
-            return TableFacts(told["ids_are_unique"] is True, told["has_update_trigger"] is True)
+            (row,) = self.rest.rows(lambda: self.rest.client.rpc(_FACTS, {}, count=count, get=True)).records
+            return TableFacts(row["has_unique_id"] is True, row["has_update_trigger"] is True)
         return None
 
-    def first_and_last_ids(self) -> tuple[int, int]:
+    def count_repeated_at_ends(self) -> tuple[int, int]:
         """Of a page of rows at either end of the table, in order of id: how many ids there are, and how many repeat."""
         ids, repeated = set[str](), set[str]()
         for desc in (False, True):
@@ -201,7 +201,7 @@ class SupabaseReading:
         return _select(self.rest, "id", count=count).order("id", desc=desc).limit(PAGE_SIZE)
 
     @property
-    def _has_functions(self) -> bool:
+    def _may_have_functions(self) -> bool:
         return (self._table.project.schema, self._table.project.table) == ("public", "bets")
 
     def keys(self, day: date | None) -> pl.DataFrame:

@@ -1,7 +1,19 @@
 -- Grain    one row: what became of the rows of this run. Read before the log grows.
 -- Reads    pg_temp.incoming, pg_temp.new_versions, processed.bet_versions, raw.bet_versions, features.reach, ops.sync_state
--- Params   now, stream
-with stream as (
+-- Params   now, stream, first_known_by (as of new_versions_table.sql)
+with instants as (
+    select incoming.updated_at as stamp, coalesce(settled_at, incoming.updated_at) as settlement
+    from new_versions join incoming using (arrival)
+    where accepted
+),
+
+largest as (
+    select
+        coalesce((select count(*) from instants group by stamp order by 1 desc limit 1), 0) as by_stamp,
+        coalesce((select count(*) from instants group by settlement order by 1 desc limit 1), 0) as by_settlement
+),
+
+stream as (
     select not exists (
         select from ops.sync_state where stream = %(stream)s and last_success_at is not null
     ) as is_first
@@ -22,17 +34,18 @@ select
     ) as deleted,
     not exists (select from processed.bet_versions) as first_load,
     (select is_first from stream) as first_sync,
-    -- Asked of a first sync only: of any other the answer is known, and it would be looked for every hour.
-    case when (select is_first from stream) then exists (
+    -- The bets are looked for at a first sync only, not every hour.
+    case when (select is_first from stream) then not exists (
         select from incoming join raw.bet_versions using (id)
-    ) else true end as knows_bets,
-    coalesce((
-        select count(*) from new_versions join incoming using (arrival)
-        where accepted group by incoming.updated_at order by 1 desc limit 1
-    ), 0) as largest_instant,
+    ) else false end as is_new_source,
+    (select case when %(first_known_by)s = 'settled_at' then by_settlement else by_stamp end from largest) as largest_instant,
+    (select %(first_known_by)s <> 'settled_at' and by_settlement < by_stamp from largest) as settlements_differ,
     count(*) filter (where updated_at > %(now)s) as future,
     max(updated_at) as newest_stamp,
     max(updated_at) filter (where accepted) as newest_accepted,
-    (select refreshed_at from features.reach) as features_watermark,
+    (
+        select greatest(known_at, (select refreshed_at from features.reach))
+        from processed.bet_versions order by seq desc limit 1
+    ) as log_watermark,
     max(known_at) as known_until
 from new_versions

@@ -1,5 +1,6 @@
 -- Grain    one row per bet of these streams that its source holds as far as we know: its newest raw version, sound or not, and
 --          the digest of the text that the table spelled it with last. Not one that vanished.
+--          Which stream that is, is said the same in bets_of_other_streams and keep_shown.
 -- Reads    raw.bet_versions, raw.shown_bets
 -- Params   streams
 -- Writes   pg_temp.newest_versions, gone with the transaction

@@ -66,8 +66,16 @@ class BetSchema(BaseModel):
 
     @property
     def profit_cents(self) -> int | None:
-        """The profit in whole cents; half a cent goes to the even one, and only a profit of 0 is 0."""
-        return None if self.profit is None else whole_cents(self.profit, ROUNDING)
+        """The profit in whole cents; half a cent goes to the even one, and only a profit of 0 is 0.
+
+        What the rules let pass as half a cent on the wrong side of 0 is 0: a loss earns nothing, a push neither way.
+        """
+        if self.profit is None:
+            return None
+        if self.status in NOTHING_EARNED:
+            return 0
+        cents = whole_cents(self.profit, ROUNDING)
+        return min(cents, 0) if self.status == BetStatus.LOSS else cents
 
     @model_validator(mode="before")
     @classmethod
@@ -95,6 +103,8 @@ REQUIRED_COLUMNS = (
     *("id", "bet_type", "status", "american_odds", "amount", "profit"),
     *("sport", "league", "market", "institution_name", "updated_at", "time_placed"),
 )
+
+NOTHING_EARNED = (BetStatus.PUSH, BetStatus.VOID)
 
 # By status; null for every other one, whatever the source says.
 IS_WIN = {BetStatus.WIN: True, BetStatus.LOSS: False}

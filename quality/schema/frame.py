@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import polars as pl
 
 from feature_repo.names import visible_text
-from quality.schema.bet import COLUMNS, IS_WIN, KINDS, REQUIRED_COLUMNS
+from quality.schema.bet import COLUMNS, IS_WIN, KINDS, NOTHING_EARNED, REQUIRED_COLUMNS
 from quality.schema.instants import Instant
 from quality.schema.kinds import Name, cleaned_column
 from quality.schema.rules import ROUNDING, RULES, BetStatus, Rule
@@ -174,7 +174,7 @@ def _accepted(bets: pl.DataFrame) -> pl.DataFrame:
     return (
         bets.with_columns(
             amount=_whole_cents("amount", 0),
-            profit=_whole_cents("profit", ROUNDING),
+            profit=_profit(),
             is_settled=status != BetStatus.PENDING,
             is_win=status.replace_strict(IS_WIN, default=None, return_dtype=pl.Boolean),
             updated_at=pl.coalesce("updated_at", "created_at"),
@@ -191,6 +191,18 @@ def _whole_cents(column: str, noise: float) -> pl.Expr:
     money = pl.col(column)
     cents = (money * 100).round(mode="half_to_even")
     return pl.when((cents == 0) & (money.abs() > noise)).then(money.sign()).otherwise(cents)
+
+
+def _profit() -> pl.Expr:
+    """`BetSchema.profit_cents` over a column."""
+    cents, status = _whole_cents("profit", ROUNDING), pl.col("status")
+    return (
+        pl.when(status.is_in(NOTHING_EARNED) & cents.is_not_null())
+        .then(0.0)
+        .when(status == BetStatus.LOSS)
+        .then(cents.clip(upper_bound=0))
+        .otherwise(cents)
+    )
 
 
 def _null_words(known: pl.DataFrame, raw: pl.DataFrame) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +44,16 @@ def bet(bet_id: str, minute: float = 0, **differs: Any) -> dict[str, Any]:
 
 def lost(bet_id: str, minute: float = 0, **differs: Any) -> dict[str, Any]:
     return bet(bet_id, minute, **({"status": "SETTLED_LOSS", "profit": -10.0} | differs))
+
+
+def csv_text(*rows: dict[str, Any], columns: Sequence[str] = (), delimiter: str = ",") -> str:
+    """The rows as CSV: with these columns only, or with all that any row has."""
+    text = io.StringIO()
+    names = columns or list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, delimiter=delimiter, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def jsonl(path: Path, *bets: dict[str, Any]) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from feature_repo.connections import Connections, Postgres
 from ingestion import clock
 from ingestion.apply import apply
+from ingestion.database import connect
 from ingestion.migrate import create_registry
 from ingestion.progress import Progress, silent
 from ingestion.reconcile import reconcile
@@ -37,6 +38,17 @@ def prepared(registry: Connections) -> Connections:
     """Stores with a schema, a registry and nothing in them, the clock at NOW."""
     clock.set_now(NOW)
     return prepared_stores(registry)
+
+
+@pytest.fixture
+def query(prepared: Connections) -> Callable[[LiteralString], list[Any]]:
+    """The rows that a query of the prepared store gives."""
+
+    def query(statement: LiteralString) -> list[Any]:
+        with connect(prepared.postgres, purpose="test") as connection:
+            return connection.execute(statement).fetchall()
+
+    return query
 
 
 def prepared_stores(connections: Connections) -> Connections:

@@ -150,7 +150,7 @@ def test_a_project_that_is_read_as_it_should_be_has_nothing_against_it(supabase:
     assert "Supabase clock" in checks
 
 
-def test_what_rest_does_not_show_of_a_table_is_said(supabase: Supabase) -> None:
+def test_the_doctor_says_that_rest_shows_neither_triggers_nor_indexes(supabase: Supabase) -> None:
     create_bets(supabase.postgres)
     checks = checked(supabase.environ("authenticated"))
     assert "is not to be seen over REST" in checks["Supabase updates"].found

@@ -274,7 +274,7 @@ def test_a_deleted_bet_leaves_the_bets_and_stays_in_the_log(load, store, root):
 
 def bury(postgres, bet_id):
     with connect(postgres, purpose="test") as connection:
-        connection.execute(statement("tombstones_table"), {"ids": [bet_id], "now": NOW})
+        connection.execute(statement("tombstones_table"), {"ids": [bet_id], "now": NOW, "is_gone": True})
         batch = {"run_id": uuid.uuid4(), "source": "postgres:test", "now": NOW}
         connection.execute(statement("record_tombstones"), batch)
         connection.execute(statement("store_tombstones"), batch)

@@ -134,7 +134,7 @@ def test_what_was_published_before_there_were_gates_may_still_be_served(
     ]
 
 
-def test_bets_that_tables_sent_before_streams_were_kept_stay_those_of_the_last_of_them(
+def test_migrated_bets_stay_those_of_their_last_table_and_retried_ones_of_their_file(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
@@ -144,7 +144,8 @@ def test_bets_that_tables_sent_before_streams_were_kept_stay_those_of_the_last_o
         [
             ("table", "file:a.csv"), ("table", "postgres:x"),
             ("both", "postgres:x"), ("both", "supabase:y"), ("both", "file:a.csv"), ("both", "quarantine"),
-            ("file", "file:a.csv"), ("file", "file:b.csv"), (None, "postgres:x"),
+            ("file", "file:a.csv"), ("file", "file:b.csv"),
+            ("retried", "file:a.csv"), ("retried", "quarantine"), ("retried", "quarantine"), (None, "postgres:x"),
         ]
     ):  # fmt: skip
         blank.execute(
@@ -155,7 +156,10 @@ def test_bets_that_tables_sent_before_streams_were_kept_stay_those_of_the_last_o
     blank.commit()
     ship(monkeypatch, tmp_path, texts)
     migrate(blank)
-    assert blank.execute("select id, stream, payload from raw.shown_bets").fetchall() == [("both", "supabase:y", None)]
+    assert blank.execute("select id, stream, payload from raw.shown_bets order by id").fetchall() == [
+        ("both", "supabase:y", None),
+        ("retried", "file:a.csv", None),
+    ]
 
 
 def test_the_registry_is_created_once(blank_postgres: Postgres) -> None:

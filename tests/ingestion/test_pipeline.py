@@ -28,7 +28,7 @@ from ingestion.pipeline import compare, run_materialize
 from ingestion.sources.files import open_file
 from tests.conftest import LENIENT_GATES
 from tests.ingestion.bets import NOW, at, bet, jsonl, lost
-from tests.ingestion.commands import by_name
+from tests.ingestion.commands import by_name, environ_of, pikkit
 from tests.ingestion.conftest import prepared_stores
 from tests.ingestion.lenient import run, run_backfill
 from tests.processes import wait_until
@@ -214,6 +214,15 @@ def test_a_backfill_after_a_change_of_definition_reaches_redis(other_definition,
     other_definition.undo()
     run_backfill(prepared)
     assert [c for c in compare(prepared) if c.differences] == []
+
+
+def test_verify_names_a_changed_definition_as_the_cause_and_not_a_bug(other_definition, load, prepared, tmp_path):
+    load(bet("a", 1), lost("b", 2))
+    environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=NOW.isoformat())
+    with connect(prepared.postgres, purpose="test", autocommit=True) as connection:
+        connection.execute("update features.feature_metadata set definition_hash = 'of another make'")
+    told = pikkit("verify", "--no-online", environ=environ, cwd=tmp_path)
+    assert (told.returncode, "pikkit backfill" in told.stderr, "bug" in told.stderr) == (1, True, False)
 
 
 def test_a_backfill_does_not_make_a_dead_pipeline_look_alive(load, prepared):

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from ingestion import clock
-from ingestion.database import connect, run_lock
+from ingestion.database import connect, run_lock, statement
 from ingestion.errors import ClockRewound, ConfigurationError, LockHeld
 from ingestion.quarantine import Selection, dismiss, listing, reopen, values_of
 from ingestion.quarantine_retry import OUTDATED, retry
@@ -211,6 +211,14 @@ def test_copies_that_contradict_each_other_stay_refused_together(load, store, ro
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
 
 
+def test_a_copy_that_comes_sound_stays_refused_beside_one_that_contradicts_it_and_does_not(load, store, rows):
+    """As at a sync, where a copy that was refused already counts as one."""
+    load(bet("a", updated_at=IN_AN_HOUR), bet("a", updated_at=IN_AN_HOUR, status="?"))
+    clock.set_now(LATER)
+    assert retry(store, Selection()).counts["accepted"] == 0
+    assert rows("select distinct state from quarantine.bets") == [("open",)]
+
+
 def test_one_of_two_copies_that_contradict_each_other_is_accepted_alone(load, store, rows):
     load(bet("a", 1), lost("a", 1))
     assert retry(store, Selection(seqs=(2,))).counts["accepted"] == 1
@@ -284,6 +292,25 @@ def test_a_date_does_not_become_a_name_because_it_was_kept_as_text(store, tmp_pa
         connection.commit()
     assert rows("select payload ->> 'sport' from quarantine.bets") == [("2026-05-01",)]
     assert retry(store, Selection()).counts["reasons"] == {"sport: not text": 1}
+
+
+def test_a_bet_of_a_file_stays_that_files_after_a_retry_until_another_file_brings_it(load, store, rows):
+    def of(name, **params):
+        with connect(store.postgres, purpose="test") as connection:
+            return connection.execute(statement(name), params).fetchall()
+
+    def streams():
+        return of("bets_of_other_streams", streams=[])
+
+    load(bet("a", updated_at=IN_AN_HOUR), bet("b", 1))
+    ((of_first, count),) = streams()
+    clock.set_now(LATER)
+    assert (retry(store, Selection()).counts["accepted"], count) == (1, 2)
+    assert streams() == [(of_first, 2)]
+    assert of("foreign_streams", own="") == [(of_first,)]
+    load(lost("a", updated_at=LATER.isoformat()), now=LATER)
+    assert [count for _, count in streams()] == [1, 1]
+    assert rows("select count(*) from raw.shown_bets") == [(0,)]
 
 
 def test_a_retry_is_a_recorded_run(load, store, rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -14,6 +15,7 @@ from ingestion.sample import generate, write
 from ingestion.sample.catalogue import BET_TYPES
 from ingestion.sources.files import open_file
 from quality.schema import COLUMNS, BetStatus, validate
+from tests.ingestion.commands import pikkit
 
 NOW = datetime(2026, 5, 24, 15, 0, 0, 123456, tzinfo=UTC)
 UNGRADED = (BetStatus.PUSH, BetStatus.VOID, BetStatus.CASHEDOUT)
@@ -194,3 +196,18 @@ def test_a_sample_that_cannot_be_written_leaves_nothing(name, tmp_path):
     with pytest.raises(ConfigurationError):
         write(generate(1, NOW, seed=3), tmp_path / name)
     assert [path.name for path in tmp_path.rglob("*")] == ["directory.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--as", "pikkit-export", "--layout", "zzz"], "No such order of columns: zzz. Nothing was written."),
+        (["--as", "zzz"], "No such format: zzz. Nothing was written."),
+        (["--layout", "iso-last"], "--until and --layout are for --as pikkit-export. Nothing was written."),
+    ],
+)
+def test_a_sample_in_an_unknown_format_or_order_of_columns_is_refused_by_its_name(arguments, what, tmp_path):
+    environ = dict(os.environ) | {"COLUMNS": "200", "PIKKIT_HOME": str(tmp_path / "home")}
+    done = pikkit("sample", "--out", "s.csv", "--bets", "5", *arguments, environ=environ, cwd=tmp_path)
+    assert (done.returncode, what in done.stderr.replace("\n", " ")) == (2, True), done.stderr
+    assert not (tmp_path / "s.csv").exists()

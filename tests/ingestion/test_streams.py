@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import json
 import uuid
 from datetime import timedelta
 
 import polars as pl
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -26,8 +27,9 @@ from ingestion.pipeline import run_reconcile, run_sync
 from ingestion.progress import silent
 from ingestion.refresh import refresh
 from ingestion.sources.files import open_file
-from ingestion.sources.postgres import PostgresReading
-from ingestion.sources.settings import SourceSettings
+from ingestion.sources.files.jsonl import page_of
+from ingestion.sources.postgres import PostgresReading, open_postgres
+from ingestion.sources.settings import SourcePostgres, SourceSettings
 from ingestion.status import status
 from ingestion.streams import optional_columns, stream_states
 from ingestion.sync import Request, content_hashes, take_in
@@ -35,26 +37,18 @@ from ingestion.verify import verify_offline
 from quality.schema import validate
 from tests import faults
 from tests.conftest import LENIENT_GATES
-from tests.ingestion.bets import NOW, T0, at, bet, jsonl, lost
+from tests.ingestion.bets import NOW, T0, at, bet, csv_text, jsonl, lost
 from tests.ingestion.commands import by_name, digests, environ_of, pikkit
+from tests.ingestion.conftest import PATIENCE, conninfo
 from tests.ingestion.lenient import run
 from tests.ingestion.trouble import execute
-from tests.source_table import delete, put
+from tests.source_table import create_bets, delete, put
 
 by_copy = pytest.mark.parametrize("source", ["postgres"], indirect=True)
 
 BETS = "select id, profit_cents from processed.bets order by id"
 RENAMED = "alter table bets rename column clv_percentage to clv_pct"
 NAMED_BACK = "alter table bets rename column clv_pct to clv_percentage"
-
-
-@pytest.fixture
-def query(prepared):
-    def query(statement):
-        with connect(prepared.postgres, purpose="test") as connection:
-            return connection.execute(statement).fetchall()
-
-    return query
 
 
 @pytest.fixture
@@ -131,10 +125,7 @@ def test_a_column_that_a_file_lost_is_named_and_nothing_is_changed(prepared, tmp
         if suffix == ".jsonl":
             jsonl(path, *bets)
         else:
-            with path.open("w") as file:
-                writer = csv.DictWriter(file, bets[0])
-                writer.writeheader()
-                writer.writerows(bets)
+            path.write_text(csv_text(*bets))
         return run_sync(prepared, open_file(path), Request(**request))
 
     load(bet("a", 1, clv_percentage=2.5))
@@ -147,10 +138,12 @@ def test_a_column_that_a_file_lost_is_named_and_nothing_is_changed(prepared, tmp
     assert load(other).counts["accepted"] == 0
 
 
-def test_a_column_that_no_bet_may_lack_cannot_be_excused():
+def test_without_refuses_a_required_column():
     assert optional_columns(["clv_ev", "roi"]) == {"clv_ev", "roi"}
-    with pytest.raises(ConfigurationError, match="names profit, clv_pct, and"):
-        optional_columns(["roi", "profit", "clv_pct"])
+    with pytest.raises(
+        ConfigurationError, match=r"--without amount, clv_pct: no column .* Did you mean clv_percentage\?"
+    ):
+        optional_columns(["roi", "amount", "clv_pct"])
 
 
 def test_columns_that_are_not_read_are_named_at_the_first_sync_of_each_stream(prepared, source, read, tmp_path):
@@ -161,7 +154,7 @@ def test_columns_that_are_not_read_are_named_at_the_first_sync_of_each_stream(pr
 
 
 @by_copy
-def test_a_vanished_column_and_its_excuse_through_the_command_line(prepared, source, tmp_path):
+def test_the_command_line_refuses_a_vanished_column_until_without_names_it(prepared, source, tmp_path):
     ours = source.environ | {"PIKKIT_NOW": NOW.isoformat()}
     environ = environ_of(prepared, tmp_path / "home", **ours)
     put(source.postgres, bet("a", 1))
@@ -228,14 +221,47 @@ def test_a_delete_is_not_lost_because_its_row_is_broken(source, sync, compare, d
     assert not sum(found.differences for found in verify_offline(database))
 
 
-def test_a_broken_delete_in_a_file_counts_unless_something_newer_is_known(database, tmp_path):
+def test_a_broken_delete_in_a_file_waits_in_quarantine_and_its_bet_counts_as_it_did(database, tmp_path):
+    """A file says what was: a newer row of it, an older version or a copy that contradicts may say otherwise."""
+
     def load(*bets):
         file = open_file(jsonl(tmp_path / "log.jsonl", *bets))
         return take_in(database, file, run_id=uuid.uuid4(), now=NOW)
 
-    old = bet("b", 5, amount=-1, is_deleted=True)
-    assert load(bet("a", 1), bet("a", 2, amount=-1, is_deleted=True), bet("b", 9), old)["broken_deletes"] == 1
+    load(bet("a", 1), bet("b", 1), bet("c", 1))
+    counts = load(
+        bet("a", 50, status="?", is_deleted=True),
+        bet("a", 60, status="??"),
+        bet("b", 5, is_deleted=True),
+        bet("b", 5, profit=14, is_deleted=False),
+    )
+    assert (counts["accepted"], counts["quarantined"], counts["broken_deletes"]) == (0, 4, 0)
+    assert database.execute("select distinct state from quarantine.bets").fetchall() == [("open",)]
+    assert database.execute(BETS).fetchall() == [("a", 1500), ("b", 1500), ("c", 1500)]
+
+
+def test_a_delete_is_not_lost_because_a_value_of_its_row_is_no_single_value(source, sync, database):
+    put(source.postgres, bet("a", 1), bet("b", 2))
+    sync()
+    with psycopg.connect(conninfo(source.postgres)) as app:
+        app.execute("alter table bets alter column amount type text")
+        app.execute("update bets set amount = 'ten', is_deleted = true, updated_at = %s where id = 'a'", [at(60)])
+    assert sync()["broken_deletes"] == 1
     assert database.execute(BETS).fetchall() == [("b", 1500)]
+
+
+def test_a_row_that_cannot_be_read_says_that_it_is_deleted():
+    page = page_of([json.dumps(bet("a", 5, sport=["x"], is_deleted=True)).encode()])
+    assert page.rows.select("id", "sport", "is_deleted", "status").row(0) == ("a", None, True, None)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_a_column_whose_name_postgres_cannot_hold_is_named_by_its_escape(prepared, tmp_path, name):
+    file = tmp_path / "odd.jsonl"
+    file.write_text(json.dumps(bet("a", 1) | {name: 1}) + "\n")
+    done = run(prepared, open_file(file))
+    assert len(done.steps[0].counts["unknown_columns"]) == 1
+    assert done.counts["accepted"] == 1
 
 
 def test_a_row_that_is_not_deleted_has_the_content_hash_that_it_had_before_deletes_were_read():
@@ -312,6 +338,19 @@ def test_a_table_that_never_showed_a_row_is_refused(prepared, source, read, quer
     read()
 
 
+@by_copy
+def test_the_alert_of_an_empty_table_that_was_configured_by_mistake_clears_with_the_right_one(
+    prepared, source, read, query
+):
+    with pytest.raises(SourceShrank):
+        read()
+    create_bets(source.postgres, "others")
+    put(source.postgres, bet("a", 1), table="others")
+    named = SourcePostgres(conninfo(source.postgres), "public", "others")
+    run_sync(prepared, open_postgres(named, PATIENCE, silent))
+    assert query(ALERTS) == []
+
+
 def test_a_part_of_a_table_may_be_empty(prepared, source, read):
     put(source.postgres, bet("a", 1))
     read(sport="Golf")
@@ -380,6 +419,16 @@ def test_the_doctor_tells_of_columns_and_rows_that_were_there_at_the_last_sync(p
     assert "showed 3 rows at the last sync, and shows 1 now" in rows.found
 
 
+def test_a_table_whose_rows_cannot_be_counted_in_time_is_a_warning_of_the_doctor(source, monkeypatch):
+    put(source.postgres, bet("a", 1))
+    too_slow(source, monkeypatch)
+    checks = by_name(check_sources(SourceSettings.load(source.environ), timedelta(0)))
+    name = "Supabase" if source.proxy else "source"
+    table = checks[f"{name} table"]
+    assert (table.verdict, "could not be counted" in table.found) == ("warn", True)
+    assert checks[f"{name} columns"].verdict == "ok"
+
+
 # ---- first loads that come late ------------------------------------------------------------------------------------
 
 
@@ -408,6 +457,16 @@ def test_a_first_load_that_is_older_than_what_was_published_asks_for_late(like_t
     assert (done.counts["accepted"], done.steps[0].counts["late"]) == (100, 100)
     later = open_file(jsonl(tmp_path / "mine.jsonl", *history(), bet("d", 15)))
     assert run(like_the_demo, later).counts["accepted"] == 1
+
+
+def test_a_first_load_that_is_older_than_the_log_asks_for_late_though_nothing_was_published(prepared, tmp_path):
+    """Two exports, the newer one first and refused by a gate: all of the second would become known at one instant."""
+    run_sync(prepared, open_file(jsonl(tmp_path / "newer.jsonl", bet("newer", 500))))
+    older = open_file(jsonl(tmp_path / "older.jsonl", *history()))
+    with pytest.raises(LateFirstLoad) as refused:
+        run_sync(prepared, older)
+    assert refused.value.watermark == T0 + timedelta(minutes=500)
+    assert run_sync(prepared, older, Request(late=True)).steps[0].counts["late"] == 100
 
 
 def test_fewer_than_a_hundred_late_bets_are_stragglers_and_ask_for_nothing(like_the_demo, tmp_path):

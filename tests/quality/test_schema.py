@@ -555,6 +555,12 @@ def test_a_loss_of_less_than_half_a_cent_never_becomes_a_lost_bonus_bet_by_round
     assert (bet["amount_cents"], bet["profit_cents"]) == (1, -1)
 
 
+@pytest.mark.parametrize("grade", [LOSS, PUSH, VOID])
+@pytest.mark.parametrize("profit", [0.004, 0.0049])
+def test_half_a_cent_on_the_wrong_side_earns_nothing(grade: dict[str, Any], profit: float) -> None:
+    assert accepted(**{**grade, "profit": profit, "roi": 0.02})["profit_cents"] == 0
+
+
 def test_a_profit_of_floating_point_noise_is_none() -> None:
     assert accepted(**{**LOSS, "profit": -5e-17, "roi": 0.0})["profit_cents"] == 0
 

@@ -34,7 +34,10 @@ class FileType(Protocol):
     """What a module that reads one type of file offers."""
 
     def survey(self, path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
-        """The columns of the file, or as far as it took to meet all of one set of `enough`; the number of its rows."""
+        """The columns of the file, or as far as it took to meet all of one set of `enough`; the number of its rows.
+
+        `event.sport`, the member `sport` of an object `event`, is a column as well.
+        """
 
     def pages(self, path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
         """The rows of the file, at most `size` a page: its `wanted` columns, of which `texts` are names and ids."""
@@ -71,7 +74,7 @@ class FileSource:
             read = _file_type(self.path).pages
             if self.format is None:
                 for raw in read(self.path, size, COLUMNS, TEXT_COLUMNS):
-                    yield build_page(raw.columns, raw.payload, raw.problems, raw.unread_columns)
+                    yield build_page(raw.columns, raw.payload, raw.problems, raw.unknown_columns)
                 return
             declared = self.format.format
             for raw in read(self.path, size, declared.source_columns, declared.text_columns):
@@ -105,7 +108,7 @@ def open_file(
         _check_required(path, columns, required)
         return FileSource(path, row_count)
     if lacking := used.format.missing(columns):
-        raise _lacks_of_its_format(path, columns, used, lacking)
+        raise _missing_columns(path, columns, used, lacking)
     return FileSource(path, row_count, used)
 
 
@@ -113,7 +116,7 @@ def _enough(required: Sequence[str], mapping: FileFormat | None) -> list[Collect
     """Sets of columns of which one tells what the file is, so that a survey may stop looking."""
     if mapping is not None:
         return [mapping.format.source_columns]
-    return [required, *(each.format.source_columns for each in shipped_formats().values())]
+    return [*([required] if required else []), *(each.format.source_columns for each in shipped_formats().values())]
 
 
 def _check_required(path: Path, columns: list[str], required: Sequence[str]) -> None:
@@ -132,7 +135,7 @@ def _check_required(path: Path, columns: list[str], required: Sequence[str]) -> 
     )
 
 
-def _lacks_of_its_format(path: Path, columns: list[str], used: FileFormat, lacking: list[str]) -> SourceRejected:
+def _missing_columns(path: Path, columns: list[str], used: FileFormat, lacking: list[str]) -> SourceRejected:
     missing = ", ".join(lacking)
     if used.text is None:
         return _rejected(

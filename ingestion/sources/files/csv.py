@@ -42,12 +42,12 @@ def pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) ->
     """See FileType. Every value is text or null."""
     rows = _rows(path)
     header = _header(rows)
-    unread = tuple(name for name in header if name not in wanted)
+    unknown = tuple(name for name in header if name not in wanted)
     while some := list(islice(rows, size)):
         values = zip(*some, strict=True)
         columns = {name: pl.Series(texts, dtype=pl.String) for name, texts in zip(header, values, strict=True)}
         payload = pl.DataFrame(columns).select(pl.struct(pl.all()).struct.json_encode().alias("")).to_series()
-        yield RawPage({name: column for name, column in columns.items() if name in wanted}, payload, {}, unread)
+        yield RawPage({name: column for name, column in columns.items() if name in wanted}, payload, {}, unknown)
 
 
 def _header(rows: Iterator[Row]) -> list[str]:

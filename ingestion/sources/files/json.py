@@ -51,31 +51,32 @@ def _elements(path: Path) -> Iterator[bytes]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         window = _Window(file)
         window.skip("[")
-        if window.next() == "]":
-            return
-        while True:
+        is_first = True
+        while window.next() != "]":
+            if not is_first:
+                window.skip(",")
+            is_first = False
             yield window.value().encode("utf-8", "surrogateescape") + b"\n"
-            if window.next() == "]":
-                return
-            window.skip(",")
+        window.skip("]")
+        window.end()
 
 
 class _Window:
-    """A stretch of a file's text and a place in it."""
+    """A part of a file's text and a place in it."""
 
     def __init__(self, file: TextIO) -> None:
         self._file, self._text, self._place, self._gone, self._at_end = file, "", 0, 0, False
 
     def next(self) -> str:
         """The next character that is not white space. Raises Broken at the end of the file."""
-        while True:
-            while self._place < len(self._text) and self._text[self._place] in _SPACE:
-                self._place += 1
-            if self._place < len(self._text):
-                return self._text[self._place]
-            self._read()
-            if self._at_end:
-                raise Broken("its array is cut off")
+        if (character := self._peek()) is None:
+            raise Broken("its array is cut off")
+        return character
+
+    def end(self) -> None:
+        """Raises Broken where anything but white space follows."""
+        if self._peek() is not None:
+            raise Broken(f"its array ends before character {self._gone + self._place}, and more follows")
 
     def skip(self, character: str) -> None:
         """Step over this character."""
@@ -105,6 +106,17 @@ class _Window:
                     f"{LONGEST_LINE >> 20} MiB, or breaks"
                 )
             self._read()
+
+    def _peek(self) -> str | None:
+        """The next character that is not white space; null at the end of the file."""
+        while True:
+            while self._place < len(self._text) and self._text[self._place] in _SPACE:
+                self._place += 1
+            if self._place < len(self._text):
+                return self._text[self._place]
+            self._read()
+            if self._at_end:
+                return None
 
     def _read(self) -> None:
         self._gone += self._place

@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from ingestion.sources.files.formats.declaration import is_there
 from ingestion.sources.files.lines import Broken, read_lines
 from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import NOT_ONE_VALUE, NOT_UTF8, Page, build_page
@@ -60,8 +59,9 @@ def survey_lines(lines: Iterator[bytes], enough: Sequence[Collection[str]]) -> t
         rows += 1
         if not is_met:
             record, _, problems = _read(line, frozenset(COLUMNS))
-            if not record.keys() <= columns.keys():
-                columns |= dict.fromkeys(record)
+            names = [*record, *_members(record)]
+            if not columns.keys() >= set(names):
+                columns |= dict.fromkeys(names)
                 is_met = any(columns.keys() >= set(names) for names in enough)
             first_problem = first_problem or "".join(problems)
     if rows and not columns:
@@ -95,7 +95,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 def page_of(lines: Sequence[bytes]) -> Page:
     """The page of these rows of bets, each one JSON text in UTF-8, as a file has them in its lines."""
     raw = raw_page_of(lines, COLUMNS, TEXT_COLUMNS)
-    return build_page(raw.columns, raw.payload, raw.problems, raw.unread_columns)
+    return build_page(raw.columns, raw.payload, raw.problems, raw.unknown_columns)
 
 
 def raw_page_of(lines: Sequence[bytes], wanted: Collection[str], texts: Collection[str]) -> RawPage:
@@ -107,9 +107,11 @@ def raw_page_of(lines: Sequence[bytes], wanted: Collection[str], texts: Collecti
     columns: dict[str, list[Any]] = {name: [] for name in wanted}
     getters = {name: _getter(name) for name in wanted}
     known = frozenset(wanted)
+    has_dotted = any(getters.values())
     payload: list[str] = []
     problems: dict[int, list[str]] = defaultdict(list)
     names: dict[str, None] = {}
+    members: set[str] = set()
     for start in range(0, len(lines), _BLOCK):
         records = []
         for position, line in enumerate(lines[start : start + _BLOCK], start):
@@ -120,13 +122,29 @@ def raw_page_of(lines: Sequence[bytes], wanted: Collection[str], texts: Collecti
                 problems[position] += found
             if not record.keys() <= names.keys():
                 names |= dict.fromkeys(record)
+            if has_dotted:
+                members.update(_members(record))
         for name, values in columns.items():
             value_of = getters[name]
             values += [value_of(record) for record in records] if value_of else [record.get(name) for record in records]
-    there = {name: values for name, values in columns.items() if is_there(name, names)}
-    inside = {name.partition(".")[0] for name in known if "." in name and name not in names}
-    unread = tuple(name for name in names if name not in known and name not in inside)
-    return RawPage(_typed(there, texts, problems), pl.Series(payload, dtype=pl.String), problems, unread)
+    there = {name: values for name, values in columns.items() if name in names or name in members}
+    inside = {name.partition(".")[0] for name in there if name not in names}
+    unknown = tuple(name for name in names if name not in known and name not in inside)
+    return RawPage(_typed(there, texts, problems), pl.Series(payload, dtype=pl.String), problems, unknown)
+
+
+def _members(record: Mapping[str, Any]) -> Iterator[str]:
+    """The dotted names of what the objects in a record hold, to any depth. A name with a dot in it has none."""
+    objects = [("", record)]
+    while objects:
+        prefix, members = objects.pop()
+        for name, value in members.items():
+            if "." in name:
+                continue
+            if prefix:
+                yield f"{prefix}{name}"
+            if isinstance(value, dict):
+                objects.append((f"{prefix}{name}.", value))
 
 
 def _getter(name: str) -> Callable[[dict[str, Any]], Any] | None:

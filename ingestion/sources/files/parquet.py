@@ -23,7 +23,9 @@ _BUFFER = 1024 * 1024
 def survey(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
     """See FileType."""
     with pq.ParquetFile(path) as file:
-        return file.schema_arrow.names, file.metadata.num_rows
+        names = list(file.schema_arrow.names)
+        members = (member for field in file.schema_arrow for member in _members(field))
+        return names + [name for name in dict.fromkeys(members) if name not in names], file.metadata.num_rows
 
 
 def pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) -> Iterator[RawPage]:
@@ -49,8 +51,19 @@ def _page(batch: pa.RecordBatch, wanted: Collection[str]) -> RawPage:
         rows[name] = _spelled_if_foreign(column.values)
         for position in column.unfit.arg_true():
             problems[position].append(f"{name}: {column.reason}")
-    unread = tuple(name for name in columns if name not in rows and name not in inside)
-    return RawPage(rows, json_objects(columns), problems, unread)
+    unknown = tuple(name for name in columns if name not in rows and name not in inside)
+    return RawPage(rows, json_objects(columns), problems, unknown)
+
+
+def _members(field: pa.Field) -> Iterator[str]:
+    """The dotted names of the fields of a struct, to any depth. A name with a dot in it has none."""
+    kind = field.type.storage_type if isinstance(field.type, pa.BaseExtensionType) else field.type
+    if not is_.is_struct(kind) or "." in field.name:
+        return
+    for inner in kind:
+        if "." not in inner.name and kind.get_field_index(inner.name) >= 0:
+            yield f"{field.name}.{inner.name}"
+        yield from (f"{field.name}.{member}" for member in _members(inner))
 
 
 def _field(columns: Mapping[str, pa.Array], name: str) -> pa.Array | None:
@@ -60,8 +73,8 @@ def _field(columns: Mapping[str, pa.Array], name: str) -> pa.Array | None:
     for part in filter(None, rest.split(".")):
         if array is None or not is_.is_struct(array.type) or array.type.get_field_index(part) < 0:
             return None
-        array = pc.struct_field(array, part)
-    return _text_if(True, plain(array)) if rest and array is not None else None
+        array = plain(pc.struct_field(array, part))
+    return _text_if(True, array) if rest and array is not None else None
 
 
 def _text_if(is_wanted: bool, array: pa.Array) -> pa.Array:

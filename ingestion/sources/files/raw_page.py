@@ -14,10 +14,10 @@ class RawPage:
 
     `columns` are those that were asked for, as far as the file has them, under the file's own names and in whatever
     type it has them. `payload` is each row as JSON, as in `Page`. `problems` says by position why a row cannot be read
-    (`sports: not UTF-8`). `unread_columns` are those that stand in payloads only.
+    (`sports: not UTF-8`). `unknown_columns` are those that stand in payloads only.
     """
 
     columns: Mapping[str, pl.Series]
     payload: pl.Series
     problems: Mapping[int, list[str]]
-    unread_columns: tuple[str, ...]
+    unknown_columns: tuple[str, ...]

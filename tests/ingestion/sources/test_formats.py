@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from pathlib import Path
@@ -18,7 +16,7 @@ from ingestion.sources.files.csv import delimiter_of
 from ingestion.sources.files.formats.declaration import FormatInvalid
 from ingestion.sources.files.formats.registry import declared_format, read_mapping
 from quality.schema import validate
-from tests.ingestion.bets import NOW
+from tests.ingestion.bets import NOW, csv_text
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "formats.md").read_text()
 BLOCKS = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -45,20 +43,12 @@ def mapping(beside="", **tables):
     return "\n".join(lines)
 
 
-def csv_of(*rows):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 @pytest.fixture
 def read(write):
     """The only page of these rows by a mapping, as a CSV file."""
 
     def read(declaration, *rows, name="bets.csv", content=None):
-        path = write(name, csv_of(*rows) if content is None else content)
+        path = write(name, csv_text(*rows) if content is None else content)
         (page,) = open_file(path, mapping=declared_format(declaration)).pages()
         return page
 
@@ -128,7 +118,7 @@ def test_an_eighteen_digit_id_keeps_its_digits_in_any_type_of_file(write, tmp_pa
     paths = [
         tmp_path / "bets.parquet",
         write("bets.jsonl", "".join(json.dumps(row) + "\n" for row in rows)),
-        write("bets.csv", csv_of({**ROW, "no": str(number)})),
+        write("bets.csv", csv_text({**ROW, "no": str(number)})),
     ]
     for path in paths:
         (page,) = open_file(path, mapping=declared_format(mapping())).pages()
@@ -278,11 +268,41 @@ def test_members_of_objects_are_read_by_their_dotted_names(read, tmp_path):
     assert page.rows["sport"][0] == "Golf"
 
 
+def test_a_dotted_name_that_no_object_of_the_file_has_is_a_missing_column(write, tmp_path):
+    flat = {**ROW, "event": "A v B"}
+    pq.write_table(pa.table({name: [value] for name, value in flat.items()}), tmp_path / "bets.parquet")
+    deep = {**ROW, "event": {"league": {"sport": "Golf"}}}
+    pq.write_table(pa.table({name: [value] for name, value in deep.items()}), tmp_path / "deep.parquet")
+    paths = [
+        write("bets.csv", csv_text(flat)),
+        write("bets.jsonl", json.dumps(flat) + "\n"),
+        write("deep.jsonl", json.dumps(deep) + "\n"),
+        tmp_path / "bets.parquet",
+        tmp_path / "deep.parquet",
+    ]
+    for path in paths:
+        with pytest.raises(SourceRejected, match=r"reads: event\.sport\."):
+            open_file(path, mapping=declared_format(mapping(sport='from = "event.sport"')))
+
+
+def test_a_dotted_name_may_be_the_name_of_a_column_itself(read):
+    page = read(mapping(sport='from = "event.sport"'), {**ROW, "event.sport": "Golf"})
+    assert (page.rows["sport"][0], page.unknown_columns) == ("Golf", ())
+
+
+def test_a_dotted_name_is_found_where_a_later_row_has_it_first(read):
+    rows = [{**ROW, "event": None}, {**ROW, "event": {"league": {"sport": "Golf"}}}]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    page = read(mapping(sport='from = "event.league.sport"'), name="bets.jsonl", content=content)
+    assert page.rows["sport"].to_list() == [None, "Golf"]
+
+
 # ---- what is said of a mapping that is wrong -------------------------------------------------------------------------
 
 
 def test_all_that_is_wrong_with_a_mapping_is_said_at_once(write):
     text = mapping(
+        "[aliases.leage]\nnba = 'NBA'",
         sprot='from = "s"',
         amount='form = "stake"',
         profit='from = "net"\nconstant = 0',
@@ -294,6 +314,19 @@ def test_all_that_is_wrong_with_a_mapping_is_said_at_once(write):
     assert "bets.amount.0.form: unknown (did you mean 'from'?)" in said
     assert "bets.profit.0: needs one of" in said
     assert "not one of a date with a time of day" in said
+    assert "bets.sprot: no column of a bet (did you mean 'sport'?)" in said
+    assert "aliases.leage: no column of a bet (did you mean 'league'?)" in said
+
+
+def test_every_column_that_names_a_missing_table_of_phrases_is_said_beside_other_faults():
+    rule = 'from = "m"\nphrases = "marktes"'
+    with pytest.raises(FormatInvalid) as refused:
+        declared_format(mapping(market=rule, sport=rule, amount='of = "roi"'))
+    assert refused.value.problems == (
+        "bets.amount: goes by 'roi', which the format does not make (did you mean 'profit'?)",
+        "bets.market.phrases: no table is called 'marktes' (did you mean 'markets'?)",
+        "bets.sport.phrases: no table is called 'marktes' (did you mean 'markets'?)",
+    )
 
 
 @pytest.mark.parametrize(
@@ -311,14 +344,14 @@ def test_all_that_is_wrong_with_a_mapping_is_said_at_once(write):
         ("[bets", "not readable as TOML"),
     ],
 )
-def test_what_is_wrong_with_a_mapping_is_named(text, problem):
+def test_a_mapping_with_one_fault_is_refused_with_its_name(text, problem):
     with pytest.raises(FormatInvalid) as refused:
         declared_format(text)
     assert problem in str(refused.value)
 
 
 def test_a_column_that_a_mapping_reads_and_the_file_lacks_is_named(write):
-    path = write("bets.csv", csv_of(ROW))
+    path = write("bets.csv", csv_text(ROW))
     with pytest.raises(SourceRejected, match="lacks columns that the mapping mapping reads: a or b, c"):
         open_file(path, mapping=declared_format(mapping(market='from = ["a", "b"]', sport='from = "c"')))
     assert open_file(path, mapping=declared_format(mapping(market='from = "a"\noptional = true'))).row_count == 1
@@ -350,11 +383,7 @@ def test_the_delimiter_is_the_one_that_the_header_has_most_of(header, delimiter)
 @pytest.mark.parametrize(("name", "delimiter"), [("bets.csv", ";"), ("bets.tsv", "\t"), ("bets.csv", "\t")])
 def test_fields_parted_by_semicolons_or_tabs_are_read_with_their_quotes(name, delimiter, read):
     rows = ({**ROW, "note": 'a, b; "c"\t'}, {**ROW, "note": ""})
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter)
-    writer.writeheader()
-    writer.writerows(rows)
-    page = read(mapping(), name=name, content=text.getvalue())
+    page = read(mapping(), name=name, content=csv_text(*rows, delimiter=delimiter))
     assert [json.loads(payload)["note"] for payload in page.payload] == ['a, b; "c"\t', None]
 
 
@@ -382,6 +411,10 @@ def test_a_json_array_is_read_across_the_pieces_it_comes_in(read, monkeypatch):
         ('[{"no": 1}, {"no"', "breaks in the value that starts at character 12"),
         ('[{"no": 1}', "its array is cut off"),
         ('[{"no": 1} {"no": 2}]', "',' is missing"),
+        ('[{"no": 1}]\n[{"no": 2}]', "ends before character 12, and more follows"),
+        ('[{"no": 1}]garbage', "ends before character 11, and more follows"),
+        ("[] 1", "ends before character 3, and more follows"),
+        ('[{"no": 1},]', "breaks in the value that starts at character 11"),
         ('{"bets": [\n1]}\n', "neither a JSON array of bets nor one bet a line"),
         ("[]", "it holds no rows"),
     ],

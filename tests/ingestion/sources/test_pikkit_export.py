@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, datetime
 
@@ -15,6 +13,7 @@ from ingestion.sample import generate, write
 from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
 from ingestion.sources.files import open_file
 from quality.schema import validate
+from tests.ingestion.bets import csv_text
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
 TIMES = ["time_placed", "time_settled", "time_placed_iso", "time_settled_iso"]
@@ -45,11 +44,7 @@ OPEN = {"status": "PLACED", "closing_line": "", "profit": "0.00", "time_settled"
 
 
 def export(*bets, columns=LATEST, delimiter=","):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, delimiter=delimiter, extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows({**BET, **bet} for bet in bets)
-    return text.getvalue()
+    return csv_text(*({**BET, **bet} for bet in bets), columns=columns, delimiter=delimiter)
 
 
 @pytest.fixture
@@ -284,3 +279,10 @@ def test_a_sampled_export_is_read_but_for_the_one_price_that_no_straight_has(exp
     result = validate(page.rows, NOW)
     assert (page.problems.null_count(), result.invalid_count) == (2_500, 1)
     assert page.rows["sport"].null_count() < 0.05 * 2_500
+
+
+def test_an_export_as_json_lines_is_known_without_required_columns_though_its_first_line_lacks_one(write):
+    first = {name: value for name, value in BET.items() if name != "closing_line"}
+    source = open_file(write("transactions.jsonl", json.dumps(first) + "\n" + json.dumps(BET) + "\n"), required=())
+    assert source.format is not None
+    assert source.format.name == "pikkit-export"

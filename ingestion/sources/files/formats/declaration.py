@@ -37,7 +37,7 @@ PriceKind: TypeAlias = Literal["decimal", "american", "lay"]
 ORIGINS: Final = ("from", "of", "constant", "digest_of", "clv_of")
 PRICED: Final = ("odds", "american_odds", "clv_current_odds", "clv_percentage")
 #: What every bet has. A format may be silent on the others, which are null then.
-NEEDED: Final = ("id", "bet_type", "status", "american_odds", "amount", "profit", "updated_at", "time_placed")
+NEEDED_OF_A_BET: Final = ("id", "bet_type", "status", "american_odds", "amount", "profit", "updated_at", "time_placed")
 #: Offsets that may stand in a time without being declared.
 UTC_NAMES: Final = {"UTC": "+00:00", "GMT": "+00:00", "Z": "+00:00"}
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):([0-5]\d)")
@@ -89,7 +89,7 @@ class Phrase(Strict):
         return "(?i)" + "|".join(part for part in (words and rf"\b(?:{words})\b", self.pattern) if part)
 
 
-class Rule(Strict):
+class ColumnRule(Strict):
     """One way to a bet column: for which rows, from where, and what is done with the value, in this order."""
 
     when: dict[str, Values] = {}
@@ -150,7 +150,7 @@ class Rule(Strict):
         return value is not None and value != ()
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Rule:
+    def _is_whole(self) -> ColumnRule:
         origins = [name for name in ORIGINS if self._has(name)]
         if len(origins) != 1:
             raise ValueError(f"needs one of {', '.join(ORIGINS)}, and has {' and '.join(origins) or 'none'}")
@@ -170,7 +170,7 @@ class Rule(Strict):
 
 
 Rules: TypeAlias = Annotated[
-    tuple[Rule, ...], BeforeValidator(lambda value: [value] if isinstance(value, Mapping | Rule) else value)
+    tuple[ColumnRule, ...], BeforeValidator(lambda value: [value] if isinstance(value, Mapping | ColumnRule) else value)
 ]
 
 
@@ -231,16 +231,14 @@ class Format(Strict):
         needed += [
             names for rule in rules for names in (rule.from_, *((name,) for name in rule.source_columns)) if names
         ]
-        return list(dict.fromkeys(" or ".join(names) for names in needed if not any(is_there(n, there) for n in names)))
+        return list(dict.fromkeys(" or ".join(names) for names in needed if there.isdisjoint(names)))
 
 
-def is_there(name: str, columns: Collection[str]) -> bool:
-    """Whether a file with these columns has the one of this name: as a column, or as a member of an object."""
-    return name in columns or ("." in name and name.partition(".")[0] in columns)
+def parse_format(text: str, shipped: Mapping[str, str], phrase_tables: Collection[str], *, name: str) -> Format:
+    """The format that a TOML text declares, called `name` where it does not say.
 
-
-def parse_format(text: str, shipped: Mapping[str, str], *, name: str) -> Format:
-    """The format that a TOML text declares, called `name` where it does not say; `shipped` are those it may extend.
+    `shipped` are the texts of the formats that it may extend, `phrase_tables` the names of the tables of phrases that
+    it need not declare.
 
     Raises FormatInvalid.
     """
@@ -256,8 +254,8 @@ def parse_format(text: str, shipped: Mapping[str, str], *, name: str) -> Format:
     try:
         declared = Format.model_validate({"name": name, **document})
     except ValidationError as error:
-        raise FormatInvalid(_said(error)) from None
-    if problems := list(_problems(declared)):
+        raise FormatInvalid([*_said(error), *_foreign_columns(document)]) from None
+    if problems := [*_foreign_columns(document), *_problems(declared, phrase_tables)]:
         raise FormatInvalid(problems)
     return declared
 
@@ -269,13 +267,18 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {**base, **changes, **joined}
 
 
-def _problems(declared: Format) -> Iterator[str]:
-    """What no single table of a declaration shows."""
-    for table, columns in (("bets", declared.bets), ("aliases", declared.aliases)):
-        for column in columns:
+def _foreign_columns(document: Mapping[str, Any]) -> Iterator[str]:
+    """The tables of a declaration that are named after no column of a bet."""
+    for table in ("bets", "aliases"):
+        columns = document.get(table)
+        for column in columns if isinstance(columns, dict) else ():
             if column not in COLUMNS:
                 yield f"{table}.{column}: no column of a bet{_hint(column, COLUMNS)}"
-    if missing := [column for column in NEEDED if column not in declared.bets]:
+
+
+def _problems(declared: Format, phrase_tables: Collection[str]) -> Iterator[str]:
+    """What no single table of a declaration shows."""
+    if missing := [column for column in NEEDED_OF_A_BET if column not in declared.bets]:
         yield f"bets: says nothing of {', '.join(missing)}"
     for column, rules in declared.bets.items():
         for rule in rules:
@@ -288,6 +291,9 @@ def _problems(declared: Format) -> Iterator[str]:
                     yield f"bets.{column}: {name} can never be {value!r}"
             if rule.price is not None and column not in PRICED:
                 yield f"bets.{column}.price: only for {', '.join(PRICED)}"
+            tables = {*declared.phrases, *phrase_tables}
+            if rule.phrases is not None and rule.phrases not in tables:
+                yield f"bets.{column}.phrases: no table is called {rule.phrases!r}{_hint(rule.phrases, sorted(tables))}"
     try:
         _ = declared.order
     except CycleError as error:
@@ -315,7 +321,7 @@ def _said(error: ValidationError) -> Iterator[str]:
 
 
 def _keys(path: list[Any]) -> list[str]:
-    model: type[BaseModel] = Format if len(path) == 1 else Phrase if path[0] == "phrases" else Rule
+    model: type[BaseModel] = Format if len(path) == 1 else Phrase if path[0] == "phrases" else ColumnRule
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

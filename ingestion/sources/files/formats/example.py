@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -31,11 +31,10 @@ _LONGEST: Final = 60
 def begun_mapping(path: Path, columns: Sequence[str]) -> str:
     """A mapping to begin with: what the columns seem to be, and comments where nothing is known."""
     guesses = {column: _guess(column, columns) for column in REQUIRED_COLUMNS}
-    known = [name for name in dict.fromkeys(guesses.values()) if name]
-    lines = [f"name = {_quoted(path.stem)}", f"identified_by = {_list(known)}"]
+    lines = [f"name = {_quoted(path.stem)}"]
     for column, name in guesses.items():
         lines.append(f"bets.{column}.from = {_quoted(name)}" if name else f"# bets.{column}.from = ...")
-    unused = [name for name in columns if name and name not in known]
+    unused = [name for name in columns if name and name not in guesses.values()]
     if unused:
         lines.append(f"# the file has too: {', '.join(_short(name) for name in unused)}")
     lines.append("# docs/formats.md has what else a mapping can say.")
@@ -54,10 +53,6 @@ def _guess(column: str, columns: Sequence[str]) -> str | None:
 
 def _plain(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
-
-
-def _list(names: Iterable[str]) -> str:
-    return f"[{', '.join(map(_quoted, names))}]"
 
 
 def _quoted(text: str) -> str:

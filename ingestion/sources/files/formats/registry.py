@@ -10,10 +10,8 @@ from typing import Any
 
 from ingestion.errors import ConfigurationError
 from ingestion.sources.files.formats.declaration import Format, FormatInvalid, parse_format, read_text
-from ingestion.sources.files.formats.phrases import FOLDER, is_shipped
+from ingestion.sources.files.formats.phrases import FORMATS_FOLDER, SUFFIX, shipped_tables
 from quality.schema import REQUIRED_COLUMNS
-
-_SUFFIX, _PHRASES = ".toml", ".phrases.toml"
 
 
 @dataclass(frozen=True)
@@ -33,23 +31,12 @@ class FileFormat:
         """The columns of a bet that are more than a column of the file under another name."""
         return tuple(name for name, rules in self.format.bets.items() if not all(rule.is_plain for rule in rules))
 
-    @cached_property
-    def renamed_columns(self) -> dict[str, str]:
-        """The other ones, and what the file calls them."""
-        derived = self.derived_columns
-        return {
-            name: " or ".join(dict.fromkeys(column for rule in rules for column in rule.from_))
-            for name, rules in self.format.bets.items()
-            if name not in derived
-        }
-
     def document(self) -> dict[str, Any]:
         """What a run's record says of it."""
         return {
             "name": self.name,
             "title": self.format.called,
             "is_mapping": self.text is not None,
-            "renamed": self.renamed_columns,
             "derived": list(self.derived_columns),
             "unknown": [name for name in REQUIRED_COLUMNS if name not in self.format.bets],
         }
@@ -58,7 +45,7 @@ class FileFormat:
 @cache
 def shipped_formats() -> dict[str, FileFormat]:
     """The formats that ship, by name."""
-    formats = (FileFormat(parse_format(text, _texts(), name=name)) for name, text in _texts().items())
+    formats = (FileFormat(parse_format(text, _texts(), shipped_tables(), name=name)) for name, text in _texts().items())
     return {each.name: each for each in formats}
 
 
@@ -97,23 +84,16 @@ def read_mapping(path: Path) -> FileFormat:
 
 def declared_format(text: str, *, name: str = "mapping") -> FileFormat:
     """The format that a TOML text declares, called `name` where it does not say. Raises FormatInvalid."""
-    declared = parse_format(text, _texts(), name=name)
-    unknown = {
-        rule.phrases: column
-        for column, rules in declared.bets.items()
-        for rule in rules
-        if rule.phrases and rule.phrases not in declared.phrases and not is_shipped(rule.phrases)
-    }
-    if unknown:
-        raise FormatInvalid(f"bets.{column}.phrases: no table is called {name!r}" for name, column in unknown.items())
-    return FileFormat(declared, text)
+    return FileFormat(parse_format(text, _texts(), shipped_tables(), name=name), text)
 
 
 @cache
 def _texts() -> dict[str, str]:
     """The texts of the formats that ship, by the name of their file in kebab case."""
-    files = (file for file in FOLDER.iterdir() if file.name.endswith(_SUFFIX) and not file.name.endswith(_PHRASES))
+    files = (
+        file for file in FORMATS_FOLDER.iterdir() if file.name.endswith(".toml") and not file.name.endswith(SUFFIX)
+    )
     return {
-        file.name.removesuffix(_SUFFIX).replace("_", "-"): file.read_text(encoding="utf-8")
+        file.name.removesuffix(".toml").replace("_", "-"): file.read_text(encoding="utf-8")
         for file in sorted(files, key=lambda file: file.name)
     }

@@ -16,10 +16,10 @@ from typing import Any, Final
 import polars as pl
 
 from feature_repo.names import WHITESPACE
-from ingestion.sources.files.formats.declaration import Format, Rule
+from ingestion.sources.files.formats.declaration import ColumnRule, Format
 from ingestion.sources.files.formats.phrases import phrases_named
 from ingestion.sources.files.formats.values import (
-    american,
+    american_odds_of,
     as_text,
     decimal_price,
     moments,
@@ -52,7 +52,7 @@ def translate(format_: Format, raw: RawPage) -> Page:
         for column, rules in format_.bets.items()
         if any(not rule.from_ or raw.columns.keys() & set(rule.from_) for rule in rules)
     }
-    return build_page(made, raw.payload, translation.problems, raw.unread_columns)
+    return build_page(made, raw.payload, translation.problems, raw.unknown_columns)
 
 
 @dataclass
@@ -77,7 +77,7 @@ class _Translation:
     def make(self, column: str) -> None:
         """Make a column of the bet: of each row the value of the first rule that applies to it and gives one."""
         values = self._nulls()
-        undecided = self._all(True)
+        undecided = self._all_rows()
         for rule in self.format.bets[column]:
             applies = undecided & self._applies(rule)
             if not applies.any():
@@ -100,13 +100,13 @@ class _Translation:
     def _nulls(self) -> pl.Series:
         return pl.Series([None]).new_from_index(0, self.height)
 
-    def _all(self, value: bool) -> pl.Series:
-        return pl.Series([value]).new_from_index(0, self.height)
+    def _all_rows(self) -> pl.Series:
+        return pl.Series([True]).new_from_index(0, self.height)
 
     # ---- for which rows ----------------------------------------------------------------------------------------------
 
-    def _applies(self, rule: Rule) -> pl.Series:
-        applies = self._all(True)
+    def _applies(self, rule: ColumnRule) -> pl.Series:
+        applies = self._all_rows()
         for column, values in rule.when.items():
             applies &= self._is_one_of(column, values)
         for column, values in rule.unless.items():
@@ -126,7 +126,7 @@ class _Translation:
 
     # ---- what value --------------------------------------------------------------------------------------------------
 
-    def _value(self, column: str, rule: Rule) -> tuple[pl.Series, list[tuple[str, pl.Series, str]]]:
+    def _value(self, column: str, rule: ColumnRule) -> tuple[pl.Series, list[tuple[str, pl.Series, str]]]:
         """What a rule makes of every row, and which rows it cannot: the column to blame, where, and why."""
         if rule.constant is not None:
             return pl.Series([rule.constant]).new_from_index(0, self.height), []
@@ -147,7 +147,7 @@ class _Translation:
         return values
 
     def _changed(
-        self, column: str, rule: Rule, name: str, values: pl.Series
+        self, column: str, rule: ColumnRule, name: str, values: pl.Series
     ) -> tuple[pl.Series, list[tuple[str, pl.Series, str]]]:
         """The values of a column after all that a rule does with them."""
         faults: list[tuple[str, pl.Series, str]] = []
@@ -169,7 +169,7 @@ class _Translation:
             values = _respelled(values, rule.spellings)
         if rule.price is not None:
             exact = check(decimal_price(values, rule.price), values, _PRICES[rule.price])
-            values = american(exact, whole=column != "odds")
+            values = american_odds_of(exact, whole=column != "odds")
         if rule.unit == "cents" or rule.minus is not None:
             values = check(number(values), values, "not a finite number")
             if rule.minus is not None:
@@ -185,7 +185,7 @@ class _Translation:
     def _column(self, name: str) -> pl.Series:
         return self.source.get(name, self._nulls())
 
-    def _clv(self, rule: Rule) -> tuple[pl.Series, list[tuple[str, pl.Series, str]]]:
+    def _clv(self, rule: ColumnRule) -> tuple[pl.Series, list[tuple[str, pl.Series, str]]]:
         """100 · (taken / closing - 1), to four digits; null where either price is not known."""
         assert rule.price is not None  # noqa: S101 - checked when the declaration was read
         prices, faults = [], []
@@ -196,7 +196,7 @@ class _Translation:
         taken, closing = prices
         return (100 * (taken / closing - 1)).round(4), faults
 
-    def _digests(self, rule: Rule) -> pl.Series:
+    def _digests(self, rule: ColumnRule) -> pl.Series:
         """Of each row the first 96 bits, in hexadecimal, of BLAKE2b over the texts of these columns as a JSON array."""
         texts = zip(*(as_text(self._column(name)).str.strip_chars() for name in rule.digest_of), strict=True)
         return pl.Series([_digest(row) for row in texts], dtype=pl.String)
@@ -224,12 +224,12 @@ def _respelled(values: pl.Series, spellings: Mapping[str, Any]) -> pl.Series:
     """The values, those that are spelled like a key (in any letter case) replaced by its value."""
     text = as_text(values)
     keys = [key.strip().lower() for key in spellings]
-    found = (
+    respelled = (
         text.str.strip_chars()
         .str.to_lowercase()
         .replace_strict(keys, [_spelled(value) for value in spellings.values()], default=None, return_dtype=pl.String)
     )
-    return text.zip_with(found.is_null(), found)
+    return text.zip_with(respelled.is_null(), respelled)
 
 
 def _spelled(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from ingestion.sources.files.formats.declaration import Phrase, PriceKind, Rule
+from ingestion.sources.files.formats.declaration import ColumnRule, Phrase, PriceKind
 from quality.schema.grammar import HAS_OFFSET, TIMESTAMP
 from quality.schema.instants import Instant
 from quality.schema.kinds import Number
@@ -42,7 +42,7 @@ def decimal_price(values: pl.Series, kind: PriceKind) -> pl.Series:
     return _select(price, pl.when(exact > 1).then(exact))
 
 
-def american(prices: pl.Series, *, whole: bool) -> pl.Series:
+def american_odds_of(prices: pl.Series, *, whole: bool) -> pl.Series:
     """The American odds of decimal prices: whole numbers, half a point up, as apps show them; else to four digits."""
     price = pl.col("value")
     odds = pl.when(price >= 2).then((price - 1) * 100).otherwise(-100 / (price - 1))
@@ -98,11 +98,11 @@ def _name(values: pl.Series, table: Sequence[Phrase], column: str) -> pl.Series:
         fits = open_texts["value"].str.contains(expression)
         names.append(open_texts.filter(fits).with_columns(pl.lit(name).alias("name")))
         open_texts = open_texts.filter(~fits)
-    found = pl.concat(names)
-    return pl.DataFrame({"value": values}).join(found, on="value", how="left", maintain_order="left")["name"]
+    named = pl.concat(names)
+    return pl.DataFrame({"value": values}).join(named, on="value", how="left", maintain_order="left")["name"]
 
 
-def moments(values: pl.Series, rule: Rule, offsets: Mapping[str, timedelta]) -> pl.Series:
+def moments(values: pl.Series, rule: ColumnRule, offsets: Mapping[str, timedelta]) -> pl.Series:
     """Times by the patterns of a rule, in its zone, moved by what it adds.
 
     ISO 8601 text is a time in any case. A time with an offset or the name of a zone needs no zone; one without is in
@@ -119,7 +119,7 @@ def moments(values: pl.Series, rule: Rule, offsets: Mapping[str, timedelta]) -> 
     return instants + rule.delay
 
 
-def _read(values: pl.Series, rule: Rule, offsets: Mapping[str, timedelta]) -> pl.Series:
+def _read(values: pl.Series, rule: ColumnRule, offsets: Mapping[str, timedelta]) -> pl.Series:
     """ISO 8601 text as it stands where it has an offset, everything else as the text of what it means."""
     is_iso = values.str.contains(TIMESTAMP)
     has_offset = is_iso & values.str.contains(HAS_OFFSET)

@@ -1,4 +1,5 @@
--- Grain    one row per stream: how many bets are its business, and have not vanished
+-- Grain    one row per stream: how many bets are its business, and have not vanished. Which stream that is, is said the same in
+--          newest_versions_table and keep_shown.
 -- Reads    raw.bet_versions, raw.shown_bets
 -- Params   streams: those that are left out
 select coalesce(shown_bets.stream, newest.source) as stream, count(*) as bets
