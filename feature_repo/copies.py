@@ -98,15 +98,24 @@ class Target(NamedTuple):
         return write(self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire)
 
 
-def claimed(connection: psycopg.Connection, client: Any, project: str) -> bool:
-    """Whether Redis holds the copy of this store, and its history was not written anew since.
+def is_current_copy(connection: psycopg.Connection, client: Any, project: str) -> bool:
+    """Whether Redis holds the copy of this store, and its history was not written anew since. Changes nothing."""
+    return marks.copy_of(client, project) == copy_name(connection)
 
-    The marks of another store's copy are forgotten: they assert rows that are not ours.
+
+def discard_foreign_watermarks(connection: psycopg.Connection, client: Any, project: str) -> None:
+    """Remove the watermarks of another store's copy, which assert rows that are not ours. Keeps those of this store.
+
+    For the moment at which the copy begins, past the gate: without them nothing that Redis holds is served.
     """
-    held, name = marks.copy_of(client, project) or "", copy_name(connection)
-    if held.partition("/")[0] != name.partition("/")[0]:
+    owner = marks.copy_of(client, project) or ""
+    if _store_of(owner) != _store_of(copy_name(connection)):
         forget_copy(client, project)
-    return held == name
+
+
+def _store_of(name: str) -> str:
+    """The part of a copy's name that says of which store it is."""
+    return name.partition("/")[0]
 
 
 def copy_name(connection: psycopg.Connection) -> str:

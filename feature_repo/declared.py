@@ -36,7 +36,17 @@ class DeclaredOnDemandFeatureView(OnDemandFeatureView):
             mode="python",
             description=description,
         )
-        self.projection.features = [Field(name=field.name, dtype=field.dtype) for field in schema]
+        self.projection.features = _by_name_and_type(schema)
+
+    def __getitem__(self, names: list[str]) -> OnDemandFeatureView:
+        """The view with these fields only, in this order, for a service."""
+        chosen: OnDemandFeatureView = super().__getitem__(names)  # type: ignore[no-untyped-call]
+        chosen.projection.features = _by_name_and_type(chosen.projection.features)
+        return chosen
 
     def infer_features(self) -> None:
         """The schema is declared; there is nothing to infer."""
+
+
+def _by_name_and_type(fields: list[Field]) -> list[Field]:
+    return [Field(name=field.name, dtype=field.dtype) for field in fields]

@@ -19,7 +19,7 @@ from feast.infra.compute_engines.base import ComputeEngine
 from feast.infra.compute_engines.local.compute import LocalComputeEngine
 from feast.infra.compute_engines.local.job import LocalMaterializationJob
 
-from feature_repo.copies import Target, claimed, copy_window, lacking
+from feature_repo.copies import Target, copy_window, discard_foreign_watermarks, is_current_copy, lacking
 from feature_repo.intervals import record_interval
 from feature_repo.offline_store import PointInTimeOfflineStore
 from feature_repo.online.failures import told
@@ -56,11 +56,15 @@ class GatedEngine(ComputeEngine):
         tasks = [tasks] if isinstance(tasks, MaterializationTask) else tasks
         with locked_session(self.repo_config, "feast materialize") as connection:
             current = [_reread(registry, task) for task in tasks]
-            if any(self._is_between_ours(task.feature_view) for task in current):
+            ours = [task for task in current if self._is_between_ours(task.feature_view)]
+            project = self.repo_config.project
+            if ours:
                 with told(self.repo_config.online_store, "Nothing was copied"):
-                    client = self._target(current[0]).client
-                    self._is_our_copy = claimed(connection, client, self.repo_config.project)
+                    self._is_our_copy = is_current_copy(connection, self._target(ours[0]).client, project)
             require_publishable(connection, [self._window(connection, task) for task in current])
+            if ours:
+                with told(self.repo_config.online_store, "Nothing was copied"):
+                    discard_foreign_watermarks(connection, self._target(ours[0]).client, project)
             return [self._copy(connection, registry, task, options) for task in current]
 
     def _copy(

@@ -3,6 +3,7 @@
 feast materialize, materialize-incremental, store.materialize*    refused as a whole before the first view is copied
 write_to_online_store, push, and their asynchronous twins         refused unless each row is a published one
 write_to_offline_store, push                                      the same, for a history that only runs write
+feast apply                                                       refused when it would change a published list
 feast apply, teardown                                             under the run lock, as all of the above
 
 Everything else is Feast's own. What of Feast's inside this relies on is held by tests/feature_repo/test_provider*.py.
@@ -25,8 +26,9 @@ from feast.infra.passthrough_provider import PassthroughProvider
 from feast.type_map import feast_value_type_to_python_type
 
 from feature_repo.engine import GatedEngine
+from feature_repo.pinned_services import check_published_lists, declared_services
 from feature_repo.publishing import Row, is_history, require_published, without_outdated
-from feature_repo.refusals import PublicationRefused, RunLockHeld
+from feature_repo.refusals import PublicationRefused, PublishedListChanged, RunLockHeld
 from feature_repo.session import locked_session
 
 # Writers of one process, a feature server's say, wait for each other; only another process is told that it must not.
@@ -122,8 +124,13 @@ class GatedProvider(PassthroughProvider):
 
     def _begin_apply(self) -> None:
         if not self._applying:
-            self._apply.enter_context(locked_session(self.repo_config, "feast apply"))
+            connection = self._apply.enter_context(locked_session(self.repo_config, "feast apply"))
             self._applying = True
+            try:
+                check_published_lists(connection, self.repo_config.project, declared_services())
+            except PublishedListChanged:
+                self._end_apply()
+                raise
 
     def _end_apply(self) -> None:
         self._applying = False

@@ -8,6 +8,7 @@ Refused
 ├── EntityFrameUnfit       2  a training frame whose columns are missing, or hold what no key or instant can be
 ├── RowsUnfit              2  rows or a source that the offline store cannot read or write as they are
 ├── RetrievalTimedOut      4  a retrieval that took longer than it was given
+├── PublishedListChanged   2  a service whose published list of features would change
 └── NotScorable            2  a service that is not there, or that a scorer cannot serve
 
 A message has three parts: what happened, what state things are in now, what to do next. Feast's command line shows a
@@ -100,3 +101,13 @@ class NotScorable(Refused):
     """A feature service that is not there, or holds what a scorer cannot serve."""
 
     exit_code = 2
+
+
+class PublishedListChanged(Refused):
+    """An apply that would change the list of features of services that are published: `services` names them."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, state: str, next_step: str, *, services: tuple[str, ...]) -> None:
+        super().__init__(what, state, next_step)
+        self.services = services

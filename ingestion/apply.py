@@ -55,7 +55,8 @@ def apply(connections: Connections) -> ApplyResult:
     """Bring the registry up to the declarations of feature_repo/; what is not declared there is deleted.
 
     Sets the environment variables that feature_store.yaml names. Raises ConfigurationError when the tables of the views
-    or of the registry are missing or do not fit, Unreachable when a store does not answer.
+    or of the registry are missing or do not fit, or when a published list of features would change; Unreachable when a
+    store does not answer.
     """
     with _feast_errors(connections), warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
         # "experimental", "does not scale for offline retrieval": known, and nothing that an operator can act upon.
@@ -66,6 +67,7 @@ def apply(connections: Connections) -> ApplyResult:
         declared = parse_repo(REPOSITORY / "feature_repo")
         _check_tables(connections, declared)
         store = store_at(connections)
+        _check_services(connections, store.project, declared)
         before = _snapshot(store)
         wanted, unwanted, _, _ = extract_objects_for_apply_delete(  # type: ignore[no-untyped-call]
             store.project, store.registry, declared
@@ -88,6 +90,17 @@ def _check_tables(connections: Connections, declared: RepoContents) -> None:
             "Nothing was applied",
             "Run `pikkit migrate`",
         )
+
+
+def _check_services(connections: Connections, project: str, declared: RepoContents) -> None:
+    from feature_repo.pinned_services import check_published_lists
+    from feature_repo.refusals import PublishedListChanged
+
+    with connect(connections.postgres, purpose="apply", autocommit=True) as connection:
+        try:
+            check_published_lists(connection, project, declared.feature_services)
+        except PublishedListChanged as error:
+            raise ConfigurationError(error.what, error.state, error.next_step) from error
 
 
 def _problems(relation: str, found: dict[str, str], view: FeatureView) -> list[str]:

@@ -75,9 +75,10 @@ def materialize(
     `anew` copies everything that is to be served, over whatever stands there. Safe to repeat. Raises
     PublicationRefused when something of it passed no gate, or is not as it passed it.
     """
-    from feature_repo.copies import Target, claimed, copy_name
+    from feature_repo.copies import Target, copy_name, discard_foreign_watermarks, is_current_copy
     from feature_repo.intervals import record_interval
     from feature_repo.online import marks
+    from feature_repo.publishing import require_sound
 
     online: Any = store._get_provider().online_store
     registry: Any = store.registry
@@ -85,12 +86,21 @@ def materialize(
     is_empty = client.dbsize() == 0
     with connection.transaction():
         # Marks are worth what they say only where this store set them.
-        anew = not claimed(connection, client, project) or anew
+        anew = not is_current_copy(connection, client, project) or anew
         name = copy_name(connection)
+    lacks = _lacks(connection, views)
+    targets = [
+        _placed(Target(store.config, online, store.get_feature_view(lack.view.name), overwrite=anew), lack)
+        for lack in lacks
+    ]
+    with connection.transaction():
+        # All of them, before anything online is touched: what is refused leaves the online store as it was.
+        for target, lack in zip(targets, lacks, strict=True):
+            require_sound(connection, [target.view], None if target.overwrite else lack.runs)
+        discard_foreign_watermarks(connection, client, project)
     written: Counts = {}
-    for done, lack in enumerate(_lacks(connection, views)):
+    for done, (target, lack) in enumerate(zip(targets, lacks, strict=True)):
         progress("materialize", done, len(views))
-        target = Target(store.config, online, store.get_feature_view(lack.view.name), overwrite=anew)
         written[lack.view.name] = _copy(connection, target, lack, is_empty=is_empty)
         _record(connection, lack)
         if lack.copied_until != lack.refreshed_at:
@@ -109,20 +119,21 @@ def _lacks(connection: psycopg.Connection, views: Sequence[GroupedView | BetView
     return [Lack(by_name[name], *rest) for name, *rest in rows]
 
 
-def _copy(connection: psycopg.Connection, target: Target, lack: Lack, *, is_empty: bool) -> int:
-    from feature_repo.copies import copy_runs, copy_window
-    from feature_repo.publishing import require_sound
-
+def _placed(target: Target, lack: Lack) -> Target:
+    """The target, to be overwritten as a whole where what stands there is not known to be ours up to a time."""
     standing, remembered = target.asserted_until, lack.copied_until
     # A mark behind what was copied, or ahead of what there is, is that of another time, here or there.
     is_known = standing is not None and remembered is not None and remembered <= standing <= lack.refreshed_at
-    is_whole = target.overwrite or not is_known
+    return target._replace(overwrite=target.overwrite or not is_known)
+
+
+def _copy(connection: psycopg.Connection, target: Target, lack: Lack, *, is_empty: bool) -> int:
+    from feature_repo.copies import copy_runs, copy_window
+
     with connection.transaction():
-        require_sound(connection, [target.view], None if is_whole else lack.runs)
-        if is_whole:
+        if target.overwrite:
             # Older bets are not served any more.
             since = lack.refreshed_at - lack.view.ttl if lack.view in BET_VIEWS else lack.refreshed_at
-            target = target._replace(overwrite=True)
             written = copy_window(connection, target, since, lack.refreshed_at, whole=not is_empty)
         else:
             written = copy_runs(connection, target, lack.runs)

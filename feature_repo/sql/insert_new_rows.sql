@@ -1,6 +1,6 @@
 -- Grain    one row per row that was given and is not there yet, with equal values in all columns
--- Reads    {staging}, {table}
--- Writes   {table}
+-- Reads    staging, table
+-- Writes   table
 insert into {table} ({columns})
 select {columns}
 from {staging} as given

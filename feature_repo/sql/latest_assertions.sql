@@ -1,7 +1,7 @@
--- Grain    one row per key: its last change up to {until}, at the instant at which the view says it for the last time
---          up to then; only keys for which that instant is at or after {since}
--- Reads    {changes}, features.reach
--- A change is said again every {step} seconds until the next change or the mark, and at the mark if it holds then.
+-- Grain    one row per key: its last change up to until, at the instant at which the view says it for the last time
+--          up to then; only keys for which that instant is at or after since
+-- Reads    changes, features.reach
+-- A change is said again every step seconds until the next change or the mark, and at the mark if it holds then.
 select {columns}, asserted.at as event_timestamp, asserted.at as created_timestamp
 from (
     select {distinct} *

@@ -1,5 +1,5 @@
 -- Grain    one row per key: the instant of its newest change
--- Reads    {changes}
+-- Reads    changes
 -- Params   keys
 select {key}, max(event_timestamp)
 from {changes}

@@ -1,5 +1,5 @@
 -- Grain    one row per key that these runs wrote to: the newest of what they wrote
--- Reads    {changes}, by its index on run_id
+-- Reads    changes, by its index on run_id
 -- Params   runs
 select distinct on ({key}) {columns}
 from {changes}

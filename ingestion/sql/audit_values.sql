@@ -1,5 +1,5 @@
 -- Grain    one row per key: its newest change row up to an instant; nulls where it has none
--- Reads    {changes}
+-- Reads    changes
 -- Params   keys, until (null: whatever stands there)
 select wanted.key, newest.event_timestamp is not null as is_there, {features}
 from unnest(%(keys)s::text[]) as wanted (key)

@@ -1,6 +1,6 @@
 -- Grain    one row per change row that the replay does not have, or has otherwise
--- Reads    {replayed}
--- Writes   {stored}
+-- Reads    replayed
+-- Writes   stored
 delete from {stored} as stored
 where not exists (
     select from {replayed} as replayed

@@ -1,6 +1,6 @@
 -- Grain    one row per change row of the replay that is not stored
--- Reads    {replayed}
--- Writes   {stored}
+-- Reads    replayed
+-- Writes   stored
 -- Params   run_id
 insert into {stored} ({columns}, run_id)
 select {columns}, %(run_id)s

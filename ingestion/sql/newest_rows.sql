@@ -1,5 +1,5 @@
 -- Grain    one row per key: its newest change row, of bets only those young enough to be served
--- Reads    {table}, features.reach
+-- Reads    table, features.reach
 -- Params   ttl: null for groups, which the mark keeps true
 select {columns}
 from (

@@ -1,6 +1,6 @@
 -- Grain    one row per change row that the replay has too, of a run that no gate let through: it is this run's from now on
 -- Reads    ops.gates
--- Writes   {stored}
+-- Writes   stored
 -- Params   run_id
 update {stored}
 set run_id = %(run_id)s

@@ -25,6 +25,7 @@ from feature_repo.online.layout import (
     microseconds,
     timestamp_field,
 )
+from feature_repo.refusals import PublicationRefused
 from tests.feature_repo.gated import FIRST, MARK, SECOND, Published, insert
 from tests.feature_repo.gates import judge, seal
 
@@ -230,6 +231,18 @@ def test_plain_feast_does_not_add_to_the_copy_of_another_store(
     gated.materialize(MARK - DAY, MARK, feature_views=["sport_stats"])
     assert served(gated, "NBA") == [(1, MARK)]
     assert marks.copy_of(client, "pikkit") is None
+
+
+def test_plain_feast_leaves_the_copy_of_another_store_as_it_was_when_the_gate_refuses(
+    published: Published, gated: Any, target: Target, client: Any
+) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    marks.set_copy_of(client, "pikkit", "another store")
+    before = {key: client.dump(key) for key in client.scan_iter()}
+    published.execute("update features.sport_stats_changes set sport_count = 99")
+    with pytest.raises(PublicationRefused):
+        gated.materialize(MARK - DAY, MARK, feature_views=["sport_stats"])
+    assert {key: client.dump(key) for key in client.scan_iter()} == before
 
 
 def test_a_group_that_feasts_own_store_lets_expire_stays(published: Published, target: Target, client: Any) -> None:

@@ -117,3 +117,29 @@ def test_the_rows_in_between_are_not_made(database: psycopg.Connection) -> None:
     plan = "\n".join(line for (line,) in database.execute(b"explain " + query.as_bytes(database)))
     assert "generate_series" not in plan
     assert columns(["sport_market"]).as_string(database) == '"sport_market"'
+
+
+QUERIES = [
+    "select *\nfrom features.sport_market_recent_changes -- all of them\n",
+    "table features.sport_market_recent_changes",
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_newest_rows_of_a_query_are_read_whatever_lines_and_comments_it_holds(
+    database: psycopg.Connection, query: str
+) -> None:
+    """A comment of our SQL named the source, so that a query of two lines ran out of it: a syntax error."""
+    from feast import Entity, FeatureView, Field
+    from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
+    from feast.types import Int64, String
+
+    fill(database, [("a", NOON - MINUTE), ("a", NOON), ("b", NOON)], NOON)
+    view = FeatureView(
+        name="asked",
+        entities=[Entity(name="sport_market", join_keys=["sport_market"])],
+        schema=[Field(name="sport_market", dtype=String), Field(name="sport_market_count", dtype=Int64)],
+        source=PostgreSQLSource(name="asked", query=query, timestamp_field="event_timestamp"),
+    )
+    frames = list(latest_pages(database, view, NOON - MINUTE, NOON, changed_only=False, rows=10))
+    assert rows(frames) == [("a", NOON, 2), ("b", NOON, 3)]

@@ -114,6 +114,19 @@ def test_the_copy_of_another_store_is_replaced(load: Load, prepared: Connections
     assert differences(prepared) == []
 
 
+def test_a_refused_materialization_leaves_the_copy_of_another_store_and_all_else_as_it_was(
+    load: Load, prepared: Connections, server: Any, database: psycopg.Connection
+) -> None:
+    """The other store's watermarks were erased before the gate was asked, and views before the refused one copied."""
+    load(bet("a", 1), lost("b", 2))
+    marks.set_copy_of(server, "pikkit", "another store")
+    database.execute("update features.institution_stats_changes set institution_count = 7")
+    before = {key: server.dump(key) for key in server.scan_iter()}
+    with pytest.raises(GateRefused):
+        run_materialize(prepared)
+    assert {key: server.dump(key) for key in server.scan_iter()} == before
+
+
 def test_a_view_that_lost_its_mark_is_copied_whole(load: Load, prepared: Connections, server: Any) -> None:
     load(bet("a", 1), bet("b", 2, sport="Tennis"))
     store_at(prepared)._get_provider().online_store.delete_table(
