@@ -304,7 +304,7 @@ def _summary(this: Run, judged: Outcome, remarks: list[str]) -> Counts:
 
 
 def redefined_features(connections: Connections) -> list[str]:
-    """The features whose definition changed since their rows were written: until a backfill they differ."""
+    """The views whose definition changed since their rows were written: until a backfill they differ."""
     with connect(connections.postgres, purpose="verify") as connection:
         return feature_versions.redefined(connection)
 

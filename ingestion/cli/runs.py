@@ -126,7 +126,7 @@ def verify(
 
     Change rows, group state, and the values online. Exits 1 when anything differs.
     """
-    from ingestion.pipeline import compare
+    from ingestion.pipeline import compare, redefined_features
 
     connections = stores(begin(), create=False)
     if online:
@@ -146,6 +146,12 @@ def verify(
         print_table(["compared", "rows", "differences"], rows)
         print_line()
         print_line(f"{differences:,} differences in {sum(c.rows for c in compared):,} rows. Nothing was changed.")
+    if differences and (redefined := redefined_features(connections)):
+        say(
+            f"The definition of {', '.join(redefined)} changed since their rows were written, which explains "
+            "differences. Run `pikkit backfill`, then verify again."
+        )
+        raise typer.Exit(1)
     if differences:
         say(
             "Offline differences are mended by `pikkit backfill`, online ones by `pikkit materialize --rebuild`. "
