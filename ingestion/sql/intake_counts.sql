@@ -43,6 +43,7 @@ select
     count(*) filter (where updated_at > %(now)s) as future,
     max(updated_at) as newest_stamp,
     max(updated_at) filter (where accepted) as newest_accepted,
+    -- The same as log_end in new_versions_table.sql: what lies at or before it is late.
     (
         select greatest(known_at, (select refreshed_at from features.reach))
         from processed.bet_versions order by seq desc limit 1

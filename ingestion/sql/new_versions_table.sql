@@ -10,7 +10,7 @@ with log_end as (
     select
         coalesce((select max(seq) from raw.bet_versions), 0) as seq,
         -- Up to here answers were given: to the newest version's known_at, and to the clock of the last refresh. While the
-        -- log is empty there was nothing to answer from, and history may still come.
+        -- log is empty there was nothing to answer from, and history may still come. (The same in intake_counts.sql.)
         (
             select greatest(known_at, (select refreshed_at from features.reach))
             from processed.bet_versions order by seq desc limit 1

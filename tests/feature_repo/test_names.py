@@ -6,6 +6,7 @@ import doctest
 import unicodedata
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_series_equal
@@ -13,6 +14,8 @@ from polars.testing import assert_series_equal
 from feature_repo import bet_types, names
 from feature_repo.keys import entity_columns
 from feature_repo.names import normal_name, normal_names
+from quality.schema.bet import KINDS
+from quality.schema.kinds import Unreadable
 from tests.ingestion.bets import bet
 
 
@@ -49,6 +52,23 @@ def test_a_bet_to_be_scored_meets_the_groups_and_types_that_history_knows() -> N
         ["same_game_parlay"],
     )
     assert columns["sport_league"] == ["Soccer|Ligue Fran\u00e7aise"]
+
+
+KINDS_OF_BETS = [
+    *bet_types.BetType,
+    *bet_types.BET_TYPE_SYNONYMS,
+    *(f"round_robin_{n}" for n in ("1", "2", "09", "99", "100")),
+]
+
+
+@pytest.mark.parametrize("text", [*KINDS_OF_BETS, *(text.upper() for text in KINDS_OF_BETS), "lottery"])
+def test_a_type_is_the_same_where_bets_are_loaded_and_where_they_are_asked_about(text: str) -> None:
+    kind = KINDS["bet_type"]
+    try:
+        loaded = kind.read(text)
+    except Unreadable:
+        loaded = None
+    assert loaded == bet_types.known_bet_type(text)
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:
