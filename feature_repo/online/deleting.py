@@ -83,15 +83,19 @@ def forget_copy(client: Any, project: str) -> None:
 def _entities(
     client: Any, join_keys: Sequence[str], project: str, but: Container[bytes] = ()
 ) -> Iterator[tuple[list[bytes], list[set[bytes]]]]:
-    """Batches of the keys of this project's entities with these join keys, but some, and the fields that each holds."""
+    """Batches of the keys of this project's entities with these join keys, but some, and the fields that each holds.
+
+    A scan of Redis may show a key more than once: it is given once in a batch, and never again when it is gone.
+    """
     pattern = _literally(_redis_key_prefix(list(join_keys))) + b"*" + _literally(project.encode())
     found = client.scan_iter(match=pattern, count=_BATCH)
     ours = (key for key in found if key not in but and is_entity_key(key, join_keys, project))
-    while keys := list(islice(ours, _BATCH)):
+    while keys := list(dict.fromkeys(islice(ours, _BATCH))):
         with client.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.hkeys(key)
-            yield keys, [set(names) for names in pipe.execute()]
+            held = {key: set(names) for key, names in zip(keys, pipe.execute(), strict=True) if names}
+        yield list(held), list(held.values())
 
 
 def _literally(text: bytes) -> bytes:
