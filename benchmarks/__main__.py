@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from benchmarks import aggregates, faults, materialize, online, registry, retrieval, runs, sync, validation
+from benchmarks import aggregates, consistency, faults, materialize, online, registry, retrieval, runs, sync, validation
 from benchmarks.measuring import Row
 from benchmarks.report import Section, write
 from benchmarks.stores import Stores, stores
@@ -26,7 +26,7 @@ SMALL, LARGE, LARGEST = 27_222, 100_000, 1_000_000
 
 Benchmark = Callable[[Stores], list[Row]]
 
-# The last two change the stores that the others read.
+# Those from `materialize` on change the stores that the others read.
 QUICK: dict[str, Benchmark] = {
     "validation": lambda _: validation.compare(300_000),
     "registry": lambda _: registry.compare(1_000),
@@ -35,6 +35,7 @@ QUICK: dict[str, Benchmark] = {
     "online": lambda of: online.compare(of, SMALL),
     "materialize": lambda of: materialize.compare(of, LARGE),
     "runs": lambda of: runs.compare(of, LARGE, [SMALL, LARGE]),
+    "consistency": lambda of: consistency.compare(of, SMALL),
 }
 FULL: dict[str, Benchmark] = {
     "validation": lambda _: validation.compare(1_000_000),
@@ -44,6 +45,7 @@ FULL: dict[str, Benchmark] = {
     "online": lambda of: online.compare(of, LARGE),
     "materialize": lambda of: materialize.compare(of, 200_000),
     "runs": lambda of: runs.compare(of, LARGEST, [LARGE, LARGEST]),
+    "consistency": lambda of: consistency.compare(of, LARGE),
     "sync": lambda _: sync.compare(100_000, [20_000, 200_000]),
 }
 

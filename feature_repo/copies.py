@@ -23,6 +23,7 @@ from feature_repo.offline.latest import latest_pages
 from feature_repo.online import marks
 from feature_repo.online.deleting import delete_rows, forget_copy
 from feature_repo.online.layout import feature_field
+from feature_repo.online.sending import Outbox
 from feature_repo.online.writing import Stored, expiry, stored_rows, write
 from feature_repo.sources import reasserted
 from feature_repo.statements import statement
@@ -42,13 +43,17 @@ _TYPES: Final[dict[Any, pl.DataType]] = {
 
 
 class Target(NamedTuple):
-    """A view's place in an online store. `overwrite`: whatever stands there, newer or not."""
+    """A view's place in an online store. `overwrite`: whatever stands there, newer or not.
+
+    With an `outbox`, rows and mark are written when it is sent.
+    """
 
     config: RepoConfig
     # Feast's store for Redis, or one derived from it
     store: Any
     view: FeatureView
     overwrite: bool = False
+    outbox: Outbox | None = None
 
     @property
     def client(self) -> Any:
@@ -67,7 +72,11 @@ class Target(NamedTuple):
 
     def assert_until(self, until: datetime) -> None:
         """Note that all keys of the view are copied as they held at `until`."""
-        marks.assert_until(self.client, self.config.project, self.view, self.name, until)
+        command = marks.assertion(self.config.project, self.view, self.name, until)
+        if self.outbox is not None:
+            self.outbox.add([command])
+        else:
+            self.client.execute_command(*command)
 
     @property
     def features(self) -> list[str]:
@@ -95,7 +104,9 @@ class Target(NamedTuple):
 
     def _write(self, rows: Iterable[Stored]) -> int:
         expire = expiry(self.view, self.config.online_store.key_ttl_seconds)
-        return write(self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire)
+        return write(
+            self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire, outbox=self.outbox
+        )
 
 
 def is_current_copy(connection: psycopg.Connection, client: Any, project: str) -> bool:

@@ -20,12 +20,14 @@ from itertools import groupby
 from typing import Any, Literal
 
 import redis
+import redis.asyncio
 from feast import FeatureView, RepoConfig
 from feast.feature_view import DUMMY_ENTITY_ID
 from feast.infra.online_stores.helpers import _redis_key
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig, _versioned_fv_name
 from feast.metrics import track_feature_statuses
 from feast.online_response import OnlineResponse
+from hiredis import pack_command
 
 from feature_repo import clock
 from feature_repo.forks import keep_connections_in_their_process
@@ -36,6 +38,7 @@ from feature_repo.online.failures import told
 from feature_repo.online.layout import feature_field, microseconds
 from feature_repo.online.plan import Plan, Plans, make_plan
 from feature_repo.online.response import FreshOnlineResponse
+from feature_repo.online.sending import LONGEST_TRANSACTION, is_direct, read_at_once
 from feature_repo.online.writing import Stored, expiry, write
 
 # Feast loads this module before it reads its registry, and `feast serve` forks after that.
@@ -132,9 +135,16 @@ class FreshOnlineStore(RedisOnlineStore):
     def _plan(self, config: RepoConfig, grouped_refs: Any, names: Any, full: bool) -> Plan:
         return self._plans.of(grouped_refs, names, full, config.registry.enable_online_feature_view_versioning)
 
+    def _read_hash_fields(self, config: RepoConfig, commands: Any) -> Any:
+        client: Any = self._get_client(config.online_store) if config.online_store.client == "redis" else None
+        if is_direct(client):
+            return read_at_once(client, [pack_command(("HMGET", key, *fields)) for key, fields in commands])
+        return super()._read_hash_fields(config, commands)
+
     async def _read_hash_fields_async(self, config: RepoConfig, commands: Sequence[reading.Fields]) -> Any:
         client = await self._get_client_async(config.online_store)
-        async with client.pipeline(transaction=False) as pipe:
+        at_once = type(client) is redis.asyncio.Redis and len(commands) <= LONGEST_TRANSACTION
+        async with client.pipeline(transaction=at_once) as pipe:
             for key, fields in commands:
                 pipe.hmget(key, fields)
             return await pipe.execute()
@@ -149,7 +159,7 @@ class FreshOnlineStore(RedisOnlineStore):
         """
         one = _OneView(config, table, entity_keys, requested_features)
         with told(config.online_store):
-            return one.rows(self._read_hash_fields(config, one.commands) if one.commands else [])  # type: ignore[arg-type]
+            return one.rows(self._read_hash_fields(config, one.commands) if one.commands else [])
 
     async def online_read_async(
         self, config: RepoConfig, table: FeatureView, entity_keys: Any, requested_features: list[str] | None = None

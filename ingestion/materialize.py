@@ -1,4 +1,7 @@
-"""Feature values copied to the online store, view by view, up to the mark: what the runs wrote that are not there yet.
+"""Feature values copied to the online store, up to the mark: what the runs wrote that are not there yet.
+
+What one refresh brought appears online at once, in all views: a vector that is read meanwhile is as of before or as of
+after. A copy of everything, or of more than a transaction may hold, goes view by view.
 
 What was copied is remembered per view in Postgres and, as its mark, in Redis. A run that died between its commit and
 its copy is so caught up by the next, and a Redis that was emptied, set back or exchanged is found out and filled anew.
@@ -76,8 +79,8 @@ def materialize(
     PublicationRefused when something of it passed no gate, or is not as it passed it.
     """
     from feature_repo.copies import Target, copy_name, discard_foreign_watermarks, is_current_copy
-    from feature_repo.intervals import record_interval
     from feature_repo.online import marks
+    from feature_repo.online.sending import Outbox
     from feature_repo.publishing import require_sound
 
     online: Any = store._get_provider().online_store
@@ -98,14 +101,17 @@ def materialize(
         for target, lack in zip(targets, lacks, strict=True):
             require_sound(connection, [target.view], None if target.overwrite else lack.runs)
         discard_foreign_watermarks(connection, client, project)
+    outbox = Outbox(client) if not any(target.overwrite for target in targets) else None
     written: Counts = {}
     for done, (target, lack) in enumerate(zip(targets, lacks, strict=True)):
         progress("materialize", done, len(views))
-        written[lack.view.name] = _copy(connection, target, lack, is_empty=is_empty)
-        _record(connection, lack)
-        if lack.copied_until != lack.refreshed_at:
-            interval = lack.copied_until or lack.refreshed_at, lack.refreshed_at
-            record_interval(registry, project, lack.view.name, interval)
+        written[lack.view.name] = _copy(connection, target._replace(outbox=outbox), lack, is_empty=is_empty)
+        if outbox is None:
+            _record(connection, registry, project, lack)
+    if outbox is not None:
+        outbox.send()
+        for lack in lacks:
+            _record(connection, registry, project, lack)
     if anew and {*views} == {*STORED_VIEWS}:
         marks.set_copy_of(client, project, name)
     progress("materialize", len(views), len(views))
@@ -141,7 +147,10 @@ def _copy(connection: psycopg.Connection, target: Target, lack: Lack, *, is_empt
     return written
 
 
-def _record(connection: psycopg.Connection, lack: Lack) -> None:
+def _record(connection: psycopg.Connection, registry: Any, project: str, lack: Lack) -> None:
+    """Remember that the view is copied, here and in Feast's registry."""
+    from feature_repo.intervals import record_interval
+
     with connection.transaction():
         connection.execute(
             statement("record_materialization"),
@@ -152,3 +161,6 @@ def _record(connection: psycopg.Connection, lack: Lack) -> None:
                 "finished_at": datetime.now(UTC),
             },
         )
+    if lack.copied_until != lack.refreshed_at:
+        interval = lack.copied_until or lack.refreshed_at, lack.refreshed_at
+        record_interval(registry, project, lack.view.name, interval)

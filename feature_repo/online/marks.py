@@ -17,9 +17,9 @@ def asserted_until(client: Any, project: str, view: FeatureView, name: str) -> d
     return instant(mark.asserted_until) if mark is not None and mark.features == _digest(view) else None
 
 
-def assert_until(client: Any, project: str, view: FeatureView, name: str, until: datetime) -> None:
-    """Set the mark: every key of the view stands in Redis as it held at `until`."""
-    client.hset(marks_key(project), name, Mark(microseconds(until), _digest(view)).packed())
+def assertion(project: str, view: FeatureView, name: str, until: datetime) -> tuple[Any, ...]:
+    """The command that sets the mark: every key of the view stands in Redis as it held at `until`."""
+    return "HSET", marks_key(project), name, Mark(microseconds(until), _digest(view)).packed()
 
 
 def copy_of(client: Any, project: str) -> str | None:

@@ -17,7 +17,7 @@ from feature_repo.online.layout import (
     key_prefix,
     timestamp_field,
 )
-from feature_repo.online.sending import run
+from feature_repo.online.sending import Outbox, run
 from feature_repo.sources import reasserted
 
 if TYPE_CHECKING:
@@ -52,12 +52,20 @@ def expiry(view: Any, seconds: int | None) -> int | None:
 
 
 def write(
-    client: Any, view: str, features: Sequence[str], rows: Iterable[Stored], *, overwrite: bool, expire: int | None
+    client: Any,
+    view: str,
+    features: Sequence[str],
+    rows: Iterable[Stored],
+    *,
+    overwrite: bool,
+    expire: int | None,
+    outbox: Outbox | None = None,
 ) -> int:
     """Write rows of a view, in batches, and return how many. One older than what stands there is left out.
 
     The same instant is written again, since a correction may keep its instant; of several rows of a key the newest
     stays, the last one of equal instants. `overwrite` leaves nothing out. `expire`: seconds until a key goes.
+    With an `outbox` the rows go there, each key at most once, and are written when it is sent.
     """
     stamp, fields, written = timestamp_field(view), [feature_field(view, feature) for feature in features], 0
     rows = iter(rows)
@@ -77,7 +85,10 @@ def write(
         ]
         # A key that stays may have been written by Feast's own store, which lets every key expire.
         lives = [("EXPIRE", row.key, expire) if expire else ("PERSIST", row.key) for row in newest]
-        run(client, commands + lives)
+        if outbox is not None:
+            outbox.add(commands + lives)
+        else:
+            run(client, commands + lives)
         written += len(newest)
     return written
 

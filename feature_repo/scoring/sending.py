@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from feast.infra.online_stores.redis import RedisOnlineStore
 
 from feature_repo.online.reading import Reply
-from feature_repo.online.sending import exchange, is_direct
+from feature_repo.online.sending import is_direct, read_at_once
 
 
 class Fields(NamedTuple):
@@ -42,10 +42,10 @@ def fields(names: Sequence[str | bytes]) -> Fields:
 
 
 def send(online: RedisOnlineStore, config: Any, commands: Sequence[Command]) -> Sequence[Reply]:
-    """The replies to the commands, in order. Raises what redis-py raises."""
+    """The replies to the commands, in order; from one server, all from one instant. Raises what redis-py raises."""
     client: Any = None if config.online_store.client != "redis" else online._get_client(config.online_store)
     if is_direct(client):
-        return exchange(client, [one.packed() for one in commands])
+        return read_at_once(client, [one.packed() for one in commands])
     # A cluster, and Glide, which has no connections to write to, go Feast's way.
     replies: Any = online._read_hash_fields(config, [(one.key, one.fields.names) for one in commands])
     return list(replies)

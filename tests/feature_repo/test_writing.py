@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import redis
+from hiredis import pack_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.connections import Connections
-from feature_repo.online import writing
+from feature_repo.online import sending, writing
 from feature_repo.online.layout import decode_instant, feature_field, timestamp_field
+from feature_repo.online.sending import Outbox
 from feature_repo.online.writing import Stored, write
 
 FEATURES = ["a", "b"]
@@ -113,3 +115,47 @@ def test_the_newest_row_stays_whatever_came_when(client: Any, loads: list[tuple[
                 if overwrite or key not in newest or newest[key][0] <= row[0]:
                     newest[key] = row
     assert {key: standing(client, key) for key in "xyz"} == {key: newest.get(key, (None, None)) for key in "xyz"}
+
+
+def posted(outbox: Outbox, *rows: tuple[str, int, bytes]) -> int:
+    stored = [Stored(key.encode(), instant, [value, b""]) for key, instant, value in rows]
+    return write(outbox._client, "view", FEATURES, stored, overwrite=False, expire=None, outbox=outbox)
+
+
+def test_what_an_outbox_holds_is_seen_when_it_is_sent_and_as_one_transaction(client: Any) -> None:
+    client.flushdb()
+    put(client, ("x", 9, b"old"), ("y", 9, b"old"))
+    outbox, executed = Outbox(client), transactions(client)
+    assert posted(outbox, *((key, 10, b"new") for key in "xyzabc")) == 6
+    assert (standing(client, "x"), standing(client, "z")) == ((9, b"old"), (None, None))
+    outbox.send()
+    assert outbox.is_one_transaction
+    assert transactions(client) == executed + 1
+    assert [standing(client, key) for key in "xyzabc"] == [(10, b"new")] * 6
+
+
+def test_an_outbox_with_more_than_a_transaction_may_hold_is_written_in_parts_and_whole(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.flushdb()
+    monkeypatch.setattr(sending, "LONGEST_TRANSACTION", 8)
+    outbox, executed = Outbox(client), transactions(client)
+    posted(outbox, *((key, 10, b"new") for key in "xyzabc"))
+    outbox.send()
+    assert not outbox.is_one_transaction
+    assert transactions(client) == executed
+    assert [standing(client, key) for key in "xyzabc"] == [(10, b"new")] * 6
+
+
+def test_a_transaction_with_a_command_that_fails_raises_its_error(client: Any) -> None:
+    client.flushdb()
+    client.set("text", "no hash")
+    commands = [pack_command(("HSET", "x", "a", "1")), pack_command(("HGET", "text", "a"))]
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        sending.transact(client, commands)
+    assert sending.run(client, [("PING",)]) == [b"PONG"]
+
+
+def transactions(client: Any) -> int:
+    """How many transactions the server has run."""
+    return int(client.info("commandstats").get("cmdstat_exec", {}).get("calls", 0))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -13,9 +15,11 @@ import redis
 
 from feature_repo.connections import Connections
 from feature_repo.copies import Target
-from feature_repo.groups import STORED_VIEWS
+from feature_repo.groups import GROUPED_VIEWS, STORED_VIEWS
+from feature_repo.keys import entity_rows
 from feature_repo.online import marks
 from feature_repo.online.layout import entity_key, key_prefix
+from feature_repo.scoring import scorer
 from feature_repo.store import store_at
 from ingestion import clock, pipeline
 from ingestion.database import connect
@@ -253,3 +257,33 @@ def test_a_rebuild_leaves_nothing_else_of_a_bet_view(
     run_materialize(prepared, rebuild=True)
     served = store_at(prepared).get_online_features(["bet_facts:amount"], [{"bet_id": "a"}, {"bet_id": "b"}])
     assert [amount is None for amount in served.to_dict()["amount"]] == [False, True]
+
+
+def test_a_vector_that_is_read_while_runs_publish_is_as_of_one_refresh(load: Load, prepared: Connections) -> None:
+    """The rows and watermarks of a refresh were written view by view, and a vector read meanwhile mixed two of them."""
+    load(bet("a", 1))
+    store, now = store_at(prepared), NOW + 3 * HOUR
+    service = scorer("market_profitability_at_placement_v1", store=store)
+    asked = bet("z", 4) | {"time_placed": now}
+    grouped = [f"{view.name}:{view.features[0]}" for view in GROUPED_VIEWS]
+    (row,) = entity_rows([asked])
+    seen: set[frozenset[Any]] = set()
+    done = Event()
+
+    def read() -> None:
+        while not done.is_set():
+            as_of = service(asked, now=now).as_of
+            seen.add(frozenset(as_of[view.name][0] for view in GROUPED_VIEWS))
+            told = store.get_online_features(grouped, [row]).to_dict(include_event_timestamps=True)
+            seen.add(frozenset(told[f"{name.split(':')[1]}__ts"][0] for name in grouped))
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        try:
+            for hour in range(1, 4):
+                load(*(bet(f"{hour}-{number}", 1) for number in range(50)), now=NOW + hour * HOUR)
+        finally:
+            done.set()
+        reader.result()
+    assert {len(instants) for instants in seen} == {1}
+    assert len(seen) > 1
