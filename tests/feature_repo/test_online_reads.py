@@ -217,8 +217,8 @@ def test_an_entity_is_asked_for_once_and_everything_in_one_go(stores: Any, node:
         for sport, market in [("NBA", "ML"), ("NFL", "ML"), ("NBA", "ML"), ("NBA", "NBA")]
     ]
     # 2 sports, 3 pairs, 1 event, no entity, and the marks; stock looks each sport up once for each of two views
-    assert sent(node, lambda: ours.get_online_features(EVERYTHING, rows)) == ({"hmget": 8}, 1)
-    assert sent(node, lambda: ours.get_online_features(["facts:odds", "events:size"], rows)) == ({"hmget": 3}, 1)
+    assert sent(node, lambda: ours.get_online_features(EVERYTHING, rows)) == (at_once(8), 1)
+    assert sent(node, lambda: ours.get_online_features(["facts:odds", "events:size"], rows)) == (at_once(3), 1)
     assert sent(node, lambda: stock.get_online_features(EVERYTHING, rows)) == ({"hmget": 9}, 1)
 
 
@@ -228,7 +228,8 @@ def test_marks_are_read_before_the_rows_they_are_about(stores: Any, node: Server
     ours.get_online_features(["stats:count"], [{"sport": "NBA"}])  # connected by now
     with node.client() as client, client.monitor() as monitor:
         ours.get_online_features(["stats:count"], [{"sport": "NBA"}])
-        first, second = (next(monitor.listen())["command"] for _ in range(2))
+        transaction, first, second = (next(monitor.listen())["command"] for _ in range(3))
+    assert transaction == "MULTI"
     assert first == "HMGET pikkit:marks:bets stats"
     assert "NBA" in second
 
@@ -240,6 +241,11 @@ def test_asynchronous_reads_send_no_more(stores: Any, node: Server) -> None:
         await ours.get_online_features_async(EVERYTHING, [{"sport": "NBA", "market": "ML", "event_id": 1}] * 3)
 
     assert sent(node, lambda: asyncio.run(read()))[0]["hmget"] == 5
+
+
+def at_once(reads: int) -> dict[str, int]:
+    """The commands of so many reads in one transaction."""
+    return {"multi": 1, "hmget": reads, "exec": 1}
 
 
 def sent(node: Server, read: Any) -> tuple[dict[str, int], int]:
@@ -308,7 +314,7 @@ def test_a_view_read_for_two_entities_of_a_row(stores: Any, node: Server) -> Non
     assert got == wanted
     assert (got["home__count"], got["away__count"]) == ([1, 2], [2, 2])
     # Two entities and the marks; stock asks twice for the NFL.
-    assert sent(node, lambda: ours.get_online_features(pair, rows, full_feature_names=True)) == ({"hmget": 3}, 1)
+    assert sent(node, lambda: ours.get_online_features(pair, rows, full_feature_names=True)) == (at_once(3), 1)
 
 
 def test_half_a_key_is_refused_where_stock_finds_nothing(stores: Any) -> None:
