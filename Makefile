@@ -20,7 +20,7 @@ demo: setup ## run the whole pipeline on a sample, on embedded Postgres and Redi
 	$(BIN)/pikkit demo
 
 test: setup $(BIN)/postgrest $(BIN)/.readers ## run all tests, on servers that they start and stop themselves
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 check: setup ## check format, lint, types and import directions; changes nothing
 	$(BIN)/ruff format --check
