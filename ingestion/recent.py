@@ -4,8 +4,8 @@ A window over "the last N" has no running sum once a bet can leave it from the m
 bet's current version, then id. Where none of the last N arrivals has left, the window is a difference of prefix sums;
 the few rows for which one has are read backwards, bet by bet, all of them at once.
 
-A stored state keeps only the newest KEPT bets of a group. A group that is about to lose more of those than come in their
-place, and than it can spare (`short_of_bets`), gets its newest bets from the log first.
+A stored state keeps only the newest KEPT bets of a group. A group that is about to lose more of those than come in
+their place, and than it can spare (`short_of_bets`), gets its newest bets from the log first.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def graded_log(bets):
     st.integers(20, 400),
 )
 def test_groups_that_lose_most_of_their_newest_bets_give_what_one_replay_gives(database, blocks, cut, stretch):
-    """Of 190 bets the state keeps 100; in blocks, the newest first, they vanish, are voided, or are graded anew."""
+    """Of 190 bets the state keeps 100; in blocks, the newest first, they vanish, are voided or are graded anew."""
     log, known_at = graded_log(190), EPOCH + timedelta(minutes=1)
     for change, size in blocks:
         for replaced in log[max(0, 380 - len(log) - size) : max(0, 380 - len(log))]:
@@ -115,7 +115,7 @@ def test_a_group_that_loses_more_bets_than_its_state_can_spare_reads_as_many_as_
 
 
 def test_bets_graded_anew_and_bets_that_a_state_does_not_hold_need_no_reading_of_the_log(database, monkeypatch):
-    """The newest 100 of a group get another grade, and so do 100 that its state does not hold: none is short of bets."""
+    """The newest 100 of a group get another grade, and so do 100 that its state does not hold."""
     log, asked = graded_log(300), Statements(monkeypatch)
     anew = [graded(300 + n, f"b{301 - n:03}", previous_seq=301 - n) for n in range(1, 101)]
     old = [graded(400 + n, f"b{n:03}", previous_seq=n) for n in range(1, 101)]
