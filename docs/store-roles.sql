@@ -11,6 +11,9 @@
 --   psql -d <database> -f docs/store-roles.sql
 --   \password pikkit_store         and the same for the others: they have none yet, so a server that asks for one refuses them
 --
+-- Section 4 takes away what Postgres lets everybody do in a database. Another program in it that uses temporary tables,
+-- large objects or advisory locks, as a role of its own that is no superuser, needs a grant of its own.
+--
 -- Of the source's database only section 3 is meant; change public.bets there if the table is called otherwise. For a Supabase
 -- project read through its REST API see docs/supabase.sql.
 
@@ -83,3 +86,33 @@ $$;
 -- An hourly sync finds what changed by an index that begins with updated_at. Without one it reads the whole table. To make it
 -- without blocking the app:
 --   create index concurrently on public.bets (updated_at, id);
+
+-- ---- 4  what everybody may do unless it is taken away ------------------------------------------------------------------
+
+-- Only who may change ops.run_lock can take the run lock, so no reader holds up a run. What is left for a reader: `lock table` in
+-- access share mode on what it may read and a transaction that stays open, both of which make a migration wait and keep vacuum
+-- from old rows; listen and notify; a login's share of the connections; the catalogs, with everybody's table names. Against these:
+--   alter role pikkit_trainer set idle_in_transaction_session_timeout = '10min';
+--   alter role pikkit_trainer connection limit 20;
+
+do $$
+declare
+    routine regprocedure;
+begin
+    execute format('revoke temporary on database %I from public', current_database());
+    -- A function belongs to whoever made the cluster: nobody else can take it from everybody (at Supabase, nobody).
+    if not (select rolsuper from pg_roles where rolname = current_user) then
+        raise notice 'large objects and advisory locks stay open to every role: only a superuser can take them away';
+        return;
+    end if;
+    for routine in
+        select oid::regprocedure from pg_proc
+        where pronamespace = 'pg_catalog'::regnamespace
+          and (proname like 'lo\_%' or proname in ('loread', 'lowrite') or proname like 'pg\_%advisory%')
+    loop
+        execute format('revoke execute on function %s from public', routine);
+    end loop;
+    -- Those who migrate take turns by one.
+    grant execute on function pg_advisory_lock(bigint), pg_advisory_unlock(bigint) to pikkit_store;
+end
+$$;

@@ -3,6 +3,8 @@
 Refused
 ├── PublicationRefused     3  rows whose gate did not pass, or that are not the ones which passed it
 ├── RunLockHeld            5  another run, apply or materialization is under way
+├── RunLockRefused         2  a role that may not take the run lock, or a store that lacks it
+├── RunLockLost            4  the run lock went, with its session, before the work was done
 ├── EntityKeysMissing      2  an online request whose keys are null, or there in part only
 ├── OnlineStoreUnavailable 4  Redis does not answer, or not with what was asked for
 ├── EntityFrameUnfit       2  a training frame whose columns are missing, or hold what no key or instant can be
@@ -65,6 +67,18 @@ class RunLockHeld(Refused):
     def __init__(self, what: str, state: str, next_step: str, *, holder: str) -> None:
         super().__init__(what, state, next_step)
         self.holder = holder
+
+
+class RunLockRefused(Refused):
+    """The run lock cannot be taken: the role may not write to the store, or the store is not migrated."""
+
+    exit_code = 2
+
+
+class RunLockLost(Refused):
+    """The session that held the run lock ended before the work under it was committed."""
+
+    exit_code = 4
 
 
 class EntityKeysMissing(Refused):

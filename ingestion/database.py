@@ -16,7 +16,7 @@ from psycopg import errors, sql
 
 from feature_repo import run_lock as locks
 from feature_repo.connections import Postgres
-from feature_repo.refusals import RunLockHeld
+from feature_repo.refusals import RunLockHeld, RunLockLost, RunLockRefused
 from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 
 # What libpq or Postgres report when the server, not the statement, is the trouble: connection lost (08), login refused
@@ -120,21 +120,42 @@ def reason(error: psycopg.Error) -> str:
 def run_lock(connection: psycopg.Connection, verb: str) -> Iterator[None]:
     """Hold the lock that everything writing to the store holds (feature_repo/run_lock.py).
 
-    Raises LockHeld at once when another session has it. Enter it with no transaction open, and commit inside.
+    Raises LockHeld at once when another session has it, ConfigurationError when this role may not take it. Enter it
+    with no transaction open, and commit inside by `commit`.
     """
     try:
         with locks.run_lock(connection, f"pikkit {verb}"):
             yield
     except RunLockHeld as error:
         raise LockHeld(error.what, error.state, error.next_step, holder=error.holder) from error
+    except RunLockRefused as error:
+        raise ConfigurationError(error.what, error.state, error.next_step) from error
+
+
+def commit(connection: psycopg.Connection) -> None:
+    """Commit, unless the run lock that this context took was lost with its session. Raises Unreachable then."""
+    try:
+        locks.check_held(connection)
+    except RunLockLost as error:
+        raise Unreachable(error.what, error.state, error.next_step, service="Postgres") from error
+    connection.commit()
 
 
 @contextmanager
 def taking_turns(connection: psycopg.Connection, key: int) -> Iterator[None]:
-    """Hold the lock of this number, after waiting for whoever holds it now. Otherwise as `run_lock`."""
+    """Hold the advisory lock of this number, after waiting for whoever holds it now; what is uncommitted at the end is
+    undone.
+
+    Where tables are still to be made there is none to lock.
+    """
     with connection.transaction():
         connection.execute("select pg_advisory_lock(%s)", [key])
     try:
         yield
     finally:
-        locks.unlock(connection, key)
+        locks.undo(connection)
+        try:
+            with connection.transaction():
+                connection.execute("select pg_advisory_unlock(%s)", [key])
+        except psycopg.Error:
+            connection.close()  # a session that cannot even unlock is lost; Postgres frees its lock with it

@@ -15,7 +15,7 @@ import psycopg
 
 from feature_repo.copying import copy_in
 from ingestion.alerts import open_alert, resolve_alerts
-from ingestion.database import statement
+from ingestion.database import commit, statement
 from ingestion.errors import GateRefused
 from ingestion.refresh import features_reach
 from ingestion.runs import Counts, Run
@@ -73,7 +73,7 @@ def publish(
         record(connection, run, evidence, outcome)
         step.counts = outcome.counts
     with run.step("commit"):
-        connection.commit()
+        commit(connection)
     if outcome.state == "refused":
         run.counts |= {"gates": outcome.counts}
         raise refusal(run, outcome, is_first=features_reach(connection) == 0)

@@ -17,7 +17,7 @@ from ingestion.errors import ConfigurationError
 
 FOLDER = resources.files("ingestion").joinpath("sql", "migrations")
 
-# Those who migrate at the same time take turns. Any constant will do, other than that of feature_repo/run_lock.py.
+# Those who migrate at the same time take turns. Any constant will do.
 _LOCK = 7_745_548_072_115_291_138
 
 

@@ -21,7 +21,7 @@ from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
 from ingestion import clock, feature_versions, gate
 from ingestion.backfill import backfill
-from ingestion.database import connect, run_lock, statement, translated_errors
+from ingestion.database import commit, connect, run_lock, statement, translated_errors
 from ingestion.errors import ConfigurationError
 from ingestion.evidence import (
     evidence_of_batch,
@@ -111,7 +111,7 @@ def run_sync(
         with recorded_run(connections.postgres, "sync", source=source.name, now=now) as this:
             sync = _sync(connection, connections, this, source, request, progress)
             with this.step("commit"):
-                connection.commit()
+                commit(connection)
             this.counts = _sync_summary(sync)
             return this
 
@@ -149,7 +149,7 @@ def run_reconcile(
                     progress=progress,
                 )
             with this.step("commit"):
-                connection.commit()
+                commit(connection)
             this.counts = _sync_summary(sync) | {"reconciled": step.counts}
             return this
 

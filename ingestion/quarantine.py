@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 
 from feature_repo.connections import Connections
 from ingestion import clock
-from ingestion.database import statement
+from ingestion.database import commit, statement
 from ingestion.errors import ConfigurationError
 from ingestion.pipeline import locked_store
 
@@ -159,7 +159,7 @@ def dismiss(connections: Connections, selection: Selection, *, note: str, everyt
                 "Give --all if they are meant",
             )
         connection.execute(statement("quarantine_dismiss"), {"note": note, "now": clock.now()})
-        connection.commit()
+        commit(connection)
         return selected
 
 
@@ -170,7 +170,7 @@ def reopen(connections: Connections, selection: Selection) -> dict[str, int]:
     with locked_store(connections, "quarantine dismiss") as connection:
         select_in(connection, selection, "dismissed")
         states = [state for (state,) in connection.execute(statement("quarantine_reopen"), {"now": clock.now()})]
-        connection.commit()
+        commit(connection)
         return {state: states.count(state) for state in ("open", "superseded")}
 
 

@@ -20,7 +20,7 @@ import psycopg
 from feature_repo.connections import Connections
 from feature_repo.copying import copy_in, copy_out
 from ingestion import clock
-from ingestion.database import statement
+from ingestion.database import commit, statement
 from ingestion.pipeline import locked_store
 from ingestion.progress import Progress, silent
 from ingestion.quarantine import Selection, select_in
@@ -89,7 +89,7 @@ def retry(connections: Connections, selection: Selection, *, progress: Progress 
             with this.step("sync") as step:
                 step.counts = _bring_in(connection, this, selected - this.steps[0].counts["refused"], progress)
             with this.step("commit"):
-                connection.commit()
+                commit(connection)
             this.counts = {"selected": selected} | this.steps[0].counts | step.counts
             return this
 

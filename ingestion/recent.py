@@ -4,8 +4,8 @@ A window over "the last N" has no running sum once a bet can leave it from the m
 bet's current version, then id. Where none of the last N arrivals has left, the window is a difference of prefix sums;
 the few rows for which one has are read backwards, bet by bet, all of them at once.
 
-A stored state keeps only the newest KEPT bets of a group. A group about to lose more of those than it can spare
-(`short_of_bets`) is reloaded from the log first.
+A stored state keeps only the newest KEPT bets of a group. A group that is about to lose more of those than come in
+their place, and than it can spare (`short_of_bets`), gets its newest bets from the log first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Rates = npt.NDArray[np.float64]
 
-# Twice the longest window: a group may lose half of what its state holds before the log is read again.
+# Twice the longest window: a group may be left with half of what its state holds before the log is read again.
 KEPT: Final = 2 * RECENT_LONG
 
 # A graded bet in a group's list: known_at of its version (microseconds since 1970) and id order it, seq names it.
@@ -57,6 +57,19 @@ class RecentBets:
         older = pl.concat([self.older, surplus]).group_by("key").agg(pl.col("older").sum())
         return RecentBets(ordered.filter(newness <= KEPT), older)
 
+    def refilled(self, newest: pl.DataFrame) -> RecentBets:
+        """The same groups, those in `newest` (BETS_SCHEMA) with these bets in place of the ones that were held.
+
+        How many bets a group has stays the same: those that are not in `newest` are counted as older.
+        """
+        others = ~pl.col("key").is_in(newest["key"].unique().implode())
+        one = pl.lit(1, pl.Int64)
+        held, taken = (
+            bets.select("key", older=sign * one) for bets, sign in ((self.bets.filter(~others), 1), (newest, -1))
+        )
+        older = pl.concat([self.older.filter(~others), held, taken]).group_by("key").agg(pl.col("older").sum())
+        return RecentBets(pl.concat([self.bets.filter(others), newest]), pl.concat([self.older.filter(others), older]))
+
 
 def graded_events(happened: Frame) -> pl.DataFrame:
     """What entered and left each sport_market group's list: BETS_SCHEMA with known_at (microseconds) and `departs`.
@@ -81,12 +94,34 @@ def graded_events(happened: Frame) -> pl.DataFrame:
     return events
 
 
-def short_of_bets(state: RecentBets, events: pl.DataFrame) -> list[str]:
-    """The groups whose state may not hold enough bets to survive the departures in `events`."""
-    lost = events.group_by("key").agg(lost=pl.col("departs").sum().cast(pl.Int64))
-    held = state.bets.group_by("key").agg(held=pl.len().cast(pl.Int64))
-    counted = lost.join(held, on="key").join(state.older, on="key")
-    return counted.filter(pl.col("older") > 0, pl.col("held") - pl.col("lost") < RECENT_LONG)["key"].to_list()
+def short_of_bets(state: RecentBets, events: pl.DataFrame) -> pl.DataFrame:
+    """The groups that would see past what `state` holds of them at some instant of `events` (as of `graded_events`).
+
+    One row per group: key, and `needed`, how many of its newest bets at the point of `state` are enough to lose what
+    departs and to have KEPT left. A departure of a bet that the state counts as older takes none of those it holds, and
+    a bet that is graded anew departs and arrives at one instant.
+    """
+    known = pl.concat([state.bets.select("seq"), events.filter(~pl.col("departs")).select("seq")])
+    change = pl.when("departs").then(-1).otherwise(1).cast(pl.Int64)
+    lowest = (
+        events.join(known, on="seq", how="semi")
+        .group_by("key", "known_at")
+        .agg(change=change.sum())
+        .sort("key", "known_at")
+        .group_by("key")
+        .agg(lowest=pl.min_horizontal(0, pl.col("change").cum_sum().min()))
+    )
+    arrived = events.filter(~pl.col("departs")).select("seq")
+    departed = events.filter("departs").join(arrived, on="seq", how="anti").group_by("key").agg(departed=pl.len())
+    return (
+        state.bets.group_by("key")
+        .agg(held=pl.len().cast(pl.Int64))
+        .join(state.older.filter(pl.col("older") > 0), on="key")
+        .join(lowest, on="key", how="left")
+        .filter(pl.col("held") + pl.col("lowest").fill_null(0) < RECENT_LONG)
+        .join(departed, on="key", how="left")
+        .select("key", needed=KEPT + pl.col("departed").fill_null(0).cast(pl.Int64))
+    )
 
 
 def advance(events: pl.DataFrame, before: RecentBets) -> tuple[pl.DataFrame, RecentBets]:

@@ -123,24 +123,22 @@ class DatabaseStates:
         params = {"grouping": SPORT_MARKET.name, "keys": keys}
         schema = {"key": pl.String(), "recent": pl.String()}
         state = decoded(copy_out(self._connection, statement("group_sums"), params, schema).drop_nulls())
-        if not (short := short_of_bets(state, events)):
-            return state
-        others = ~pl.col("key").is_in(short)
-        reloaded = self._reloaded(short)
-        return RecentBets(pl.concat([state.bets.filter(others), reloaded]), state.older.filter(others))
+        short = short_of_bets(state, events)
+        return state if short.is_empty() else state.refilled(self._newest_graded(short))
 
     def put_recent(self, bets: RecentBets) -> None:
         """See States."""
         self._upsert("upsert_recent", _encoded(bets.trimmed()).with_columns(grouping=pl.lit(SPORT_MARKET.name)))
 
-    def _reloaded(self, keys: Sequence[str]) -> pl.DataFrame:
-        """All graded bets of these groups, from the log."""
-        sports, markets = zip(*map(split_key, keys), strict=True)
-        params = {"until": self.reach, "sports": list(sports), "markets": list(markets)}
+    def _newest_graded(self, groups: pl.DataFrame) -> pl.DataFrame:
+        """The newest `needed` graded bets of each of these groups (key, needed), from the log: BETS_SCHEMA."""
+        sports, markets = zip(*map(split_key, groups["key"]), strict=True)
+        wanted = {"sports": list(sports), "markets": list(markets), "needed": groups["needed"].to_list()}
         columns = {name: dtype for name, dtype in BETS_SCHEMA.items() if name != "key"}
         schema = {**columns, "sport": pl.String(), "market": pl.String()}
-        graded = nw.from_native(copy_out(self._connection, statement("graded_bets"), params, schema))
-        return graded.with_columns(key=key_expression(SPORT_MARKET.columns)).to_native().select(BETS_SCHEMA.names())
+        params = {"until": self.reach, **wanted}
+        newest = nw.from_native(copy_out(self._connection, statement("newest_graded_bets"), params, schema))
+        return newest.with_columns(key=key_expression(SPORT_MARKET.columns)).to_native().select(BETS_SCHEMA.names())
 
     def _upsert(self, name: LiteralString, rows: pl.DataFrame) -> None:
         if rows.is_empty():

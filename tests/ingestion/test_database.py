@@ -20,8 +20,8 @@ from psycopg.pq import TransactionStatus
 
 from feature_repo.connections import Postgres
 from feature_repo.copying import copy_in, copy_out
-from ingestion.database import connect, run_lock, translated_errors
-from ingestion.errors import LockHeld, StoreFull, Unreachable
+from ingestion.database import commit, connect, run_lock, translated_errors
+from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from tests.conftest import REPOSITORY
 from tests.processes import wait_until
 
@@ -182,6 +182,43 @@ def test_the_lock_of_a_killed_process_is_free(postgres: Postgres) -> None:
 def test_a_lock_lost_with_its_session_does_not_hide_the_error(database: psycopg.Connection, postgres: Postgres) -> None:
     with pytest.raises(Unreachable), run_lock(database, "run"), translated_errors("Postgres"):
         _terminate(postgres, database)
+
+
+def test_the_session_of_the_lock_keeps_no_vacuum_back(database: psycopg.Connection) -> None:
+    """It is idle in a transaction for as long as a run takes, with neither a transaction id nor a snapshot."""
+    with run_lock(database, "run"):
+        horizons = database.execute(
+            "select state, backend_xid, backend_xmin from pg_stat_activity join pg_locks using (pid) "
+            "where relation = 'ops.run_lock'::regclass"
+        )
+        assert horizons.fetchall() == [("idle in transaction", None, None)]
+
+
+def test_nothing_is_committed_once_the_session_of_the_lock_has_ended(
+    database: psycopg.Connection, postgres: Postgres
+) -> None:
+    database.execute("create table things (n bigint)")
+    database.commit()
+    with run_lock(database, "run"):
+        database.execute("insert into things values (1)")
+        commit(database)
+        database.execute("insert into things values (2)")
+        with connect(postgres, purpose="test", autocommit=True) as executioner:
+            executioner.execute(
+                "select pg_terminate_backend(pid, 600000) from pg_locks where relation = 'ops.run_lock'::regclass"
+            )
+        with pytest.raises(Unreachable, match="run lock"):
+            commit(database)
+    assert database.execute("select n from things").fetchall() == [(1,)]
+
+
+def test_a_store_that_lacks_the_lock_is_told_to_migrate(blank_postgres: Postgres) -> None:
+    with (
+        connect(blank_postgres, purpose="test") as connection,
+        pytest.raises(ConfigurationError, match="pikkit migrate"),
+        run_lock(connection, "apply"),
+    ):
+        pass
 
 
 # ---- errors --------------------------------------------------------------------------------------------------------

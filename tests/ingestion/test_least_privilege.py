@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from feature_repo.connections import Connections, Postgres
-from ingestion.database import connect
+from feature_repo.refusals import RunLockRefused
+from feature_repo.run_lock import lock_holder
+from ingestion.database import connect, run_lock
 from ingestion.errors import PikkitError
 from ingestion.sources.postgres import open_postgres
 from ingestion.sources.settings import SourcePostgres
@@ -23,6 +25,15 @@ from tests.source_table import create_bets, put
 
 ROLES = REPOSITORY / "docs" / "store-roles.sql"
 WORK = [("migrate",), ("apply",), ("run", "--source", "bets.jsonl"), ("verify",), ("doctor",)]
+# What Postgres lets every role do: hold the lock that a run once took, fill the disk.
+HELD_UP = (
+    "select pg_advisory_lock(7745548072115291137)",
+    "select pg_try_advisory_xact_lock_shared(1, 2)",
+    "do $$ begin lock table ops.run_lock in access share mode; end $$",
+    "create temporary table mine (n int)",
+    "select lo_create(0)",
+    "select lo_from_bytea(0, 'x')",
+)
 
 
 @pytest.fixture
@@ -133,7 +144,15 @@ def test_the_trainer_s_role_asks_feast_and_changes_nothing(
         "create table features.mine (n int)",
         "create table public.mine (n int)",
         "create schema mine",
+        *HELD_UP,
     )
+    with pytest.raises(RunLockRefused, match="permission denied"):
+        store_at(trainer).materialize_incremental(NOW)
+    # A lock that a reader can take on what it reads keeps nobody from the run lock.
+    with connect(trainer.postgres, purpose="test") as reading, connect(worked.postgres, purpose="test") as writing:
+        reading.execute("lock table features.reach, features.sport_stats_changes in access share mode")
+        with run_lock(writing, "run"):
+            assert (lock_holder(reading) or "").startswith("a session of another role, process ")
 
 
 def test_the_reader_s_role_reads_the_table_and_changes_nothing(
@@ -154,6 +173,7 @@ def test_the_reader_s_role_reads_the_table_and_changes_nothing(
         "create table public.mine (n int)",
         "create schema mine",
         "select * from other.secrets",
+        *HELD_UP,
     )
 
 

@@ -58,22 +58,49 @@ def test_rates_are_those_of_the_newest_bets_that_stand(events):
 
 
 @settings(max_examples=100)
-@given(histories(), st.integers(0, 160))
-def test_a_trimmed_state_continues_as_the_whole_one_would(events, cut):
+@given(histories(), st.integers(0, 160), st.integers(50, KEPT))
+def test_a_trimmed_state_continues_as_the_whole_one_would(events, cut, kept):
+    """Trimmed to fewer bets than a store keeps, so that short histories need a refill too."""
     while 0 < cut < len(events) and events[cut]["known_at"] == events[cut - 1]["known_at"]:
         cut += 1
     rows, state = advanced(events[:cut], RecentBets.none())
-    later = [event for event in events[cut:] if event["key"] == "g"]
-    trimmed = RecentBets(*(frame.filter(key="g") for frame in (state.trimmed().bets, state.trimmed().older)))
-    if not short_of_bets(trimmed, pl.DataFrame(later, EVENTS)):
-        rows |= advanced(later, trimmed)[0]
-        assert {at: r for at, r in rows.items() if at[0] == "g"} == {
-            at: r for at, r in sorted_out(events).items() if at[0] == "g"
-        }
+    later = pl.DataFrame([event for event in events[cut:] if event["key"] == "g"], EVENTS)
+    whole = RecentBets(state.bets.filter(key="g"), state.older.filter(key="g"))
+    trimmed = newest_of(whole, kept)
+    short = short_of_bets(trimmed, later)
+    for (needed,) in short.select("needed").iter_rows():
+        trimmed = trimmed.refilled(newest_of(whole, needed).bets)
+    rows |= advanced(later, trimmed)[0]
+    assert {at: r for at, r in rows.items() if at[0] == "g"} == {
+        at: r for at, r in sorted_out(events).items() if at[0] == "g"
+    }
+
+
+def newest_of(state, size):
+    """A state of one group with no more than its newest `size` bets, the rest counted as older."""
+    bets = state.bets.sort("stood_at", "id").tail(size)
+    older = state.older.with_columns(older=pl.lit(state.bets.height - bets.height, pl.Int64))
+    return RecentBets(bets, older)
 
 
 def test_a_state_that_cannot_spare_its_departures_says_so():
     bets = [{"key": "g", "stood_at": n, "id": "b", "won": True, "seq": n} for n in range(KEPT + 1)]
     state = RecentBets(pl.DataFrame(bets, BETS_SCHEMA), OLDER_SCHEMA.to_frame()).trimmed()
     leaving = [bet | {"known_at": KEPT + 1, "departs": True} for bet in bets[1:]]
-    assert [short_of_bets(state, pl.DataFrame(leaving[:n], EVENTS)) for n in (50, 51)] == [[], ["g"]]
+    short = [short_of_bets(state, pl.DataFrame(leaving[:n], EVENTS)).rows() for n in (50, 51)]
+    assert short == [[], [("g", KEPT + 51)]]
+
+
+def test_a_departure_of_an_older_bet_and_one_with_an_arrival_at_its_instant_cost_a_state_nothing():
+    bets = [{"key": "g", "stood_at": n, "id": f"{n}", "won": True, "seq": n} for n in range(2 * KEPT)]
+    state = RecentBets(pl.DataFrame(bets, BETS_SCHEMA), OLDER_SCHEMA.to_frame()).trimmed()
+    older = [bet | {"known_at": 1_000, "departs": True} for bet in bets[:KEPT]]
+    anew = [
+        event
+        for bet in bets[KEPT:]
+        for event in (bet | {"known_at": 1_001, "departs": True}, bet | {"seq": bet["seq"] + 1_000, "departs": False})
+    ]
+    arriving_late = [event | {"known_at": 1_001 if event["departs"] else 1_002} for event in anew]
+    at_once = [event | {"known_at": 1_001} for event in anew]
+    short = [short_of_bets(state, pl.DataFrame(older + events, EVENTS)).height for events in (at_once, arriving_late)]
+    assert short == [0, 1]

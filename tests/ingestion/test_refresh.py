@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from feature_repo.copying import copy_in
 from feature_repo.groups import STORED_VIEWS
 from ingestion import recent
+from ingestion.database import statement
 from ingestion.refresh import refresh
 from ingestion.verify import verify_offline
 from tests.ingestion.logs import EPOCH, frame, graded, logs
@@ -24,6 +25,11 @@ LATER = EPOCH + timedelta(days=9)
 def write_log(connection, log):
     rows = frame(log).with_columns(run_id=pl.lit(str(uuid.uuid4())), updated_at="known_at", is_current=pl.lit(False))
     copy_in(connection, "processed.bet_versions", rows)
+    connection.execute("update processed.bet_versions set is_current = false where is_current")
+    connection.execute(
+        "update processed.bet_versions as version set is_current = true "
+        "where not exists (select from processed.bet_versions as later where later.previous_seq = version.seq)"
+    )
 
 
 def refresh_in(connection, batches, stretch):
@@ -51,13 +57,71 @@ def test_any_batches_and_any_stretches_give_what_one_replay_gives(database, log,
         assert differences(database) == {}
 
 
-def test_a_group_that_loses_more_bets_than_its_state_holds_is_read_again_from_the_log(database):
-    """150 bets, of which the state keeps 100: when 80 of those vanish at once, the last 50 reach past what it holds."""
-    log = [graded(n, f"b{n:03}", "SETTLED_LOSS" if n % 3 else "SETTLED_WIN") for n in range(1, 151)]
-    vanished = [graded(150 + n, f"b{151 - n:03}", is_deleted=True, previous_seq=151 - n) for n in range(1, 81)]
-    assert len(log) > recent.KEPT
+class Statements:
+    """The names of the SQL statements that a connection's refresh asked for."""
+
+    def __init__(self, monkeypatch):
+        self.names = []
+        monkeypatch.setattr("ingestion.refresh.statement", lambda name: self.names.append(name) or statement(name))
+
+
+def graded_log(bets):
+    """So many bets of one group, a third of them won, known one after the other; many share an instant."""
+    return [
+        graded(n, f"b{n:03}", "SETTLED_LOSS" if n % 3 else "SETTLED_WIN", known_at=EPOCH + timedelta(seconds=n // 7))
+        for n in range(1, bets + 1)
+    ]
+
+
+@settings(max_examples=3)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(("vanished", "SETTLED_VOID", "SETTLED_WIN")), st.integers(10, 60)),
+        min_size=3,
+        max_size=5,
+    ),
+    st.integers(0, 99),
+    st.integers(20, 400),
+)
+def test_groups_that_lose_most_of_their_newest_bets_give_what_one_replay_gives(database, blocks, cut, stretch):
+    """Of 190 bets the state keeps 100; in blocks, the newest first, they vanish, are voided or are graded anew."""
+    log, known_at = graded_log(190), EPOCH + timedelta(minutes=1)
+    for change, size in blocks:
+        for replaced in log[max(0, 380 - len(log) - size) : max(0, 380 - len(log))]:
+            status = replaced["status"] if change == "vanished" else change
+            version = graded(len(log) + 1, replaced["id"], status, is_deleted=change == "vanished", known_at=known_at)
+            log.append(version | {"previous_seq": replaced["seq"]})
+        known_at += timedelta(seconds=1)
+    with database.transaction(force_rollback=True):
+        refresh_in(database, [log[:190], *batches_of(log[190:], [cut])], stretch)
+        assert differences(database) == {}
+
+
+def test_a_group_that_loses_more_bets_than_its_state_can_spare_reads_as_many_as_it_needs_from_the_log(
+    database, monkeypatch
+):
+    """Of 250 bets the state keeps 100. When 80 vanish at once the last 50 reach past those; 180 are enough then."""
+    log, asked = graded_log(250), Statements(monkeypatch)
+    vanished = [
+        graded(250 + n, f"b{251 - n:03}", is_deleted=True, previous_seq=251 - n, known_at=EPOCH + timedelta(minutes=1))
+        for n in range(1, 81)
+    ]
     refresh_in(database, [log, vanished], stretch=1000)
     assert differences(database) == {}
+    assert asked.names.count("newest_graded_bets") == 1
+    params = {"until": 250, "sports": ["S"], "markets": ["M"], "needed": [recent.KEPT + 80]}
+    newest = [row[1] for row in database.execute(statement("newest_graded_bets"), params)]
+    assert sorted(newest) == list(range(250 - recent.KEPT - 80 + 1, 251))
+
+
+def test_bets_graded_anew_and_bets_that_a_state_does_not_hold_need_no_reading_of_the_log(database, monkeypatch):
+    """The newest 100 of a group get another grade, and so do 100 that its state does not hold."""
+    log, asked = graded_log(300), Statements(monkeypatch)
+    anew = [graded(300 + n, f"b{301 - n:03}", previous_seq=301 - n) for n in range(1, 101)]
+    old = [graded(400 + n, f"b{n:03}", previous_seq=n) for n in range(1, 101)]
+    refresh_in(database, [log, anew, old], stretch=1000)
+    assert differences(database) == {}
+    assert "newest_graded_bets" not in asked.names
 
 
 def test_a_refresh_writes_only_what_is_new(database):
