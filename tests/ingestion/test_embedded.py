@@ -25,13 +25,12 @@ from feature_repo.connections import (
     Connections,
     NotRunning,
     Redis,
-    embedded_at,
-    redis_answers,
     socket_directory,
 )
+from feature_repo.embedded_servers import ask_redis, embedded_at
 from ingestion import embedded
-from ingestion.embedded import postgres as embedded_postgres
 from ingestion.embedded import redis as embedded_redis
+from ingestion.embedded.process import failure
 from ingestion.errors import ConfigurationError, StoreFull, Unreachable
 from ingestion.settings import Settings
 from tests.conftest import REPOSITORY
@@ -143,7 +142,7 @@ def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
     kept = {b"big": b"x" * 10, b"after": b"1", b"h": {b"a": b"1", b"b": b"\x00\xff", b"c": b"3"}}
     server = None
     for start in ("first", "second"):
-        server = embedded_redis.start(home, server, lambda _: None)
+        server = embedded_redis.start(home, server, print)
         try:
             with redis.Redis.from_url(server.url) as client:
                 keys = client.scan_iter()
@@ -152,7 +151,7 @@ def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
             assert read == kept
             kept[b"start"] = start.encode()
         finally:
-            embedded_redis.halt(home)
+            embedded_redis.halt(home, print)
 
 
 def test_two_homes_never_meet(home: Path, new_home: Path) -> None:
@@ -259,7 +258,8 @@ def test_a_port_that_was_taken_meanwhile_is_left_to_its_taker(home: Path) -> Non
     with socket.create_server(("127.0.0.1", before.redis.port)):
         after = embedded.up(home)
     assert after.redis.port != before.redis.port
-    assert redis_answers(after.redis)
+    assert ask_redis(after.redis)[0] == "ready"
+    assert after.redis.password != before.redis.password
 
 
 # ---- the binary of Redis -------------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
     log = tmp_path / "postgres.log"
     log.write_text('FATAL:  could not write to file "pg_wal/xlogtemp.1": No space left on device\n')
-    assert isinstance(embedded_postgres.failure("PostgreSQL could not be started", log), StoreFull)
+    assert isinstance(failure("PostgreSQL could not be started", log, "PostgreSQL"), StoreFull)
 
 
 # ---- nobody else's business ----------------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ def test_a_redis_that_is_not_ours_does_not_answer(servers: Connections) -> None:
     """After a reboot the recorded port may be another home's."""
     theirs = servers.redis
     ours = Redis(f"redis://:another@{theirs.host}:{theirs.port}/0")
-    assert (redis_answers(theirs), redis_answers(ours)) == (True, False)
+    assert [ask_redis(redis)[0] for redis in (theirs, ours)] == ["ready", "locked"]
 
 
 def _execute(connection: psycopg.Connection, query: LiteralString) -> None:
