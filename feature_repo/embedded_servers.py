@@ -6,6 +6,7 @@ alone proves nothing: after a crash or a reboot it may belong to any other proce
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def postgres_state(home: Path, postgres: Postgres) -> ServerState:
     from psycopg.conninfo import make_conninfo
     from psycopg.pq import PGconn, Ping
 
-    conninfo = make_conninfo(**postgres.conninfo, connect_timeout=int(ANSWER))
+    conninfo = make_conninfo(**postgres.conninfo, connect_timeout=math.ceil(ANSWER))
     answer = PGconn.ping(conninfo.encode())
     conditions: dict[int, Condition] = {Ping.OK: "ready", Ping.REJECT: "starting"}
     return ServerState(conditions.get(answer, "silent"), state.pid)
@@ -135,7 +136,7 @@ def not_ready(home: Path, server: str, state: ServerState, seconds: float = ANSW
     words = f" ({state.detail})" if state.detail else ""
     reason, next_step = {
         "paused": ("is paused: a signal such as SIGSTOP holds it", f"Let it go on with `kill -CONT {pid}`, {again}"),
-        "starting": (f"is still starting{words}", f"It goes on by itself: wait, {again}. {log} says what it does"),
+        "starting": (f"is not ready yet{words}", f"It goes on by itself: wait, {again}. {log} says what it does"),
         "locked": (
             f"refuses the password that {home / 'redis' / 'redis.conf'} has{words}",
             "Give it that password again, or restart it with that one: `pikkit down`, then `pikkit up`",

@@ -31,7 +31,9 @@ def prepare_home(home: Path, report: Report) -> None:
     """
     refuse_unsafe_home(home)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in reversed(home.parents):  # of those that are missing nobody may replace anything, either
+            parent.mkdir(mode=0o755, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
             f"PIKKIT_HOME {home} cannot be made ({error.strerror})",
