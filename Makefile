@@ -40,8 +40,8 @@ up: setup ## start the embedded Postgres and Redis
 down: setup ## stop them; their data stays
 	$(BIN)/pikkit down
 
-clean: ## stop the embedded servers, remove .venv and caches; the data in .pikkit stays
-	if [ -x $(BIN)/pikkit ]; then $(BIN)/pikkit down; fi
+clean: ## stop every embedded server that runs from .venv, remove .venv and caches; the data of all homes stays
+	if [ -x $(BIN)/pikkit ]; then $(BIN)/pikkit down --all; fi
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.pikkit/*' -prune -exec rm -rf {} +
 

@@ -24,7 +24,8 @@ import psycopg
 from psycopg import sql
 
 from feature_repo import clock
-from feature_repo.connections import Connections, Postgres, Redis, embedded_at
+from feature_repo.connections import Connections, Postgres, Redis
+from feature_repo.embedded_servers import embedded_at
 from feature_repo.groups import STORED_VIEWS
 from feature_repo.store import store_at
 from ingestion.database import connect

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from dotenv import dotenv_values
+
+from feature_repo.private_files import read_private, refuse_unsafe_home
 
 REQUIRED = ("POSTGRES_HOST", "POSTGRES_DATABASE", "POSTGRES_USER", "POSTGRES_PASSWORD", "REDIS_URL")
 OPTIONAL = {"POSTGRES_PORT": "5432", "POSTGRES_SSLMODE": "prefer"}
@@ -91,6 +92,7 @@ class Postgres:
             "port": self.port,
             "sslmode": self.sslmode,
             "options": f"-csearch_path={REGISTRY_SCHEMA}",
+            "connect_timeout": 10,
         }
         return f"postgresql+psycopg://{login}@/{quote(self.database, safe='')}?{urlencode(query, quote_via=quote)}"
 
@@ -175,11 +177,6 @@ def socket_directory(home: Path) -> Path:
     return Path("/tmp") / f"pikkit-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"  # noqa: S108
 
 
-def resolve(environ: Mapping[str, str]) -> Connections:
-    """The stores that this environment means. Raises `ConnectionsUnknown` with all that is wrong with it."""
-    return external(environ) or embedded_at(home(environ))
-
-
 def external(environ: Mapping[str, str]) -> Connections | None:
     """The stores that the settings name, or None when they name none, which means the embedded servers."""
     given = {name: environ[name].strip() for name in (*REQUIRED, *OPTIONAL) if environ.get(name, "").strip()}
@@ -201,47 +198,17 @@ def external(environ: Mapping[str, str]) -> Connections | None:
     return Connections(postgres=postgres, redis=Redis(settings["REDIS_URL"]), embedded=False)
 
 
-def embedded_at(home: Path) -> Connections:
-    """The embedded servers of this home. Raises `NotRunning` unless both answer."""
-    connections = recorded(home)
-    if connections is None or not (postgres_listens(connections.postgres) and redis_answers(connections.redis)):
-        raise NotRunning(home)
-    return connections
-
-
 def recorded(home: Path) -> Connections | None:
-    """What `pikkit up` last wrote down about the servers of this home, running or not. Only its owner may read it."""
+    """What `pikkit up` last wrote down about the servers of this home, running or not.
+
+    Raises HomeUnsafe when others can have written it, or could replace the home.
+    """
+    refuse_unsafe_home(home)
     try:
-        services = json.loads((home / "services.json").read_text(encoding="utf-8"))
+        services = json.loads(read_private(home / "services.json"))
         return Connections(Postgres(**services["postgres"]), Redis(**services["redis"]), embedded=True)
-    except PermissionError:
-        raise SettingsUnusable({"PIKKIT_HOME": f"{home} belongs to another user"}) from None
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
         return None
-
-
-def postgres_listens(postgres: Postgres) -> bool:
-    """Whether anything listens on the Unix socket of an embedded Postgres."""
-    try:
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.settimeout(5)
-            listener.connect(f"{postgres.host}/.s.PGSQL.{postgres.port}")
-            return True
-    except OSError:
-        return False
-
-
-def redis_answers(redis: Redis) -> bool:
-    """Whether the server at an embedded Redis' port is ready, and this home's own, that is, knows its password."""
-    password = (redis.password or "").encode()
-    request = b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\nPING\r\n" % (len(password), password)
-    try:
-        with socket.create_connection((redis.host, redis.port), timeout=5) as connection:
-            connection.sendall(request)
-            with connection.makefile("rb") as replies:
-                return (replies.readline(), replies.readline()) == (b"+OK\r\n", b"+PONG\r\n")
-    except OSError:
-        return False
 
 
 def feast_environment(connections: Connections) -> dict[str, str]:

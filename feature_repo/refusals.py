@@ -10,6 +10,8 @@ Refused
 ├── EntityFrameUnfit       2  a training frame whose columns are missing, or hold what no key or instant can be
 ├── RowsUnfit              2  rows or a source that the offline store cannot read or write as they are
 ├── RetrievalTimedOut      4  a retrieval that took longer than it was given
+├── HomeUnsafe             2  a PIKKIT_HOME, or a file in it, that others made or could replace
+├── ServerNotReady         4  an embedded server that runs and is paused, silent, starting or locked to us
 ├── PublishedListChanged   2  a service whose published list of features would change
 └── NotScorable            2  a service that is not there, or that a scorer cannot serve
 
@@ -109,6 +111,25 @@ class RetrievalTimedOut(Refused, TimeoutError):
     """A retrieval that took longer than it was given. It is a TimeoutError too."""
 
     exit_code = 4
+
+
+class HomeUnsafe(Refused):
+    """A PIKKIT_HOME, or a file in it, that another user made or could put one of their own in the place of."""
+
+    exit_code = 2
+
+
+class ServerNotReady(Refused):
+    """An embedded server that runs and cannot be used: `server` and `pid` say which.
+
+    `condition` is paused, starting, silent, locked (it refuses the recorded password) or ending.
+    """
+
+    exit_code = 4
+
+    def __init__(self, what: str, state: str, next_step: str, *, server: str, pid: int, condition: str) -> None:
+        super().__init__(what, state, next_step)
+        self.server, self.pid, self.condition = server, pid, condition
 
 
 class NotScorable(Refused):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from feature_repo.connections import Connections, environment, feast_environment, resolve
+from feature_repo.connections import Connections, environment, feast_environment
+from feature_repo.embedded_servers import resolve
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -20,7 +21,8 @@ def open_store(environ: Mapping[str, str] | None = None) -> FeatureStore:
     """Feast's store, connected as `environ` says (default: the process environment over `.env`).
 
     Does what `eval "$(pikkit env)"` and `FeatureStore(".")` do together. Raises `connections.ConnectionsUnknown` when
-    there is nothing to connect to.
+    there is nothing to connect to, `refusals.ServerNotReady` for an embedded server that runs and cannot be used,
+    `refusals.HomeUnsafe` for a PIKKIT_HOME that others could write.
     """
     return store_at(resolve(dict(environ) if environ is not None else environment()))
 

@@ -13,7 +13,8 @@ Those of the sources: ingestion/sources/settings.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from feature_repo import connections
 from feature_repo.connections import Connections
+from feature_repo.embedded_servers import embedded_at
+from feature_repo.refusals import HomeUnsafe, ServerNotReady
 from ingestion.clock import parse_instant
 from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.sources import settings as sources
@@ -69,11 +72,12 @@ class Settings:
         return gates_of(self.gates_file)
 
     def connections(self) -> Connections:
-        """Where the stores are. Unreachable when they are the embedded ones and do not run."""
+        """Where the stores are. Unreachable when they are the embedded ones and cannot be used."""
         if self.external is not None:
             return self.external
         try:
-            return connections.embedded_at(self.home)
+            with translated_refusals():
+                return embedded_at(self.home)
         except connections.NotRunning as error:
             raise Unreachable(
                 f"The embedded servers under {error.home} are not running",
@@ -81,8 +85,17 @@ class Settings:
                 "Start them with `pikkit up`",
                 service="embedded servers",
             ) from None
-        except connections.SettingsUnusable as error:
-            raise _unusable(error.problems) from None
+
+
+@contextmanager
+def translated_refusals() -> Iterator[None]:
+    """An unsafe home becomes ConfigurationError, an embedded server that cannot be used Unreachable."""
+    try:
+        yield
+    except HomeUnsafe as error:
+        raise ConfigurationError(error.what, error.state, error.next_step) from error
+    except ServerNotReady as error:
+        raise Unreachable(error.what, error.state, error.next_step, service=error.server) from error
 
 
 def problems(environ: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from feature_repo.connections import Connections, SettingsUnusable, recorded
+from feature_repo.connections import Connections, recorded
+from feature_repo.refusals import HomeUnsafe
 from ingestion import clock
 from ingestion.cli.output import say
 from ingestion.errors import ConfigurationError
@@ -50,7 +51,7 @@ def load_feast() -> None:
 def _were_made(settings: Settings) -> bool:
     try:
         return recorded(settings.home) is not None
-    except SettingsUnusable:  # somebody else's: starting them tells
+    except HomeUnsafe:  # somebody else's: starting them tells
         return True
 
 

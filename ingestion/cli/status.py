@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from feature_repo.connections import Connections, postgres_listens, recorded
+from feature_repo.connections import Connections, recorded
+from feature_repo.embedded_servers import postgres_state
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table, span
 from ingestion.cli.session import begin
+from ingestion.settings import translated_refusals
 
 if TYPE_CHECKING:
+    from ingestion.errors import Unreachable
     from ingestion.settings import Settings
     from ingestion.status import Contents, Copy, Status
 
@@ -22,11 +25,16 @@ def status(now: Now = None, json: Json = False) -> None:
     nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are down included; 0 in every other
     state, stale and empty ones included: the last line and --json tell.
     """
+    from dataclasses import replace
+
     from ingestion import clock
     from ingestion.errors import Unreachable
     from ingestion.status import status as look
 
-    found = look(_as_they_are(begin(now)), clock.now())
+    settings = begin(now)
+    found = look(_as_they_are(settings), clock.now())
+    if isinstance(found.online, Unreachable) and settings.external is None:
+        found = replace(found, online=_why_redis_is_not_ready(settings) or found.online)
     if json:
         print_json(_status_document(found))
     else:
@@ -36,11 +44,25 @@ def status(now: Now = None, json: Json = False) -> None:
 
 
 def _as_they_are(settings: Settings) -> Connections:
-    """The stores, started or not. Unreachable when they are embedded and Postgres is down."""
-    found = settings.external or recorded(settings.home)
-    if found is not None and (not found.embedded or postgres_listens(found.postgres)):
-        return found
+    """The stores, started or not. Unreachable when they are embedded and Postgres cannot be used."""
+    with translated_refusals():
+        found = settings.external or recorded(settings.home)
+        if found is not None and (
+            not found.embedded or postgres_state(settings.home, found.postgres).condition == "ready"
+        ):
+            return found
     return settings.connections()
+
+
+def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:
+    """What keeps an embedded Redis that runs from answering; or that it is down; null when it answers by now."""
+    from ingestion.errors import Unreachable
+
+    try:
+        settings.connections()
+    except Unreachable as error:
+        return error
+    return None
 
 
 def _print_status(found: Status) -> None:

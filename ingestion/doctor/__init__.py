@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from feature_repo.connections import recorded
-from ingestion import embedded
-from ingestion.doctor.check import Check, ok, warn
+from feature_repo.embedded_servers import NAMES, ServerState, not_ready, postgres_state, server_states
+from feature_repo.refusals import HomeUnsafe
+from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.doctor.postgres import check_postgres
 from ingestion.doctor.redis import check_redis
 from ingestion.doctor.settings import check_feature_store_yaml, check_home, check_packages, check_settings
@@ -32,18 +33,21 @@ def examine(environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _check_stores(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
-    connections, asleep = settings.external, list[str]()
+    connections, unready = settings.external, dict[str, ServerState]()
     if connections is None:
         yield from check_home(environ)
-        running = embedded.running(settings.home)
-        asleep = [name for name in ("postgres", "redis") if name not in running]
-        connections = recorded(settings.home)
-        yield _servers(asleep)
+        try:
+            connections = recorded(settings.home)
+        except HomeUnsafe:  # told by the check of the home
+            return
+        states = server_states(settings.home, connections) if connections else {}
+        unready = {name: state for name, state in states.items() if state.condition != "ready"}
+        yield from _servers(settings, unready if connections else dict.fromkeys(NAMES, ServerState("down", 0)))
     if connections is None:
         return
-    if "postgres" not in asleep:
+    if "postgres" not in unready:
         yield from check_postgres(connections.postgres)
-    if "redis" not in asleep:
+    if "redis" not in unready:
         yield from check_redis(connections.redis)
     yield check_feature_store_yaml(connections)
 
@@ -51,8 +55,11 @@ def _check_stores(settings: Settings, environ: Mapping[str, str]) -> Iterator[Ch
 def _stream_states(settings: Settings) -> dict[str, StreamState]:
     """What the store remembers of its sources; nothing where it does not run, or is not ready: other checks tell."""
     connections = settings.external
-    if connections is None and "postgres" in embedded.running(settings.home):
-        connections = recorded(settings.home)
+    if connections is None:
+        with suppress(HomeUnsafe):
+            connections = recorded(settings.home)
+        if connections and postgres_state(settings.home, connections.postgres).condition != "ready":
+            return {}
     if connections is None:
         return {}
     with suppress(PikkitError), reading(connections.postgres, purpose="doctor") as connection:
@@ -60,10 +67,14 @@ def _stream_states(settings: Settings) -> dict[str, StreamState]:
     return {}
 
 
-def _servers(asleep: list[str]) -> Check:
-    if asleep:
-        found = (
-            f"{' and '.join(asleep)} of the embedded servers {'is' if len(asleep) == 1 else 'are'} down, not checked"
-        )
-        return warn("servers", found, "`pikkit up` starts them, and so does every verb that writes")
-    return ok("servers", "embedded, both run")
+def _servers(settings: Settings, unready: Mapping[str, ServerState]) -> Iterator[Check]:
+    down = [name for name, state in unready.items() if state.condition == "down"]
+    if down:
+        found = f"{' and '.join(down)} of the embedded servers {'is' if len(down) == 1 else 'are'} down, not checked"
+        yield warn("servers", found, "`pikkit up` starts them, and so does every verb that writes")
+    for name, state in unready.items():
+        if state.condition != "down":
+            error = not_ready(settings.home, name, state)
+            yield fail("servers", error.what, error.next_step, UNREACHABLE)
+    if not unready:
+        yield ok("servers", "embedded, both run")

@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 
 from feature_repo import REPOSITORY
 from feature_repo.connections import OPTIONAL, REQUIRED, Connections, feast_environment, home
+from feature_repo.private_files import refuse_unsafe_home
+from feature_repo.refusals import HomeUnsafe
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import SourceDenied
 from ingestion.settings import problems
@@ -80,8 +82,13 @@ def check_packages() -> Check:
 
 
 def check_home(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Whether the embedded servers can write under the home, and for how long."""
+    """Whether the home is ours alone, and the embedded servers can write there, and for how long."""
     place = directory = home(environ)
+    try:
+        refuse_unsafe_home(directory)
+    except HomeUnsafe as error:
+        yield fail("home", error.what, error.next_step)
+        return
     while not place.exists():
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):

@@ -10,75 +10,112 @@ under the home (`PIKKIT_HOME`, default `.pikkit`): two homes on one machine neve
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
+
+import psutil  # type: ignore[import-untyped]
 
 from feature_repo.connections import Connections, recorded
+from feature_repo.embedded_servers import POSTGRES_PID, REDIS_PID, find_server
+from feature_repo.private_files import refuse_unsafe_home, write_private
+from feature_repo.refusals import ServerNotReady
 from ingestion.embedded import postgres, redis
+from ingestion.embedded.home import locked_home, prepare_home
 from ingestion.embedded.process import Report
-from ingestion.errors import ConfigurationError
+from ingestion.settings import translated_refusals
 
-__all__ = ["down", "running", "up"]
+__all__ = ["EnvironmentHomes", "down", "environment_homes", "running", "up"]
+
+_PID_FILES = {"redis": REDIS_PID, "postgres": POSTGRES_PID}
 
 
 def up(home: Path, report: Report = lambda _: None) -> Connections:
-    """Start what does not run yet, and say where both are. Two callers at once wait for each other."""
-    _make(home)
-    with _locked(home, report):
-        last = recorded(home)
-        connections = Connections(
-            postgres=postgres.start(home, report),
-            redis=redis.start(home, last.redis if last else None, report),
-            embedded=True,
-        )
-        if connections != last:
-            _record(home, connections)
+    """Start what does not run yet, and say where both are. Two callers at once wait for each other.
+
+    Raises Unreachable for a server that runs and cannot be used, and leaves it as it is; ConfigurationError for a home
+    that others made or could replace; LockHeld when another caller does not get on.
+    """
+    with translated_refusals():
+        prepare_home(home, report)
+        with locked_home(home, report) as say:
+            last = recorded(home)
+            connections = Connections(
+                postgres=postgres.start(home, say),
+                redis=redis.start(home, last.redis if last else None, say),
+                embedded=True,
+            )
+            if connections != last:
+                _record(home, connections)
     return connections
 
 
-def down(home: Path) -> list[str]:
-    """Stop both servers cleanly. Returns the names of those that ran."""
-    if not home.is_dir():
-        return []
-    with _locked(home, lambda _: None):
-        return [server.__name__.rpartition(".")[2] for server in (redis, postgres) if server.halt(home)]
+def down(home: Path, report: Report = lambda _: None) -> list[str]:
+    """Stop both servers cleanly. Returns the names of those that ran. Raises as `up` does.
+
+    A server that cannot be stopped does not keep the other one.
+    """
+    with translated_refusals():
+        refuse_unsafe_home(home)
+        if not home.is_dir():
+            return []
+        stopped: list[str] = []
+        refused: list[ServerNotReady] = []
+        with locked_home(home, report) as say:
+            for name, halt in (("redis", redis.halt), ("postgres", postgres.halt)):
+                try:
+                    if halt(home, say):
+                        stopped.append(name)
+                except ServerNotReady as error:
+                    refused.append(error)
+        if refused:
+            if stopped:
+                report(f"Stopped {' and '.join(stopped)} under {home}")
+            raise refused[0]
+    return stopped
 
 
 def running(home: Path) -> list[str]:
-    """The names of the servers of this home that run."""
-    return [server.__name__.rpartition(".")[2] for server in (redis, postgres) if server.running(home)]
+    """The names of the servers of this home that run, also of those that are paused or not ready."""
+    return [name for name, file in _PID_FILES.items() if find_server(home / name, file) is not None]
 
 
-def _make(home: Path) -> None:
+class EnvironmentHomes(NamedTuple):
+    """The homes whose servers run from one environment; and of servers of other users, whose homes cannot be seen,
+    the processes: pid and user.
+    """
+
+    homes: list[Path]
+    of_others: list[tuple[int, str]]
+
+
+def environment_homes(environment: Path) -> EnvironmentHomes:
+    """Every home with a server that runs and whose program lies in this directory, such as a `.venv`."""
+    homes: set[Path] = set()
+    of_others: dict[int, tuple[int, str]] = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if not _program(process).is_relative_to(environment.resolve()):
+                continue
+            try:
+                directory = Path(process.cwd())
+            except psutil.AccessDenied:
+                of_others[process.pid] = (process.ppid(), process.username())
+                continue
+            if directory.name in _PID_FILES:
+                homes.add(directory.parent)
+    # Of a server and its sessions, the server.
+    servers = [(pid, user) for pid, (parent, user) in sorted(of_others.items()) if parent not in of_others]
+    return EnvironmentHomes(sorted(homes), servers)
+
+
+def _program(process: psutil.Process) -> Path:
+    """The file that a process runs; of another user's process only its command line tells."""
     try:
-        home.mkdir(mode=0o711, parents=True, exist_ok=True)  # passed through by PostgreSQL's user, when we are root
-    except OSError as error:
-        raise _unfit(home, f"cannot be made ({error.strerror})") from error
-
-
-def _unfit(home: Path, why: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"PIKKIT_HOME {home} {why}", "Nothing was done", "Set PIKKIT_HOME to a directory of your own"
-    )
-
-
-@contextmanager
-def _locked(home: Path, report: Report) -> Iterator[None]:
-    """One process at a time starts or stops servers. The kernel frees the lock of a process that dies."""
-    try:
-        lock = (home / "lock").open("w")
-    except PermissionError as error:
-        raise _unfit(home, "belongs to another user") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("Another command is starting or stopping the embedded servers; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        return Path(process.exe())
+    except psutil.AccessDenied:
+        return Path(next(iter(process.cmdline()), "") or "-")
 
 
 def _record(home: Path, connections: Connections) -> None:
@@ -87,6 +124,5 @@ def _record(home: Path, connections: Connections) -> None:
         "redis": dataclasses.asdict(connections.redis),
     }
     written = home / "services.json.new"
-    written.touch(mode=0o600)
-    written.write_text(json.dumps(services, indent=2))
+    write_private(written, json.dumps(services, indent=2))
     written.replace(home / "services.json")

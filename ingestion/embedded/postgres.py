@@ -16,7 +16,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,14 +24,18 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.connections import Postgres, socket_directory
+from feature_repo.embedded_servers import POSTGRES_PID, ServerState, find_server, postgres_state
+from feature_repo.private_files import open_private
+from feature_repo.refusals import ServerNotReady
+from feature_repo.run_lock import lock_holder
 from ingestion.database import translated_errors
-from ingestion.embedded.process import Account, Report, alive, find, launch, run_as, stop, tail
-from ingestion.errors import ConfigurationError, PikkitError, StoreFull, Unreachable
+from ingestion.embedded.home import pass_through
+from ingestion.embedded.process import SYSTEM_USER, Account, Report, Wait, alive, failure, launch, run_as, stop
+from ingestion.errors import ConfigurationError
 
-PID_FILE = "postmaster.pid"
 _MAJOR = "18"
 _PORT = 5432  # of the socket's name only: nothing listens on TCP
-_PATIENCE = 300.0  # seconds; a server that was killed replays its log first
+_ORPHAN_GRACE = 5.0  # seconds
 
 _NO_PROCESS = 999_999_999  # above every system's largest pid
 
@@ -56,38 +59,55 @@ _SETTINGS = {
 
 
 def start(home: Path, report: Report) -> Postgres:
-    """The running server of this home, started unless it runs already, with its database `pikkit`."""
+    """The running server of this home, started unless it runs already, with its database `pikkit`.
+
+    Raises ServerNotReady when it runs and cannot be used: it is left as it is.
+    """
     data, log = home / "postgres", home / "postgres.log"
-    postgres = Postgres(str(socket_directory(home)), _PORT, "pikkit", "postgres", password="", sslmode="disable")
+    postgres = _address(home)
     launched: int | None = None
-    deadline = time.monotonic() + _PATIENCE
-    while not _accepts(postgres):
+    wait = Wait(home, "postgres", "be ready", report)
+    while (state := postgres_state(home, postgres)).condition != "ready":
         # One that runs may be starting, or about to die: look again until it is one or the other.
-        if launched is None and find(data, PID_FILE) is None:
+        if state.condition == "down" and launched is None:
             launched = _start(home, data, postgres, log, report)
-        elif (launched and not alive(launched)) or time.monotonic() > deadline:
-            raise failure("PostgreSQL could not be started", log)
-        time.sleep(0.05)
+            wait = Wait(home, "postgres", "be ready", report)
+        elif launched and not alive(launched):
+            raise failure("PostgreSQL could not be started", log, "PostgreSQL")
+        else:
+            # Down means that it has not written its pid yet.
+            wait.go_on(ServerState("silent", launched) if launched and state.condition == "down" else state)
     with translated_errors("The embedded PostgreSQL"):
         _ensure_database(postgres)
     return postgres
 
 
-def halt(home: Path) -> bool:
-    """Stop the server of this home cleanly. False when none runs."""
-    process = find(home / "postgres", PID_FILE)
+def halt(home: Path, report: Report) -> bool:
+    """Stop the server of this home cleanly. False when none runs. Raises ServerNotReady when it does not end."""
+    process = find_server(home / "postgres", POSTGRES_PID)
     if process is None:
         return False
-    stop(process, signal.SIGINT)  # PostgreSQL's "fast" shutdown: sessions end, nothing committed is lost
+    postgres = _address(home)
+    _say_who_is_cut_off(home, postgres, report)
+    # PostgreSQL's "fast" shutdown: sessions end, nothing committed is lost.
+    stop(home, "postgres", process, signal.SIGINT, lambda: postgres_state(home, postgres), report)
     if (sockets := socket_directory(home)) != home / "postgres":
         with suppress(OSError):
             sockets.rmdir()
     return True
 
 
-def running(home: Path) -> bool:
-    """Whether the server of this home runs."""
-    return find(home / "postgres", PID_FILE) is not None
+def _address(home: Path) -> Postgres:
+    return Postgres(str(socket_directory(home)), _PORT, "pikkit", "postgres", password="", sslmode="disable")
+
+
+def _say_who_is_cut_off(home: Path, postgres: Postgres, report: Report) -> None:
+    """Name the run that is going on, if there is one: what it has not committed will be undone."""
+    if postgres_state(home, postgres).condition != "ready":
+        return
+    with suppress(psycopg.Error), psycopg.connect(**postgres.conninfo, connect_timeout=5) as connection:
+        if holder := lock_holder(connection):
+            report(f"A run is going on: {holder}. It ends here; what it has not committed is undone")
 
 
 # ---- binaries and accounts -----------------------------------------------------------------------------------------
@@ -112,14 +132,14 @@ def _account(home: Path, report: Report) -> Account | None:
     """Whom the server runs as: ourselves, or the user `pgserver` when we are root."""
     if os.geteuid() != 0:
         return None
-    entry = _system_user("pgserver")
+    entry = _system_user(SYSTEM_USER)
     wheel = _wheel().resolve()
     for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):  # the binaries, and the libraries they load
         for path in (part, *part.rglob("*")):
             if path.exists() and not path.is_symlink():
                 _allow(path, stat.S_IROTH | (stat.S_IXOTH if os.access(path, os.X_OK) else 0))
-    home = home.resolve()
-    opened = [str(path) for path in (*wheel.parents, home, *home.parents) if _allow(path, stat.S_IXOTH)]
+    pass_through(home, entry.pw_gid)
+    opened = [str(path) for path in (*wheel.parents, *home.resolve().parents) if _allow(path, stat.S_IXOTH)]
     if opened:
         report(f"PostgreSQL cannot run as root, so its user may now pass through {', '.join(opened)}")
     return Account(entry.pw_uid, entry.pw_gid)
@@ -162,7 +182,7 @@ def _private(directory: Path, account: Account | None) -> None:
 # ---- creating and starting -----------------------------------------------------------------------------------------
 
 
-def _create(data: Path, log: Path, account: Account | None) -> None:
+def _create(home: Path, data: Path, log: Path, account: Account | None, report: Report) -> None:
     """Create the data directory under another name, so that a half-made one is never taken for a whole one."""
     unfinished = data.with_name("postgres.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -171,11 +191,20 @@ def _create(data: Path, log: Path, account: Account | None) -> None:
         os.chown(unfinished, account.uid, account.gid)
     # Trust, because the socket lies in a directory that only its owner can enter. C.UTF-8 sorts text as Polars does.
     options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale-provider=builtin"]
-    with log.open("ab") as output:
-        arguments = [_binary("initdb"), *options, "--builtin-locale=C.UTF-8", "--locale=C", "-D", str(unfinished)]
-        made = run_as(account, arguments, unfinished, stdout=output, stderr=output)
+    arguments = [_binary("initdb"), *options, "--builtin-locale=C.UTF-8", "--locale=C", "-D", str(unfinished)]
+    output = open_private(log, os.O_WRONLY | os.O_APPEND)
+    try:
+        with run_as(account, arguments, unfinished, stdout=output, stderr=output) as made:
+            wait = Wait(home, "postgres", "be created", report)
+            while made.poll() is None:
+                wait.go_on(ServerState("starting", made.pid))
+    except ServerNotReady:
+        made.terminate()
+        raise
+    finally:
+        os.close(output)
     if made.returncode != 0:
-        raise failure("PostgreSQL could not be created", log)
+        raise failure("PostgreSQL could not be created", log, "PostgreSQL")
     unfinished.rename(data)
 
 
@@ -183,25 +212,40 @@ def _start(home: Path, data: Path, postgres: Postgres, log: Path, report: Report
     account = _account(home, report)
     if not data.exists():
         report("Creating the embedded PostgreSQL")
-        _create(data, log, account)
+        _create(home, data, log, account, report)
     _check_version(data)
     report("Starting the embedded PostgreSQL")
     sockets = Path(postgres.host)
     _private(sockets, account)
-    _end_orphans(data)
-    for lock_file in (data / PID_FILE, sockets / f".s.PGSQL.{_PORT}.lock"):
+    _end_orphans(data, report)
+    for lock_file in (data / POSTGRES_PID, sockets / f".s.PGSQL.{_PORT}.lock"):
         _disown(lock_file, data)
     settings = _SETTINGS | {"unix_socket_directories": postgres.host}
     arguments = [_binary("postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
-    return launch(arguments, data, log, account)
+    output = open_private(log, os.O_WRONLY | os.O_APPEND)
+    try:
+        return launch(arguments, data, output, account)
+    finally:
+        os.close(output)
 
 
-def _end_orphans(data: Path) -> None:
-    """End the sessions of a server that was killed: while one of them computes, no new server may start."""
+def _end_orphans(data: Path, report: Report) -> None:
+    """End the sessions of a server that was killed: while one of them computes, no new server may start.
+
+    Nothing of theirs can be committed any more. They are asked first, and killed after that.
+    """
+    orphans = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.name() == "postgres" and Path(process.cwd()) == data.resolve():
-                stop(process, signal.SIGKILL)
+                process.terminate()
+                orphans.append(process)
+    _, left = psutil.wait_procs(orphans, timeout=_ORPHAN_GRACE)
+    for process in left:
+        report(f"Killing process {process.pid}: a session of the PostgreSQL that died, which does not end when asked")
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=_ORPHAN_GRACE)
 
 
 def _disown(lock_file: Path, data: Path) -> None:
@@ -219,15 +263,8 @@ def _disown(lock_file: Path, data: Path) -> None:
         pass
     except (FileNotFoundError, ValueError, psutil.Error):
         return
-    lock_file.write_text(f"{_NO_PROCESS}\n{rest}")
-
-
-def _accepts(postgres: Postgres) -> bool:
-    try:
-        _maintenance(postgres).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+    with os.fdopen(os.open(lock_file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC), "w") as file:
+        file.write(f"{_NO_PROCESS}\n{rest}")
 
 
 def _ensure_database(postgres: Postgres) -> None:
@@ -248,18 +285,3 @@ def _check_version(data: Path) -> None:
             "Nothing was started",
             "Set PIKKIT_HOME to a new directory and load the bets again, or move the data with pg_dump",
         )
-
-
-def failure(what: str, log: Path) -> PikkitError:
-    """The error that the last words in the server's log amount to."""
-    last_words = tail(log)
-    if "No space left on device" in last_words:
-        return StoreFull(
-            f"{what}: no disk space left under {log.parent}",
-            "Nothing was lost",
-            "Free some space and run the command again",
-            service="PostgreSQL",
-        )
-    return Unreachable(
-        f"{what} ({last_words})", "Nothing was lost", f"The whole story is in {log}", service="PostgreSQL"
-    )

@@ -8,19 +8,20 @@ It listens on loopback, on a port that was free, with a password that only this 
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import secrets
 import shutil
 import signal
 import socket
-import time
 from pathlib import Path
 
-from feature_repo.connections import Redis, redis_answers
-from ingestion.embedded.process import Report, alive, find, launch, stop, tail
-from ingestion.errors import ConfigurationError, Unreachable
+from feature_repo.connections import Redis
+from feature_repo.embedded_servers import REDIS_PID, ServerState, find_server, not_ready, redis_state
+from feature_repo.private_files import open_private, read_private, write_private
+from ingestion.embedded.process import Report, Wait, alive, failure, launch, stop
+from ingestion.errors import ConfigurationError
 
-PID_FILE = "redis.pid"
-_PATIENCE = 300.0  # seconds; it reads its whole log back first
 _ATTEMPTS = 5
 
 # Paths are relative to the working directory, which is the data directory: no path needs quoting.
@@ -36,58 +37,103 @@ save ""
 
 
 def start(home: Path, last: Redis | None, report: Report) -> Redis:
-    """The running server of this home, started unless it runs already; on its last port if that is still free."""
+    """The running server of this home, started unless it runs already; on its last port if that is still free.
+
+    Raises ServerNotReady when it runs and cannot be used: it is left as it is. A port that somebody has taken is left
+    to them, and the password that was sent there is not used again.
+    """
     directory = home / "redis"
-    process = find(directory, PID_FILE)
-    if last is not None and process is not None and _comes_up(process.pid, last):
-        return last
-    halt(home)  # one that runs under a password we do not know is of no use
+    if (process := find_server(directory, REDIS_PID)) is not None:
+        # What it was started with, also where the record was lost.
+        known = _configured(directory) or last
+        if known is None:
+            raise not_ready(home, "redis", ServerState("locked", process.pid, "which is not there"))
+        if _comes_up(home, process.pid, known, report):
+            return known
     directory.mkdir(mode=0o700, exist_ok=True)
     report("Starting the embedded Redis")
-    password = (last and last.password) or f"p{secrets.token_hex(24)}"
-    port = last.port if last is not None else _free_port()
+    redis = last if last is not None and _is_free(last.port) else _new_address()
     for _ in range(_ATTEMPTS):
-        redis = Redis(f"redis://:{password}@127.0.0.1:{port}/0")
-        if _launch(directory, redis, home / "redis.log"):
+        if _launch(home, redis, report):
             return redis
-        port = _free_port()  # somebody has taken the last one, or took this one between our look and the server's
-    raise Unreachable(
-        f"Redis could not be started ({tail(home / 'redis.log')})",
-        "Nothing was lost",
-        f"The whole story is in {home / 'redis.log'}",
-        service="Redis",
+        if _is_free(redis.port):
+            break
+        redis = _new_address()  # somebody took the port between our look and the server's
+    raise failure(
+        "Redis could not be started",
+        home / "redis.log",
+        "Redis",
+        f"Redis holds copies only: with {directory} moved away it starts empty, and `pikkit materialize --rebuild` "
+        "fills it",
     )
 
 
-def halt(home: Path) -> bool:
-    """Stop the server of this home cleanly. False when none runs."""
-    process = find(home / "redis", PID_FILE)
-    if process is not None:
-        stop(process, signal.SIGTERM)
-    return process is not None
+def halt(home: Path, report: Report) -> bool:
+    """Stop the server of this home cleanly. False when none runs. Raises ServerNotReady when it does not end."""
+    process = find_server(home / "redis", REDIS_PID)
+    if process is None:
+        return False
+    known = _configured(home / "redis")
+
+    def look() -> ServerState:
+        return redis_state(home, known) if known is not None else ServerState("silent", process.pid)
+
+    stop(home, "redis", process, signal.SIGTERM, look, report)
+    return True
 
 
-def running(home: Path) -> bool:
-    """Whether the server of this home runs."""
-    return find(home / "redis", PID_FILE) is not None
-
-
-def _launch(directory: Path, redis: Redis, log: Path) -> bool:
+def _launch(home: Path, redis: Redis, report: Report) -> bool:
+    directory = home / "redis"
     configuration = directory / "redis.conf"
-    configuration.touch(mode=0o600)
-    configuration.write_text(
-        _CONFIGURATION.format(port=redis.port, password=redis.password, pid_file=PID_FILE), encoding="utf-8"
-    )
-    return _comes_up(launch([_binary(), configuration.name], directory, log), redis)
+    write_private(configuration, _CONFIGURATION.format(port=redis.port, password=redis.password, pid_file=REDIS_PID))
+    log = open_private(home / "redis.log", os.O_WRONLY | os.O_APPEND)
+    try:
+        pid = launch([_binary(), configuration.name], directory, log)
+    finally:
+        os.close(log)
+    return _comes_up(home, pid, redis, report)
 
 
-def _comes_up(pid: int, redis: Redis) -> bool:
-    deadline = time.monotonic() + _PATIENCE
-    while alive(pid) and time.monotonic() < deadline:
-        if redis_answers(redis):
+def _comes_up(home: Path, pid: int, redis: Redis, report: Report) -> bool:
+    """Wait until the server answers. False when its process ends before. Raises ServerNotReady."""
+    wait = Wait(home, "redis", "be ready", report)
+    while alive(pid):
+        state = redis_state(home, redis)
+        if state.condition == "ready":
             return True
-        time.sleep(0.02)
+        # Down means that it has not written its pid yet.
+        wait.go_on(state if state.condition != "down" else ServerState("silent", pid))
     return False
+
+
+def _configured(directory: Path) -> Redis | None:
+    """Port and password that the server was started with last."""
+    try:
+        text = read_private(directory / "redis.conf")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    values = dict(re.findall(r"^(port|requirepass) (\S+)$", text, re.MULTILINE))
+    return _address(int(values["port"]), values["requirepass"]) if len(values) == 2 else None
+
+
+def _address(port: int, password: str) -> Redis:
+    return Redis(f"redis://:{password}@127.0.0.1:{port}/0")
+
+
+def _new_address() -> Redis:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return _address(int(probe.getsockname()[1]), f"p{secrets.token_hex(24)}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Redis: no wait for connections of before
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _binary() -> str:
@@ -104,9 +150,3 @@ def _binary() -> str:
         "Nothing was started",
         "Install redis-server, or set POSTGRES_HOST, POSTGRES_DATABASE, POSTGRES_USER, POSTGRES_PASSWORD and REDIS_URL",
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

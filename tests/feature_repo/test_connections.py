@@ -24,9 +24,9 @@ from feature_repo.connections import (
     external,
     feast_environment,
     home,
-    resolve,
     socket_directory,
 )
+from feature_repo.embedded_servers import resolve
 from tests.conftest import REPOSITORY
 
 # Letters that mean something to URLs, to YAML, to Feast's own splitting, or to its replacement of variables.
@@ -137,7 +137,13 @@ def test_no_secret_shows_in_a_repr() -> None:
 def test_the_registry_url_says_what_the_settings_say(user: str, password: str, database: str) -> None:
     url = make_url(Postgres("db,spare", 5433, database, user, password, "require").sqlalchemy_url)
     assert (url.username, url.password, url.database) == (user, password, database)
-    assert url.query == {"host": "db,spare", "port": "5433", "sslmode": "require", "options": "-csearch_path=feast"}
+    assert url.query == {
+        "host": "db,spare",
+        "port": "5433",
+        "sslmode": "require",
+        "options": "-csearch_path=feast",
+        "connect_timeout": "10",
+    }
 
 
 def test_the_registry_url_opens_the_registry_schema_over_a_socket(registry: Connections) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,20 +22,28 @@ import psycopg
 import pytest
 import redis
 
+from feature_repo import embedded_servers
 from feature_repo.connections import (
     Connections,
     NotRunning,
     Redis,
-    embedded_at,
-    redis_answers,
     socket_directory,
 )
+from feature_repo.embedded_servers import REDIS_PID, ask_redis, embedded_at
+from feature_repo.refusals import ServerNotReady
 from ingestion import embedded
-from ingestion.embedded import postgres as embedded_postgres
+from ingestion.cli import services
+from ingestion.database import connect, run_lock
+from ingestion.doctor import examine
+from ingestion.embedded import home as embedded_home
+from ingestion.embedded import process
 from ingestion.embedded import redis as embedded_redis
-from ingestion.errors import ConfigurationError, StoreFull, Unreachable
+from ingestion.embedded.home import locked_home
+from ingestion.embedded.process import failure
+from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from ingestion.settings import Settings
 from tests.conftest import REPOSITORY
+from tests.ingestion.commands import by_name
 from tests.keeper import temporary_homes
 from tests.processes import wait_until
 
@@ -143,7 +152,7 @@ def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
     kept = {b"big": b"x" * 10, b"after": b"1", b"h": {b"a": b"1", b"b": b"\x00\xff", b"c": b"3"}}
     server = None
     for start in ("first", "second"):
-        server = embedded_redis.start(home, server, lambda _: None)
+        server = embedded_redis.start(home, server, print)
         try:
             with redis.Redis.from_url(server.url) as client:
                 keys = client.scan_iter()
@@ -152,7 +161,7 @@ def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
             assert read == kept
             kept[b"start"] = start.encode()
         finally:
-            embedded_redis.halt(home)
+            embedded_redis.halt(home, print)
 
 
 def test_two_homes_never_meet(home: Path, new_home: Path) -> None:
@@ -259,7 +268,175 @@ def test_a_port_that_was_taken_meanwhile_is_left_to_its_taker(home: Path) -> Non
     with socket.create_server(("127.0.0.1", before.redis.port)):
         after = embedded.up(home)
     assert after.redis.port != before.redis.port
-    assert redis_answers(after.redis)
+    assert ask_redis(after.redis)[0] == "ready"
+    assert after.redis.password != before.redis.password
+
+
+# ---- servers that run and cannot be used ---------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def hurry() -> Iterator[None]:
+    """Waits end within a second or two, and say for what every tenth of one. Not for servers that are to come up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded_servers, "ANSWER", 0.3)
+        for module in (process, embedded_home):
+            patch.setattr(module, "SILENCE", 0.5)
+            patch.setattr(module, "INTERVAL", 0.1)
+        patch.setattr(process, "PROGRESS", 1.0)
+        yield
+
+
+def test_a_paused_server_is_told_as_such_by_every_command_and_left_as_it_is(home: Path) -> None:
+    before = embedded.up(home)
+    settings = Settings.load({"PIKKIT_HOME": str(home)})
+    for server in range(2):
+        pid = pids(home)[server]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for act in (lambda: embedded.up(home), settings.connections, lambda: embedded.down(home)):
+                with pytest.raises(Unreachable, match=f"process {pid}.* is paused") as refused:
+                    act()
+                assert f"kill -CONT {pid}" in refused.value.next_step
+            check = by_name(examine({"PIKKIT_HOME": str(home)}))["servers"]
+            assert (check.verdict, f"kill -CONT {pid}" in check.found) == ("FAIL", True)
+            assert psutil.pid_exists(pid)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert embedded.up(home) == before
+
+
+def test_a_server_that_answers_nothing_is_waited_for_briefly_and_not_killed(home: Path) -> None:
+    before, servers = embedded.up(home), pids(home)
+    with redis.Redis.from_url(before.redis.url) as client:
+        client.execute_command("CLIENT", "PAUSE", "60000", "ALL")
+    said: list[str] = []
+    with hurry(), pytest.raises(Unreachable, match=r"Redis.* runs and has not answered for \d"):
+        embedded.up(home, said.append)
+    assert any(line.startswith("Waiting for the embedded Redis to be ready") for line in said)
+    assert pids(home) == servers
+    assert "redis" in embedded.down(home)
+
+
+def test_a_server_that_says_it_is_not_ready_is_waited_for_with_lines_that_say_so(home: Path) -> None:
+    """PostgreSQL takes no new session while it waits for the last one to end."""
+    before, said = embedded.up(home), list[str]()
+    with psycopg.connect(**before.postgres.conninfo):
+        os.kill(pids(home)[0], signal.SIGTERM)
+        with hurry(), pytest.raises(Unreachable, match="is not ready yet") as refused:
+            embedded.up(home, said.append)
+    assert refused.value.next_step.startswith("It goes on by itself")
+    assert any(line.startswith("Waiting for the embedded PostgreSQL to be ready") for line in said)
+    assert embedded.up(home) == before
+
+
+def test_a_redis_that_reads_its_data_says_how_much_of_it(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "INTERVAL", 0.1)
+    slow = f"{embedded_redis._CONFIGURATION}key-load-delay 300\n"
+    new_home.mkdir()
+    server = embedded_redis.start(new_home, None, print)
+    with redis.Redis.from_url(server.url) as client:
+        pipeline = client.pipeline(transaction=False)
+        for number in range(5000):
+            pipeline.set(f"key {number}", number)
+        pipeline.execute()
+    embedded_redis.halt(new_home, print)
+    monkeypatch.setattr(embedded_redis, "_CONFIGURATION", slow)
+    said: list[str] = []
+    try:
+        assert embedded_redis.start(new_home, server, said.append) == server
+    finally:
+        embedded_redis.halt(new_home, print)
+    assert any("% of its data is read" in line for line in said), said
+
+
+def test_a_redis_whose_password_was_changed_is_told_as_that_and_left_running(home: Path) -> None:
+    before, servers = embedded.up(home), pids(home)
+    with redis.Redis.from_url(before.redis.url) as client:
+        client.config_set("requirepass", "another")
+        with pytest.raises(Unreachable, match="refuses the password"):
+            embedded.up(home)
+        with pytest.raises(ServerNotReady, match="WRONGPASS"):
+            embedded_at(home)
+        assert pids(home) == servers
+        client.config_set("requirepass", before.redis.password)
+
+
+def test_a_redis_whose_record_was_lost_is_found_by_its_configuration(home: Path) -> None:
+    before, servers = embedded.up(home), pids(home)
+    (home / "services.json").unlink()
+    assert (embedded.up(home), pids(home)) == (before, servers)
+
+
+def test_a_redis_that_cannot_read_its_data_says_how_to_fill_it_anew(new_home: Path) -> None:
+    """A line cut off at its end is read over; a log that is broken in the middle is not."""
+    new_home.mkdir()
+    server = embedded_redis.start(new_home, None, print)
+    with redis.Redis.from_url(server.url) as client:
+        client.set("word", "kept")
+    os.kill(int((new_home / "redis" / REDIS_PID).read_text()), signal.SIGKILL)
+    (log,) = (new_home / "redis" / "appendonlydir").glob("*.incr.aof")
+    whole = log.read_bytes()
+    log.write_bytes(whole + b"*3\r\n$3\r\nSET\r\n$4\r\nwo")
+    assert embedded_redis.start(new_home, server, print) == server
+    with redis.Redis.from_url(server.url) as client:
+        assert client.get("word") == b"kept"
+    embedded_redis.halt(new_home, print)
+    log.write_bytes(b"nonsense" + whole)
+    with pytest.raises(Unreachable, match="could not be started") as refused:
+        embedded_redis.start(new_home, server, print)
+    assert "`pikkit materialize --rebuild`" in refused.value.next_step
+
+
+def test_down_names_the_run_that_it_ends(home: Path) -> None:
+    stores, said = embedded.up(home), list[str]()
+    with (
+        contextlib.suppress(psycopg.Error),
+        connect(stores.postgres, purpose="test") as database,
+        run_lock(database, "run"),
+    ):
+        embedded.down(home, said.append)
+    assert [line for line in said if line.startswith("A run is going on: pikkit run, process")]
+
+
+def test_the_lock_of_a_home_is_waited_for_while_its_holder_gets_on(home: Path) -> None:
+    embedded.up(home)
+    said: list[str] = []
+    with locked_home(home, print) as say:
+        say("Starting the embedded Redis")
+        with hurry(), pytest.raises(LockHeld, match=f"Process {os.getpid()} holds .* has said nothing"):
+            embedded.up(home, said.append)
+    started = f"Waiting for process {os.getpid()}, which starts or stops the embedded servers"
+    assert said == [f"{started}: Starting the embedded Redis"]
+
+
+def test_a_paused_holder_of_the_lock_of_a_home_is_told_as_such(home: Path) -> None:
+    embedded.up(home)
+    with locked_home(home, print), subprocess.Popen(["sleep", "600"]) as holder:
+        try:
+            (home / "lock").write_text(f"{holder.pid}\nStarting")
+            holder.send_signal(signal.SIGSTOP)
+            with pytest.raises(LockHeld, match="is paused") as refused:
+                embedded.down(home)
+            assert f"kill -CONT {holder.pid}" in refused.value.next_step
+        finally:
+            holder.kill()
+
+
+def test_down_all_stops_every_home_whose_servers_run_from_the_environment(
+    home: Path, new_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another environment's servers go on: here those of the tests themselves."""
+    embedded.up(home)
+    assert home in embedded.environment_homes(Path(sys.prefix)).homes
+    binary = shutil.copy(embedded_redis._binary(), tmp_path / "redis-server")
+    monkeypatch.setattr(embedded_redis, "_binary", lambda: str(binary))
+    new_home.mkdir()
+    embedded_redis.start(new_home, None, lambda _: None)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    services.down(all_homes=True)
+    assert capsys.readouterr().out == f"Stopped redis under {new_home}. The data is kept.\n"
+    assert (embedded.running(new_home), len(embedded.running(home))) == ([], 2)
 
 
 # ---- the binary of Redis -------------------------------------------------------------------------------------------
@@ -344,7 +521,7 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
     log = tmp_path / "postgres.log"
     log.write_text('FATAL:  could not write to file "pg_wal/xlogtemp.1": No space left on device\n')
-    assert isinstance(embedded_postgres.failure("PostgreSQL could not be started", log), StoreFull)
+    assert isinstance(failure("PostgreSQL could not be started", log, "PostgreSQL"), StoreFull)
 
 
 # ---- nobody else's business ----------------------------------------------------------------------------------------
@@ -378,7 +555,7 @@ def test_a_redis_that_is_not_ours_does_not_answer(servers: Connections) -> None:
     """After a reboot the recorded port may be another home's."""
     theirs = servers.redis
     ours = Redis(f"redis://:another@{theirs.host}:{theirs.port}/0")
-    assert (redis_answers(theirs), redis_answers(ours)) == (True, False)
+    assert [ask_redis(redis)[0] for redis in (theirs, ours)] == ["ready", "locked"]
 
 
 def _execute(connection: psycopg.Connection, query: LiteralString) -> None:
