@@ -14,7 +14,8 @@ def implied_probability(american_odds: float | None) -> float | None:
         return None
     size = abs(american_odds)
     if size < 100:
-        raise ValueError(f"american odds of {american_odds:g} lie inside (-100, 100), where no price can be")
+        hint = _if_decimal(american_odds)
+        raise ValueError(f"american odds of {american_odds:g} lie inside (-100, 100), where no price can be{hint}")
     return size / (size + 100) if american_odds < 0 else 100 / (size + 100)
 
 
@@ -22,6 +23,24 @@ def decimal_odds(american_odds: float | None) -> float | None:
     """What a winning stake of 1 pays back, stake included: above 1. A missing price is None."""
     probability = implied_probability(american_odds)
     return None if probability is None else 1 / probability
+
+
+def american_price(decimal: float) -> int | None:
+    """The American price that pays what this decimal one does, in whole numbers, half a point up. None up to 1.
+
+    >>> american_price(1.91), american_price(2.5), american_price(1.0)
+    (-110, 150, None)
+    """
+    if not decimal > 1 or math.isinf(decimal):
+        return None
+    exact = (decimal - 1) * 100 if decimal >= 2 else -100 / (decimal - 1)
+    # Binary fractions: 100 times 2.10 - 1 is 110.00000000000001, and must not be half a point off at .5.
+    return math.floor(round(exact, 8) + 0.5)
+
+
+def _if_decimal(odds: float) -> str:
+    american = american_price(odds)
+    return "" if american is None else f"; the decimal price {odds:g} is {american:+d}"
 
 
 def clv_expected_value(clv_percentage: float | None, american_odds: float | None) -> float | None:

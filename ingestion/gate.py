@@ -6,27 +6,33 @@ What is refused has no features; everything else of its run stays, the judgement
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from textwrap import indent
 from typing import Final, Literal
 
 import polars as pl
 import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from feature_repo.copying import copy_in
+from ingestion.actor import current_actor
 from ingestion.alerts import open_alert, resolve_alerts
 from ingestion.database import commit, statement
 from ingestion.errors import GateRefused
 from ingestion.refresh import features_reach
 from ingestion.runs import Counts, Run
 from quality.evidence import Evidence
-from quality.gates import Gates, Judgement, Verdict, default_gates, judge
+from quality.gates import Gates, Judgement, Tally, Verdict, default_gates, judge
 
 State = Literal["passed", "refused", "overridden"]
 
 # How the causes of alerts begin.
 GATE: Final = "gate "
 REFUSAL: Final = "quality gate of "
+# How many bets are named behind a verdict, and how long Postgres may look for them.
+_EXAMPLES: Final = 3
+_EXAMPLES_TIMEOUT: Final = "10s"
 
 
 _FIRST: Final = (
@@ -37,18 +43,34 @@ _FIRST: Final = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """A judgement and what came of it. `reason` is why a failed one was published nevertheless."""
+    """A judgement and what came of it.
+
+    `reason` is why a failed one was published nevertheless, `overridden_by` who did it (`ingestion/actor.py`).
+    """
 
     judgement: Judgement
     state: State
     reason: str | None
+    overridden_by: dict[str, str | None] | None
+    has_new_rows: bool
+
+    @property
+    def tally(self) -> Tally:
+        """How many of the checks came out how."""
+        return Tally.of(self.judgement.verdicts, has_new_rows=self.has_new_rows)
 
     @property
     def counts(self) -> Counts:
-        """How many checks there are in each state."""
-        states = [verdict.state for verdict in self.judgement.verdicts]
-        return {"state": self.state, "checks": len(states)} | {
-            state.replace(" ", "_"): states.count(state) for state in ("failed", "warned", "not judged")
+        """How many checks there are in each state, and why some were not judged."""
+        tally = self.tally
+        return {
+            "state": self.state,
+            "checks": tally.checks,
+            "judged": tally.judged,
+            "failed": tally.failed,
+            "warned": tally.warned,
+            "not_judged": sum(tally.not_judged.values()),
+            "not_judged_because": tally.not_judged,
         }
 
 
@@ -70,7 +92,7 @@ def publish(
         outcome = judged(gates or default_gates(), evidence, override)
         if outcome.state == "refused":
             connection.execute("rollback to savepoint features")
-        record(connection, run, evidence, outcome)
+        outcome = record(connection, run, evidence, outcome)
         step.counts = outcome.counts
     with run.step("commit"):
         commit(connection)
@@ -83,13 +105,19 @@ def publish(
 def judged(gates: Gates, evidence: Evidence, override: str | None) -> Outcome:
     """The judgement over the evidence. `override` publishes what failed, and says why."""
     judgement = judge(gates, evidence)
+    since, until = _judged_versions(evidence)
     if judgement.passed:
-        return Outcome(judgement, "passed", None)
-    return Outcome(judgement, "overridden" if override else "refused", override)
+        return Outcome(judgement, "passed", None, None, since < until)
+    if override:
+        return Outcome(judgement, "overridden", override, current_actor(), since < until)
+    return Outcome(judgement, "refused", None, None, since < until)
 
 
-def record(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome: Outcome) -> None:
-    """Keep the outcome and what it rests on, and open or clear the alerts that follow from it."""
+def record(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome: Outcome) -> Outcome:
+    """Keep the outcome and what it rests on, and open or clear the alerts that follow from it.
+
+    Returns it with examples of the bets behind what failed or warned.
+    """
     since, until = _judged_versions(evidence)
     connection.execute(
         statement("store_gate"),
@@ -97,20 +125,42 @@ def record(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome
             "run_id": run.run_id,
             "state": outcome.state,
             "reason": outcome.reason,
+            "overridden_by": Jsonb(outcome.overridden_by) if outcome.overridden_by else None,
             "now": run.now,
             "since_seq": since,
             "until_seq": until,
         },
     )
-    verdicts = outcome.judgement.verdicts
-    columns = [field.name for field in fields(Verdict)]
-    rows = pl.DataFrame([[getattr(verdict, name) for name in columns] for verdict in verdicts], columns, orient="row")
-    copy_in(connection, "ops.gate_results", _signed(run, rows.with_row_index("position")))
     if evidence.drift is not None:
         copy_in(connection, "ops.drift", _signed(run, evidence.drift))
     if evidence.anomalies is not None:
         _keep_anomalies(connection, run, evidence.anomalies)
+    # Queries of verdicts read what was kept above.
+    verdicts = tuple(
+        replace(verdict, examples=_examples(connection, verdict)) if verdict.state in ("failed", "warned") else verdict
+        for verdict in outcome.judgement.verdicts
+    )
+    columns = [field.name for field in fields(Verdict)]
+    values = [[getattr(verdict, name) for name in columns] for verdict in verdicts]
+    schema = {name: pl.List(pl.String) if name == "examples" else None for name in columns}
+    rows = pl.DataFrame(values, schema, orient="row")
+    copy_in(connection, "ops.gate_results", _signed(run, rows.with_row_index("position")))
+    outcome = replace(outcome, judgement=Judgement(verdicts))
     _alert(connection, run, outcome)
+    return outcome
+
+
+def _examples(connection: psycopg.Connection, verdict: Verdict) -> list[str]:
+    """Ids of a few bets behind a verdict; none where its query names none, or takes too long to wait for."""
+    query = statement("gate_examples").format(query=verdict.query, limit=_EXAMPLES).encode()
+    try:
+        with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute("select set_config('statement_timeout', %s, true)", [_EXAMPLES_TIMEOUT])
+            rows = cursor.execute(query).fetchall()
+            cursor.execute("select set_config('statement_timeout', '0', true)")
+    except psycopg.errors.QueryCanceled:
+        return []
+    return list(dict.fromkeys(str(row["id"]) for row in rows if row.get("id") is not None))
 
 
 def refusal(run: Run, outcome: Outcome, *, is_first: bool) -> GateRefused:
@@ -144,7 +194,8 @@ def describe(verdict: Verdict) -> str:
     """A verdict in one line."""
     value = "no value" if verdict.value is None else f"{verdict.value:.6g}"
     note = f" ({verdict.note})" if verdict.note else ""
-    return f"{verdict.gate} of the {verdict.scope}: {value}, must be {verdict.threshold}{note}"
+    examples = f", for example {', '.join(verdict.examples)}" if verdict.examples else ""
+    return f"{verdict.gate} of the {verdict.scope}: {value}, must be {verdict.threshold}{note}{examples}"
 
 
 def _judged_versions(evidence: Evidence) -> tuple[int, int]:

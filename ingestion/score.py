@@ -6,7 +6,9 @@ A bet is read by the same schema as at ingestion (quality/schema), so that it me
 from __future__ import annotations
 
 import json
+import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,16 +16,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from feature_repo.bet_types import BetType
 from feature_repo.bets import NEEDED
 from feature_repo.connections import Connections
 from feature_repo.groups import BET_VIEWS, STORED_VIEWS
+from feature_repo.near_names import did_you_mean, nearest_names
+from feature_repo.odds import american_price
 from feature_repo.vocabulary import VocabularyUnavailable
-from ingestion.database import connect
+from ingestion.database import connect, statement
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
 from ingestion.pipeline import check_prepared
 from ingestion.sources.files import open_file
 from ingestion.sources.files.formats.registry import FileFormat
-from quality.schema.bet import judge
+from quality.schema.bet import COLUMNS, KINDS, judge
+from quality.schema.grammar import HAS_OFFSET, NUMBER
+from quality.schema.kinds import cleaned
 
 if TYPE_CHECKING:
     from feature_repo.scoring import Scorer, Vectors
@@ -34,6 +41,8 @@ Bet = Mapping[str, Any]
 DEFAULT_SERVICE: Final = "market_profitability_at_placement_v1"
 # What the schema asks of a stored bet, and what nobody can or need say of one that is being placed.
 _STAND_INS: Final = {"id": "-", "status": "PENDING", "bet_type": "straight"}
+# What a bet in JSON may say: all that the schema knows, and what Feast calls its id.
+_KEYS: Final = (*COLUMNS, "bet_id")
 _EXAMPLE: Final = """Write it like {"sport": "Soccer", "league": null, "american_odds": -110, ...}"""
 # Taken where a bet has them.
 _OPTIONAL: Final = ("id", "clv_percentage")
@@ -42,6 +51,8 @@ _BET_VIEWS: Final = {view.name for view in BET_VIEWS}
 # Bets asked of the online store at once, and reasons printed before "and so many more".
 _BATCH: Final = 500
 _TOLD: Final = 10
+# Unknown names for which the nearest known ones are looked for: each takes some milliseconds among thousands.
+_HINTED: Final = 100
 
 
 @dataclass(frozen=True)
@@ -61,25 +72,50 @@ class ViewAge:
 
 @dataclass(frozen=True)
 class Vector:
-    """The features of one bet, in the order of the service, and the age of each stored view they came from."""
+    """The features of one bet, in the order of the service, and the age of each stored view they came from.
+
+    `unknown_names`: column -> the name that the bet has there, of those names that no stored bet has.
+    `names_known_group`: whether its sport or its book is one that a stored bet has.
+    """
 
     bet_id: str | None
     values: dict[str, Any]
     views: tuple[ViewAge, ...]
+    unknown_names: dict[str, str]
+    names_known_group: bool
+
+
+@dataclass(frozen=True)
+class UnknownName:
+    """A name that no stored bet has in this column, how many of the scored bets have it, and the known ones nearest."""
+
+    column: str
+    name: str
+    bets: int
+    nearest: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Vectors in the order of the bets; `homes` is the view of each feature, in the order of the service."""
+    """Vectors in the order of the bets; `homes` is the view of each feature, in the order of the service.
+
+    `unknown_names`: each name that the store does not know once, in the order of the columns and of the bets.
+    """
 
     service: str
     homes: dict[str, str]
     vectors: tuple[Vector, ...]
+    unknown_names: tuple[UnknownName, ...]
+
+    @property
+    def is_by_id(self) -> bool:
+        """Whether the service looks bets up by their id, and asks for nothing else of them."""
+        return set(self.homes.values()) <= _BET_VIEWS
 
     @property
     def unknown(self) -> list[str]:
         """The ids that a service of single bets was asked for in vain."""
-        if not set(self.homes.values()) <= _BET_VIEWS:
+        if not self.is_by_id:
             return []
         return [str(one.bet_id) for one in self.vectors if not any(age.event_timestamp for age in one.views)]
 
@@ -102,11 +138,20 @@ def score(connections: Connections, bets: Sequence[Bet], *, service: str = DEFAU
         typed = _typed(bets, _needed(set(scorer.homes.values())), now)
         batches = [typed[start : start + _BATCH] for start in range(0, len(typed), _BATCH)]
         vectors = [vector for batch in batches for vector in _vectors(scorer(batch, now=now), batch)]
-        return Scored(service, dict(scorer.homes), tuple(vectors))
+        return Scored(service, dict(scorer.homes), tuple(vectors), _unknown_names(connections, vectors))
+
+
+def naive_instants(bets: Sequence[Bet]) -> list[str]:
+    """The different texts in `time_placed` that name no zone, in the order of the bets. They are read as UTC."""
+    placed = [bet["time_placed"] for bet in bets if isinstance(bet.get("time_placed"), str) and bet["time_placed"]]
+    return [text for text in dict.fromkeys(placed) if not re.search(HAS_OFFSET, text.strip())]
 
 
 def parse_bets(text: str) -> list[dict[str, Any]]:
-    """The bets of a JSON text: an object, or an array of them."""
+    """The bets of a JSON text: an object, or an array of them.
+
+    Raises ConfigurationError for a text that is neither, and for keys that no bet has.
+    """
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -118,6 +163,14 @@ def parse_bets(text: str) -> list[dict[str, Any]]:
     bets = value if isinstance(value, list) else [value]
     if not bets or not all(isinstance(bet, dict) for bet in bets):
         raise ConfigurationError("The JSON is neither a bet nor an array of bets", "Nothing was scored", _EXAMPLE)
+    if unknown := [key for key in dict.fromkeys(key for bet in bets for key in bet) if key not in _KEYS]:
+        named = ", ".join(f"{key!r}{did_you_mean(key, _KEYS)}" for key in unknown)
+        raise ConfigurationError(
+            f"A bet has no {named}",
+            "Nothing was scored",
+            f"Mend the name, or leave it out. What is scored is {', '.join(NEEDED)}; known as well are "
+            f"{', '.join(name for name in _KEYS if name not in NEEDED)}",
+        )
     return bets
 
 
@@ -160,11 +213,15 @@ def _typed(bets: Sequence[Bet], needed: Sequence[str], now: datetime) -> list[di
     ]
     if wrong:
         more = f"; and {len(wrong) - _TOLD:,} more" if wrong[_TOLD:] else ""
+        advice = dict.fromkeys(
+            text for bet, (typed, _) in zip(bets, judged, strict=True) for text in _advice(bet, typed, needed)
+        )
         raise ConfigurationError(
             f"This cannot be scored: {'; '.join(wrong[:_TOLD])}{more}",
             "Nothing was scored",
-            "Give what is missing (null or an empty text where it is unknown), and mend the rest; a --file with other "
-            "columns needs --mapping FILE.toml (docs/formats.md)",
+            "".join(f"{text}. " for text in list(advice)[:_TOLD])
+            + "Give what is missing (null or an empty text where it is unknown), and mend the rest; a --file with "
+            "other columns needs --mapping FILE.toml (docs/formats.md)",
         )
     return [bet for bet, _ in judged]
 
@@ -173,17 +230,67 @@ def _judged(bet: Bet, needed: Sequence[str], now: datetime) -> tuple[dict[str, A
     """The typed columns of a bet, and every reason why it cannot be scored: those of the schema, and what it lacks."""
     given = {**bet, "id": bet.get("id", bet.get("bet_id")), "time_placed": bet.get("time_placed") or now}
     used = {name: given.get(name) for name in (*needed, *_OPTIONAL)}
-    unasked = {name: value for name, value in _STAND_INS.items() if name not in needed and used.get(name) is None}
+    unasked = {
+        name: value
+        for name, value in _STAND_INS.items()
+        if cleaned(KINDS[name], used.get(name)) is None and (name not in needed or (name in bet and name != "id"))
+    }
     typed, reasons = judge({**used, **unasked, "created_at": now, "updated_at": now}, now)
     missing = [f"{name}: missing" for name in needed if name not in given]
-    return {name: typed.get(name) for name in used if name not in unasked}, list(dict.fromkeys((*missing, *reasons)))
+    sound = {
+        name: None if name in unasked else typed[name]
+        for name in used
+        if name in typed and (name in needed or name not in unasked)
+    }
+    return sound, list(dict.fromkeys((*missing, *reasons)))
+
+
+def _advice(bet: Bet, typed: Mapping[str, Any], needed: Sequence[str]) -> Iterator[str]:
+    """What would be right where a bet has something else, a sentence each, without its full stop."""
+    name = "odds" if bet.get("american_odds") is None else "american_odds"
+    price = str(bet.get(name)).strip()
+    if "american_odds" in needed and re.fullmatch(NUMBER, price):
+        american = american_price(float(price)) if abs(float(price)) < 100 else None
+        if american is not None:
+            yield (
+                "American odds are -100 and below, or +100 and above: as a decimal price "
+                f"{price} is american_odds {american:+d}"
+            )
+        elif name == "odds":
+            yield f"A price is given as american_odds; {price} stands in odds"
+    if "bet_type" in needed and "bet_type" in bet and "bet_type" not in typed:
+        hint = did_you_mean(str(bet["bet_type"]), set(BetType))
+        yield f"A bet_type is one of {', '.join(BetType)}, or round_robin_2 to round_robin_99{hint}"
+    if "time_placed" not in typed:
+        yield "An instant is written with its time of day and its zone, such as 2026-05-24T15:00:00Z"
+    if "is_live" in needed and "is_live" in bet and "is_live" not in typed:
+        yield "is_live is true or false"
 
 
 def _vectors(scored: Vectors, bets: Sequence[Bet]) -> Iterator[Vector]:
-    instants, ages = scored.as_of, scored.ages
+    instants, ages, unknown = scored.as_of, scored.ages, scored.unknown_names
     for position, (bet, values) in enumerate(zip(bets, scored.to_dicts(), strict=True)):
         views = (ViewAge(view, instants[view][position], ages[view][position], _TTLS[view]) for view in instants)
-        yield Vector(bet.get("id"), values, tuple(views))
+        known = any(
+            bet.get(name) is not None and name not in unknown[position] for name in ("sport", "institution_name")
+        )
+        yield Vector(bet.get("id"), values, tuple(views), unknown[position], known)
+
+
+def _unknown_names(connections: Connections, vectors: Sequence[Vector]) -> tuple[UnknownName, ...]:
+    """The unknown names of all vectors, each once, with the known ones of their columns that are nearest."""
+    counts = Counter(named for vector in vectors for named in vector.unknown_names.items())
+    if not counts:
+        return ()
+    columns = list(dict.fromkeys(column for column, _ in counts))
+    known: dict[str, list[str]] = {column: [] for column in columns}
+    with connect(connections.postgres, purpose="score", autocommit=True) as connection:
+        for column, name in connection.execute(statement("vocabulary_names"), {"columns": columns}):
+            known[column].append(name)
+    return tuple(
+        UnknownName(column, name, bets, nearest_names(name, known[column]) if position < _HINTED else ())
+        for position, ((column, name), bets) in enumerate(counts.items())
+    )
 
 
 @contextmanager

@@ -103,6 +103,7 @@ class LastGate:
     run_id: UUID
     state: str
     reason: str | None
+    overridden_by: dict[str, str | None] | None
     judged_at: datetime
     overridden: int
 

@@ -16,6 +16,7 @@ from typing import Final
 import psycopg
 from psycopg.rows import dict_row
 
+from feature_repo.near_names import LIKENESS, nearest_names
 from ingestion.alerts import resolve_alerts
 from ingestion.database import statement
 from ingestion.errors import ColumnsVanished, ConfigurationError, LateFirstLoad, SourceShrank
@@ -23,8 +24,6 @@ from ingestion.runs import Counts, Run
 from ingestion.sync import Request, TableRows
 from quality.schema import COLUMNS, REQUIRED_COLUMNS
 
-# How alike two names must be for one to be taken for the other under a new name, 1 being the same.
-_ALIKE: Final = 0.6
 # From so many versions on a new source is a history, whose times are lost when it comes late. Fewer are stragglers.
 FEWEST_OF_A_HISTORY: Final = 100
 # How the cause of the alert begins that the table of a stream shows too few rows.
@@ -67,7 +66,7 @@ def optional_columns(names: Collection[str]) -> frozenset[str]:
     """These names, of columns that a source may lack. Raises ConfigurationError when one is none."""
     optional = [name for name in COLUMNS if name not in REQUIRED_COLUMNS]
     if wrong := [name for name in names if name not in optional]:
-        nearest = [near for name in wrong for near in get_close_matches(name, optional, n=1, cutoff=_ALIKE)]
+        nearest = [near for name in wrong for near in nearest_names(name, optional, most=1)]
         raise ConfigurationError(
             f"--without {', '.join(wrong)}: no column that a source may lack",
             "Nothing was done",
@@ -190,7 +189,7 @@ def _shrunk(state: StreamState, stream: str, shown: int | None) -> SourceShrank:
 
 def _alike(name: str, unknown: Sequence[str]) -> str | None:
     plain = {other.lower().replace("_", ""): other for other in unknown}
-    nearest = get_close_matches(name.replace("_", ""), plain, n=1, cutoff=_ALIKE)
+    nearest = get_close_matches(name.replace("_", ""), plain, n=1, cutoff=LIKENESS)
     return plain[nearest[0]] if nearest else None
 
 

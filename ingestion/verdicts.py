@@ -12,18 +12,22 @@ from psycopg.rows import class_row, dict_row
 
 from ingestion.database import statement
 from ingestion.errors import ConfigurationError
-from quality.gates import Verdict
+from quality.gates import Tally, Verdict
 
 
 @dataclass(frozen=True)
 class GateRecord:
-    """One judged refresh: passed, refused, or overridden for a reason. Its raw versions: (since_seq, until_seq]."""
+    """One judged refresh: passed, refused, or overridden by somebody for a reason.
+
+    Its raw versions: (since_seq, until_seq]. `overridden_by` as `ingestion/actor.py` has it.
+    """
 
     run_id: UUID
     verb: str
     source: str | None
     state: str
     reason: str | None
+    overridden_by: dict[str, str | None] | None
     judged_at: datetime
     since_seq: int
     until_seq: int
@@ -37,6 +41,11 @@ class Verdicts:
     checks: list[Verdict]
     anomalies: list[dict[str, Any]]
     drift: list[dict[str, Any]]
+
+    @property
+    def tally(self) -> Tally:
+        """How many of the checks came out how."""
+        return Tally.of(self.checks, has_new_rows=self.gate.since_seq < self.gate.until_seq)
 
 
 def verdicts(connection: psycopg.Connection, run_id: UUID | None = None) -> Verdicts:

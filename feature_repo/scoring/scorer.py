@@ -72,6 +72,7 @@ class Scorer:
             _types=definitions.types,
             _views=definitions.views,
             _standings=standings,
+            _columns=columns,
         )
 
     def _own_store(self) -> FeatureStore:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from feature_repo.groups import GROUPS
+from feature_repo.keys import only_part
 from feature_repo.online.layout import instant
+from feature_repo.vocabulary import COLUMNS, UNKNOWN, encode
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
 _NONE = timedelta(0)
+_JOIN_KEYS = frozenset(group.join_key for group in GROUPS)
 
 
 class Status(StrEnum):
@@ -54,6 +58,8 @@ class Vectors:
     _types: Mapping[str, str] = field(repr=False)
     _views: Mapping[str, int] = field(repr=False)
     _standings: list[tuple[Standing, ...]] = field(repr=False)
+    # join keys and request columns of the bets, a list per column
+    _columns: Mapping[str, Sequence[Any]] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -89,6 +95,24 @@ class Vectors:
             else [Status.PRESENT] * len(values)
             for name, values in self.columns.items()
         }
+
+    @property
+    def unknown_names(self) -> list[dict[str, str]]:
+        """For each bet, column -> the name that it has there, of those names that no stored bet has.
+
+        Looked up in the vocabulary that categories are encoded by, which is in memory (`feature_repo/vocabulary.py`). A
+        name that is known and whose group is NOT_FOUND has no graded bet yet. Raises VocabularyUnavailable where the
+        service encodes no category and Postgres does not answer.
+        """
+        unknown: list[dict[str, str]] = [{} for _ in self.rows]
+        for column in COLUMNS:
+            keys = self._columns.get(column, [None] * len(self))
+            # A one-part key is the name, escaped.
+            names: Sequence[str | None] = [only_part(key) for key in keys] if column in _JOIN_KEYS else keys
+            for of_bet, name, code in zip(unknown, names, encode(column, names), strict=True):
+                if name is not None and code == UNKNOWN:
+                    of_bet[column] = name
+        return unknown
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict per bet, feature -> value: what JSON takes."""

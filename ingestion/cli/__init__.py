@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ingestion.cli import bets, demo, export, gates, publish, quarantine, runs, services, status, store, sync
+from ingestion.cli import bets, demo, export, gates, groups, publish, quarantine, runs, services, status, store, sync
 from ingestion.cli.output import print_line, report_error, say
 from ingestion.errors import PikkitError
 
@@ -33,7 +33,7 @@ for verb in (
     demo.demo, services.up, services.down, status.status, services.doctor, services.env,
     store.migrate, store.apply, sync.sync, runs.run, runs.backfill, runs.verify, sync.reconcile, store.materialize,
     gates.gate, gates.runs, export.export, publish.publish_supabase,
-    store.features, bets.score, bets.sample,
+    store.features, groups.groups, bets.score, bets.sample,
 ):  # fmt: skip
     app.command()(verb)
 app.add_typer(quarantine.app, name="quarantine")

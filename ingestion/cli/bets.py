@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,11 +17,13 @@ from ingestion.cli.session import begin, load_feast, stores
 if TYPE_CHECKING:
     import polars as pl
 
-    from ingestion.score import Scored, ViewAge
+    from ingestion.score import Scored, UnknownName, ViewAge
 
 # Bets printed side by side.
 _ABREAST = 5
 _NO_AGE = timedelta(-1)
+# Names and instants told one by one.
+_NAMED = 10
 
 
 def score(
@@ -52,10 +55,11 @@ def score(
 ) -> None:
     """Turn a bet into its feature vector, read online.
 
-    The bet is JSON, or a row of a file, or options for its columns.
+    The bet is JSON, or a row of a file, or options for its columns; an option that is left out stands for a value that
+    is not known. Names that the store does not know are told with the nearest that it knows.
     """
     from ingestion import clock
-    from ingestion.score import DEFAULT_SERVICE, check
+    from ingestion.score import DEFAULT_SERVICE, check, naive_instants
     from ingestion.score import score as look_up
 
     columns = {
@@ -71,22 +75,29 @@ def score(
         "clv_percentage": clv_percentage,
     }
     settings = begin(now)
-    bets = _given(bet, file, mapping, {name: value for name, value in columns.items() if value is not None})
+    named = {name: value for name, value in columns.items() if value is not None}
+    bets = _given(bet, file, mapping, named)
+    naive = naive_instants(bets)
     service = service or DEFAULT_SERVICE
     check(bets, service=service, now=clock.now())
     connections = stores(settings, create=False)
     load_feast()
     scored = look_up(connections, bets, service=service, now=clock.now())
     if json:
-        print_json(as_json(scored))
+        print_json(as_json(scored) | {"naive_instants": naive})
     else:
         print_scored(scored)
+    if naive:
+        warn_of_naive(naive)
+    if named and not scored.is_by_id:
+        say_what_was_left_out(named)
     warn_of_unknown(scored)
     warn_of_stale(scored)
 
 
 def _given(text: str | None, file: Path | None, mapping: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
     """The bets, in whichever of the three ways they were given."""
+    from feature_repo.bets import NEEDED
     from ingestion.errors import ConfigurationError
     from ingestion.score import parse_bets, read_bets
     from ingestion.sources.files.formats.registry import read_mapping
@@ -101,17 +112,23 @@ def _given(text: str | None, file: Path | None, mapping: Path | None, columns: d
         raise ConfigurationError("--mapping is for a --file", "Nothing was scored", "Leave it out")
     if file is not None:
         return read_bets(file, read_mapping(mapping) if mapping else None)
-    return [columns] if text is None else parse_bets(sys.stdin.read() if text == "-" else text)
+    if text is None:
+        return [dict.fromkeys(NEEDED) | columns]
+    return parse_bets(sys.stdin.read() if text == "-" else text)
 
 
 def as_json(scored: Scored) -> dict[str, Any]:
-    """Vectors for machines: features in the service's order, ages in seconds."""
+    """Vectors for machines: features in the service's order, ages in seconds, names that the store does not know."""
+    from dataclasses import asdict
+
     return {
         "service": scored.service,
+        "unknown_names": [asdict(one) for one in scored.unknown_names],
         "bets": [
             {
                 "bet_id": vector.bet_id,
                 "features": vector.values,
+                "unknown_names": vector.unknown_names,
                 "views": {
                     one.view: {
                         "event_timestamp": one.event_timestamp,
@@ -170,15 +187,50 @@ def warn_of_stale(scored: Scored) -> None:
         )
 
 
+def warn_of_naive(texts: Sequence[str]) -> None:
+    """A line on stderr for instants that name no zone, with the spelling that does."""
+    said = ", ".join(repr(text) for text in texts[:_NAMED])
+    say(
+        f"Warning: time_placed names no zone and was read as UTC: {said}. A zone is needed where it is another: write "
+        f"{texts[0].strip()}Z for UTC, or {texts[0].strip()}-05:00, say."
+    )
+
+
+def say_what_was_left_out(columns: Collection[str]) -> None:
+    """A line on stderr that names the options of the bet that were not given."""
+    from feature_repo.bets import NEEDED
+
+    if left_out := [name for name in NEEDED if name not in columns and name != "time_placed"]:
+        say(f"Not given, and taken as unknown: {', '.join(left_out)}.")
+
+
 def warn_of_unknown(scored: Scored) -> None:
-    """A line on stderr when bets that were asked for by id are not there, or nothing at all is known."""
+    """A line on stderr when bets that were asked for by id are not there, names are unknown, or nothing is known."""
+    from ingestion.known_names import KINDS
+
     if scored.unknown:
         say(f"No such bet is online: {', '.join(scored.unknown)}. All its features are null.")
-    elif not any(age.event_timestamp for one in scored.vectors for age in one.views):
+    if scored.unknown_names:
+        named = "; ".join(map(_unknown_name, scored.unknown_names[:_NAMED]))
+        more = len(scored.unknown_names) - _NAMED
+        columns = {one.column for one in scored.unknown_names}
+        lists = [f"`pikkit groups {kind}`" for kind, names in KINDS.items() if len(names) == 1 and columns & {*names}]
+        say(
+            f"Warning: the store does not know {named}{f'; and {more:,} more names' if more > 0 else ''}. No bet with "
+            "such a name was ever stored: the features of its groups are null, and its code is 0. "
+            f"Those that are known: {', '.join(lists)}."
+        )
+    known = any(one.names_known_group for one in scored.vectors)
+    if known and not any(age.event_timestamp for one in scored.vectors for age in one.views):
         say(
             "Warning: the online store knows none of these groups. When it should, it has lost its copy: "
             "`pikkit status` tells, and `pikkit materialize` fills it again."
         )
+
+
+def _unknown_name(one: UnknownName) -> str:
+    hint = f" (did you mean {' or '.join(map(repr, one.nearest))}?)" if one.nearest else ""
+    return f"{one.column} {one.name!r}{hint}"
 
 
 def sample(

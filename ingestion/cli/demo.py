@@ -109,6 +109,7 @@ def _declare(story: Story, connections: Connections) -> ApplyResult:
 
 def _run(story: Story, connections: Connections, source: FileSource, gates: Gates) -> Run:
     from ingestion.pipeline import run
+    from quality.gates import skipped
 
     with story.step("Run", "load what is new, compute the features, publish them"):
         with progress_bar() as progress:
@@ -122,7 +123,8 @@ def _run(story: Story, connections: Connections, source: FileSource, gates: Gate
         judged, checks = counts["anomalies"], counts["gates"]
         story.line(
             f"{judged['rows']:,} rows judged, {judged['flags']:,} flags; the quality gate {checks['state']} them: "
-            f"{checks['checks']} checks, {checks['failed']} failed, {checks['warned']} warned."
+            f"{checks['judged']} checks judged, {checks['failed']} failed, {checks['warned']} warned"
+            f"{'; ' + skipped(checks['not_judged_because']) if checks['not_judged'] else ''}."
         )
         story.table(
             ["view", "change rows", "keys written"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, print_json, print_line, print_table
+from ingestion.cli.output import Json, print_json, print_line, print_table, print_wrapped
 from ingestion.cli.session import begin, stores
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from quality.gates import Verdict
 
 
+# What stands below the first line of a check.
+_HANGING = 8
 _DRIFT = ("psi", "psi_noise", "ks", "p_value")
 
 
@@ -23,13 +25,15 @@ def gate(
     run: Annotated[
         str | None, typer.Option("--run", metavar="RUN", help="The judgement of this run; otherwise of the last one.")
     ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only the checks that failed.")] = False,
     queries: Annotated[bool, typer.Option("--queries", help="Show the query behind each value too.")] = False,
     json: Json = False,
 ) -> None:
     """Show the verdicts of the last refresh.
 
-    Every check with its value and threshold, the anomalies among the rows that were judged, and the features that
-    drifted. Exits 0 whatever the verdict; the last line and --json tell.
+    The checks that failed or warned, each with bets behind it, then those that passed, and why some were not judged;
+    the anomalies among the rows that were judged, and the features that drifted. Exits 0 whatever the verdict; the last
+    line and --json tell.
     """
     from ingestion.reading import reading
     from ingestion.verdicts import verdicts
@@ -37,37 +41,66 @@ def gate(
     connections = stores(begin(), create=False)
     with reading(connections.postgres, purpose="gate") as connection:
         found = verdicts(connection, _run_id(run))
+    shown = [check for check in found.checks if check.state == "failed" or not failed]
     if json:
-        print_json(_document(found))
+        print_json(_document(found, shown))
         return
-    print_table(
-        ["check", "scope", "severity", "verdict", "value", "must be", "rows", ""],
-        [
-            (c.gate, c.scope, c.severity, c.state, _number(c.value), c.threshold, c.rows, c.note or "")
-            for c in found.checks
-        ],
-    )
+    _print_checks(shown, found.gate.since_seq < found.gate.until_seq)
     if queries:
+        for check in shown:
+            print_line(f"-- {check.gate} of the {check.scope}\n{check.query};\n")
+    if found.anomalies and not failed:
+        print_table(["anomaly", "severity", "flags", "for example"], map(_anomaly, found.anomalies), wrap=True)
         print_line()
-        for check in found.checks:
-            print_line(f"-- {check.gate} of the {check.scope}\n{check.query};")
-    if found.anomalies:
-        print_line()
+    if (drifted := [row for row in found.drift if row["has_drifted"]]) and not failed:
         print_table(
-            ["anomaly", "severity", "flags", "for example"],
-            [(a["kind"], a["severity"], a["flags"], a["example"]) for a in found.anomalies],
+            ["drifted", "PSI", "usual below", "KS", "p"],
+            [(row["feature"], *(_number(row[name]) for name in _DRIFT)) for row in drifted],
         )
-    if drifted := [row for row in found.drift if row["has_drifted"]]:
         print_line()
+    print_wrapped(_last_line(found))
+
+
+def _print_checks(checks: list[Verdict], has_new_rows: bool) -> None:
+    """What failed and what warned, each with its rows; then what passed, and what was not judged, by the reason."""
+    from quality.gates.verdict import why_not
+
+    for state in ("failed", "warned"):
+        for check in checks:
+            if check.state == state:
+                _print_outside(check)
+    if passed := [check for check in checks if check.state == "passed"]:
         print_table(
-            ["drifted", "view", "PSI", "without drift below", "KS", "p"],
-            [
-                (d["feature"], d["view"], *(_number(d[n]) for n in ("psi", "psi_noise", "ks", "p_value")))
-                for d in drifted
-            ],
+            ["passed", "scope", "value", "must be", "rows"],
+            [(check.gate, check.scope, _number(check.value), check.threshold, check.rows) for check in passed],
         )
+        print_line()
+    reasons: dict[str, list[str]] = {}
+    for check in checks:
+        if check.state == "not judged":
+            reasons.setdefault(why_not(check, has_new_rows=has_new_rows), []).append(_label(check))
+    for reason, labels in reasons.items():
+        print_wrapped(f"Not judged, {reason}: {', '.join(labels)}.")
+        print_line()
+
+
+def _print_outside(check: Verdict) -> None:
+    """A check whose value is outside its limit, and the bets behind it."""
+    print_wrapped(
+        f"{check.state.upper()}  {check.gate} of the {check.scope}: {_number(check.value)}, must be {check.threshold}, "
+        f"over {check.rows:,} rows",
+        hanging=_HANGING,
+    )
+    if check.note:
+        print_wrapped(check.note, indent=_HANGING)
+    if check.examples:
+        print_wrapped(f"for example {', '.join(check.examples)}", indent=_HANGING)
     print_line()
-    print_line(_last_line(found))
+
+
+def _anomaly(flags: dict[str, Any]) -> tuple[Any, ...]:
+    ids = ", ".join(flags["example_ids"])
+    return flags["kind"], flags["severity"], flags["flags"], f"{flags['example']} ({ids})"
 
 
 def runs(
@@ -126,35 +159,38 @@ def _number(value: float | None) -> str:
 
 
 def _remark(run: dict[str, Any]) -> str:
+    from ingestion.actor import by_actor
+
     if run["gate"] == "overridden":
-        return f"overridden: {run['reason']}"
+        return f"overridden{by_actor(run['overridden_by'])}: {run['reason']}"
     return (run["error"] or "").split("\n")[0]
 
 
 def _last_line(found: Verdicts) -> str:
+    from ingestion.actor import by_actor
+
     gate = found.gate
-    by_state = {state: [c for c in found.checks if c.state == state] for state in ("failed", "warned")}
-    names = {state: ", ".join(_label(check) for check in checks) for state, checks in by_state.items()}
-    told = f"{len(found.checks)} checks, {len(by_state['failed'])} failed, {len(by_state['warned'])} warned"
+    told = f"{found.tally}."
+    if failed := [_label(check) for check in found.checks if check.state == "failed"]:
+        told += f" Failed: {', '.join(failed)}."
     about = f"Run {gate.run_id} ({gate.verb}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ})"
-    if gate.state == "passed":
-        return f"{about} passed: {told}."
-    if gate.state == "refused":
-        return f"{about} was refused: {told}. Failed: {names['failed']}."
-    failed = f" Failed: {names['failed']}." if names["failed"] else ""
-    return f"{about} was published over the gate, for this reason: {gate.reason}. {told}.{failed}"
+    if gate.state == "overridden":
+        by = by_actor(gate.overridden_by)
+        return f"{about} was published over the gate{by}, for this reason: {gate.reason}. {told}"
+    return f"{about} {'passed' if gate.state == 'passed' else 'was refused'}: {told}"
 
 
 def _label(check: Verdict) -> str:
     return f"{check.gate} ({check.scope})"
 
 
-def _document(found: Verdicts) -> dict[str, Any]:
+def _document(found: Verdicts, shown: list[Verdict]) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
         **asdict(found.gate),
-        "checks": [asdict(check) for check in found.checks],
+        "counts": asdict(found.tally) | {"judged": found.tally.judged},
+        "checks": [asdict(check) for check in shown],
         "anomalies": found.anomalies,
         "drift": found.drift,
     }

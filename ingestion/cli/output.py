@@ -54,9 +54,13 @@ def _escaped(text: str, escape: Callable[[str], str]) -> str:
     return "".join(c if c.isprintable() else escape(c) for c in text)
 
 
-def print_wrapped(text: str) -> None:
-    """A paragraph of the result, broken at the width of the terminal."""
-    print_line(textwrap.fill(text, _terminal_width()))
+def print_wrapped(text: str, *, indent: int = 0, hanging: int = 0) -> None:
+    """A paragraph of the result, broken at the width of the terminal.
+
+    It stands `indent` spaces from the left, its second and later lines `hanging` more.
+    """
+    first, later = " " * indent, " " * (indent + hanging)
+    print_line(textwrap.fill(text, _terminal_width(), initial_indent=first, subsequent_indent=later))
 
 
 def print_json(value: Any) -> None:

@@ -217,9 +217,12 @@ def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None
     if step == "features":
         return sum(counts.values()), seconds, "change rows"
     if step == "gates":
-        states = ("failed", "warned", "not_judged")
-        others = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in states if counts[state])
-        return counts["checks"], seconds, f"checks: {counts['state']}{f' ({others})' if others else ''}"
+        from quality.gates.verdict import skipped
+
+        parts = [f"{counts[state]} {state}" for state in ("failed", "warned") if counts[state]]
+        if counts["not_judged"]:
+            parts.append(skipped(counts["not_judged_because"]))
+        return counts["judged"], seconds, "; ".join([f"checks judged: {counts['state']}", *parts])
     if step == "materialize":
         return sum(counts.values()), seconds, "keys written online"
     return None, seconds, ""

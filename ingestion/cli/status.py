@@ -139,12 +139,14 @@ def _last_run(contents: Contents) -> str:
 
 
 def _gate(contents: Contents) -> str:
+    from ingestion.actor import by_actor
+
     gate = contents.gate
     if gate is None:
         return "nothing was judged yet"
     told = f"{gate.state} by run {gate.run_id}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ}"
     if gate.reason:
-        told += f": {gate.reason}"
+        told += f",{by_actor(gate.overridden_by)}: {gate.reason}" if gate.overridden_by else f": {gate.reason}"
     return f"{told}; {gate.overridden:,} refreshes published over it so far" if gate.overridden else told
 
 

@@ -2,7 +2,7 @@
 -- Reads    ops.runs, ops.gates, ops.run_steps
 -- Params   limit
 select
-    run_id, verb, runs.state, gates.state as gate, gates.reason, source, code_version, now, started_at, finished_at,
+    run_id, verb, runs.state, gates.state as gate, gates.reason, gates.overridden_by, source, code_version, now, started_at, finished_at,
     counts, exit_code, error,
     coalesce((
         select jsonb_agg(jsonb_build_object('step', step, 'seconds', seconds, 'counts', steps.counts) order by position)

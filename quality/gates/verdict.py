@@ -1,5 +1,9 @@
 """What the gates say about a refresh."""
 
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +30,51 @@ class Verdict:
     note: str | None
     #: One SQL statement that shows the rows behind the value.
     query: str
+    #: Ids of a few of the bets among these rows; none where the query names no bets, or nothing was wrong.
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many checks came out how. `not_judged`: why not -> how many."""
+
+    checks: int
+    failed: int
+    warned: int
+    not_judged: dict[str, int]
+
+    @classmethod
+    def of(cls, verdicts: Sequence[Verdict], *, has_new_rows: bool) -> Tally:
+        """The tally of some verdicts. `has_new_rows`: whether there was anything new to judge."""
+        states = Counter(verdict.state for verdict in verdicts)
+        reasons = Counter(why_not(one, has_new_rows=has_new_rows) for one in verdicts if one.state == "not judged")
+        return cls(len(verdicts), states["failed"], states["warned"], dict(reasons.most_common()))
+
+    @property
+    def judged(self) -> int:
+        """How many checks had something to judge."""
+        return self.checks - sum(self.not_judged.values())
+
+    def __str__(self) -> str:
+        words = f"{self.judged} judged, {self.failed} failed, {self.warned} warned"
+        return f"{words}; {skipped(self.not_judged)}" if self.not_judged else words
+
+
+def why_not(verdict: Verdict, *, has_new_rows: bool) -> str:
+    """Why a check was not judged."""
+    if verdict.rows:
+        return "too few rows"
+    return "nothing to compare" if has_new_rows or verdict.scope == "dataset" else "no new rows"
+
+
+def skipped(not_judged: Mapping[str, int]) -> str:
+    """How many checks were not judged, and why.
+
+    >>> skipped({"no new rows": 15}), skipped({"no new rows": 12, "too few rows": 3})
+    ('15 not judged: no new rows', '15 not judged: 12 no new rows, 3 too few rows')
+    """
+    reasons = [f"{number} {reason}" if len(not_judged) > 1 else reason for reason, number in not_judged.items()]
+    return f"{sum(not_judged.values())} not judged: {', '.join(reasons)}"
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,21 @@ def test_every_status_occurs_among_what_was_compared(score: Scorer) -> None:
     assert told == set(Status)
 
 
+@pytest.mark.parametrize("hours", [0, 48])
+def test_unknown_names_are_those_whose_code_is_0_however_old_the_values_are(score: Scorer, hours: int) -> None:
+    clock.set_now(REFRESHED_AT + timedelta(hours=hours))
+    asked = [bet("a|b", "East", "money line", "x|y"), bet(None, "Eest", "Moneyline", "\\N")]
+    vectors = score(asked)
+    assert vectors.unknown_names == [{"market": "money line"}, {"league": "Eest", "institution_name": "\\N"}]
+    columns = {"sport": "sport", "league": "league", "market": "market", "institution_name": "institution"}
+    coded = [{c for c, name in columns.items() if values[f"{name}_encoded"] == 0} for values in vectors.to_dicts()]
+    assert coded == [set(names) for names in vectors.unknown_names]
+
+
+def test_a_service_that_asks_for_no_names_has_no_unknown_ones(store: Any) -> None:
+    assert scorer(LOOKUP, store=store)([{"id": "never placed"}]).unknown_names == [{}]
+
+
 @cold
 @given(drawn=st.lists(bets | known, max_size=4))
 def test_frames_are_scored_like_dicts(score: Scorer, drawn: list[dict[str, Any]]) -> None:

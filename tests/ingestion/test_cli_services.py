@@ -53,7 +53,7 @@ def test_status_does_not_import_feast(environ: dict[str, str], tmp_path: Path) -
 
 
 def test_a_bet_that_is_wrong_is_refused_before_feast_is_imported(environ: dict[str, str], tmp_path: Path) -> None:
-    assert "feast" not in (seen := imported("score --sport Soccer", environ, tmp_path))
+    assert "feast" not in (seen := imported("score --american-odds 50", environ, tmp_path))
     assert "polars" in seen
 
 

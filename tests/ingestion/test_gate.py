@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import json
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +16,8 @@ import redis
 from psycopg import sql
 
 from feature_repo.groups import STORED_VIEWS
-from ingestion import clock, pipeline
+from ingestion import actor, clock, pipeline
+from ingestion.actor import current_actor
 from ingestion.database import connect
 from ingestion.errors import GateRefused
 from ingestion.gates_file import gates_of
@@ -23,7 +26,7 @@ from ingestion.sample import generate
 from ingestion.sources.files import open_file
 from ingestion.verdicts import verdicts
 from tests.ingestion.bets import NOW
-from tests.ingestion.commands import environ_of, pikkit
+from tests.ingestion.commands import environ_of, pikkit_here
 
 HOUR = timedelta(hours=1)
 ALERTS = "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'"
@@ -353,6 +356,12 @@ def test_an_override_publishes_and_says_so_for_ever(prepared, load, history):
     assert not sum(compared.differences for compared in compare(prepared))
 
 
+def test_the_actor_of_ci_is_told_with_the_user_and_the_host_of_the_process() -> None:
+    assert doctest.testmod(actor).failed == 0
+    assert current_actor({"GITHUB_ACTOR": "", "CIRCLE_USERNAME": "bo"})["ci_actor"] == "bo"
+    assert current_actor({})["ci_actor"] is None
+
+
 def test_an_override_of_what_passes_is_none(prepared, load, history):
     done = load(history, override="just in case")
     assert done.counts["gates"]["state"] == "passed"
@@ -430,36 +439,59 @@ def test_seals_fit_after_a_backfill_replaced_rows_of_earlier_runs(prepared, load
 
 @pytest.fixture
 def command(prepared, tmp_path):
-    def command(*arguments, now=NOW):
-        environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=now.isoformat(), PIKKIT_GATES="", COLUMNS="200")
-        return pikkit(*arguments, environ=environ, cwd=tmp_path)
+    def command(*arguments, now=NOW, **differs):
+        environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=now.isoformat(), PIKKIT_GATES="", COLUMNS="80")
+        return pikkit_here(*arguments, environ=environ | differs)
 
     return command
 
 
 def test_the_commands_tell_of_a_refusal_and_of_an_override(command, history, tmp_path):
     assert command("run", "--source", written(tmp_path, history), now=NOW - HOUR).returncode == 0
+    # When nothing new comes, most checks have nothing to judge.
+    again = command("run", "--source", written(tmp_path, history), now=NOW - HOUR)
+    counts = json.loads(command("gate", "--json").stdout)["counts"]
+    assert counts["judged"] + sum(counts["not_judged"].values()) == counts["checks"] == 37
+    assert list(counts["not_judged"]) == ["no new rows"]
+    told = f"{counts['not_judged']['no new rows']} not judged: no new rows"
+    assert re.search(rf"^gates +{counts['judged']} .*checks judged: passed; {told}$", again.stdout, re.MULTILINE)
+    assert told in " ".join(command("gate").stdout.split())
+
     refused = command("run", "--source", written(tmp_path, bad(history)))
     assert refused.returncode == 3
     assert (
         "GateRefused: The quality gate refused this refresh: 1 of 37 checks failed (schema_pass_rate)" in refused.stderr
     )
-    assert "was refused" in command("gate").stdout.splitlines()[-1]
+    gate = command("gate").stdout
+    assert [line for line in gate.splitlines() if len(line) > 80] == []
+    assert gate.startswith("FAILED  schema_pass_rate of the batch: 0.9, must be >= 0.99, over 150 rows\n")
+    assert "was refused: " in " ".join(gate.split())
     assert "Gate      refused by run" in command("status").stdout
 
     rows = written(tmp_path, bad(history))
     assert command("run", "--source", rows, "--override-gate", " ").returncode == 2
-    overridden = command("run", "--source", rows, "--override-gate", "half wins come later")
+    overridden = command("run", "--source", rows, "--override-gate", "half wins come later", GITLAB_USER_LOGIN="ann")
     assert overridden.returncode == 0, overridden.stderr
     assert "Published over a failed check: schema_pass_rate" in overridden.stderr
-    assert "overridden: half wins come later" in command("runs").stdout
-    assert "half wins come later; 1 refreshes published over it" in command("status").stdout
-    assert "half wins come later" in command("gate").stdout.splitlines()[-1]
+    assert re.search(r"overridden by ann in CI \(.*\): half wins come later", command("runs").stdout)
+    status = command("status").stdout
+    assert re.search(r", by ann in CI \(.*\): half wins come later; 1 refreshes published over it", status)
+    gate = " ".join(command("gate", "--failed").stdout.split())
+    assert gate.startswith("FAILED schema_pass_rate of the batch: 0.9")
+    assert "min_records" not in gate
+    assert re.search(r"published over the gate by ann in CI \(.*\), for this reason: half wins come later\.", gate)
     told = json.loads(command("gate", "--json").stdout)
     assert (told["state"], told["reason"]) == ("overridden", "half wins come later")
+    assert told["overridden_by"] == current_actor({"GITLAB_USER_LOGIN": "ann"})
+    (failed,) = json.loads(command("gate", "--failed", "--json").stdout)["checks"]
+    quarantined = bad(history).filter(status="HALF WON")["id"].to_list()
+    assert len(failed["examples"]) == 3
+    assert set(failed["examples"]) <= set(quarantined)
+    assert all(example in refused.stderr for example in failed["examples"])
     assert {"gate", "scope", "severity", "state", "value", "threshold", "query"} <= told["checks"][0].keys()
     runs = json.loads(command("runs", "--json").stdout)["runs"]
-    assert [run["gate"] for run in runs] == ["overridden", "refused", "passed"]
+    assert [run["gate"] for run in runs] == ["overridden", "refused", "passed", "passed"]
+    assert [run["overridden_by"] and run["overridden_by"]["ci_actor"] for run in runs] == ["ann", None, None, None]
 
 
 def test_gate_of_a_store_where_nothing_was_judged_says_so(command):
@@ -472,6 +504,6 @@ def test_gates_that_cannot_be_are_all_named_at_once(prepared, tmp_path, history)
     file = tmp_path / "gates.toml"
     file.write_text('[min_recods]\nthreshold = 1\n[min_records]\ntreshold = 2\n[schema_pass_rate]\nseverity = "fial"\n')
     environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=NOW.isoformat(), PIKKIT_GATES=str(file))
-    done = pikkit("run", "--source", written(tmp_path, history), environ=environ, cwd=tmp_path)
+    done = pikkit_here("run", "--source", written(tmp_path, history), environ=environ)
     assert done.returncode == 2
     assert all(name in done.stderr for name in ("min_recods", "treshold", "fial"))

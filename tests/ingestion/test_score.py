@@ -26,7 +26,7 @@ from ingestion.sample import generate, write
 from ingestion.score import Vector, parse_bets, read_bets, score
 from ingestion.sources.files import open_file
 from tests.ingestion.bets import NOW
-from tests.ingestion.commands import environ_of, pikkit
+from tests.ingestion.commands import environ_of, pikkit_here
 from tests.ingestion.lenient import run
 
 BET = {
@@ -183,6 +183,28 @@ def test_a_value_that_no_bet_can_have_is_refused(vector: Any, wrong: dict[str, A
     assert reason in refused.value.what
 
 
+@pytest.mark.parametrize(
+    ("wrong", "advice"),
+    [
+        ({"american_odds": 1.91}, "as a decimal price 1.91 is american_odds -110"),
+        ({"american_odds": "2.5"}, "as a decimal price 2.5 is american_odds +150"),
+        ({"american_odds": None, "odds": 1.91, "is_live": "?"}, "as a decimal price 1.91 is american_odds -110"),
+        ({"bet_type": "straigth"}, "A bet_type is one of straight, parlay"),
+        ({"bet_type": "straigth"}, "did you mean 'straight'?"),
+        ({"time_placed": "2026-05-01"}, "with its time of day and its zone, such as 2026-05-24T15:00:00Z"),
+        ({"is_live": "maybe"}, "is_live is true or false"),
+    ],
+)
+def test_what_would_be_right_stands_beside_what_is_wrong(vector: Any, wrong: dict[str, Any], advice: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        vector(BET | wrong)
+    assert advice in refused.value.next_step
+
+
+def test_a_type_of_bet_that_is_unknown_is_null_and_not_missing(vector: Any) -> None:
+    assert [vector(BET | {"bet_type": blank}).values["bet_type_encoded"] for blank in (None, "  ")] == [None, None]
+
+
 def test_of_several_bets_the_wrong_one_is_named(store: Connections) -> None:
     with pytest.raises(ConfigurationError, match="bet 2: american_odds: not a whole number"):
         score(store, [BET, BET | {"american_odds": 1.91}], now=NOW)
@@ -197,6 +219,13 @@ def test_a_service_that_there_is_not_is_refused_with_those_that_are(vector: Any)
 def test_json_that_is_no_bet_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="JSON"):
         parse_bets(text)
+
+
+def test_keys_that_no_bet_has_are_named_with_the_nearest_that_one_has() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        parse_bets(json.dumps([BET | {"markt": "Spread"}, BET | {"xyz": 5, "bet_id": "b", "profit": 1}]))
+    assert refused.value.what == "A bet has no 'markt' (did you mean 'market'?), 'xyz'"
+    assert refused.value.exit_code == 2
 
 
 def test_a_row_that_cannot_be_read_is_refused_with_its_number(tmp_path: Path) -> None:
@@ -224,7 +253,7 @@ def test_a_store_that_was_not_applied_says_what_to_run(connections: Connections)
 
 def test_the_command_takes_options_and_answers_in_json(store: Connections, vector: Any, tmp_path: Path) -> None:
     options = [f"--{name.replace('_', '-')}={value}" for name, value in BET.items() if name != "is_live"]
-    done = pikkit("score", "--no-live", "--json", *options, environ=_environ(store, tmp_path), cwd=tmp_path)
+    done = pikkit_here("score", "--no-live", "--json", *options, environ=_environ(store, tmp_path))
     (bet,) = json.loads(done.stdout)["bets"]
     assert list(bet["features"].items()) == list(vector(BET).values.items())
     assert bet["views"]["sport_market_recent"] == {
@@ -237,7 +266,7 @@ def test_the_command_takes_options_and_answers_in_json(store: Connections, vecto
 
 def test_the_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Connections, tmp_path: Path) -> None:
     late = _environ(store, tmp_path, PIKKIT_NOW=(NOW + timedelta(hours=2)).isoformat())
-    done = pikkit("score", "--bet", json.dumps([BET, NEVER_SEEN]), environ=late, cwd=tmp_path)
+    done = pikkit_here("score", "--bet", json.dumps([BET, NEVER_SEEN]), environ=late)
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("sport_win_rate "))
     assert (row[2:], done.returncode) == (["-", "sport_stats"], 0)
     assert f"Warning: values past their TTL in sport_market_recent; the newest are as of {NOW:%Y-%m-%d}" in done.stderr
@@ -247,23 +276,68 @@ def test_the_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Conne
 def test_the_command_says_that_a_bet_is_not_online(store: Connections, bets: pl.DataFrame, tmp_path: Path) -> None:
     asked = json.dumps([{"id": "nowhere"}, {"id": bets["id"][-1]}])
     lookup = ("score", "--service", bet_lookup_v1.name, "--bet", asked)
-    done = pikkit(*lookup, environ=_environ(store, tmp_path), cwd=tmp_path)
+    done = pikkit_here(*lookup, environ=_environ(store, tmp_path))
     assert (done.returncode, "No such bet is online: nowhere. " in done.stderr) == (0, True)
 
 
-@pytest.mark.parametrize(("bet", "is_told"), [(BET, False), (NEVER_SEEN, True)])
-def test_the_command_says_when_nothing_is_known_at_all(
-    store: Connections, tmp_path: Path, bet: dict[str, Any], is_told: bool
+def test_the_command_says_when_the_online_store_has_lost_what_it_should_know(
+    store: Connections, tmp_path: Path
 ) -> None:
-    done = pikkit("score", "--bet", json.dumps(bet), environ=_environ(store, tmp_path), cwd=tmp_path)
-    assert (done.returncode, "knows none of these groups" in " ".join(done.stderr.split())) == (0, is_told)
+    elsewhere = dataclasses.replace(store, redis=Redis(store.redis.url.removesuffix("/0") + "/5"))
+    done = pikkit_here("score", "--bet", json.dumps(BET), environ=_environ(elsewhere, tmp_path))
+    assert (done.returncode, "knows none of these groups" in done.stderr) == (0, True)
+
+
+def test_names_that_no_stored_bet_has_are_told_with_the_nearest_that_one_has(
+    store: Connections, tmp_path: Path
+) -> None:
+    misspelt = BET | {"sport": "soccer", "market": "Total Gaols", "institution_name": "Bookie & Sons"}
+    asked = json.dumps([misspelt, misspelt | {"market": None}, BET])
+    done = pikkit_here("score", "--json", "--bet", asked, environ=_environ(store, tmp_path))
+    document = json.loads(done.stdout)
+    assert [bet["unknown_names"] for bet in document["bets"]] == [
+        {"sport": "soccer", "market": "Total Gaols", "institution_name": "Bookie & Sons"},
+        {"sport": "soccer", "institution_name": "Bookie & Sons"},
+        {},
+    ]
+    told = {one["column"]: (one["name"], one["bets"], one["nearest"][:1]) for one in document["unknown_names"]}
+    assert told == {
+        "sport": ("soccer", 2, ["Soccer"]),
+        "market": ("Total Gaols", 1, ["Total Goals"]),
+        "institution_name": ("Bookie & Sons", 2, []),
+    }
+    assert done.returncode == 0
+    assert "the store does not know sport 'soccer' (did you mean 'Soccer'?); market 'Total Gaols'" in done.stderr
+    assert "`pikkit groups sport`, `pikkit groups market`, `pikkit groups book`" in done.stderr
+    assert "knows none of these groups" not in done.stderr
+
+
+def test_options_that_are_left_out_are_unknown_values_and_are_told(store: Connections, tmp_path: Path) -> None:
+    done = pikkit_here("score", "--sport", "Soccer", "--json", environ=_environ(store, tmp_path))
+    features = json.loads(done.stdout)["bets"][0]["features"]
+    assert (features["sport_count"] > 0, features["bet_type_encoded"], features["implied_prob"]) == (True, None, None)
+    left_out = "taken as unknown: market, league, institution_name, bet_type, american_odds, is_live."
+    assert (done.returncode, left_out in done.stderr) == (0, True)
+
+
+def test_an_instant_without_a_zone_is_read_as_utc_and_told_with_the_spelling_that_has_one(
+    store: Connections, tmp_path: Path
+) -> None:
+    environ = _environ(store, tmp_path)
+    naive = pikkit_here("score", "--sport", "Soccer", "--time-placed", "2026-05-01T12:00", "--json", environ=environ)
+    aware = pikkit_here("score", "--sport", "Soccer", "--time-placed", "2026-05-01T12:00Z", "--json", environ=environ)
+    assert "2026-05-01T12:00Z for UTC" in naive.stderr
+    assert "names no zone" not in aware.stderr
+    documents = [json.loads(done.stdout) for done in (naive, aware)]
+    assert [document.pop("naive_instants") for document in documents] == [["2026-05-01T12:00"], []]
+    assert documents[0] == documents[1]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--bet", "{}", "--sport", "Soccer"), ("--bet", '{"sport": "Soccer"}')])
 def test_the_command_ends_with_2_when_it_is_not_told_what_to_score(
     store: Connections, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    done = pikkit("score", *arguments, environ=_environ(store, tmp_path), cwd=tmp_path)
+    done = pikkit_here("score", *arguments, environ=_environ(store, tmp_path))
     assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
 
 

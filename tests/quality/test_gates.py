@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from quality.evidence import SHIFTS
-from quality.gates import Judgement, default_gates, gates_with, judge
+import quality.gates.verdict
+from quality.evidence import ANOMALIES, SHIFTS
+from quality.gates import Judgement, Tally, default_gates, gates_with, judge
 from quality.gates.measures.shifts import TESTS
 from tests.quality.refreshes import (
     GOOD,
@@ -321,3 +323,18 @@ def test_a_feature_that_nobody_asks_for_is_not_incomplete() -> None:
 def test_a_gate_with_another_scope_is_judged_there_only() -> None:
     gates = gates_with({"max_null_sport_pct": {"scope": ["dataset"]}})
     assert verdict("max_null_sport_pct", gates=gates).scope == "dataset"
+
+
+def test_a_tally_says_why_checks_were_not_judged() -> None:
+    verdicts = judge(default_gates(), replace(GOOD, batch=GOOD.batch.clear(), anomalies=ANOMALIES.to_frame())).verdicts
+    few = [replace(one, rows=5) if one.gate == "max_null_sport_pct" else one for one in verdicts]
+    tally = Tally.of(few, has_new_rows=False)
+    assert tally.checks == len(verdicts) == tally.judged + sum(tally.not_judged.values())
+    assert {"no new rows", "too few rows"} == tally.not_judged.keys()
+    assert tally.not_judged["too few rows"] == 1
+    assert str(tally).startswith(f"{tally.judged} judged, 0 failed, 0 warned; ")
+    assert "no new rows" not in Tally.of(few, has_new_rows=True).not_judged
+
+
+def test_the_examples_of_the_verdicts_docstrings_hold() -> None:
+    assert doctest.testmod(quality.gates.verdict).failed == 0

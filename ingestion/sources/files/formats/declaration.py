@@ -10,7 +10,6 @@ import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -28,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from feature_repo.near_names import did_you_mean
 from quality.schema import COLUMNS
 from quality.schema.bet import KINDS
 from quality.schema.kinds import Text, Unreadable, cleaned
@@ -282,7 +282,7 @@ def parse_format(text: str, shipped: Mapping[str, str], phrase_tables: Collectio
     base = document.get("extends")
     if base is not None:
         if not isinstance(base, str) or base not in shipped:
-            raise FormatInvalid([f"extends: no format is called {base!r}{_hint(str(base), shipped)}"])
+            raise FormatInvalid([f"extends: no format is called {base!r}{did_you_mean(str(base), shipped)}"])
         document = _merged(tomllib.loads(shipped[base]), {"name": name, "title": "", **document})
     try:
         declared = Format.model_validate({"name": name, **document})
@@ -316,7 +316,7 @@ def _foreign_columns(document: Mapping[str, Any]) -> Iterator[str]:
         columns = document.get(table)
         for column in columns if isinstance(columns, dict) else ():
             if column not in COLUMNS:
-                yield f"{table}.{column}: no column of a bet{_hint(column, COLUMNS)}"
+                yield f"{table}.{column}: no column of a bet{did_you_mean(column, COLUMNS)}"
 
 
 def _problems(declared: Format, phrase_tables: Collection[str]) -> Iterator[str]:
@@ -327,7 +327,7 @@ def _problems(declared: Format, phrase_tables: Collection[str]) -> Iterator[str]
         for rule in rules:
             for name in rule.bet_columns:
                 if name not in declared.bets:
-                    hint = _hint(name, declared.bets)
+                    hint = did_you_mean(name, declared.bets)
                     yield f"bets.{column}: goes by {name!r}, which the format does not make{hint}"
             for name, value in ((n, v) for n, vs in (*rule.when.items(), *rule.unless.items()) for v in vs):
                 if name in KINDS and not _is_readable(name, value):
@@ -336,7 +336,8 @@ def _problems(declared: Format, phrase_tables: Collection[str]) -> Iterator[str]
                 yield f"bets.{column}.price: only for {', '.join(PRICED)}"
             tables = {*declared.phrases, *phrase_tables}
             if rule.phrases is not None and rule.phrases not in tables:
-                yield f"bets.{column}.phrases: no table is called {rule.phrases!r}{_hint(rule.phrases, sorted(tables))}"
+                hint = did_you_mean(rule.phrases, sorted(tables))
+                yield f"bets.{column}.phrases: no table is called {rule.phrases!r}{hint}"
     try:
         _ = declared.order
     except CycleError as error:
@@ -358,7 +359,7 @@ def _said(error: ValidationError) -> Iterator[str]:
         path = [part for part in each["loc"] if part != "from_"]
         place = ".".join(str(part) for part in path)
         if each["type"] == "extra_forbidden":
-            yield f"{place}: unknown{_hint(str(path[-1]), _keys(path))}"
+            yield f"{place}: unknown{did_you_mean(str(path[-1]), _keys(path))}"
         else:
             yield f"{place}: {each['msg'].removeprefix('Value error, ')}"
 
@@ -366,11 +367,6 @@ def _said(error: ValidationError) -> Iterator[str]:
 def _keys(path: list[Any]) -> list[str]:
     model: type[BaseModel] = Format if len(path) == 1 else Phrase if path[0] == "phrases" else ColumnRule
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    nearest = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {nearest[0]!r}?)" if nearest else ""
 
 
 def _check_pattern(pattern: str, groups: int | None = None) -> None:
