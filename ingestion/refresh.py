@@ -8,7 +8,7 @@ features.group_state. A long log goes through in stretches, so memory is bounded
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from feature_repo.copying import copy_in, copy_out
 from feature_repo.groups import SPORT_MARKET, Group
 from feature_repo.keys import key_expression, split_key
 from ingestion import feature_versions
+from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database import statement
 from ingestion.errors import ClockRewound
 from ingestion.progress import Progress, silent
@@ -29,10 +30,6 @@ from ingestion.runs import Counts
 
 # Versions that go through memory at once: about 600 MB at the peak.
 STRETCH: Final = 500_000
-
-# How far the run's clock may lag behind the last refresh's before it counts as wrong: two machines' clocks differ, and
-# the mark may be ahead of its clock by the five minutes that the schema grants a bet's timestamps.
-CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 
 
 def refresh(

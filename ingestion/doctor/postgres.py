@@ -14,8 +14,10 @@ from feature_repo.run_lock import lock_holder
 from ingestion.database import connect, statement, translated_errors
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import ConfigurationError, Unreachable
+from ingestion.feature_versions import redefined
 from ingestion.migrate import pending
 from ingestion.name_variants import name_variants
+from ingestion.rollout import missing_columns, unapplied
 from ingestion.status import SCHEMAS
 
 _OLDEST: Final = 150_000
@@ -146,8 +148,6 @@ def _schemas(connection: psycopg.Connection, server: dict[str, Any]) -> Check:
 
 
 def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
-    from ingestion.pipeline import unapplied
-
     try:
         missing = pending(connection)
     except ConfigurationError as error:
@@ -158,10 +158,25 @@ def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
     else:
         yield ok("migrations", "all are applied")
         yield _names(connection)
+        yield _definitions(connection)
     if views := unapplied(connection):
-        yield warn("registry", f"Feast's registry lacks {', '.join(views)}", "Run `pikkit apply`")
+        found = f"Feast's registry does not have {', '.join(views)} as feature_repo/ declares it"
+        yield warn("registry", found, "Run `pikkit apply`")
     else:
-        yield ok("registry", "Feast knows every view")
+        yield ok("registry", "Feast knows every view as it is declared")
+
+
+def _definitions(connection: psycopg.Connection) -> Check:
+    if missing := missing_columns(connection):
+        return fail(
+            "definitions",
+            f"the store has no column for {', '.join(missing)}",
+            "Add them in a new file of ingestion/sql/migrations, then run `pikkit migrate`",
+        )
+    if views := redefined(connection):
+        found = f"the definition of {', '.join(views)} changed since their rows were written"
+        return warn("definitions", found, "Run `pikkit backfill`")
+    return ok("definitions", "the rows of every view are of today's")
 
 
 def _names(connection: psycopg.Connection) -> Check:
