@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.online.encoding import encode
 from feature_repo.groups import STORED_VIEWS
+from feature_repo.online.encoding import encode
 from feature_repo.online.layout import (
     decode,
     decode_instant,
