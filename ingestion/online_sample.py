@@ -34,6 +34,7 @@ from feature_repo.online.layout import (
     timestamp_field,
 )
 from feature_repo.online.marks import Marks, copy_name, read_marks
+from feature_repo.statements import statement as feast_statement
 from ingestion.database import statement
 from ingestion.rollout import COLUMN_TYPES, relation_columns
 
@@ -191,7 +192,7 @@ def _fields(view: GroupedView | BetView) -> list[bytes]:
 
 def compare(connection: psycopg.Connection, expected: ExpectedCopy, standing: StandingCopy) -> dict[str, Finding]:
     """What is found of each view that was expected. The connection's snapshot must be newer than the look at Redis."""
-    mark = connection.execute("select refreshed_at from features.reach").fetchone()
+    mark = connection.execute(feast_statement("mark")).fetchone()
     latest = mark[0].astimezone(UTC) if mark else None
     findings = {}
     for view, replies in zip(expected.views, standing.replies, strict=True):

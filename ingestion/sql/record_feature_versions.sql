@@ -34,4 +34,7 @@ from described
 on conflict (feature, view, version) do update
 set data_checksum = excluded.data_checksum,
     record_count = excluded.record_count,
-    last_computed_at = greatest(feature_metadata.last_computed_at, excluded.last_computed_at)
+    last_computed_at = case
+        when %(from_scratch)s then excluded.last_computed_at
+        else greatest(feature_metadata.last_computed_at, excluded.last_computed_at)
+    end
