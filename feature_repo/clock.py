@@ -24,6 +24,11 @@ def now() -> datetime:
     return parse_instant(text) if text else datetime.now(UTC)
 
 
+def is_stopped() -> bool:
+    """Whether somebody stopped the clock, by `set_now` or PIKKIT_NOW: what it says is not this machine's time."""
+    return _stopped_at is not None or bool(os.environ.get("PIKKIT_NOW", "").strip())
+
+
 def set_now(instant: datetime | None) -> None:
     """Stop the clock at an aware instant; None lets it run (or follow `PIKKIT_NOW`) again."""
     global _stopped_at

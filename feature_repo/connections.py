@@ -28,6 +28,8 @@ REQUIRED = ("POSTGRES_HOST", "POSTGRES_DATABASE", "POSTGRES_USER", "POSTGRES_PAS
 OPTIONAL = {"POSTGRES_PORT": "5432", "POSTGRES_SSLMODE": "prefer"}
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 REGISTRY_SCHEMA = "feast"
+# What the Feast project is called: feature_store.yaml says the same, and keys in Redis end with it.
+PROJECT = "pikkit"
 
 # libpq splits hosts at commas, Feast and SQLAlchemy build URLs of them: only letters that mean nothing to any of them.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._+@~-]*")

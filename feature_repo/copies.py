@@ -111,7 +111,7 @@ class Target(NamedTuple):
 
 def is_current_copy(connection: psycopg.Connection, client: Any, project: str) -> bool:
     """Whether Redis holds the copy of this store, and its history was not written anew since. Changes nothing."""
-    return marks.copy_of(client, project) == copy_name(connection)
+    return marks.copy_of(client, project) == marks.copy_name(connection)
 
 
 def discard_foreign_watermarks(connection: psycopg.Connection, client: Any, project: str) -> None:
@@ -120,18 +120,13 @@ def discard_foreign_watermarks(connection: psycopg.Connection, client: Any, proj
     For the moment at which the copy begins, past the gate: without them nothing that Redis holds is served.
     """
     owner = marks.copy_of(client, project) or ""
-    if _store_of(owner) != _store_of(copy_name(connection)):
+    if _store_of(owner) != _store_of(marks.copy_name(connection)):
         forget_copy(client, project)
 
 
 def _store_of(name: str) -> str:
     """The part of a copy's name that says of which store it is."""
     return name.partition("/")[0]
-
-
-def copy_name(connection: psycopg.Connection) -> str:
-    """What a copy of this store is called: after its first run, and the last that wrote history anew."""
-    return "/".join(str(run_id) for (run_id,) in connection.execute(statement("copy_name")))
 
 
 def lacking(

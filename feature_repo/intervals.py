@@ -6,7 +6,7 @@ registry becomes slower with each refresh.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +41,17 @@ def record_interval(registry: SqlRegistry, project: str, view: str, interval: In
     materialization would write back the definition that it had loaded before it had the run lock. A view without a
     state is served, and left alone.
     """
+    _change(registry, project, view, lambda held: [*held, interval])
+
+
+def cut_intervals(registry: SqlRegistry, project: str, view: str, until: datetime) -> None:
+    """Note that nothing of the view was copied past an instant, after a clock that ran ahead had said so."""
+    _change(registry, project, view, lambda held: [(start, min(end, until)) for start, end in held])
+
+
+def _change(
+    registry: SqlRegistry, project: str, view: str, changed: Callable[[list[Interval]], Iterable[Interval]]
+) -> None:
     from feast.infra.registry.sql import feature_views
     from feast.protos.feast.core.FeatureView_pb2 import FeatureView as Message
     from sqlalchemy import select
@@ -52,7 +63,7 @@ def record_interval(registry: SqlRegistry, project: str, view: str, interval: In
             select(feature_views.c.feature_view_proto).where(this).with_for_update()
         ).scalar_one()
         message = Message.FromString(stored)
-        _put(message.meta, compacted([*_held(message.meta), interval]))
+        _put(message.meta, compacted(changed(_held(message.meta))))
         message.meta.ClearField("state")
         message.meta.last_updated_timestamp.FromDatetime(now)
         connection.execute(

@@ -2,8 +2,10 @@
 
 from feast import Project
 
+from feature_repo.connections import PROJECT
+
 pikkit = Project(
-    name="pikkit",
+    name=PROJECT,
     description="Features for models that predict the profit of sports bets.",
     tags={"feast.dev/protected-project": "true"},
 )

@@ -28,3 +28,12 @@ def open_alert(
 def resolve_alerts(connection: psycopg.Connection, causes: str, *, now: datetime, but: Sequence[str] = ()) -> None:
     """Record that no cause that begins so holds any longer, but for these."""
     connection.execute(statement("resolve_alerts"), {"causes": causes, "but": list(but), "now": now})
+
+
+def resolve_outlived_refusals(connection: psycopg.Connection, causes: str, *, run_id: UUID, now: datetime) -> None:
+    """Record that no refusal whose cause begins so holds any longer, of which every failed check passed in this run.
+
+    So a backfill clears what a run was refused for, and a check that it could not judge leaves the alert open.
+    """
+    parameters = {"causes": causes, "run_id": run_id, "now": now}
+    connection.execute(statement("resolve_outlived_refusals"), parameters)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from feature_repo.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
-from ingestion.database import connect, statement
+from ingestion.database import connect
 from ingestion.errors import ConfigurationError, Unreachable
+from ingestion.rollout import COLUMN_TYPES, relation_columns
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -32,13 +33,8 @@ _KINDS: Final = {
     "feature_services": "service",
 }
 _INSTANT: Final = "timestamp with time zone"
-# What Feast reads a field of each type from without rounding or surprises.
-_COLUMN_TYPES: Final = {
-    "Float64": "double precision",
-    "Int64": "bigint",
-    "String": "text",
-    "Bool": "boolean",
-}
+# The column that Feast reads a field of each type from.
+_COLUMNS_OF_TYPES: Final = {feast_type: column for column, feast_type in COLUMN_TYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -79,10 +75,7 @@ def apply(connections: Connections) -> ApplyResult:
 def _check_tables(connections: Connections, declared: RepoContents) -> None:
     views = {f"features.{view.name}": view for view in declared.feature_views}
     with connect(connections.postgres, purpose="apply", autocommit=True) as connection:
-        rows = connection.execute(statement("relation_columns"), {"relations": list(views)}).fetchall()
-    found: dict[str, dict[str, str]] = {relation: {} for relation in views}
-    for relation, column, data_type in rows:
-        found[relation][column] = data_type
+        found = relation_columns(connection, list(views))
     unfit = [problem for relation, view in views.items() for problem in _problems(relation, found[relation], view)]
     if unfit:
         raise ConfigurationError(
@@ -114,7 +107,7 @@ def _problems(relation: str, found: dict[str, str], view: FeatureView) -> list[s
 
 
 def _columns(view: FeatureView) -> dict[str, str]:
-    fields = {field.name: _COLUMN_TYPES[str(field.dtype)] for field in (*view.entity_columns, *view.features)}
+    fields = {field.name: _COLUMNS_OF_TYPES[str(field.dtype)] for field in (*view.entity_columns, *view.features)}
     return {"event_timestamp": _INSTANT, "created_timestamp": _INSTANT, **fields}
 
 

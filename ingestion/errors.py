@@ -6,7 +6,8 @@ PikkitError
 │   ├── SourceDenied     2  a source refuses the key, or has no such table or columns
 │   ├── ColumnsVanished  2  a source lacks columns that it had
 │   ├── LateFirstLoad    2  all that a new source holds is older than what was published
-│   └── ClockRewound     2  the clock lies before the store's last refresh
+│   ├── ClockRewound     2  the clock lies before the store's last refresh
+│   └── ClockAhead       2  the clock lies more than an hour past the database's own
 ├── GateRefused          3  a refresh, or what one wrote, did not pass its quality gate
 ├── SourceShrank         3  a table shows nothing, or under half of what it showed
 ├── DeletesRefused       3  more bets vanished from the source than are deleted unasked
@@ -20,7 +21,7 @@ act on is an attribute, so that nobody parses text. Any other exception is a bug
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -79,6 +80,14 @@ class LateFirstLoad(ConfigurationError):
 
 class ClockRewound(ConfigurationError):
     """The clock (`--now`, `PIKKIT_NOW`) lies before the store's last refresh, and known history is never rewritten."""
+
+
+class ClockAhead(ConfigurationError):
+    """The clock lies past the database's own by `ahead`, more than an hour. Nothing was done."""
+
+    def __init__(self, what: str, state: str, next_step: str, *, ahead: timedelta) -> None:
+        super().__init__(what, state, next_step)
+        self.ahead = ahead
 
 
 class GateRefused(PikkitError):

@@ -1,25 +1,29 @@
-"""The version of every stored feature: counted up when what computes it changes, with a digest of what it holds.
+"""The version of every stored feature: counted up when rows are computed anew by another definition than before, with
+a digest of what it holds.
 
-A definition is the code that computes the view (comments and docstrings aside), the view's columns and its TTL.
+A definition is the code that computes the view (comments and docstrings aside), the view's columns and its TTL. A run
+that adds rows beside those of another definition leaves the version as it was: only a backfill makes a new one.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-import inspect
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from types import ModuleType
+from importlib.util import find_spec
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
 
-from feature_repo import keys
 from feature_repo.groups import BET_VIEWS, GROUPED_VIEWS, SPORT_MARKET_RECENT, STORED_VIEWS, BetView, GroupedView
-from ingestion import aggregates, bet_views, recent
 from ingestion.database import statement
+
+# The modules that compute views, by name: a look at a store imports none of them.
+_AGGREGATES, _RECENT, _BET_VIEWS = "ingestion.aggregates", "ingestion.recent", "ingestion.bet_views"
+_KEYS = "feature_repo.keys"
 
 
 @cache
@@ -27,10 +31,10 @@ def definitions() -> dict[str, tuple[tuple[str, ...], str]]:
     """For each stored view: its features and the digest of their definition (SHA-256)."""
     views = {}
     for view in GROUPED_VIEWS:
-        code = (recent, aggregates, keys) if view is SPORT_MARKET_RECENT else (aggregates, keys)
+        code = (_RECENT, _AGGREGATES, _KEYS) if view is SPORT_MARKET_RECENT else (_AGGREGATES, _KEYS)
         views[view.name] = (view.features, _digest(repr(view), *map(_code, code)))
     for bets in BET_VIEWS:
-        views[bets.name] = (bets.features, _digest(repr(bets), _code(bet_views)))
+        views[bets.name] = (bets.features, _digest(repr(bets), _code(_BET_VIEWS)))
     return views
 
 
@@ -76,7 +80,7 @@ def _record(
 
 
 def redefined(connection: psycopg.Connection) -> list[str]:
-    """The views whose stored rows another definition than today's has computed."""
+    """The views that hold rows which another definition than today's has computed. Until a backfill they do."""
     stored: dict[str, str] = dict(connection.execute(statement("stored_definitions")).fetchall())
     return [view for view, (_, digest) in definitions().items() if stored.get(view, digest) != digest]
 
@@ -85,8 +89,11 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _code(module: ModuleType) -> str:
-    tree = ast.parse(inspect.getsource(module))
+def _code(module: str) -> str:
+    found = find_spec(module)
+    if found is None or found.origin is None:
+        raise LookupError(f"no source of {module}")
+    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)

@@ -5,7 +5,7 @@ What is refused has no features; everything else of its run stays, the judgement
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from textwrap import indent
 from typing import Final, Literal
@@ -16,8 +16,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from feature_repo.copying import copy_in
+from ingestion import feature_versions
 from ingestion.actor import current_actor
-from ingestion.alerts import open_alert, resolve_alerts
+from ingestion.alerts import open_alert, resolve_alerts, resolve_outlived_refusals
 from ingestion.database import commit, statement
 from ingestion.errors import GateRefused
 from ingestion.refresh import features_reach
@@ -98,7 +99,8 @@ def publish(
         commit(connection)
     if outcome.state == "refused":
         run.counts |= {"gates": outcome.counts}
-        raise refusal(run, outcome, is_first=features_reach(connection) == 0)
+        redefined = feature_versions.redefined(connection)
+        raise refusal(run, outcome, is_first=features_reach(connection) == 0, redefined=redefined)
     return outcome
 
 
@@ -163,10 +165,11 @@ def _examples(connection: psycopg.Connection, verdict: Verdict) -> list[str]:
     return list(dict.fromkeys(str(row["id"]) for row in rows if row.get("id") is not None))
 
 
-def refusal(run: Run, outcome: Outcome, *, is_first: bool) -> GateRefused:
+def refusal(run: Run, outcome: Outcome, *, is_first: bool, redefined: Sequence[str] = ()) -> GateRefused:
     """The error that ends a refused run: each failed check with its value, its threshold and the rows behind it.
 
-    `is_first`: nothing was published yet.
+    `is_first`: nothing was published yet. `redefined`: views that wait for a backfill, whose features may be null
+    for want of it.
     """
     failed = outcome.judgement.failed
     told = "".join(f"\n  - {describe(verdict)}\n{indent(verdict.query, '      ')};" for verdict in failed)
@@ -176,11 +179,21 @@ def refusal(run: Run, outcome: Outcome, *, is_first: bool) -> GateRefused:
         f"({names}):{told}\n",
         "Features, Redis and Feast's registry are as they were. The rows are kept in raw, processed and quarantine, "
         f"the verdicts in ops.gate_results (run {run.run_id})",
-        "Look at the rows with these queries, or at all checks with `pikkit gate`. When the source is put right, the "
+        _backfill_first(redefined)
+        + "Look at the rows with these queries, or at all checks with `pikkit gate`. When the source is put right, the "
         "next run publishes everything: of a table it reads again from the oldest of these rows on, also what was "
         "mended under its old updated_at (and `pikkit sync --full` what got an older one). "
         '`--override-gate "reason"` publishes it as it is. '
         + (_FIRST if is_first else "Rows in quarantine that will not come again: `pikkit quarantine dismiss`"),
+    )
+
+
+def _backfill_first(redefined: Sequence[str]) -> str:
+    if not redefined:
+        return ""
+    return (
+        f"The definition of {', '.join(redefined)} changed since their rows were written, which may be all that "
+        "failed: run `pikkit backfill`, then this again. "
     )
 
 
@@ -223,6 +236,7 @@ def _alert(connection: psycopg.Connection, run: Run, outcome: Outcome) -> None:
         open_alert(connection, REFUSAL + run.verb, "critical", message, run_id=run.run_id, now=run.now)
     else:
         resolve_alerts(connection, REFUSAL + run.verb, now=run.now)
+        resolve_outlived_refusals(connection, REFUSAL, run_id=run.run_id, now=run.now)
     ringing = {GATE + verdict.gate: verdict for verdict in judgement.alerts}
     # What could not be judged this time, as for want of rows, has not cleared.
     unknown = [GATE + verdict.gate for verdict in judgement.verdicts if verdict.state in ("failed", "not judged")]

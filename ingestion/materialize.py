@@ -78,7 +78,7 @@ def materialize(
     `anew` copies everything that is to be served, over whatever stands there. Safe to repeat. Raises
     PublicationRefused when something of it passed no gate, or is not as it passed it.
     """
-    from feature_repo.copies import Target, copy_name, discard_foreign_watermarks, is_current_copy
+    from feature_repo.copies import Target, discard_foreign_watermarks, is_current_copy
     from feature_repo.online import marks
     from feature_repo.online.sending import Outbox
     from feature_repo.publishing import require_sound
@@ -90,7 +90,7 @@ def materialize(
     with connection.transaction():
         # Marks are worth what they say only where this store set them.
         anew = not is_current_copy(connection, client, project) or anew
-        name = copy_name(connection)
+        name = marks.copy_name(connection)
     lacks = _lacks(connection, views)
     targets = [
         _placed(Target(store.config, online, store.get_feature_view(lack.view.name), overwrite=anew), lack)

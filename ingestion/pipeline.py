@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import psycopg
 
@@ -21,8 +23,7 @@ from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
 from ingestion import clock, feature_versions, gate
 from ingestion.backfill import backfill
-from ingestion.database import commit, connect, run_lock, statement, translated_errors
-from ingestion.errors import ConfigurationError
+from ingestion.database import commit, connect, run_lock, translated_errors
 from ingestion.evidence import (
     evidence_of_batch,
     evidence_with_features,
@@ -32,12 +33,13 @@ from ingestion.evidence import (
 from ingestion.failures import failed_reconciliation_told, sync_failures_counted
 from ingestion.gate import Outcome, publish
 from ingestion.materialize import materialize, open_online_store
-from ingestion.migrate import pending
 from ingestion.name_variants import name_variants
 from ingestion.progress import Progress, silent
 from ingestion.reconcile import reconcile
 from ingestion.refresh import check_clock, features_reach, refresh, withhold_refused
 from ingestion.remarks import on_names, on_refresh, on_sync
+from ingestion.rewind import check_not_ahead, check_rewindable, rewind
+from ingestion.rollout import check_prepared
 from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
@@ -57,19 +59,20 @@ def run(
     *,
     gates: Gates | None = None,
     override: str | None = None,
+    clock_ahead: bool = False,
     progress: Progress = silent,
 ) -> Run:
     """Load what is new in the source, bring the features up to date, publish them. Returns the run with its counts.
 
     `gates` are the default ones unless given; `override` publishes what they refuse, and says why.
 
-    Raises LockHeld and ClockRewound before anything is recorded; what the source or a store raises, and GateRefused,
-    stand in the run's record too.
+    Raises LockHeld, ClockRewound and, unless `clock_ahead`, ClockAhead before anything is recorded; what the source or
+    a store raises, and GateRefused, stand in the run's record too.
     """
     with locked_store(connections, "run") as connection:
         # One instant for all of it: what the source says later than this is the next run's.
         now = clock.now()
-        before = check_clock(connection, now)
+        before = check_clock(connection, now, clock_ahead=clock_ahead)
         with recorded_run(connections.postgres, "run", source=source.name, now=now) as this:
             sync = _sync(connection, connections, this, source, request, progress)
             this.counts = _sync_summary(sync)
@@ -102,12 +105,13 @@ def run_sync(
     source: FileSource | Table,
     request: Request = EVERYTHING_NEW,
     *,
+    clock_ahead: bool = False,
     progress: Progress = silent,
 ) -> Run:
     """Load what is new in the source into the log, and no further: the features follow with the next `run`."""
     with locked_store(connections, "sync") as connection:
         now = clock.now()
-        check_clock(connection, now)
+        check_clock(connection, now, clock_ahead=clock_ahead)
         with recorded_run(connections.postgres, "sync", source=source.name, now=now) as this:
             sync = _sync(connection, connections, this, source, request, progress)
             with this.step("commit"):
@@ -123,12 +127,13 @@ def run_reconcile(
     *,
     most_deletes: int | None = None,
     include_streams: Sequence[str] = (),
+    clock_ahead: bool = False,
     progress: Progress = silent,
 ) -> Run:
     """Sync, then bring in what the sync could not see: bets that vanished, and rows it missed (reconcile.py)."""
     with locked_store(connections, "reconcile") as connection:
         now = clock.now()
-        check_clock(connection, now)
+        check_clock(connection, now, clock_ahead=clock_ahead)
         with recorded_run(connections.postgres, "reconcile", source=table.name, now=now) as this:
             # How many are believed to be deleted is judged below.
             believing = replace(request, believes_deletes=most_deletes is not None)
@@ -155,23 +160,44 @@ def run_reconcile(
 
 
 def run_backfill(
-    connections: Connections, *, gates: Gates | None = None, override: str | None = None, progress: Progress = silent
+    connections: Connections,
+    *,
+    gates: Gates | None = None,
+    override: str | None = None,
+    rewound: bool = False,
+    clock_ahead: bool = False,
+    progress: Progress = silent,
 ) -> Run:
-    """Replay the whole log, replace what comes out differently, publish it. `gates` and `override` as of `run`."""
+    """Replay the whole log, replace what comes out differently, publish it. `gates` and `override` as of `run`.
+
+    `rewound` takes a store that was refreshed by a clock which ran ahead back to the present first
+    (ingestion/rewind.py). Raises ClockAhead as `run` does, and ConfigurationError when there is nothing to rewind.
+    """
     with locked_store(connections, "backfill") as connection:
         now = clock.now()
+        check_not_ahead(connection, now, clock_ahead=clock_ahead)
+        if rewound:
+            check_rewindable(connection, now)
         with recorded_run(connections.postgres, "backfill", now=now) as this:
+            if rewound:
+                _cut_intervals(connections, now)
+
+            def change() -> Counts:
+                if rewound:
+                    this.counts["versions_rewound"] = rewind(connection, run_id=this.run_id, now=now)
+                return backfill(connection, run_id=this.run_id, now=now, progress=progress)
+
             judged = publish(
                 connection,
                 this,
                 "replay",
-                lambda: backfill(connection, run_id=this.run_id, now=now, progress=progress),
+                change,
                 lambda: evidence_without_batch(connection, reach=features_reach(connection), now=now),
                 gates,
                 override,
             )
             _copy_online(connection, connections, this, progress, anew=True)
-            this.counts = {"gates": judged.counts, "warnings": gate.warnings(judged)}
+            this.counts |= {"gates": judged.counts, "warnings": gate.warnings(judged)}
             return this
 
 
@@ -183,29 +209,6 @@ def run_materialize(connections: Connections, *, rebuild: bool = False, progress
     ):
         _copy_online(connection, connections, this, progress, anew=rebuild)
         return this
-
-
-def check_prepared(connection: psycopg.Connection) -> None:
-    """Raise ConfigurationError when the store's schema or Feast's registry is not up to this code."""
-    if missing := pending(connection):
-        raise ConfigurationError(
-            f"The store lacks migrations: {', '.join(missing)}",
-            "Nothing was done",
-            "Run `pikkit migrate`, then `pikkit apply`",
-        )
-    if missing := unapplied(connection):
-        raise ConfigurationError(
-            f"Feast's registry lacks views: {', '.join(missing)}", "Nothing was done", "Run `pikkit apply`"
-        )
-
-
-def unapplied(connection: psycopg.Connection) -> list[str]:
-    """The stored views that Feast's registry does not know."""
-    with connection.transaction():
-        exists = connection.execute("select to_regclass('feast.feature_views') is not null").fetchone()
-        rows = connection.execute(statement("registered_views")).fetchall() if exists == (True,) else []
-    known = {name for (name,) in rows}
-    return [view.name for view in STORED_VIEWS if view.name not in known]
 
 
 @contextmanager
@@ -228,6 +231,16 @@ def _copy_online(
         import feast  # noqa: F401
     with this.step("materialize") as step, open_online_store(connections) as store:
         step.counts = materialize(connection, store, anew=anew, progress=progress)
+
+
+def _cut_intervals(connections: Connections, until: datetime) -> None:
+    """Let Feast's registry say of no view that it was copied past an instant, where its next copy would start."""
+    from feature_repo.intervals import cut_intervals
+
+    with open_online_store(connections) as store:
+        registry: Any = store.registry
+        for view in STORED_VIEWS:
+            cut_intervals(registry, store.project, view.name, until)
 
 
 def _sync(

@@ -71,17 +71,19 @@ class SoundRows:
                 yield _page(rows, format_)
 
 
-def retry(connections: Connections, selection: Selection, *, progress: Progress = silent) -> Run:
+def retry(
+    connections: Connections, selection: Selection, *, clock_ahead: bool = False, progress: Progress = silent
+) -> Run:
     """Judge the selected open rows again, and bring the sound ones into the log.
 
     The counts: selected; accepted, the versions that these became (none where the log had the same content already),
     superseded (of these versions: older than what is known of their bet, so kept and never counted); refused, and
     reasons (how many rows each refuses now). Raises ConfigurationError when a named row is not there or not open,
-    LockHeld and ClockRewound.
+    LockHeld, ClockRewound and, unless `clock_ahead`, ClockAhead.
     """
     with locked_store(connections, "quarantine retry") as connection:
         now = clock.now()
-        check_clock(connection, now)
+        check_clock(connection, now, clock_ahead=clock_ahead)
         selected = select_in(connection, selection, "open")
         with recorded_run(connections.postgres, "quarantine retry", source=SOURCE, now=now) as this:
             with this.step("judge") as step:

@@ -8,7 +8,7 @@ features.group_state. A long log goes through in stretches, so memory is bounded
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -20,19 +20,24 @@ from feature_repo.copying import copy_in, copy_out
 from feature_repo.groups import SPORT_MARKET, Group
 from feature_repo.keys import key_expression, split_key
 from ingestion import feature_versions
+from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database import statement
 from ingestion.errors import ClockRewound
 from ingestion.progress import Progress, silent
 from ingestion.recent import BETS_SCHEMA, RecentBets, short_of_bets
 from ingestion.replay import LOG_SCHEMA, STATE_SCHEMA, replay
+from ingestion.rewind import MOST_AHEAD, check_not_ahead, server_clock
 from ingestion.runs import Counts
+
+_LEAVE_OUT: Final = (
+    "Leave out --now and PIKKIT_NOW, or use another store for the older clock: PIKKIT_HOME=<new directory>"
+)
+_REWIND: Final = (
+    "It was refreshed by a clock that ran ahead: `pikkit backfill --rewind` takes the store back to the present"
+)
 
 # Versions that go through memory at once: about 600 MB at the peak.
 STRETCH: Final = 500_000
-
-# How far the run's clock may lag behind the last refresh's before it counts as wrong: two machines' clocks differ, and
-# the mark may be ahead of its clock by the five minutes that the schema grants a bet's timestamps.
-CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 
 
 def refresh(
@@ -82,16 +87,21 @@ def features_reach(connection: psycopg.Connection) -> int:
     return reach
 
 
-def check_clock(connection: psycopg.Connection, now: datetime) -> datetime | None:
-    """The store's last refresh. Raises ClockRewound when `now` lies before it: what was published then is history."""
+def check_clock(connection: psycopg.Connection, now: datetime, *, clock_ahead: bool = False) -> datetime | None:
+    """The store's last refresh. Raises ClockRewound when `now` lies before it: what was published then is history.
+
+    Raises ClockAhead when it lies more than an hour past the database's clock, unless `clock_ahead` says that it may.
+    """
+    check_not_ahead(connection, now, clock_ahead=clock_ahead)
     refreshed_at: datetime | None = _one(connection, statement("reach"))[1]
+    is_ahead = refreshed_at is not None and refreshed_at > server_clock(connection) + MOST_AHEAD
     connection.rollback()
     if refreshed_at and now < refreshed_at - CLOCK_TOLERANCE:
         raise ClockRewound(
             f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
             f"but this store was refreshed at {refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
             "Nothing was done; published history is never rewritten",
-            "Leave out --now and PIKKIT_NOW, or use another store for the older clock: PIKKIT_HOME=<new directory>",
+            _REWIND if is_ahead else _LEAVE_OUT,
         )
     return refreshed_at
 

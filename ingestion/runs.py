@@ -68,8 +68,8 @@ def recorded_run(
 
     Records still marked as running belong to runs that died, since their lock is free: they are marked so.
     """
-    run = Run(uuid7(), verb, now or clock.now())
     with connect(postgres, purpose="run record", autocommit=True) as connection:
+        run = Run(_next_run_id(connection), verb, now or clock.now())
         connection.execute(statement("mark_died_runs"), {"now": datetime.now(UTC)})
         connection.execute(
             statement("start_run"),
@@ -122,9 +122,15 @@ def _state(error: BaseException | None) -> str:
     return "failed" if error else "done"
 
 
-def uuid7() -> UUID:
-    """A UUID that sorts by the time it was made (RFC 9562, version 7)."""
-    milliseconds = time.time_ns() // 1_000_000
+def _next_run_id(connection: psycopg.Connection) -> UUID:
+    """An id that sorts after those of all runs of the store, also of one whose machine's clock was ahead."""
+    newest = connection.execute(statement("newest_run")).fetchone()
+    return uuid7(after=newest[0] if newest else None)
+
+
+def uuid7(after: UUID | None = None) -> UUID:
+    """A UUID that sorts by the time it was made (RFC 9562, version 7), and after the given one."""
+    milliseconds = max(time.time_ns() // 1_000_000, (after.int >> 80) + 1 if after else 0)
     random = int.from_bytes(os.urandom(10))
     return UUID(
         int=milliseconds << 80 | 7 << 76 | (random >> 68 << 64) & (0xFFF << 64) | 2 << 62 | random & (1 << 62) - 1

@@ -25,7 +25,7 @@ from feature_repo.odds import american_price
 from feature_repo.vocabulary import VocabularyUnavailable
 from ingestion.database import connect, statement
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
-from ingestion.pipeline import check_prepared
+from ingestion.rollout import check_readable
 from ingestion.sources.files import open_file
 from ingestion.sources.files.formats.registry import FileFormat
 from quality.schema.bet import COLUMNS, KINDS, judge
@@ -301,7 +301,7 @@ def _serving(connections: Connections, service: str) -> Iterator[Scorer]:
     from feature_repo.store import store_at
 
     with connect(connections.postgres, purpose="score", autocommit=True) as connection:
-        check_prepared(connection)
+        check_readable(connection)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,6 +1,7 @@
-"""Where a store stands: how fresh each view is, how much there is of everything, what ran last, who is at it now.
+"""Where a store stands: how fresh each view is, whether Redis holds what it should, how much there is of everything,
+what ran last, who is at it now.
 
-Reads only: one snapshot of Postgres and one look at Redis, without Feast.
+Reads only, and without Feast: one snapshot of Postgres, a look at Redis, and Postgres again for what moved in between.
 """
 
 from __future__ import annotations
@@ -16,29 +17,52 @@ from psycopg.rows import class_row, dict_row
 from feature_repo.connections import REGISTRY_SCHEMA, Connections, Redis
 from feature_repo.groups import STORED_VIEWS, GroupedView
 from feature_repo.run_lock import lock_holder
+from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database import connect, statement, translated_errors
 from ingestion.errors import Unreachable
+from ingestion.feature_versions import redefined
 from ingestion.migrate import pending
+from ingestion.online_sample import (
+    ExpectedCopy,
+    Finding,
+    OnlineSample,
+    StandingCopy,
+    compare,
+    expected_copy,
+    standing_copy,
+)
+from ingestion.rollout import missing_columns, unapplied
 
 SCHEMAS: Final = ("raw", "processed", "quarantine", "features", "ops", REGISTRY_SCHEMA)
 
-# fresh  refreshed within the TTL         stale  longer ago: a pipeline that is dead, whose values must not be used
-# never  nothing was published there yet  empty  it was copied, but Redis lost it     down  Redis does not answer
-State = Literal["fresh", "stale", "never", "empty", "down"]
+# fresh       refreshed within the TTL, and all that was looked at is as it must be
+# stale       longer ago: a pipeline that is dead, whose values must not be used
+# ahead       refreshed later than the clock says: one of the two clocks is wrong
+# never       nothing was published there yet
+# redefined   rows are of another definition than this code's: features may be null for want of a backfill
+# empty       it was copied, but Redis holds nothing any more
+# incomplete  it was copied, but keys or marks are not there any more, or it is another store's, or of another time
+# differs     keys stand there with other values than Postgres has for them
+# down        Redis does not answer
+State = Literal["fresh", "stale", "ahead", "never", "redefined", "empty", "incomplete", "differs", "down"]
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A view's rows in one store: the refresh they are as of, how long ago that is, and what follows for readers."""
+    """A view's rows in one store: the refresh they are as of, how long ago that is, and what follows for readers.
+
+    `reason` says why, where the state alone does not. The age is null where the refresh is not known or not over yet.
+    """
 
     refreshed_at: datetime | None
     age: timedelta | None
     state: State
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
 class ViewStatus:
-    """One stored view. Its keys are what it can be asked for."""
+    """One stored view. Its keys are what it can be asked for. `sample`: the keys looked at online, if any were."""
 
     name: str
     ttl: timedelta
@@ -46,6 +70,7 @@ class ViewStatus:
     online: Copy
     keys: int
     change_rows: int
+    sample: OnlineSample | None = None
 
     @property
     def online_is_behind(self) -> bool:
@@ -110,9 +135,16 @@ class LastGate:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a migrated store holds. The mark is null before the first refresh."""
+    """What a migrated store holds. The mark is null before the first refresh.
+
+    What this code declares and the store is not up to: features without a column, views that Feast's registry lacks or
+    has otherwise, views with rows of another definition.
+    """
 
     views: list[ViewStatus]
+    missing_columns: list[str]
+    unapplied: list[str]
+    redefined: list[str]
     rows: dict[str, int]
     refreshed_at: datetime | None
     known_until: datetime | None
@@ -133,9 +165,13 @@ class OnlineStore:
 
 @dataclass(frozen=True)
 class Status:
-    """A store at one instant. `contents` is null while migrations are pending."""
+    """A store at one instant. `contents` is null while migrations are pending.
+
+    `is_clock_stopped`: the instant is one that somebody gave, by --now or PIKKIT_NOW.
+    """
 
     now: datetime
+    is_clock_stopped: bool
     pending: list[str]
     contents: Contents | None
     bytes: dict[str, int]
@@ -143,25 +179,38 @@ class Status:
     lock_holder: str | None
 
 
-def status(connections: Connections, now: datetime) -> Status:
+def status(connections: Connections, now: datetime, *, is_clock_stopped: bool = False) -> Status:
     """Look at both stores. Raises Unreachable when Postgres does not answer; if Redis does not, the answer says so."""
-    online = look_at_redis(connections.redis)
     address = f"Postgres at {connections.postgres.address}"
     with translated_errors(address), connect(connections.postgres, purpose="status") as connection:
         connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
         with connection.transaction():
             missing = pending(connection)
-            contents = None if missing else _contents(connection, online, now)
+            contents = None if missing else _contents(connection, now)
+            # Without a column for each feature there are no rows to compare.
+            is_comparable = contents is not None and not contents.missing_columns
+            expected = expected_copy(connection, now) if is_comparable else ExpectedCopy("", [])
             sizes = connection.execute(statement("status_storage"), {"schemas": list(SCHEMAS)}).fetchall()
             holder = lock_holder(connection)
+        online, standing = look_at_redis(connections.redis, expected)
+        findings = {}
+        if standing is not None and contents is not None:
+            with connection.transaction():
+                # A backfill writes other values under old instants, and its copy comes after: no difference counts.
+                holder = holder or lock_holder(connection)
+                findings = compare(connection, expected, standing) if holder is None else {}
+    if contents is not None:
+        contents = replace(contents, views=[_with_online(view, findings, online, now) for view in contents.views])
     if contents and contents.last_run and contents.last_run.state == "running" and holder is None:
         # The next run will mark it so in ops.runs; until then its record still says what it last knew.
         contents = replace(contents, last_run=replace(contents.last_run, state="died"))
-    return Status(now, missing, contents, dict(sizes), online, holder)
+    return Status(now, is_clock_stopped, missing, contents, dict(sizes), online, holder)
 
 
-def look_at_redis(address: Redis) -> OnlineStore | Unreachable:
-    """Whether Redis answers, and what it holds."""
+def look_at_redis(
+    address: Redis, expected: ExpectedCopy
+) -> tuple[OnlineStore, StandingCopy] | tuple[Unreachable, None]:
+    """Whether Redis answers, how much it holds, and what stands there of what is expected."""
     import redis
 
     try:
@@ -171,17 +220,19 @@ def look_at_redis(address: Redis) -> OnlineStore | Unreachable:
                 memory = int(client.info("memory")["used_memory"])
             except redis.ResponseError:  # a hosted Redis may refuse INFO
                 memory = None
+            return OnlineStore(memory, keys), standing_copy(client, expected)
     except redis.RedisError as error:
-        return Unreachable(
+        unreachable = Unreachable(
             f"Redis at {address.address} does not answer ({error})",
             "Nothing was changed; reads of the online store fail",
             "`pikkit doctor` tells what is wrong; `pikkit up` starts the embedded one",
             service="Redis",
         )
-    return OnlineStore(memory, keys)
+        return unreachable, None
 
 
-def _contents(connection: psycopg.Connection, online: OnlineStore | Unreachable, now: datetime) -> Contents:
+def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
+    """All of it but the online copies, which are `never` where nothing was copied yet, and known by that only."""
     with connection.cursor(row_factory=dict_row) as cursor:
         lag = cursor.execute(statement("status_lag")).fetchone() or {}
         rows = cursor.execute(statement("status_rows")).fetchone() or {}
@@ -197,12 +248,13 @@ def _contents(connection: psycopg.Connection, online: OnlineStore | Unreachable,
         "views": [view.name for view in STORED_VIEWS],
         "key_sources": [view.group.name if isinstance(view, GroupedView) else view.name for view in STORED_VIEWS],
     }
+    otherwise_defined = redefined(connection)
     views = [
         ViewStatus(
             name=view.name,
             ttl=view.ttl,
-            offline=_copy(lag["refreshed_at"], view.ttl, now),
-            online=_online_copy(copied_until, view.ttl, now, online),
+            offline=_as_defined(_copy(lag["refreshed_at"], view.ttl, now), view.name in otherwise_defined),
+            online=_as_defined(_copy(copied_until, view.ttl, now), view.name in otherwise_defined),
             keys=keys,
             change_rows=change_rows,
         )
@@ -210,21 +262,50 @@ def _contents(connection: psycopg.Connection, online: OnlineStore | Unreachable,
             STORED_VIEWS, connection.execute(statement("status_views"), params), strict=True
         )
     ]
-    return Contents(views=views, rows=rows, last_run=last_run, gate=gate, streams=streams, alerts=alerts, **lag)
+    return Contents(
+        views=views,
+        missing_columns=missing_columns(connection),
+        unapplied=unapplied(connection),
+        redefined=otherwise_defined,
+        rows=rows,
+        last_run=last_run,
+        gate=gate,
+        streams=streams,
+        alerts=alerts,
+        **lag,
+    )
 
 
 def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:
     if refreshed_at is None:
         return Copy(None, None, "never")
     age = now - refreshed_at
-    return Copy(refreshed_at, age, "stale" if age > ttl else "fresh")
+    if age < -CLOCK_TOLERANCE:
+        return Copy(refreshed_at, None, "ahead", f"refreshed {-age} later than the clock says")
+    return Copy(refreshed_at, max(age, timedelta(0)), "stale" if age > ttl else "fresh")
 
 
-def _online_copy(
-    copied_until: datetime | None, ttl: timedelta, now: datetime, online: OnlineStore | Unreachable
-) -> Copy:
-    copy = _copy(copied_until, ttl, now)
+def _as_defined(copy: Copy, is_redefined: bool) -> Copy:
+    if copy.state != "fresh" or not is_redefined:
+        return copy
+    return replace(copy, state="redefined", reason="rows of another definition stand beside, or in place of, today's")
+
+
+def _with_online(
+    view: ViewStatus, findings: dict[str, Finding], online: OnlineStore | Unreachable, now: datetime
+) -> ViewStatus:
+    """The view with what was found of it online. What is known by Postgres only stays, where nothing was compared."""
+    copy = view.online
     if isinstance(online, Unreachable):
-        return Copy(copy.refreshed_at, copy.age, "down")
-    lost = copy.state == "fresh" and online.keys == 0
-    return Copy(copy.refreshed_at, copy.age, "empty") if lost else copy
+        return replace(view, online=replace(copy, state="down"))
+    if copy.state == "never":
+        return view
+    if online.keys == 0:
+        return replace(view, online=replace(copy, state="empty"))
+    if (finding := findings.get(view.name)) is None:
+        return view
+    if finding.fault is None:
+        return replace(view, sample=finding.sample)
+    # Readers go by the mark, whatever was copied once.
+    by_mark = _copy(finding.asserted_until, view.ttl, now)
+    return replace(view, online=replace(by_mark, state=finding.fault, reason=finding.reason), sample=finding.sample)

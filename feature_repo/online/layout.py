@@ -27,6 +27,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _TEXT: Final = 2  # ValueType.STRING
 _MARK: Final = struct.Struct("<q8s")
 
+# What `decode_plain` returns for a message that it does not read.
+NOT_PLAIN: Final = object()
+
 # Where the marks hash notes whose copy it belongs to; no view has this name.
 COPY_OF: Final = b""
 
@@ -89,26 +92,39 @@ def timestamp_field(view: str) -> bytes:
 
 
 def decode(message: bytes | None) -> Any:
-    """The Python value of a serialized Value message; None where there is none, or none in it."""
+    """The Python value of a serialized Value message; None where there is none, or none in it.
+
+    A message of a kind that no view of this repository has is read by Feast, which takes seconds to import.
+    """
+    value = decode_plain(message)
+    return _any(message or b"") if value is NOT_PLAIN else value
+
+
+def decode_plain(message: bytes | None) -> Any:
+    """The same of a double, a text, a 64-bit integer or a boolean; NOT_PLAIN for a message of any other kind.
+
+    Raises IndexError or ValueError for bytes that are none.
+    """
     if not message:
         return None
     tag = message[0]
     if tag == 0x29 and len(message) == 9:  # double
         return struct.unpack_from("<d", message, 1)[0]
     if tag == 0x12:  # text
-        length, at = _varint(message, 1)
+        length, at = varint(message, 1)
         if at + length == len(message):
             return message[at:].decode()
     elif tag == 0x20:  # 64-bit integer
-        value, at = _varint(message, 1)
+        value, at = varint(message, 1)
         if at == len(message):
             return value - (1 << 64) if value >> 63 else value
     elif tag == 0x38 and len(message) == 2:
         return message[1] != 0
-    return _any(message)
+    return NOT_PLAIN
 
 
-def _varint(message: bytes, at: int) -> tuple[int, int]:
+def varint(message: bytes, at: int) -> tuple[int, int]:
+    """The number that stands at a position of a protobuf message, and the position after it."""
     value = shift = 0
     while True:
         byte = message[at]

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psycopg
 
 from feature_repo.online.layout import COPY_OF, Mark, features_digest, instant, marks_key, microseconds, unpack_mark
+from feature_repo.statements import statement
 
 if TYPE_CHECKING:
     from feast import FeatureView
+
+
+class Marks(NamedTuple):
+    """All that one project's hash says: whose copy its values are (None: nobody said so), and the mark of each view."""
+
+    copy_of: str | None
+    views: dict[str, Mark]
+
+
+def read_marks(client: Any, project: str) -> Marks:
+    """Everything at once. Raises redis.RedisError."""
+    stored: dict[bytes, bytes] = client.hgetall(marks_key(project))
+    owner = stored.pop(COPY_OF, None)
+    unpacked = {name.decode(): unpack_mark(mark) for name, mark in stored.items()}
+    return Marks(
+        owner.decode() if owner is not None else None,
+        {name: mark for name, mark in unpacked.items() if mark is not None},
+    )
+
+
+def copy_name(connection: psycopg.Connection) -> str:
+    """What a copy of this store is called: after its first run, and the last that wrote history anew."""
+    return "/".join(str(run_id) for (run_id,) in connection.execute(statement("copy_name")))
 
 
 def asserted_until(client: Any, project: str, view: FeatureView, name: str) -> datetime | None:

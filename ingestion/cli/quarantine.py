@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ingestion.cli.output import Json, Now, plain, print_json, print_line, print_table, progress_bar
+from ingestion.cli.runs import ClockAheadOption
 from ingestion.cli.session import begin, prepared_stores
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def retry(
     since: Since = None,
     until: Until = None,
     everything: All = False,
+    clock_ahead: ClockAheadOption = False,
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -131,7 +133,9 @@ def retry(
     settings = begin(now)
     selection = _narrowed(_selection(seq, reason, bet_id, source, since, until), everything=everything)
     with progress_bar() as progress:
-        done = retry_rows(prepared_stores(settings, create=False), selection, progress=progress)
+        done = retry_rows(
+            prepared_stores(settings, create=False), selection, clock_ahead=clock_ahead, progress=progress
+        )
     counts = done.counts
     if json:
         print_json({"run_id": done.run_id} | counts)

@@ -43,12 +43,18 @@ LateOption = Annotated[
 ]
 
 
+ClockAheadOption = Annotated[
+    bool, typer.Option("--clock-ahead", help="Take the clock though it lies more than an hour past the database's.")
+]
+
+
 def run(
     source: SourceOption = None,
     mapping: MappingOption = None,
     without: WithoutOption = None,
     late: LateOption = False,
     override_gate: OverrideOption = None,
+    clock_ahead: ClockAheadOption = False,
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -78,6 +84,7 @@ def run(
             request,
             gates=settings.gates(),
             override=_reason(override_gate),
+            clock_ahead=clock_ahead,
             progress=progress,
         )
     print_run(done, as_json=json)
@@ -93,7 +100,20 @@ def _reason(override: str | None) -> str | None:
     )
 
 
-def backfill(override_gate: OverrideOption = None, now: Now = None, json: Json = False) -> None:
+def backfill(
+    rewind: Annotated[
+        bool,
+        typer.Option(
+            "--rewind",
+            help="Take a store that was refreshed by a clock which ran ahead back to the present: what became known "
+            "later than now is known from now on.",
+        ),
+    ] = False,
+    override_gate: OverrideOption = None,
+    clock_ahead: ClockAheadOption = False,
+    now: Now = None,
+    json: Json = False,
+) -> None:
     """Replay the log and replace what comes out differently. For after a change of a feature's definition."""
     from ingestion.pipeline import run_backfill
 
@@ -103,9 +123,11 @@ def backfill(override_gate: OverrideOption = None, now: Now = None, json: Json =
             prepared_stores(settings, create=False),
             gates=settings.gates(),
             override=_reason(override_gate),
+            rewound=rewind,
+            clock_ahead=clock_ahead,
             progress=progress,
         )
-    replaced = done.steps[0].counts
+    replaced = next((step.counts for step in done.steps if step.name == "replay"), {})
     if json:
         print_json({"run_id": done.run_id, "views": replaced, **done.counts})
         return
@@ -114,6 +136,11 @@ def backfill(override_gate: OverrideOption = None, now: Now = None, json: Json =
         say(f"Warning: {warning}")
     written = sum(n["written"] for n in replaced.values())
     print_line()
+    if rewind:
+        print_line(
+            f"The store is as of now again: {done.counts['versions_rewound']:,} versions that had become known later "
+            "are known from now on (ops.rewound_versions keeps when). An export is made anew by `pikkit export --full`."
+        )
     print_line(
         f"Backfill {done.run_id}: {written:,} change rows replaced." if written else "Nothing came out differently."
     )

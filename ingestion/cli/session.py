@@ -70,7 +70,7 @@ def prepare(connections: Connections) -> None:
     from ingestion.apply import apply
     from ingestion.database import connect, run_lock, translated_errors
     from ingestion.migrate import create_registry, migrate
-    from ingestion.pipeline import unapplied
+    from ingestion.rollout import unapplied
 
     postgres = connections.postgres
     with translated_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose="prepare") as connection:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from feature_repo.connections import Connections, recorded
 from feature_repo.embedded_servers import postgres_state
@@ -13,17 +16,24 @@ from ingestion.settings import translated_refusals
 if TYPE_CHECKING:
     from ingestion.errors import Unreachable
     from ingestion.settings import Settings
-    from ingestion.status import Contents, Copy, Status
+    from ingestion.status import Contents, Copy, Status, ViewStatus
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+_UNHEALTHY: Final = 3
 
 
-def status(now: Now = None, json: Json = False) -> None:
+def status(
+    check: Annotated[
+        bool, typer.Option("--check", help="Print the verdict alone; exit 0 when healthy, 3 when not, 4 as always.")
+    ] = False,
+    now: Now = None,
+    json: Json = False,
+) -> None:
     """Show how fresh each view is, and what the store holds.
 
-    Views against their TTL, rows, lag, storage, the last run, and who holds the lock. Starts nothing and changes
-    nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are down included; 0 in every other
-    state, stale and empty ones included: the last line and --json tell.
+    Views against their TTL, a few keys of each as they stand in Redis, rows, lag, storage, the last run, and who holds
+    the lock. Starts nothing and changes nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are
+    down included; 0 in every other state, stale and empty ones included: the last line, --check and --json tell.
     """
     from dataclasses import replace
 
@@ -32,13 +42,17 @@ def status(now: Now = None, json: Json = False) -> None:
     from ingestion.status import status as look
 
     settings = begin(now)
-    found = look(_as_they_are(settings), clock.now())
+    found = look(_as_they_are(settings), clock.now(), is_clock_stopped=clock.is_stopped())
     if isinstance(found.online, Unreachable) and settings.external is None:
         found = replace(found, online=_why_redis_is_not_ready(settings) or found.online)
     if json:
         print_json(_status_document(found))
+    elif check:
+        print_line(_verdict(found))
     else:
         _print_status(found)
+    if check and _problem(found) is not None:
+        raise typer.Exit(found.online.exit_code if isinstance(found.online, Unreachable) else _UNHEALTHY)
     if isinstance(found.online, Unreachable):
         raise found.online
 
@@ -89,13 +103,30 @@ def _print_status(found: Status) -> None:
 
 def _print_contents(contents: Contents) -> None:
     print_table(
-        ["view", "TTL", "offline", "age", "online", "age", "keys in log", "change rows"],
+        ["view", "TTL", "offline", "age", "online", "age", "sampled", "keys in log", "change rows"],
         [
-            (v.name, v.ttl, v.offline.state, v.offline.age, v.online.state, v.online.age, v.keys, v.change_rows)
+            (
+                v.name,
+                v.ttl,
+                v.offline.state,
+                v.offline.age,
+                v.online.state,
+                v.online.age,
+                v.sample and f"{v.sample.keys - v.sample.missing - v.sample.differing} of {v.sample.keys}",
+                v.keys,
+                v.change_rows,
+            )
             for v in contents.views
         ],
     )
     print_line()
+    reasons = dict.fromkeys(v.online.reason or v.offline.reason for v in contents.views)
+    for reason in filter(None, reasons):
+        print_line(
+            f"{', '.join(v.name for v in contents.views if reason in (v.online.reason, v.offline.reason))}: {reason}"
+        )
+    if any(reasons):
+        print_line()
     print_table(["table", "rows"], list(contents.rows.items()))
     print_line()
     if contents.streams:
@@ -152,31 +183,93 @@ def _gate(contents: Contents) -> str:
 
 def _verdict(found: Status) -> str:
     """The one sentence that somebody who reads only the last line needs."""
+    problem = _problem(found)
+    if found.lock_holder is not None:
+        going_on = f"A run is going on: {found.lock_holder}. Look again when it is done."
+        return going_on if problem is None else f"{going_on} As of now: {problem}"
+    if problem is not None:
+        return problem
+    views = found.contents.views if found.contents else []
+    sampled = sum(view.sample.keys for view in views if view.sample)
+    return f"All {len(views)} views are fresh, offline and online; {sampled:,} sampled keys stand online as they must."
+
+
+def _problem(found: Status) -> str | None:
+    """What keeps the store from being healthy, with the command that mends it; None when nothing does."""
     from ingestion.errors import Unreachable
 
-    if found.lock_holder is not None:
-        return f"A run is going on: {found.lock_holder}. Look again when it is done."
-    if found.contents is None:
+    contents = found.contents
+    if contents is None:
         return f"The store lacks migrations: {', '.join(found.pending)}. Run `pikkit migrate`, then `pikkit apply`."
-    if found.contents.alerts:
-        return f"{len(found.contents.alerts)} open: {found.contents.alerts[0].message}"
-    if found.contents.refreshed_at is None:
+    if contents.refreshed_at is None:
         return "Nothing was refreshed yet. Run `pikkit run`."
-    views = found.contents.views
+    if any(view.offline.state == "ahead" for view in contents.views):
+        return _ahead(found, contents.refreshed_at)
+    if definition := _not_rolled_out(contents):
+        return definition
+    if contents.alerts:
+        return f"{len(contents.alerts)} open: {contents.alerts[0].message}"
+    views = contents.views
     stale = sum(view.offline.state == "stale" for view in views)
     if stale:
-        refreshed_at = f"{found.contents.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        refreshed_at = f"{contents.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
         return (
             f"{stale} of {len(views)} views are past their TTL: the last refresh was at {refreshed_at}. "
             "Run `pikkit run`, or look at the store as of then with --now or PIKKIT_NOW."
         )
     if isinstance(found.online, Unreachable):
         return "Redis does not answer: nothing is served online."
+    if faulty := [view for view in views if view.online.state in ("empty", "redefined", "incomplete", "differs")]:
+        return _not_as_postgres_has_it(faulty, views)
     not_fresh = sum(view.online.state != "fresh" for view in views)
-    behind = sum(view.online_is_behind for view in views)
+    # A run copies what it committed, so while it goes on it is not late.
+    behind = sum(view.online_is_behind for view in views) if found.lock_holder is None else 0
     if not_fresh or behind:
         return f"{max(not_fresh, behind)} of {len(views)} views lack the last refresh online. Run `pikkit materialize`."
-    return f"All {len(views)} views are fresh, offline and online."
+    return None
+
+
+def _ahead(found: Status, refreshed_at: datetime) -> str:
+    refreshed = f"the last refresh, {refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+    if found.is_clock_stopped:
+        return (
+            f"The clock is stopped by --now or PIKKIT_NOW at {found.now:%Y-%m-%dT%H:%M:%SZ}, before {refreshed}. "
+            "Leave them out, or give a later instant."
+        )
+    return (
+        f"This machine's clock, {found.now:%Y-%m-%dT%H:%M:%SZ}, is behind the store: it is before {refreshed}. "
+        "`pikkit doctor` tells which of the clocks is wrong."
+    )
+
+
+def _not_rolled_out(contents: Contents) -> str | None:
+    if contents.missing_columns:
+        return (
+            f"The store has no column for {', '.join(contents.missing_columns)}. Add them in a new file of "
+            "ingestion/sql/migrations, then run `pikkit migrate`."
+        )
+    if contents.unapplied:
+        return (
+            f"Feast's registry does not have {', '.join(contents.unapplied)} as feature_repo/ declares it. "
+            "Run `pikkit apply`."
+        )
+    if contents.redefined:
+        return (
+            f"The definition of {', '.join(contents.redefined)} changed since their rows were written. "
+            "Run `pikkit backfill`."
+        )
+    return None
+
+
+def _not_as_postgres_has_it(faulty: list[ViewStatus], views: list[ViewStatus]) -> str:
+    samples = [view.sample for view in views if view.sample]
+    wrong = sum(sample.missing + sample.differing for sample in samples)
+    reason = faulty[0].online.reason
+    return (
+        f"{len(faulty)} of {len(views)} views do not stand online as Postgres has them: {wrong:,} of "
+        f"{sum(sample.keys for sample in samples):,} sampled keys differ ({faulty[0].name} is {faulty[0].online.state}"
+        f"{f': {reason}' if reason else ''}). Run `pikkit materialize --rebuild`."
+    )
 
 
 def _status_document(found: Status) -> dict[str, Any]:
@@ -187,14 +280,20 @@ def _status_document(found: Status) -> dict[str, Any]:
     contents = found.contents
     return {
         "now": found.now,
-        "pending": found.pending,
+        "is_clock_stopped": found.is_clock_stopped,
+        "healthy": _problem(found) is None,
         "verdict": _verdict(found),
+        "pending": found.pending,
+        "missing_columns": contents.missing_columns if contents else [],
+        "unapplied": contents.unapplied if contents else [],
+        "redefined": contents.redefined if contents else [],
         "views": [
             {
                 "view": view.name,
                 "ttl_seconds": view.ttl.total_seconds(),
                 "offline": _copy_document(view.offline),
                 "online": _copy_document(view.online),
+                "sample": asdict(view.sample) if view.sample else None,
                 "keys": view.keys,
                 "change_rows": view.change_rows,
             }
@@ -216,7 +315,7 @@ def _status_document(found: Status) -> dict[str, Any]:
 
 def _copy_document(copy: Copy) -> dict[str, Any]:
     age = copy.age.total_seconds() if copy.age is not None else None
-    return {"state": copy.state, "refreshed_at": copy.refreshed_at, "age_seconds": age}
+    return {"state": copy.state, "refreshed_at": copy.refreshed_at, "age_seconds": age, "reason": copy.reason}
 
 
 def _size(size: float) -> str:

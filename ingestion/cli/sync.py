@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
-from ingestion.cli.runs import LateOption, MappingOption, SourceOption, WithoutOption, print_steps, run_document
+from ingestion.cli.runs import (
+    ClockAheadOption,
+    LateOption,
+    MappingOption,
+    SourceOption,
+    WithoutOption,
+    print_steps,
+    run_document,
+)
 from ingestion.cli.session import begin, prepared_stores
 
 if TYPE_CHECKING:
@@ -36,6 +44,7 @@ def sync(
     ] = None,
     without: WithoutOption = None,
     late: LateOption = False,
+    clock_ahead: ClockAheadOption = False,
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -79,7 +88,7 @@ def sync(
                 "Nothing was done",
                 "Leave them out",
             )
-        done = run_sync(connections, opened, request, progress=progress)
+        done = run_sync(connections, opened, request, clock_ahead=clock_ahead, progress=progress)
     if json:
         print_json(run_document(done))
         return
@@ -102,6 +111,7 @@ def reconcile(
         ),
     ] = None,
     without: WithoutOption = None,
+    clock_ahead: ClockAheadOption = False,
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -130,6 +140,7 @@ def reconcile(
             request,
             most_deletes=most_deletes,
             include_streams=include_stream or (),
+            clock_ahead=clock_ahead,
             progress=progress,
         )
     if json:

@@ -11,11 +11,16 @@ from psycopg.rows import dict_row
 
 from feature_repo.connections import Postgres
 from feature_repo.run_lock import lock_holder
+from feature_repo.statements import statement as feast_statement
+from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database import connect, statement, translated_errors
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import ConfigurationError, Unreachable
+from ingestion.feature_versions import redefined
 from ingestion.migrate import pending
 from ingestion.name_variants import name_variants
+from ingestion.rewind import server_clock
+from ingestion.rollout import missing_columns, unapplied
 from ingestion.status import SCHEMAS
 
 _OLDEST: Final = 150_000
@@ -146,8 +151,6 @@ def _schemas(connection: psycopg.Connection, server: dict[str, Any]) -> Check:
 
 
 def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
-    from ingestion.pipeline import unapplied
-
     try:
         missing = pending(connection)
     except ConfigurationError as error:
@@ -158,10 +161,44 @@ def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
     else:
         yield ok("migrations", "all are applied")
         yield _names(connection)
+        yield _refreshed(connection)
+        yield _definitions(connection)
     if views := unapplied(connection):
-        yield warn("registry", f"Feast's registry lacks {', '.join(views)}", "Run `pikkit apply`")
+        found = f"Feast's registry does not have {', '.join(views)} as feature_repo/ declares it"
+        yield warn("registry", found, "Run `pikkit apply`")
     else:
-        yield ok("registry", "Feast knows every view")
+        yield ok("registry", "Feast knows every view as it is declared")
+
+
+def _refreshed(connection: psycopg.Connection) -> Check:
+    """Whether the store was refreshed by a clock that ran ahead, which locks it until that day."""
+    mark: tuple[datetime] | None = connection.execute(feast_statement("mark")).fetchone()
+    if mark is None:
+        return ok("store clock", "nothing was refreshed yet")
+    (refreshed_at,) = mark
+    ahead = refreshed_at - server_clock(connection)
+    found = f"the last refresh is as of {refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+    if ahead > CLOCK_TOLERANCE:
+        return fail(
+            "store clock",
+            f"{found}, which is {ahead} past Postgres's clock: it was made by a clock that ran ahead, and no run with "
+            "the right one is taken before",
+            "Run `pikkit backfill --rewind`",
+        )
+    return ok("store clock", found)
+
+
+def _definitions(connection: psycopg.Connection) -> Check:
+    if missing := missing_columns(connection):
+        return fail(
+            "definitions",
+            f"the store has no column for {', '.join(missing)}",
+            "Add them in a new file of ingestion/sql/migrations, then run `pikkit migrate`",
+        )
+    if views := redefined(connection):
+        found = f"the definition of {', '.join(views)} changed since their rows were written"
+        return warn("definitions", found, "Run `pikkit backfill`")
+    return ok("definitions", "the rows of every view are of today's")
 
 
 def _names(connection: psycopg.Connection) -> Check:

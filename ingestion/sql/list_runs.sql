@@ -9,5 +9,5 @@ select
         from ops.run_steps as steps where steps.run_id = runs.run_id
     ), '[]') as steps
 from ops.runs left join ops.gates using (run_id)
-order by started_at desc, run_id desc
+order by run_id desc
 limit %(limit)s

@@ -1,6 +1,7 @@
 -- Grain    one row per feature and version; a version is a definition, and its history is kept
 -- Writes   features.feature_metadata
 -- Params   view, features, definition_hash, checksum and rows (of new change rows, or of all where from_scratch), now
+-- Rows added beside those of another definition count to its version; features that are new with today's wait for a backfill.
 with newest as (
     select distinct on (feature) *
     from features.feature_metadata
@@ -12,23 +13,28 @@ described as (
     select
         listed.feature,
         case
-            when newest.definition_hash = %(definition_hash)s then newest.version
+            when not %(from_scratch)s or newest.definition_hash = %(definition_hash)s then coalesce(newest.version, 1)
             else coalesce(newest.version, 0) + 1
         end as version,
+        case when %(from_scratch)s then %(definition_hash)s else coalesce(newest.definition_hash, %(definition_hash)s) end as definition_hash,
         case when %(from_scratch)s then 0 else coalesce(newest.data_checksum, 0) end as checksum_before,
         case when %(from_scratch)s then 0 else coalesce(newest.record_count, 0) end as rows_before
     from unnest(%(features)s::text[]) as listed (feature)
     left join newest using (feature)
+    where %(from_scratch)s or newest.feature is not null or not exists (select from newest)
 )
 
 insert into features.feature_metadata (
     feature, version, view, computation_mode, definition_hash, data_checksum, record_count, last_computed_at
 )
 select
-    feature, version, %(view)s, 'batch', %(definition_hash)s,
+    feature, version, %(view)s, 'batch', definition_hash,
     mod(checksum_before + %(checksum)s, 2::numeric ^ 64), rows_before + %(rows)s, %(now)s
 from described
 on conflict (feature, view, version) do update
 set data_checksum = excluded.data_checksum,
     record_count = excluded.record_count,
-    last_computed_at = greatest(feature_metadata.last_computed_at, excluded.last_computed_at)
+    last_computed_at = case
+        when %(from_scratch)s then excluded.last_computed_at
+        else greatest(feature_metadata.last_computed_at, excluded.last_computed_at)
+    end

@@ -11,8 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_repo.groups import STORED_VIEWS
 from feature_repo.online.encoding import encode
-from feature_repo.online.layout import decode, decode_instant, encode_instant, instant, microseconds
+from feature_repo.online.layout import (
+    decode,
+    decode_instant,
+    encode_instant,
+    entity_key,
+    instant,
+    key_prefix,
+    microseconds,
+)
 
 FLOATS = st.none() | st.floats(allow_nan=False)
 INTEGERS = st.none() | st.integers(-(2**63), 2**63 - 1)
@@ -45,6 +54,17 @@ def test_a_column_is_encoded_as_feast_does_it(name: str, dtype: Any, values: Any
     encoded = list(encode(pl.Series(column, dtype=dtype), getattr(feast.types, name)))
     assert encoded == as_feast(column, getattr(feast.types, name))
     assert [decode(message) for message in encoded] == column
+
+
+@given(value=TEXTS.filter(lambda text: text is not None))
+def test_the_redis_key_of_every_view_is_the_one_that_feast_makes(value: str) -> None:
+    from feast.infra.online_stores.helpers import _redis_key
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    for join_key in {view.join_key for view in STORED_VIEWS}:
+        entity = EntityKey(join_keys=[join_key], entity_values=[Value(string_val=value)])
+        assert entity_key(key_prefix(join_key), value, b"pikkit") == _redis_key("pikkit", entity, 3)
 
 
 def test_other_types_go_the_way_of_feast() -> None:

@@ -1,0 +1,7 @@
+-- Grain    one row per source stream
+-- Writes   ops.sync_state: nothing was read past this instant. What lies between is read again, and is known already.
+-- Params   now
+update ops.sync_state
+set cursor_updated_at = least(cursor_updated_at, %(now)s),
+    high_water_mark = least(high_water_mark, %(now)s),
+    last_success_at = least(last_success_at, %(now)s)

@@ -1,0 +1,213 @@
+"""`pikkit status` looks into Redis: the marks, and a few keys of each view, held against Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from psycopg import IsolationLevel
+from typer.testing import CliRunner
+
+from feature_repo.connections import Connections
+from feature_repo.groups import STORED_VIEWS
+from feature_repo.online.layout import entity_key, feature_field, key_prefix, marks_key
+from ingestion import clock, pipeline
+from ingestion.cli import app
+from ingestion.database import connect
+from ingestion.online_sample import KEYS_OF_A_KIND, compare, expected_copy, standing_copy
+from ingestion.pipeline import run_materialize
+from ingestion.sources.files import open_file
+from ingestion.status import ViewStatus, status
+from tests.ingestion.bets import NOW, bet, jsonl, lost
+from tests.ingestion.commands import environ_of
+from tests.ingestion.lenient import run
+
+HOUR = timedelta(hours=1)
+MOST = 2 * KEYS_OF_A_KIND
+FIRST = [bet(f"b{n}", n, sport=f"S{n % 3}", clv_percentage=1.5) for n in range(200)]
+SECOND = [lost(f"c{n}", 300 + n, sport=f"S{n % 3}", market=None) for n in range(20)]
+
+
+@pytest.fixture
+def load(prepared: Connections, tmp_path: Path) -> Callable[..., Any]:
+    def load(*bets: Any, now: Any = NOW) -> Any:
+        clock.set_now(now)
+        return run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", *bets)))
+
+    return load
+
+
+@pytest.fixture
+def command(
+    prepared: Connections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, list[str]]]:
+    """Run `pikkit status`; returns its exit code and the lines of stdout."""
+    for name, value in environ_of(prepared, tmp_path / "home").items():
+        monkeypatch.setenv(name, value)
+
+    def command(*arguments: str, now: Any = NOW) -> tuple[int, list[str]]:
+        done = CliRunner().invoke(app, ["status", *arguments, "--now", now.isoformat()])
+        return done.exit_code, done.stdout.splitlines()
+
+    return command
+
+
+def views(connections: Connections, now: Any = NOW) -> dict[str, ViewStatus]:
+    found = status(connections, now).contents
+    assert found is not None
+    return {view.name: view for view in found.views}
+
+
+def online(connections: Connections, now: Any = NOW) -> dict[str, str]:
+    """The state of each view online that is not fresh."""
+    return {name: view.online.state for name, view in views(connections, now).items() if view.online.state != "fresh"}
+
+
+def all_are(state: str) -> dict[str, str]:
+    return {view.name: state for view in STORED_VIEWS}
+
+
+def test_status_finds_whatever_redis_lost_or_has_otherwise_and_names_the_command_that_mends_it(
+    load: Callable[..., Any], prepared: Connections, command: Callable[..., tuple[int, list[str]]]
+) -> None:
+    server = redis.Redis.from_url(prepared.redis.url)
+    load(*FIRST)
+    snapshot = {key: server.dump(key) for key in server.scan_iter()}
+    later = NOW + HOUR
+    load(*SECOND, now=later)
+
+    def flush_but_for_a_foreign_key() -> None:
+        server.flushdb()
+        server.set("somebody else's", "1")
+
+    def evict_nine_keys_of_ten() -> None:
+        kept = marks_key("pikkit")
+        for place, key in enumerate(sorted(key for key in server.scan_iter() if key != kept)):
+            if place % 10:
+                server.delete(key)
+
+    def restore_the_snapshot() -> None:
+        server.flushdb()
+        for key, value in snapshot.items():
+            server.restore(key, 0, value)
+
+    def overwrite_a_feature() -> None:
+        for sport in ("S0", "S1", "S2"):
+            key = entity_key(key_prefix("sport"), sport, b"pikkit")
+            server.hset(key, feature_field("sport_stats", "sport_count"), b"\x20\x07")
+
+    def store_text_under_the_key() -> None:
+        for sport in ("S0", "S1", "S2"):
+            server.set(entity_key(key_prefix("sport"), sport, b"pikkit"), "text")
+
+    def garble_the_bytes() -> None:
+        for sport in ("S0", "S1", "S2"):
+            key = entity_key(key_prefix("sport"), sport, b"pikkit")
+            server.hset(key, feature_field("sport_stats", "sport_count"), b"\x12\xff")
+
+    def remove_the_marks() -> None:
+        server.delete(marks_key("pikkit"))
+
+    def name_another_store() -> None:
+        server.hset(marks_key("pikkit"), "", "another store")
+
+    assert online(prepared, later) == {}
+    assert command("--check", now=later)[0] == 0
+    for damage, expected in (
+        (flush_but_for_a_foreign_key, all_are("incomplete")),
+        (evict_nine_keys_of_ten, {"bet_facts": "incomplete"}),
+        (restore_the_snapshot, all_are("incomplete")),
+        (remove_the_marks, all_are("incomplete")),
+        (name_another_store, all_are("incomplete")),
+        (overwrite_a_feature, {"sport_stats": "differs"}),
+        (garble_the_bytes, {"sport_stats": "differs"}),
+    ):
+        damage()
+        assert expected.items() <= online(prepared, later).items(), damage.__name__
+        code, (line,) = command("--check", now=later)
+        assert (code, "Run `pikkit materialize --rebuild`." in line) == (3, True), damage.__name__
+        clock.set_now(later)
+        run_materialize(prepared, rebuild=True)
+        assert online(prepared, later) == {}, damage.__name__
+    store_text_under_the_key()
+    assert online(prepared, later) == {"sport_stats": "differs"}
+    server.flushdb()
+    assert online(prepared, later) == all_are("empty")
+    server.close()
+
+
+def test_status_looks_at_the_same_number_of_keys_whatever_the_size_of_a_view(
+    load: Callable[..., Any], prepared: Connections
+) -> None:
+    load(*FIRST)
+    few = views(prepared)
+    load(*(bet(f"d{n}", 500, league=f"L{n}") for n in range(600)), now=NOW + HOUR)
+    many = views(prepared, NOW + HOUR)
+    samples = {name: view.sample.keys for name, view in many.items() if view.sample}
+    assert few["bet_facts"].sample is not None
+    assert few["bet_facts"].sample.keys <= MOST
+    assert samples["sport_stats"] == 4
+    assert KEYS_OF_A_KIND < samples["bet_facts"] <= MOST
+    assert KEYS_OF_A_KIND < samples["sport_league_stats"] <= MOST
+
+
+def test_status_takes_a_copy_for_as_old_as_its_mark_and_asks_for_no_bet_that_is_not_served_any_more(
+    load: Callable[..., Any], prepared: Connections
+) -> None:
+    load(*FIRST)
+    for view in STORED_VIEWS:
+        past = views(prepared, NOW + view.ttl + timedelta(microseconds=1))[view.name]
+        assert (views(prepared, NOW + view.ttl)[view.name].online.state, past.online.state) == ("fresh", "stale")
+    later = NOW + timedelta(days=30)
+    load(bet("b0", 0, sport="S0", clv_percentage=1.5), now=later)
+    clock.set_now(later)
+    run_materialize(prepared, rebuild=True)
+    found = views(prepared, later)
+    assert online(prepared, later) == {}
+    assert [view.sample.keys for view in found.values() if view.sample and view.ttl > timedelta(days=1)] == [0, 0]
+
+
+def test_a_run_that_publishes_while_status_looks_is_no_difference(
+    load: Callable[..., Any], prepared: Connections
+) -> None:
+    load(*FIRST)
+    with (
+        connect(prepared.postgres, purpose="test") as connection,
+        redis.Redis.from_url(prepared.redis.url) as client,
+    ):
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        with connection.transaction():
+            expected = expected_copy(connection, NOW)
+        load(*SECOND, *(lost(f"b{n}", 400 + n, sport=f"S{n % 3}") for n in range(200)), now=NOW + HOUR)
+        standing = standing_copy(client, expected)
+        with connection.transaction():
+            findings = compare(connection, expected, standing)
+    assert {finding.fault for finding in findings.values()} == {None}
+
+
+def test_status_check_is_one_line_and_exits_3_for_a_wrong_clock_or_a_late_copy_and_4_for_a_redis_that_is_down(
+    load: Callable[..., Any], prepared: Connections, monkeypatch: pytest.MonkeyPatch, command: Any
+) -> None:
+    load(*FIRST)
+    code, (line,) = command("--check", now=NOW - HOUR)
+    assert (code, "--now or PIKKIT_NOW" in line) == (3, True)
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "_copy_online", die)
+    with pytest.raises(KeyboardInterrupt):
+        load(*SECOND, now=NOW + HOUR)
+    found = views(prepared, NOW + HOUR)
+    assert all(view.online_is_behind for view in found.values())
+    assert online(prepared, NOW + HOUR) == {}
+    line = "8 of 8 views lack the last refresh online. Run `pikkit materialize`."
+    assert command("--check", now=NOW + HOUR) == (3, [line])
+    assert command(now=NOW + HOUR)[0] == 0
+
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    assert command("--check") == (4, ["Redis does not answer: nothing is served online."])
