@@ -3,12 +3,14 @@
 Feast asks a provider view by view, unless its engine supports batches; then it hands over all at once. It has loaded
 the definitions by then, perhaps before somebody else's apply; they are read again here.
 
-Between the two stores of this repository a view is copied by feature_repo/copies.py, otherwise by the engine that
-feature_store.yaml names.
+A view of this repository is copied by feature_repo/copies.py, between the two stores of this repository. A view of the
+user's own (feature_repo/ungated.py) and everything else is copied by the engine that feature_store.yaml names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +28,7 @@ from feature_repo.online.failures import told
 from feature_repo.online_store import FreshOnlineStore
 from feature_repo.publishing import Window, require_publishable
 from feature_repo.session import locked_session
+from feature_repo.ungated import has_histories, is_ungated
 
 
 class GatedEngine(ComputeEngine):
@@ -54,23 +57,40 @@ class GatedEngine(ComputeEngine):
         The first view that fails ends it with its error, as in Feast. Those before it stay copied and recorded.
         """
         tasks = [tasks] if isinstance(tasks, MaterializationTask) else tasks
-        with locked_session(self.repo_config, "feast materialize") as connection:
+        config = self.repo_config
+        with locked_session(config, "feast materialize") if has_histories(config) else nullcontext() as connection:
             current = [_reread(registry, task) for task in tasks]
-            ours = [task for task in current if self._is_between_ours(task.feature_view)]
-            project = self.repo_config.project
-            if ours:
-                with told(self.repo_config.online_store, "Nothing was copied"):
-                    self._is_our_copy = is_current_copy(connection, self._target(ours[0]).client, project)
-            require_publishable(connection, [self._window(connection, task) for task in current])
-            if ours:
-                with told(self.repo_config.online_store, "Nothing was copied"):
-                    discard_foreign_watermarks(connection, self._target(ours[0]).client, project)
-            return [self._copy(connection, registry, task, options) for task in current]
+            judged = [task for task in current if not is_ungated(config, task.feature_view)]
+            by_column = [task for task in judged if self._is_between_ours(task.feature_view)]
+            if connection is not None:
+                self._judge(connection, judged, by_column)
+            return [self._copy(connection, registry, task, options, by_column) for task in current]
+
+    def _judge(
+        self,
+        connection: psycopg.Connection,
+        judged: Sequence[MaterializationTask],
+        by_column: Sequence[MaterializationTask],
+    ) -> None:
+        """Raise PublicationRefused unless all windows may be served; then let go of watermarks of another store."""
+        project = self.repo_config.project
+        if by_column:
+            with told(self.repo_config.online_store, "Nothing was copied"):
+                self._is_our_copy = is_current_copy(connection, self._target(by_column[0]).client, project)
+        require_publishable(connection, [self._window(connection, task) for task in judged])
+        if by_column:
+            with told(self.repo_config.online_store, "Nothing was copied"):
+                discard_foreign_watermarks(connection, self._target(by_column[0]).client, project)
 
     def _copy(
-        self, connection: psycopg.Connection, registry: Any, task: MaterializationTask, options: dict[str, Any]
+        self,
+        connection: psycopg.Connection | None,
+        registry: Any,
+        task: MaterializationTask,
+        options: dict[str, Any],
+        by_column: Sequence[MaterializationTask],
     ) -> MaterializationJob:
-        if self._is_between_ours(task.feature_view):
+        if connection is not None and task in by_column:
             job = self._copy_columns(connection, task)
         else:
             (job,) = self._engine.materialize(registry, task, **options)

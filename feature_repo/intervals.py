@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
+    from feast.infra.registry.base_registry import BaseRegistry
     from feast.infra.registry.sql import SqlRegistry
     from feast.protos.feast.core.FeatureView_pb2 import FeatureViewMeta
 
@@ -34,14 +35,19 @@ def compacted(intervals: Iterable[Interval]) -> list[Interval]:
     return merged[-KEPT:]
 
 
-def record_interval(registry: SqlRegistry, project: str, view: str, interval: Interval) -> None:
+def record_interval(registry: BaseRegistry, project: str, view: str, interval: Interval) -> None:
     """Note that a window of the view was copied; the view's definition stays as it stands in the registry.
 
     Feast's own `apply_materialization` writes back the definition it read, and sets a state, because of which the next
     materialization would write back the definition that it had loaded before it had the run lock. A view without a
-    state is served, and left alone.
+    state is served, and left alone. In a registry that is no database there is but Feast's way.
     """
-    _change(registry, project, view, lambda held: [*held, interval])
+    from feast.infra.registry.sql import SqlRegistry
+
+    if isinstance(registry, SqlRegistry):
+        _change(registry, project, view, lambda held: [*held, interval])
+    else:
+        registry.apply_materialization(cast(Any, registry.get_any_feature_view(view, project)), project, *interval)
 
 
 def cut_intervals(registry: SqlRegistry, project: str, view: str, until: datetime) -> None:
@@ -52,26 +58,42 @@ def cut_intervals(registry: SqlRegistry, project: str, view: str, until: datetim
 def _change(
     registry: SqlRegistry, project: str, view: str, changed: Callable[[list[Interval]], Iterable[Interval]]
 ) -> None:
-    from feast.infra.registry.sql import feature_views
-    from feast.protos.feast.core.FeatureView_pb2 import FeatureView as Message
+    from feast.infra.registry.sql import feature_views, stream_feature_views
+    from feast.protos.feast.core.FeatureView_pb2 import FeatureView
+    from feast.protos.feast.core.StreamFeatureView_pb2 import StreamFeatureView
+
+    with registry.write_engine.begin() as connection:
+        for table, message in ((feature_views, FeatureView), (stream_feature_views, StreamFeatureView)):
+            if _note(connection, table, message, project, view, changed):
+                break
+    registry.refresh(project)
+
+
+def _note(
+    connection: Any,
+    table: Any,
+    message_type: Any,
+    project: str,
+    view: str,
+    changed: Callable[[list[Interval]], Iterable[Interval]],
+) -> bool:
+    """Change the intervals where the view stands in this table of the registry; whether it does."""
     from sqlalchemy import select
 
-    this = (feature_views.c.feature_view_name == view) & (feature_views.c.project_id == project)
-    now = datetime.now(UTC)
-    with registry.write_engine.begin() as connection:
-        stored = connection.execute(
-            select(feature_views.c.feature_view_proto).where(this).with_for_update()
-        ).scalar_one()
-        message = Message.FromString(stored)
-        _put(message.meta, compacted(changed(_held(message.meta))))
-        message.meta.ClearField("state")
-        message.meta.last_updated_timestamp.FromDatetime(now)
-        connection.execute(
-            feature_views.update()
-            .where(this)
-            .values(feature_view_proto=message.SerializeToString(), last_updated_timestamp=int(now.timestamp()))
-        )
-    registry.refresh(project)
+    this = (table.c.feature_view_name == view) & (table.c.project_id == project)
+    stored = connection.execute(select(table.c.feature_view_proto).where(this).with_for_update()).scalar_one_or_none()
+    if stored is None:
+        return False
+    message, now = message_type.FromString(stored), datetime.now(UTC)
+    _put(message.meta, compacted(changed(_held(message.meta))))
+    message.meta.ClearField("state")
+    message.meta.last_updated_timestamp.FromDatetime(now)
+    connection.execute(
+        table.update()
+        .where(this)
+        .values(feature_view_proto=message.SerializeToString(), last_updated_timestamp=int(now.timestamp()))
+    )
+    return True
 
 
 def _held(meta: FeatureViewMeta) -> list[Interval]:

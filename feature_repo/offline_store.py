@@ -4,6 +4,7 @@ get_historical_features                 the same values as Feast's own Postgres 
 pull_latest_from_table_or_query         the same rows, without making those that a re-asserted source says again
 pull_all_from_table_or_query            the same rows, by COPY
 offline_write_batch                     rows given by hand, into the table of a view's source
+all of these for a FileSource           Feast's own store for files, beside the tables
 validate_data_source                    `feast apply` looks whether a source is there and has its columns of times
 
 Everything else is Feast's own. How it works and what was measured: docs/offline-store.md.
@@ -23,22 +24,28 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.utils import compute_non_entity_date_range
 from psycopg import sql
 
+from feature_repo.offline import files
 from feature_repo.offline.asked import asked
 from feature_repo.offline.entities import entity_rows, require_columns
 from feature_repo.offline.entity_query import entity_query
-from feature_repo.offline.jobs import EveryRowJob, Job, PointInTimeRetrievalJob, QueryJob, Request, StretchJob
+from feature_repo.offline.jobs import EveryRowJob, PointInTimeRetrievalJob, QueryJob, Request, StretchJob
 from feature_repo.offline.latest import newest
-from feature_repo.offline.origin import columns, instant, listed, origin
+from feature_repo.offline.origin import columns, instant, listed, origin, with_no_key
 from feature_repo.offline.server_types import describe
 from feature_repo.offline.session import reading
 from feature_repo.offline.validating import require_readable
 from feature_repo.offline.writing import write_rows
+from feature_repo.own_functions import ignore_stored_functions, require_own_functions
 from feature_repo.sources import reasserted
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from feast import FeatureView, RepoConfig
+    from feast.infra.offline_stores.offline_store import RetrievalJob
 
+
+# Feast loads this module before it reads its registry.
+ignore_stored_functions()
 
 _NAME: Final = "feature_repo.offline_store.PointInTimeOfflineStore"
 
@@ -63,11 +70,26 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
         full_feature_names: bool = False,
         filter_by_created_timestamp: bool = False,
         **kwargs: Any,
-    ) -> Job:
+    ) -> RetrievalJob:
         """Features as of the instants of a frame (pandas, Polars) or a SQL query, or of a stretch without either.
 
-        Raises EntityFrameUnfit for columns that are missing or unfit. Nothing is read of the views before the job runs.
+        Raises EntityFrameUnfit for columns that are missing or unfit, and StoredFunctionDiffers. Nothing is read of the
+        views before the job runs.
         """
+        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        require_own_functions(on_demand)
+        if files.are_read(feature_views):
+            return files.store().get_historical_features(
+                files.config_of(config),
+                feature_views,
+                feature_refs,
+                entity_df,
+                registry,
+                project,
+                full_feature_names,
+                filter_by_created_timestamp,
+                **kwargs,
+            )
         stretch = _stretch(feature_views, kwargs) if entity_df is None else None
         request = Request(
             feature_refs,
@@ -79,7 +101,7 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
                 full_names=full_feature_names,
                 expanded=stretch is not None,
             ),
-            OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
+            on_demand,
             full_feature_names,
             filter_by_created_timestamp,
         )
@@ -104,9 +126,9 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
         end_date: datetime,
     ) -> Any:
         """The newest row per key with an instant in [start_date, end_date]."""
-        if not join_key_columns:
-            return PostgreSQLOfflineStore.pull_latest_from_table_or_query(
-                config,
+        if files.is_file(data_source):
+            return files.store().pull_latest_from_table_or_query(
+                files.config_of(config),
                 data_source,
                 join_key_columns,
                 feature_name_columns,
@@ -123,7 +145,8 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
         times = [timestamp_field, *filter(None, [created_timestamp_column])]
         query = newest(read, reasserted(data_source), names, start_date, end_date, given=False)
         ordered = columns(names if not feature_name_columns else list(dict.fromkeys([*names, *times])))
-        return QueryJob(config, sql.SQL("select {} from ({}\n) as latest").format(ordered, query))
+        selected = with_no_key(ordered, join_key_columns)
+        return QueryJob(config, sql.SQL("select {} from ({}\n) as latest").format(selected, query))
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -136,8 +159,22 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
         start_date: datetime | None = None,
         end_date: datetime | None = None,
     ) -> Any:
-        """All rows with an instant in [start_date, end_date], either of which may be open."""
+        """All rows with an instant in [start_date, end_date], either of which may be open; of a saved dataset, all."""
+        if files.is_file(data_source):
+            return files.store().pull_all_from_table_or_query(
+                files.config_of(config),
+                data_source,
+                join_key_columns,
+                feature_name_columns,
+                timestamp_field,
+                created_timestamp_column,
+                start_date,
+                end_date,
+            )
         read = origin(data_source, tuple(join_key_columns), timestamp_field, created_timestamp_column)
+        if not data_source.timestamp_field:
+            # A saved dataset: Feast lists a part of its columns, and leaves out rows without an instant.
+            return QueryJob(config, sql.SQL("select * from {} as source").format(read.source))
         times = [timestamp_field, *filter(None, [created_timestamp_column])]
         names = list(dict.fromkeys([*join_key_columns, *feature_name_columns, *times]))
         at = sql.Identifier(timestamp_field)
@@ -147,7 +184,7 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
             if limit is not None
         ]
         query = sql.SQL("select {} from {} as source where {}").format(
-            columns(names) if feature_name_columns else sql.SQL("*"),
+            with_no_key(columns(names) if feature_name_columns else sql.SQL("*"), join_key_columns),
             read.source,
             listed(kept, " and ") if kept else sql.SQL("true"),
         )
@@ -158,7 +195,10 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
         config: RepoConfig, feature_view: FeatureView, table: pa.Table, progress: Callable[[int], Any] | None
     ) -> None:
         """Write rows into the table of a view's source. Raises RowsUnfit for what does not fit it."""
-        write_rows(config, feature_view, table)
+        if files.is_file(feature_view.batch_source):
+            files.store().offline_write_batch(files.config_of(config), feature_view, table, None)
+        else:
+            write_rows(config, feature_view, table)
         if progress is not None:
             progress(table.num_rows)
 

@@ -106,3 +106,5 @@ bet_clv_features = DeclaredOnDemandFeatureView(
         feature("has_clv", Bool, "Whether the closing line value is known.", Scale.FLAG, "close"),
     ],
 )
+
+ON_DEMAND_VIEWS = (bet_features, bet_clv_features)

@@ -17,16 +17,18 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import redis
 import redis.asyncio
 from feast import FeatureView, RepoConfig
-from feast.feature_view import DUMMY_ENTITY_ID
+from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 from feast.infra.online_stores.helpers import _redis_key
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig, _versioned_fv_name
 from feast.metrics import track_feature_statuses
 from feast.online_response import OnlineResponse
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
 from hiredis import pack_command
 
 from feature_repo import clock
@@ -40,9 +42,13 @@ from feature_repo.online.plan import Plan, Plans, make_plan
 from feature_repo.online.response import FreshOnlineResponse
 from feature_repo.online.sending import LONGEST_TRANSACTION, is_direct, read_at_once
 from feature_repo.online.writing import Stored, expiry, write
+from feature_repo.own_functions import ignore_stored_functions
 
 # Feast loads this module before it reads its registry, and `feast serve` forks after that.
 keep_connections_in_their_process()
+ignore_stored_functions()
+
+_NO_ENTITY: Final = EntityKey(join_keys=[DUMMY_ENTITY_ID], entity_values=[Value(string_val=DUMMY_ENTITY_VAL)])
 
 Row = tuple[datetime | None, dict[str, Any] | None]
 
@@ -196,6 +202,8 @@ class FreshOnlineStore(RedisOnlineStore):
 
     @staticmethod
     def _stored(config: RepoConfig, key: Any, values: Any, at: datetime, _: datetime | None) -> Stored:
+        # Of a view without entities Feast hides the key when rows are given by hand, but not when they are read.
+        key = key if key.join_keys else _NO_ENTITY
         redis_key = _redis_key(config.project, key, config.entity_key_serialization_version)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
         return Stored(redis_key, microseconds(at), [value.SerializeToString() for value in values.values()])

@@ -3,6 +3,7 @@
 feast materialize, materialize-incremental, store.materialize*    refused as a whole before the first view is copied
 write_to_online_store, push, and their asynchronous twins         refused unless each row is a published one
 write_to_offline_store, push                                      the same, for a history that only runs write
+all of these, for a view of the user's own                        refused online, unless its tag says: no gate
 feast apply                                                       refused when it would change a published list
 feast apply, teardown                                             under the run lock, as all of the above
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import finalize
@@ -30,6 +31,7 @@ from feature_repo.pinned_services import check_published_lists, declared_service
 from feature_repo.publishing import Row, is_history, require_published, without_outdated
 from feature_repo.refusals import PublicationRefused, PublishedListChanged, RunLockHeld
 from feature_repo.session import locked_session
+from feature_repo.ungated import has_histories, is_ungated
 
 # Writers of one process, a feature server's say, wait for each other; only another process is told that it must not.
 _turns: Final = threading.Lock()
@@ -56,7 +58,11 @@ class GatedProvider(PassthroughProvider):
     def online_write_batch(
         self, config: Any, table: Any, data: list[Any], progress: Callable[[int], Any] | None
     ) -> None:
-        """Write rows that are published. Raises PublicationRefused, RunLockHeld."""
+        """Write rows that are published, or of a view that no gate judges. Raises PublicationRefused, RunLockHeld."""
+        if is_ungated(config, table):
+            # Nothing of a run's is touched: it need not be waited for.
+            super().online_write_batch(config, table, data, progress)
+            return
         if not isinstance(table, FeatureView):
             raise PublicationRefused(
                 f"{table.name} is not a stored view: whether its rows passed a gate cannot be told",
@@ -119,11 +125,11 @@ class GatedProvider(PassthroughProvider):
 
     def teardown_infra(self, *args: Any, **kwargs: Any) -> None:
         """Empty the online store, under the run lock. Raises RunLockHeld."""
-        with locked_session(self.repo_config, "feast teardown"):
+        with locked_session(self.repo_config, "feast teardown") if has_histories(self.repo_config) else nullcontext():
             super().teardown_infra(*args, **kwargs)
 
     def _begin_apply(self) -> None:
-        if not self._applying:
+        if not self._applying and has_histories(self.repo_config):
             connection = self._apply.enter_context(locked_session(self.repo_config, "feast apply"))
             self._applying = True
             try:

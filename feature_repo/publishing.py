@@ -138,19 +138,22 @@ def _published(
 
 def is_history(view: FeatureView) -> bool:
     """Whether the view reads a table of ours, which only runs write."""
-    source = view.batch_source
-    return source is not None and source.get_table_query_string().startswith("features.")
+    source: Any = view.batch_source
+    # A source that is no table of a database, a file say, has no such name at all.
+    return hasattr(source, "_postgres_options") and source.get_table_query_string().startswith("features.")
 
 
 def _reads_history_as_it_stands(view: FeatureView) -> bool:
     """Whether what is served of a view are the very values of its history: nothing computed, nothing renamed."""
     source: Any = view.batch_source
+    again = reasserted(source)
     return (
         type(view).__name__ == "FeatureView"
         and not view.source_views
         and source is not None
         and source.get_table_query_string() == f"features.{view.name}"
         and not source.field_mapping
+        and (again is None or again.changes == f"features.{view.name}_changes")
         and (source.timestamp_field, source.created_timestamp_column) == ("event_timestamp", "created_timestamp")
     )
 

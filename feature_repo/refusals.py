@@ -13,6 +13,7 @@ Refused
 ├── HomeUnsafe             2  a PIKKIT_HOME, or a file in it, that others made or could replace
 ├── ServerNotReady         4  an embedded server that runs and is paused, silent, starting or locked to us
 ├── PublishedListChanged   2  a service whose published list of features would change
+├── StoredFunctionDiffers  3  a view whose function in Feast's registry is not the one of this repository
 └── NotScorable            2  a service that is not there, or that a scorer cannot serve
 
 A message has three parts: what happened, what state things are in now, what to do next. Feast's command line shows a
@@ -146,3 +147,13 @@ class PublishedListChanged(Refused):
     def __init__(self, what: str, state: str, next_step: str, *, services: tuple[str, ...]) -> None:
         super().__init__(what, state, next_step)
         self.services = services
+
+
+class StoredFunctionDiffers(Refused):
+    """Feast's registry holds another function for `view` than this repository: neither of the two is run."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, state: str, next_step: str, *, view: str) -> None:
+        super().__init__(what, state, next_step)
+        self.view = view

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # The key that Feast gives to a view without entities.
 _NO_KEY: Final = "__dummy_id"
+_NO_KEY_VALUE: Final = ""
 
 
 class Origin(NamedTuple):
@@ -53,7 +54,7 @@ def origin_of(view: FeatureView) -> Origin:
 def source_of(view: FeatureView) -> DataSource:
     """The source of a view. Raises RowsUnfit for a view without one in Postgres."""
     source = view.batch_source
-    if source is None or not hasattr(source, "get_table_query_string"):
+    if source is None or not hasattr(source, "_postgres_options"):
         raise RowsUnfit(
             f"{view.name} has no batch source in Postgres", "Nothing was read", "Give it a PostgreSQLSource"
         )
@@ -68,6 +69,13 @@ def own_names(source: DataSource) -> dict[str, str]:
 def join_keys(view: FeatureView) -> tuple[str, ...]:
     """The join keys of a view by its own names; none for a view without entities."""
     return tuple(column.name for column in view.entity_columns if column.name != _NO_KEY)
+
+
+def with_no_key(listing: sql.Composable, keys: Sequence[str]) -> sql.Composable:
+    """A select list, and Feast's own key where there is none: what is stored online of a view without entities."""
+    if keys:
+        return listing
+    return sql.SQL("{}, {}::text as {}").format(listing, sql.Literal(_NO_KEY_VALUE), sql.Identifier(_NO_KEY))
 
 
 def changes_of(again: Reasserted) -> sql.Composable:

@@ -22,13 +22,14 @@ _STATE: Final = "Nothing was applied"
 
 
 def require_readable(config: RepoConfig, source: Any) -> None:
-    """Look whether a Postgres source is there and has its columns. Raises RowsUnfit. Reads no row."""
+    """Look whether a Postgres source is there and has its columns of times. Raises RowsUnfit. Reads no row."""
     if not isinstance(source, PostgreSQLSource):
         return
     own = own_names(source)
     times = [own.get(name, name) for name in (source.timestamp_field, source.created_timestamp_column) if name]
     found = _columns(config, source)
-    lacking = [name for name in dict.fromkeys([*times, *own.values()]) if name not in found]
+    # A mapped column need not be there, as in Feast: a view that has it says so when it is read.
+    lacking = [name for name in dict.fromkeys(times) if name not in found]
     if lacking:
         raise RowsUnfit(
             f"The source {source.name} lacks {', '.join(lacking)}; it has {', '.join(found)}",

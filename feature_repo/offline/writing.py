@@ -10,7 +10,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from feature_repo.copying import copy_in
-from feature_repo.offline.origin import Origin, listed, origin_of, source_of
+from feature_repo.offline.origin import Origin, listed, origin_of, own_names, source_of
 from feature_repo.offline.server_types import describe
 from feature_repo.offline.session import session
 from feature_repo.offline.tables import require_outside
@@ -25,7 +25,7 @@ _STAGING: Final = sql.Identifier("pg_temp", "feast_rows")
 
 
 def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
-    """Write the rows of an Arrow table, whose columns are columns of the source's table. All of them or none.
+    """Write the rows of an Arrow table, whose columns are the source's, or the view's names for them. All or none.
 
     A row whose keys, instant and, where that is part of a unique index, time of creation are there already takes the
     place of that row. Without such an index a row that is there already, equal in all columns, is not written again.
@@ -33,6 +33,8 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
     """
     source: Any = source_of(view)
     name, read = source._postgres_options._table, origin_of(view)
+    own = own_names(source)
+    table = table.rename_columns([own.get(column, column) for column in table.column_names])
     if not name:
         raise RowsUnfit(f"{view.name} reads a query", _STATE, "Write to the tables that the query reads")
     with session(config, "feast write") as connection, connection.transaction():

@@ -28,9 +28,12 @@ class EntityKeysMissing(refusals.EntityKeysMissing, FeastError, KeyError):
 def keys_of(asked: Asked, given: Mapping[str, Sequence[Any]], project: bytes, version: int) -> list[bytes]:
     """The Redis key of each row of a request, in order. Raises EntityKeysMissing."""
     if missing := [column for column in asked.columns if column not in given]:
+        named = sorted(missing)
         raise EntityKeysMissing(
-            f"The request has no {' and no '.join(missing)}, by which features are looked up",
-            f"Nothing was read. The request has {', '.join(sorted(given)) or 'no key at all'}",
+            # Feast's own words.
+            f"Missing join key values for keys: {named}. No values provided for keys: {named}. "
+            f"Provided join_key_values: {list(given)}",
+            "Nothing was read",
             f"Give every row {' and '.join(asked.columns)}",
         )
     if len(asked.join_keys) == 1 and version == 3:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import polars as pl
 
+from feature_repo.groups import GROUPS
 from feature_repo.online.encoding import encode
 from feature_repo.online.layout import (
     decode_instant,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # Rows sent before the answers to them are read.
 _BATCH: Final = 2_000
+_GROUP_KEYS: Final = [[group.join_key] for group in GROUPS]
 
 
 class Stored(NamedTuple):
@@ -47,8 +49,12 @@ def stored_rows(frame: pl.DataFrame, view: FeatureView, project: str) -> Iterato
 
 
 def expiry(view: Any, seconds: int | None) -> int | None:
-    """After how many seconds a key of the view goes. A group's row is true as long as its view is asserted."""
-    return None if reasserted(getattr(view, "batch_source", None)) else seconds
+    """After how many seconds a key of the view goes. A group's row is true as long as its view is asserted.
+
+    The key belongs to all views by these join keys: a view of the user's own over a group must not let it go, either.
+    """
+    of_group = getattr(view, "join_keys", None) in _GROUP_KEYS
+    return None if of_group or reasserted(getattr(view, "batch_source", None)) else seconds
 
 
 def write(

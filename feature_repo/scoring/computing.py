@@ -1,4 +1,4 @@
-"""On-demand functions over all bets at once, as Feast runs them: the function that the registry holds, on columns."""
+"""On-demand functions over all bets at once, as Feast runs them: the function of the view, on columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AS_THEY_ARE: Final = {
 
 @dataclass(frozen=True)
 class Computed:
-    """An on-demand view: its function as the registry holds it, what that gets, and what the service asks of it.
+    """An on-demand view: its function, what that gets, and what the service asks of it.
 
     `inputs`: argument -> the column it holds; `outputs`: field -> its declared type.
     """

@@ -15,12 +15,16 @@ from feature_repo.bets import Bets, ColumnsMissing, bet_columns
 from feature_repo.groups import GROUPS
 from feature_repo.keys import REQUEST_COLUMNS, entity_columns
 from feature_repo.online.plan import Plan, make_plan
+from feature_repo.own_functions import ignore_stored_functions, require_own_functions
+from feature_repo.pinned_services import declared_services, references
 from feature_repo.refusals import EntityKeysMissing, NotScorable
 from feature_repo.scoring.computing import Computed, as_requested
 from feature_repo.scoring.reading import Reader
 
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore, FeatureView, OnDemandFeatureView
+
+ignore_stored_functions()
 
 _BET_ID: Final = "bet_id"
 _JOIN_KEYS: Final = (_BET_ID, *(group.join_key for group in GROUPS))
@@ -69,14 +73,16 @@ class Definitions:
 def read_definitions(store: FeatureStore, name: str) -> Definitions:
     """The service as the registry holds it, past every cache.
 
-    Raises NotScorable for a service that is not there or holds what a scorer cannot serve, and whatever the registry
-    raises when it does not answer.
+    Raises NotScorable for a service that is not there or holds what a scorer cannot serve, StoredFunctionDiffers for a
+    function that is not of this repository, and whatever the registry raises when it does not answer.
     """
     service = _service(store, name)
+    _require_published(service)
     fields = [(field, _name(view)) for view in service.feature_view_projections for field in view.features]
     homes: dict[str, str] = {field.name: view for field, view in fields}
     # With the views that only on-demand functions read from.
     views, on_demand = _get_feature_views_to_use(store.registry, store.project, service)
+    require_own_functions(on_demand)
     plan = _plan(store, name, views)
     reader = Reader(plan, store.project)
     read = [views[position] for position in reader.views]
@@ -109,6 +115,17 @@ def _service(store: FeatureStore, name: str) -> FeatureService:
         raise NotScorable(
             f"There is no service {name}", "Nothing was scored", f"Choose one of {', '.join(known)}"
         ) from None
+
+
+def _require_published(service: FeatureService) -> None:
+    """A service of this repository consists of what is declared here: nothing else of the registry is loaded for it."""
+    declared = {one.name: references(one) for one in declared_services()}
+    if service.name in declared and references(service) != declared[service.name]:
+        raise NotScorable(
+            f"Feast's registry holds another list of features for {service.name} than feature_repo/services.py",
+            "Nothing was scored, and no function was run",
+            "A published list never changes: find out who can write the schema `feast` (docs/serving.md)",
+        )
 
 
 def _plan(store: FeatureStore, service: str, views: Sequence[FeatureView]) -> Plan:

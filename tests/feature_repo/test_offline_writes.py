@@ -65,6 +65,12 @@ def test_a_row_of_the_same_key_and_instant_takes_the_place_of_the_old_one(
     ]
 
 
+def test_columns_that_the_view_calls_otherwise_are_written_under_their_own_names(stores: Stores) -> None:
+    with stores.filled() as database:
+        stores.ours.write_to_offline_store("endless", rows(("a", NOON, NOON, 1.5, 1, "x")))
+        assert database.execute(ALL).fetchall() == [("a", NOON, NOON, 1.5, 1, "x")]
+
+
 def test_instants_without_a_zone_are_utc(stores: Stores) -> None:
     naive = NOON.replace(tzinfo=None)
     with stores.filled() as database:
@@ -191,7 +197,6 @@ def test_pages_have_the_names_and_keys_of_the_view(stores: Stores) -> None:
         ({"query": "select 1 +"}, "cannot be read: syntax error"),
         ({"table": "public.plays", "timestamp_field": "when"}, "lacks when; it has player, at, made"),
         ({"table": "public.plays", "timestamp_field": "note"}, "columns of times that are none: note is text"),
-        ({"table": "public.plays", "field_mapping": {"goals": "points"}}, "lacks goals"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_refused(stores: Stores, options: Any, message: str) -> None:
@@ -201,6 +206,9 @@ def test_a_source_that_cannot_be_read_is_refused(stores: Stores, options: Any, m
 
 
 def test_the_sources_that_are_there_are_not_refused(stores: Stores) -> None:
-    for source in stores.ours.list_data_sources():
+    unmapped = PostgreSQLSource(
+        name="unmapped", table="public.plays", timestamp_field="at", field_mapping={"goals": "points"}
+    )
+    for source in [*stores.ours.list_data_sources(), unmapped]:
         stores.ours._get_provider().validate_data_source(stores.ours.config, source)
     assert timedelta(0) == stores.ours.get_feature_view("endless").ttl

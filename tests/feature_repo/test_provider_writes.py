@@ -179,7 +179,7 @@ def test_a_table_of_somebody_elses_takes_what_is_pushed(published: Published, ga
         pd.DataFrame({"sport": ["NBA"], "event_timestamp": [MARK]}), ["moods:mood"]
     )
     assert training.to_df()["mood"].tolist() == [0.75]
-    with pytest.raises(PublicationRefused, match="does not read"):
+    with pytest.raises(PublicationRefused, match="moods is no view of this repository"):
         gated.materialize(MARK - timedelta(days=1), MARK, feature_views=["moods"])
 
 

@@ -1,0 +1,166 @@
+"""A registry whose functions are not those of this repository: none of them is run, and nothing is computed with it."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from feast.protos.feast.core.FeatureService_pb2 import FeatureService
+from feast.protos.feast.core.FeatureView_pb2 import FeatureView
+from feast.protos.feast.core.OnDemandFeatureView_pb2 import OnDemandFeatureView
+
+from feature_repo import scorer
+from feature_repo.keys import entity_frame, entity_rows
+from feature_repo.refusals import NotScorable, PublicationRefused, StoredFunctionDiffers
+from ingestion.apply import apply
+from tests.feature_repo.conftest import bet
+from tests.feature_repo.gated import MARK, Published
+
+SERVICE = "market_profitability_at_placement_v1"
+BET = bet("NBA", "East", "Moneyline", "Pinnacle", time_placed=MARK)
+FRAME = pd.DataFrame([BET]).assign(event_timestamp=MARK)
+
+
+class Touch:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.marker,)
+
+
+def tamper(published: Published, table: str, name: str, message: Any, change: Callable[[Any], None]) -> None:
+    """Change a stored message behind Feast's back."""
+    kind = "service" if table == "feature_services" else "view"
+    column, named = f"feature_{kind}_proto", f"feature_{kind}_name"
+    row = published.database.execute(f"select {column} from feast.{table} where {named} = %s", [name]).fetchone()
+    assert row is not None
+    stored = message.FromString(row[0])
+    change(stored)
+    published.execute(f"update feast.{table} set {column} = %s where {named} = %s", stored.SerializeToString(), name)
+
+
+def evil_source(marker: Path) -> str:
+    return f"import pathlib\npathlib.Path({str(marker)!r}).touch()\ndef _bet_features(inputs):\n    return {{}}\n"
+
+
+def other_source(marker: Path) -> Callable[[Any], None]:
+    def change(view: Any) -> None:
+        view.spec.feature_transformation.user_defined_function.body_text = evil_source(marker)
+
+    return change
+
+
+def pickled_body(marker: Path) -> Callable[[Any], None]:
+    def change(view: Any) -> None:
+        for function in (view.spec.feature_transformation.user_defined_function, view.spec.user_defined_function):
+            function.body_text, function.body = "", pickle.dumps(Touch(marker))
+
+    return change
+
+
+def other_kind(marker: Path) -> Callable[[Any], None]:
+    def change(view: Any) -> None:
+        view.spec.feature_transformation.substrait_transformation.ibis_function = pickle.dumps(Touch(marker))
+
+    return change
+
+
+def hidden_in_a_source(marker: Path) -> Callable[[Any], None]:
+    def change(view: Any) -> None:
+        source = view.spec.sources["whatever"].feature_view.spec
+        source.name = "whatever"
+        source.feature_transformation.user_defined_function.body = pickle.dumps(Touch(marker))
+
+    return change
+
+
+def test_a_changed_function_is_refused_everywhere_and_never_run(
+    published: Published, gated: Any, tmp_path: Path
+) -> None:
+    marker = tmp_path / "was_run"
+    running = scorer(SERVICE, store=gated, refresh_seconds=0)
+    before = running([BET]).rows
+    for attack in (other_source, pickled_body, other_kind, hidden_in_a_source):
+        tamper(published, "on_demand_feature_views", "bet_features", OnDemandFeatureView, attack(marker))
+        store = published.store()
+        service = store.get_feature_service(SERVICE)
+        assert len(store.list_on_demand_feature_views()) == 2
+        for compute in (
+            partial(scorer, SERVICE, store=store),
+            partial(store.get_online_features, service, entity_rows([BET])),
+            partial(store.get_historical_features, entity_frame(FRAME), service),
+        ):
+            with pytest.raises(StoredFunctionDiffers, match="another function for bet_features") as refused:
+                compute()
+            assert refused.value.view == "bet_features"
+    # A scorer that is under way goes on with the functions that it has: they are this repository's.
+    assert running([BET]).rows == before
+    # What is applied is this repository's again.
+    apply(published.connections)
+    assert scorer(SERVICE, store=published.store())([BET]).rows == before
+    assert not marker.exists()
+
+
+def test_a_function_is_the_repositorys_also_where_only_its_stored_pickle_was_changed(
+    published: Published, gated: Any, tmp_path: Path
+) -> None:
+    marker = tmp_path / "was_run"
+
+    def change(view: Any) -> None:
+        view.spec.feature_transformation.user_defined_function.body = pickle.dumps(Touch(marker))
+
+    tamper(published, "on_demand_feature_views", "bet_features", OnDemandFeatureView, change)
+    assert scorer(SERVICE, store=published.store())([BET]).names
+    assert not marker.exists()
+
+
+def test_a_function_that_is_stored_with_a_view_of_ours_is_not_run(
+    published: Published, gated: Any, tmp_path: Path
+) -> None:
+    marker = tmp_path / "was_run"
+
+    def change(view: Any) -> None:
+        view.spec.feature_transformation.user_defined_function.body = pickle.dumps(Touch(marker))
+        view.spec.feature_transformation.user_defined_function.body_text = evil_source(marker)
+        view.spec.mode = "python"
+
+    tamper(published, "feature_views", "sport_stats", FeatureView, change)
+    assert scorer(SERVICE, store=published.store())([BET]).names
+    with pytest.raises(PublicationRefused, match="does not read"):
+        published.store().materialize(MARK, MARK, ["sport_stats"])
+    assert not marker.exists()
+
+
+def test_a_scorer_loads_nothing_that_somebody_put_into_a_published_list(
+    published: Published, gated: Any, tmp_path: Path
+) -> None:
+    marker = tmp_path / "was_run"
+    row = published.database.execute(
+        "select feature_view_proto from feast.on_demand_feature_views where feature_view_name = 'bet_features'"
+    ).fetchone()
+    assert row is not None
+    evil = OnDemandFeatureView.FromString(row[0])
+    other_source(marker)(evil)
+    evil.spec.name = "evil"
+    published.execute(
+        "insert into feast.on_demand_feature_views (feature_view_name, project_id, last_updated_timestamp, "
+        "feature_view_proto) values ('evil', %s, 0, %s)",
+        gated.project,
+        evil.SerializeToString(),
+    )
+
+    def change(service: Any) -> None:
+        service.spec.features[-1].feature_view_name = "evil"
+
+    tamper(published, "feature_services", SERVICE, FeatureService, change)
+    with pytest.raises(NotScorable, match=f"another list of features for {SERVICE}"):
+        scorer(SERVICE, store=published.store())
+    assert not marker.exists()
