@@ -20,9 +20,11 @@ act on is an attribute, so that nobody parses text. Any other exception is a bug
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from uuid import UUID
 
 
 class PikkitError(Exception):
@@ -82,9 +84,26 @@ class ClockRewound(ConfigurationError):
 
 
 class GateRefused(PikkitError):
-    """A refresh did not pass its quality gate, or rows that passed none were to be served. Nothing was published."""
+    """A refresh did not pass its quality gate, or rows that passed none were to be served. Nothing was published.
+
+    `run_id` is the refresh that was refused, and `failed` has each failed check with the columns of ops.gate_results;
+    `runs` names the runs of each view whose rows may not be served, each with the reason.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self,
+        what: str,
+        state: str,
+        next_step: str,
+        *,
+        run_id: UUID | None = None,
+        failed: Sequence[Mapping[str, Any]] = (),
+        runs: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    ) -> None:
+        super().__init__(what, state, next_step)
+        self.run_id, self.failed, self.runs = run_id, tuple(failed), dict(runs or {})
 
 
 class SourceShrank(PikkitError):

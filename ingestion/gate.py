@@ -6,7 +6,7 @@ What is refused has no features; everything else of its run stays, the judgement
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from textwrap import indent
 from typing import Final, Literal
 
@@ -131,6 +131,8 @@ def refusal(run: Run, outcome: Outcome, *, is_first: bool) -> GateRefused:
         "mended under its old updated_at (and `pikkit sync --full` what got an older one). "
         '`--override-gate "reason"` publishes it as it is. '
         + (_FIRST if is_first else "Rows in quarantine that will not come again: `pikkit quarantine dismiss`"),
+        run_id=run.run_id,
+        failed=[asdict(verdict) for verdict in failed],
     )
 
 

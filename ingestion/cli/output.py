@@ -9,11 +9,13 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
+from feature_repo.refusals import Refused
 from ingestion.errors import PikkitError
 from ingestion.progress import Progress
 
@@ -26,6 +28,8 @@ Now = Annotated[
 # Between columns, and the least that a column of text is broken to.
 _GAP = "  "
 _NARROWEST = 24
+# Whether the command that runs has printed any of its result.
+_result_begun: ContextVar[bool] = ContextVar("result_begun", default=False)
 # Seconds after which work that goes on says so again, where no bar shows it.
 _SILENCE = 10.0
 
@@ -38,6 +42,7 @@ def say(message: str) -> None:
 
 def print_line(text: str = "") -> None:
     """A line of the result, on stdout."""
+    _result_begun.set(True)
     sys.stdout.write(f"{_plain_lines(text)}\n")
 
 
@@ -101,9 +106,41 @@ def span(length: timedelta) -> str:
     return f"{seconds:.3g} s"
 
 
-def report_error(error: PikkitError) -> None:
+def report_error(error: PikkitError | Refused) -> None:
     """The three parts of an error on stderr: what happened, what state things are in, what to do next."""
     say(f"{type(error).__name__}: {error}")
+
+
+class ErrorDocument(Protocol):
+    """Told of an error by its kind, its three parts and data, and the exit code that it ends the command with."""
+
+    def __call__(self, kind: str, error: PikkitError | Refused, exit_code: int) -> None:
+        """Print it as JSON on stdout."""
+
+
+@contextmanager
+def error_documents(*, wanted: bool) -> Iterator[ErrorDocument]:
+    """What prints an error for machines, where that is wanted and no part of a result has been printed inside.
+
+    So stdout holds one document: a result, or the reason why there is none.
+    """
+    token = _result_begun.set(False)
+
+    def print_document(kind: str, error: PikkitError | Refused, exit_code: int) -> None:
+        if wanted and not _result_begun.get():
+            print_json({"error": _error_document(kind, error, exit_code)})
+
+    try:
+        yield print_document
+    finally:
+        _result_begun.reset(token)
+
+
+def _error_document(kind: str, error: PikkitError | Refused, exit_code: int) -> dict[str, Any]:
+    parts = {"what": error.what, "state": error.state, "next_step": error.next_step}
+    # `message` is Click's own copy of the three parts; underscores mark what Python itself keeps with an exception.
+    data = {name: value for name, value in vars(error).items() if name not in (*parts, "message") and name[0] != "_"}
+    return {"kind": kind, **parts, "exit_code": exit_code, "data": data}
 
 
 @contextmanager

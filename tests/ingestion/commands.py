@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import psycopg
 import redis
 from psycopg import sql
 
 from feature_repo.connections import Connections, feast_environment
+from ingestion import clock
+from ingestion.cli import execute
 from ingestion.doctor import Check
 from tests.conftest import LENIENT_GATES
 from tests.processes import PATIENCE
@@ -29,6 +34,24 @@ def pikkit(
     """Run it to the end. `prefix` is a command that runs the command."""
     command = [*prefix, PIKKIT, *arguments]
     return subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+
+def pikkit_here(
+    *arguments: str | Path, environ: Mapping[str, str], stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The same in this process, where Feast is imported but once. It has no working directory of its own."""
+    command, out, err = [str(argument) for argument in arguments], io.StringIO(), io.StringIO()
+    try:
+        with (
+            mock.patch.dict(os.environ, environ, clear=True),
+            mock.patch.object(sys, "stdin", io.StringIO(stdin)),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            exit_code = execute(command)
+    finally:
+        clock.set_now(None)
+    return subprocess.CompletedProcess(command, exit_code, out.getvalue(), err.getvalue())
 
 
 def environ_of(connections: Connections, home: Path, **differs: str) -> dict[str, str]:

@@ -1,0 +1,145 @@
+"""What commands write to stdout and stderr: errors as JSON, to readers that leave, in colour."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import redis
+
+from feature_repo.connections import Connections, Postgres
+from ingestion.cli import bets, execute, runs
+from ingestion.database import connect, run_lock
+from tests.ingestion.bets import NOW, bet, jsonl
+from tests.ingestion.commands import PIKKIT, environ_of, pikkit_here
+from tests.ingestion.conftest import prepared_stores
+from tests.ingestion.trouble import administer
+from tests.processes import PATIENCE
+
+
+@pytest.fixture(scope="module")
+def store(servers: Connections, template_with_registry: Postgres) -> Iterator[Connections]:
+    """Stores that are applied, and hold nothing at first. What a test leaves in them, others find."""
+    postgres = dataclasses.replace(servers.postgres, database="output")
+    administer(servers, "create database {} template {}", postgres.database, template_with_registry.database)
+    with redis.Redis.from_url(servers.redis.url) as client:
+        client.flushdb()
+    yield prepared_stores(dataclasses.replace(servers, postgres=postgres, embedded=False))
+    administer(servers, "drop database {} with (force)", postgres.database)
+
+
+@pytest.fixture
+def environ(store: Connections, tmp_path: Path) -> dict[str, str]:
+    return environ_of(store, tmp_path / "home", PIKKIT_NOW=NOW.isoformat())
+
+
+def error_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The only document on stdout, which names the code that the command ended with."""
+    document = json.loads(done.stdout)
+    assert document.keys() == {"error"}
+    assert document["error"]["exit_code"] == done.returncode
+    return document["error"]
+
+
+# ---- errors --------------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_run_is_a_document_with_the_checks_that_failed(environ: dict[str, str], tmp_path: Path) -> None:
+    del environ["PIKKIT_GATES"]
+    done = pikkit_here("run", "--source", jsonl(tmp_path / "bets.jsonl", bet("a", 1)), "--json", environ=environ)
+    error = error_of(done)
+    assert (done.returncode, error["kind"]) == (3, "GateRefused")
+    assert f"GateRefused: {error['what']}" in done.stderr
+    assert "min_records" in [failed["gate"] for failed in error["data"]["failed"]]
+    assert error["data"]["run_id"] in error["state"]
+
+
+def test_a_held_lock_is_a_document_with_its_holder(store: Connections, environ: dict[str, str]) -> None:
+    with connect(store.postgres, purpose="test") as database, run_lock(database, "backfill"):
+        done = pikkit_here("materialize", "--json", environ=environ)
+    error = error_of(done)
+    assert (done.returncode, error["kind"], error["next_step"][:4]) == (5, "LockHeld", "Wait")
+    assert error["data"]["holder"].startswith("pikkit backfill, process")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "help_of"),
+    [
+        (["run", "--sorce", "x"], "No such option: --sorce", "pikkit run"),
+        (["rum"], "No such command 'rum'.", "pikkit"),
+        (["quarantine", "retry", "x"], "Invalid value for 'SEQ'", "pikkit quarantine retry"),
+    ],
+)
+def test_a_misspelt_command_is_a_document_that_names_its_help(arguments: list[str], what: str, help_of: str) -> None:
+    done = pikkit_here(*arguments, "--json", environ={})
+    error = error_of(done)
+    assert (done.returncode, error["kind"], error["data"]) == (2, "UsageError", {})
+    assert what in error["what"]
+    assert error["next_step"] == f"`{help_of} --help` lists what may be given"
+    assert "Usage: pikkit" in done.stderr
+
+
+def test_without_json_an_error_leaves_stdout_empty() -> None:
+    assert pikkit_here("rum", environ={}).stdout == ""
+
+
+def test_an_error_after_a_result_adds_no_second_document(environ: dict[str, str]) -> None:
+    done = pikkit_here("status", "--json", environ=environ | {"REDIS_URL": "redis://127.0.0.1:1/0"})
+    assert (done.returncode, "error" in json.loads(done.stdout)) == (4, False)
+
+
+def test_a_bug_is_a_document_and_is_raised(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(now: str | None = None) -> None:
+        raise KeyError("bet")
+
+    monkeypatch.setattr(bets, "begin", broken)
+    with pytest.raises(KeyError):
+        execute(["sample", "--out", "x", "--json"])
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["kind"], error["what"], error["exit_code"]) == ("KeyError", "A bug: 'bet'", 1)
+
+
+def test_an_interrupted_command_is_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(now: str | None = None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "begin", interrupted)
+    done = pikkit_here("backfill", "--json", environ={})
+    assert (done.returncode, error_of(done)["kind"]) == (130, "Interrupted")
+
+
+# ---- readers that leave --------------------------------------------------------------------------------------------
+
+
+def test_a_command_whose_reader_has_left_keeps_its_exit_code_and_prints_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([PIKKIT, "--help"], stdout=writer, stderr=subprocess.PIPE, check=False, timeout=PATIENCE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_run_whose_readers_have_left_is_done_and_recorded_so(
+    store: Connections, environ: dict[str, str], tmp_path: Path
+) -> None:
+    file = jsonl(tmp_path / "bets.jsonl", bet("b", 1))
+    reader, writer = os.pipe()
+    os.close(reader)
+    with (
+        os.fdopen(writer, "w", encoding="utf-8") as left,
+        mock.patch.dict(os.environ, environ, clear=True),
+        redirect_stdout(left),
+        redirect_stderr(left),
+    ):
+        exit_code = execute(["run", "--source", str(file)])
+    with connect(store.postgres, purpose="test") as database:
+        last = database.execute("select state, exit_code, error from ops.runs order by run_id desc limit 1").fetchone()
+    assert (exit_code, last) == (0, ("done", 0, None))
