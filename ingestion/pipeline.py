@@ -18,11 +18,9 @@ from dataclasses import replace
 import psycopg
 
 from feature_repo.connections import Connections
-from feature_repo.groups import STORED_VIEWS
 from ingestion import clock, feature_versions, gate
 from ingestion.backfill import backfill
-from ingestion.database import connect, run_lock, statement, translated_errors
-from ingestion.errors import ConfigurationError
+from ingestion.database import connect, run_lock, translated_errors
 from ingestion.evidence import (
     evidence_of_batch,
     evidence_with_features,
@@ -32,8 +30,8 @@ from ingestion.evidence import (
 from ingestion.failures import failed_reconciliation_told, sync_failures_counted
 from ingestion.gate import Outcome, publish
 from ingestion.materialize import materialize, open_online_store
-from ingestion.migrate import pending
 from ingestion.name_variants import name_variants
+from ingestion.preparation import check_prepared
 from ingestion.progress import Progress, silent
 from ingestion.reconcile import reconcile
 from ingestion.refresh import check_clock, features_reach, refresh, withhold_refused
@@ -183,29 +181,6 @@ def run_materialize(connections: Connections, *, rebuild: bool = False, progress
     ):
         _copy_online(connection, connections, this, progress, anew=rebuild)
         return this
-
-
-def check_prepared(connection: psycopg.Connection) -> None:
-    """Raise ConfigurationError when the store's schema or Feast's registry is not up to this code."""
-    if missing := pending(connection):
-        raise ConfigurationError(
-            f"The store lacks migrations: {', '.join(missing)}",
-            "Nothing was done",
-            "Run `pikkit migrate`, then `pikkit apply`",
-        )
-    if missing := unapplied(connection):
-        raise ConfigurationError(
-            f"Feast's registry lacks views: {', '.join(missing)}", "Nothing was done", "Run `pikkit apply`"
-        )
-
-
-def unapplied(connection: psycopg.Connection) -> list[str]:
-    """The stored views that Feast's registry does not know."""
-    with connection.transaction():
-        exists = connection.execute("select to_regclass('feast.feature_views') is not null").fetchone()
-        rows = connection.execute(statement("registered_views")).fetchall() if exists == (True,) else []
-    known = {name for (name,) in rows}
-    return [view.name for view in STORED_VIEWS if view.name not in known]
 
 
 @contextmanager

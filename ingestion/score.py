@@ -20,13 +20,12 @@ from feature_repo.groups import BET_VIEWS, STORED_VIEWS
 from feature_repo.vocabulary import VocabularyUnavailable
 from ingestion.database import connect
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
-from ingestion.pipeline import check_prepared
-from ingestion.sources.files import open_file
-from ingestion.sources.files.formats.registry import FileFormat
+from ingestion.preparation import check_prepared
 from quality.schema.bet import judge
 
 if TYPE_CHECKING:
     from feature_repo.scoring import Scorer, Vectors
+    from ingestion.sources.files.formats.registry import FileFormat
 
 Bet = Mapping[str, Any]
 
@@ -126,6 +125,8 @@ def read_bets(path: Path, mapping: FileFormat | None = None) -> list[dict[str, A
 
     Raises SourceRejected.
     """
+    from ingestion.sources.files import open_file
+
     bets: list[dict[str, Any]] = []
     file = open_file(path, required=(), mapping=mapping)
     for page in file.pages():

@@ -12,7 +12,7 @@ from psycopg.rows import class_row, dict_row
 
 from ingestion.database import statement
 from ingestion.errors import ConfigurationError
-from quality.gates import Verdict
+from quality.verdict import Verdict
 
 
 @dataclass(frozen=True)

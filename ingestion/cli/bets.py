@@ -75,7 +75,7 @@ def score(
     service = service or DEFAULT_SERVICE
     check(bets, service=service, now=clock.now())
     connections = stores(settings, create=False)
-    load_feast()
+    load_feast(checks_types=False)
     scored = look_up(connections, bets, service=service, now=clock.now())
     if json:
         print_json(as_json(scored))
@@ -89,7 +89,6 @@ def _given(text: str | None, file: Path | None, mapping: Path | None, columns: d
     """The bets, in whichever of the three ways they were given."""
     from ingestion.errors import ConfigurationError
     from ingestion.score import parse_bets, read_bets
-    from ingestion.sources.files.formats.registry import read_mapping
 
     if (text is not None) + (file is not None) + bool(columns) != 1:
         raise ConfigurationError(
@@ -100,6 +99,8 @@ def _given(text: str | None, file: Path | None, mapping: Path | None, columns: d
     if mapping is not None and file is None:
         raise ConfigurationError("--mapping is for a --file", "Nothing was scored", "Leave it out")
     if file is not None:
+        from ingestion.sources.files.formats.registry import read_mapping
+
         return read_bets(file, read_mapping(mapping) if mapping else None)
     return [columns] if text is None else parse_bets(sys.stdin.read() if text == "-" else text)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ingestion.verdicts import Verdicts
-    from quality.gates import Verdict
+    from quality.verdict import Verdict
 
 
 _DRIFT = ("psi", "psi_noise", "ks", "p_value")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ingestion.cli.output import Json, Now, plain, print_json, print_line, print_table, progress_bar
-from ingestion.cli.session import begin, prepared_stores
+from ingestion.cli.session import begin, prepared_stores, stores
 
 if TYPE_CHECKING:
     from ingestion.quarantine import Refused, Selection, State
@@ -62,7 +62,7 @@ def list_(
     from ingestion.quarantine import listing
     from ingestion.reading import reading
 
-    connections = prepared_stores(begin(), create=False)
+    connections = stores(begin(), create=False)
     selection = _selection(None, reason, bet_id, source, since, until, state)
     with reading(connections.postgres, purpose="quarantine list") as connection:
         found = listing(connection, selection, limit=None if json else limit)
@@ -92,7 +92,7 @@ def show(
 
     if (seq is None) == (bet_id is None):
         raise ConfigurationError("One of SEQ and --id is needed", "Nothing was done", "")
-    connections = prepared_stores(begin(), create=False)
+    connections = stores(begin(), create=False)
     selection = Selection((seq,) if seq is not None else (), state=None, id=bet_id)
     with reading(connections.postgres, purpose="quarantine show") as connection:
         found = listing(connection, selection)

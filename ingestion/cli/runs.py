@@ -70,13 +70,14 @@ def run(
         without=optional_columns(without or ()),
         late=late,
     )
+    gates = settings.gates()
     connections = prepared_stores(settings)
     with progress_bar() as progress:
         done = run_pipeline(
             connections,
             opener(progress),
             request,
-            gates=settings.gates(),
+            gates=gates,
             override=_reason(override_gate),
             progress=progress,
         )
@@ -98,10 +99,11 @@ def backfill(override_gate: OverrideOption = None, now: Now = None, json: Json =
     from ingestion.pipeline import run_backfill
 
     settings = begin(now)
+    gates = settings.gates()
     with progress_bar() as progress:
         done = run_backfill(
             prepared_stores(settings, create=False),
-            gates=settings.gates(),
+            gates=gates,
             override=_reason(override_gate),
             progress=progress,
         )

@@ -146,7 +146,7 @@ def _schemas(connection: psycopg.Connection, server: dict[str, Any]) -> Check:
 
 
 def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
-    from ingestion.pipeline import unapplied
+    from ingestion.preparation import unapplied
 
     try:
         missing = pending(connection)

@@ -7,6 +7,6 @@ unusable fails; docs/data-quality.md says what each gate measures.
 from quality.gates.configuration import GatesUnusable, default_gates, gates_with
 from quality.gates.gate import Gate, Gates
 from quality.gates.judging import judge
-from quality.gates.verdict import Judgement, Verdict
+from quality.verdict import Judgement, Verdict
 
 __all__ = ["Gate", "Gates", "GatesUnusable", "Judgement", "Verdict", "default_gates", "gates_with", "judge"]

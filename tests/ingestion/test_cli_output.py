@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -18,21 +19,29 @@ import redis
 from feature_repo.connections import Connections, Postgres
 from ingestion.cli import bets, execute, runs
 from ingestion.database import connect, run_lock
-from tests.ingestion.bets import NOW, bet, jsonl
+from tests.ingestion.bets import NOW, bet, jsonl, lost
 from tests.ingestion.commands import PIKKIT, environ_of, pikkit_here
 from tests.ingestion.conftest import prepared_stores
+from tests.ingestion.test_cli_help import VERBS
 from tests.ingestion.trouble import administer
 from tests.processes import PATIENCE
 
 
 @pytest.fixture(scope="module")
-def store(servers: Connections, template_with_registry: Postgres) -> Iterator[Connections]:
-    """Stores that are applied, and hold nothing at first. What a test leaves in them, others find."""
+def store(
+    servers: Connections, template_with_registry: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Connections]:
+    """Stores with some published bets and some refused ones. What a test leaves in them, others find."""
     postgres = dataclasses.replace(servers.postgres, database="output")
     administer(servers, "create database {} template {}", postgres.database, template_with_registry.database)
     with redis.Redis.from_url(servers.redis.url) as client:
         client.flushdb()
-    yield prepared_stores(dataclasses.replace(servers, postgres=postgres, embedded=False))
+    connections = prepared_stores(dataclasses.replace(servers, postgres=postgres, embedded=False))
+    directory = tmp_path_factory.mktemp("bets")
+    file = jsonl(directory / "first.jsonl", bet("won", 1), lost("lost", 2), bet("refused", status="?"))
+    environ = environ_of(connections, directory / "home", PIKKIT_NOW=NOW.isoformat())
+    assert pikkit_here("run", "--source", file, environ=environ).returncode == 0
+    yield connections
     administer(servers, "drop database {} with (force)", postgres.database)
 
 
@@ -143,3 +152,82 @@ def test_a_run_whose_readers_have_left_is_done_and_recorded_so(
     with connect(store.postgres, purpose="test") as database:
         last = database.execute("select state, exit_code, error from ops.runs order by run_id desc limit 1").fetchone()
     assert (exit_code, last) == (0, ("done", 0, None))
+
+
+# ---- what a command loads --------------------------------------------------------------------------------------------
+
+# Verbs that write, start or judge something; all others only read.
+WORKING = {
+    "demo", "up", "down", "doctor", "env", "migrate", "apply", "sync", "run", "backfill", "verify", "reconcile",
+    "materialize", "export", "publish-supabase", "score", "sample", "quarantine",
+}  # fmt: skip
+READING = [[verb] for verb in sorted(VERBS.keys() - WORKING)] + [
+    ["gate", "--queries"],
+    ["quarantine", "list"],
+    ["quarantine", "show", "--id", "refused"],
+]
+# Frames and what fetches, judges or draws; Feast, and what it stands on; the clients of the stores.
+HEAVY = {
+    "feast",
+    "httpx",
+    "narwhals",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "rich",
+    "scipy",
+    "sqlalchemy",
+    "supabase",
+}
+CLIENTS = {"psycopg", "redis"}
+# Runs commands in turn in one process, and prints of each its exit code and the modules that are loaded after it.
+LOADED = """
+import io, json, sys
+from contextlib import redirect_stdout
+from ingestion.cli import execute
+
+told = []
+for command in json.loads(sys.argv[1]):
+    with redirect_stdout(io.StringIO()):
+        exit_code = execute(command)
+    told.append([command, exit_code, sorted(sys.modules)])
+from feast import Entity
+print(json.dumps([told, "check_argument_types" in Entity.__init__.__code__.co_names]))
+"""
+
+
+def test_a_command_loads_what_it_needs_and_no_more(environ: dict[str, str]) -> None:
+    bet_ = [
+        "--league",
+        "",
+        "--market",
+        "",
+        "--institution-name",
+        "",
+        "--american-odds",
+        "100",
+        "--bet-type",
+        "straight",
+    ]
+    commands = [
+        ["--help"],
+        *READING,
+        ["score", "--sport", "Soccer"],
+        ["score", "--sport", "Soccer", "--no-live", *bet_],
+    ]
+    asked = [sys.executable, "-c", LOADED, json.dumps(commands)]
+    done = subprocess.run(asked, env=environ, capture_output=True, text=True, check=True)
+    ((asked_for_help, *read, refused, scored), feast_checks_types) = json.loads(done.stdout)
+    loaded = [(command, exit_code, set(modules)) for command, exit_code, modules in (asked_for_help, *read)]
+
+    assert {"status", "gate", "features", "runs"} <= {command for command, *_ in READING}
+    assert not loaded[0][2] & (HEAVY | CLIENTS)
+    assert [(command, exit_code, modules & HEAVY) for command, exit_code, modules in loaded[1:]] == [
+        (command, 0, set()) for command in READING
+    ]
+    # A bet that is wrong is refused before Feast is loaded. One that is scored takes Feast, and nothing that judges a
+    # refresh, reads files or talks to a source.
+    assert (refused[1], "feast" in refused[2]) == (2, False)
+    assert (scored[1], "feast" in scored[2], feast_checks_types) == (0, True, False)
+    assert not set(scored[2]) & {"httpx", "scipy", "supabase", "ingestion.pipeline", "ingestion.sources.files"}

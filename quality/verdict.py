@@ -1,9 +1,12 @@
-"""What the gates say about a refresh."""
+"""What the gates say about a refresh. Whoever only reads verdicts needs nothing of what judges: no frames, no SciPy."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from quality.gates.gate import Scope, Severity
+if TYPE_CHECKING:
+    from quality.gates.gate import Scope, Severity
 
 State = Literal["passed", "warned", "failed", "not judged"]
 
