@@ -5,6 +5,7 @@ PikkitError
 │   ├── SourceRejected   2  a file cannot be read as bets
 │   ├── SourceDenied     2  a source refuses the key, or has no such table or columns
 │   ├── ColumnsVanished  2  a source lacks columns that it had
+│   ├── RunUnknown       2  no run, or more than one, has the id that was given
 │   ├── LateFirstLoad    2  all that a new source holds is older than what was published
 │   └── ClockRewound     2  the clock lies before the store's last refresh
 ├── GateRefused          3  a refresh, or what one wrote, did not pass its quality gate
@@ -66,6 +67,17 @@ class ColumnsVanished(ConfigurationError):
     def __init__(self, what: str, state: str, next_step: str, *, columns: tuple[str, ...]) -> None:
         super().__init__(what, state, next_step)
         self.columns = columns
+
+
+class RunUnknown(ConfigurationError):
+    """No run has the id that was given, or several have ids that begin so.
+
+    `candidates` are those, the last one first; the last runs where there are none.
+    """
+
+    def __init__(self, what: str, state: str, next_step: str, *, candidates: Sequence[UUID]) -> None:
+        super().__init__(what, state, next_step)
+        self.candidates = tuple(candidates)
 
 
 class LateFirstLoad(ConfigurationError):

@@ -19,6 +19,7 @@ from feature_repo.run_lock import lock_holder
 from ingestion.database import connect, statement, translated_errors
 from ingestion.errors import Unreachable
 from ingestion.migrate import pending
+from ingestion.run_ids import short_run_ids
 
 SCHEMAS: Final = ("raw", "processed", "quarantine", "features", "ops", REGISTRY_SCHEMA)
 
@@ -120,6 +121,8 @@ class Contents:
     gate: LastGate | None
     streams: list[Stream]
     alerts: list[Alert]
+    # of the last run and the last gate, what messages call their runs (ingestion/run_ids.py)
+    short_run_ids: dict[UUID, str]
 
 
 @dataclass(frozen=True)
@@ -209,7 +212,17 @@ def _contents(connection: psycopg.Connection, online: OnlineStore | Unreachable,
             STORED_VIEWS, connection.execute(statement("status_views"), params), strict=True
         )
     ]
-    return Contents(views=views, rows=rows, last_run=last_run, gate=gate, streams=streams, alerts=alerts, **lag)
+    short_ids = short_run_ids(connection, [each.run_id for each in (last_run, gate) if each is not None])
+    return Contents(
+        views=views,
+        rows=rows,
+        last_run=last_run,
+        gate=gate,
+        streams=streams,
+        alerts=alerts,
+        short_run_ids=short_ids,
+        **lag,
+    )
 
 
 def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:

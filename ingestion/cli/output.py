@@ -70,10 +70,12 @@ def print_json(value: Any) -> None:
     print_line("\n".join(_escaped(line, lambda c: json.dumps(c)[1:-1]) for line in lines))
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: bool = False) -> None:
+def print_table(
+    headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: bool = False, cut: bool = False
+) -> None:
     """Aligned columns on stdout: numbers to the right, thousands separated, times in UTC with Z.
 
-    `wrap` breaks the last column, which holds text, where the terminal ends.
+    `wrap` breaks the last column, which holds text, where the terminal ends; `cut` ends every line there.
     """
     headers, rows = [plain(name) for name in headers], list(rows)
     cells = [[_cell(value) for value in row] for row in rows]
@@ -87,7 +89,8 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: 
             text.rjust(width) if right else text.ljust(width)
             for text, width, right in zip(line, widths, numeric, strict=True)
         )
-        print_line(_GAP.join(aligned).rstrip())
+        text = _GAP.join(aligned).rstrip()
+        print_line(_cut(text, _terminal_width()) if cut else text)
 
 
 def decimals(values: Iterable[Any]) -> list[str]:
@@ -199,6 +202,10 @@ def _lines() -> Progress:
 
 def _terminal_width() -> int:
     return shutil.get_terminal_size().columns
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def _broken(row: list[str], width: int) -> list[list[str]]:

@@ -117,7 +117,7 @@ def backfill(override_gate: OverrideOption = None, now: Now = None, json: Json =
     written = sum(n["written"] for n in replaced.values())
     print_line()
     print_line(
-        f"Backfill {done.run_id}: {written:,} change rows replaced." if written else "Nothing came out differently."
+        f"Backfill {done.short_id}: {written:,} change rows replaced." if written else "Nothing came out differently."
     )
 
 
@@ -236,8 +236,8 @@ def _what_changed(done: Run) -> str:
     counts = done.counts
     new = counts["accepted"] + counts["quarantined"] + counts["change_rows"]
     if not new:
-        return f"Run {done.run_id}: nothing new. The features were confirmed as of {counts['refreshed_at']}."
+        return f"Run {done.short_id}: nothing new. The features were confirmed as of {counts['refreshed_at']}."
     return (
-        f"Run {done.run_id}: {counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows added, "
+        f"Run {done.short_id}: {counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows added, "
         f"{counts['quarantined']:,} rows quarantined."
     )

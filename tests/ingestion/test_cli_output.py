@@ -68,7 +68,7 @@ def test_a_refused_run_is_a_document_with_the_checks_that_failed(environ: dict[s
     assert (done.returncode, error["kind"]) == (3, "GateRefused")
     assert f"GateRefused: {error['what']}" in done.stderr
     assert "min_records" in [failed["gate"] for failed in error["data"]["failed"]]
-    assert error["data"]["run_id"] in error["state"]
+    assert f"(run {error['data']['run_id'][:8]}" in error["state"]
 
 
 def test_a_held_lock_is_a_document_with_its_holder(store: Connections, environ: dict[str, str]) -> None:
@@ -193,29 +193,15 @@ for command in json.loads(sys.argv[1]):
         exit_code = execute(command)
     told.append([command, exit_code, sorted(sys.modules)])
 from feast import Entity
-print(json.dumps([told, "check_argument_types" in Entity.__init__.__code__.co_names]))
+print(json.dumps([told, "typeguard" in Entity.__init__.__code__.co_names]))
 """
 
 
 def test_a_command_loads_what_it_needs_and_no_more(environ: dict[str, str]) -> None:
-    bet_ = [
-        "--league",
-        "",
-        "--market",
-        "",
-        "--institution-name",
-        "",
-        "--american-odds",
-        "100",
-        "--bet-type",
-        "straight",
-    ]
-    commands = [
-        ["--help"],
-        *READING,
-        ["score", "--sport", "Soccer"],
-        ["score", "--sport", "Soccer", "--no-live", *bet_],
-    ]
+    whole = {"sport": "Soccer", "league": None, "market": None, "institution_name": None}
+    whole |= {"american_odds": 100, "bet_type": "straight", "is_live": False}
+    scores = [["score", "--sport", "Soccer"], ["score", "--bet", json.dumps(whole)]]
+    commands = [["--help"], *READING, *scores]
     asked = [sys.executable, "-c", LOADED, json.dumps(commands)]
     done = subprocess.run(asked, env=environ, capture_output=True, text=True, check=True)
     ((asked_for_help, *read, refused, scored), feast_checks_types) = json.loads(done.stdout)
@@ -231,3 +217,20 @@ def test_a_command_loads_what_it_needs_and_no_more(environ: dict[str, str]) -> N
     assert (refused[1], "feast" in refused[2]) == (2, False)
     assert (scored[1], "feast" in scored[2], feast_checks_types) == (0, True, False)
     assert not set(scored[2]) & {"httpx", "scipy", "supabase", "ingestion.pipeline", "ingestion.sources.files"}
+
+
+# ---- runs ----------------------------------------------------------------------------------------------------------
+
+
+def test_runs_has_one_line_for_each_run_and_the_whole_message_for_one(environ: dict[str, str], tmp_path: Path) -> None:
+    del environ["PIKKIT_GATES"]
+    pikkit_here("run", "--source", jsonl(tmp_path / "bets.jsonl", bet("c", 1)), environ=environ)
+    narrow = environ | {"COLUMNS": "80"}
+    _, newest, *_ = pikkit_here("runs", environ=narrow).stdout.splitlines()
+    assert (len(newest), newest[-1], newest.split()[1:3]) == (80, "…", ["run", "refused"])
+    shown = newest.split()[0]
+    whole = pikkit_here("runs", shown, environ=narrow).stdout
+    (run,) = json.loads(pikkit_here("runs", shown, "--json", environ=narrow).stdout)["runs"]
+    assert run["run_id"].startswith(shown)
+    assert run["error"].strip() in whole
+    assert f"Run {shown} " in pikkit_here("gate", "--run", shown, environ=environ).stdout.splitlines()[-1]
