@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Protocol
+from itertools import accumulate
+from typing import Annotated, Any, Final, Protocol
 
 import typer
 
 from feature_repo.refusals import Refused
+from ingestion.cli.terminal import Style, styled
 from ingestion.errors import PikkitError
 from ingestion.progress import Progress
 
@@ -28,22 +30,43 @@ Now = Annotated[
 # Between columns, and the least that a column of text is broken to.
 _GAP = "  "
 _NARROWEST = 24
+# What a command says of a view, a run, a check or a gate, where it is a whole cell.
+_STATES: Final[dict[str, Style]] = {
+    **dict.fromkeys(("fresh", "done", "passed", "ok"), "good"),
+    **dict.fromkeys(("stale", "never", "warned", "warn", "overridden"), "warning"),
+    **dict.fromkeys(("empty", "down", "failed", "FAIL", "refused", "died"), "bad"),
+}  # fmt: skip
 # Whether the command that runs has printed any of its result.
 _result_begun: ContextVar[bool] = ContextVar("result_begun", default=False)
 # Seconds after which work that goes on says so again, where no bar shows it.
 _SILENCE = 10.0
 
 
-def say(message: str) -> None:
+def say(message: str, style: Style | None = None) -> None:
     """A message for whoever watches, on stderr."""
-    sys.stderr.write(f"{_plain_lines(message)}\n")
+    sys.stderr.write(f"{styled(_plain_lines(message), style, sys.stderr)}\n")
     sys.stderr.flush()
 
 
-def print_line(text: str = "") -> None:
+def warn(message: str) -> None:
+    """What whoever watches should look at, on stderr."""
+    say(f"Warning: {message}", "warning")
+
+
+def print_line(text: str = "", style: Style | None = None) -> None:
     """A line of the result, on stdout."""
+    _write(styled(_plain_lines(text), style, sys.stdout))
+
+
+def print_state(state: str, text: str, *, width: int) -> None:
+    """A line of the result that begins with a state, so many characters wide."""
+    shown = plain(state)
+    _write(f"{styled(shown, _STATES.get(state), sys.stdout)}{' ' * (width - len(shown))}  {plain(text)}")
+
+
+def _write(line: str) -> None:
     _result_begun.set(True)
-    sys.stdout.write(f"{_plain_lines(text)}\n")
+    sys.stdout.write(f"{line}\n")
 
 
 def plain(text: str) -> str:
@@ -84,13 +107,15 @@ def print_table(
     if wrap:
         widths[-1] = max(_NARROWEST, _terminal_width() - sum(width + len(_GAP) for width in widths[:-1]))
         cells = [line for row in cells for line in _broken(row, widths[-1])]
-    for line in [headers, *cells]:
+    for position, line in enumerate([headers, *cells]):
         aligned = (
             text.rjust(width) if right else text.ljust(width)
             for text, width, right in zip(line, widths, numeric, strict=True)
         )
         text = _GAP.join(aligned).rstrip()
-        print_line(_cut(text, _terminal_width()) if cut else text)
+        if cut:
+            text = _cut(text, _terminal_width())
+        _write(_styled_states(text, line, widths) if position else styled(text, "heading", sys.stdout))
 
 
 def decimals(values: Iterable[Any]) -> list[str]:
@@ -111,7 +136,9 @@ def span(length: timedelta) -> str:
 
 def report_error(error: PikkitError | Refused) -> None:
     """The three parts of an error on stderr: what happened, what state things are in, what to do next."""
-    say(f"{type(error).__name__}: {error}")
+    kind = styled(type(error).__name__, "bad", sys.stderr)
+    sys.stderr.write(f"{kind}: {_plain_lines(str(error))}\n")
+    sys.stderr.flush()
 
 
 class ErrorDocument(Protocol):
@@ -202,6 +229,17 @@ def _lines() -> Progress:
 
 def _terminal_width() -> int:
     return shutil.get_terminal_size().columns
+
+
+def _styled_states(text: str, cells: Sequence[str], widths: Sequence[int]) -> str:
+    """A line of a table, with every cell that is a state in the style of it."""
+    ends = list(accumulate(widths, lambda end, width: end + len(_GAP) + width))
+    # From the last one, since a style moves what stands behind it.
+    for cell, width, end in reversed(list(zip(cells, widths, ends, strict=True))):
+        start = end - width
+        if cell in _STATES and text[start : start + len(cell)] == cell:
+            text = text[:start] + styled(cell, _STATES[cell], sys.stdout) + text[start + len(cell) :]
+    return text
 
 
 def _cut(line: str, width: int) -> str:

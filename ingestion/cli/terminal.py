@@ -7,7 +7,26 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, Final, Literal, TextIO
+
+Style = Literal["heading", "good", "warning", "bad"]
+# How a terminal is told: bold, green, yellow, red.
+_CODES: Final[dict[Style, int]] = {"heading": 1, "good": 32, "warning": 33, "bad": 31}
+
+
+def styled(text: str, style: Style | None, stream: TextIO) -> str:
+    """The text as `stream` shows it in this style: the text itself where there is none, or no colours are shown.
+
+    It is longer than what is seen: widths are counted before.
+    """
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style is not None and text and _shows_colours(stream) else text
+
+
+def _shows_colours(stream: TextIO) -> bool:
+    """NO_COLOR says no, then FORCE_COLOR says yes, if they are anything but empty; else it takes a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
 @contextmanager

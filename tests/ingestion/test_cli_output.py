@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -152,6 +154,48 @@ def test_a_run_whose_readers_have_left_is_done_and_recorded_so(
     with connect(store.postgres, purpose="test") as database:
         last = database.execute("select state, exit_code, error from ops.runs order by run_id desc limit 1").fetchone()
     assert (exit_code, last) == (0, ("done", 0, None))
+
+
+# ---- colours -------------------------------------------------------------------------------------------------------
+
+ESCAPE = re.compile(r"\x1b\[\d+m")
+
+
+def on_a_terminal(*arguments: str, environ: dict[str, str]) -> str:
+    """What a command shows on a real terminal, without its carriage returns."""
+    terminal, device = os.openpty()
+    with (
+        mock.patch.dict(os.environ, environ, clear=True),
+        os.fdopen(device, "w", encoding="utf-8") as stdout,
+        redirect_stdout(stdout),
+        redirect_stderr(io.StringIO()),
+    ):
+        execute(arguments)
+    with os.fdopen(terminal, "rb") as shown:
+        return shown.read1().decode().replace("\r", "")
+
+
+def test_a_terminal_shows_states_and_headings_in_colour_and_the_same_text(environ: dict[str, str]) -> None:
+    plain = pikkit_here("runs", environ=environ).stdout
+    coloured = on_a_terminal("runs", environ=environ | {"TERM": "xterm"})
+    heading, *rows = coloured.splitlines()
+    assert heading.startswith("\x1b[1mrun ")
+    assert any("\x1b[32mdone\x1b[0m" in row for row in rows)
+    assert ESCAPE.sub("", coloured) == plain
+    assert ESCAPE.search(plain) is None
+
+
+@pytest.mark.parametrize("differs", [{"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1", "FORCE_COLOR": "1"}])
+def test_a_terminal_that_cannot_or_must_not_shows_no_colour(environ: dict[str, str], differs: dict[str, str]) -> None:
+    assert ESCAPE.search(on_a_terminal("runs", environ=environ | differs)) is None
+
+
+def test_colours_may_be_forced_into_a_pipe_and_never_into_json(environ: dict[str, str]) -> None:
+    forced = environ | {"FORCE_COLOR": "1", "TERM": "dumb"}
+    unknown = pikkit_here("runs", "zz", "--json", environ=forced)
+    assert unknown.stderr.startswith("\x1b[31mRunUnknown\x1b[0m: ")
+    assert ESCAPE.search(unknown.stdout) is None
+    assert ESCAPE.search(pikkit_here("runs", environ=forced).stdout) is not None
 
 
 # ---- what a command loads --------------------------------------------------------------------------------------------
