@@ -1,12 +1,75 @@
-"""An on-demand view whose fields are taken as declared, with their descriptions."""
+"""What is declared as plain data (view_declarations.py, feature_lists.py) as Feast's own objects."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, cast
 
-from feast import FeatureView, Field, OnDemandFeatureView, RequestSource
+from feast import Entity, FeatureService, FeatureView, Field, OnDemandFeatureView, RequestSource, types
+
+from feature_repo.feature_lists import FeatureList
+from feature_repo.fields import DataType, DeclaredFeature
+from feature_repo.groups import BetView, GroupedView
+from feature_repo.sources import history
+from feature_repo.view_declarations import STORED_DECLARATIONS, OnDemandDeclaration
+
+_TYPES: Final[Mapping[DataType, types.PrimitiveFeastType]] = {
+    "Bool": types.Bool,
+    "Float64": types.Float64,
+    "Int64": types.Int64,
+    "String": types.String,
+    "UnixTimestamp": types.UnixTimestamp,
+}
+
+
+def feast_fields(features: Iterable[DeclaredFeature]) -> list[Field]:
+    """Feast's fields of these features. The tag `available` repeats for programs what the description ends with."""
+    return [
+        Field(
+            name=feature.name,
+            dtype=_TYPES[feature.dtype],
+            description=feature.description,
+            tags={"available": feature.available},
+        )
+        for feature in features
+    ]
+
+
+def request_source(name: str, description: str, columns: Mapping[str, DataType]) -> RequestSource:
+    """The columns that a request must have, by name and type."""
+    schema = [Field(name=column, dtype=_TYPES[dtype]) for column, dtype in columns.items()]
+    return RequestSource(name=name, description=description, schema=schema)
+
+
+def stored_view(view: GroupedView | BetView, entity: Entity) -> FeatureView:
+    """The view as Feast reads it from Postgres: its key, in the spelling of feature_repo/keys.py, and its features."""
+    declared = STORED_DECLARATIONS[view.name]
+    key = Field(name=view.join_key, dtype=types.String, description="Join key, as feature_repo/keys.py spells it.")
+    return FeatureView(
+        name=view.name,
+        description=declared.description,
+        entities=[entity],
+        ttl=view.ttl,
+        schema=[key, *feast_fields(declared.features)],
+        source=history(view),
+    )
+
+
+def looked_up(declared: OnDemandDeclaration, views: Iterable[FeatureView]) -> list[FeatureView]:
+    """What an on-demand view looks up, each of `views` narrowed to what it takes of it."""
+    by_name = {view.name: view for view in views}
+    references = (reference.split(":") for reference in declared.looked_up)
+    return [by_name[view][[feature]] for view, feature in references]
+
+
+def service(published: FeatureList, views: Mapping[str, FeatureView | OnDemandFeatureView]) -> FeatureService:
+    """The service of a published list, over the views that are declared."""
+    return FeatureService(
+        name=published.service,
+        description=published.description,
+        features=[views[view][list(names)] for view, names in published.features.items()],
+    )
 
 
 class DeclaredOnDemandFeatureView(OnDemandFeatureView):

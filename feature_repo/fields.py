@@ -1,20 +1,20 @@
 """How a feature says what it is: meaning, unit, range, and the moment of a bet's life from which it may be used.
 
-Every description ends in one closed spelling, "<unit>, <range>. Available at <moment>.", and the tag `available`
-repeats the moment for programs.
+Every description ends in one closed spelling, "<unit>, <range>. Available at <moment>.", and `available` repeats the
+moment for programs. Nothing here needs Feast: feature_repo/declared.py makes its fields of these.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
-
-from feast import Field
-from feast.types import Float64, Int64, PrimitiveFeastType, String
 
 from feature_repo.groups import RECENT, RECENT_LONG, Group, GroupedView
 
 Moment = Literal["placement", "close", "settlement"]
+# As Feast names them.
+DataType = Literal["Bool", "Float64", "Int64", "String", "UnixTimestamp"]
 
 
 class Scale(StrEnum):
@@ -40,24 +40,24 @@ class Scale(StrEnum):
     HOUR = "Hour, 0 to 23"
 
 
-def feature(name: str, dtype: PrimitiveFeastType, meaning: str, scale: Scale, available: Moment = "placement") -> Field:
+@dataclass(frozen=True)
+class DeclaredFeature:
+    """One feature, and all that is said of it."""
+
+    name: str
+    dtype: DataType
+    description: str
+    available: Moment
+
+
+def feature(name: str, dtype: DataType, meaning: str, scale: Scale, available: Moment = "placement") -> DeclaredFeature:
     """One feature. `meaning` is a sentence, or several."""
-    return Field(
-        name=name,
-        dtype=dtype,
-        description=f"{meaning} {scale}. Available at {available}.",
-        tags={"available": available},
-    )
+    return DeclaredFeature(name, dtype, f"{meaning} {scale}. Available at {available}.", available)
 
 
-def join_key(name: str) -> Field:
-    """The key column of a view: text, in the spelling of feature_repo/keys.py."""
-    return Field(name=name, dtype=String, description="Join key, as feature_repo/keys.py spells it.")
-
-
-def group_fields(view: GroupedView, bets: str) -> list[Field]:
-    """Key and features of a grouped view. `bets` says whose: "bets on the sport"."""
-    return [join_key(view.group.join_key), *(_group_feature(view.group, name, bets) for name in view.features)]
+def group_features(view: GroupedView, bets: str) -> tuple[DeclaredFeature, ...]:
+    """The features of a grouped view. `bets` says whose: "bets on the sport"."""
+    return tuple(_group_feature(view.group, name, bets) for name in view.features)
 
 
 # What other bets have done is known when a bet is placed: these features hold what was known at that instant, so all of
@@ -85,7 +85,6 @@ _RECENT: dict[str, tuple[str, Scale]] = {
 }
 
 
-def _group_feature(group: Group, name: str, bets: str) -> Field:
+def _group_feature(group: Group, name: str, bets: str) -> DeclaredFeature:
     meaning, scale = _RECENT.get(name) or _MEASURES[name.removeprefix(f"{group.name}_")]
-    dtype = Int64 if scale is Scale.COUNT else Float64
-    return feature(name, dtype, meaning.format(bets=bets), scale)
+    return feature(name, "Int64" if scale is Scale.COUNT else "Float64", meaning.format(bets=bets), scale)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+# TTLs. Runs are hourly. A day without one means that the pipeline is down, not that nothing happened.
 DAY = timedelta(hours=24)
+# Recent form is what an hourly run is for: one that is overdue leaves null.
 HOUR = timedelta(hours=1)
 
 
@@ -89,7 +91,7 @@ class BetView:
     join_key: str = "bet_id"
 
 
-# How long a bet is open at most.
+# Longer than nearly any bet is open. A settled bet is nobody's question any more and may leave the store.
 MONTH = timedelta(days=30)
 
 BET_FACTS = BetView(

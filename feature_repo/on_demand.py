@@ -6,34 +6,13 @@ of feature_repo/keys.py, everything else plain. A field that only passes a reque
 `clv_percentage`) is declared but not returned: Feast passes it on by itself, and a training frame would hold it twice.
 """
 
-from feast import RequestSource
-from feast.field import Field
-from feast.types import Bool, Float64, Int64, String, UnixTimestamp
-
-from feature_repo.declared import DeclaredOnDemandFeatureView
-from feature_repo.fields import Scale, feature
+from feature_repo.declared import DeclaredOnDemandFeatureView, feast_fields, looked_up, request_source
+from feature_repo.view_declarations import BET_CLV_FEATURES, BET_FEATURES
 from feature_repo.views.institution_stats import institution_stats
 from feature_repo.views.sport_stats import sport_stats
 
-bet_request = RequestSource(
-    name="bet_request",
-    description="The bet, as it is placed.",
-    # Without sport and institution_name: Feast looks nothing up by a join key that is also a request column.
-    schema=[
-        Field(name="american_odds", dtype=Float64),
-        Field(name="is_live", dtype=Bool),
-        Field(name="time_placed", dtype=UnixTimestamp),
-        Field(name="league", dtype=String),
-        Field(name="market", dtype=String),
-        Field(name="bet_type", dtype=String),
-    ],
-)
-
-clv_request = RequestSource(
-    name="clv_request",
-    description="Price and closing line value of the bet.",
-    schema=[Field(name="american_odds", dtype=Float64), Field(name="clv_percentage", dtype=Float64)],
-)
+bet_request = request_source("bet_request", "The bet, as it is placed.", BET_FEATURES.request)
+clv_request = request_source("clv_request", "Price and closing line value of the bet.", BET_CLV_FEATURES.request)
 
 
 def _bet_features(inputs: dict[str, list]) -> dict[str, list]:  # type: ignore[type-arg]
@@ -61,24 +40,11 @@ def _bet_features(inputs: dict[str, list]) -> dict[str, list]:  # type: ignore[t
 
 
 bet_features = DeclaredOnDemandFeatureView(
-    name="bet_features",
-    description="The bet as a model sees it when it is placed.",
+    name=BET_FEATURES.name,
+    description=BET_FEATURES.description,
     function=_bet_features,
-    # One field of each, so that Feast asks for the join keys sport and institution_name.
-    sources=[sport_stats[["sport_count"]], institution_stats[["institution_count"]], bet_request],
-    schema=[
-        feature(
-            "implied_prob", Float64, "Chance at which the price breaks even; null without a price.", Scale.PROBABILITY
-        ),
-        feature("is_live", Bool, "Placed while the event is under way.", Scale.FLAG),
-        feature("day_of_week", Int64, "Day of time_placed in UTC; 0 is Monday.", Scale.WEEKDAY),
-        feature("hour_of_day", Int64, "Hour of time_placed in UTC.", Scale.HOUR),
-        feature("sport_encoded", Int64, "Code of the sport; 0 is unknown, null is none.", Scale.CODE),
-        feature("league_encoded", Int64, "Code of the league; 0 is unknown, null is none.", Scale.CODE),
-        feature("market_encoded", Int64, "Code of the market; 0 is unknown, null is none.", Scale.CODE),
-        feature("institution_encoded", Int64, "Code of the sportsbook; 0 is unknown, null is none.", Scale.CODE),
-        feature("bet_type_encoded", Int64, "Code of the kind of bet; 0 is unknown, null is none.", Scale.CODE),
-    ],
+    sources=[*looked_up(BET_FEATURES, (sport_stats, institution_stats)), bet_request],
+    schema=feast_fields(BET_FEATURES.features),
 )
 
 
@@ -96,15 +62,11 @@ def _bet_clv_features(inputs: dict[str, list]) -> dict[str, list]:  # type: igno
 
 
 bet_clv_features = DeclaredOnDemandFeatureView(
-    name="bet_clv_features",
-    description="How the bet's price compared with the closing line.",
+    name=BET_CLV_FEATURES.name,
+    description=BET_CLV_FEATURES.description,
     function=_bet_clv_features,
     sources=[clv_request],
-    schema=[
-        feature("clv_percentage", Float64, "How far the price taken beat the last one.", Scale.CLV, "close"),
-        feature("clv_ev", Float64, "Product of clv_percentage and implied_prob.", Scale.CLV, "close"),
-        feature("has_clv", Bool, "Whether the closing line value is known.", Scale.FLAG, "close"),
-    ],
+    schema=feast_fields(BET_CLV_FEATURES.features),
 )
 
 ON_DEMAND_VIEWS = (bet_features, bet_clv_features)

@@ -39,8 +39,8 @@ def check_published_lists(connection: psycopg.Connection, project: str, services
         raise PublishedListChanged(
             f"The list of features of a published service was changed: {told}",
             "Nothing was applied; the published lists stand",
-            f"Give {', '.join(changed)} its list back in feature_repo/services.py, and declare the new one as "
-            f"{', '.join(map(_next_version, changed))}",
+            f"Give {', '.join(changed)} its list back in feature_repo/feature_lists.py, and declare the new one "
+            f"as {', '.join(map(_next_version, changed))}",
             services=tuple(changed),
         )
 

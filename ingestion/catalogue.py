@@ -1,28 +1,27 @@
 """Every feature there is: what it means, where it comes from, who asks for it, and which version the store holds.
 
-The declarations of feature_repo/ say all but the last; for that the store is asked, where there is one.
+The declarations of feature_repo/ say all but the last; for that the store is asked, where there is one. Feast is not.
 """
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import psycopg
 
-from feature_repo import REPOSITORY
+from feature_repo.feature_lists import FEATURE_LISTS
+from feature_repo.fields import DeclaredFeature
 from feature_repo.groups import STORED_VIEWS
+from feature_repo.view_declarations import (
+    ON_DEMAND_DECLARATIONS,
+    STORED_DECLARATIONS,
+    OnDemandDeclaration,
+    StoredDeclaration,
+)
 from ingestion.database import statement
 from ingestion.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from feast import FeatureView, OnDemandFeatureView
-    from feast.repo_contents import RepoContents
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,6 @@ class Version:
 
 # By view and feature.
 Versions = Mapping[tuple[str, str], Version]
-HeldBy = defaultdict[tuple[str, str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -70,14 +68,13 @@ class View:
 
 
 def catalogue(versions: Versions, *, view: str | None = None, service: str | None = None) -> list[View]:
-    """The declared views with their features: all, only `view`, only what `service` holds. Imports Feast: seconds.
+    """The declared views with their features: all, only `view`, only what `service` holds.
 
     Raises ConfigurationError when there is no such view or service.
     """
-    declared = _declarations()
-    views = _views(declared, versions)
+    views = _views(versions)
     _check("view", view, [one.name for one in views])
-    _check("service", service, [one.name for one in declared.feature_services])
+    _check("service", service, [each.service for each in FEATURE_LISTS])
     chosen = (
         replace(one, features=tuple(feature for feature in one.features if service in (None, *feature.services)))
         for one in views
@@ -94,74 +91,49 @@ def stored_versions(connection: psycopg.Connection) -> Versions:
     return {(view, feature): Version(*rest) for view, feature, *rest in rows}
 
 
-def _declarations() -> RepoContents:
-    # Feast finds modules relative to the working directory, and warns of what is no news to a reader.
-    with warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
-        warnings.simplefilter("ignore")
-        from feast.repo_operations import parse_repo
-
-        return parse_repo(REPOSITORY)
+def _views(versions: Versions) -> list[View]:
+    stored = [_stored_view(STORED_DECLARATIONS[view.name], versions) for view in STORED_VIEWS]
+    by_name = {view.name: view for view in stored}
+    return [*stored, *(_on_demand_view(declared, by_name, versions) for declared in ON_DEMAND_DECLARATIONS.values())]
 
 
-def _views(declared: RepoContents, versions: Versions) -> list[View]:
-    order = [view.name for view in STORED_VIEWS]
-    stored = {one.name: one for one in sorted(declared.feature_views, key=lambda one: order.index(one.name))}
-    on_demand = sorted(declared.on_demand_feature_views, key=lambda one: one.name)
-    held = _held_by(declared)
-    return [
-        *(_stored_view(one, _features(one, held, versions)) for one in stored.values()),
-        *(_on_demand_view(one, _features(one, held, versions), stored) for one in on_demand),
-    ]
-
-
-def _stored_view(view: FeatureView, features: tuple[Feature, ...]) -> View:
+def _stored_view(declared: StoredDeclaration, versions: Versions) -> View:
     return View(
-        name=view.name,
-        description=view.description,
-        entities=tuple(view.entities),
-        join_keys=tuple(view.join_keys),
+        name=declared.view.name,
+        description=declared.description,
+        entities=(declared.entity,),
+        join_keys=(declared.view.join_key,),
         inputs=(),
-        ttl=view.ttl,
-        features=features,
+        ttl=declared.view.ttl,
+        features=_features(declared.view.name, declared.features, versions),
     )
 
 
-def _on_demand_view(
-    view: OnDemandFeatureView, features: tuple[Feature, ...], stored: Mapping[str, FeatureView]
-) -> View:
-    looked_up = [stored[projection.name] for projection in view.source_feature_view_projections.values()]
+def _on_demand_view(declared: OnDemandDeclaration, stored: Mapping[str, View], versions: Versions) -> View:
+    looked_up = [stored[reference.partition(":")[0]] for reference in declared.looked_up]
     return View(
-        name=view.name,
-        description=view.description,
-        entities=tuple(entity for one in looked_up for entity in one.entities),
-        join_keys=tuple(key for one in looked_up for key in one.join_keys),
-        inputs=tuple(field.name for source in view.source_request_sources.values() for field in source.schema),
+        name=declared.name,
+        description=declared.description,
+        entities=tuple(entity for view in looked_up for entity in view.entities),
+        join_keys=tuple(key for view in looked_up for key in view.join_keys),
+        inputs=tuple(declared.request),
         ttl=None,
-        features=features,
+        features=_features(declared.name, declared.features, versions),
     )
 
 
-def _features(view: FeatureView | OnDemandFeatureView, held: HeldBy, versions: Versions) -> tuple[Feature, ...]:
+def _features(view: str, declared: Sequence[DeclaredFeature], versions: Versions) -> tuple[Feature, ...]:
     return tuple(
         Feature(
-            name=field.name,
-            dtype=str(field.dtype),
-            description=field.description,
-            available=field.tags["available"],
-            services=tuple(held[view.name, field.name]),
-            stored=versions.get((view.name, field.name)),
+            name=feature.name,
+            dtype=feature.dtype,
+            description=feature.description,
+            available=feature.available,
+            services=tuple(each.service for each in FEATURE_LISTS if feature.name in each.features.get(view, ())),
+            stored=versions.get((view, feature.name)),
         )
-        for field in view.features
+        for feature in declared
     )
-
-
-def _held_by(declared: RepoContents) -> HeldBy:
-    held: HeldBy = defaultdict(list)
-    for service in declared.feature_services:
-        for projection in service.feature_view_projections:
-            for field in projection.features:
-                held[projection.name, field.name].append(service.name)
-    return held
 
 
 def _check(what: str, name: str | None, known: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ PikkitError
 │   ├── SourceRejected   2  a file cannot be read as bets
 │   ├── SourceDenied     2  a source refuses the key, or has no such table or columns
 │   ├── ColumnsVanished  2  a source lacks columns that it had
+│   ├── RunUnknown       2  no run, or more than one, has the id that was given
 │   ├── LateFirstLoad    2  all that a new source holds is older than what was published
 │   ├── ClockRewound     2  the clock lies before the store's last refresh
 │   └── ClockAhead       2  the clock lies more than an hour past the database's own
@@ -21,9 +22,11 @@ act on is an attribute, so that nobody parses text. Any other exception is a bug
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from uuid import UUID
 
 
 class PikkitError(Exception):
@@ -67,6 +70,17 @@ class ColumnsVanished(ConfigurationError):
         self.columns = columns
 
 
+class RunUnknown(ConfigurationError):
+    """No run has the id that was given, or several have ids that begin so.
+
+    `candidates` are those, the last one first; the last runs where there are none.
+    """
+
+    def __init__(self, what: str, state: str, next_step: str, *, candidates: Sequence[UUID]) -> None:
+        super().__init__(what, state, next_step)
+        self.candidates = tuple(candidates)
+
+
 class LateFirstLoad(ConfigurationError):
     """A source that is new to the store holds nothing past the watermark of log and features.
 
@@ -91,9 +105,26 @@ class ClockAhead(ConfigurationError):
 
 
 class GateRefused(PikkitError):
-    """A refresh did not pass its quality gate, or rows that passed none were to be served. Nothing was published."""
+    """A refresh did not pass its quality gate, or rows that passed none were to be served. Nothing was published.
+
+    `run_id` is the refresh that was refused, and `failed` has each failed check with the columns of ops.gate_results;
+    `runs` names the runs of each view whose rows may not be served, each with the reason.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self,
+        what: str,
+        state: str,
+        next_step: str,
+        *,
+        run_id: UUID | None = None,
+        failed: Sequence[Mapping[str, Any]] = (),
+        runs: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    ) -> None:
+        super().__init__(what, state, next_step)
+        self.run_id, self.failed, self.runs = run_id, tuple(failed), dict(runs or {})
 
 
 class SourceShrank(PikkitError):

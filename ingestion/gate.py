@@ -6,7 +6,7 @@ What is refused has no features; everything else of its run stays, the judgement
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from textwrap import indent
 from typing import Final, Literal
 
@@ -178,13 +178,15 @@ def refusal(run: Run, outcome: Outcome, *, is_first: bool, redefined: Sequence[s
         f"The quality gate refused this refresh: {len(failed)} of {len(outcome.judgement.verdicts)} checks failed "
         f"({names}):{told}\n",
         "Features, Redis and Feast's registry are as they were. The rows are kept in raw, processed and quarantine, "
-        f"the verdicts in ops.gate_results (run {run.run_id})",
+        f"the verdicts in ops.gate_results (run {run.short_id})",
         _backfill_first(redefined)
         + "Look at the rows with these queries, or at all checks with `pikkit gate`. When the source is put right, the "
         "next run publishes everything: of a table it reads again from the oldest of these rows on, also what was "
         "mended under its old updated_at (and `pikkit sync --full` what got an older one). "
         '`--override-gate "reason"` publishes it as it is. '
         + (_FIRST if is_first else "Rows in quarantine that will not come again: `pikkit quarantine dismiss`"),
+        run_id=run.run_id,
+        failed=[asdict(verdict) for verdict in failed],
     )
 
 
@@ -231,7 +233,7 @@ def _alert(connection: psycopg.Connection, run: Run, outcome: Outcome) -> None:
     if outcome.state == "refused":
         names = ", ".join(verdict.gate for verdict in judgement.failed)
         message = (
-            f"The quality gate refused {run.verb} {run.run_id}: {names}. Nothing new is published until it passes."
+            f"The quality gate refused {run.verb} {run.short_id}: {names}. Nothing new is published until it passes."
         )
         open_alert(connection, REFUSAL + run.verb, "critical", message, run_id=run.run_id, now=run.now)
     else:

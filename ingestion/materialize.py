@@ -43,7 +43,8 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
     try:
         yield store_at(connections)
     except PublicationRefused as error:
-        raise GateRefused(error.what, error.state, error.next_step) from error
+        runs = {view: [unsound._asdict() for unsound in found] for view, found in error.runs.items()}
+        raise GateRefused(error.what, error.state, error.next_step, runs=runs) from error
     except redis.RedisError as error:
         what = error.what if isinstance(error, OnlineStoreUnavailable) else f"does not answer ({error})"
         raise Unreachable(

@@ -20,7 +20,6 @@ from feature_repo.connections import Connections
 from ingestion import clock
 from ingestion.database import commit, statement
 from ingestion.errors import ConfigurationError
-from ingestion.pipeline import locked_store
 
 State = Literal["open", "accepted", "superseded", "dismissed"]
 
@@ -150,6 +149,8 @@ def dismiss(connections: Connections, selection: Selection, *, note: str, everyt
 
     Raises ConfigurationError when the filters leave out none of several open rows and `everything` does not say so.
     """
+    from ingestion.pipeline import locked_store  # which lists need not load
+
     with locked_store(connections, "quarantine dismiss") as connection:
         selected = select_in(connection, selection, "open")
         if not everything and not selection.seqs and 1 < selected == _open(connection):
@@ -167,6 +168,8 @@ def reopen(connections: Connections, selection: Selection) -> dict[str, int]:
     """Take dismissals back. Returns how many rows are in which state now: superseded those of whose bet a sound version
     came since, or that vanished.
     """
+    from ingestion.pipeline import locked_store  # which lists need not load
+
     with locked_store(connections, "quarantine dismiss") as connection:
         select_in(connection, selection, "dismissed")
         states = [state for (state,) in connection.execute(statement("quarantine_reopen"), {"now": clock.now()})]

@@ -24,6 +24,7 @@ from feature_repo.connections import Postgres
 from ingestion import clock
 from ingestion.database import connect, statement
 from ingestion.errors import GateRefused, PikkitError
+from ingestion.run_ids import short_run_ids
 
 Counts = dict[str, Any]
 
@@ -47,6 +48,8 @@ class Run:
     now: datetime
     steps: list[Step] = field(default_factory=list)
     counts: Counts = field(default_factory=dict)
+    # what messages call it (ingestion/run_ids.py)
+    short_id: str = ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -82,6 +85,7 @@ def recorded_run(
                 "started_at": datetime.now(UTC),
             },
         )
+        run.short_id = short_run_ids(connection, [run.run_id])[run.run_id]
         try:
             yield run
         except BaseException as error:

@@ -26,14 +26,13 @@ from feature_repo.vocabulary import VocabularyUnavailable
 from ingestion.database import connect, statement
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
 from ingestion.rollout import check_readable
-from ingestion.sources.files import open_file
-from ingestion.sources.files.formats.registry import FileFormat
 from quality.schema.bet import COLUMNS, KINDS, judge
 from quality.schema.grammar import HAS_OFFSET, NUMBER
 from quality.schema.kinds import cleaned
 
 if TYPE_CHECKING:
     from feature_repo.scoring import Scorer, Vectors
+    from ingestion.sources.files.formats.registry import FileFormat
 
 Bet = Mapping[str, Any]
 
@@ -179,6 +178,8 @@ def read_bets(path: Path, mapping: FileFormat | None = None) -> list[dict[str, A
 
     Raises SourceRejected.
     """
+    from ingestion.sources.files import open_file
+
     bets: list[dict[str, Any]] = []
     file = open_file(path, required=(), mapping=mapping)
     for page in file.pages():

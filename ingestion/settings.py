@@ -60,13 +60,17 @@ class Settings:
             connections.home(environ),
             _now(environ),
             known_at_column,
-            _gates_file(environ),
+            gates_file(environ),
             connections.external(environ),
             SourceSettings.load(environ),
         )
 
     def gates(self) -> Gates:
-        """What a refresh must keep to: the default gates, with what PIKKIT_GATES sets otherwise."""
+        """What a refresh must keep to: the default gates, with what PIKKIT_GATES sets otherwise.
+
+        Raises ConfigurationError. The file is read here and not with the other settings, because that takes what
+        judges, and few commands judge.
+        """
         from ingestion.gates_file import gates_of
 
         return gates_of(self.gates_file)
@@ -109,11 +113,6 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
         _now(environ)
     except ConfigurationError as error:
         wrong["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
-    if file := _gates_file(environ):
-        from ingestion.gates_file import problems_of
-
-        if wrong_gates := problems_of(file):
-            wrong["PIKKIT_GATES"] = "; ".join(wrong_gates)
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
     return wrong | sources.problems(environ)
@@ -152,7 +151,8 @@ def _now(environ: Mapping[str, str]) -> datetime | None:
     return parse_instant(text) if text else None
 
 
-def _gates_file(environ: Mapping[str, str]) -> Path | None:
+def gates_file(environ: Mapping[str, str]) -> Path | None:
+    """The file that PIKKIT_GATES names; none where it is not set."""
     text = environ.get("PIKKIT_GATES", "").strip()
     return Path(text) if text else None
 

@@ -32,6 +32,7 @@ from ingestion.online_sample import (
     standing_copy,
 )
 from ingestion.rollout import missing_columns, unapplied
+from ingestion.run_ids import short_run_ids
 
 SCHEMAS: Final = ("raw", "processed", "quarantine", "features", "ops", REGISTRY_SCHEMA)
 
@@ -153,6 +154,8 @@ class Contents:
     gate: LastGate | None
     streams: list[Stream]
     alerts: list[Alert]
+    # of the last run and the last gate, what messages call their runs (ingestion/run_ids.py)
+    short_run_ids: dict[UUID, str]
 
 
 @dataclass(frozen=True)
@@ -262,6 +265,7 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
             STORED_VIEWS, connection.execute(statement("status_views"), params), strict=True
         )
     ]
+    short_ids = short_run_ids(connection, [each.run_id for each in (last_run, gate) if each is not None])
     return Contents(
         views=views,
         missing_columns=missing_columns(connection),
@@ -272,6 +276,7 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
         gate=gate,
         streams=streams,
         alerts=alerts,
+        short_run_ids=short_ids,
         **lag,
     )
 

@@ -12,7 +12,8 @@ from psycopg.rows import class_row, dict_row
 
 from ingestion.database import statement
 from ingestion.errors import ConfigurationError
-from quality.gates import Tally, Verdict
+from ingestion.run_ids import short_run_ids
+from quality.verdict import Tally, Verdict
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Verdicts:
     """The checks of a judgement; how many flags of each kind and severity its rows have; each feature's drift."""
 
     gate: GateRecord
+    # what messages call its run (ingestion/run_ids.py)
+    short_run_id: str
     checks: list[Verdict]
     anomalies: list[dict[str, Any]]
     drift: list[dict[str, Any]]
@@ -64,12 +67,20 @@ def verdicts(connection: psycopg.Connection, run_id: UUID | None = None) -> Verd
     params = {"run_id": found.run_id, "since_seq": found.since_seq, "until_seq": found.until_seq}
     with connection.cursor(row_factory=class_row(Verdict)) as cursor:
         checks = cursor.execute(statement("gate_verdicts"), params).fetchall()
-    return Verdicts(found, checks, _rows(connection, "gate_anomalies", params), _rows(connection, "gate_drift", params))
+    return Verdicts(
+        found,
+        short_run_ids(connection, [found.run_id])[found.run_id],
+        checks,
+        _rows(connection, "gate_anomalies", params),
+        _rows(connection, "gate_drift", params),
+    )
 
 
-def runs(connection: psycopg.Connection, limit: int) -> list[dict[str, Any]]:
-    """The last runs, the newest first: what ops.runs holds of each, its steps, and its gate with the reason."""
-    return _rows(connection, "list_runs", {"limit": limit})
+def runs(connection: psycopg.Connection, limit: int, run_id: UUID | None = None) -> list[dict[str, Any]]:
+    """The last runs, the newest first, or the one with this id: what ops.runs holds of each, its steps, and its gate
+    with the reason.
+    """
+    return _rows(connection, "list_runs", {"limit": limit, "run_id": run_id})
 
 
 def _rows(connection: psycopg.Connection, query: LiteralString, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -46,6 +46,8 @@ OUR_VARIABLES = (
     "SOURCE_",
     "SYNC_",
     "KNOWN_AT_COLUMN",
+    "NO_COLOR",
+    "FORCE_COLOR",
 )
 
 # Servers share two cores with the test: how long it takes to draw an example, and to try it, says nothing. What a test

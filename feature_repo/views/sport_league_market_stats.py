@@ -6,19 +6,8 @@ Written   by `pikkit run` to features.sport_league_market_stats_changes; Feast r
           features.sport_league_market_stats
 """
 
-from feast import FeatureView
-
+from feature_repo.declared import stored_view
 from feature_repo.entities import sport_league_market
-from feature_repo.fields import group_fields
 from feature_repo.groups import SPORT_LEAGUE_MARKET_STATS
-from feature_repo.sources import history
 
-sport_league_market_stats = FeatureView(
-    name=SPORT_LEAGUE_MARKET_STATS.name,
-    description="How bets on one market of one league have gone. A group without history is null.",
-    entities=[sport_league_market],
-    # Runs are hourly. A day without one means that the pipeline is down, not that nothing happened.
-    ttl=SPORT_LEAGUE_MARKET_STATS.ttl,
-    schema=group_fields(SPORT_LEAGUE_MARKET_STATS, "bets on the market of the league"),
-    source=history(SPORT_LEAGUE_MARKET_STATS),
-)
+sport_league_market_stats = stored_view(SPORT_LEAGUE_MARKET_STATS, sport_league_market)

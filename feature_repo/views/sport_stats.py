@@ -5,19 +5,8 @@ As of     a bet counts from `known_at`, when its result was learned
 Written   by `pikkit run` to features.sport_stats_changes; Feast reads it through features.sport_stats
 """
 
-from feast import FeatureView
-
+from feature_repo.declared import stored_view
 from feature_repo.entities import sport
-from feature_repo.fields import group_fields
 from feature_repo.groups import SPORT_STATS
-from feature_repo.sources import history
 
-sport_stats = FeatureView(
-    name=SPORT_STATS.name,
-    description="How bets on one sport have gone. A group without history is null.",
-    entities=[sport],
-    # Runs are hourly. A day without one means that the pipeline is down, not that nothing happened.
-    ttl=SPORT_STATS.ttl,
-    schema=group_fields(SPORT_STATS, "bets on the sport"),
-    source=history(SPORT_STATS),
-)
+sport_stats = stored_view(SPORT_STATS, sport)

@@ -1,23 +1,29 @@
 """The command line: `pikkit`, also `python -m ingestion`. One module per group of verbs; a verb imports what it needs.
 
-Results go to stdout (`--json` for machines), progress and messages to stderr; the last line says what changed.
+Results go to stdout (`--json` for machines), progress and messages to stderr; the last line says what changed. With
+`--json` an error is a document on stdout too, unless the command has printed its result before it failed.
 Exit codes: 0 done · 1 bug · 2 usage or configuration · 3 gate refused · 4 source or store unreachable · 5 another run
-holds the lock.
+holds the lock · 130 interrupted.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
 import typer
 
+from feature_repo.refusals import Refused
 from ingestion.cli import bets, demo, export, gates, groups, publish, quarantine, runs, services, status, store, sync
-from ingestion.cli.output import print_line, report_error, say
-from ingestion.errors import PikkitError
+from ingestion.cli.output import error_documents, print_line, report_error, say
+from ingestion.cli.terminal import closable_streams
+from ingestion.errors import ConfigurationError, PikkitError
 
-# What Typer ends the process with after Ctrl-C.
-_INTERRUPTED = 130
+# What Typer ends a command with after Ctrl-C.
+_INTERRUPTED: Final = 130
+# Arguments that are not those of a command. Typer has a copy of Click of its own, which does not name the class.
+_UsageError: Final[type[Any]] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="pikkit",
@@ -58,12 +64,32 @@ def _common(
 
 def main() -> None:
     """Run the command that the arguments name, and end the process with its exit code."""
-    try:
-        app()
-    except PikkitError as error:
-        report_error(error)
-        sys.exit(error.exit_code)
-    except SystemExit as end:
-        if end.code == _INTERRUPTED:
-            say("Interrupted. What was committed or published stays, the rest is undone. Run the command again.")
-        raise
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run the command that these arguments name; its exit code. Errors are told here, and bugs are raised too."""
+    with closable_streams(), error_documents(wanted="--json" in arguments) as print_document:
+        try:
+            exit_code = typer.main.get_command(app).main(arguments, prog_name="pikkit", standalone_mode=False)
+        except _UsageError as error:
+            error.show()
+            lists = f"`{error.ctx.command_path if error.ctx else 'pikkit'} --help` lists what may be given"
+            misused = ConfigurationError(error.format_message(), "Nothing was done", lists)
+            print_document("UsageError", misused, misused.exit_code)
+            return misused.exit_code
+        except (PikkitError, Refused) as error:
+            report_error(error)
+            print_document(type(error).__name__, error, error.exit_code)
+            return error.exit_code
+        except Exception as bug:
+            lookup = "`pikkit status` tells how the store stands; report this, with the traceback on stderr"
+            print_document(type(bug).__name__, PikkitError(f"A bug: {bug}", "Unknown", lookup), PikkitError.exit_code)
+            raise
+        if exit_code == _INTERRUPTED:
+            interrupted = PikkitError(
+                "Interrupted", "What was committed or published stays, the rest is undone", "Run the command again"
+            )
+            say(str(interrupted))
+            print_document("Interrupted", interrupted, _INTERRUPTED)
+        return int(exit_code or 0)

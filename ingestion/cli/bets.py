@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, span
+from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, span, warn
 from ingestion.cli.runs import MappingOption
 from ingestion.cli.session import begin, load_feast, stores
 
@@ -81,7 +81,7 @@ def score(
     service = service or DEFAULT_SERVICE
     check(bets, service=service, now=clock.now())
     connections = stores(settings, create=False)
-    load_feast()
+    load_feast(checks_types=False)
     scored = look_up(connections, bets, service=service, now=clock.now())
     if json:
         print_json(as_json(scored) | {"naive_instants": naive})
@@ -100,7 +100,6 @@ def _given(text: str | None, file: Path | None, mapping: Path | None, columns: d
     from feature_repo.bets import NEEDED
     from ingestion.errors import ConfigurationError
     from ingestion.score import parse_bets, read_bets
-    from ingestion.sources.files.formats.registry import read_mapping
 
     if (text is not None) + (file is not None) + bool(columns) != 1:
         raise ConfigurationError(
@@ -111,6 +110,8 @@ def _given(text: str | None, file: Path | None, mapping: Path | None, columns: d
     if mapping is not None and file is None:
         raise ConfigurationError("--mapping is for a --file", "Nothing was scored", "Leave it out")
     if file is not None:
+        from ingestion.sources.files.formats.registry import read_mapping
+
         return read_bets(file, read_mapping(mapping) if mapping else None)
     if text is None:
         return [dict.fromkeys(NEEDED) | columns]
@@ -180,8 +181,8 @@ def warn_of_stale(scored: Scored) -> None:
     marks = [(one.event_timestamp, one.age) for one in stale if one.event_timestamp and one.age is not None]
     if marks:
         newest, age = max(marks)
-        say(
-            f"Warning: values past their TTL in {', '.join(one.view for one in stale)}; the newest are as of "
+        warn(
+            f"values past their TTL in {', '.join(one.view for one in stale)}; the newest are as of "
             f"{newest:%Y-%m-%dT%H:%M:%SZ}, {span(age)} ago. They are null. Run `pikkit run`, or look at the store as "
             "of then with --now or PIKKIT_NOW."
         )
@@ -215,15 +216,15 @@ def warn_of_unknown(scored: Scored) -> None:
         more = len(scored.unknown_names) - _NAMED
         columns = {one.column for one in scored.unknown_names}
         lists = [f"`pikkit groups {kind}`" for kind, names in KINDS.items() if len(names) == 1 and columns & {*names}]
-        say(
-            f"Warning: the store does not know {named}{f'; and {more:,} more names' if more > 0 else ''}. No bet with "
+        warn(
+            f"the store does not know {named}{f'; and {more:,} more names' if more > 0 else ''}. No bet with "
             "such a name was ever stored: the features of its groups are null, and its code is 0. "
             f"Those that are known: {', '.join(lists)}."
         )
     known = any(one.names_known_group for one in scored.vectors)
     if known and not any(age.event_timestamp for one in scored.vectors for age in one.views):
-        say(
-            "Warning: the online store knows none of these groups. When it should, it has lost its copy: "
+        warn(
+            "the online store knows none of these groups. When it should, it has lost its copy: "
             "`pikkit status` tells, and `pikkit materialize` fills it again."
         )
 

@@ -46,11 +46,12 @@ def demo(
     vector. Works in PIKKIT_HOME, on the embedded servers only. A second demo finds the first one's sample.
     """
     settings = begin()
+    gates = settings.gates()
     story = Story(quiet=json)
     connections = _servers(story, settings)
     source = _sample(story, settings, bets)
     applied = _declare(story, connections)
-    done = _run(story, connections, source, settings.gates())
+    done = _run(story, connections, source, gates)
     frame = _train(story, connections)
     bet, scored = _score(story, connections)
     if json:

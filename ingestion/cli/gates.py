@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json as jsonlib
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ingestion.verdicts import Verdicts
-    from quality.gates import Verdict
+    from quality.verdict import Verdict
 
 
 # What stands below the first line of a check.
@@ -23,7 +25,8 @@ _DRIFT = ("psi", "psi_noise", "ks", "p_value")
 
 def gate(
     run: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="The judgement of this run; otherwise of the last one.")
+        str | None,
+        typer.Option("--run", metavar="RUN", help="The judgement of this run; the beginning of its id will do."),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only the checks that failed.")] = False,
     queries: Annotated[bool, typer.Option("--queries", help="Show the query behind each value too.")] = False,
@@ -36,11 +39,12 @@ def gate(
     line and --json tell.
     """
     from ingestion.reading import reading
+    from ingestion.run_ids import find_run
     from ingestion.verdicts import verdicts
 
     connections = stores(begin(), create=False)
     with reading(connections.postgres, purpose="gate") as connection:
-        found = verdicts(connection, _run_id(run))
+        found = verdicts(connection, find_run(connection, run) if run else None)
     shown = [check for check in found.checks if check.state == "failed" or not failed]
     if json:
         print_json(_document(found, shown))
@@ -63,7 +67,7 @@ def gate(
 
 def _print_checks(checks: list[Verdict], has_new_rows: bool) -> None:
     """What failed and what warned, each with its rows; then what passed, and what was not judged, by the reason."""
-    from quality.gates.verdict import why_not
+    from quality.verdict import why_not
 
     for state in ("failed", "warned"):
         for check in checks:
@@ -104,54 +108,83 @@ def _anomaly(flags: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def runs(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="All of this run, by its id or the beginning of it.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many, the newest first.")] = 20,
     json: Json = False,
 ) -> None:
     """Show the last runs: what they did, and how they ended.
 
-    --json has their steps, counts and errors too.
+    One line each; of RUN all that is known. --json has steps, counts and errors of all.
     """
     from ingestion.reading import reading
+    from ingestion.run_ids import find_run, short_run_ids
     from ingestion.verdicts import runs as last_runs
 
     connections = stores(begin(), create=False)
     with reading(connections.postgres, purpose="runs") as connection:
-        found = last_runs(connection, limit)
+        run_id = find_run(connection, run) if run else None
+        found = last_runs(connection, limit, run_id)
+        short = short_run_ids(connection, [each["run_id"] for each in found])
     if json:
         print_json({"runs": found})
-        return
+    elif run_id is not None:
+        _print_run(found[0])
+    else:
+        _print_runs(found, short)
+
+
+def _print_runs(found: list[dict[str, Any]], short: dict[UUID, str]) -> None:
     print_table(
-        ["run", "verb", "state", "gate", "clock", "started", "seconds", "source", ""],
+        ["run", "verb", "state", "started", "seconds", "source", ""],
         [
             (
-                run["run_id"],
+                short[run["run_id"]],
                 run["verb"],
-                run["state"],
-                run["gate"] or "-",
-                run["now"],
+                _state(run),
                 run["started_at"],
-                (run["finished_at"] - run["started_at"]).total_seconds() if run["finished_at"] else None,
+                _seconds(run),
                 run["source"] or "-",
                 _remark(run),
             )
             for run in found
         ],
+        cut=True,
     )
     print_line()
-    print_line(f"{len(found):,} runs, the newest first." if found else "Nothing ran yet. Run `pikkit run`.")
+    told = f"{len(found):,} runs, the newest first. `pikkit runs RUN` shows one whole."
+    print_line(told if found else "Nothing ran yet. Run `pikkit run`.")
 
 
-def _run_id(text: str | None) -> UUID | None:
-    from uuid import UUID
+def _print_run(run: dict[str, Any]) -> None:
+    facts = [(name, run[name]) for name in ("run_id", "verb", "source", "now", "started_at", "finished_at")]
+    facts += [("seconds", _seconds(run)), ("state", run["state"]), ("exit_code", run["exit_code"])]
+    facts += [("gate", run["gate"]), ("reason", run["reason"]), ("code_version", run["code_version"])]
+    # As text, so that a number stands beside its name.
+    shown = [(name.replace("_", " "), value if isinstance(value, datetime) else str(value)) for name, value in facts]
+    print_table(["", ""], [fact for fact, (_, value) in zip(shown, facts, strict=True) if value is not None])
+    if run["steps"]:
+        print_line()
+        rows = [(step["step"], step["seconds"], jsonlib.dumps(step["counts"])) for step in run["steps"]]
+        print_table(["step", "seconds", "counts"], rows, wrap=True)
+    for warning in run["counts"].get("warnings", ()):
+        print_line()
+        print_wrapped(f"Warning: {warning}")
+    if run["error"]:
+        print_line()
+        print_line(run["error"])
+    print_line()
+    print_line("Nothing was changed.")
 
-    from ingestion.errors import ConfigurationError
 
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise ConfigurationError(
-            f"{text!r} is not the id of a run", "Nothing was done", "`pikkit runs` lists them"
-        ) from None
+def _seconds(run: dict[str, Any]) -> float | None:
+    return (run["finished_at"] - run["started_at"]).total_seconds() if run["finished_at"] else None
+
+
+def _state(run: dict[str, Any]) -> str:
+    """How the run ended; what its gate said where that is more than that it passed."""
+    return str(run["gate"] if run["state"] == "done" and run["gate"] == "overridden" else run["state"])
 
 
 def _number(value: float | None) -> str:
@@ -173,7 +206,7 @@ def _last_line(found: Verdicts) -> str:
     told = f"{found.tally}."
     if failed := [_label(check) for check in found.checks if check.state == "failed"]:
         told += f" Failed: {', '.join(failed)}."
-    about = f"Run {gate.run_id} ({gate.verb}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ})"
+    about = f"Run {found.short_run_id} ({gate.verb}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ})"
     if gate.state == "overridden":
         by = by_actor(gate.overridden_by)
         return f"{about} was published over the gate{by}, for this reason: {gate.reason}. {told}"

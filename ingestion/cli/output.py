@@ -9,11 +9,15 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from itertools import accumulate
+from typing import Annotated, Any, Final, Protocol
 
 import typer
 
+from feature_repo.refusals import Refused
+from ingestion.cli.terminal import Style, styled
 from ingestion.errors import PikkitError
 from ingestion.progress import Progress
 
@@ -26,19 +30,43 @@ Now = Annotated[
 # Between columns, and the least that a column of text is broken to.
 _GAP = "  "
 _NARROWEST = 24
+# What a command says of a view, a run, a check or a gate, where it is a whole cell.
+_STATES: Final[dict[str, Style]] = {
+    **dict.fromkeys(("fresh", "done", "passed", "ok"), "good"),
+    **dict.fromkeys(("stale", "never", "warned", "warn", "overridden"), "warning"),
+    **dict.fromkeys(("empty", "down", "failed", "FAIL", "refused", "died"), "bad"),
+}  # fmt: skip
+# Whether the command that runs has printed any of its result.
+_result_begun: ContextVar[bool] = ContextVar("result_begun", default=False)
 # Seconds after which work that goes on says so again, where no bar shows it.
 _SILENCE = 10.0
 
 
-def say(message: str) -> None:
+def say(message: str, style: Style | None = None) -> None:
     """A message for whoever watches, on stderr."""
-    sys.stderr.write(f"{_plain_lines(message)}\n")
+    sys.stderr.write(f"{styled(_plain_lines(message), style, sys.stderr)}\n")
     sys.stderr.flush()
 
 
-def print_line(text: str = "") -> None:
+def warn(message: str) -> None:
+    """What whoever watches should look at, on stderr."""
+    say(f"Warning: {message}", "warning")
+
+
+def print_line(text: str = "", style: Style | None = None) -> None:
     """A line of the result, on stdout."""
-    sys.stdout.write(f"{_plain_lines(text)}\n")
+    _write(styled(_plain_lines(text), style, sys.stdout))
+
+
+def print_state(state: str, text: str, *, width: int) -> None:
+    """A line of the result that begins with a state, so many characters wide."""
+    shown = plain(state)
+    _write(f"{styled(shown, _STATES.get(state), sys.stdout)}{' ' * (width - len(shown))}  {plain(text)}")
+
+
+def _write(line: str) -> None:
+    _result_begun.set(True)
+    sys.stdout.write(f"{line}\n")
 
 
 def plain(text: str) -> str:
@@ -69,10 +97,12 @@ def print_json(value: Any) -> None:
     print_line("\n".join(_escaped(line, lambda c: json.dumps(c)[1:-1]) for line in lines))
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: bool = False) -> None:
+def print_table(
+    headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: bool = False, cut: bool = False
+) -> None:
     """Aligned columns on stdout: numbers to the right, thousands separated, times in UTC with Z.
 
-    `wrap` breaks the last column, which holds text, where the terminal ends.
+    `wrap` breaks the last column, which holds text, where the terminal ends; `cut` ends every line there.
     """
     headers, rows = [plain(name) for name in headers], list(rows)
     cells = [[_cell(value) for value in row] for row in rows]
@@ -81,12 +111,15 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: 
     if wrap:
         widths[-1] = max(_NARROWEST, _terminal_width() - sum(width + len(_GAP) for width in widths[:-1]))
         cells = [line for row in cells for line in _broken(row, widths[-1])]
-    for line in [headers, *cells]:
+    for position, line in enumerate([headers, *cells]):
         aligned = (
             text.rjust(width) if right else text.ljust(width)
             for text, width, right in zip(line, widths, numeric, strict=True)
         )
-        print_line(_GAP.join(aligned).rstrip())
+        text = _GAP.join(aligned).rstrip()
+        if cut:
+            text = _cut(text, _terminal_width())
+        _write(_styled_states(text, line, widths) if position else styled(text, "heading", sys.stdout))
 
 
 def decimals(values: Iterable[Any]) -> list[str]:
@@ -105,9 +138,43 @@ def span(length: timedelta) -> str:
     return f"{seconds:.3g} s"
 
 
-def report_error(error: PikkitError) -> None:
+def report_error(error: PikkitError | Refused) -> None:
     """The three parts of an error on stderr: what happened, what state things are in, what to do next."""
-    say(f"{type(error).__name__}: {error}")
+    kind = styled(type(error).__name__, "bad", sys.stderr)
+    sys.stderr.write(f"{kind}: {_plain_lines(str(error))}\n")
+    sys.stderr.flush()
+
+
+class ErrorDocument(Protocol):
+    """Told of an error by its kind, its three parts and data, and the exit code that it ends the command with."""
+
+    def __call__(self, kind: str, error: PikkitError | Refused, exit_code: int) -> None:
+        """Print it as JSON on stdout."""
+
+
+@contextmanager
+def error_documents(*, wanted: bool) -> Iterator[ErrorDocument]:
+    """What prints an error for machines, where that is wanted and no part of a result has been printed inside.
+
+    So stdout holds one document: a result, or the reason why there is none.
+    """
+    token = _result_begun.set(False)
+
+    def print_document(kind: str, error: PikkitError | Refused, exit_code: int) -> None:
+        if wanted and not _result_begun.get():
+            print_json({"error": _error_document(kind, error, exit_code)})
+
+    try:
+        yield print_document
+    finally:
+        _result_begun.reset(token)
+
+
+def _error_document(kind: str, error: PikkitError | Refused, exit_code: int) -> dict[str, Any]:
+    parts = {"what": error.what, "state": error.state, "next_step": error.next_step}
+    # `message` is Click's own copy of the three parts; underscores mark what Python itself keeps with an exception.
+    data = {name: value for name, value in vars(error).items() if name not in (*parts, "message") and name[0] != "_"}
+    return {"kind": kind, **parts, "exit_code": exit_code, "data": data}
 
 
 @contextmanager
@@ -166,6 +233,21 @@ def _lines() -> Progress:
 
 def _terminal_width() -> int:
     return shutil.get_terminal_size().columns
+
+
+def _styled_states(text: str, cells: Sequence[str], widths: Sequence[int]) -> str:
+    """A line of a table, with every cell that is a state in the style of it."""
+    ends = list(accumulate(widths, lambda end, width: end + len(_GAP) + width))
+    # From the last one, since a style moves what stands behind it.
+    for cell, width, end in reversed(list(zip(cells, widths, ends, strict=True))):
+        start = end - width
+        if cell in _STATES and text[start : start + len(cell)] == cell:
+            text = text[:start] + styled(cell, _STATES[cell], sys.stdout) + text[start + len(cell) :]
+    return text
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def _broken(row: list[str], width: int) -> list[list[str]]:

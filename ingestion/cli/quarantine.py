@@ -9,7 +9,7 @@ import typer
 
 from ingestion.cli.output import Json, Now, plain, print_json, print_line, print_table, progress_bar
 from ingestion.cli.runs import ClockAheadOption
-from ingestion.cli.session import begin, prepared_stores
+from ingestion.cli.session import begin, prepared_stores, stores
 
 if TYPE_CHECKING:
     from ingestion.quarantine import Refused, Selection, State
@@ -63,7 +63,7 @@ def list_(
     from ingestion.quarantine import listing
     from ingestion.reading import reading
 
-    connections = prepared_stores(begin(), create=False)
+    connections = stores(begin(), create=False)
     selection = _selection(None, reason, bet_id, source, since, until, state)
     with reading(connections.postgres, purpose="quarantine list") as connection:
         found = listing(connection, selection, limit=None if json else limit)
@@ -90,13 +90,15 @@ def show(
     from ingestion.errors import ConfigurationError
     from ingestion.quarantine import Selection, listing
     from ingestion.reading import reading
+    from ingestion.run_ids import short_run_ids
 
     if (seq is None) == (bet_id is None):
         raise ConfigurationError("One of SEQ and --id is needed", "Nothing was done", "")
-    connections = prepared_stores(begin(), create=False)
+    connections = stores(begin(), create=False)
     selection = Selection((seq,) if seq is not None else (), state=None, id=bet_id)
     with reading(connections.postgres, purpose="quarantine show") as connection:
         found = listing(connection, selection)
+        runs = short_run_ids(connection, {row.run_id for row in found.rows})
     if not found.rows:
         raise ConfigurationError(
             f"The quarantine has no row of bet {bet_id!r}",
@@ -107,7 +109,7 @@ def show(
         print_json([_document(row) for row in found.rows])
         return
     for row in found.rows:
-        _print_row(row)
+        _print_row(row, runs[row.run_id])
     print_line("Nothing was changed.")
 
 
@@ -226,11 +228,11 @@ def _retried(done: Run) -> str:
         return "No open row is meant by that. Nothing was changed."
     refused = f"{counts['refused']:,} rows are still refused"
     if not counts["accepted"]:
-        return f"Retry {done.run_id}: {refused}. The log was not changed."
+        return f"Retry {done.short_id}: {refused}. The log was not changed."
     older = f" ({counts['superseded']:,} of them older than what is known of their bet)" if counts["superseded"] else ""
     return (
-        f"Retry {done.run_id}: {counts['accepted']:,} rows accepted as {counts['versions']:,} new bet versions{older}, "
-        f"{refused}. `pikkit run` publishes them."
+        f"Retry {done.short_id}: {counts['accepted']:,} rows accepted as {counts['versions']:,} new bet versions{older}"
+        f", {refused}. `pikkit run` publishes them."
     )
 
 
@@ -246,7 +248,7 @@ def _line(row: Refused) -> tuple[Any, ...]:
     return (str(row.seq), *texts)
 
 
-def _print_row(row: Refused) -> None:
+def _print_row(row: Refused, run: str) -> None:
     from ingestion.quarantine import values_of
 
     facts = [
@@ -254,7 +256,7 @@ def _print_row(row: Refused) -> None:
         ("bet", row.id and plain(row.id)),
         ("received", row.received_at),
         ("from", plain(row.source)),
-        ("run", row.run_id),
+        ("run", run),
         ("state", _fate(row)),
         *(("refused for" if not number else "", plain(reason)) for number, reason in enumerate(row.reasons)),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say, warn
 from ingestion.cli.session import begin, load_feast, prepared_stores, stores
 
 if TYPE_CHECKING:
@@ -76,13 +76,14 @@ def run(
         without=optional_columns(without or ()),
         late=late,
     )
+    gates = settings.gates()
     connections = prepared_stores(settings)
     with progress_bar() as progress:
         done = run_pipeline(
             connections,
             opener(progress),
             request,
-            gates=settings.gates(),
+            gates=gates,
             override=_reason(override_gate),
             clock_ahead=clock_ahead,
             progress=progress,
@@ -118,10 +119,11 @@ def backfill(
     from ingestion.pipeline import run_backfill
 
     settings = begin(now)
+    gates = settings.gates()
     with progress_bar() as progress:
         done = run_backfill(
             prepared_stores(settings, create=False),
-            gates=settings.gates(),
+            gates=gates,
             override=_reason(override_gate),
             rewound=rewind,
             clock_ahead=clock_ahead,
@@ -133,7 +135,7 @@ def backfill(
         return
     print_table(["view", "removed", "written"], [(view, n["removed"], n["written"]) for view, n in replaced.items()])
     for warning in done.counts["warnings"]:
-        say(f"Warning: {warning}")
+        warn(warning)
     written = sum(n["written"] for n in replaced.values())
     print_line()
     if rewind:
@@ -142,7 +144,7 @@ def backfill(
             "are known from now on (ops.rewound_versions keeps when). An export is made anew by `pikkit export --full`."
         )
     print_line(
-        f"Backfill {done.run_id}: {written:,} change rows replaced." if written else "Nothing came out differently."
+        f"Backfill {done.short_id}: {written:,} change rows replaced." if written else "Nothing came out differently."
     )
 
 
@@ -204,7 +206,7 @@ def print_steps(done: Run) -> None:
         print_line()
         print_table(["refused for", "rows"], list(sync["reasons"].items()))
     for warning in done.counts["warnings"]:
-        say(f"Warning: {warning}")
+        warn(warning)
     if sync.get("format"):
         say(_read_as(sync["format"]))
     print_line()
@@ -244,7 +246,7 @@ def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None
     if step == "features":
         return sum(counts.values()), seconds, "change rows"
     if step == "gates":
-        from quality.gates.verdict import skipped
+        from quality.verdict import skipped
 
         parts = [f"{counts[state]} {state}" for state in ("failed", "warned") if counts[state]]
         if counts["not_judged"]:
@@ -264,8 +266,8 @@ def _what_changed(done: Run) -> str:
     counts = done.counts
     new = counts["accepted"] + counts["quarantined"] + counts["change_rows"]
     if not new:
-        return f"Run {done.run_id}: nothing new. The features were confirmed as of {counts['refreshed_at']}."
+        return f"Run {done.short_id}: nothing new. The features were confirmed as of {counts['refreshed_at']}."
     return (
-        f"Run {done.run_id}: {counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows added, "
+        f"Run {done.short_id}: {counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows added, "
         f"{counts['quarantined']:,} rows quarantined."
     )

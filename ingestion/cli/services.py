@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from feature_repo.connections import feast_environment, home
-from ingestion.cli.output import Json, print_json, print_line, report_error, say
+from ingestion.cli.output import Json, print_json, print_line, print_state, report_error, say
 from ingestion.cli.session import begin, stores
 from ingestion.errors import PikkitError, Unreachable
 from ingestion.settings import environment
@@ -120,7 +120,7 @@ def doctor(json: Json = False) -> None:
     for check in examine(environment()):
         checks.append(check)
         if not json:
-            print_line(f"{check.verdict:<4}  {check.name:<20}  {check.found}")
+            print_state(check.verdict, f"{check.name:<20}  {check.found}", width=4)
     failed = [check for check in checks if check.verdict == "FAIL"]
     if json:
         print_json({"failed": len(failed), "checks": [asdict(check) for check in checks]})

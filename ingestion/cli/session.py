@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from feature_repo.connections import Connections, recorded
 from feature_repo.refusals import HomeUnsafe
@@ -41,11 +44,33 @@ def stores(settings: Settings, *, create: bool = True) -> Connections:
     return connections
 
 
-def load_feast() -> None:
-    """Import Feast, which takes seconds, and say so."""
+def load_feast(*, checks_types: bool = True) -> None:
+    """Import Feast, which takes seconds, and say so.
+
+    Most of them go into recompiling its classes so that they check the types of their arguments at run time. Without
+    `checks_types` that is left out, as typeguard itself leaves it out under `python -O`: for a process that declares
+    nothing, and only reads what an apply has checked.
+    """
     if "feast" not in sys.modules:
         say("Loading Feast")
-        import feast  # noqa: F401
+        with nullcontext() if checks_types else _unchecked_types():
+            import feast  # noqa: F401
+
+
+@contextmanager
+def _unchecked_types() -> Iterator[None]:
+    """Have what is imported inside keep its functions as they are where it asks typeguard to recompile them."""
+    import typeguard
+
+    def as_it_is(target: Any = None, **_options: Any) -> Any:
+        return as_it_is if target is None else target
+
+    recompiles = typeguard.typechecked
+    vars(typeguard)["typechecked"] = as_it_is
+    try:
+        yield
+    finally:
+        vars(typeguard)["typechecked"] = recompiles
 
 
 def _were_made(settings: Settings) -> bool:

@@ -159,7 +159,10 @@ def _last_run(contents: Contents) -> str:
     run = contents.last_run
     if run is None:
         return "none"
-    parts = [f"{run.verb} {run.run_id} {run.state}", f"started {run.started_at:%Y-%m-%dT%H:%M:%SZ}"]
+    parts = [
+        f"{run.verb} {contents.short_run_ids[run.run_id]} {run.state}",
+        f"started {run.started_at:%Y-%m-%dT%H:%M:%SZ}",
+    ]
     if run.finished_at is not None and run.state != "died":
         parts.append(f"took {span(run.finished_at - run.started_at)}")
     if run.source:
@@ -175,7 +178,7 @@ def _gate(contents: Contents) -> str:
     gate = contents.gate
     if gate is None:
         return "nothing was judged yet"
-    told = f"{gate.state} by run {gate.run_id}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ}"
+    told = f"{gate.state} by run {contents.short_run_ids[gate.run_id]}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ}"
     if gate.reason:
         told += f",{by_actor(gate.overridden_by)}: {gate.reason}" if gate.overridden_by else f": {gate.reason}"
     return f"{told}; {gate.overridden:,} refreshes published over it so far" if gate.overridden else told

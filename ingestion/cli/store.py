@@ -106,7 +106,6 @@ def features(
             versions = stored_versions(connection)
     except Unreachable as error:
         say(f"What is declared; versions and rows are not known. {error.what}.")
-    load_feast()
     views = catalogue(versions or {}, view=view, service=service)
     if json:
         print_json([_view_document(one) for one in views])

@@ -22,7 +22,7 @@ class Story:
     def step(self, name: str, what: str) -> Iterator[None]:
         """Tell a heading, then time what is done below it."""
         heading = f"{len(self.seconds) + 1}  {name}: {what}"
-        say(heading) if self.quiet else print_line(f"\n{heading}")
+        say(heading) if self.quiet else print_line(f"\n{heading}", "heading")
         sys.stdout.flush()
         started = time.perf_counter()
         yield

@@ -177,17 +177,17 @@ def reconcile(
 def _what_differed(done: Run) -> str:
     found = done.counts["reconciled"]
     if not found["missed"] + found["quarantined"] + found["deleted"]:
-        return f"Reconciliation {done.run_id}: no row was missed or rewritten, and no bet vanished."
+        return f"Reconciliation {done.short_id}: no row was missed or rewritten, and no bet vanished."
     added, refused, deleted = (f"{found[name]:,}" for name in ("missed", "quarantined", "deleted"))
     what = f"{added} versions added, {refused} rows quarantined, {deleted} bets deleted."
     publishes = " `pikkit run` publishes them." if found["missed"] + found["deleted"] else ""
-    return f"Reconciliation {done.run_id}: {what}{publishes}"
+    return f"Reconciliation {done.short_id}: {what}{publishes}"
 
 
 def _what_came(done: Run) -> str:
     counts = done.counts
     if not counts["accepted"] + counts["quarantined"]:
         read = "nothing new" if counts["rows_read"] else "no row of the source matches"
-        return f"Sync {done.run_id}: {read}."
+        return f"Sync {done.short_id}: {read}."
     what = f"{counts['accepted']:,} bet versions added, {counts['quarantined']:,} rows quarantined."
-    return f"Sync {done.run_id}: {what}{' `pikkit run` publishes them.' if counts['accepted'] else ''}"
+    return f"Sync {done.short_id}: {what}{' `pikkit run` publishes them.' if counts['accepted'] else ''}"

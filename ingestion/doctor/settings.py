@@ -19,7 +19,8 @@ from feature_repo.private_files import refuse_unsafe_home
 from feature_repo.refusals import HomeUnsafe
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import SourceDenied
-from ingestion.settings import problems
+from ingestion.gates_file import problems_of
+from ingestion.settings import gates_file, problems
 from ingestion.sources import settings as sources
 from ingestion.sources.postgres import stream_name
 from ingestion.sources.settings import SECRETS, SourcePostgres
@@ -54,6 +55,8 @@ _CHARACTERS: Final = (
 def check_settings(environ: Mapping[str, str]) -> Iterator[Check]:
     """One check for each setting. Secrets are masked; of a wrong value only the reason is told, for it may be one."""
     wrong = problems(environ)
+    if (file := gates_file(environ)) and (unusable := problems_of(file)):
+        wrong["PIKKIT_GATES"] = "; ".join(unusable)
     for name in SETTINGS:
         if name in wrong:
             yield fail(name, wrong[name], "Set it in the environment or in .env")

@@ -7,7 +7,7 @@ unusable fails; docs/data-quality.md says what each gate measures.
 from quality.gates.configuration import GatesUnusable, default_gates, gates_with
 from quality.gates.gate import Gate, Gates
 from quality.gates.judging import judge
-from quality.gates.verdict import Judgement, Tally, Verdict, skipped
+from quality.verdict import Judgement, Tally, Verdict, skipped
 
 __all__ = [
     "Gate",

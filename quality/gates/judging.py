@@ -10,7 +10,7 @@ from quality.gates.gate import Gate, Gates, Scope
 from quality.gates.measures import MEASURES, Measured
 from quality.gates.needs import Unusable, provided
 from quality.gates.queries import query
-from quality.gates.verdict import Judgement, State, Verdict
+from quality.verdict import Judgement, State, Verdict
 
 OUTSIDE: dict[str, State] = {"fail": "failed", "alert": "warned", "warn": "warned"}
 # Stands in where the evidence does not say which versions are judged; the largest bigint.

@@ -57,8 +57,8 @@ def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) 
         '_MEASURES: dict[str, tuple[str, Scale]] = {\n    "avg_stake": ("Mean stake of {bets}.", Scale.MONEY),',
     )
     first = 'feature(\n            "implied_prob"'
-    added = 'feature("american_odds", Float64, "The price.", Scale.AMERICAN_ODDS),\n        '
-    edited(package / "on_demand.py", first, added + first)
+    added = 'feature("american_odds", "Float64", "The price.", Scale.AMERICAN_ODDS),\n        '
+    edited(package / "view_declarations.py", first, added + first)
     assert lists_of(tmp_path) == LISTS
 
 
@@ -108,9 +108,9 @@ def test_feasts_own_apply_is_refused_too(published: Published, tmp_path: Path) -
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
     edited(
-        tmp_path / "feature_repo" / "services.py",
-        '_CLV_V1 = [bet_clv_features[["clv_percentage", ',
-        "_CLV_V1 = [bet_clv_features[[",
+        tmp_path / "feature_repo" / "feature_lists.py",
+        '    "bet_clv_features": (\n        "clv_percentage",\n',
+        '    "bet_clv_features": (\n',
     )
     before = published.registry()
     done = subprocess.run(

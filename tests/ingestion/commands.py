@@ -17,7 +17,7 @@ from psycopg import sql
 
 from feature_repo.connections import Connections, feast_environment
 from ingestion import clock
-from ingestion.cli import main
+from ingestion.cli import execute
 from ingestion.doctor import Check
 from tests.conftest import LENIENT_GATES
 from tests.processes import PATIENCE
@@ -36,23 +36,22 @@ def pikkit(
     return subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
-def pikkit_here(*arguments: str | Path, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """The same in this process, where Feast is imported once for all tests: stdout, stderr and the exit code."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    argv = ["pikkit", *map(str, arguments)]
+def pikkit_here(
+    *arguments: str | Path, environ: Mapping[str, str], stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The same in this process, where Feast is imported but once. It has no working directory of its own."""
+    command, out, err = [str(argument) for argument in arguments], io.StringIO(), io.StringIO()
     try:
         with (
             mock.patch.dict(os.environ, environ, clear=True),
-            mock.patch.object(sys, "argv", argv),
+            mock.patch.object(sys, "stdin", io.StringIO(stdin)),
             redirect_stdout(out),
             redirect_stderr(err),
         ):
-            main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+            exit_code = execute(command)
     finally:
         clock.set_now(None)
-    return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
+    return subprocess.CompletedProcess(command, exit_code, out.getvalue(), err.getvalue())
 
 
 def environ_of(connections: Connections, home: Path, **differs: str) -> dict[str, str]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from feast import FeatureView, Field, OnDemandFeatureView
+from feast.repo_contents import RepoContents
+from feast.repo_operations import parse_repo
 
+from feature_repo import REPOSITORY
 from feature_repo.connections import Connections, Postgres
 from feature_repo.groups import STORED_VIEWS
-from ingestion.catalogue import Version, catalogue, stored_versions
+from ingestion.catalogue import Feature, Version, catalogue, stored_versions
 from ingestion.database import connect
 from ingestion.errors import ConfigurationError
 from ingestion.refresh import refresh
@@ -27,6 +33,44 @@ PLACEMENT, ALL, LOOKUP = "market_profitability_at_placement_v1", "market_profita
 def test_every_stored_view_is_listed_with_its_features_and_their_ttl() -> None:
     listed = [(v.name, tuple(f.name for f in v.features), v.ttl) for v in catalogue({}) if v.ttl is not None]
     assert listed == [(view.name, view.features, view.ttl) for view in STORED_VIEWS]
+
+
+def test_the_list_is_what_feasts_own_objects_say() -> None:
+    with contextlib.chdir(REPOSITORY):  # Feast finds modules relative to the working directory
+        declared = parse_repo(REPOSITORY / "feature_repo")
+    views = {view.name: view for view in (*declared.feature_views, *declared.on_demand_feature_views)}
+    listed = {view.name: view for view in catalogue({})}
+    assert listed.keys() == views.keys()
+    for name, view in views.items():
+        told = listed[name]
+        assert (told.description, list(told.features)) == (
+            view.description,
+            [
+                Feature(f.name, str(f.dtype), f.description, f.tags["available"], services_of(declared, name, f), None)
+                for f in view.features
+            ],
+        )
+        stored = [view] if isinstance(view, FeatureView) else looked_up(view, views)
+        assert list(told.entities) == [entity for one in stored for entity in one.entities]
+        assert list(told.join_keys) == [key for one in stored for key in one.join_keys]
+        assert told.ttl == getattr(view, "ttl", None)
+        requested = getattr(view, "source_request_sources", {}).values()
+        assert list(told.inputs) == [field.name for source in requested for field in source.schema]
+
+
+def services_of(declared: RepoContents, view: str, field: Field) -> tuple[str, ...]:
+    """The services that hold the field of the view, in the order of their names."""
+    held = [
+        service.name
+        for service in declared.feature_services
+        for projection in service.feature_view_projections
+        if projection.name == view and field.name in [each.name for each in projection.features]
+    ]
+    return tuple(sorted(held))
+
+
+def looked_up(view: OnDemandFeatureView, views: dict[str, Any]) -> list[FeatureView]:
+    return [views[projection.name] for projection in view.source_feature_view_projections.values()]
 
 
 def test_an_on_demand_view_says_what_it_is_computed_from() -> None:

@@ -17,44 +17,9 @@ from ingestion.database import connect, run_lock
 from tests.ingestion.commands import pikkit
 from tests.keeper import temporary_homes
 
-# Prints which of the named modules a command has imported.
-IMPORTED = """
-import sys
-from ingestion.cli import main
-sys.argv = ["pikkit", *sys.argv[1].split()]
-try:
-    main()
-except SystemExit:
-    pass
-print(*(name for name in ("feast", "pandas", "polars", "psycopg", "redis") if name in sys.modules), file=sys.stderr)
-"""
-
-
-def imported(command: str, environ: dict[str, str], cwd: Path) -> list[str]:
-    arguments = [sys.executable, "-c", IMPORTED, command]
-    done = subprocess.run(arguments, env=environ, cwd=cwd, capture_output=True, text=True, check=True)
-    return done.stderr.splitlines()[-1].split() if done.stderr.strip() else []
-
 
 def last_line(text: str) -> str:
     return text.splitlines()[-1]
-
-
-# ---- quick answers -------------------------------------------------------------------------------------------------
-
-
-def test_help_imports_nothing_heavy(environ: dict[str, str], tmp_path: Path) -> None:
-    assert imported("--help", environ, tmp_path) == []
-
-
-def test_status_does_not_import_feast(environ: dict[str, str], tmp_path: Path) -> None:
-    assert {"feast", "pandas"}.isdisjoint(seen := imported("status", environ, tmp_path))
-    assert "psycopg" in seen
-
-
-def test_a_bet_that_is_wrong_is_refused_before_feast_is_imported(environ: dict[str, str], tmp_path: Path) -> None:
-    assert "feast" not in (seen := imported("score --american-odds 50", environ, tmp_path))
-    assert "polars" in seen
 
 
 # ---- embedded servers ----------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-
 import quality.gates.verdict
+
 from quality.evidence import ANOMALIES, SHIFTS
 from quality.gates import Judgement, Tally, default_gates, gates_with, judge
 from quality.gates.measures.shifts import TESTS

@@ -1,13 +1,14 @@
-"""What the gates say about a refresh."""
+"""What the gates say about a refresh. Whoever only reads verdicts needs nothing of what judges: no frames, no SciPy."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from quality.gates.gate import Scope, Severity
+if TYPE_CHECKING:
+    from quality.gates.gate import Scope, Severity
 
 State = Literal["passed", "warned", "failed", "not judged"]
 
