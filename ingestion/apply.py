@@ -81,7 +81,7 @@ def _check_tables(connections: Connections, declared: RepoContents) -> None:
         raise ConfigurationError(
             f"The tables do not fit the declared views: {'; '.join(unfit[:5])}{'; ...' if unfit[5:] else ''}",
             "Nothing was applied",
-            "Run `pikkit migrate`",
+            "Run `pikkit migrate`; a feature without a column needs a new file in ingestion/sql/migrations first",
         )
 
 
