@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString, TypeAlias
 
 import polars as pl
 import psycopg
 from psycopg import sql
 
+Message: TypeAlias = bytes | bytearray | memoryview
+
+# Of a frame, as text: about three times what 50,000 bets have.
+FRAME_BYTES: Final = 64 * 1024 * 1024
 _ROWS_PER_CHUNK = 50_000
 
 
@@ -64,7 +68,8 @@ def copy_pages(
     *,
     rows: int | None,
 ) -> Generator[pl.DataFrame]:
-    """The same as frames of at most `rows` rows (null: one frame), as they arrive. Memory follows a frame.
+    """The same as frames of at most `rows` rows (null: one frame), as they arrive. Memory follows a frame, and a frame
+    ends with the row that brings its text to FRAME_BYTES.
 
     None for a query without rows. The connection is busy until the last one.
     """
@@ -78,13 +83,23 @@ def copy_pages(
     wire = pl.Schema({"": pl.Int8} | {name: dtype for name, (_, dtype, _) in columns.items()})
     with connection.cursor() as cursor, cursor.copy(command) as copy:
         messages = iter(copy)  # one a row, as the protocol promises
-        while (text := _joined(islice(messages, rows))).tell():
+        while (text := _joined(messages if rows is None else _first(messages, rows))).tell():
             text.seek(0)
             frame = pl.read_csv(text, has_header=False, schema=wire)
             yield frame.select(read for _, _, read in columns.values())
 
 
-def _joined(messages: Iterable[bytes | bytearray | memoryview]) -> io.BytesIO:
+def _first(messages: Iterator[Message], rows: int) -> Iterator[Message]:
+    """So many of the messages, or as many as have FRAME_BYTES."""
+    size = 0
+    for message in islice(messages, rows):
+        yield message
+        size += len(message)
+        if size >= FRAME_BYTES:
+            return
+
+
+def _joined(messages: Iterable[Message]) -> io.BytesIO:
     text = io.BytesIO()
     text.writelines(messages)
     return text

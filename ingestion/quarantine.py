@@ -8,9 +8,10 @@ open ─┬─ retry ────> accepted     a version of the log, known from
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import psycopg
@@ -20,6 +21,9 @@ from feature_repo.connections import Connections
 from ingestion import clock
 from ingestion.database import commit, statement
 from ingestion.errors import ConfigurationError
+
+# A row may have 16 MiB.
+_ROWS_AT_ONCE: Final = 20
 
 State = Literal["open", "accepted", "superseded", "dismissed"]
 
@@ -81,9 +85,23 @@ class Listing:
 
 def listing(connection: psycopg.Connection, selection: Selection, *, limit: int | None = None) -> Listing:
     """The selected rows, newest first. Raises ConfigurationError when one that is named does not exist."""
+    count, reasons, _ = summary(connection, selection)
+    return Listing(_selected(connection, limit), count, reasons)
+
+
+def summary(connection: psycopg.Connection, selection: Selection) -> tuple[int, dict[str, int], Iterator[Refused]]:
+    """How many rows are selected, how many have each reason, and the rows, newest first, as they arrive: memory does
+    not follow their number. Raises as `listing` does.
+    """
     count = select(connection, selection)
-    reasons = connection.execute(statement("quarantine_reasons")).fetchall()
-    return Listing(_selected(connection, limit), count, dict(reasons))
+    reasons: dict[str, int] = dict(connection.execute(statement("quarantine_reasons")).fetchall())
+    return count, reasons, _arriving(connection)
+
+
+def _arriving(connection: psycopg.Connection) -> Iterator[Refused]:
+    with connection.cursor("refused", row_factory=class_row(Refused)) as cursor:
+        cursor.itersize = _ROWS_AT_ONCE
+        yield from cursor.execute(statement("quarantine_rows"), {"limit": None})
 
 
 def values_of(payload: str) -> list[tuple[str, str]]:

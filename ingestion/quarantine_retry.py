@@ -29,7 +29,7 @@ from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files.formats.registry import FileFormat
 from ingestion.sources.files.formats.translation import translate
 from ingestion.sources.files.jsonl import page_of, raw_page_of
-from ingestion.sources.page import Page
+from ingestion.sources.page import PAGE_BYTES, Page
 from ingestion.stream_formats import stream_formats
 from ingestion.sync import CONFLICT, content_hashes, take_in
 from quality.schema import COLUMNS, validate
@@ -125,7 +125,7 @@ def _kept(connection: psycopg.Connection, name: LiteralString) -> Iterator[pl.Da
     """The rows of this statement a page at a time, so that memory follows the page."""
     after = 0
     while True:
-        params = {"after": after, "rows": _PAGE_SIZE}
+        params = {"after": after, "rows": _PAGE_SIZE, "size": PAGE_BYTES}
         kept = copy_out(connection, statement(name), params, _KEPT_SCHEMA)
         if kept.is_empty():
             return

@@ -1,8 +1,8 @@
 -- Grain    one row, or none when nobody holds the lock (any more): who holds it as one text, and the server's process
--- Reads    pg_locks, pg_stat_activity; the name of another role's session is hidden from an ordinary role
+-- Reads    pg_locks, pg_stat_activity; since when another role's session is connected is hidden from an ordinary role
 -- Writes   nothing
 select
-    coalesce(nullif(activity.application_name, ''), 'a session of another role, process ' || locks.pid)
+    coalesce(nullif(activity.application_name, ''), 'a session without a name, process ' || locks.pid)
     || coalesce(to_char(activity.backend_start at time zone 'UTC', '", connected since "YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''),
     locks.pid
 from pg_locks as locks

@@ -93,8 +93,22 @@ def print_wrapped(text: str, *, indent: int = 0, hanging: int = 0) -> None:
 
 def print_json(value: Any) -> None:
     """The result for machines: one JSON document on stdout. It does nothing to a terminal either."""
+    print_line(_json_text(value))
+
+
+def print_json_with_rows(members: dict[str, Any], name: str, rows: Iterable[Any]) -> None:
+    """As `print_json` an object of these members and, after them, the array `name` of the rows, one row at a time."""
+    start, end = _json_text({**members, name: []}).rsplit("[]", 1)
+    before, after = f"{start}[\n", ""
+    for row in rows:
+        sys.stdout.write(before + textwrap.indent(_json_text(row), "    "))
+        before, after = ",\n", "\n  "
+    print_line(f"{after}]{end}" if after else f"{start}[]{end}")
+
+
+def _json_text(value: Any) -> str:
     lines = json.dumps(value, indent=2, default=_jsonable, ensure_ascii=False).split("\n")
-    print_line("\n".join(_escaped(line, lambda c: json.dumps(c)[1:-1]) for line in lines))
+    return "\n".join(_escaped(line, lambda c: json.dumps(c)[1:-1]) for line in lines)
 
 
 def print_table(

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ingestion.cli.output import Json, Now, plain, print_json, print_line, print_table, progress_bar
+from ingestion.cli.output import (
+    Json,
+    Now,
+    plain,
+    print_json,
+    print_json_with_rows,
+    print_line,
+    print_table,
+    progress_bar,
+)
 from ingestion.cli.runs import ClockAheadOption
 from ingestion.cli.session import begin, prepared_stores, stores
 
@@ -60,16 +69,17 @@ def list_(
     json: Json = False,
 ) -> None:
     """Count the refused rows per reason, and list the newest."""
-    from ingestion.quarantine import listing
+    from ingestion.quarantine import listing, summary
     from ingestion.reading import reading
 
     connections = stores(begin(), create=False)
     selection = _selection(None, reason, bet_id, source, since, until, state)
     with reading(connections.postgres, purpose="quarantine list") as connection:
-        found = listing(connection, selection, limit=None if json else limit)
-    if json:
-        print_json({"count": found.count, "reasons": found.reasons, "rows": [_document(row) for row in found.rows]})
-        return
+        if json:
+            count, reasons, rows = summary(connection, selection)
+            print_json_with_rows({"count": count, "reasons": reasons}, "rows", map(_document, rows))
+            return
+        found = listing(connection, selection, limit=limit)
     if found.rows:
         print_table(["refused for", "rows"], [(plain(reason), rows) for reason, rows in found.reasons.items()])
         print_line()

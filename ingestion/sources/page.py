@@ -6,13 +6,19 @@ Every source yields pages. A row whose values cannot be read is not dropped and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 import polars as pl
 
 from quality.schema import COLUMNS
 
+T = TypeVar("T")
+
+# What a page holds at the most: 50,000 ordinary bets have about twice that. Values that were taken apart need up to 25
+# times as much memory.
+PAGE_BYTES: Final = 16 * 1024 * 1024
 # Why a value cannot be read; a problem is `<column>: <one of these>`.
 NOT_ONE_VALUE = "a list or an object, not one value"
 NOT_UTF8 = "not UTF-8"
@@ -57,3 +63,17 @@ def build_page(
         rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude(KEPT_OF_A_PROBLEM)))
     there = frozenset(columns).intersection(COLUMNS)
     return Page(rows, payload.alias("payload"), reasons, there, tuple(unknown_columns))
+
+
+def in_pages(sized_rows: Iterable[tuple[int, T]], rows: int) -> Iterator[list[T]]:
+    """The rows, each given with its bytes, in pages of at most so many rows and PAGE_BYTES; a larger row is alone."""
+    page: list[T] = []
+    size = 0
+    for row_size, row in sized_rows:
+        if page and (len(page) >= rows or size + row_size > PAGE_BYTES):
+            yield page
+            page, size = [], 0
+        page.append(row)
+        size += row_size
+    if page:
+        yield page

@@ -1,8 +1,15 @@
--- Grain    one row per selected version past `after`, oldest first
+-- Grain    one row per selected version past `after`, oldest first, as many as have `size` bytes of payloads together, at least one
 -- Reads    pg_temp.selected, quarantine.bets
--- Params   after (seq), rows: at most so many
-select bets.seq, bets.payload::text as payload, bets.reasons, bets.source
-from selected join quarantine.bets using (seq)
-where bets.seq > %(after)s
-order by bets.seq
-limit %(rows)s
+-- Params   after (seq), rows: at most so many, size
+select seq, payload, reasons, source
+from (
+    select
+        bets.seq, bets.payload::text as payload, bets.reasons, bets.source,
+        sum(octet_length(bets.payload::text)) over (order by bets.seq) as size_up_to_here
+    from selected join quarantine.bets using (seq)
+    where bets.seq > %(after)s
+    order by bets.seq
+    limit %(rows)s
+) as kept
+where size_up_to_here - octet_length(payload) <= %(size)s
+order by seq

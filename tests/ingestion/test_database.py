@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from feature_repo.connections import Postgres
-from feature_repo.copying import copy_in, copy_out
+from feature_repo.copying import copy_in, copy_out, copy_pages
 from ingestion.database import commit, connect, run_lock, translated_errors
 from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from tests.conftest import REPOSITORY
@@ -123,6 +123,17 @@ def test_a_session_speaks_utc_whatever_the_database_says(postgres: Postgres) -> 
 
 def test_a_connection_opens_with_no_transaction_begun(database: psycopg.Connection) -> None:
     assert database.info.transaction_status is TransactionStatus.IDLE
+
+
+def test_a_frame_of_a_copy_ends_with_its_bytes_too(
+    database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feature_repo.copying.FRAME_BYTES", 1_000)
+    query = "select n, repeat('x', case when n > 10 then 600 else 1 end) as text from generate_series(1, 15) as n"
+    schema = {"n": pl.Int64, "text": pl.String}
+    heights = [frame.height for frame in copy_pages(database, query, None, schema, rows=8)]
+    assert heights == [8, 4, 2, 1]
+    assert copy_out(database, query, None, schema).height == 15
 
 
 # ---- the run lock --------------------------------------------------------------------------------------------------

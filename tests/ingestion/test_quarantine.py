@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from ingestion import clock
+from ingestion.cli.output import print_json, print_json_with_rows
 from ingestion.database import connect, run_lock, statement
 from ingestion.errors import ClockRewound, ConfigurationError, LockHeld
 from ingestion.quarantine import Selection, dismiss, listing, reopen, values_of
@@ -424,6 +425,20 @@ def test_machines_get_every_row_and_its_payload_to_the_character(load, run):
     told = json.loads(run("list", "--json"))
     assert told["count"] == len(told["rows"]) == 31
     assert line in [row["payload"] for row in told["rows"]]
+
+
+@pytest.mark.parametrize("rows", [[], [{"seq": 1}], [{"seq": 2, "reasons": ["a\x1b", "b"]}, {}, [], "\u202e"]])
+def test_a_document_written_row_by_row_is_the_whole_one(capsys, rows):
+    print_json_with_rows({"count": 2, "reasons": {"[]": 1}}, "rows", iter(rows))
+    row_by_row = capsys.readouterr().out
+    print_json({"count": 2, "reasons": {"[]": 1}, "rows": rows})
+    assert row_by_row == capsys.readouterr().out
+
+
+def test_rows_of_a_retry_come_in_pages_of_bounded_bytes(load, run, monkeypatch):
+    monkeypatch.setattr("ingestion.quarantine_retry.PAGE_BYTES", 1)
+    load(*(bet(f"b{n}", updated_at=IN_AN_HOUR) for n in range(3)), bet("c", status="?"))
+    assert "3 rows accepted as 3 new bet versions, 1 rows are still refused." in run("retry", "--all")
 
 
 def test_a_row_is_shown_with_its_faults_marked_and_its_fate(load, run):

@@ -18,8 +18,9 @@ from typing import Final
 
 import polars as pl
 
-from ingestion.sources.files.lines import Broken, NotUtf8, read_lines
+from ingestion.sources.files.lines import LONGEST_LINE, Broken, NotUtf8, check_columns, read_lines
 from ingestion.sources.files.raw_page import RawPage
+from ingestion.sources.page import in_pages
 
 DELIMITERS: Final = ",;\t|"
 DELIMITER_NAMES: Final = "commas, semicolons, tabs or bars (|)"
@@ -46,19 +47,23 @@ def pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) ->
     rows = _rows(path)
     header = _header(rows)
     unknown = tuple(name for name in header if name not in wanted)
-    while some := list(islice(rows, size)):
+    for some in in_pages(rows, size):
         values = zip(*some, strict=True)
         columns = {name: pl.Series(texts, dtype=pl.String) for name, texts in zip(header, values, strict=True)}
         payload = pl.DataFrame(columns).select(pl.struct(pl.all()).struct.json_encode().alias("")).to_series()
         yield RawPage({name: column for name, column in columns.items() if name in wanted}, payload, {}, unknown)
 
 
-def _header(rows: Iterator[Row]) -> list[str]:
-    return [name or "" for name in next(rows, [])]
+def _header(rows: Iterator[tuple[int, Row]]) -> list[str]:
+    _, names = next(rows, (0, []))
+    return [name or "" for name in names]
 
 
-def _rows(path: Path) -> Iterator[Row]:
-    """The rows, the header first, each as long as the header. Lines without anything in them are none."""
+def _rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """The rows with the length of their text, the header first, each with as many fields as the header.
+
+    Lines without anything in them are none.
+    """
     written: list[str] = []
     header = _header_text(path)
     separator = _SEPARATOR_LINE.fullmatch(header)
@@ -78,10 +83,12 @@ def _rows(path: Path) -> Iterator[Row]:
             return
         text = "".join(written)
         if text.strip():
-            width = width or len(fields)
+            if width is None:
+                check_columns(fields)
+                width = len(fields)
             if len(fields) != width:
                 raise Broken(f"the row on line {starts_on} has {len(fields)} fields, the header has {width}")
-            yield _cells(fields, text, delimiter)
+            yield len(text), _cells(fields, text, delimiter)
         written.clear()
         starts_on = reader.line_num + 1
 
@@ -98,12 +105,17 @@ def delimiter_of(header: str) -> str:
 
 def _header_text(path: Path) -> str:
     """The first line with anything in it, and those that it goes on in when it breaks inside quotes."""
-    header = ""
+    header: list[str] = []
+    length = quotes = 0
     for line in _text_lines(path):
-        header += line
-        if header.strip() and header.count('"') % 2 == 0:
+        header.append(line)
+        length += len(line)
+        quotes += line.count('"')
+        if quotes % 2 == 0 and (quotes or line.strip()):
             break
-    return header
+        if length > LONGEST_LINE:
+            raise Broken(f"a quote that its header opens does not end within {LONGEST_LINE >> 20} MiB")
+    return "".join(header)
 
 
 def _cells(fields: list[str], text: str, delimiter: str) -> Row:

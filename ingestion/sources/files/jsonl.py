@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 import polars as pl
 
-from ingestion.sources.files.lines import Broken, read_lines
+from ingestion.sources.files.lines import Broken, check_columns, read_lines
 from ingestion.sources.files.raw_page import RawPage
-from ingestion.sources.page import NOT_ONE_VALUE, NOT_UTF8, Page, build_page
+from ingestion.sources.page import NOT_ONE_VALUE, NOT_UTF8, Page, build_page, in_pages
 from quality.schema import COLUMNS
 from quality.schema.bet import KINDS
 from quality.schema.kinds import Text
@@ -35,6 +34,8 @@ _NULL = type(None)
 _INT64, _FLOAT64 = 2**63 - 1, 2**53
 # Records are taken apart while they are still in the processor's cache.
 _BLOCK = 100
+# No format calls a column by more characters, and each name within an object repeats those of what it lies in.
+_LONGEST_NAME = 1_000
 
 
 class _Repeating(dict[str, Any]):
@@ -66,6 +67,7 @@ def survey_lines(lines: Iterator[bytes], enough: Sequence[Collection[str]]) -> t
             names = [*record, *_members(record)]
             if not columns.keys() >= set(names):
                 columns |= dict.fromkeys(names)
+                check_columns(columns)
                 is_met = any(columns.keys() >= set(names) for names in enough)
             first_problem = first_problem or "".join(problems)
     if rows and not columns:
@@ -89,8 +91,12 @@ def pages_of_lines(
     lines: Iterator[bytes], size: int, wanted: Collection[str], texts: Collection[str]
 ) -> Iterator[RawPage]:
     """Pages of at most `size` of these rows, each one JSON text in UTF-8."""
-    while some := list(islice(lines, size)):
-        yield raw_page_of(some, wanted, texts)
+    names: set[str] = set()
+    for some in in_pages(((len(line), line) for line in lines), size):
+        page = raw_page_of(some, wanted, texts)
+        names.update(page.columns, page.unknown_columns)
+        check_columns(names)
+        yield page
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -139,12 +145,15 @@ def raw_page_of(lines: Sequence[bytes], wanted: Collection[str], texts: Collecti
 
 
 def _members(record: Mapping[str, Any]) -> Iterator[str]:
-    """The dotted names of what the objects in a record hold, to any depth. A name with a dot in it has none."""
+    """The dotted names of what the objects in a record hold, to any depth.
+
+    A name with a dot in it has none, nor has one past _LONGEST_NAME.
+    """
     objects = [("", record)]
     while objects:
         prefix, members = objects.pop()
         for name, value in members.items():
-            if "." in name:
+            if "." in name or len(prefix) + len(name) > _LONGEST_NAME:
                 continue
             if prefix:
                 yield f"{prefix}{name}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 # No bet is that long. A file without line ends (a JSON array, say) must not be read into memory as one line.
 LONGEST_LINE = 16 * 1024 * 1024
+# Every column costs a page memory, and the name of each one that no bet has is told.
+MOST_COLUMNS = 10_000
+LONGEST_NAMES = 1024 * 1024
 
 
 class Broken(Exception):
@@ -16,6 +19,14 @@ class Broken(Exception):
     def __init__(self, why: str, mend: str = "Write it anew, or mend it there") -> None:
         self.mend = mend
         super().__init__(why)
+
+
+def check_columns(names: Collection[str]) -> None:
+    """Raise Broken for more columns than are read, or names that are no names."""
+    if len(names) > MOST_COLUMNS:
+        raise Broken(f"it has more than {MOST_COLUMNS:,} columns", "Keep the columns that bets have")
+    if sum(map(len, names)) > LONGEST_NAMES:
+        raise Broken(f"the names of its columns are longer than {LONGEST_NAMES >> 20} MiB", "Give them shorter ones")
 
 
 class NotUtf8(Broken):

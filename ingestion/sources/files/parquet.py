@@ -1,10 +1,15 @@
-"""Bets in a Parquet file, read in batches, so that memory follows the page and not the file."""
+"""Bets in a Parquet file, read in batches, so that memory follows the page and not the file.
+
+A file of 100 KB may hold gigabytes: a value that repeats is kept once. So text is read as Parquet keeps it, values
+beside positions among them, and a batch is parted by the bytes that it will have before it is decoded.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
@@ -14,10 +19,16 @@ import pyarrow.types as is_
 
 from ingestion.sources.files.arrow import plain, read
 from ingestion.sources.files.arrow_json import json_objects
+from ingestion.sources.files.lines import Broken, check_columns
 from ingestion.sources.files.raw_page import RawPage
+from ingestion.sources.page import PAGE_BYTES
 
 # Column chunks are streamed through buffers of this size; pre-buffered, whole row groups would lie in memory.
 _BUFFER = 1024 * 1024
+# What a row may have on the average of a row group, without what repeats.
+LONGEST_ROW: Final = 256 * 1024
+# How Parquet keeps a value as its position among the values of its column.
+_BY_POSITION: Final = frozenset(("RLE_DICTIONARY", "PLAIN_DICTIONARY"))
 
 
 def survey(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
@@ -25,14 +36,83 @@ def survey(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
     with pq.ParquetFile(path) as file:
         names = list(file.schema_arrow.names)
         members = (member for field in file.schema_arrow for member in _members(field))
-        return names + [name for name in dict.fromkeys(members) if name not in names], file.metadata.num_rows
+        columns = names + [name for name in dict.fromkeys(members) if name not in names]
+        check_columns(columns)
+        for number in range(file.num_row_groups):
+            _check_row_group(file.metadata.row_group(number), number)
+        return columns, file.metadata.num_rows
 
 
 def pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) -> Iterator[RawPage]:
     """See FileType. `event.sport` is the field `sport` of a struct `event`."""
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True) as file:
-        for batch in file.iter_batches(batch_size=size):
-            yield _page(batch, wanted)
+    with pq.ParquetFile(path) as file:
+        metadata = file.metadata
+    with pq.ParquetFile(
+        path,
+        metadata=metadata,
+        pre_buffer=False,
+        buffer_size=_BUFFER,
+        page_checksum_verification=True,
+        read_dictionary=_repeating(metadata),
+    ) as file:
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            row_bytes = max(1, _stored_bytes(group) // max(1, group.num_rows))
+            rows = max(1, min(size, PAGE_BYTES // row_bytes))
+            for batch in file.iter_batches(batch_size=rows, row_groups=[number]):
+                yield from (_page(part, wanted) for part in _parts(batch))
+
+
+def _repeating(metadata: pq.FileMetaData) -> list[str]:
+    """The paths of the columns of bytes that are kept as positions among values somewhere in the file."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    chunks = (group.column(place) for group in groups for place in range(group.num_columns))
+    return list(
+        dict.fromkeys(
+            chunk.path_in_schema
+            for chunk in chunks
+            if chunk.physical_type == "BYTE_ARRAY" and _BY_POSITION.intersection(chunk.encodings)
+        )
+    )
+
+
+def _stored_bytes(group: pq.RowGroupMetaData) -> int:
+    """The bytes of a row group, unpacked and before positions are looked up."""
+    return sum(group.column(place).total_uncompressed_size for place in range(group.num_columns))
+
+
+def _check_row_group(group: pq.RowGroupMetaData, number: int) -> None:
+    """Raises Broken where rows are so large that a writer's smallest piece, some thousand of them, fills the memory."""
+    if _stored_bytes(group) > LONGEST_ROW * max(1, group.num_rows) and _stored_bytes(group) > PAGE_BYTES:
+        raise Broken(f"the rows of its row group {number} have more than {LONGEST_ROW >> 10} KiB each")
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch in parts that will have PAGE_BYTES at the most. Raises Broken for a row that alone has more."""
+    if sum(map(_decoded_bytes, batch.columns)) <= PAGE_BYTES:
+        yield batch
+    elif batch.num_rows == 1:
+        raise Broken(f"a row of it is longer than {PAGE_BYTES >> 20} MiB")
+    else:
+        half = batch.num_rows // 2
+        yield from _parts(batch.slice(0, half))
+        yield from _parts(batch.slice(half))
+
+
+def _decoded_bytes(array: pa.Array) -> int:
+    """The bytes of the values of a column, each repeated one counted each time."""
+    kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _decoded_bytes(array.storage)
+    if is_.is_dictionary(kind):
+        lengths = pc.binary_length(array.dictionary).take(array.indices)
+        return int(pc.sum(lengths, min_count=0).as_py())
+    if is_.is_struct(kind) or is_.is_list(kind) or is_.is_large_list(kind) or is_.is_fixed_size_list(kind):
+        inner = array.flatten()
+        return sum(map(_decoded_bytes, inner if is_.is_struct(kind) else [inner]))
+    if is_.is_map(kind):
+        return _decoded_bytes(plain(array))
+    return int(array.nbytes)
 
 
 def _page(batch: pa.RecordBatch, wanted: Collection[str]) -> RawPage:
