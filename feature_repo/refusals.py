@@ -3,6 +3,7 @@
 Refused
 ├── PublicationRefused     3  rows whose gate did not pass, or that are not the ones which passed it
 ├── RunLockHeld            5  another run, apply or materialization is under way
+├── TableLocked            5  a table that another session keeps locked
 ├── EntityKeysMissing      2  an online request whose keys are null, or there in part only
 ├── OnlineStoreUnavailable 4  Redis does not answer, or not with what was asked for
 ├── EntityFrameUnfit       2  a training frame whose columns are missing, or hold what no key or instant can be
@@ -67,6 +68,12 @@ class RunLockHeld(Refused):
     def __init__(self, what: str, state: str, next_step: str, *, holder: str) -> None:
         super().__init__(what, state, next_step)
         self.holder = holder
+
+
+class TableLocked(Refused):
+    """Another session keeps a table locked, and the wait for it has ended."""
+
+    exit_code = 5
 
 
 class EntityKeysMissing(Refused):
