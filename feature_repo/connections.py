@@ -87,13 +87,13 @@ class Postgres:
 
     @property
     def sqlalchemy_url(self) -> str:
-        """For Feast's SQL registry: new tables go to, and are looked up in, the schema `feast`."""
+        """For Feast's SQL registry: new tables go to, and are looked up in, the schema `feast`. Waits have an end."""
         login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
         query = {
             "host": self.host,
             "port": self.port,
             "sslmode": self.sslmode,
-            "options": f"-csearch_path={REGISTRY_SCHEMA}",
+            "options": f"-csearch_path={REGISTRY_SCHEMA} -clock_timeout=20s",
             "connect_timeout": 10,
         }
         return f"postgresql+psycopg://{login}@/{quote(self.database, safe='')}?{urlencode(query, quote_via=quote)}"

@@ -5,6 +5,7 @@ Refused
 ├── RunLockHeld            5  another run, apply or materialization is under way
 ├── RunLockRefused         2  a role that may not take the run lock, or a store that lacks it
 ├── RunLockLost            4  the run lock went, with its session, before the work was done
+├── TableLocked            5  a table that another session keeps locked
 ├── EntityKeysMissing      2  an online request whose keys are null, or there in part only
 ├── OnlineStoreUnavailable 4  Redis does not answer, or not with what was asked for
 ├── EntityFrameUnfit       2  a training frame whose columns are missing, or hold what no key or instant can be
@@ -82,6 +83,12 @@ class RunLockLost(Refused):
     """The session that held the run lock ended before the work under it was committed."""
 
     exit_code = 4
+
+
+class TableLocked(Refused):
+    """Another session keeps a table locked, and the wait for it has ended."""
+
+    exit_code = 5
 
 
 class EntityKeysMissing(Refused):

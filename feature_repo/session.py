@@ -7,12 +7,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import errors
 
+from feature_repo.refusals import TableLocked
 from feature_repo.run_lock import is_held_here, run_lock
 from feature_repo.statements import statement
 
 if TYPE_CHECKING:
     from feast import RepoConfig
+
+
+@contextmanager
+def told_of_locks() -> Iterator[None]:
+    """Raise TableLocked for a statement whose wait for a lock has ended (feature_repo/sql/session.sql says when)."""
+    try:
+        yield
+    except errors.LockNotAvailable as error:
+        raise TableLocked(
+            f"Another session of the database keeps what this needs locked ({error.diag.message_primary})",
+            "What was not committed is undone",
+            "`pikkit doctor` names open transactions; end the one that holds it, then try again",
+        ) from error
 
 
 @contextmanager
@@ -36,8 +51,9 @@ def locked_session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection
         autocommit=True,
     ) as connection:
         connection.execute(statement("session"))
-        if is_held_here(connection):
-            yield connection
-        else:
-            with run_lock(connection, name):
+        with told_of_locks():
+            if is_held_here(connection):
                 yield connection
+            else:
+                with run_lock(connection, name):
+                    yield connection

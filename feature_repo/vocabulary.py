@@ -71,6 +71,7 @@ class Vocabulary:
         try:
             conninfo = make_conninfo(**self._connection, connect_timeout=5, application_name="pikkit vocabulary")
             with psycopg.connect(conninfo) as database:
+                database.execute("set local lock_timeout = '5s'")
                 rows = database.execute("select column_name, value, code from features.vocabulary").fetchall()
         except psycopg.Error as error:
             where = "{host}:{port}/{dbname}".format(**self._connection)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from feature_repo.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
-from ingestion.database import connect
+from ingestion.database import connect, translated_errors
 from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.rollout import COLUMN_TYPES, relation_columns
 
@@ -151,6 +151,7 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> ApplyResult:
 @contextlib.contextmanager
 def _feast_errors(connections: Connections) -> Iterator[None]:
     from feast.infra.registry.sql import FeastRegistrySchemaError
+    from psycopg.errors import LockNotAvailable
     from redis.exceptions import RedisError
     from sqlalchemy.exc import OperationalError
 
@@ -163,6 +164,9 @@ def _feast_errors(connections: Connections) -> Iterator[None]:
     except (OperationalError, RedisError) as error:
         of_redis = isinstance(error, RedisError)
         service = f"Redis at {connections.redis.address}" if of_redis else f"Postgres at {connections.postgres.address}"
+        if isinstance(error, OperationalError) and isinstance(error.orig, LockNotAvailable):
+            with translated_errors(service):
+                raise error.orig from error
         raise Unreachable(
             f"{service} does not answer",
             "The registry may be half applied",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import errors, sql
@@ -24,12 +24,16 @@ from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachabl
 _SERVER_TROUBLE = ("08", "28", "3D", "53", "57P0", "58")
 
 
+# Seconds that a statement waits for a lock. Nobody else's transaction may keep a run, and what queues behind it.
+LOCK_PATIENCE: Final = 20.0
+
+
 def connect(postgres: Postgres, *, purpose: str, autocommit: bool = False) -> psycopg.Connection:
     """An open connection in UTC that names its purpose in `pg_stat_activity`. Raises Unreachable."""
     with translated_errors(f"Postgres at {postgres.address}"):
         connection = psycopg.connect(**postgres.conninfo, **_params(purpose), autocommit=True)
         try:
-            connection.execute(statement("session"), {"transaction_only": False})
+            connection.execute(statement("session"), _session_settings(transaction_only=False))
             connection.autocommit = autocommit
         except BaseException:
             connection.close()
@@ -49,12 +53,22 @@ def snapshot(conninfo: str, *, purpose: str, locked: sql.Identifier | None = Non
     try:
         connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
         if locked is not None:
+            # A setting of the transaction, made without a snapshot.
+            connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(_milliseconds())))
             connection.execute(sql.SQL("lock table {} in access share mode").format(locked))
-        connection.execute(statement("session"), {"transaction_only": True})
+        connection.execute(statement("session"), _session_settings(transaction_only=True))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _session_settings(*, transaction_only: bool) -> dict[str, Any]:
+    return {"transaction_only": transaction_only, "lock_timeout": _milliseconds()}
+
+
+def _milliseconds() -> str:
+    return f"{LOCK_PATIENCE * 1000:.0f}ms"
 
 
 def _params(purpose: str) -> dict[str, Any]:
@@ -77,7 +91,8 @@ def statement(name: str) -> LiteralString:
 
 @contextmanager
 def translated_errors(service: str) -> Iterator[None]:
-    """Trouble with the server becomes Unreachable or StoreFull, a missing right ConfigurationError.
+    """Trouble with the server becomes Unreachable or StoreFull, a missing right ConfigurationError, a lock that was not
+    to be had LockHeld.
 
     Any other trouble with a statement is a bug and passes.
     """
@@ -95,6 +110,14 @@ def translated_errors(service: str) -> Iterator[None]:
             f"{service} refuses what this needs ({reason(error)})",
             "What was not committed is undone",
             "`pikkit doctor` tells which rights POSTGRES_USER lacks",
+        ) from error
+    except errors.LockNotAvailable as error:
+        raise LockHeld(
+            f"{service} has a lock that another session holds, and this waited {LOCK_PATIENCE:.0f} s for it "
+            f"({reason(error)})",
+            "What was not committed is undone",
+            "`pikkit doctor` names open transactions; end the one that holds it, then run the command again",
+            holder="another session of the database",
         ) from error
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(_SERVER_TROUBLE):
@@ -146,10 +169,21 @@ def taking_turns(connection: psycopg.Connection, key: int) -> Iterator[None]:
     """Hold the advisory lock of this number, after waiting for whoever holds it now; what is uncommitted at the end is
     undone.
 
-    Where tables are still to be made there is none to lock.
+    Where tables are still to be made there is none to lock. Raises LockHeld when it takes longer than LOCK_PATIENCE.
     """
-    with connection.transaction():
-        connection.execute("select pg_advisory_lock(%s)", [key])
+    try:
+        with connection.transaction():
+            connection.execute("select pg_advisory_lock(%s)", [key])
+    except errors.LockNotAvailable as error:
+        row = connection.execute(statement("turn_holder"), {"key": key}).fetchone()
+        connection.rollback()
+        holder = row[0] if row else "a session that has ended since"
+        raise LockHeld(
+            f"The same work is under way, and this waited {LOCK_PATIENCE:.0f} s for it: {holder}",
+            "Nothing was done",
+            "Wait until it is done, or end it, then run the command again",
+            holder=holder,
+        ) from error
     try:
         yield
     finally:

@@ -60,8 +60,9 @@ def demo_source(home: Path, bets: int, now: datetime) -> tuple[FileSource, bool]
     path = _sample_path(home)
     missing = not path.exists()
     if missing:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write(generate(bets, now, SEED), path)
+        path.chmod(0o600)
     return open_file(path), missing
 
 

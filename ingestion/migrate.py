@@ -61,14 +61,24 @@ def create_registry(postgres: Postgres) -> bool:
     """
     note = f"Feast's registry, tables of feast {version('feast')}"
     schema = sql.Identifier(REGISTRY_SCHEMA)
-    with connect(postgres, purpose="migrate", autocommit=True) as connection, taking_turns(connection, _LOCK):
-        connection.execute(sql.SQL("create schema if not exists {}").format(schema))
+    with connect(postgres, purpose="migrate", autocommit=True) as connection:
         # Feast takes seconds to import, so the schema remembers for which version it was made.
-        if connection.execute("select obj_description(%s::regnamespace)", [REGISTRY_SCHEMA]).fetchone() == (note,):
+        if _registry_note(connection) == note:
             return False
-        _create_registry_tables(postgres)
-        connection.execute(sql.SQL("comment on schema {} is {}").format(schema, sql.Literal(note)))
+        import feast.infra.registry.sql  # noqa: F401 (before the turn, in which others wait for us)
+
+        with taking_turns(connection, _LOCK):
+            if _registry_note(connection) == note:
+                return False
+            connection.execute(sql.SQL("create schema if not exists {}").format(schema))
+            _create_registry_tables(postgres)
+            connection.execute(sql.SQL("comment on schema {} is {}").format(schema, sql.Literal(note)))
     return True
+
+
+def _registry_note(connection: psycopg.Connection) -> str | None:
+    row = connection.execute("select obj_description(to_regnamespace(%s))", [REGISTRY_SCHEMA]).fetchone()
+    return row[0] if row else None
 
 
 def _create_registry_tables(postgres: Postgres) -> None:

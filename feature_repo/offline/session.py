@@ -11,6 +11,7 @@ import psycopg
 from psycopg import IsolationLevel, errors, sql
 
 from feature_repo.refusals import RetrievalTimedOut
+from feature_repo.session import told_of_locks
 from feature_repo.statements import statement
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Deadline:
 
 @contextmanager
 def session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
-    """A session in UTC without limits of its own, outside a transaction, closed at the end."""
+    """A session in UTC, outside a transaction, closed at the end. Its one limit is for locks: raises TableLocked."""
     from feast.infra.utils.postgres.connection_utils import _get_conn_kwargs, _get_conninfo
 
     store: Any = config.offline_store
@@ -72,7 +73,8 @@ def session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
         autocommit=True,
     ) as connection:
         connection.execute(statement("session"))
-        yield connection
+        with told_of_locks():
+            yield connection
 
 
 @contextmanager

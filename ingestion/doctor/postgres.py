@@ -13,7 +13,7 @@ from feature_repo.connections import Postgres
 from feature_repo.run_lock import lock_holder
 from feature_repo.statements import statement as feast_statement
 from ingestion.clock import CLOCK_TOLERANCE
-from ingestion.database import connect, statement, translated_errors
+from ingestion.database import LOCK_PATIENCE, connect, statement, translated_errors
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.feature_versions import redefined
@@ -49,6 +49,7 @@ def check_postgres(postgres: Postgres) -> Iterator[Check]:
             if schemas.verdict != "FAIL":
                 yield from _readiness(connection)
             yield _lock(connection)
+            yield _transactions(connection)
     except Unreachable as error:
         yield fail("Postgres", error.what, "Start it, or correct POSTGRES_* and .env", UNREACHABLE)
 
@@ -207,6 +208,16 @@ def _names(connection: psycopg.Connection) -> Check:
         return ok("names", "no two differ in letter case only")
     found = "groups of their own that differ in letter case only, with their graded bets: "
     return warn("names", found + "; ".join(map(str, variants)), "Spell them alike at the source")
+
+
+def _transactions(connection: psycopg.Connection) -> Check:
+    """Whether somebody else's open transaction holds locks, for which a run would wait, and then give up."""
+    after = timedelta(seconds=LOCK_PATIENCE)
+    rows = connection.execute(statement("doctor_transactions"), {"after": after}).fetchall()
+    if not rows:
+        return ok("transactions", "nobody else's holds locks")
+    named = "; ".join(f"{session}, for {age.total_seconds():.0f} s" for session, age in rows)
+    return warn("transactions", f"open, and holding locks that a run may need: {named}", "Commit or end them")
 
 
 def _lock(connection: psycopg.Connection) -> Check:

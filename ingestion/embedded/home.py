@@ -118,9 +118,9 @@ def _is_paused(pid: str) -> bool:
 
 
 def _kept(home: Path) -> Iterator[Path]:
-    """The home, what lies in it, and what lies in the directory of Redis. PostgreSQL minds its own."""
+    """The home, what lies in it, and in the directories of Redis and of the demo. PostgreSQL minds its own."""
     yield home
-    for directory in (home, home / "redis"):
+    for directory in (home, home / "redis", home / "demo"):
         if directory.is_dir():
             yield from sorted(directory.iterdir())
 

@@ -63,11 +63,9 @@ class Wait:
             raise not_ready(self._home, self._server, state, now - self._begun)
         if now - self._told >= INTERVAL:
             self._told = now
-            words = state.detail or tail(self._log, 1)
-            self._report(
-                f"Waiting for the embedded {NAMES[self._server]} to {self._aim}, {now - self._begun:.0f} s so far"
-                + (f": {words}" if words else "")
-            )
+            words = state.detail or (tail(self._log, 1) if self._heard > self._begun else "it says nothing")
+            awaited = f"the embedded {NAMES[self._server]} to {self._aim}"
+            self._report(f"Waiting for {awaited}, {now - self._begun:.0f} s so far: {words}")
         time.sleep(min(_POLL, INTERVAL))
 
     def _log_size(self) -> int:

@@ -55,6 +55,11 @@ def start(home: Path, last: Redis | None, report: Report) -> Redis:
     redis = last if last is not None and _is_free(last.port) else _new_address()
     for _ in range(_ATTEMPTS):
         if _launch(home, redis, report):
+            if last is not None and redis != last:
+                report(
+                    f"Port {last.port} is taken by somebody else. Redis listens on {redis.port}, with a new password: "
+                    "restart what serves from it, and run `pikkit env` anew in shells that have its exports"
+                )
             return redis
         if _is_free(redis.port):
             break

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TIMEOUT: Final = 30.0  # seconds for connecting, and for each silence of the server
+TIMEOUT: Final = 25.0  # seconds for connecting, and for each silence of the server
 NO_RIGHT, NO_COLUMN, NO_FUNCTION, TOO_SLOW = "42501", "42703", "PGRST202", "57014"
 NO_ANSWER: Final = "no answer"
 # Text that is no value of a column's type, or out of its range.

@@ -15,7 +15,7 @@ from ingestion.errors import Unreachable
 
 # Seconds. The first wait is drawn between 0 and this, and each further one between 0 and twice as much.
 FIRST_WAIT: Final = 1.0
-LONGEST_WAIT: Final = 30.0
+LONGEST_WAIT: Final = 25.0
 
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ from (
         ('DateStyle', 'ISO'),
         ('extra_float_digits', '1'),
         ('statement_timeout', '0'),
+        ('lock_timeout', %(lock_timeout)s),
         ('idle_in_transaction_session_timeout', '0'),
         -- since PostgreSQL 17
         ('transaction_timeout', '0')

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine, text
 
 from feature_repo import open_store
 from feature_repo.connections import Connections, feast_environment
-from ingestion.apply import apply
-from ingestion.errors import ConfigurationError, Unreachable
+from ingestion.apply import _feast_errors, apply
+from ingestion.errors import ConfigurationError, LockHeld, Unreachable
 
 
 def test_the_first_apply_creates_everything_and_the_second_changes_nothing(registry: Connections) -> None:
@@ -55,6 +56,15 @@ def test_views_over_tables_that_do_not_fit_are_refused(registry: Connections) ->
 def test_a_registry_without_tables_is_refused(connections: Connections) -> None:
     with pytest.raises(ConfigurationError, match="pikkit migrate"):
         apply(connections)
+
+
+def test_a_registry_that_another_session_keeps_locked_ends_the_wait_with_that(registry: Connections) -> None:
+    engine = create_engine(registry.postgres.sqlalchemy_url.replace("20s", "200ms"))
+    with psycopg.connect(**registry.postgres.conninfo) as holder:
+        holder.execute("lock table feast.entities in access exclusive mode")
+        with pytest.raises(LockHeld, match="another session holds"), _feast_errors(registry), engine.connect() as ours:
+            ours.execute(text("select 1 from entities"))
+    engine.dispose()
 
 
 def test_a_database_that_does_not_answer_is_unreachable(registry: Connections) -> None:

@@ -16,13 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 
+import ingestion.database
+import ingestion.doctor.postgres
 from feature_repo.connections import Postgres
 from feature_repo.copying import copy_in, copy_out, copy_pages
-from ingestion.database import commit, connect, run_lock, translated_errors
+from ingestion.database import commit, connect, run_lock, snapshot, taking_turns, translated_errors
+from ingestion.doctor.postgres import check_postgres
 from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from tests.conftest import REPOSITORY
+from tests.ingestion.commands import by_name
 from tests.processes import wait_until
 
 # Everything a text column of Postgres can hold: all of Unicode but NUL and half characters.
@@ -134,6 +139,45 @@ def test_a_frame_of_a_copy_ends_with_its_bytes_too(
     heights = [frame.height for frame in copy_pages(database, query, None, schema, rows=8)]
     assert heights == [8, 4, 2, 1]
     assert copy_out(database, query, None, schema).height == 15
+
+
+# ---- locks of others -----------------------------------------------------------------------------------------------
+
+
+def test_a_lock_that_another_transaction_keeps_ends_the_wait_with_a_refusal_and_doctor_names_the_holder(
+    database: psycopg.Connection, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.execute("create table things (n bigint)")
+    database.commit()
+    monkeypatch.setattr(ingestion.database, "LOCK_PATIENCE", 0.2)
+    monkeypatch.setattr(ingestion.doctor.postgres, "LOCK_PATIENCE", 0.0)
+    with psycopg.connect(**postgres.conninfo, application_name="psql") as holder:
+        holder.execute("lock table things in access exclusive mode")
+        with (
+            pytest.raises(LockHeld, match="another session holds") as refused,
+            translated_errors("Postgres"),
+            connect(postgres, purpose="run") as run,
+        ):
+            run.execute("insert into things values (1)")
+        assert "`pikkit doctor`" in refused.value.next_step
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            snapshot(make_conninfo(**postgres.conninfo), purpose="sync", locked=sql.Identifier("things"))
+        check = by_name(check_postgres(postgres))["transactions"]
+        assert (check.verdict, f"psql of postgres, process {holder.info.backend_pid}" in check.found) == ("warn", True)
+    assert by_name(check_postgres(postgres))["transactions"].verdict == "ok"
+
+
+def test_a_turn_that_does_not_come_is_refused_by_the_name_of_who_has_it(
+    database: psycopg.Connection, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion.database, "LOCK_PATIENCE", 0.2)
+    for key in (7, -(2**62)):
+        with taking_turns(database, key), connect(postgres, purpose="export") as other:
+            with pytest.raises(LockHeld) as refused, taking_turns(other, key):
+                pass
+            assert refused.value.holder == f"pikkit test, process {database.info.backend_pid}"
+            with taking_turns(other, key + 1):
+                pass
 
 
 # ---- the run lock --------------------------------------------------------------------------------------------------

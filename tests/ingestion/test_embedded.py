@@ -265,8 +265,10 @@ def test_a_data_directory_that_was_never_finished_is_made_again(new_home: Path) 
 def test_a_port_that_was_taken_meanwhile_is_left_to_its_taker(home: Path) -> None:
     before = embedded.up(home)
     embedded.down(home)
+    said: list[str] = []
     with socket.create_server(("127.0.0.1", before.redis.port)):
-        after = embedded.up(home)
+        after = embedded.up(home, said.append)
+    assert said[-1].startswith(f"Port {before.redis.port} is taken by somebody else.")
     assert after.redis.port != before.redis.port
     assert ask_redis(after.redis)[0] == "ready"
     assert after.redis.password != before.redis.password

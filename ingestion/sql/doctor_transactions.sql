@@ -1,0 +1,23 @@
+-- Grain    one row per session of this database, other than pikkit's own, that holds a lock in an open transaction which
+--          others may wait for: its name and process as one text, and for how long; the longest first
+-- Reads    pg_locks, pg_stat_activity; the name of another role's session is hidden from an ordinary role
+-- Writes   nothing
+-- Params   after: how long a transaction is open before it counts
+select
+    coalesce(nullif(activity.application_name, ''), 'a session') || ' of ' || coalesce(activity.usename, 'another role')
+    || ', process ' || activity.pid,
+    now() - activity.xact_start
+from pg_stat_activity as activity
+where
+    activity.datname = current_database()
+    and activity.application_name not like 'pikkit %%'
+    and activity.xact_start < now() - %(after)s::interval
+    and exists (
+        select from pg_locks as locks
+        where
+            locks.pid = activity.pid
+            and locks.granted
+            and locks.locktype = 'relation'
+            and locks.mode not in ('AccessShareLock', 'RowShareLock')
+    )
+order by activity.xact_start;
