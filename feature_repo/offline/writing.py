@@ -35,7 +35,7 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
     Raises RowsUnfit for a source that is a query, for columns that the table does not have and values that do not fit.
     """
     source: Any = source_of(view)
-    name, read = source._postgres_options._table, origin_of(view)
+    read, name = origin_of(view), source._postgres_options._table
     own = own_names(source)
     table = table.rename_columns([own.get(column, column) for column in table.column_names])
     if not name:
