@@ -33,6 +33,7 @@ from hiredis import pack_command
 
 from feature_repo import clock
 from feature_repo.forks import keep_connections_in_their_process
+from feature_repo.json_values import accept_json
 from feature_repo.online import deleting, reading
 from feature_repo.online.clients import connect
 from feature_repo.online.entity_keys import keys_of, keys_of_protos
@@ -47,6 +48,7 @@ from feature_repo.own_functions import ignore_stored_functions
 # Feast loads this module before it reads its registry, and `feast serve` forks after that.
 keep_connections_in_their_process()
 ignore_stored_functions()
+accept_json()
 
 _NO_ENTITY: Final = EntityKey(join_keys=[DUMMY_ENTITY_ID], entity_values=[Value(string_val=DUMMY_ENTITY_VAL)])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from feature_repo.offline.as_sql import as_sql
 from feature_repo.offline.asked import Asked
 from feature_repo.offline.entities import EntityRows
 from feature_repo.offline.entity_query import EntityQuery, every_row, stretch
+from feature_repo.offline.json_columns import is_json, parsed
 from feature_repo.offline.persisting import persist
 from feature_repo.offline.reading import Options, Reading
 from feature_repo.offline.server_types import column_types
@@ -38,6 +39,8 @@ class Job(RetrievalJob):
 
     # Columns of the entity frame that come back as pandas' own text.
     _texts: Mapping[str, Any] = {}
+    # Columns that hold text of JSON, once the rows are read.
+    _json: Collection[str] = ()
 
     def __init__(self, config: RepoConfig) -> None:
         self.config = config
@@ -64,20 +67,22 @@ class Job(RetrievalJob):
     def to_df(self, validation_reference: Any = None, timeout: int | None = None) -> pd.DataFrame:
         """The rows in pandas, numbered from 0. `timeout` in seconds. Raises what `to_arrow` raises.
 
-        Feast's own way copies every value twice more, into blocks of one type and out of them.
+        What is JSON in its table, and its text in `to_arrow`, is a Python value here, as it is online. Feast's own way
+        copies every value twice more, into blocks of one type and out of them.
         """
         table = self.to_arrow(validation_reference=validation_reference, timeout=timeout)
-        texts = [name for name in table.column_names if name in self._texts]
-        frame: pd.DataFrame = table.drop_columns(texts).to_pandas(split_blocks=True)
+        apart = [name for name in table.column_names if name in self._texts or name in self._json]
+        frame: pd.DataFrame = table.drop_columns(apart).to_pandas(split_blocks=True)
         frame.index = pd.RangeIndex(len(table))
         for place, dtype in enumerate(frame.dtypes):
             values = frame.iloc[:, place].array
             # What still is Arrow's memory cannot be written to.
             if not isinstance(dtype, np.dtype) or not values.to_numpy().flags.writeable:
                 frame.isetitem(place, values.copy())
-        for name in texts:
-            text = self._texts[name].__from_arrow__(table.column(name))
-            frame.insert(table.column_names.index(name), name, text)
+        for name in apart:
+            column = table.column(name)
+            values = parsed(column) if name in self._json else self._texts[name].__from_arrow__(column)
+            frame.insert(table.column_names.index(name), name, values)
         return frame
 
     def persist(self, storage: Any, allow_overwrite: bool | None = False, timeout: int | None = None) -> None:
@@ -86,7 +91,8 @@ class Job(RetrievalJob):
         With `allow_overwrite` it is replaced, in one transaction.
         """
         table = self.to_arrow(timeout=timeout)
-        persist(self.config, table, storage.postgres_options._table, overwrite=bool(allow_overwrite))
+        name = storage.postgres_options._table
+        persist(self.config, table, name, json_columns=self._json, overwrite=bool(allow_overwrite))
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         deadline = Deadline(timeout)
@@ -107,7 +113,9 @@ class QueryJob(Job):
 
     def _read(self, connection: psycopg.Connection, _: Deadline) -> pa.Table:
         """The rows, typed as in Feast's own store: instants have no zone and are UTC."""
-        return read_table(connection, self.query, column_types(connection, self.query), zoned=False)
+        columns = column_types(connection, self.query)
+        self._json = _json_among(columns)
+        return read_table(connection, self.query, columns, zoned=False)
 
     def to_sql(self) -> str:
         """The query."""
@@ -171,6 +179,7 @@ class PointInTimeRetrievalJob(Job):
         columns = dict(zip(table.column_names, table.columns, strict=True))
         for view in self._request.views:
             columns |= reads.features(view)
+        self._json = reads.json
         # What pandas noted of the frame's columns brings them back as they were.
         return pa.table(columns).replace_schema_metadata(rows.table.schema.metadata)
 
@@ -230,12 +239,17 @@ class EveryRowJob(Job):
     def _read(self, connection: psycopg.Connection, _: Deadline) -> pa.Table:
         """The rows in the order of their instants, which are aware UTC."""
         query, columns = every_row(connection, self._request.views[0], *self._stretch)
+        self._json = _json_among(columns)
         return read_table(connection, query, columns, zoned=True)
 
     def to_sql(self) -> str:
         """The query."""
         with reading(self.config) as connection:
             return every_row(connection, self._request.views[0], *self._stretch)[0].as_string(connection)
+
+
+def _json_among(columns: Iterable[tuple[str, str]]) -> set[str]:
+    return {name for name, type_name in columns if is_json(type_name)}
 
 
 def _kept(names: Sequence[str], views: Sequence[Asked], instant: str) -> list[str]:

@@ -31,7 +31,13 @@ class Origin(NamedTuple):
 
 
 def origin(source: DataSource, keys: tuple[str, ...], instant: str, created: str | None) -> Origin:
-    """The rows of a source that has these columns."""
+    """The rows of a source that has these columns. Raises RowsUnfit for a source that is not in Postgres."""
+    if not hasattr(source, "_postgres_options"):
+        raise RowsUnfit(
+            f"The source {source.name} is a {type(source).__name__}, which this offline store does not read",
+            "Nothing was read",
+            "Give the view a PostgreSQLSource or a FileSource",
+        )
     text = source.get_table_query_string()
     if text.endswith(")"):
         # The line break ends a comment that a query may end with.
@@ -54,10 +60,8 @@ def origin_of(view: FeatureView) -> Origin:
 def source_of(view: FeatureView) -> DataSource:
     """The source of a view. Raises RowsUnfit for a view without one in Postgres."""
     source = view.batch_source
-    if source is None or not hasattr(source, "_postgres_options"):
-        raise RowsUnfit(
-            f"{view.name} has no batch source in Postgres", "Nothing was read", "Give it a PostgreSQLSource"
-        )
+    if source is None:
+        raise RowsUnfit(f"{view.name} has no batch source", "Nothing was read", "Give it a PostgreSQLSource")
     return source
 
 

@@ -18,6 +18,8 @@ from feature_repo.refusals import RowsUnfit
 from feature_repo.statements import statement
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from feast import RepoConfig
 
 # What tells a table that may be replaced.
@@ -36,14 +38,19 @@ _TYPES: Final[tuple[tuple[Any, LiteralString], ...]] = (
 )
 
 
-def persist(config: RepoConfig, table: pa.Table, name: str, *, overwrite: bool) -> None:
+def persist(config: RepoConfig, table: pa.Table, name: str, *, json_columns: Collection[str], overwrite: bool) -> None:
     """Make a table of these rows, spelled as a source spells its table. All of it or nothing.
+
+    `json_columns` hold text of JSON, or lists of it.
 
     Raises RowsUnfit when there is one of that name and `overwrite` is not set, or when it is no saved result, or when
     the schema is one that runs write: nothing of theirs is replaced or added to.
     """
     target: sql.Composable = sql.SQL(name)
-    columns = {column.name: _column(column, table.column(column.name)) for column in table.schema}
+    columns = {
+        column.name: _column(column, table.column(column.name), is_json=column.name in json_columns)
+        for column in table.schema
+    }
     listing = listed(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, (t, _) in columns.items())
     with session(config, "feast persist") as connection, connection.transaction():
         # Whoever reads the table may take long; nobody should wait behind this for that.
@@ -73,9 +80,11 @@ def _require_saved_result(connection: psycopg.Connection, name: str) -> None:
         raise RowsUnfit(f"{name} is not a saved result of Feast", "It is as it was", "Choose another name")
 
 
-def _column(field: Any, values: pa.ChunkedArray) -> tuple[LiteralString, pl.Series]:
+def _column(field: Any, values: pa.ChunkedArray, *, is_json: bool) -> tuple[LiteralString, pl.Series]:
     """The type of a column and its values. What has no type in Postgres is kept as JSON, text as text."""
     held = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    if is_json:
+        return ("jsonb[]" if pa.types.is_list(held) else "jsonb"), pl.Series(pl.from_arrow(values))
     if pa.types.is_null(held):
         return "text", pl.Series([None] * len(values), dtype=pl.String)
     if pa.types.is_timestamp(held):

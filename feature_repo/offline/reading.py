@@ -15,6 +15,7 @@ from feature_repo.offline.asked import Asked
 from feature_repo.offline.costs import Way
 from feature_repo.offline.entities import EntityRows
 from feature_repo.offline.fetched import fetch, gathered
+from feature_repo.offline.json_columns import is_json
 from feature_repo.offline.keys import fitted, key_type
 from feature_repo.offline.server_types import UTC_INSTANT, kind
 from feature_repo.offline.session import Deadline
@@ -38,6 +39,8 @@ class Reading:
         self._connection, self._rows, self._options, self._deadline = connection, rows, options, deadline
         self._instants = as_of.SortedInstants(rows.instants)
         self._keys: dict[str, pl.Series] = {}
+        # The features read so far whose columns hold JSON.
+        self.json: set[str] = set()
 
     def features(self, asked: Asked) -> dict[str, Any]:
         """The features of a view as Arrow columns, one value per row of the frame, by their names in the result.
@@ -51,6 +54,7 @@ class Reading:
             for name, column in zip(asked.join_keys, asked.origin.keys, strict=True)
         ]
         of_features = [types[column] for column in asked.features.values()]
+        self.json |= {name for name, type_name in zip(asked.features, of_features, strict=True) if is_json(type_name)}
         found, positions = self._found(asked, types, keys)
         self._deadline.check()
         if found is None:

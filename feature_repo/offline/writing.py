@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 import psycopg
 import pyarrow as pa
+from feast.types import Array, Json
 from psycopg import sql
 
 from feature_repo.copying import copy_in
+from feature_repo.offline.json_columns import as_texts, is_json
 from feature_repo.offline.origin import Origin, listed, origin_of, own_names, source_of
 from feature_repo.offline.server_types import describe
 from feature_repo.offline.session import session
@@ -32,7 +35,7 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
     Raises RowsUnfit for a source that is a query, for columns that the table does not have and values that do not fit.
     """
     source: Any = source_of(view)
-    name, read = source._postgres_options._table, origin_of(view)
+    read, name = origin_of(view), source._postgres_options._table
     own = own_names(source)
     table = table.rename_columns([own.get(column, column) for column in table.column_names])
     if not name:
@@ -47,9 +50,9 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
             )
         )
         try:
-            copy_in(connection, _STAGING, _frame(table.select(names), types))
+            copy_in(connection, _STAGING, _frame(table.select(names), types, _lists_of_json(view, own)))
             _merge(connection, read, names)
-        except (psycopg.errors.DataError, psycopg.errors.IntegrityError, pl.exceptions.PolarsError) as error:
+        except (psycopg.DataError, psycopg.IntegrityError, pl.exceptions.PolarsError, ValueError) as error:
             said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
             raise RowsUnfit(
                 f"Rows for {view.name} do not fit {name}: {said or error}",
@@ -73,8 +76,23 @@ def _types(connection: psycopg.Connection, view: FeatureView, read: Origin, tabl
     return types
 
 
-def _frame(table: pa.Table, types: dict[str, str]) -> pl.DataFrame:
-    frame = pl.DataFrame(pl.from_arrow(table))
+def _lists_of_json(view: FeatureView, own: dict[str, str]) -> set[str]:
+    """The columns whose values are lists of what Feast calls Json: a text among those is JSON, and no text."""
+    return {own.get(field.name, field.name) for field in view.features if field.dtype == Array(Json)}
+
+
+def _frame(table: pa.Table, types: dict[str, str], lists_of_json: Container[str]) -> pl.DataFrame:
+    texts = {
+        name: as_texts(table.column(name), types[name], of_texts=name in lists_of_json)
+        for name in table.column_names
+        if is_json(types[name])
+    }
+    frame = pl.DataFrame(
+        {
+            name: texts[name] if name in texts else pl.Series(pl.from_arrow(table.column(name)))
+            for name in table.column_names
+        }
+    )
     # pandas makes floats of whole numbers where one is missing.
     floats = [
         name for name in frame.columns if frame[name].dtype.is_float() and types[name] in ("int2", "int4", "int8")

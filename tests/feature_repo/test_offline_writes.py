@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import psycopg
 import pyarrow as pa
 import pytest
-from feast import FeatureStore, FeatureView
+from feast import BigQuerySource, FeatureStore, FeatureView
 from feast.data_source import PushSource
 from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
 from hypothesis import given, settings
@@ -97,6 +98,26 @@ def test_columns_that_do_not_fit_are_named(stores: Stores) -> None:
     table = pa.table({"player": ["a"], "height": [1.9]})
     with pytest.raises(RowsUnfit, match="height not in the table; at not given"):
         store.offline_write_batch(stores.ours.config, narrow, table, None)
+
+
+def test_a_source_that_is_neither_in_postgres_nor_a_file_is_refused_by_its_kind(stores: Stores) -> None:
+    config, store = stores.ours.config, stores.ours._get_provider().offline_store
+    view = FeatureView(
+        name="far",
+        entities=[player],
+        ttl=HOUR,
+        schema=narrow.schema,
+        source=BigQuerySource(name="far", table="far", timestamp_field="at"),
+    )
+    view.entity_columns = narrow.entity_columns
+    for act in (
+        partial(store.offline_write_batch, config, view, pa.table({}), None),
+        partial(
+            store.pull_latest_from_table_or_query, config, view.batch_source, ["player"], [], "at", None, NOON, NOON
+        ),
+    ):
+        with pytest.raises(RowsUnfit, match="far is a BigQuerySource, which this offline store does not read"):
+            act()
 
 
 def test_a_query_is_no_place_to_write_to(stores: Stores) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,10 @@ def row(name: str, value: float) -> pd.DataFrame:
 
 def served(store: Any, *names: str) -> list[Any]:
     """What is served of each view for the one entity of these tests."""
-    refs = [f"{name}:{name}" for name in names]
+    features = {name: "doubled" if name == "doubling" else name for name in names}
+    refs = [f"{name}:{feature}" for name, feature in features.items()]
     found = store.get_online_features(refs, [{"sport": "NBA", "team_id": 7}]).to_dict()
-    return [found[name][0] for name in names]
+    return [found[feature][0] for feature in features.values()]
 
 
 def test_views_of_every_kind_are_materialized_pushed_and_written(
@@ -130,6 +132,34 @@ def test_views_of_every_kind_are_materialized_pushed_and_written(
     assert gated.get_historical_features(frame, refs).to_df()[names[1:]].values.tolist() == [[2.0, 3.0, 4.0, 5.0]]
     with pytest.raises(RowsUnfit, match="from_file read files and pushed do not"):
         gated.get_historical_features(frame, ["from_file:from_file", "pushed:pushed"])
+
+
+def test_a_computed_view_of_the_users_own_is_stored_where_its_sources_are_the_users_own(
+    published: Published, gated: Any
+) -> None:
+    from feast.on_demand_feature_view import on_demand_feature_view
+
+    sport = gated.get_entity("sport")
+    source = moods("mood", [sport], table(published, "mood"))
+    options: dict[str, Any] = {
+        "entities": [sport],
+        "schema": [Field(name="doubled", dtype=Float64)],
+        "mode": "python",
+        "write_to_online_store": True,
+        "tags": UNGATED,
+    }
+
+    @on_demand_feature_view(sources=[source], **options)
+    def doubling(inputs: dict[str, Any]) -> dict[str, Any]:
+        return {"doubled": [None if mood is None else 2 * mood for mood in inputs["mood"]]}
+
+    gated.apply([source, doubling])
+    gated.write_to_online_store("doubling", row("mood", 3.0).rename(columns={"at": "event_timestamp"}))
+    assert served(gated, "doubling") == [6.0]
+    of_ours = copy(doubling)
+    of_ours.source_feature_view_projections = {"sport_stats": gated.get_feature_view("sport_stats").projection}
+    with pytest.raises(PublicationRefused, match="doubling is not a stored view"):
+        gated.provider.online_write_batch(gated.config, of_ours, [], None)
 
 
 def served_of_ours(gated: Any) -> Any:
