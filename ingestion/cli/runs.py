@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say, warn
-from ingestion.cli.session import begin, load_feast, prepared_stores, stores
+from ingestion.cli.session import begin, load_feast, prepared_stores, source_opener, stores
 
 if TYPE_CHECKING:
     from ingestion.runs import Run
@@ -58,12 +58,11 @@ def run(
     run publishes them.
     """
     from ingestion.pipeline import run as run_pipeline
-    from ingestion.sources.chosen import chosen_source
     from ingestion.streams import optional_columns
     from ingestion.sync import Request
 
     settings = begin(now)
-    opener = chosen_source(source, settings.sources, mapping)
+    opener = source_opener(settings, source, mapping)
     request = Request(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,

@@ -8,7 +8,7 @@ import typer
 
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
 from ingestion.cli.runs import LateOption, MappingOption, SourceOption, WithoutOption, print_steps, run_document
-from ingestion.cli.session import begin, prepared_stores
+from ingestion.cli.session import begin, prepared_stores, source_opener
 
 if TYPE_CHECKING:
     from ingestion.runs import Run
@@ -47,13 +47,12 @@ def sync(
     from ingestion.clock import parse_instant
     from ingestion.errors import ConfigurationError
     from ingestion.pipeline import run_sync
-    from ingestion.sources.chosen import chosen_source
     from ingestion.sources.files import FileSource
     from ingestion.streams import optional_columns
     from ingestion.sync import Request
 
     settings = begin(now)
-    opener = chosen_source(source, settings.sources, mapping)
+    opener = source_opener(settings, source, mapping)
     request = Request(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,
