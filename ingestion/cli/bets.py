@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, span, warn
+from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, say_warning, span
 from ingestion.cli.runs import MappingOption
 from ingestion.cli.session import begin, load_feast, stores
 
@@ -164,7 +164,7 @@ def warn_of_stale(scored: Scored) -> None:
     marks = [(one.event_timestamp, one.age) for one in stale if one.event_timestamp and one.age is not None]
     if marks:
         newest, age = max(marks)
-        warn(
+        say_warning(
             f"values past their TTL in {', '.join(one.view for one in stale)}; the newest are as of "
             f"{newest:%Y-%m-%dT%H:%M:%SZ}, {span(age)} ago. They are null. Run `pikkit run`, or look at the store as "
             "of then with --now or PIKKIT_NOW."
@@ -176,7 +176,7 @@ def warn_of_unknown(scored: Scored) -> None:
     if scored.unknown:
         say(f"No such bet is online: {', '.join(scored.unknown)}. All its features are null.")
     elif not any(age.event_timestamp for one in scored.vectors for age in one.views):
-        warn(
+        say_warning(
             "the online store knows none of these groups. When it should, it has lost its copy: "
             "`pikkit status` tells, and `pikkit materialize` fills it again."
         )

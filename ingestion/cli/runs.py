@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say, warn
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say, say_warning
 from ingestion.cli.session import begin, load_feast, prepared_stores, source_opener, stores
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def backfill(override_gate: OverrideOption = None, now: Now = None, json: Json =
         return
     print_table(["view", "removed", "written"], [(view, n["removed"], n["written"]) for view, n in replaced.items()])
     for warning in done.counts["warnings"]:
-        warn(warning)
+        say_warning(warning)
     written = sum(n["written"] for n in replaced.values())
     print_line()
     print_line(
@@ -178,7 +178,7 @@ def print_steps(done: Run) -> None:
         print_line()
         print_table(["refused for", "rows"], list(sync["reasons"].items()))
     for warning in done.counts["warnings"]:
-        warn(warning)
+        say_warning(warning)
     if sync.get("format"):
         say(_read_as(sync["format"]))
     print_line()
