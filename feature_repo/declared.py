@@ -63,7 +63,7 @@ def looked_up(declared: OnDemandDeclaration, views: Iterable[FeatureView]) -> li
     return [by_name[view][[feature]] for view, feature in references]
 
 
-def service(published: FeatureList, views: Mapping[str, FeatureView | OnDemandFeatureView]) -> FeatureService:
+def feature_service(published: FeatureList, views: Mapping[str, FeatureView | OnDemandFeatureView]) -> FeatureService:
     """The service of a published list, over the views that are declared."""
     return FeatureService(
         name=published.service,

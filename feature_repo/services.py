@@ -1,6 +1,6 @@
 """The services of feature_repo/feature_lists.py, as Feast knows them."""
 
-from feature_repo.declared import service
+from feature_repo.declared import feature_service
 from feature_repo.feature_lists import BET_LOOKUP_V1, MARKET_PROFITABILITY_AT_PLACEMENT_V1, MARKET_PROFITABILITY_V1
 from feature_repo.on_demand import bet_clv_features, bet_features
 from feature_repo.views.bet_closing_line import bet_closing_line
@@ -29,6 +29,6 @@ _VIEWS = {
     )
 }
 
-market_profitability_v1 = service(MARKET_PROFITABILITY_V1, _VIEWS)
-market_profitability_at_placement_v1 = service(MARKET_PROFITABILITY_AT_PLACEMENT_V1, _VIEWS)
-bet_lookup_v1 = service(BET_LOOKUP_V1, _VIEWS)
+market_profitability_v1 = feature_service(MARKET_PROFITABILITY_V1, _VIEWS)
+market_profitability_at_placement_v1 = feature_service(MARKET_PROFITABILITY_AT_PLACEMENT_V1, _VIEWS)
+bet_lookup_v1 = feature_service(BET_LOOKUP_V1, _VIEWS)

@@ -3,6 +3,7 @@
 PikkitError
 ├── ConfigurationError   2  a setting or an argument is missing or wrong
 │   ├── SourceRejected   2  a file cannot be read as bets
+│   ├── MappingMissing   2  a file that was read by a mapping is given without one
 │   ├── SourceDenied     2  a source refuses the key, or has no such table or columns
 │   ├── ColumnsVanished  2  a source lacks columns that it had
 │   ├── RunUnknown       2  no run, or more than one, has the id that was given
@@ -22,7 +23,7 @@ act on is an attribute, so that nobody parses text. Any other exception is a bug
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -51,11 +52,22 @@ class ConfigurationError(PikkitError):
 
 
 class SourceRejected(ConfigurationError):
-    """A file cannot be read as bets: missing, empty, a directory, broken, or without the required columns."""
+    """A file cannot be read as bets: missing, empty, a directory, broken, or without the required columns.
 
-    def __init__(self, what: str, state: str, next_step: str, *, path: Path) -> None:
+    `missing` are those columns.
+    """
+
+    def __init__(self, what: str, state: str, next_step: str, *, path: Path, missing: Collection[str] = ()) -> None:
         super().__init__(what, state, next_step)
-        self.path = path
+        self.path, self.missing = path, tuple(missing)
+
+
+class MappingMissing(ConfigurationError):
+    """A file whose stream was last read by the user's `mapping` is given without one. Nothing was taken from it."""
+
+    def __init__(self, what: str, state: str, next_step: str, *, stream: str, mapping: str) -> None:
+        super().__init__(what, state, next_step)
+        self.stream, self.mapping = stream, mapping
 
 
 class SourceDenied(ConfigurationError):

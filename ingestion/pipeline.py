@@ -43,7 +43,7 @@ from ingestion.rollout import check_prepared
 from ingestion.runs import Counts, Run, recorded_run
 from ingestion.sources.files import FileSource
 from ingestion.sources.table import Table
-from ingestion.stream_formats import is_read_as_before, keep_stream_format
+from ingestion.stream_formats import check_mapping_given, is_read_as_before, keep_stream_format
 from ingestion.streams import check_columns, check_table, check_taken, record_stream, stream_state
 from ingestion.sync import Request, Source, TableRows, rows_of, take_in
 from ingestion.verify import Comparison, verify_offline, verify_online
@@ -258,6 +258,8 @@ def _sync(
         nullcontext() if is_file else sync_failures_counted(connection, connections.postgres, this, source.name),
         _rows(connection, source, request) as rows,
     ):
+        if isinstance(source, FileSource):
+            check_mapping_given(connection, source.name, source.format)
         before = stream_state(connection, source.name)
         shown = check_table(before, rows, request) if isinstance(rows, TableRows) else None
         is_read_anew = isinstance(source, FileSource) and not is_read_as_before(connection, source.name, source.format)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, span, warn
+from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, say_warning, span
 from ingestion.cli.runs import MappingOption
 from ingestion.cli.session import begin, load_feast, stores
 
@@ -181,7 +181,7 @@ def warn_of_stale(scored: Scored) -> None:
     marks = [(one.event_timestamp, one.age) for one in stale if one.event_timestamp and one.age is not None]
     if marks:
         newest, age = max(marks)
-        warn(
+        say_warning(
             f"values past their TTL in {', '.join(one.view for one in stale)}; the newest are as of "
             f"{newest:%Y-%m-%dT%H:%M:%SZ}, {span(age)} ago. They are null. Run `pikkit run`, or look at the store as "
             "of then with --now or PIKKIT_NOW."
@@ -216,14 +216,14 @@ def warn_of_unknown(scored: Scored) -> None:
         more = len(scored.unknown_names) - _NAMED
         columns = {one.column for one in scored.unknown_names}
         lists = [f"`pikkit groups {kind}`" for kind, names in KINDS.items() if len(names) == 1 and columns & {*names}]
-        warn(
+        say_warning(
             f"the store does not know {named}{f'; and {more:,} more names' if more > 0 else ''}. No bet with "
             "such a name was ever stored: the features of its groups are null, and its code is 0. "
             f"Those that are known: {', '.join(lists)}."
         )
     known = any(one.names_known_group for one in scored.vectors)
     if known and not any(age.event_timestamp for one in scored.vectors for age in one.views):
-        warn(
+        say_warning(
             "the online store knows none of these groups. When it should, it has lost its copy: "
             "`pikkit status` tells, and `pikkit materialize` fills it again."
         )

@@ -48,7 +48,7 @@ def say(message: str, style: Style | None = None) -> None:
     sys.stderr.flush()
 
 
-def warn(message: str) -> None:
+def say_warning(message: str) -> None:
     """What whoever watches should look at, on stderr."""
     say(f"Warning: {message}", "warning")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say, warn
-from ingestion.cli.session import begin, load_feast, prepared_stores, stores
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say, say_warning
+from ingestion.cli.session import begin, load_feast, prepared_stores, source_opener, stores
 
 if TYPE_CHECKING:
     from ingestion.runs import Run
@@ -64,12 +64,11 @@ def run(
     run publishes them.
     """
     from ingestion.pipeline import run as run_pipeline
-    from ingestion.sources.chosen import chosen_source
     from ingestion.streams import optional_columns
     from ingestion.sync import Request
 
     settings = begin(now)
-    opener = chosen_source(source, settings.sources, mapping)
+    opener = source_opener(settings, source, mapping)
     request = Request(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,
@@ -135,7 +134,7 @@ def backfill(
         return
     print_table(["view", "removed", "written"], [(view, n["removed"], n["written"]) for view, n in replaced.items()])
     for warning in done.counts["warnings"]:
-        warn(warning)
+        say_warning(warning)
     written = sum(n["written"] for n in replaced.values())
     print_line()
     if rewind:
@@ -206,7 +205,7 @@ def print_steps(done: Run) -> None:
         print_line()
         print_table(["refused for", "rows"], list(sync["reasons"].items()))
     for warning in done.counts["warnings"]:
-        warn(warning)
+        say_warning(warning)
     if sync.get("format"):
         say(_read_as(sync["format"]))
     print_line()

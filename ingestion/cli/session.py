@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from feature_repo.connections import Connections, recorded
 from feature_repo.refusals import HomeUnsafe
@@ -13,6 +14,9 @@ from ingestion import clock
 from ingestion.cli.output import say
 from ingestion.errors import ConfigurationError
 from ingestion.settings import Settings
+
+if TYPE_CHECKING:
+    from ingestion.sources.chosen import Opener
 
 
 def begin(now: str | None = None) -> Settings:
@@ -42,6 +46,29 @@ def stores(settings: Settings, *, create: bool = True) -> Connections:
     if len(was_running) < 2:
         say(f"Embedded Postgres and Redis run under {settings.home}. They stay up; `pikkit down` stops them.")
     return connections
+
+
+def source_opener(settings: Settings, source: str | None, mapping: Path | None) -> Opener:
+    """What opens the source that --source and --mapping mean (ingestion/sources/chosen.py).
+
+    A file that lacks columns because its mapping was left out is refused with the name of that mapping, where a store
+    that answers knows it.
+    """
+    from ingestion.database import connect
+    from ingestion.errors import SourceRejected, Unreachable
+    from ingestion.migrate import pending
+    from ingestion.sources.chosen import chosen_source
+    from ingestion.sources.files import stream_of
+    from ingestion.stream_formats import check_mapping_given
+
+    try:
+        return chosen_source(source, settings.sources, mapping)
+    except SourceRejected as error:
+        if error.missing and mapping is None:
+            with suppress(Unreachable), connect(settings.connections().postgres, purpose="sync") as connection:
+                if not pending(connection):
+                    check_mapping_given(connection, stream_of(error.path), None)
+        raise
 
 
 def load_feast(*, checks_types: bool = True) -> None:

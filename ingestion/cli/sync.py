@@ -16,7 +16,7 @@ from ingestion.cli.runs import (
     print_steps,
     run_document,
 )
-from ingestion.cli.session import begin, prepared_stores
+from ingestion.cli.session import begin, prepared_stores, source_opener
 
 if TYPE_CHECKING:
     from ingestion.runs import Run
@@ -56,13 +56,12 @@ def sync(
     from ingestion.clock import parse_instant
     from ingestion.errors import ConfigurationError
     from ingestion.pipeline import run_sync
-    from ingestion.sources.chosen import chosen_source
     from ingestion.sources.files import FileSource
     from ingestion.streams import optional_columns
     from ingestion.sync import Request
 
     settings = begin(now)
-    opener = chosen_source(source, settings.sources, mapping)
+    opener = source_opener(settings, source, mapping)
     request = Request(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,

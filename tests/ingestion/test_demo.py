@@ -24,6 +24,7 @@ from ingestion.errors import ConfigurationError
 from tests.conftest import OUR_VARIABLES
 from tests.ingestion.bets import NOW
 from tests.ingestion.commands import digests, pikkit
+from tests.ingestion.documents import check_documents
 
 STEPS = ["Servers", "Sample", "Feast", "Migrate", "Apply", "Run", "Train", "Score"]
 # What a run that finds nothing new still writes: when it last looked.
@@ -56,6 +57,10 @@ def demos() -> Iterator[Any]:
     finally:
         embedded.down(home)
         shutil.rmtree(home)
+
+
+def test_the_document_of_a_demo_has_the_fields_of_docs_json(demos: Any) -> None:
+    check_documents("demo", demos.told)
 
 
 def features(service: Any) -> list[str]:

@@ -21,7 +21,7 @@ from ingestion.sources.files.formats.registry import declared_format, read_mappi
 from ingestion.sync import Request
 from ingestion.verify import verify_offline
 from tests.ingestion.bets import NOW, bet, jsonl
-from tests.ingestion.commands import environ_of, pikkit
+from tests.ingestion.commands import environ_of, pikkit_here
 
 YESTERDAY = NOW - timedelta(days=1)
 MAPPING = """
@@ -147,14 +147,30 @@ def test_a_refused_row_of_a_table_of_bets_is_tried_again_as_one_though_its_strea
 def test_the_command_line_reads_a_file_by_its_mapping_and_says_so(prepared, sheet, tmp_path):
     environ = environ_of(prepared, tmp_path, PIKKIT_NOW=NOW.isoformat())
     (tmp_path / "mine.toml").write_text(CORRECTED)
-    refused = pikkit("sync", "--source", sheet, environ=environ, cwd=tmp_path)
+    refused = pikkit_here("sync", "--source", sheet, environ=environ)
     assert (refused.returncode, "--mapping FILE.toml" in refused.stderr) == (2, True)
-    done = pikkit("sync", "--source", sheet, "--mapping", "mine.toml", environ=environ, cwd=tmp_path)
+    done = pikkit_here("sync", "--source", sheet, "--mapping", tmp_path / "mine.toml", environ=environ)
     assert done.returncode == 0, done.stderr
     assert "The file was read by the mapping My own sheet. Derived: bet_type, american_odds, updated_at." in done.stderr
     assert "Not in it, and null: league, market, institution_name." in done.stderr
-    wrong = pikkit("sync", "--source", "postgres", "--mapping", "mine.toml", environ=environ, cwd=tmp_path)
+    wrong = pikkit_here("sync", "--source", "postgres", "--mapping", tmp_path / "mine.toml", environ=environ)
     assert (wrong.returncode, "--mapping is for files" in wrong.stderr) == (2, True)
+
+
+def test_a_file_whose_mapping_is_left_out_is_refused_with_the_name_of_the_mapping(prepared, query, tmp_path):
+    """Whether it can be read without one, as a table of bets, or not."""
+    environ = environ_of(prepared, tmp_path, PIKKIT_NOW=NOW.isoformat())
+    mapped, plain = {"No": 9, "Result": "SETTLED_WIN", "Price": 2, "Stake": 1, "Net": 1, "Sport": "s"}, bet("a", 0)
+    path = jsonl(tmp_path / "mine.jsonl", mapped | {"Placed": YESTERDAY.isoformat()})
+    run_sync(prepared, open_file(path, mapping=declared_format(MAPPING, name="sheet-of-2026")))
+    before = query("select count(*) from raw.bet_versions")
+    for rows in (mapped, plain):
+        done = pikkit_here("sync", "--source", jsonl(path, rows), "--json", environ=environ)
+        error = json.loads(done.stdout)["error"]
+        assert (done.returncode, error["kind"]) == (2, "MappingMissing")
+        assert error["data"] == {"stream": "file:mine.jsonl", "mapping": "sheet-of-2026"}
+        assert "was read by the mapping sheet-of-2026 so far" in done.stderr
+    assert query("select count(*) from raw.bet_versions") == before
 
 
 def test_bets_to_score_are_read_from_a_file_by_its_mapping(sheet, tmp_path):

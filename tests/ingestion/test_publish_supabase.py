@@ -27,6 +27,7 @@ from ingestion.sources.settings import SourceSettings
 from tests import faults
 from tests.conftest import REPOSITORY
 from tests.ingestion.commands import environ_of, pikkit
+from tests.ingestion.documents import check_documents
 from tests.ingestion.logs import graded
 from tests.ingestion.test_refresh import LATER, write_log
 from tests.processes import PATIENCE
@@ -448,6 +449,7 @@ def test_the_command_says_what_it_changed(prepared, database, postgres, tmp_path
     assert json.loads(second.stdout)[0] == {
         "table": "feature_sport_stats", "rows": 6, "inserted": 0, "updated": 0, "unchanged": 6, "deleted": 0
     }  # fmt: skip
+    check_documents("publish-supabase", json.loads(second.stdout))
     third = pikkit("publish-supabase", environ=environ, cwd=tmp_path)
     assert third.stdout.splitlines()[-1].startswith("Nothing changed in public of 127.0.0.1")
 

@@ -82,8 +82,8 @@ class FileSource:
 
     @property
     def name(self) -> str:
-        """The stream that the file's bets belong to, wherever the file lies."""
-        return f"file:{self.path.name}"
+        """The stream that the file's bets belong to."""
+        return stream_of(self.path)
 
     def pages(self, size: int = PAGE_SIZE) -> Iterator[Page]:
         """The file's rows in its order, at most `size` a page. Memory follows the size of a page."""
@@ -96,6 +96,11 @@ class FileSource:
             declared = self.format.format
             for raw in read(self.path, size, declared.source_columns, declared.text_columns):
                 yield translate(declared, raw)
+
+
+def stream_of(path: Path) -> str:
+    """The stream that the bets of a file belong to, wherever the file lies."""
+    return f"file:{path.name}"
 
 
 def open_file(
@@ -154,6 +159,7 @@ def _check_required(path: Path, columns: list[str], required: Sequence[str]) -> 
         f"lacks the columns {', '.join(missing)}{known}",
         "Give a table of bets with these columns, or say what its own columns mean in a file, and give that as "
         f"--mapping FILE.toml (docs/formats.md). To begin with:\n{begun}",
+        missing,
     )
 
 
@@ -164,11 +170,13 @@ def _missing_columns(path: Path, columns: list[str], used: FileFormat, lacking: 
             path,
             f"is of the format {used.format.called}, and lacks the columns {missing}",
             f'Export it whole; or say in a mapping what it means (extends = "{used.name}", docs/formats.md)',
+            lacking,
         )
     return _rejected(
         path,
         f"lacks columns that the mapping {used.name} reads: {missing}. It has {', '.join(columns)}",
         "Correct the names, or mark the rule `optional = true` where the column may be missing",
+        lacking,
     )
 
 
@@ -208,5 +216,5 @@ def _refusing(path: Path) -> Iterator[None]:
         raise _rejected(path, f"is not readable as {suffix}: {error}", mend) from error
 
 
-def _rejected(path: Path, why: str, next_step: str) -> SourceRejected:
-    return SourceRejected(f"{path} {why}", "Nothing was taken from it", next_step, path=path)
+def _rejected(path: Path, why: str, next_step: str, missing: Collection[str] = ()) -> SourceRejected:
+    return SourceRejected(f"{path} {why}", "Nothing was taken from it", next_step, path=path, missing=missing)
