@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
-
 from feature_repo.bets import GROUP_COLUMNS, Bets, bet_columns, bet_frame
 from feature_repo.groups import GROUPS
 
 if TYPE_CHECKING:
+    import narwhals as nw
     import pandas as pd
 
 NULL_PART = r"\N"
@@ -65,6 +64,8 @@ def split_key(key: str) -> tuple[str | None, ...]:
 
 def key_expression(columns: Sequence[str]) -> nw.Expr:
     """`make_key` over whole columns, as a Narwhals expression."""
+    import narwhals as nw
+
     parts = [
         nw.col(column)
         .str.replace_all("\\", "\\\\", literal=True)
@@ -94,6 +95,8 @@ def entity_frame(bets: Bets) -> pd.DataFrame:
     Feast leaves these in its result, `clv_percentage` too, which a model for the moment of placement must not see: give
     bets without it to train one. Raises what `bet_frame` raises, and ValueError when a `time_placed` is missing.
     """
+    import narwhals as nw
+
     plain = bet_frame(bets)
     if unplaced := plain.get_column("time_placed").null_count():
         raise ValueError(f"time_placed is missing in {unplaced} of {len(plain)} bets")

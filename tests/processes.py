@@ -29,6 +29,13 @@ def wait_until(holds: Callable[[], object], process: subprocess.Popen[Any] | Non
         time.sleep(0.02)
 
 
+def free_port() -> int:
+    """A port of loopback that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def end(process: subprocess.Popen[Any]) -> None:
     """Ask the process to end, and kill it with its children when it takes long."""
     family: list[psutil.Process] = []

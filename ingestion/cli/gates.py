@@ -158,9 +158,12 @@ def _print_runs(found: list[dict[str, Any]], short: dict[UUID, str]) -> None:
 
 
 def _print_run(run: dict[str, Any]) -> None:
+    from ingestion.actor import by_actor
+
     facts = [(name, run[name]) for name in ("run_id", "verb", "source", "now", "started_at", "finished_at")]
     facts += [("seconds", _seconds(run)), ("state", run["state"]), ("exit_code", run["exit_code"])]
-    facts += [("gate", run["gate"]), ("reason", run["reason"]), ("code_version", run["code_version"])]
+    gate = f"overridden{by_actor(run['overridden_by'])}" if run["gate"] == "overridden" else run["gate"]
+    facts += [("gate", gate), ("reason", run["reason"]), ("code_version", run["code_version"])]
     # As text, so that a number stands beside its name.
     shown = [(name.replace("_", " "), value if isinstance(value, datetime) else str(value)) for name, value in facts]
     print_table(["", ""], [fact for fact, (_, value) in zip(shown, facts, strict=True) if value is not None])

@@ -201,6 +201,8 @@ def _problem(found: Status) -> str | None:
     """What keeps the store from being healthy, with the command that mends it; None when nothing does."""
     from ingestion.errors import Unreachable
 
+    if isinstance(found.online, Unreachable):
+        return "Redis does not answer: nothing is served online."
     contents = found.contents
     if contents is None:
         return f"The store lacks migrations: {', '.join(found.pending)}. Run `pikkit migrate`, then `pikkit apply`."
@@ -220,8 +222,6 @@ def _problem(found: Status) -> str | None:
             f"{stale} of {len(views)} views are past their TTL: the last refresh was at {refreshed_at}. "
             "Run `pikkit run`, or look at the store as of then with --now or PIKKIT_NOW."
         )
-    if isinstance(found.online, Unreachable):
-        return "Redis does not answer: nothing is served online."
     if faulty := [view for view in views if view.online.state in ("empty", "redefined", "incomplete", "differs")]:
         return _not_as_postgres_has_it(faulty, views)
     not_fresh = sum(view.online.state != "fresh" for view in views)

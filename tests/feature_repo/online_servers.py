@@ -18,8 +18,8 @@ from redis.retry import Retry
 
 from feature_repo.connections import Redis
 from feature_repo.refusals import OnlineStoreUnavailable
-from ingestion.embedded.redis import _binary, _free_port
-from tests.processes import PATIENCE, wait_until
+from ingestion.embedded.redis import _binary
+from tests.processes import PATIENCE, free_port, wait_until
 
 T = TypeVar("T")
 
@@ -58,9 +58,9 @@ class Server:
 @contextmanager
 def server(home: Path, *options: str, password: str | None = None) -> Iterator[Server]:
     """A Redis of the test's own, stopped afterwards. Nothing of it is kept on disk."""
-    port = _free_port()
+    port = free_port()
     while port > 55_535:  # the nodes of a cluster talk to each other on a port 10,000 higher
-        port = _free_port()
+        port = free_port()
     one = Server(home, port, options, password)
     one.start()
     try:
@@ -84,7 +84,7 @@ def cluster(home: Path) -> Iterator[Server]:
 @contextmanager
 def sentinel(home: Path, master: Server, *, name: str) -> Iterator[int]:
     """The port of a sentinel that watches the server as `name`."""
-    port = _free_port()
+    port = free_port()
     configuration = home / "sentinel.conf"
     configuration.write_text(
         f"port {port}\nbind 127.0.0.1\ndir {home}\nsentinel monitor {name} 127.0.0.1 {master.port} 1\n"

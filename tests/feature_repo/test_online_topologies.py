@@ -14,9 +14,9 @@ from feature_repo import clock
 from feature_repo.online.layout import Mark, marks_key, microseconds
 from feature_repo.online_store import FreshOnlineStoreConfig
 from feature_repo.refusals import OnlineStoreUnavailable
-from ingestion.embedded.redis import _free_port
 from tests.feature_repo.online import store_of, write
 from tests.feature_repo.online_servers import Server, cluster, sentinel, server
+from tests.processes import free_port
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
 REQUEST = (["stats:win_rate", "facts:odds", "world:everywhere"], [{"sport": "NBA"}, {"sport": "NFL"}])
@@ -72,7 +72,7 @@ def test_a_sentinel_that_knows_no_such_server_says_so(tmp_path: Path) -> None:
 
 
 def test_sentinels_that_are_down_are_not_asked_again_and_again(tmp_path: Path, retry_waits: list[float]) -> None:
-    store = store_of(tmp_path, f"127.0.0.1:{_free_port()}", redis_type="redis_sentinel", sentinel_master="main")
+    store = store_of(tmp_path, f"127.0.0.1:{free_port()}", redis_type="redis_sentinel", sentinel_master="main")
     with pytest.raises(OnlineStoreUnavailable, match="main behind the sentinels"):
         store.get_online_features(*REQUEST)
     assert retry_waits == []

@@ -31,8 +31,9 @@ from feature_repo import clock
 from feature_repo.connections import Connections
 from feature_repo.groups import SPORT_STATS
 from feature_repo.refusals import PublicationRefused, RowsUnfit
-from feature_repo.run_lock import RUN_LOCK
+from feature_repo.run_lock import run_lock
 from feature_repo.ungated import GATE_TAG, NO_GATE
+from ingestion.database import connect
 from tests.feature_repo.gated import MARK, SECOND, Published
 
 UNGATED = {GATE_TAG: NO_GATE}
@@ -118,14 +119,13 @@ def test_views_of_every_kind_are_materialized_pushed_and_written(
     gated.materialize_incremental(MARK + timedelta(minutes=1), ["streamed", "everywhere"])
 
     # Online alone, also without blocking, and while a run holds the lock.
-    published.execute("select pg_advisory_lock(%s)", RUN_LOCK)
-    asyncio.run(gated.push_async("streamed_source", row("streamed", 4.5)))
-    asyncio.run(gated.write_to_online_store_async("from_query", row("from_query", 2.5)))
-    gated.write_to_online_store("everywhere", row("everywhere", 5.5))
+    with connect(published.connections.postgres, purpose="test") as other, run_lock(other, "pikkit run"):
+        asyncio.run(gated.push_async("streamed_source", row("streamed", 4.5)))
+        asyncio.run(gated.write_to_online_store_async("from_query", row("from_query", 2.5)))
+        gated.write_to_online_store("everywhere", row("everywhere", 5.5))
     assert served(gated, *names) == [1.5, 2.5, 3.0, 4.5, 5.5]
 
     # And for training: files on their own, everything else together.
-    published.execute("select pg_advisory_unlock(%s)", RUN_LOCK)
     frame = pd.DataFrame({"sport": ["NBA"], "team_id": [7], "event_timestamp": [MARK + timedelta(hours=1)]})
     assert gated.get_historical_features(frame, ["from_file:from_file"]).to_df()["from_file"].tolist() == [1.5]
     refs = [f"{name}:{name}" for name in names[1:]]

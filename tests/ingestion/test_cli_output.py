@@ -277,4 +277,4 @@ def test_runs_has_one_line_for_each_run_and_the_whole_message_for_one(environ: d
     (run,) = json.loads(pikkit_here("runs", shown, "--json", environ=narrow).stdout)["runs"]
     assert run["run_id"].startswith(shown)
     assert run["error"].strip() in whole
-    assert f"Run {shown} " in pikkit_here("gate", "--run", shown, environ=environ).stdout.splitlines()[-1]
+    assert f"\nRun {shown} (run, clock " in pikkit_here("gate", "--run", shown, environ=environ).stdout

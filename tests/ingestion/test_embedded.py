@@ -41,6 +41,7 @@ from ingestion.embedded import redis as embedded_redis
 from ingestion.embedded.home import locked_home
 from ingestion.embedded.process import failure
 from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
+from ingestion.migrate import migrate
 from ingestion.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.ingestion.commands import by_name
@@ -395,9 +396,10 @@ def test_down_names_the_run_that_it_ends(home: Path) -> None:
     with (
         contextlib.suppress(psycopg.Error),
         connect(stores.postgres, purpose="test") as database,
-        run_lock(database, "run"),
     ):
-        embedded.down(home, said.append)
+        migrate(database)
+        with run_lock(database, "run"):
+            embedded.down(home, said.append)
     assert [line for line in said if line.startswith("A run is going on: pikkit run, process")]
 
 

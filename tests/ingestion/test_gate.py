@@ -473,7 +473,9 @@ def test_the_commands_tell_of_a_refusal_and_of_an_override(command, history, tmp
     overridden = command("run", "--source", rows, "--override-gate", "half wins come later", GITLAB_USER_LOGIN="ann")
     assert overridden.returncode == 0, overridden.stderr
     assert "Published over a failed check: schema_pass_rate" in overridden.stderr
-    assert re.search(r"overridden by ann in CI \(.*\): half wins come later", command("runs").stdout)
+    newest = command("runs").stdout.splitlines()[1].split()[0]
+    whole = " ".join(command("runs", newest).stdout.split())
+    assert re.search(r"gate overridden by ann in CI \(.*\) reason half wins come later", whole)
     status = command("status").stdout
     assert re.search(r", by ann in CI \(.*\): half wins come later; 1 refreshes published over it", status)
     gate = " ".join(command("gate", "--failed").stdout.split())

@@ -25,6 +25,7 @@ from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
 from ingestion.sample import generate, write
 from ingestion.score import Vector, parse_bets, read_bets, score
 from ingestion.sources.files import open_file
+from tests.conftest import _empty_redis
 from tests.ingestion.bets import NOW
 from tests.ingestion.commands import environ_of, pikkit_here
 from tests.ingestion.lenient import run
@@ -281,9 +282,9 @@ def test_the_command_says_that_a_bet_is_not_online(store: Connections, bets: pl.
 
 
 def test_the_command_says_when_the_online_store_has_lost_what_it_should_know(
-    store: Connections, tmp_path: Path
+    store: Connections, servers: Connections, tmp_path: Path
 ) -> None:
-    elsewhere = dataclasses.replace(store, redis=Redis(store.redis.url.removesuffix("/0") + "/5"))
+    elsewhere = dataclasses.replace(store, redis=_empty_redis(servers.redis))
     done = pikkit_here("score", "--bet", json.dumps(BET), environ=_environ(elsewhere, tmp_path))
     assert (done.returncode, "knows none of these groups" in done.stderr) == (0, True)
 

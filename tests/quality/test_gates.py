@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-import quality.gates.verdict
 
+import quality.verdict
 from quality.evidence import ANOMALIES, SHIFTS
 from quality.gates import Judgement, Tally, default_gates, gates_with, judge
 from quality.gates.measures.shifts import TESTS
@@ -337,4 +337,4 @@ def test_a_tally_says_why_checks_were_not_judged() -> None:
 
 
 def test_the_examples_of_the_verdicts_docstrings_hold() -> None:
-    assert doctest.testmod(quality.gates.verdict).failed == 0
+    assert doctest.testmod(quality.verdict).failed == 0
