@@ -17,6 +17,7 @@ import psycopg
 
 from feature_repo import REPOSITORY
 from feature_repo.groups import STORED_VIEWS
+from feature_repo.near_names import did_you_mean
 from ingestion.database import statement
 from ingestion.errors import ConfigurationError
 
@@ -167,5 +168,7 @@ def _held_by(declared: RepoContents) -> HeldBy:
 def _check(what: str, name: str | None, known: Sequence[str]) -> None:
     if name is not None and name not in known:
         raise ConfigurationError(
-            f"There is no {what} {name}", "Nothing was looked up", f"Choose one of {', '.join(known)}"
+            f"There is no {what} {name}{did_you_mean(name, known)}",
+            "Nothing was looked up",
+            f"Choose one of {', '.join(known)}",
         )

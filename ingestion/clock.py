@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from feature_repo import clock
-from feature_repo.clock import set_now
+from feature_repo.clock import names_zone, set_now
 from ingestion.errors import ConfigurationError
 
-__all__ = ["now", "parse_instant", "set_now"]
+__all__ = ["names_zone", "now", "parse_instant", "set_now"]
 
 
 def now() -> datetime:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ingestion.cli.output import Json, Now, plain, print_json, print_line, print_table, progress_bar
+from ingestion.cli.output import (
+    Json,
+    Now,
+    plain,
+    print_json,
+    print_line,
+    print_refused,
+    print_table,
+    print_wrapped,
+    progress_bar,
+)
 from ingestion.cli.session import begin, prepared_stores
 
 if TYPE_CHECKING:
@@ -70,7 +80,7 @@ def list_(
         print_json({"count": found.count, "reasons": found.reasons, "rows": [_document(row) for row in found.rows]})
         return
     if found.rows:
-        print_table(["refused for", "rows"], [(plain(reason), rows) for reason, rows in found.reasons.items()])
+        print_refused(found.reasons)
         print_line()
         print_table(["seq", "id", "received", "source", "state", "reasons"], map(_line, found.rows))
         print_line()
@@ -244,6 +254,7 @@ def _line(row: Refused) -> tuple[Any, ...]:
 
 def _print_row(row: Refused) -> None:
     from ingestion.quarantine import values_of
+    from quality.schema.advice import ADVICE
 
     facts = [
         ("seq", str(row.seq)),
@@ -255,6 +266,8 @@ def _print_row(row: Refused) -> None:
         *(("refused for" if not number else "", plain(reason)) for number, reason in enumerate(row.reasons)),
     ]
     print_table(["", ""], facts)
+    for sentence in dict.fromkeys(ADVICE[reason] for reason in row.reasons if reason in ADVICE):
+        print_wrapped(f"{sentence}.")
     if values := values_of(row.payload):
         at_fault = {reason.split(":", 1)[0] for reason in row.reasons}
         print_line()

@@ -40,6 +40,7 @@ def pikkit_here(*arguments: str | Path, environ: Mapping[str, str]) -> subproces
     """The same in this process, where Feast is imported once for all tests: stdout, stderr and the exit code."""
     out, err, code = io.StringIO(), io.StringIO(), 0
     argv = ["pikkit", *map(str, arguments)]
+    clock.set_now(None)  # as in a process that has just begun
     try:
         with (
             mock.patch.dict(os.environ, environ, clear=True),
