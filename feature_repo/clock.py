@@ -59,3 +59,12 @@ def parse_instant(text: str) -> datetime:
     if instant is None:
         raise ValueError(f"{text!r} is not an instant; write it in ISO 8601, such as 2026-05-24T15:00:00Z")
     return instant
+
+
+def names_zone(text: str) -> bool:
+    """Whether a text that `parse_instant` reads says which zone it means.
+
+    >>> names_zone("2026-05-24T15:00:00Z"), names_zone("2026-05-24 15:00"), names_zone("2026-05-24")
+    (True, False, False)
+    """
+    return datetime.fromisoformat(text.strip().upper()).tzinfo is not None

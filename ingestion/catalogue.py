@@ -14,6 +14,7 @@ import psycopg
 from feature_repo.feature_lists import FEATURE_LISTS
 from feature_repo.fields import DeclaredFeature
 from feature_repo.groups import STORED_VIEWS
+from feature_repo.near_names import did_you_mean
 from feature_repo.view_declarations import (
     ON_DEMAND_DECLARATIONS,
     STORED_DECLARATIONS,
@@ -139,5 +140,7 @@ def _features(view: str, declared: Sequence[DeclaredFeature], versions: Versions
 def _check(what: str, name: str | None, known: Sequence[str]) -> None:
     if name is not None and name not in known:
         raise ConfigurationError(
-            f"There is no {what} {name}", "Nothing was looked up", f"Choose one of {', '.join(known)}"
+            f"There is no {what} {name}{did_you_mean(name, known)}",
+            "Nothing was looked up",
+            f"Choose one of {', '.join(known)}",
         )

@@ -11,7 +11,6 @@ A bet is the business of one stream: of the one that brought its newest version,
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -32,6 +31,7 @@ from ingestion.runs import Counts
 from ingestion.sources.digests import row_digest
 from ingestion.sources.page import Page
 from ingestion.sources.table import DIGESTS_SCHEMA, KEYS_SCHEMA, Reading
+from ingestion.streams import reconcile_command
 from ingestion.sync import take_in
 from ingestion.tombstones import write_tombstones
 
@@ -197,14 +197,12 @@ def _spelled(ids: pl.Series) -> pl.Series:
 def _check(deleted: list[str], bets: int, most_deletes: int | None, name: str, include_streams: Sequence[str]) -> None:
     most = max(BELIEVED_NUMBER, int(bets * BELIEVED_SHARE)) if most_deletes is None else most_deletes
     if len(deleted) > most or (most_deletes is None and len(deleted) > bets / 2):
-        command = ["pikkit", "reconcile", "--source", name.partition(":")[0], "--most-deletes", str(len(deleted))]
-        command += [f"--include-stream={pattern}" for pattern in include_streams]
         right = " and held the bets of the streams that were included" if include_streams else ""
         raise DeletesRefused(
             f"{len(deleted):,} of {bets:,} bets are no longer in the table, for example {', '.join(deleted[:3])}; "
             f"up to {min(most, bets // 2):,} are believed",
             "Nothing was changed",
             "Look whether the key sees every row (row level security), and whether this is the right table"
-            f"{right}. If they were deleted: {shlex.join(command)}",
+            f"{right}. If they were deleted: {reconcile_command(name, len(deleted), include_streams)}",
             vanished=len(deleted),
         )

@@ -26,6 +26,7 @@ from feature_repo.vocabulary import VocabularyUnavailable
 from ingestion.database import connect, statement
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
 from ingestion.rollout import check_readable
+from quality.schema.advice import ADVICE
 from quality.schema.bet import COLUMNS, KINDS, judge
 from quality.schema.grammar import HAS_OFFSET, NUMBER
 from quality.schema.kinds import cleaned
@@ -215,7 +216,7 @@ def _typed(bets: Sequence[Bet], needed: Sequence[str], now: datetime) -> list[di
     if wrong:
         more = f"; and {len(wrong) - _TOLD:,} more" if wrong[_TOLD:] else ""
         advice = dict.fromkeys(
-            text for bet, (typed, _) in zip(bets, judged, strict=True) for text in _advice(bet, typed, needed)
+            text for bet, (_, reasons) in zip(bets, judged, strict=True) for text in _advice(bet, reasons, needed, now)
         )
         raise ConfigurationError(
             f"This cannot be scored: {'; '.join(wrong[:_TOLD])}{more}",
@@ -246,26 +247,23 @@ def _judged(bet: Bet, needed: Sequence[str], now: datetime) -> tuple[dict[str, A
     return sound, list(dict.fromkeys((*missing, *reasons)))
 
 
-def _advice(bet: Bet, typed: Mapping[str, Any], needed: Sequence[str]) -> Iterator[str]:
+def _advice(bet: Bet, reasons: Sequence[str], needed: Sequence[str], now: datetime) -> Iterator[str]:
     """What would be right where a bet has something else, a sentence each, without its full stop."""
+    yield from (ADVICE[reason] for reason in reasons if reason in ADVICE)
     name = "odds" if bet.get("american_odds") is None else "american_odds"
     price = str(bet.get(name)).strip()
     if "american_odds" in needed and re.fullmatch(NUMBER, price):
         american = american_price(float(price)) if abs(float(price)) < 100 else None
         if american is not None:
-            yield (
-                "American odds are -100 and below, or +100 and above: as a decimal price "
-                f"{price} is american_odds {american:+d}"
-            )
+            yield f"As a decimal price {price} is american_odds {american:+d}"
         elif name == "odds":
             yield f"A price is given as american_odds; {price} stands in odds"
-    if "bet_type" in needed and "bet_type" in bet and "bet_type" not in typed:
-        hint = did_you_mean(str(bet["bet_type"]), set(BetType))
-        yield f"A bet_type is one of {', '.join(BetType)}, or round_robin_2 to round_robin_99{hint}"
-    if "time_placed" not in typed:
-        yield "An instant is written with its time of day and its zone, such as 2026-05-24T15:00:00Z"
-    if "is_live" in needed and "is_live" in bet and "is_live" not in typed:
-        yield "is_live is true or false"
+    if any(reason == f"time_placed: {limit.reason}" for reason in reasons for limit in KINDS["time_placed"].limits):
+        yield f"The clock stands at {now:%Y-%m-%dT%H:%M:%SZ}, and --now moves it"
+    if f"bet_type: {KINDS['bet_type'].unreadable}" in reasons and (
+        nearest := nearest_names(str(bet.get("bet_type")), BetType, most=1)
+    ):
+        yield f"{bet['bet_type']!r} may be {nearest[0]}"
 
 
 def _vectors(scored: Vectors, bets: Sequence[Bet]) -> Iterator[Vector]:

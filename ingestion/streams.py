@@ -7,6 +7,7 @@ last good sync. A file is compared once its rows have been read, in the same tra
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -165,12 +166,14 @@ def record_stream(
 
 def _shrunk(state: StreamState, stream: str, shown: int | None) -> SourceShrank:
     before = state.row_count
+    gone = None if shown is None else max(before - shown, 0) if before is not None else None
     if shown is None:
         what = f"{stream} shows not even the row that its last sync ended with, and has no time to count the others"
         believe = "If rows were deleted, name the most that may be gone"
     elif before is None and state.cursor is None:
         what = f"{stream} shows no row at all"
         believe = "A table that is empty needs no sync before its first row; to have it counted as empty"
+        gone = 0
     elif before is None:
         what = f"{stream} shows no row any more, not even the one that the last sync ended with"
         believe = "If its rows were deleted"
@@ -181,10 +184,20 @@ def _shrunk(state: StreamState, stream: str, shown: int | None) -> SourceShrank:
         what,
         "Nothing was changed, and the features were not confirmed",
         "Look whether the key or role sees every row (row level security, `pikkit doctor`) and whether this is the "
-        f"right table. {believe}: pikkit reconcile --most-deletes {max((before or 0) - (shown or 0), 0)}",
+        f"right table. {believe}: {reconcile_command(stream, gone)}"
+        + (
+            ", where N is how many bets may be gone; fewer than are gone are refused with their number" * (gone is None)
+        ),
         shown=shown,
         before=before,
     )
+
+
+def reconcile_command(stream: str, most_deletes: int | None, include_streams: Sequence[str] = ()) -> str:
+    """The command that believes so many deletes of this table, ready to be pasted; null: a number to be put in."""
+    command = ["pikkit", "reconcile", "--source", stream.partition(":")[0]]
+    command += ["--most-deletes", "N" if most_deletes is None else str(most_deletes)]
+    return shlex.join(command + [f"--include-stream={pattern}" for pattern in include_streams])
 
 
 def _alike(name: str, unknown: Sequence[str]) -> str | None:

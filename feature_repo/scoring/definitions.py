@@ -14,6 +14,7 @@ from feast.utils import _get_feature_views_to_use
 from feature_repo.bets import Bets, ColumnsMissing, bet_columns
 from feature_repo.groups import GROUPS
 from feature_repo.keys import REQUEST_COLUMNS, entity_columns
+from feature_repo.near_names import did_you_mean
 from feature_repo.online.plan import Plan, make_plan
 from feature_repo.own_functions import ignore_stored_functions, require_own_functions
 from feature_repo.pinned_services import declared_services, references
@@ -113,7 +114,9 @@ def _service(store: FeatureStore, name: str) -> FeatureService:
     except FeatureServiceNotFoundException:
         known = sorted(service.name for service in store.registry.list_feature_services(store.project))
         raise NotScorable(
-            f"There is no service {name}", "Nothing was scored", f"Choose one of {', '.join(known)}"
+            f"There is no service {name}{did_you_mean(name, known)}",
+            "Nothing was scored",
+            f"Choose one of {', '.join(known)}",
         ) from None
 
 

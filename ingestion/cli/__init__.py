@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand
 
 from feature_repo.refusals import Refused
 from ingestion.cli import bets, demo, export, gates, groups, publish, quarantine, runs, services, status, store, sync
-from ingestion.cli.output import error_documents, print_line, report_error, say
+from ingestion.cli.output import error_documents, plain, print_line, report_error, say
 from ingestion.cli.terminal import closable_streams
 from ingestion.errors import ConfigurationError, PikkitError
 
@@ -35,13 +36,36 @@ app = typer.Typer(
     context_settings={"max_content_width": 120},
 )
 
+
+class Verb(TyperCommand):
+    """A verb that takes options only, and says so with their names when it is given anything else."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments that no option takes. Ends with the usage where there are some."""
+        ctx.allow_extra_args = True
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            takers = [f"{option.opts[0]} {_metavar(option)}" for option in self.params if _takes_value(option)]
+            hint = f" A value follows its option: {', '.join(takers)}." if takers else ""
+            ctx.fail(f"Got what no option takes: {' '.join(map(plain, extra))}.{hint}")
+        return extra
+
+
+def _metavar(option: Any) -> str:
+    return str(option.metavar or option.name.upper())
+
+
+def _takes_value(option: Any) -> bool:
+    return option.param_type_name == "option" and not option.is_flag
+
+
 for verb in (
     demo.demo, services.up, services.down, status.status, services.doctor, services.env,
     store.migrate, store.apply, sync.sync, runs.run, runs.backfill, runs.verify, sync.reconcile, store.materialize,
     gates.gate, gates.runs, export.export, publish.publish_supabase,
     store.features, groups.groups, bets.score, bets.sample,
 ):  # fmt: skip
-    app.command()(verb)
+    app.command(cls=Verb)(verb)
 app.add_typer(quarantine.app, name="quarantine")
 
 

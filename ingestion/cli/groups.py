@@ -20,7 +20,7 @@ def groups(
     kind: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KIND]",
+            metavar="KIND",
             help="sport, league, market, book, bet_type, or names that belong together: sport_market, sport_league, "
             "sport_league_market.",
         ),

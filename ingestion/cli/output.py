@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -134,6 +134,15 @@ def print_table(
         if cut:
             text = _cut(text, _terminal_width())
         _write(_styled_states(text, line, widths) if position else styled(text, "heading", sys.stdout))
+
+
+def print_refused(reasons: Mapping[str, int]) -> None:
+    """How many rows were refused for each reason, and what would be right instead where there is more to say."""
+    from quality.schema.advice import ADVICE
+
+    print_table(["refused for", "rows"], list(reasons.items()))
+    for sentence in dict.fromkeys(ADVICE[reason] for reason in reasons if reason in ADVICE):
+        print_wrapped(f"{sentence}.")
 
 
 def decimals(values: Iterable[Any]) -> list[str]:

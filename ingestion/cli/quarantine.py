@@ -14,7 +14,9 @@ from ingestion.cli.output import (
     print_json,
     print_json_with_rows,
     print_line,
+    print_refused,
     print_table,
+    print_wrapped,
     progress_bar,
 )
 from ingestion.cli.runs import ClockAheadOption
@@ -81,7 +83,7 @@ def list_(
             return
         found = listing(connection, selection, limit=limit)
     if found.rows:
-        print_table(["refused for", "rows"], [(plain(reason), rows) for reason, rows in found.reasons.items()])
+        print_refused(found.reasons)
         print_line()
         print_table(["seq", "id", "received", "source", "state", "reasons"], map(_line, found.rows))
         print_line()
@@ -260,6 +262,7 @@ def _line(row: Refused) -> tuple[Any, ...]:
 
 def _print_row(row: Refused, run: str) -> None:
     from ingestion.quarantine import values_of
+    from quality.schema.advice import ADVICE
 
     facts = [
         ("seq", str(row.seq)),
@@ -271,6 +274,8 @@ def _print_row(row: Refused, run: str) -> None:
         *(("refused for" if not number else "", plain(reason)) for number, reason in enumerate(row.reasons)),
     ]
     print_table(["", ""], facts)
+    for sentence in dict.fromkeys(ADVICE[reason] for reason in row.reasons if reason in ADVICE):
+        print_wrapped(f"{sentence}.")
     if values := values_of(row.payload):
         at_fault = {reason.split(":", 1)[0] for reason in row.reasons}
         print_line()

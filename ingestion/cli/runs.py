@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say, say_warning
+from ingestion.cli.output import (
+    Json,
+    Now,
+    print_json,
+    print_line,
+    print_refused,
+    print_table,
+    progress_bar,
+    say,
+    say_warning,
+)
 from ingestion.cli.session import begin, load_feast, prepared_stores, source_opener, stores
 
 if TYPE_CHECKING:
@@ -203,7 +213,7 @@ def print_steps(done: Run) -> None:
     sync = done.steps[0].counts
     if sync["reasons"]:
         print_line()
-        print_table(["refused for", "rows"], list(sync["reasons"].items()))
+        print_refused(sync["reasons"])
     for warning in done.counts["warnings"]:
         say_warning(warning)
     if sync.get("format"):

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def begin(now: str | None = None) -> Settings:
     """Read the settings and stop the clock where `--now` or PIKKIT_NOW says."""
     if now is not None:
-        clock.set_now(clock.parse_instant(now))
+        instant = clock.parse_instant(now)
+        if not clock.names_zone(now):
+            say(f"--now {now} names no zone, and was read as {instant:%Y-%m-%dT%H:%M:%SZ}.")
+        clock.set_now(instant)
     settings = Settings.load()
     if now is None and settings.now is not None:
         clock.set_now(settings.now)

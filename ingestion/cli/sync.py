@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, progress_bar, say
+from ingestion.cli.output import Json, Now, print_json, print_line, print_refused, print_table, progress_bar, say
 from ingestion.cli.runs import (
     ClockAheadOption,
     LateOption,
@@ -159,7 +159,7 @@ def reconcile(
     )
     if found["reasons"]:
         print_line()
-        print_table(["refused for", "rows"], list(found["reasons"].items()))
+        print_refused(found["reasons"])
     print_line()
     if found["of_other_streams"]:
         counted = [f"{bets:,} of {stream}" for stream, bets in found["of_other_streams"].items()]

@@ -17,7 +17,7 @@ from ingestion.sources.postgres import PostgresReading, open_session
 from ingestion.sources.postgres_facts import Facts, look_at, obstacles
 from ingestion.sources.settings import SourcePostgres, SourceSettings, SupabaseProject
 from ingestion.sources.table import Reading
-from ingestion.streams import StreamState, check_columns
+from ingestion.streams import StreamState, check_columns, reconcile_command
 
 if TYPE_CHECKING:
     from ingestion.sources.rest import Rest
@@ -76,7 +76,7 @@ def check_source_postgres(
         rows, state = reading.total(), states.get(session.name, StreamState())
         yield _table("source table", table, rows, columns.unknown)
         yield _columns_lost("source columns", state, session.name, reading)
-        yield _rows_lost("source rows", state, rows) or _rows(facts, table)
+        yield _rows_lost("source rows", state, session.name, rows) or _rows(facts, table)
         yield _index(facts, table)
         yield _ids(facts, table, reading)
         yield _stamps_of_updates(facts, table)
@@ -145,7 +145,9 @@ def check_supabase(project: SupabaseProject, patience: timedelta, states: Mappin
         rows, state = reading.total(), states.get(table.name, StreamState())
         yield _table("Supabase table", name, rows, table.unknown_columns)
         yield _columns_lost("Supabase columns", state, table.name, reading)
-        yield _rows_lost("Supabase rows", state, rows) or ok("Supabase rows", f"the key is shown {_counted(rows)}")
+        yield _rows_lost("Supabase rows", state, table.name, rows) or ok(
+            "Supabase rows", f"the key is shown {_counted(rows)}"
+        )
         asked = datetime.now(UTC)
         told = reading.rest.send(lambda: _one_row(reading.rest), lambda answer: answer.headers.get("Date"))
         if told:
@@ -222,7 +224,7 @@ def _table(check: str, table: str, rows: int | None, unknown: tuple[str, ...]) -
     return ok(check, found)
 
 
-def _rows_lost(check: str, state: StreamState, rows: int | None) -> Check | None:
+def _rows_lost(check: str, state: StreamState, stream: str, rows: int | None) -> Check | None:
     """The table shows so many fewer rows than it did that no sync believes it; null where it does not."""
     if rows is None or state.row_count is None or not state.has_shrunk(rows):
         return None
@@ -230,7 +232,7 @@ def _rows_lost(check: str, state: StreamState, rows: int | None) -> Check | None
         check,
         f"it showed {state.row_count:,} rows at the last sync, and shows {rows:,} now: no sync reads it so",
         "Look whether this role or key sees every row (row level security). If the others were deleted: "
-        f"pikkit reconcile --most-deletes {state.row_count - rows}",
+        f"{reconcile_command(stream, state.row_count - rows)}",
         REFUSED,
     )
 

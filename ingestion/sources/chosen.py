@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from feature_repo.near_names import did_you_mean
 from ingestion.errors import ConfigurationError
 from ingestion.progress import Progress
 from ingestion.sources.files import FileSource, open_file
 from ingestion.sources.files.formats.registry import read_mapping
 from ingestion.sources.settings import SourceSettings
 from ingestion.sources.table import Reading, Table
+
+_TABLES: Final = ("supabase", "postgres")
 
 # Tells its progress while it waits for a retry; made before there is a bar to tell it to.
 Opener: TypeAlias = Callable[[Progress], FileSource | Table]
@@ -39,28 +42,48 @@ def chosen_source(name: str | None, settings: SourceSettings, mapping: Path | No
     A file is looked at here, with the mapping that says what its columns mean. Raises ConfigurationError and
     SourceRejected.
     """
-    if name in ("supabase", "postgres") or name is None:
+    if name in _TABLES or name is None:
         if mapping is not None:
             raise ConfigurationError(
                 "--mapping is for files: a table has the columns of bets", "Nothing was done", "Leave it out"
             )
-        return chosen_table(name, settings)
+        return chosen_table(name, settings, or_file=True)
+    if "://" in name:
+        raise ConfigurationError(
+            f"--source {name} is a URL, and a source is supabase, postgres or a file",
+            "Nothing was done",
+            "Set SUPABASE_URL and SUPABASE_KEY for a project, SOURCE_POSTGRES_URL for a database; fetch a file first",
+        )
+    if not Path(name).exists() and (hint := did_you_mean(name, _TABLES)):
+        raise ConfigurationError(
+            f"There is neither a source nor a file called {name!r}{hint}",
+            "Nothing was done",
+            "Give --source supabase, --source postgres, or the path of a file of bets",
+        )
     file = open_file(Path(name), mapping=read_mapping(mapping) if mapping else None)
     return lambda _: file
 
 
-def chosen_table(name: str | None, settings: SourceSettings) -> Callable[[Progress], Table]:
-    """The table called `supabase` or `postgres`; null: the one that is configured."""
+def chosen_table(name: str | None, settings: SourceSettings, *, or_file: bool = False) -> Callable[[Progress], Table]:
+    """The table called `supabase` or `postgres`; null: the one that is configured.
+
+    Raises ConfigurationError; `or_file`: its advice may name a file instead.
+    """
     if name is None:
-        name = _only_one(settings)
+        name = _only_one(settings, or_file=or_file)
     if name == "supabase":
         return _supabase(settings)
     if name == "postgres":
         return _postgres(settings)
-    raise ConfigurationError(f"{name} is no table", "Nothing was done", "Say --source supabase or --source postgres")
+    raise ConfigurationError(
+        f"{name} is no table{did_you_mean(name, _TABLES)}",
+        "Nothing was done",
+        "A file has nothing to compare with later: give --source supabase or --source postgres, or leave it out where "
+        "one of them is configured",
+    )
 
 
-def _only_one(settings: SourceSettings) -> str:
+def _only_one(settings: SourceSettings, *, or_file: bool) -> str:
     # Without a key to read with, Supabase is only published to.
     readable = {"supabase": settings.supabase and settings.supabase.key, "postgres": settings.postgres}
     configured = [name for name, found in readable.items() if found]
@@ -71,7 +94,8 @@ def _only_one(settings: SourceSettings) -> str:
         "Nothing was done",
         "Say which to read: --source supabase or --source postgres"
         if configured
-        else "Set SUPABASE_URL and SUPABASE_KEY, or SOURCE_POSTGRES_URL; or give a file of bets: --source FILE",
+        else "Set SUPABASE_URL and SUPABASE_KEY, or SOURCE_POSTGRES_URL"
+        + ("; or give a file of bets: --source FILE (`pikkit sample --out FILE` makes one)" if or_file else ""),
     )
 
 
@@ -80,7 +104,7 @@ def _supabase(settings: SourceSettings) -> Callable[[Progress], Table]:
 
     project = settings.supabase
     if project is None or not project.key:
-        raise _missing("SUPABASE_URL and SUPABASE_KEY" if project is None else "SUPABASE_KEY")
+        raise _missing("supabase", "SUPABASE_URL and SUPABASE_KEY" if project is None else "SUPABASE_KEY")
     return lambda progress: ConfiguredTable(project.stream, lambda: open_supabase(project, settings.patience, progress))
 
 
@@ -89,13 +113,15 @@ def _postgres(settings: SourceSettings) -> Callable[[Progress], Table]:
 
     source = settings.postgres
     if source is None:
-        raise _missing("SOURCE_POSTGRES_URL")
+        raise _missing("postgres", "SOURCE_POSTGRES_URL")
     return lambda progress: ConfiguredTable(
         stream_name(source), lambda: open_postgres(source, settings.patience, progress)
     )
 
 
-def _missing(names: str) -> ConfigurationError:
+def _missing(source: str, names: str) -> ConfigurationError:
     return ConfigurationError(
-        f"For this source {names} must be set", "Nothing was done", "Set it in the environment or in .env"
+        f"For this source {names} must be set: {source}",
+        "Nothing was done",
+        "Set it in the environment or in .env (`pikkit doctor` shows what is set)",
     )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_series_equal
 
-from feature_repo import bet_types, names, near_names, odds
+from feature_repo import bet_types, clock, names, near_names, odds
 from feature_repo.keys import entity_columns
 from feature_repo.names import normal_name, normal_names
 from quality.schema.bet import KINDS
@@ -72,4 +72,4 @@ def test_a_type_is_the_same_where_bets_are_loaded_and_where_they_are_asked_about
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:
-    assert [doctest.testmod(module).failed for module in (names, near_names, bet_types, odds)] == [0, 0, 0, 0]
+    assert [doctest.testmod(module).failed for module in (clock, names, near_names, bet_types, odds)] == [0] * 5

@@ -41,6 +41,7 @@ def pikkit_here(
 ) -> subprocess.CompletedProcess[str]:
     """The same in this process, where Feast is imported but once. It has no working directory of its own."""
     command, out, err = [str(argument) for argument in arguments], io.StringIO(), io.StringIO()
+    clock.set_now(None)  # as in a process that has just begun
     try:
         with (
             mock.patch.dict(os.environ, environ, clear=True),

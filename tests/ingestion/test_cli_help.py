@@ -58,3 +58,16 @@ def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
     code = f"import sys, ingestion.cli; print(sorted({heavy} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("groups", "quarantine")])
+def test_what_no_option_takes_is_refused_with_the_options_that_take_a_value(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    required = [f"{option.opts[0]}=x" for option in VERBS[verb].params if option.required]
+    with pytest.raises(SystemExit) as end:
+        app([verb, *required, "bets.parquet"])
+    said = capsys.readouterr().err
+    takers = [option.opts[0] for option in VERBS[verb].params if not option.is_flag and option.opts[0] != "--help"]
+    assert (end.value.code, "Got what no option takes: bets.parquet." in said) == (2, True)
+    assert [taker for taker in takers if f"{taker} " not in said] == []

@@ -408,6 +408,7 @@ def test_the_list_ends_with_how_many_rows_there_are(load, run):
     load(*(bet(f"b{n}", status="?") for n in range(23)))
     told = run("list")
     assert told.splitlines()[1].split() == ["status:", "unknown", "value", "23"]
+    assert "A status is one of PENDING, SETTLED_WIN," in told
     assert told.splitlines()[-1] == "23 open rows. 3 more are not shown. Nothing was changed."
 
 

@@ -187,13 +187,14 @@ def test_a_value_that_no_bet_can_have_is_refused(vector: Any, wrong: dict[str, A
 @pytest.mark.parametrize(
     ("wrong", "advice"),
     [
-        ({"american_odds": 1.91}, "as a decimal price 1.91 is american_odds -110"),
-        ({"american_odds": "2.5"}, "as a decimal price 2.5 is american_odds +150"),
-        ({"american_odds": None, "odds": 1.91, "is_live": "?"}, "as a decimal price 1.91 is american_odds -110"),
+        ({"american_odds": 1.91}, "American odds are -100 and below, or +100 and above"),
+        ({"american_odds": 1.91}, "As a decimal price 1.91 is american_odds -110"),
+        ({"american_odds": "2.5"}, "As a decimal price 2.5 is american_odds +150"),
+        ({"american_odds": None, "odds": 1.91, "is_live": "?"}, "As a decimal price 1.91 is american_odds -110"),
         ({"bet_type": "straigth"}, "A bet_type is one of straight, parlay"),
-        ({"bet_type": "straigth"}, "did you mean 'straight'?"),
+        ({"bet_type": "straigth"}, "'straigth' may be straight"),
         ({"time_placed": "2026-05-01"}, "with its time of day and its zone, such as 2026-05-24T15:00:00Z"),
-        ({"is_live": "maybe"}, "is_live is true or false"),
+        ({"time_placed": (NOW + timedelta(days=1)).isoformat()}, f"The clock stands at {NOW:%Y-%m-%dT%H:%M:%SZ}"),
     ],
 )
 def test_what_would_be_right_stands_beside_what_is_wrong(vector: Any, wrong: dict[str, Any], advice: str) -> None:

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 
+from feature_repo.near_names import did_you_mean
 from ingestion.errors import SourceRejected
 from ingestion.sources.files import csv, json, jsonl, parquet
 from ingestion.sources.files.formats.example import begun_mapping
@@ -113,7 +114,7 @@ def open_file(
     """
     with _refusing(path):
         if not path.exists():
-            raise _rejected(path, "does not exist", "Check the path")
+            raise _rejected(path, f"does not exist{did_you_mean(path.name, _beside(path))}", "Check the path")
         if not path.is_file():
             raise _rejected(path, "is not a file", f"Give one that ends in {_suffixes()}")
         _check_kind(path)
@@ -133,6 +134,14 @@ def open_file(
     if lacking := used.format.missing(columns):
         raise _missing_columns(path, columns, used, lacking)
     return FileSource(path, row_count, used)
+
+
+def _beside(path: Path) -> list[str]:
+    """The names of the files that lie where this one was looked for."""
+    try:
+        return [file.name for file in path.parent.iterdir() if file.is_file() and file.suffix in FILE_TYPES]
+    except OSError:
+        return []
 
 
 def _enough(required: Sequence[str], mapping: FileFormat | None) -> list[Collection[str]]:

@@ -1,0 +1,26 @@
+"""What is right where a bet is refused is said of reasons that the schema really gives."""
+
+from __future__ import annotations
+
+from quality.schema.advice import ADVICE
+from quality.schema.bet import KINDS, judge
+from quality.schema.instants import Instant
+from quality.schema.rules import BetStatus
+from tests.ingestion.bets import NOW, bet
+
+INSTANTS = [column for column, kind in KINDS.items() if isinstance(kind, Instant)]
+WRONG = [
+    {"status": "HALF WON", "bet_type": "lottery", "american_odds": 1.91},
+    {"american_odds": 50},
+    dict.fromkeys(INSTANTS, "yesterday"),
+]
+
+
+def test_every_advice_stands_beside_a_reason_of_the_schema() -> None:
+    reasons = {reason for wrong in WRONG for reason in judge(bet("a") | wrong, NOW)[1]}
+    assert set(ADVICE) - reasons == set()
+
+
+def test_the_statuses_and_the_types_that_there_are_stand_in_the_advice() -> None:
+    assert all(status in ADVICE["status: unknown value"] for status in BetStatus)
+    assert "same_game_parlay" in ADVICE["bet_type: unknown value"]
