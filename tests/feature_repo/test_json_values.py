@@ -97,8 +97,8 @@ def test_values_of_json_are_the_same_pushed_stored_materialized_and_saved(publis
     assert every[every["sport"] == "NBA"][NAMES].to_dict("records") == [expected]
 
 
-@pytest.mark.parametrize("value", [{"a": float("inf")}, {"a": b"x"}, '{"a": '], ids=["infinity", "bytes", "text"])
-def test_what_no_json_can_hold_is_refused_offline(published: Published, store: Any, value: Any) -> None:
-    with pytest.raises(RowsUnfit, match=r"do not fit public\.odds"):
-        store.push("pushed", row(json=value), to=PushMode.OFFLINE)
+def test_what_no_json_can_hold_is_refused_offline(published: Published, store: Any) -> None:
+    for value in ({"a": float("inf")}, {"a": b"x"}, '{"a": '):
+        with pytest.raises(RowsUnfit, match=r"do not fit public\.odds"):
+            store.push("pushed", row(json=value), to=PushMode.OFFLINE)
     assert published.database.execute("select count(*) from odds").fetchall() == [(0,)]

@@ -203,7 +203,7 @@ def test_feast_serve_tells_statuses_and_failures(served: str, quiet: Any, node: 
     assert by_name["odds"]["values"] == [None, None]
 
     status, answer = ask(served, ["pairs:pair_rate"], {"sport": ["NBA"]})
-    assert (status, "no market" in answer) == (422, True)
+    assert (status, "Missing join key values for keys: ['market']" in answer) == (422, True)
 
     node.stop()
     status, answer = ask(served, features, {"sport": ["NBA"]})

@@ -190,29 +190,23 @@ def test_a_view_of_the_users_own_without_the_tag_is_refused_online_as_a_whole(pu
     assert not published.held()
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "features.sport_stats",
-        '"features" . sport_stats_changes',
-        "(select sport, event_timestamp, sport_roi from public.disguised)",
-        "(with a as (select 1) select * from a, features.sport_stats where sport_roi > 3)",
-    ],
-)
-def test_a_view_that_reads_a_history_of_ours_is_not_freed_by_its_tag(
-    published: Published, gated: Any, source: str
-) -> None:
+def test_a_view_that_reads_a_history_of_ours_is_not_freed_by_its_tag(published: Published, gated: Any) -> None:
     published.execute("create view public.disguised as select * from features.sport_stats")
     published.execute("update features.sport_stats_changes set sport_roi = 7 where run_id = %s", SECOND)
-    named = {"query": source.strip("()")} if source.startswith("(") else {"table": source}
-    history = PostgreSQLSource(name="mine", timestamp_field="event_timestamp", **named)
-    view = moods("mine", [gated.get_entity("sport")], history)
-    gated.registry.apply_feature_view(view, gated.project)
-    with pytest.raises(PublicationRefused):
-        gated.materialize(SINCE, MARK, ["mine"])
-    with pytest.raises(PublicationRefused):
-        gated.write_to_online_store("mine", row("mine", 7.0).rename(columns={"at": "event_timestamp"}))
-    assert not published.held()
+    for named in (
+        {"table": "features.sport_stats"},
+        {"table": '"features" . sport_stats_changes'},
+        {"query": "select sport, event_timestamp, sport_roi from public.disguised"},
+        {"query": "with a as (select 1) select * from a, features.sport_stats where sport_roi > 3"},
+    ):
+        history = PostgreSQLSource(name="mine", timestamp_field="event_timestamp", **named)
+        view = moods("mine", [gated.get_entity("sport")], history)
+        gated.registry.apply_feature_view(view, gated.project)
+        with pytest.raises(PublicationRefused):
+            gated.materialize(SINCE, MARK, ["mine"])
+        with pytest.raises(PublicationRefused):
+            gated.write_to_online_store("mine", row("mine", 7.0).rename(columns={"at": "event_timestamp"}))
+        assert not published.held(), named
 
 
 def test_a_view_called_like_one_of_ours_is_not_freed_by_its_tag(published: Published, gated: Any) -> None:
