@@ -176,8 +176,8 @@ def on_a_terminal(*arguments: str, environ: dict[str, str]) -> str:
 
 
 def test_a_terminal_shows_states_and_headings_in_colour_and_the_same_text(environ: dict[str, str]) -> None:
-    plain = pikkit_here("runs", environ=environ).stdout
-    coloured = on_a_terminal("runs", environ=environ | {"TERM": "xterm"})
+    environ |= {"TERM": "xterm", "COLUMNS": "120"}
+    plain, coloured = pikkit_here("runs", environ=environ).stdout, on_a_terminal("runs", environ=environ)
     heading, *rows = coloured.splitlines()
     assert heading.startswith("\x1b[1mrun ")
     assert any("\x1b[32mdone\x1b[0m" in row for row in rows)
@@ -277,4 +277,5 @@ def test_runs_has_one_line_for_each_run_and_the_whole_message_for_one(environ: d
     (run,) = json.loads(pikkit_here("runs", shown, "--json", environ=narrow).stdout)["runs"]
     assert run["run_id"].startswith(shown)
     assert run["error"].strip() in whole
+    assert run["error"].split("\n")[0] in pikkit_here("runs", environ=environ).stdout  # a pipe has no width
     assert f"Run {shown} " in pikkit_here("gate", "--run", shown, environ=environ).stdout.splitlines()[-1]
