@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
@@ -116,7 +117,8 @@ def print_table(
 ) -> None:
     """Aligned columns on stdout: numbers to the right, thousands separated, times in UTC with Z.
 
-    `wrap` breaks the last column, which holds text, where the terminal ends; `cut` ends every line there.
+    `wrap` breaks the last column, which holds text, where the terminal ends; `cut` ends every line there. A pipe has no
+    such end.
     """
     headers, rows = [plain(name) for name in headers], list(rows)
     cells = [[_cell(value) for value in row] for row in rows]
@@ -131,7 +133,7 @@ def print_table(
             for text, width, right in zip(line, widths, numeric, strict=True)
         )
         text = _GAP.join(aligned).rstrip()
-        if cut:
+        if cut and (sys.stdout.isatty() or "COLUMNS" in os.environ):
             text = _cut(text, _terminal_width())
         _write(_styled_states(text, line, widths) if position else styled(text, "heading", sys.stdout))
 

@@ -176,8 +176,8 @@ def on_a_terminal(*arguments: str, environ: dict[str, str]) -> str:
 
 
 def test_a_terminal_shows_states_and_headings_in_colour_and_the_same_text(environ: dict[str, str]) -> None:
-    plain = pikkit_here("runs", environ=environ).stdout
-    coloured = on_a_terminal("runs", environ=environ | {"TERM": "xterm"})
+    environ |= {"TERM": "xterm", "COLUMNS": "120"}
+    plain, coloured = pikkit_here("runs", environ=environ).stdout, on_a_terminal("runs", environ=environ)
     heading, *rows = coloured.splitlines()
     assert heading.startswith("\x1b[1mrun ")
     assert any("\x1b[32mdone\x1b[0m" in row for row in rows)
@@ -244,7 +244,7 @@ print(json.dumps([told, "typeguard" in Entity.__init__.__code__.co_names]))
 def test_a_command_loads_what_it_needs_and_no_more(environ: dict[str, str]) -> None:
     whole = {"sport": "Soccer", "league": None, "market": None, "institution_name": None}
     whole |= {"american_odds": 100, "bet_type": "straight", "is_live": False}
-    scores = [["score", "--sport", "Soccer"], ["score", "--bet", json.dumps(whole)]]
+    scores = [["score", "--american-odds", "50"], ["score", "--bet", json.dumps(whole)]]
     commands = [["--help"], *READING, *scores]
     asked = [sys.executable, "-c", LOADED, json.dumps(commands)]
     done = subprocess.run(asked, env=environ, capture_output=True, text=True, check=True)
@@ -277,4 +277,5 @@ def test_runs_has_one_line_for_each_run_and_the_whole_message_for_one(environ: d
     (run,) = json.loads(pikkit_here("runs", shown, "--json", environ=narrow).stdout)["runs"]
     assert run["run_id"].startswith(shown)
     assert run["error"].strip() in whole
+    assert run["error"].split("\n")[0] in pikkit_here("runs", environ=environ).stdout  # a pipe has no width
     assert f"\nRun {shown} (run, clock " in pikkit_here("gate", "--run", shown, environ=environ).stdout
