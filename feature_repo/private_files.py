@@ -34,13 +34,13 @@ def refuse_unsafe_home(home: Path) -> None:
     trusted = {os.geteuid(), 0}
     try:
         for directory, entry, is_home in _way(home):
-            above, is_link = directory.stat(), stat.S_ISLNK(entry.st_mode)
-            if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
+            above = directory.stat()
+            everybody_writes = bool(above.st_mode & stat.S_IWOTH)
+            if everybody_writes and not above.st_mode & stat.S_ISVTX:
                 raise _open_place(home, directory)
-            is_foreign = entry.st_uid not in trusted
-            if (is_foreign and (is_home or above.st_mode & stat.S_IWOTH)) or (
-                is_home and not is_link and entry.st_uid != os.geteuid()
-            ):
+            if entry.st_uid not in trusted and (is_home or everybody_writes):
+                raise _foreign(home, entry.st_uid)
+            if is_home and not stat.S_ISLNK(entry.st_mode) and entry.st_uid != os.geteuid():
                 raise _foreign(home, entry.st_uid)
     except FileNotFoundError:
         return

@@ -279,14 +279,14 @@ def test_a_port_that_was_taken_meanwhile_is_left_to_its_taker(home: Path) -> Non
 
 
 @contextlib.contextmanager
-def hurry() -> Iterator[None]:
-    """Waits end within a second or two, and say for what every tenth of one. Not for servers that are to come up."""
+def hurry(*, silence: float = 300, progress: float = 300) -> Iterator[None]:
+    """Waits end after so many seconds, and say for what every tenth of one. Not for servers that are to come up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded_servers, "ANSWER", 0.3)
         for module in (process, embedded_home):
-            patch.setattr(module, "SILENCE", 0.5)
+            patch.setattr(module, "SILENCE", silence)
             patch.setattr(module, "INTERVAL", 0.1)
-        patch.setattr(process, "PROGRESS", 1.0)
+        patch.setattr(process, "PROGRESS", progress)
         yield
 
 
@@ -314,7 +314,7 @@ def test_a_server_that_answers_nothing_is_waited_for_briefly_and_not_killed(home
     with redis.Redis.from_url(before.redis.url) as client:
         client.execute_command("CLIENT", "PAUSE", "60000", "ALL")
     said: list[str] = []
-    with hurry(), pytest.raises(Unreachable, match=r"Redis.* runs and has not answered for \d"):
+    with hurry(silence=0.5), pytest.raises(Unreachable, match=r"Redis.* runs and has not answered for \d"):
         embedded.up(home, said.append)
     assert any(line.startswith("Waiting for the embedded Redis to be ready") for line in said)
     assert pids(home) == servers
@@ -326,7 +326,7 @@ def test_a_server_that_says_it_is_not_ready_is_waited_for_with_lines_that_say_so
     before, said = embedded.up(home), list[str]()
     with psycopg.connect(**before.postgres.conninfo):
         os.kill(pids(home)[0], signal.SIGTERM)
-        with hurry(), pytest.raises(Unreachable, match="is not ready yet") as refused:
+        with hurry(progress=1.0), pytest.raises(Unreachable, match="is not ready yet") as refused:
             embedded.up(home, said.append)
     assert refused.value.next_step.startswith("It goes on by itself")
     assert any(line.startswith("Waiting for the embedded PostgreSQL to be ready") for line in said)
@@ -408,7 +408,7 @@ def test_the_lock_of_a_home_is_waited_for_while_its_holder_gets_on(home: Path) -
     said: list[str] = []
     with locked_home(home, print) as say:
         say("Starting the embedded Redis")
-        with hurry(), pytest.raises(LockHeld, match=f"Process {os.getpid()} holds .* has said nothing"):
+        with hurry(silence=0.5), pytest.raises(LockHeld, match=f"Process {os.getpid()} holds .* has said nothing"):
             embedded.up(home, said.append)
     started = f"Waiting for process {os.getpid()}, which starts or stops the embedded servers"
     assert said == [f"{started}: Starting the embedded Redis"]

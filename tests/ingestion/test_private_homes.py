@@ -162,6 +162,8 @@ def test_new_files_are_for_their_owner_alone_whatever_the_umask(place: Path) -> 
     finally:
         os.umask(before)
     home = place / "new" / "home"
+    (home / "lock").chmod(0o644)
+    write_private(home / "lock", "")
     assert modes(home.parent, home, *home.iterdir()) == [0o755, 0o700, 0o600, 0o600]
 
 
