@@ -26,7 +26,7 @@ from feature_repo.vocabulary import VocabularyUnavailable
 from ingestion.database import connect, statement
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
 from ingestion.rollout import check_readable
-from quality.schema.advice import ADVICE
+from quality.advice import ADVICE
 from quality.schema.bet import COLUMNS, KINDS, judge
 from quality.schema.grammar import HAS_OFFSET, NUMBER
 from quality.schema.kinds import cleaned

@@ -140,7 +140,7 @@ def print_table(
 
 def print_refused(reasons: Mapping[str, int]) -> None:
     """How many rows were refused for each reason, and what would be right instead where there is more to say."""
-    from quality.schema.advice import ADVICE
+    from quality.advice import ADVICE
 
     print_table(["refused for", "rows"], list(reasons.items()))
     for sentence in dict.fromkeys(ADVICE[reason] for reason in reasons if reason in ADVICE):

@@ -262,7 +262,7 @@ def _line(row: Refused) -> tuple[Any, ...]:
 
 def _print_row(row: Refused, run: str) -> None:
     from ingestion.quarantine import values_of
-    from quality.schema.advice import ADVICE
+    from quality.advice import ADVICE
 
     facts = [
         ("seq", str(row.seq)),

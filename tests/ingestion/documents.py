@@ -92,4 +92,5 @@ def _name(path: Path, documented: Fields) -> Path | None:
 
 
 def _stands_for(name: str, member: str) -> bool:
-    return name == member or (name[0] == "<" and name[-1] == ">")
+    is_any = name.startswith("<") and name.removesuffix("[]").endswith(">")
+    return name == member or (is_any and name.endswith("[]") == member.endswith("[]"))

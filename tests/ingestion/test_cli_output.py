@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -171,8 +171,12 @@ def on_a_terminal(*arguments: str, environ: dict[str, str]) -> str:
         redirect_stderr(io.StringIO()),
     ):
         execute(arguments)
-    with os.fdopen(terminal, "rb") as shown:
-        return shown.read1().decode().replace("\r", "")
+    shown = b""
+    with suppress(OSError):  # how a terminal says that nobody writes to it any more
+        while part := os.read(terminal, 65_536):
+            shown += part
+    os.close(terminal)
+    return shown.decode().replace("\r", "")
 
 
 def test_a_terminal_shows_states_and_headings_in_colour_and_the_same_text(environ: dict[str, str]) -> None:

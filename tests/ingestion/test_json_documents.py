@@ -68,10 +68,11 @@ def printed(
     run("gate")
     run("status")
     run("status", environ=ours | {"REDIS_URL": "redis://127.0.0.1:1/0"})
-    run("run", "--source", here / "first.jsonl")
+    run("run", "--source", here / "first.jsonl", "--override-gate", "known", environ=strict)
     run("gate")
+    run("status")
     run("export", "--to", here / "exported")
-    run("score", "--bet", json.dumps(WHOLE))
+    run("score", "--bet", json.dumps(WHOLE | {"sport": "Socer", "time_placed": "2026-05-24T14:00:00"}))
     for command in (
         "up",
         "down",
@@ -83,6 +84,7 @@ def printed(
         "materialize",
         "runs",
         "features",
+        "groups",
     ):
         run(command)
     for name in (store.database, table.database):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quality.schema.advice import ADVICE
+from quality.advice import ADVICE
 from quality.schema.bet import KINDS, judge
 from quality.schema.instants import Instant
 from quality.schema.rules import BetStatus
@@ -19,6 +19,7 @@ WRONG = [
 def test_every_advice_stands_beside_a_reason_of_the_schema() -> None:
     reasons = {reason for wrong in WRONG for reason in judge(bet("a") | wrong, NOW)[1]}
     assert set(ADVICE) - reasons == set()
+    assert {f"{column}: {KINDS[column].unreadable}" for column in (*INSTANTS, "status", "bet_type")} <= set(ADVICE)
 
 
 def test_the_statuses_and_the_types_that_there_are_stand_in_the_advice() -> None:
