@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -109,7 +110,9 @@ def test_apply_and_plan_hold_the_lock_and_give_it_up(published: Published) -> No
 
 
 def test_an_apply_beside_a_materialization_is_refused_not_lost(published: Published) -> None:
-    """The materialization waits for a table here; before, the apply that came meanwhile was silently undone by it."""
+    """The materialization is paused here where it waited for a table (it would wait for 20 s only); before, the apply
+    that came meanwhile was silently undone by it.
+    """
     with connect(published.connections.postgres, purpose="test") as session:
         session.execute("lock table features.institution_stats_changes in access exclusive mode")
         materialize = subprocess.Popen(
@@ -121,9 +124,12 @@ def test_an_apply_beside_a_materialization_is_refused_not_lost(published: Publis
         )
         try:
             wait_until(lambda: (lock_holder(published.database) or "").startswith("feast materialize"), materialize)
+            materialize.send_signal(signal.SIGSTOP)
+            session.rollback()
             applied = published.feast("apply")
         finally:
             session.rollback()
+            materialize.send_signal(signal.SIGCONT)
         assert materialize.wait(PATIENCE) == 0
     assert (applied.returncode, bool(published.held())) == (5, True)
 
