@@ -15,7 +15,7 @@ PikkitError
 ├── DeletesRefused       3  more bets vanished from the source than are deleted unasked
 ├── Unreachable          4  a store or a source does not answer, or not with what was asked for
 │   └── StoreFull        4  the disk under the store is full
-└── LockHeld             5  another run holds the lock
+└── LockHeld             5  another run, session or command holds a lock that is needed
 
 A message has three parts: what happened, what state things are in now, what to do next. What a caller may need to
 act on is an attribute, so that nobody parses text. Any other exception is a bug, keeps its traceback and exits 1.
@@ -177,7 +177,7 @@ class StoreFull(Unreachable):
 
 
 class LockHeld(PikkitError):
-    """Another run holds the lock. `holder` says which, as far as the database tells."""
+    """Another run, session or command holds a lock that is needed. `holder` says which, as far as is known."""
 
     exit_code = 5
 

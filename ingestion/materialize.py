@@ -108,11 +108,11 @@ def materialize(
         progress("materialize", done, len(views))
         written[lack.view.name] = _copy(connection, target._replace(outbox=outbox), lack, is_empty=is_empty)
         if outbox is None:
-            _record(connection, registry, project, lack)
+            _record(connection, registry, project, lack, anew=anew)
     if outbox is not None:
         outbox.send()
         for lack in lacks:
-            _record(connection, registry, project, lack)
+            _record(connection, registry, project, lack, anew=anew)
     if anew and {*views} == {*STORED_VIEWS}:
         marks.set_copy_of(client, project, name)
     progress("materialize", len(views), len(views))
@@ -148,9 +148,12 @@ def _copy(connection: psycopg.Connection, target: Target, lack: Lack, *, is_empt
     return written
 
 
-def _record(connection: psycopg.Connection, registry: Any, project: str, lack: Lack) -> None:
-    """Remember that the view is copied, here and in Feast's registry."""
-    from feature_repo.intervals import record_interval
+def _record(connection: psycopg.Connection, registry: Any, project: str, lack: Lack, *, anew: bool) -> None:
+    """Remember that the view is copied, here and in Feast's registry.
+
+    `anew`: what Feast remembers past the watermark was copied by a clock that ran ahead, and was taken back since.
+    """
+    from feature_repo.intervals import cut_intervals, record_interval
 
     with connection.transaction():
         connection.execute(
@@ -162,6 +165,8 @@ def _record(connection: psycopg.Connection, registry: Any, project: str, lack: L
                 "finished_at": datetime.now(UTC),
             },
         )
+    if anew:
+        cut_intervals(registry, project, lack.view.name, lack.refreshed_at)
     if lack.copied_until != lack.refreshed_at:
         interval = lack.copied_until or lack.refreshed_at, lack.refreshed_at
         record_interval(registry, project, lack.view.name, interval)

@@ -14,13 +14,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
 import psycopg
 
 from feature_repo.connections import Connections
-from feature_repo.groups import STORED_VIEWS
 from ingestion import clock, feature_versions, gate
 from ingestion.backfill import backfill
 from ingestion.database import commit, connect, run_lock, translated_errors
@@ -179,12 +176,11 @@ def run_backfill(
         if rewound:
             check_rewindable(connection, now)
         with recorded_run(connections.postgres, "backfill", now=now) as this:
-            if rewound:
-                _cut_intervals(connections, now)
+            versions_rewound: Counts = {}
 
             def change() -> Counts:
                 if rewound:
-                    this.counts["versions_rewound"] = rewind(connection, run_id=this.run_id, now=now)
+                    versions_rewound["versions_rewound"] = rewind(connection, run_id=this.run_id, now=now)
                 return backfill(connection, run_id=this.run_id, now=now, progress=progress)
 
             judged = publish(
@@ -197,7 +193,7 @@ def run_backfill(
                 override,
             )
             _copy_online(connection, connections, this, progress, anew=True)
-            this.counts |= {"gates": judged.counts, "warnings": gate.warnings(judged)}
+            this.counts = versions_rewound | {"gates": judged.counts, "warnings": gate.warnings(judged)}
             return this
 
 
@@ -231,16 +227,6 @@ def _copy_online(
         import feast  # noqa: F401
     with this.step("materialize") as step, open_online_store(connections) as store:
         step.counts = materialize(connection, store, anew=anew, progress=progress)
-
-
-def _cut_intervals(connections: Connections, until: datetime) -> None:
-    """Let Feast's registry say of no view that it was copied past an instant, where its next copy would start."""
-    from feature_repo.intervals import cut_intervals
-
-    with open_online_store(connections) as store:
-        registry: Any = store.registry
-        for view in STORED_VIEWS:
-            cut_intervals(registry, store.project, view.name, until)
 
 
 def _sync(

@@ -125,7 +125,7 @@ def _require_published(service: FeatureService) -> None:
     declared = {one.name: references(one) for one in declared_services()}
     if service.name in declared and references(service) != declared[service.name]:
         raise NotScorable(
-            f"Feast's registry holds another list of features for {service.name} than feature_repo/services.py",
+            f"Feast's registry holds another list of features for {service.name} than feature_repo/feature_lists.py",
             "Nothing was scored, and no function was run",
             "A published list never changes: find out who can write the schema `feast` (docs/serving.md)",
         )

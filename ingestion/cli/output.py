@@ -102,6 +102,7 @@ def print_json_with_rows(members: dict[str, Any], name: str, rows: Iterable[Any]
     start, end = _json_text({**members, name: []}).rsplit("[]", 1)
     before, after = f"{start}[\n", ""
     for row in rows:
+        _result_begun.set(True)
         sys.stdout.write(before + textwrap.indent(_json_text(row), "    "))
         before, after = ",\n", "\n  "
     print_line(f"{after}]{end}" if after else f"{start}[]{end}")

@@ -216,8 +216,12 @@ def _transactions(connection: psycopg.Connection) -> Check:
     rows = connection.execute(statement("doctor_transactions"), {"after": after}).fetchall()
     if not rows:
         return ok("transactions", "nobody else's holds locks")
-    named = "; ".join(f"{session}, for {age.total_seconds():.0f} s" for session, age in rows)
+    named = "; ".join(f"{session}, {_for(age)}" for session, age in rows)
     return warn("transactions", f"open, and holding locks that a run may need: {named}", "Commit or end them")
+
+
+def _for(age: timedelta | None) -> str:
+    return f"for {age.total_seconds():.0f} s" if age is not None else "since when, only pg_read_all_stats may see"
 
 
 def _lock(connection: psycopg.Connection) -> Check:

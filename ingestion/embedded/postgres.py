@@ -196,11 +196,13 @@ def _create(home: Path, data: Path, log: Path, account: Account | None, report: 
     try:
         with run_as(account, arguments, unfinished, stdout=output, stderr=output) as made:
             wait = Wait(home, "postgres", "be created", report)
-            while made.poll() is None:
-                wait.go_on(ServerState("starting", made.pid))
-    except ServerNotReady:
-        made.terminate()
-        raise
+            try:
+                while made.poll() is None:
+                    wait.go_on(ServerState("starting", made.pid))
+            except ServerNotReady:
+                made.terminate()
+                made.send_signal(signal.SIGCONT)  # one that is stopped ends, too
+                raise
     finally:
         os.close(output)
     if made.returncode != 0:

@@ -1,4 +1,5 @@
 -- Grain    one row per version that became known after an instant
+-- Reads    processed.bet_versions
 -- Writes   processed.bet_versions, raw.bet_versions (known_at), ops.rewound_versions (as it was). What was learned at one instant stays
 --          so, and the order in which things were learned stays: instants follow each other a microsecond apart, from now on.
 -- Params   run_id, now

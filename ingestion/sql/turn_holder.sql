@@ -1,8 +1,8 @@
 -- Grain    one row, or none when nobody holds the lock any more: who holds it as one text
--- Reads    pg_locks, pg_stat_activity; the name of another role's session is hidden from an ordinary role
+-- Reads    pg_locks, pg_stat_activity
 -- Writes   nothing
 -- Params   key: the bigint of the advisory lock, which pg_locks shows as its two halves
-select coalesce(nullif(activity.application_name, ''), 'a session of another role') || ', process ' || locks.pid
+select coalesce(nullif(activity.application_name, ''), 'a session without a name') || ', process ' || locks.pid
 from pg_locks as locks
 left join pg_stat_activity as activity using (pid)
 where

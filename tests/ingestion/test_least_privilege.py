@@ -13,13 +13,15 @@ from feature_repo.connections import Connections, Postgres
 from feature_repo.refusals import RunLockRefused
 from feature_repo.run_lock import lock_holder
 from ingestion.database import connect, run_lock
+from ingestion.doctor.postgres import check_postgres
 from ingestion.errors import PikkitError
+from ingestion.migrate import migrate
 from ingestion.sources.postgres import open_postgres
 from ingestion.sources.settings import SourcePostgres
 from ingestion.sources.table import Window
 from tests.conftest import REPOSITORY
 from tests.ingestion.bets import NOW, T0, bet, jsonl, lost
-from tests.ingestion.commands import environ_of, pikkit
+from tests.ingestion.commands import by_name, environ_of, pikkit
 from tests.ingestion.sources.test_postgres import FOR_EVER, ids, source_of
 from tests.source_table import create_bets, put
 
@@ -175,6 +177,21 @@ def test_the_reader_s_role_reads_the_table_and_changes_nothing(
         "select * from other.secrets",
         *HELD_UP,
     )
+
+
+def test_doctor_as_the_store_s_role_names_the_open_transaction_of_another_role_and_not_the_run_lock(
+    blank_postgres: Postgres, as_role: Callable[[str], Connections]
+) -> None:
+    """Since when it is open is hidden from this role."""
+    store = as_role("pikkit_store").postgres
+    with connect(blank_postgres, purpose="test") as owner:
+        migrate(owner)
+        with psycopg.connect(**blank_postgres.conninfo, application_name="psql") as holder, run_lock(owner, "run"):
+            holder.execute("insert into bets (id) values ('x')")
+            check = by_name(check_postgres(store))["transactions"]
+    assert check.verdict == "warn"
+    assert check.found.count(", process ") == 1
+    assert f"psql of postgres, process {holder.info.backend_pid}, since when" in check.found
 
 
 def test_the_reader_s_role_sees_the_rows_behind_row_level_security(

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from ingestion import clock
-from ingestion.cli.output import print_json, print_json_with_rows
+from ingestion.cli.output import error_documents, print_json, print_json_with_rows
 from ingestion.database import connect, run_lock, statement
-from ingestion.errors import ClockRewound, ConfigurationError, LockHeld
+from ingestion.errors import ClockRewound, ConfigurationError, LockHeld, Unreachable
 from ingestion.quarantine import Selection, dismiss, listing, reopen, values_of
 from ingestion.quarantine_retry import OUTDATED, retry
 from ingestion.refresh import refresh
@@ -434,6 +434,20 @@ def test_a_document_written_row_by_row_is_the_whole_one(capsys, rows):
     row_by_row = capsys.readouterr().out
     print_json({"count": 2, "reasons": {"[]": 1}, "rows": rows})
     assert row_by_row == capsys.readouterr().out
+
+
+def test_a_document_that_breaks_off_is_not_followed_by_one_of_the_error(capsys):
+    error = Unreachable("Postgres is gone", "Nothing was changed", "Start it", service="Postgres")
+
+    def rows():
+        yield {"seq": 1}
+        raise error
+
+    with error_documents(wanted=True) as print_document:
+        with pytest.raises(Unreachable):
+            print_json_with_rows({"count": 2}, "rows", rows())
+        print_document("Unreachable", error, 4)
+    assert capsys.readouterr().out.endswith('"seq": 1\n    }')
 
 
 def test_rows_of_a_retry_come_in_pages_of_bounded_bytes(load, run, monkeypatch):
