@@ -3,6 +3,9 @@
 Without it no run with the right clock is taken before that day. A version that became known after the present did so,
 in truth, at some instant before it which nobody can tell any more. From now on it counts, which is never too early
 (rule R1), and answers for instants up to now stay what they were. Each earlier instant is kept in ops.rewound_versions.
+
+A version that says that its bet is placed after the present cannot be known now. Where the bet was mended since, such a
+version never counts; where it was not, there is no rewind.
 """
 
 from __future__ import annotations
@@ -84,6 +87,8 @@ def rewind(connection: psycopg.Connection, *, run_id: UUID, now: datetime) -> in
     """
     params = {"run_id": run_id, "now": now}
     connection.execute(statement("record_rewind"), params)
+    for name in ("rewind_withheld", "rewind_previous"):
+        connection.execute(statement(name), {"now": now})
     moved = connection.execute(statement("rewind_versions"), params).rowcount
     for name in ("rewind_watermarks", "rewind_streams"):
         connection.execute(statement(name), {"now": now})

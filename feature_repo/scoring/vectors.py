@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_NONE = timedelta(0)
 _JOIN_KEYS = frozenset(group.join_key for group in GROUPS)
 
 
@@ -79,10 +78,12 @@ class Vectors:
 
     @property
     def ages(self) -> dict[str, list[timedelta | None]]:
-        """Stored view -> how long before `now` that is, never negative; None where the view holds nothing for a bet."""
+        """Stored view -> how long before `now` that is; None where the view holds nothing for a bet.
+
+        Below zero the store is ahead of the clock: values that are not known yet at `now`.
+        """
         return {
-            view: [None if one is None else max(self.now - one, _NONE) for one in instants]
-            for view, instants in self.as_of.items()
+            view: [None if one is None else self.now - one for one in instants] for view, instants in self.as_of.items()
         }
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Bets printed side by side.
 _ABREAST = 5
-_NO_AGE = timedelta(-1)
+_NO_AGE = timedelta.min
 # Names and instants told one by one.
 _NAMED = 10
 
@@ -92,7 +92,7 @@ def score(
     if named and not scored.is_by_id:
         say_what_was_left_out(named)
     warn_of_unknown(scored)
-    warn_of_stale(scored)
+    warn_of_ages(scored)
 
 
 def _given(text: str | None, file: Path | None, mapping: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
@@ -175,8 +175,15 @@ def oldest(scored: Scored) -> list[ViewAge]:
     return [max(ages, key=lambda one: one.age if one.age is not None else _NO_AGE) for ages in by_view]
 
 
-def warn_of_stale(scored: Scored) -> None:
-    """A line on stderr when any view is null for being past its TTL."""
+def warn_of_ages(scored: Scored) -> None:
+    """A line on stderr when any view is null for being past its TTL, or holds what is not known yet by the clock."""
+    from ingestion.clock import CLOCK_TOLERANCE
+
+    if ahead := [one for one in oldest(scored) if one.age is not None and one.age < -CLOCK_TOLERANCE]:
+        say_warning(
+            f"values of {', '.join(one.view for one in ahead)} are as of a later instant than the clock says: it is "
+            "behind, or the store was refreshed by one that ran ahead. `pikkit doctor` tells which."
+        )
     stale = [one for one in oldest(scored) if one.is_stale]
     marks = [(one.event_timestamp, one.age) for one in stale if one.event_timestamp and one.age is not None]
     if marks:

@@ -211,10 +211,13 @@ def test_the_environment_is_enough(store: Any, stocked: Connections, monkeypatch
 # ---- what comes out ------------------------------------------------------------------------------------------------
 
 
-def test_ages_are_taken_at_the_clock_and_never_negative(score: Scorer) -> None:
+def test_ages_are_taken_at_the_clock_and_below_zero_where_the_store_is_ahead_of_it(score: Scorer) -> None:
     clock.set_now(REFRESHED_AT + timedelta(minutes=5))
     ages = score(bet("Soccer", None, "Moneyline", "x|y")).ages
-    assert (ages["sport_market_stats"], ages["sport_league_stats"]) == ([timedelta(minutes=5)], [timedelta(0)])
+    assert (ages["sport_market_stats"], ages["sport_league_stats"]) == (
+        [timedelta(minutes=5)],
+        [timedelta(minutes=5) - timedelta(hours=3)],
+    )
 
 
 def test_a_group_that_nobody_knows_has_no_age(score: Scorer) -> None:

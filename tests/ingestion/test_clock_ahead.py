@@ -149,6 +149,20 @@ def test_a_rewind_is_to_the_present_only_and_leaves_no_bet_known_before_it_was_p
         run_backfill(prepared, rewound=True)
     assert rows(prepared, "select count(*) from ops.rewinds") == [(0,)]
 
+    # Mended as the error says: what was replaced since would come before its bet, and never counts.
+    later = {"updated_at": (PRESENT + AHEAD).isoformat()}
+    mended, gone = placed("from the future", 3) | later, placed("gone", -24) | later
+    load(gone, mended, at=PRESENT + AHEAD + HOUR, clock_ahead=True)
+    deleted = gone | {"updated_at": (PRESENT + AHEAD + HOUR).isoformat(), "is_deleted": True}
+    load(deleted, at=PRESENT + AHEAD + 2 * HOUR, clock_ahead=True)
+    clock.set_now(PRESENT)
+    run_backfill(prepared, rewound=True)
+    assert [one.name for one in compare(prepared) if one.differences] == []
+    latest = "select max(event_timestamp) < now() + interval '1 minute' from features.bet_facts_changes"
+    assert rows(prepared, latest) == [(True,)]
+    counted = "select id, is_deleted from processed.bet_versions where not is_superseded and previous_seq is null"
+    assert sorted(rows(prepared, counted)) == [("a", False), ("from the future", False), ("gone", True)]
+
 
 def test_run_ids_sort_after_those_of_a_machine_whose_clock_was_ahead() -> None:
     ahead = uuid7(after=uuid7())
