@@ -61,11 +61,7 @@ class NotRunning(ConnectionsUnknown):
 
 
 def milliseconds(seconds: float) -> str:
-    """So many seconds as a setting of Postgres takes them, such as lock_timeout.
-
-    >>> milliseconds(0.2)
-    '200ms'
-    """
+    """So many seconds as a setting of Postgres takes them, such as lock_timeout: 0.2 is `200ms`."""
     return f"{seconds * 1000:.0f}ms"
 
 
