@@ -26,9 +26,9 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.measuring import Row, Sample, alone, show
-from benchmarks.stores import OUR_REDIS, PROJECT, REDIS, Stores, bets_of, our_store, reopened, scratch, stores
+from benchmarks.stores import OUR_REDIS, REDIS, Stores, bets_of, our_store, reopened, scratch, stores
 from feature_repo import REPOSITORY, scorer
-from feature_repo.connections import Connections
+from feature_repo.connections import PROJECT, Connections
 from feature_repo.groups import GROUPED_VIEWS, GROUPS
 from feature_repo.keys import entity_rows
 from feature_repo.online.layout import entity_key, feature_field, key_prefix, timestamp_field

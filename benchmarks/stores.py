@@ -24,15 +24,13 @@ import psycopg
 from psycopg import sql
 
 from feature_repo import clock
-from feature_repo.connections import Connections, Postgres, Redis
+from feature_repo.connections import PROJECT, Connections, Postgres, Redis
 from feature_repo.embedded_servers import embedded_at
 from feature_repo.groups import STORED_VIEWS
 from feature_repo.store import store_at
 from ingestion.database import connect
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
-# The same as ours, so that keys in Redis are the same bytes.
-PROJECT = "pikkit"
 POSTGRES, REDIS = "postgres", "redis"
 OUR_POSTGRES = "feature_repo.offline_store.PointInTimeOfflineStore"
 OUR_REDIS = "feature_repo.online_store.FreshOnlineStore"
@@ -181,7 +179,7 @@ def feast_store(
 
     store = FeatureStore(
         config=RepoConfig(
-            project=PROJECT,
+            project=PROJECT,  # as ours, so that keys in Redis are the same bytes
             provider="local",
             registry=str(scratch() / "registry.db"),
             entity_key_serialization_version=3,

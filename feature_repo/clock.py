@@ -8,10 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
 from feature_repo.instants import as_utc
+
+# How far instants that others wrote may lie ahead of this clock before it counts as wrong: two machines' clocks differ,
+# the schema grants a bet's timestamps five minutes, and the order of the log some microseconds.
+CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 
 _stopped_at: datetime | None = None
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from dotenv import dotenv_values
@@ -30,6 +30,9 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 REGISTRY_SCHEMA = "feast"
 # What the Feast project is called: feature_store.yaml says the same, and keys in Redis end with it.
 PROJECT = "pikkit"
+# Seconds that a statement waits for a lock. An open transaction of somebody else would otherwise block a run for ever,
+# and every later statement that waits behind the run's.
+LOCK_PATIENCE: Final = 20.0
 
 # libpq splits hosts at commas, Feast and SQLAlchemy build URLs of them: only letters that mean nothing to any of them.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._+@~-]*")
@@ -55,6 +58,11 @@ class NotRunning(ConnectionsUnknown):
     def __init__(self, home: Path) -> None:
         super().__init__(f"the embedded servers under {home} are not running; start them with `pikkit up`")
         self.home = home
+
+
+def milliseconds(seconds: float) -> str:
+    """So many seconds as a setting of Postgres takes them, such as lock_timeout: 0.2 is `200ms`."""
+    return f"{seconds * 1000:.0f}ms"
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ class Postgres:
             "host": self.host,
             "port": self.port,
             "sslmode": self.sslmode,
-            "options": f"-csearch_path={REGISTRY_SCHEMA} -clock_timeout=20s",
+            "options": f"-csearch_path={REGISTRY_SCHEMA} -clock_timeout={milliseconds(LOCK_PATIENCE)}",
             "connect_timeout": 10,
         }
         return f"postgresql+psycopg://{login}@/{quote(self.database, safe='')}?{urlencode(query, quote_via=quote)}"

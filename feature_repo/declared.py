@@ -56,7 +56,7 @@ def stored_view(view: GroupedView | BetView, entity: Entity) -> FeatureView:
     )
 
 
-def looked_up(declared: OnDemandDeclaration, views: Iterable[FeatureView]) -> list[FeatureView]:
+def looked_up_views(declared: OnDemandDeclaration, views: Iterable[FeatureView]) -> list[FeatureView]:
     """What an on-demand view looks up, each of `views` narrowed to what it takes of it."""
     by_name = {view.name: view for view in views}
     references = (reference.split(":") for reference in declared.looked_up)

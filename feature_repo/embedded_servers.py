@@ -16,8 +16,9 @@ from typing import Any, Final, Literal
 from feature_repo.connections import Connections, NotRunning, Postgres, Redis, external, home, recorded
 from feature_repo.refusals import ServerNotReady
 
-POSTGRES_PID: Final = "postmaster.pid"
-REDIS_PID: Final = "redis.pid"
+# The file that tells the process of each server, in the server's directory, which is called as the server is.
+PID_FILES: Final = {"redis": "redis.pid", "postgres": "postmaster.pid"}
+POSTGRES_PID: Final = PID_FILES["postgres"]
 NAMES: Final = {"postgres": "PostgreSQL", "redis": "Redis"}
 # Seconds for one question. A healthy server answers in milliseconds.
 ANSWER: Final = 5.0
@@ -67,7 +68,7 @@ def server_states(home: Path, connections: Connections) -> dict[str, ServerState
 
 def postgres_state(home: Path, postgres: Postgres) -> ServerState:
     """What the PostgreSQL of this home is doing."""
-    if (state := _stopped(home / "postgres", POSTGRES_PID)).condition != "silent":
+    if (state := _stopped(home / "postgres", PID_FILES["postgres"])).condition != "silent":
         return state
     from psycopg.conninfo import make_conninfo
     from psycopg.pq import PGconn, Ping
@@ -80,7 +81,7 @@ def postgres_state(home: Path, postgres: Postgres) -> ServerState:
 
 def redis_state(home: Path, redis: Redis) -> ServerState:
     """What the Redis of this home is doing. Nobody but a process of this home is sent the password."""
-    if (state := _stopped(home / "redis", REDIS_PID)).condition != "silent":
+    if (state := _stopped(home / "redis", PID_FILES["redis"])).condition != "silent":
         return state
     condition, detail = ask_redis(redis)
     return ServerState(condition, state.pid, detail)

@@ -25,10 +25,10 @@ def decimal_odds(american_odds: float | None) -> float | None:
     return None if probability is None else 1 / probability
 
 
-def american_price(decimal: float) -> int | None:
+def american_of_decimal(decimal: float) -> int | None:
     """The American price that pays what this decimal one does, in whole numbers, half a point up. None up to 1.
 
-    >>> american_price(1.91), american_price(2.5), american_price(1.0)
+    >>> american_of_decimal(1.91), american_of_decimal(2.5), american_of_decimal(1.0)
     (-110, 150, None)
     """
     if not decimal > 1 or math.isinf(decimal):
@@ -39,7 +39,7 @@ def american_price(decimal: float) -> int | None:
 
 
 def _if_decimal(odds: float) -> str:
-    american = american_price(odds)
+    american = american_of_decimal(odds)
     return "" if american is None else f"; the decimal price {odds:g} is {american:+d}"
 
 

@@ -6,7 +6,7 @@ of feature_repo/keys.py, everything else plain. A field that only passes a reque
 `clv_percentage`) is declared but not returned: Feast passes it on by itself, and a training frame would hold it twice.
 """
 
-from feature_repo.declared import DeclaredOnDemandFeatureView, feast_fields, looked_up, request_source
+from feature_repo.declared import DeclaredOnDemandFeatureView, feast_fields, looked_up_views, request_source
 from feature_repo.view_declarations import BET_CLV_FEATURES, BET_FEATURES
 from feature_repo.views.institution_stats import institution_stats
 from feature_repo.views.sport_stats import sport_stats
@@ -43,7 +43,7 @@ bet_features = DeclaredOnDemandFeatureView(
     name=BET_FEATURES.name,
     description=BET_FEATURES.description,
     function=_bet_features,
-    sources=[*looked_up(BET_FEATURES, (sport_stats, institution_stats)), bet_request],
+    sources=[*looked_up_views(BET_FEATURES, (sport_stats, institution_stats)), bet_request],
     schema=feast_fields(BET_FEATURES.features),
 )
 

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
+from feature_repo.connections import LOCK_PATIENCE, milliseconds
 from feature_repo.refusals import RunLockHeld, RunLockLost, RunLockRefused
 from feature_repo.statements import statement
 
@@ -86,7 +87,7 @@ def _taken(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connectio
     with contextlib.ExitStack() as given_up:
         given_up.callback(holder.close)
         try:
-            holder.execute(statement("session"))
+            holder.execute(statement("session"), {"lock_timeout": milliseconds(LOCK_PATIENCE)})
             holder.execute("lock table ops.run_lock in exclusive mode nowait")
             row = holder.execute("select pg_backend_pid()").fetchone()
         except errors.LockNotAvailable:

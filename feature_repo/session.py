@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import errors
 
+from feature_repo.connections import LOCK_PATIENCE, milliseconds
 from feature_repo.refusals import TableLocked
 from feature_repo.run_lock import is_held_here, run_lock
 from feature_repo.statements import statement
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def told_of_locks() -> Iterator[None]:
-    """Raise TableLocked for a statement whose wait for a lock has ended (feature_repo/sql/session.sql says when)."""
+def told_of_locks(service: str = "Postgres") -> Iterator[None]:
+    """Raise TableLocked for a statement whose wait for a lock has ended after LOCK_PATIENCE; `service` has the lock."""
     try:
         yield
     except errors.LockNotAvailable as error:
         raise TableLocked(
-            f"Another session of the database keeps what this needs locked ({error.diag.message_primary})",
+            f"{service} has a lock that another session holds, and this waited {LOCK_PATIENCE:.0f} s for it "
+            f"({error.diag.message_primary})",
             "What was not committed is undone",
             "`pikkit doctor` names open transactions; end the one that holds it, then try again",
         ) from error
@@ -50,7 +52,7 @@ def locked_session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection
         keepalives_count=3,
         autocommit=True,
     ) as connection:
-        connection.execute(statement("session"))
+        connection.execute(statement("session"), {"lock_timeout": milliseconds(LOCK_PATIENCE)})
         with told_of_locks():
             if is_held_here(connection):
                 yield connection

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
+from feature_repo.private_files import user_name
+
 # Where CI systems say whose change or click it was: GitHub, GitLab, Buildkite, CircleCI, Azure, Drone, Jenkins.
 CI_ACTORS: Final = (
     "GITHUB_ACTOR",
@@ -22,7 +24,7 @@ CI_ACTORS: Final = (
 def current_actor(environ: Mapping[str, str] = os.environ) -> dict[str, str | None]:
     """os_user (of the process, not of the environment), host, and ci_actor: null outside CI."""
     ci_actor = next((environ[name] for name in CI_ACTORS if environ.get(name)), None)
-    return {"os_user": _os_user(), "host": socket.gethostname(), "ci_actor": ci_actor}
+    return {"os_user": user_name(os.getuid()), "host": socket.gethostname(), "ci_actor": ci_actor}
 
 
 def actor_text(actor: Mapping[str, Any] | None) -> str:
@@ -42,12 +44,3 @@ def actor_text(actor: Mapping[str, Any] | None) -> str:
 def by_actor(actor: Mapping[str, Any] | None) -> str:
     """The same as a remark that follows a verb: " by ann on laptop", or nothing."""
     return f" by {actor_text(actor)}" if actor else ""
-
-
-def _os_user() -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user without a name
-        return f"uid {os.getuid()}"

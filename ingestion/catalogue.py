@@ -1,6 +1,7 @@
 """Every feature there is: what it means, where it comes from, who asks for it, and which version the store holds.
 
-The declarations of feature_repo/ say all but the last; for that the store is asked, where there is one. Feast is not.
+The declarations of feature_repo/ say all but the last; for that the store is asked, where there is one. Feast is not
+imported.
 """
 
 from __future__ import annotations

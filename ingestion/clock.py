@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from feature_repo import clock
-from feature_repo.clock import is_stopped, names_zone, set_now
+from feature_repo.clock import CLOCK_TOLERANCE, is_stopped, names_zone, set_now
 from ingestion.errors import ConfigurationError
 
 __all__ = ["CLOCK_TOLERANCE", "is_stopped", "names_zone", "now", "parse_instant", "set_now"]
-
-# How far a clock may lag behind the store's last refresh before it counts as wrong: two machines' clocks differ, and
-# the mark may be ahead of its clock by the five minutes that the schema grants a bet's timestamps.
-CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 
 
 def now() -> datetime:

@@ -9,23 +9,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
-from typing import Any, Final, LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import errors, sql
 
 from feature_repo import run_lock as locks
-from feature_repo.connections import Postgres
-from feature_repo.refusals import RunLockHeld, RunLockLost, RunLockRefused
+from feature_repo.connections import LOCK_PATIENCE, Postgres, milliseconds
+from feature_repo.refusals import RunLockHeld, RunLockLost, RunLockRefused, TableLocked
+from feature_repo.session import told_of_locks
 from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
+
+__all__ = [
+    "LOCK_PATIENCE",
+    "commit",
+    "connect",
+    "reason",
+    "run_lock",
+    "snapshot",
+    "statement",
+    "taking_turns",
+    "translated_errors",
+]
 
 # What libpq or Postgres report when the server, not the statement, is the trouble: connection lost (08), login refused
 # (28), no such database (3D), out of connections or memory (53), shutting down (57P0x), disk trouble (58).
 _SERVER_TROUBLE = ("08", "28", "3D", "53", "57P0", "58")
-
-
-# Seconds that a statement waits for a lock. Nobody else's transaction may keep a run, and what queues behind it.
-LOCK_PATIENCE: Final = 20.0
 
 
 def connect(postgres: Postgres, *, purpose: str, autocommit: bool = False) -> psycopg.Connection:
@@ -54,7 +63,7 @@ def snapshot(conninfo: str, *, purpose: str, locked: sql.Identifier | None = Non
         connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
         if locked is not None:
             # A setting of the transaction, made without a snapshot.
-            connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(_milliseconds())))
+            connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(milliseconds(LOCK_PATIENCE))))
             connection.execute(sql.SQL("lock table {} in access share mode").format(locked))
         connection.execute(statement("session"), _session_settings(transaction_only=True))
     except BaseException:
@@ -64,11 +73,7 @@ def snapshot(conninfo: str, *, purpose: str, locked: sql.Identifier | None = Non
 
 
 def _session_settings(*, transaction_only: bool) -> dict[str, Any]:
-    return {"transaction_only": transaction_only, "lock_timeout": _milliseconds()}
-
-
-def _milliseconds() -> str:
-    return f"{LOCK_PATIENCE * 1000:.0f}ms"
+    return {"transaction_only": transaction_only, "lock_timeout": milliseconds(LOCK_PATIENCE)}
 
 
 def _params(purpose: str) -> dict[str, Any]:
@@ -97,7 +102,10 @@ def translated_errors(service: str) -> Iterator[None]:
     Any other trouble with a statement is a bug and passes.
     """
     try:
-        yield
+        with told_of_locks(service):
+            yield
+    except TableLocked as error:
+        raise LockHeld(error.what, error.state, error.next_step, holder="another session of the database") from error
     except errors.DiskFull as error:
         raise StoreFull(
             f"{service} has no disk space left ({reason(error)})",
@@ -110,14 +118,6 @@ def translated_errors(service: str) -> Iterator[None]:
             f"{service} refuses what this needs ({reason(error)})",
             "What was not committed is undone",
             "`pikkit doctor` tells which rights POSTGRES_USER lacks",
-        ) from error
-    except errors.LockNotAvailable as error:
-        raise LockHeld(
-            f"{service} has a lock that another session holds, and this waited {LOCK_PATIENCE:.0f} s for it "
-            f"({reason(error)})",
-            "What was not committed is undone",
-            "`pikkit doctor` names open transactions; end the one that holds it, then run the command again",
-            holder="another session of the database",
         ) from error
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(_SERVER_TROUBLE):

@@ -17,7 +17,7 @@ from ingestion.database import statement
 from ingestion.errors import ConfigurationError
 
 # What can be listed: the columns of one name, and those of the groups that are looked up by several.
-KINDS: Final[dict[str, tuple[str, ...]]] = {
+NAME_KINDS: Final[dict[str, tuple[str, ...]]] = {
     "sport": ("sport",),
     "league": ("league",),
     "market": ("market",),
@@ -43,20 +43,20 @@ class KnownName:
 
 def columns_of(kind: str) -> tuple[str, ...]:
     """The columns of a kind. Raises ConfigurationError for one that there is not, with the nearest."""
-    if kind not in KINDS:
+    if kind not in NAME_KINDS:
         raise ConfigurationError(
-            f"There is no kind of name called {kind!r}{did_you_mean(kind, KINDS)}",
+            f"There is no kind of name called {kind!r}{did_you_mean(kind, NAME_KINDS)}",
             "Nothing was done",
-            f"Give one of {', '.join(KINDS)}; without one, `pikkit groups` counts them all",
+            f"Give one of {', '.join(NAME_KINDS)}; without one, `pikkit groups` counts them all",
         )
-    return KINDS[kind]
+    return NAME_KINDS[kind]
 
 
 def known_names(connection: psycopg.Connection) -> dict[str, list[KnownName]]:
     """Kind -> its names, those of the most bets first. One scan of the bets; deleted ones do not count."""
     with connection.cursor(row_factory=dict_row) as cursor:
         combinations = cursor.execute(statement("name_counts")).fetchall()
-    return {kind: _summed(columns, combinations) for kind, columns in KINDS.items()}
+    return {kind: _summed(columns, combinations) for kind, columns in NAME_KINDS.items()}
 
 
 def _summed(columns: tuple[str, ...], combinations: Iterable[dict[str, Any]]) -> list[KnownName]:

@@ -53,6 +53,16 @@ def pending(connection: psycopg.Connection) -> list[str]:
         return [migration.name for migration in _pending(connection)]
 
 
+def check_migrated(connection: psycopg.Connection) -> None:
+    """Raise ConfigurationError when migrations are pending. Reads only."""
+    if missing := pending(connection):
+        raise ConfigurationError(
+            f"The store lacks migrations: {', '.join(missing)}",
+            "Nothing was done",
+            "Run `pikkit migrate`, then `pikkit apply`",
+        )
+
+
 def create_registry(postgres: Postgres) -> bool:
     """Create the tables of Feast's registry in the schema `feast`. False when they were there already.
 

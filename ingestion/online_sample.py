@@ -2,7 +2,7 @@
 
     expected = expected_copy(connection, now)      in one snapshot of Postgres
     standing = standing_copy(client, expected)     then in Redis
-    findings = compare(connection, expected, standing)
+    findings = online_findings(connection, expected, standing)
 
 A copy that moves on in between is no difference: what is newer in Redis than was expected is looked up again. The
 number of keys is the same whatever the size of a view. Reads only, and without Feast.
@@ -190,7 +190,9 @@ def _fields(view: GroupedView | BetView) -> list[bytes]:
 # ---- whether they agree --------------------------------------------------------------------------------------------
 
 
-def compare(connection: psycopg.Connection, expected: ExpectedCopy, standing: StandingCopy) -> dict[str, Finding]:
+def online_findings(
+    connection: psycopg.Connection, expected: ExpectedCopy, standing: StandingCopy
+) -> dict[str, Finding]:
     """What is found of each view that was expected. The connection's snapshot must be newer than the look at Redis."""
     mark = connection.execute(feast_statement("mark")).fetchone()
     latest = mark[0].astimezone(UTC) if mark else None

@@ -9,8 +9,7 @@ import psycopg
 
 from feature_repo.connections import Postgres
 from ingestion.database import connect, translated_errors
-from ingestion.errors import ConfigurationError
-from ingestion.migrate import pending
+from ingestion.migrate import check_migrated
 
 
 @contextmanager
@@ -20,9 +19,6 @@ def reading(postgres: Postgres, *, purpose: str) -> Iterator[psycopg.Connection]
     Raises ConfigurationError when migrations are pending, and what `connect` raises.
     """
     with translated_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose=purpose) as connection:
-        if missing := pending(connection):
-            raise ConfigurationError(
-                f"The store lacks migrations: {', '.join(missing)}", "Nothing was done", "Run `pikkit migrate`"
-            )
+        check_migrated(connection)
         yield connection
         connection.rollback()

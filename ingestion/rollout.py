@@ -16,7 +16,7 @@ from feature_repo.groups import STORED_VIEWS
 from feature_repo.online.layout import varint
 from ingestion.database import statement
 from ingestion.errors import ConfigurationError
-from ingestion.migrate import pending
+from ingestion.migrate import check_migrated
 
 # What Feast calls the types of the columns that it reads without rounding or surprises.
 COLUMN_TYPES: Final = {
@@ -63,12 +63,7 @@ def check_readable(connection: psycopg.Connection) -> None:
 
     Views that changed since they were applied are read on as they were.
     """
-    if missing := pending(connection):
-        raise ConfigurationError(
-            f"The store lacks migrations: {', '.join(missing)}",
-            "Nothing was done",
-            "Run `pikkit migrate`, then `pikkit apply`",
-        )
+    check_migrated(connection)
     registered = registered_views(connection)
     if missing := [view.name for view in STORED_VIEWS if view.name not in registered]:
         raise ConfigurationError(

@@ -21,7 +21,7 @@ from feature_repo.bets import NEEDED
 from feature_repo.connections import Connections
 from feature_repo.groups import BET_VIEWS, STORED_VIEWS
 from feature_repo.near_names import did_you_mean, nearest_names
-from feature_repo.odds import american_price
+from feature_repo.odds import american_of_decimal
 from feature_repo.vocabulary import VocabularyUnavailable
 from ingestion.database import connect, statement
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
@@ -253,7 +253,7 @@ def _advice(bet: Bet, reasons: Sequence[str], needed: Sequence[str], now: dateti
     name = "odds" if bet.get("american_odds") is None else "american_odds"
     price = str(bet.get(name)).strip()
     if "american_odds" in needed and re.fullmatch(NUMBER, price):
-        american = american_price(float(price)) if abs(float(price)) < 100 else None
+        american = american_of_decimal(float(price)) if abs(float(price)) < 100 else None
         if american is not None:
             yield f"As a decimal price {price} is american_odds {american:+d}"
         elif name == "odds":

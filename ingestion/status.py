@@ -27,8 +27,8 @@ from ingestion.online_sample import (
     Finding,
     OnlineSample,
     StandingCopy,
-    compare,
     expected_copy,
+    online_findings,
     standing_copy,
 )
 from ingestion.rollout import missing_columns, unapplied
@@ -201,7 +201,7 @@ def status(connections: Connections, now: datetime, *, is_clock_stopped: bool = 
             with connection.transaction():
                 # A backfill writes other values under old instants, and its copy comes after: no difference counts.
                 holder = holder or lock_holder(connection)
-                findings = compare(connection, expected, standing) if holder is None else {}
+                findings = online_findings(connection, expected, standing) if holder is None else {}
     if contents is not None:
         contents = replace(contents, views=[_with_online(view, findings, online, now) for view in contents.views])
     if contents and contents.last_run and contents.last_run.state == "running" and holder is None:

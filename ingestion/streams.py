@@ -186,7 +186,9 @@ def _shrunk(state: StreamState, stream: str, shown: int | None) -> SourceShrank:
         "Look whether the key or role sees every row (row level security, `pikkit doctor`) and whether this is the "
         f"right table. {believe}: {reconcile_command(stream, gone)}"
         + (
-            ", where N is how many bets may be gone; fewer than are gone are refused with their number" * (gone is None)
+            ", where N is how many bets may be gone; fewer than are gone are refused with their number"
+            if gone is None
+            else ""
         ),
         shown=shown,
         before=before,

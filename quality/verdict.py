@@ -56,6 +56,18 @@ class Tally:
         """How many checks had something to judge."""
         return self.checks - sum(self.not_judged.values())
 
+    @property
+    def counts(self) -> dict[str, int | dict[str, int]]:
+        """How many checks there are in each state, and why some were not judged, for documents."""
+        return {
+            "checks": self.checks,
+            "judged": self.judged,
+            "failed": self.failed,
+            "warned": self.warned,
+            "not_judged": sum(self.not_judged.values()),
+            "not_judged_because": self.not_judged,
+        }
+
     def __str__(self) -> str:
         words = f"{self.judged} judged, {self.failed} failed, {self.warned} warned"
         return f"{words}; {skipped(self.not_judged)}" if self.not_judged else words

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg import IsolationLevel, errors, sql
 
+from feature_repo.connections import LOCK_PATIENCE, milliseconds
 from feature_repo.refusals import RetrievalTimedOut
 from feature_repo.session import told_of_locks
 from feature_repo.statements import statement
@@ -72,7 +73,7 @@ def session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
         client_encoding="UTF8",
         autocommit=True,
     ) as connection:
-        connection.execute(statement("session"))
+        connection.execute(statement("session"), {"lock_timeout": milliseconds(LOCK_PATIENCE)})
         with told_of_locks():
             yield connection
 

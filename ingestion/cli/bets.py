@@ -197,10 +197,11 @@ def warn_of_ages(scored: Scored) -> None:
 
 def warn_of_naive(texts: Sequence[str]) -> None:
     """A line on stderr for instants that name no zone, with the spelling that does."""
-    said = ", ".join(repr(text) for text in texts[:_NAMED])
-    say(
-        f"Warning: time_placed names no zone and was read as UTC: {said}. A zone is needed where it is another: write "
-        f"{texts[0].strip()}Z for UTC, or {texts[0].strip()}-05:00, say."
+    named = ", ".join(repr(text) for text in texts[:_NAMED])
+    more = len(texts) - _NAMED
+    say_warning(
+        f"time_placed names no zone and was read as UTC: {named}{f', and {more:,} more' if more > 0 else ''}. A zone "
+        f"is needed where it is another: write {texts[0].strip()}Z for UTC, or {texts[0].strip()}-05:00, say."
     )
 
 
@@ -214,7 +215,7 @@ def say_what_was_left_out(columns: Collection[str]) -> None:
 
 def warn_of_unknown(scored: Scored) -> None:
     """A line on stderr when bets that were asked for by id are not there, names are unknown, or nothing is known."""
-    from ingestion.known_names import KINDS
+    from ingestion.known_names import NAME_KINDS
 
     if scored.unknown:
         say(f"No such bet is online: {', '.join(scored.unknown)}. All its features are null.")
@@ -222,7 +223,9 @@ def warn_of_unknown(scored: Scored) -> None:
         named = "; ".join(map(_unknown_name, scored.unknown_names[:_NAMED]))
         more = len(scored.unknown_names) - _NAMED
         columns = {one.column for one in scored.unknown_names}
-        lists = [f"`pikkit groups {kind}`" for kind, names in KINDS.items() if len(names) == 1 and columns & {*names}]
+        lists = [
+            f"`pikkit groups {kind}`" for kind, names in NAME_KINDS.items() if len(names) == 1 and columns & {*names}
+        ]
         say_warning(
             f"the store does not know {named}{f'; and {more:,} more names' if more > 0 else ''}. No bet with "
             "such a name was ever stored: the features of its groups are null, and its code is 0. "

@@ -225,7 +225,7 @@ def _document(found: Verdicts, shown: list[Verdict]) -> dict[str, Any]:
 
     return {
         **asdict(found.gate),
-        "counts": asdict(found.tally) | {"judged": found.tally.judged},
+        "counts": found.tally.counts,
         "checks": [asdict(check) for check in shown],
         "anomalies": found.anomalies,
         "drift": found.drift,

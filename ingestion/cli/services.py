@@ -84,7 +84,7 @@ def _left(pid: int, user: str) -> PikkitError:
 
 def _print_stopped(stopped: dict[str, list[str]], *, all_homes: bool, json: bool) -> None:
     if json:
-        print_json({"stopped": stopped if all_homes else [name for names in stopped.values() for name in names]})
+        print_json({"stopped": stopped})
         return
     for directory, names in stopped.items():
         if names:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import psutil  # type: ignore[import-untyped]
 
 from feature_repo.connections import Connections, recorded
-from feature_repo.embedded_servers import POSTGRES_PID, REDIS_PID, find_server
+from feature_repo.embedded_servers import PID_FILES, find_server
 from feature_repo.private_files import refuse_unsafe_home, write_private
 from feature_repo.refusals import ServerNotReady
 from ingestion.embedded import postgres, redis
@@ -27,8 +27,6 @@ from ingestion.embedded.process import Report
 from ingestion.settings import translated_refusals
 
 __all__ = ["EnvironmentHomes", "down", "environment_homes", "running", "up"]
-
-_PID_FILES = {"redis": REDIS_PID, "postgres": POSTGRES_PID}
 
 
 def up(home: Path, report: Report = lambda _: None) -> Connections:
@@ -78,7 +76,7 @@ def down(home: Path, report: Report = lambda _: None) -> list[str]:
 
 def running(home: Path) -> list[str]:
     """The names of the servers of this home that run, also of those that are paused or not ready."""
-    return [name for name, file in _PID_FILES.items() if find_server(home / name, file) is not None]
+    return [name for name, file in PID_FILES.items() if find_server(home / name, file) is not None]
 
 
 class EnvironmentHomes(NamedTuple):
@@ -103,7 +101,7 @@ def environment_homes(environment: Path) -> EnvironmentHomes:
             except psutil.AccessDenied:
                 of_others[process.pid] = (process.ppid(), process.username())
                 continue
-            if directory.name in _PID_FILES:
+            if directory.name in PID_FILES:
                 homes.add(directory.parent)
     # Of a server and its sessions, the server.
     servers = [(pid, user) for pid, (parent, user) in sorted(of_others.items()) if parent not in of_others]

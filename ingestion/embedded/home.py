@@ -17,11 +17,10 @@ import psutil  # type: ignore[import-untyped]
 from feature_repo.embedded_servers import is_paused
 from feature_repo.private_files import open_private, refuse_unsafe_file, refuse_unsafe_home, user_name
 from feature_repo.refusals import HomeUnsafe
-from ingestion.embedded.process import INTERVAL, SILENCE, SYSTEM_USER, Report
+from ingestion.embedded.process import POLL, SILENCE, SYSTEM_USER, Report
 from ingestion.errors import ConfigurationError, LockHeld
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_POLL: Final = 0.05
 
 
 def prepare_home(home: Path, report: Report) -> None:
@@ -107,7 +106,7 @@ def _take(home: Path, descriptor: int, report: Report) -> None:
                 "Wait until it is done, or end it, then run the command again",
                 holder=holder,
             )
-        time.sleep(min(_POLL, INTERVAL))
+        time.sleep(POLL)
 
 
 def _is_paused(pid: str) -> bool:

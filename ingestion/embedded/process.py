@@ -29,7 +29,8 @@ SYSTEM_USER: Final = "pgserver"
 SILENCE: Final = 20.0
 PROGRESS: Final = 300.0
 INTERVAL: Final = 5.0
-_POLL: Final = 0.05
+# Seconds between two looks.
+POLL: Final = 0.05
 
 Report = Callable[[str], None]
 
@@ -66,7 +67,7 @@ class Wait:
             words = state.detail or (tail(self._log, 1) if self._heard > self._begun else "it says nothing")
             awaited = f"the embedded {NAMES[self._server]} to {self._aim}"
             self._report(f"Waiting for {awaited}, {now - self._begun:.0f} s so far: {words}")
-        time.sleep(min(_POLL, INTERVAL))
+        time.sleep(POLL)
 
     def _log_size(self) -> int:
         try:

@@ -17,7 +17,7 @@ import socket
 from pathlib import Path
 
 from feature_repo.connections import Redis
-from feature_repo.embedded_servers import REDIS_PID, ServerState, find_server, not_ready, redis_state
+from feature_repo.embedded_servers import PID_FILES, ServerState, find_server, not_ready, redis_state
 from feature_repo.private_files import open_private, read_private, write_private
 from ingestion.embedded.process import Report, Wait, alive, failure, launch, stop
 from ingestion.errors import ConfigurationError
@@ -43,7 +43,7 @@ def start(home: Path, last: Redis | None, report: Report) -> Redis:
     to them, and the password that was sent there is not used again.
     """
     directory = home / "redis"
-    if (process := find_server(directory, REDIS_PID)) is not None:
+    if (process := find_server(directory, PID_FILES["redis"])) is not None:
         # What it was started with, also where the record was lost.
         known = _configured(directory) or last
         if known is None:
@@ -75,7 +75,7 @@ def start(home: Path, last: Redis | None, report: Report) -> Redis:
 
 def halt(home: Path, report: Report) -> bool:
     """Stop the server of this home cleanly. False when none runs. Raises ServerNotReady when it does not end."""
-    process = find_server(home / "redis", REDIS_PID)
+    process = find_server(home / "redis", PID_FILES["redis"])
     if process is None:
         return False
     known = _configured(home / "redis")
@@ -90,7 +90,9 @@ def halt(home: Path, report: Report) -> bool:
 def _launch(home: Path, redis: Redis, report: Report) -> bool:
     directory = home / "redis"
     configuration = directory / "redis.conf"
-    write_private(configuration, _CONFIGURATION.format(port=redis.port, password=redis.password, pid_file=REDIS_PID))
+    write_private(
+        configuration, _CONFIGURATION.format(port=redis.port, password=redis.password, pid_file=PID_FILES["redis"])
+    )
     log = open_private(home / "redis.log", os.O_WRONLY | os.O_APPEND)
     try:
         pid = launch([_binary(), configuration.name], directory, log)

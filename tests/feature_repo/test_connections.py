@@ -141,7 +141,7 @@ def test_the_registry_url_says_what_the_settings_say(user: str, password: str, d
         "host": "db,spare",
         "port": "5433",
         "sslmode": "require",
-        "options": "-csearch_path=feast -clock_timeout=20s",
+        "options": "-csearch_path=feast -clock_timeout=20000ms",
         "connect_timeout": "10",
     }
 

@@ -24,7 +24,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.refusals import RetrievalTimedOut, RowsUnfit, TableLocked
-from feature_repo.statements import statement
 from tests.feature_repo.offline import HOUR, KEYED, NOON, OURS, Stores, records, repo_config, stores
 from tests.feature_repo.test_offline_store import frame_of, frames, numbered, plays, teams
 from tests.processes import PATIENCE, wait_until
@@ -148,11 +147,10 @@ def test_time_is_counted_over_all_steps(stores: Stores) -> None:
 def test_a_table_that_another_session_keeps_locked_ends_the_wait_with_that(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hurried = statement("session").replace("'20s'", "'200ms'")
-    monkeypatch.setattr("feature_repo.offline.session.statement", {"session": hurried}.__getitem__)
+    monkeypatch.setattr("feature_repo.offline.session.LOCK_PATIENCE", 0.2)
     with stores.filled(plays=PLAYS) as database, database.transaction():
         database.execute("lock table public.plays in access exclusive mode")
-        with pytest.raises(TableLocked, match="keeps what this needs locked"):
+        with pytest.raises(TableLocked, match="another session holds"):
             job(stores.ours, frame()).to_arrow()
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from feature_repo import open_store
-from feature_repo.connections import Connections, feast_environment
+from feature_repo.connections import LOCK_PATIENCE, Connections, feast_environment, milliseconds
 from ingestion.apply import _feast_errors, apply
 from ingestion.errors import ConfigurationError, LockHeld, Unreachable
 
@@ -59,7 +59,7 @@ def test_a_registry_without_tables_is_refused(connections: Connections) -> None:
 
 
 def test_a_registry_that_another_session_keeps_locked_ends_the_wait_with_that(registry: Connections) -> None:
-    engine = create_engine(registry.postgres.sqlalchemy_url.replace("20s", "200ms"))
+    engine = create_engine(registry.postgres.sqlalchemy_url.replace(milliseconds(LOCK_PATIENCE), "200ms"))
     with psycopg.connect(**registry.postgres.conninfo) as holder:
         holder.execute("lock table feast.entities in access exclusive mode")
         with pytest.raises(LockHeld, match="another session holds"), _feast_errors(registry), engine.connect() as ours:

@@ -29,7 +29,7 @@ from feature_repo.connections import (
     Redis,
     socket_directory,
 )
-from feature_repo.embedded_servers import REDIS_PID, ask_redis, embedded_at
+from feature_repo.embedded_servers import PID_FILES, ask_redis, embedded_at
 from feature_repo.refusals import ServerNotReady
 from ingestion import embedded
 from ingestion.cli import services
@@ -285,7 +285,7 @@ def hurry(*, silence: float = 300, progress: float = 300) -> Iterator[None]:
         patch.setattr(embedded_servers, "ANSWER", 0.3)
         for module in (process, embedded_home):
             patch.setattr(module, "SILENCE", silence)
-            patch.setattr(module, "INTERVAL", 0.1)
+        patch.setattr(process, "INTERVAL", 0.1)
         patch.setattr(process, "PROGRESS", progress)
         yield
 
@@ -377,7 +377,7 @@ def test_a_redis_that_cannot_read_its_data_says_how_to_fill_it_anew(new_home: Pa
     server = embedded_redis.start(new_home, None, print)
     with redis.Redis.from_url(server.url) as client:
         client.set("word", "kept")
-    os.kill(int((new_home / "redis" / REDIS_PID).read_text()), signal.SIGKILL)
+    os.kill(int((new_home / "redis" / PID_FILES["redis"]).read_text()), signal.SIGKILL)
     (log,) = (new_home / "redis" / "appendonlydir").glob("*.incr.aof")
     whole = log.read_bytes()
     log.write_bytes(whole + b"*3\r\n$3\r\nSET\r\n$4\r\nwo")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,14 @@ def printed(
         "groups",
     ):
         run(command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "prefix", str(here))  # an environment of its own, where no server runs
+        run("down", "--all")
+    running = {name: value for name, value in ours.items() if name != "PIKKIT_NOW"}
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    ahead = jsonl(here / "ahead.jsonl", bet("known ahead", 4))
+    run("run", "--source", ahead, "--clock-ahead", "--now", tomorrow.isoformat(), environ=running)
+    run("backfill", "--rewind", environ=running)
     for name in (store.database, table.database):
         administer(servers, "drop database {} with (force)", name)
     return found

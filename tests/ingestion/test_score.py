@@ -21,6 +21,7 @@ from feature_repo.services import bet_lookup_v1, market_profitability_at_placeme
 from feature_repo.store import store_at
 from ingestion import clock
 from ingestion.apply import apply
+from ingestion.cli.bets import warn_of_naive
 from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
 from ingestion.sample import generate, write
 from ingestion.score import Vector, parse_bets, read_bets, score
@@ -333,6 +334,16 @@ def test_an_instant_without_a_zone_is_read_as_utc_and_told_with_the_spelling_tha
     documents = [json.loads(done.stdout) for done in (naive, aware)]
     assert [document.pop("naive_instants") for document in documents] == [["2026-05-01T12:00"], []]
     assert documents[0] == documents[1]
+
+
+def test_the_warning_of_instants_without_a_zone_names_ten_and_says_how_many_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    texts = [f"2026-05-01T12:{minute:02}" for minute in range(12)]
+    warn_of_naive(texts[:10])
+    warn_of_naive(texts)
+    ten, twelve = capsys.readouterr().err.splitlines()
+    assert (ten[:9], "more" in ten, f"{texts[9]!r}, and 2 more. A zone" in twelve) == ("Warning: ", False, True)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--bet", "{}", "--sport", "Soccer"), ("--bet", '{"sport": "Soccer"}')])

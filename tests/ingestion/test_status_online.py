@@ -10,20 +10,18 @@ from typing import Any
 import pytest
 import redis
 from psycopg import IsolationLevel
-from typer.testing import CliRunner
 
 from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
 from feature_repo.online.layout import entity_key, feature_field, key_prefix, marks_key
 from ingestion import clock, pipeline
-from ingestion.cli import app
 from ingestion.database import connect
-from ingestion.online_sample import KEYS_OF_A_KIND, compare, expected_copy, standing_copy
+from ingestion.online_sample import KEYS_OF_A_KIND, expected_copy, online_findings, standing_copy
 from ingestion.pipeline import run_materialize
 from ingestion.sources.files import open_file
 from ingestion.status import ViewStatus, status
 from tests.ingestion.bets import NOW, bet, jsonl, lost
-from tests.ingestion.commands import environ_of
+from tests.ingestion.commands import environ_of, pikkit_here
 from tests.ingestion.lenient import run
 
 HOUR = timedelta(hours=1)
@@ -42,16 +40,13 @@ def load(prepared: Connections, tmp_path: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def command(
-    prepared: Connections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, list[str]]]:
+def command(prepared: Connections, tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
     """Run `pikkit status`; returns its exit code and the lines of stdout."""
-    for name, value in environ_of(prepared, tmp_path / "home").items():
-        monkeypatch.setenv(name, value)
 
-    def command(*arguments: str, now: Any = NOW) -> tuple[int, list[str]]:
-        done = CliRunner().invoke(app, ["status", *arguments, "--now", now.isoformat()])
-        return done.exit_code, done.stdout.splitlines()
+    def command(*arguments: str, now: Any = NOW, **differs: str) -> tuple[int, list[str]]:
+        environ = environ_of(prepared, tmp_path / "home", **differs)
+        done = pikkit_here("status", *arguments, "--now", now.isoformat(), environ=environ)
+        return done.returncode, done.stdout.splitlines()
 
     return command
 
@@ -185,7 +180,7 @@ def test_a_run_that_publishes_while_status_looks_is_no_difference(
         load(*SECOND, *(lost(f"b{n}", 400 + n, sport=f"S{n % 3}") for n in range(200)), now=NOW + HOUR)
         standing = standing_copy(client, expected)
         with connection.transaction():
-            findings = compare(connection, expected, standing)
+            findings = online_findings(connection, expected, standing)
     assert {finding.fault for finding in findings.values()} == {None}
 
 
@@ -209,5 +204,5 @@ def test_status_check_is_one_line_and_exits_3_for_a_wrong_clock_or_a_late_copy_a
     assert command("--check", now=NOW + HOUR) == (3, [line])
     assert command(now=NOW + HOUR)[0] == 0
 
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    assert command("--check", now=NOW + HOUR) == (4, ["Redis does not answer: nothing is served online."])
+    down = {"REDIS_URL": "redis://127.0.0.1:1/0"}
+    assert command("--check", now=NOW + HOUR, **down) == (4, ["Redis does not answer: nothing is served online."])

@@ -18,7 +18,7 @@ from typing import Final
 
 import polars as pl
 
-from ingestion.sources.files.lines import LONGEST_LINE, Broken, NotUtf8, check_columns, read_lines
+from ingestion.sources.files.lines import LONGEST_LINE, Broken, NotUtf8, check_column_names, read_lines
 from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import in_pages
 
@@ -84,7 +84,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
         text = "".join(written)
         if text.strip():
             if width is None:
-                check_columns(fields)
+                check_column_names(fields)
                 width = len(fields)
             if len(fields) != width:
                 raise Broken(f"the row on line {starts_on} has {len(fields)} fields, the header has {width}")

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from ingestion.sources.files.lines import Broken, check_columns, read_lines
+from ingestion.sources.files.lines import Broken, check_column_names, read_lines
 from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import NOT_ONE_VALUE, NOT_UTF8, Page, build_page, in_pages
 from quality.schema import COLUMNS
@@ -67,7 +67,7 @@ def survey_lines(lines: Iterator[bytes], enough: Sequence[Collection[str]]) -> t
             names = [*record, *_members(record)]
             if not columns.keys() >= set(names):
                 columns |= dict.fromkeys(names)
-                check_columns(columns)
+                check_column_names(columns)
                 is_met = any(columns.keys() >= set(names) for names in enough)
             first_problem = first_problem or "".join(problems)
     if rows and not columns:
@@ -95,7 +95,7 @@ def pages_of_lines(
     for some in in_pages(((len(line), line) for line in lines), size):
         page = raw_page_of(some, wanted, texts)
         names.update(page.columns, page.unknown_columns)
-        check_columns(names)
+        check_column_names(names)
         yield page
 
 

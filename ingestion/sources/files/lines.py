@@ -21,7 +21,7 @@ class Broken(Exception):
         super().__init__(why)
 
 
-def check_columns(names: Collection[str]) -> None:
+def check_column_names(names: Collection[str]) -> None:
     """Raise Broken for more columns than are read, or names that are no names."""
     if len(names) > MOST_COLUMNS:
         raise Broken(f"it has more than {MOST_COLUMNS:,} columns", "Keep the columns that bets have")

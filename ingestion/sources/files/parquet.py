@@ -19,7 +19,7 @@ import pyarrow.types as is_
 
 from ingestion.sources.files.arrow import plain, read
 from ingestion.sources.files.arrow_json import json_objects
-from ingestion.sources.files.lines import Broken, check_columns
+from ingestion.sources.files.lines import Broken, check_column_names
 from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import PAGE_BYTES
 
@@ -37,7 +37,7 @@ def survey(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
         names = list(file.schema_arrow.names)
         members = (member for field in file.schema_arrow for member in _members(field))
         columns = names + [name for name in dict.fromkeys(members) if name not in names]
-        check_columns(columns)
+        check_column_names(columns)
         for number in range(file.num_row_groups):
             _check_row_group(file.metadata.row_group(number), number)
         return columns, file.metadata.num_rows

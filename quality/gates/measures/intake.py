@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import partial
 
+from feature_repo.clock import CLOCK_TOLERANCE
 from quality.gates.measures.measure import Measure, Measured, sound_share
 from quality.gates.needs import Provided, Unusable
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-# How far ahead of the clock a bet may be known: the schema allows five minutes, the order of the log some microseconds.
-CLOCK_TOLERANCE = timedelta(minutes=10)
 
 
 def measures() -> Iterator[Measure]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feature_repo.odds import american_price
+from feature_repo.odds import american_of_decimal
 from ingestion.errors import ConfigurationError, SourceRejected
 from ingestion.sources.files import open_file
 from ingestion.sources.files.csv import delimiter_of
@@ -146,7 +146,7 @@ def test_a_price_becomes_whole_american_odds_and_exact_odds(kind, price, america
     rule = f'from = "p"\nprice = "{kind}"'
     assert made("american_odds", rule, p=price) == (american, None)
     assert made("odds", rule, p=price) == (exact, None)
-    assert kind != "decimal" or american_price(float(price)) == american
+    assert kind != "decimal" or american_of_decimal(float(price)) == american
 
 
 @pytest.mark.parametrize(
