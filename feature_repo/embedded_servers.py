@@ -18,7 +18,6 @@ from feature_repo.refusals import ServerNotReady
 
 # The file that tells the process of each server, in the server's directory, which is called as the server is.
 PID_FILES: Final = {"redis": "redis.pid", "postgres": "postmaster.pid"}
-POSTGRES_PID: Final = PID_FILES["postgres"]
 NAMES: Final = {"postgres": "PostgreSQL", "redis": "Redis"}
 # Seconds for one question. A healthy server answers in milliseconds.
 ANSWER: Final = 5.0

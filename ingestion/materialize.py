@@ -45,6 +45,15 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
     except PublicationRefused as error:
         runs = {view: [unsound._asdict() for unsound in found] for view, found in error.runs.items()}
         raise GateRefused(error.what, error.state, error.next_step, runs=runs) from error
+    except redis.ResponseError as error:
+        # An answer, and so no trouble on the way.
+        raise Unreachable(
+            f"Redis at {connections.redis.address} answered with an error ({error})",
+            "The features are committed in Postgres; the online store still serves what it had",
+            "`pikkit materialize --rebuild` writes everything anew, also over keys of another type; `pikkit doctor` "
+            "tells of rights and memory",
+            service="Redis",
+        ) from error
     except redis.RedisError as error:
         what = error.what if isinstance(error, OnlineStoreUnavailable) else f"does not answer ({error})"
         raise Unreachable(
@@ -81,6 +90,7 @@ def materialize(
     """
     from feature_repo.copies import Target, discard_foreign_watermarks, is_current_copy
     from feature_repo.online import marks
+    from feature_repo.online.deleting import delete_other_types
     from feature_repo.online.sending import Outbox
     from feature_repo.publishing import require_sound
 
@@ -88,6 +98,8 @@ def materialize(
     registry: Any = store.registry
     project, client = store.project, online._get_client(store.config.online_store)
     is_empty = client.dbsize() == 0
+    if anew and not is_empty:
+        delete_other_types(client, [(view.join_key,) for view in STORED_VIEWS], project)
     with connection.transaction():
         # Marks are worth what they say only where this store set them.
         anew = not is_current_copy(connection, client, project) or anew

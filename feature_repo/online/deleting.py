@@ -69,6 +69,25 @@ def delete_entities(client: Any, join_keys: Sequence[str], project: str) -> int:
     return removed
 
 
+def delete_other_types(client: Any, join_keys: Iterable[Sequence[str]], project: str) -> int:
+    """Remove keys of this project's entities, and of its marks, under which something else than a hash stands.
+
+    Nothing of Feast's can be written over them. Returns how many.
+    """
+    known = [tuple(keys) for keys in join_keys]
+    found = client.scan_iter(match=b"*" + _literally(project.encode()), count=_BATCH)
+    ours = (key for key in found if key == marks_key(project) or any(is_entity_key(key, k, project) for k in known))
+    removed = 0
+    while keys := list(dict.fromkeys(islice(ours, _BATCH))):
+        with client.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.type(key)
+            others = [key for key, kind in zip(keys, pipe.execute(), strict=True) if kind not in (b"hash", b"none")]
+        if others:
+            removed += client.unlink(*others)
+    return removed
+
+
 def forget_marks(client: Any, project: str, views: Iterable[str]) -> None:
     """Remove the marks of these views."""
     if names := [view.encode() for view in views]:

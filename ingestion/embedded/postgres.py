@@ -24,7 +24,7 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.connections import Postgres, socket_directory
-from feature_repo.embedded_servers import POSTGRES_PID, ServerState, find_server, postgres_state
+from feature_repo.embedded_servers import PID_FILES, ServerState, find_server, postgres_state
 from feature_repo.private_files import open_private
 from feature_repo.refusals import ServerNotReady
 from feature_repo.run_lock import lock_holder
@@ -84,7 +84,7 @@ def start(home: Path, report: Report) -> Postgres:
 
 def halt(home: Path, report: Report) -> bool:
     """Stop the server of this home cleanly. False when none runs. Raises ServerNotReady when it does not end."""
-    process = find_server(home / "postgres", POSTGRES_PID)
+    process = find_server(home / "postgres", PID_FILES["postgres"])
     if process is None:
         return False
     postgres = _address(home)
@@ -220,7 +220,7 @@ def _start(home: Path, data: Path, postgres: Postgres, log: Path, report: Report
     sockets = Path(postgres.host)
     _private(sockets, account)
     _end_orphans(data, report)
-    for lock_file in (data / POSTGRES_PID, sockets / f".s.PGSQL.{_PORT}.lock"):
+    for lock_file in (data / PID_FILES["postgres"], sockets / f".s.PGSQL.{_PORT}.lock"):
         _disown(lock_file, data)
     settings = _SETTINGS | {"unix_socket_directories": postgres.host}
     arguments = [_binary("postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]

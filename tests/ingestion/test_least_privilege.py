@@ -184,7 +184,7 @@ def test_doctor_as_the_store_s_role_names_the_open_transaction_of_another_role_a
 ) -> None:
     """Since when it is open is hidden from this role."""
     store = as_role("pikkit_store").postgres
-    with connect(blank_postgres, purpose="test") as owner:
+    with connect(store, purpose="test") as owner:
         migrate(owner)
         with psycopg.connect(**blank_postgres.conninfo, application_name="psql") as holder, run_lock(owner, "run"):
             holder.execute("insert into bets (id) values ('x')")

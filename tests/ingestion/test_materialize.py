@@ -18,12 +18,12 @@ from feature_repo.copies import Target
 from feature_repo.groups import GROUPED_VIEWS, STORED_VIEWS
 from feature_repo.keys import entity_rows
 from feature_repo.online import marks
-from feature_repo.online.layout import entity_key, key_prefix
+from feature_repo.online.layout import entity_key, key_prefix, marks_key
 from feature_repo.scoring import scorer
 from feature_repo.store import store_at
 from ingestion import clock, pipeline
 from ingestion.database import connect
-from ingestion.errors import GateRefused
+from ingestion.errors import GateRefused, Unreachable
 from ingestion.pipeline import compare, run_materialize
 from ingestion.sources.files import open_file
 from tests.feature_repo.gates import pass_gates
@@ -152,6 +152,23 @@ def test_materialize_brings_what_is_lacking_and_rebuild_everything(
     assert differences(prepared)
     assert all(count for name, count in written(run_materialize(prepared, rebuild=True)).items() if name in VIEWS[:6])
     assert differences(prepared) == []
+
+
+def test_a_rebuild_replaces_keys_of_another_type_which_stop_every_other_copy(
+    load: Load, prepared: Connections, server: Any
+) -> None:
+    load(bet("a", 1), lost("b", 2))
+    taken = [entity_key(key_prefix("sport"), "Soccer", b"pikkit"), marks_key("pikkit")]
+    theirs = entity_key(key_prefix("sport"), "Soccer", b"another_pikkit")
+    for key in (*taken, theirs):
+        server.delete(key)
+        server.set(key, "no hash")
+    with pytest.raises(Unreachable, match=r"answered with an error \(WRONGTYPE") as refused:
+        run_materialize(prepared)
+    assert "`pikkit materialize --rebuild`" in refused.value.next_step
+    run_materialize(prepared, rebuild=True)
+    assert differences(prepared) == []
+    assert server.get(theirs) == b"no hash"
 
 
 def test_a_backfill_that_dies_before_its_copy_is_copied_by_the_next_run(
