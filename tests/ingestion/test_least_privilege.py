@@ -188,10 +188,11 @@ def test_doctor_as_the_store_s_role_names_the_open_transaction_of_another_role_a
         migrate(owner)
         with psycopg.connect(**blank_postgres.conninfo, application_name="psql") as holder, run_lock(owner, "run"):
             holder.execute("insert into bets (id) values ('x')")
+            session = f"psql of postgres, process {holder.info.backend_pid}, since when"
             check = by_name(check_postgres(store))["transactions"]
     assert check.verdict == "warn"
     assert check.found.count(", process ") == 1
-    assert f"psql of postgres, process {holder.info.backend_pid}, since when" in check.found
+    assert session in check.found
 
 
 def test_the_reader_s_role_sees_the_rows_behind_row_level_security(
