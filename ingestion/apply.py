@@ -13,11 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from psycopg import sql
+
 from feature_repo.connections import Connections
+from feature_repo.groups import STORED_VIEWS
 from feature_repo.store import REPOSITORY, store_at
-from ingestion.database import connect, translated_errors
+from ingestion.database import connect, statement, translated_errors
 from ingestion.errors import ConfigurationError, Unreachable
-from ingestion.rollout import COLUMN_TYPES, relation_columns
+from ingestion.rollout import COLUMN_TYPES, ON_DEMAND, STORED, registered_messages, relation_columns
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -64,12 +67,13 @@ def apply(connections: Connections) -> ApplyResult:
         _check_tables(connections, declared)
         store = store_at(connections)
         _check_services(connections, store.project, declared)
+        mended = _mend(connections)
         before = _snapshot(store)
         wanted, unwanted, _, _ = extract_objects_for_apply_delete(  # type: ignore[no-untyped-call]
             store.project, store.registry, declared
         )
         store.apply(wanted, objects_to_delete=unwanted, partial=False)
-        return _difference(before, _snapshot(store))
+        return _difference(before, _snapshot(store), mended)
 
 
 def _check_tables(connections: Connections, declared: RepoContents) -> None:
@@ -111,6 +115,48 @@ def _columns(view: FeatureView) -> dict[str, str]:
     return {"event_timestamp": _INSTANT, "created_timestamp": _INSTANT, **fields}
 
 
+def _mend(connections: Connections) -> set[str]:
+    """Make rows readable that Feast did not write, and return them as "<kind> <name>": a view gets the name of its row,
+    and a stored view of this repository loses what it would compute by.
+
+    Nothing of them is executed. What else is wrong with them, the apply puts right.
+    """
+    from feast.protos.feast.core.FeatureView_pb2 import FeatureView
+    from feast.protos.feast.core.LabelView_pb2 import LabelView
+    from feast.protos.feast.core.OnDemandFeatureView_pb2 import OnDemandFeatureView
+    from feast.protos.feast.core.StreamFeatureView_pb2 import StreamFeatureView
+
+    kinds: dict[str, Any] = {
+        STORED: FeatureView,
+        ON_DEMAND: OnDemandFeatureView,
+        "stream_feature_views": StreamFeatureView,
+        "label_views": LabelView,
+    }
+    own = {view.name for view in STORED_VIEWS}
+    mended = set()
+    with connect(connections.postgres, purpose="apply") as connection:
+        for row in registered_messages(connection):
+            view = kinds[row.kind].FromString(row.message)
+            is_changed = view.spec.name != row.name
+            view.spec.name = row.name
+            if row.kind == STORED and row.name in own:
+                computes = [field for field in ("feature_transformation", "source_views") if _holds(view.spec, field)]
+                for field in (*computes, *(["mode"] if computes else [])):
+                    view.spec.ClearField(field)
+                is_changed = is_changed or bool(computes)
+            if is_changed:
+                query = sql.SQL(statement("mend_registered_message")).format(kind=sql.Identifier(row.kind))
+                params = {"name": row.name, "message": view.SerializeToString(), "read": row.message}
+                connection.execute(query, params)
+                mended.add(f"{_KINDS.get(row.kind, 'view')} {row.name}")
+        connection.commit()
+    return mended
+
+
+def _holds(message: Any, field: str) -> bool:
+    return any(held.name == field for held, _ in message.ListFields())
+
+
 def _snapshot(store: FeatureStore) -> dict[str, Any]:
     """Every object of the project, without the times at which it was touched."""
     from google.protobuf.json_format import MessageToDict
@@ -137,9 +183,9 @@ def _without_times(value: Any) -> Any:
     return [_without_times(part) for part in value] if isinstance(value, list) else value
 
 
-def _difference(before: dict[str, Any], after: dict[str, Any]) -> ApplyResult:
+def _difference(before: dict[str, Any], after: dict[str, Any], mended: set[str]) -> ApplyResult:
     kept = sorted(before.keys() & after.keys())
-    updated = tuple(name for name in kept if before[name] != after[name])
+    updated = tuple(name for name in kept if before[name] != after[name] or name in mended)
     return ApplyResult(
         created=tuple(sorted(after.keys() - before.keys())),
         updated=updated,

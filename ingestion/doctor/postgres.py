@@ -20,7 +20,7 @@ from ingestion.feature_versions import redefined
 from ingestion.migrate import pending
 from ingestion.name_variants import name_variants
 from ingestion.rewind import server_clock
-from ingestion.rollout import missing_columns, unapplied
+from ingestion.rollout import misnamed, missing_columns, unapplied
 from ingestion.status import SCHEMAS
 
 _OLDEST: Final = 150_000
@@ -164,7 +164,13 @@ def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
         yield _names(connection)
         yield _refreshed(connection)
         yield _definitions(connection)
-    if views := unapplied(connection):
+    if rows := misnamed(connection):
+        yield fail(
+            "registry",
+            f"Feast's registry holds views of other names in the rows of {', '.join(rows)}, which Feast never writes",
+            "Find out who can write the schema `feast` (docs/serving.md), then run `pikkit apply`, which mends them",
+        )
+    elif views := unapplied(connection):
         found = f"Feast's registry does not have {', '.join(views)} as feature_repo/ declares it"
         yield warn("registry", found, "Run `pikkit apply`")
     else:

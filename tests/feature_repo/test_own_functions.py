@@ -18,8 +18,11 @@ from feature_repo import scorer
 from feature_repo.keys import entity_frame, entity_rows
 from feature_repo.refusals import NotScorable, PublicationRefused, StoredFunctionDiffers
 from ingestion.apply import apply
+from ingestion.doctor.postgres import check_postgres
+from ingestion.rollout import unapplied
 from tests.feature_repo.conftest import bet
 from tests.feature_repo.gated import MARK, Published
+from tests.ingestion.commands import by_name
 
 SERVICE = "market_profitability_at_placement_v1"
 BET = bet("NBA", "East", "Moneyline", "Pinnacle", time_placed=MARK)
@@ -136,6 +139,114 @@ def test_a_function_that_is_stored_with_a_view_of_ours_is_not_run(
     assert scorer(SERVICE, store=published.store())([BET]).names
     with pytest.raises(PublicationRefused, match="does not read"):
         published.store().materialize(MARK, MARK, ["sport_stats"])
+    assert not marker.exists()
+
+
+def other_name_on_demand(marker: Path) -> Callable[[Any], None]:
+    def change(view: Any) -> None:
+        view.spec.name = "evil"
+        function = view.spec.feature_transformation.user_defined_function
+        function.body_text, function.body = evil_source(marker), pickle.dumps(Touch(marker))
+
+    return change
+
+
+def other_name_stored(marker: Path) -> Callable[[Any], None]:
+    def change(view: Any) -> None:
+        view.spec.name = "evilfv"
+        function = view.spec.feature_transformation.user_defined_function
+        function.mode, function.body_text, function.body = "python", evil_source(marker), pickle.dumps(Touch(marker))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "message", "attack"),
+    [
+        ("on_demand_feature_views", "bet_features", OnDemandFeatureView, other_name_on_demand),
+        ("feature_views", "sport_stats", FeatureView, other_name_stored),
+    ],
+)
+def test_a_view_of_another_name_in_a_row_of_ours_is_refused_and_never_run_until_an_apply_mends_it(
+    published: Published, gated: Any, tmp_path: Path, table: str, name: str, message: Any, attack: Any
+) -> None:
+    marker = tmp_path / "was_run"
+    running = scorer(SERVICE, store=gated, refresh_seconds=0)
+    before, service = running([BET]).rows, gated.get_feature_service(SERVICE)
+    ours = gated.registry.get_any_feature_view(name, gated.project)
+    intervals = gated.get_feature_view("sport_stats").materialization_intervals
+    tamper(published, table, name, message, attack(marker))
+    registry, project = gated.registry, gated.project
+    # Also where the registry was opened before: what is applied is compared with what is stored, and that is read, too.
+    for compute in (
+        lambda: scorer(SERVICE, store=published.store()),
+        lambda: published.store().get_online_features(service, entity_rows([BET])),
+        lambda: published.store().get_historical_features(entity_frame(FRAME), service),
+        lambda: published.store().materialize(MARK, MARK, [name]),
+        lambda: registry.get_any_feature_view(name, project),
+        lambda: registry.list_all_feature_views(project),
+        lambda: registry.apply_feature_view(ours, project),
+    ):
+        with pytest.raises(StoredFunctionDiffers, match=f"called evil(fv)? in the row of {name}") as refused:
+            compute()
+        assert refused.value.view == name
+    # What is under way goes on with the views that it has.
+    registry.refresh(project)
+    assert registry.get_any_feature_view(name, project, allow_cache=True).name == name
+    assert running([BET]).rows == before
+    found = by_name(check_postgres(published.connections.postgres))["registry"]
+    assert (found.verdict, name in found.found) == ("FAIL", True)
+    assert unapplied(published.database) == [name]
+
+    kind = "on-demand view" if table.startswith("on_demand") else "view"
+    assert apply(published.connections).updated == (f"{kind} {name}",)
+    assert by_name(check_postgres(published.connections.postgres))["registry"].verdict == "ok"
+    store = published.store()
+    assert scorer(SERVICE, store=store)([BET]).rows == before
+    assert store.get_feature_view("sport_stats").materialization_intervals == intervals
+    assert apply(published.connections).updated == ()
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "message", "attack"),
+    [
+        ("on_demand_feature_views", "bet_features", OnDemandFeatureView, other_source),
+        ("on_demand_feature_views", "bet_features", OnDemandFeatureView, other_kind),
+        ("feature_views", "sport_stats", FeatureView, other_source),
+    ],
+)
+def test_doctor_names_a_view_of_ours_that_is_stored_with_another_function_and_an_apply_mends_it(
+    published: Published, tmp_path: Path, table: str, name: str, message: Any, attack: Any
+) -> None:
+    marker = tmp_path / "was_run"
+    assert unapplied(published.database) == []
+    tamper(published, table, name, message, attack(marker))
+    found = by_name(check_postgres(published.connections.postgres))["registry"]
+    assert (found.verdict, name in found.found) == ("warn", True)
+    assert any(name in one for one in apply(published.connections).updated)
+    assert unapplied(published.database) == []
+    assert not marker.exists()
+
+
+def test_a_view_of_another_kind_under_a_name_of_ours_is_not_run(
+    published: Published, gated: Any, tmp_path: Path
+) -> None:
+    marker = tmp_path / "was_run"
+    row = published.database.execute(
+        "select feature_view_proto from feast.on_demand_feature_views where feature_view_name = 'bet_features'"
+    ).fetchone()
+    assert row is not None
+    evil = OnDemandFeatureView.FromString(row[0])
+    other_source(marker)(evil)
+    evil.spec.name = "sport_stats"
+    published.execute(
+        "insert into feast.on_demand_feature_views (feature_view_name, project_id, last_updated_timestamp, "
+        "feature_view_proto) values ('sport_stats', %s, 0, %s)",
+        gated.project,
+        evil.SerializeToString(),
+    )
+    assert len(published.store().list_on_demand_feature_views()) == 3
     assert not marker.exists()
 
 

@@ -96,7 +96,9 @@ def test_a_changed_view_is_refused_until_it_is_applied_and_is_not_fresh_until_a_
 ) -> None:
     store = store_of_yesterday
     for verb in (lambda: load(bet("c", 3), hours=1), lambda: run_backfill(store), lambda: compare(store)):
-        with pytest.raises(ConfigurationError, match=f"other features or another TTL for {VIEW} than.*`pikkit apply`"):
+        with pytest.raises(
+            ConfigurationError, match=f"other features, another TTL or function for {VIEW} than.*`pikkit apply`"
+        ):
             verb()
     contents, verdict = look(store)
     assert (contents.unapplied, "`pikkit apply`" in verdict) == ([VIEW], True)
