@@ -272,6 +272,7 @@ def test_a_command_loads_what_it_needs_and_no_more(environ: dict[str, str]) -> N
 
 def test_runs_has_one_line_for_each_run_and_the_whole_message_for_one(environ: dict[str, str], tmp_path: Path) -> None:
     del environ["PIKKIT_GATES"]
+    environ.pop("COLUMNS", None)  # pytest's workers may have it
     pikkit_here("run", "--source", jsonl(tmp_path / "bets.jsonl", bet("c", 1)), environ=environ)
     narrow = environ | {"COLUMNS": "80"}
     _, newest, *_ = pikkit_here("runs", environ=narrow).stdout.splitlines()
