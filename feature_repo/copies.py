@@ -166,8 +166,10 @@ def copy_window(
     return written
 
 
-def copy_runs(connection: psycopg.Connection, target: Target, runs: Collection[UUID]) -> int:
-    """Copy the newest row of each key that these runs wrote to. Returns the number of keys written.
+def copy_runs(
+    connection: psycopg.Connection, target: Target, runs: Collection[UUID], since: datetime | None = None
+) -> int:
+    """Copy the newest row of each key that these runs wrote to, from `since` on. Returns the number of keys written.
 
     Sets no mark: whether anything else is lacking, only the caller knows.
     """
@@ -181,5 +183,5 @@ def copy_runs(connection: psycopg.Connection, target: Target, runs: Collection[U
         columns=sql.SQL(", ").join(map(sql.Identifier, schema)),
         changes=sql.Identifier("features", f"{target.view.name}_changes"),
     )
-    with closing(copy_pages(connection, query, {"runs": list(runs)}, schema, rows=_ROWS)) as pages:
+    with closing(copy_pages(connection, query, {"runs": list(runs), "since": since}, schema, rows=_ROWS)) as pages:
         return target.put(pages)

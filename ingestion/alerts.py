@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import psycopg
@@ -15,6 +15,9 @@ import psycopg
 from ingestion.database import statement
 
 Severity = Literal["warning", "critical"]
+
+# How the causes of refusals begin.
+REFUSAL: Final = "quality gate of "
 
 
 def open_alert(

@@ -18,19 +18,19 @@ from psycopg.types.json import Jsonb
 from feature_repo.copying import copy_in
 from ingestion import feature_versions
 from ingestion.actor import current_actor
-from ingestion.alerts import open_alert, resolve_alerts, resolve_outlived_refusals
+from ingestion.alerts import REFUSAL, open_alert, resolve_alerts, resolve_outlived_refusals
 from ingestion.database import commit, statement
 from ingestion.errors import GateRefused
 from ingestion.refresh import features_reach
 from ingestion.runs import Counts, Run
+from ingestion.wording import quantity
 from quality.evidence import Evidence
 from quality.gates import Gates, Judgement, Tally, Verdict, default_gates, judge
 
 State = Literal["passed", "refused", "overridden"]
 
-# How the causes of alerts begin.
+# How the causes of alerts of checks begin; those of refusals: alerts.REFUSAL.
 GATE: Final = "gate "
-REFUSAL: Final = "quality gate of "
 # How many bets are named behind a verdict, and how long Postgres may look for them.
 _EXAMPLES: Final = 3
 _EXAMPLES_TIMEOUT: Final = "10s"
@@ -198,7 +198,7 @@ def warnings(outcome: Outcome) -> list[str]:
 
 def describe(verdict: Verdict) -> str:
     """A verdict in one line."""
-    value = "no value" if verdict.value is None else f"{verdict.value:.6g}"
+    value = "no value" if verdict.value is None else quantity(verdict.value, 6)
     note = f" ({verdict.note})" if verdict.note else ""
     examples = f", for example {', '.join(verdict.examples)}" if verdict.examples else ""
     return f"{verdict.gate} of the {verdict.scope}: {value}, must be {verdict.threshold}{note}{examples}"

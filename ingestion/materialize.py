@@ -149,13 +149,15 @@ def _placed(target: Target, lack: Lack) -> Target:
 def _copy(connection: psycopg.Connection, target: Target, lack: Lack, *, is_empty: bool) -> int:
     from feature_repo.copies import copy_runs, copy_window
 
+    # Older bets are not served any more.
+    oldest = lack.refreshed_at - lack.view.ttl if lack.view in BET_VIEWS else None
     with connection.transaction():
         if target.overwrite:
-            # Older bets are not served any more.
-            since = lack.refreshed_at - lack.view.ttl if lack.view in BET_VIEWS else lack.refreshed_at
-            written = copy_window(connection, target, since, lack.refreshed_at, whole=not is_empty)
+            written = copy_window(
+                connection, target, oldest or lack.refreshed_at, lack.refreshed_at, whole=not is_empty
+            )
         else:
-            written = copy_runs(connection, target, lack.runs)
+            written = copy_runs(connection, target, lack.runs, since=oldest)
     target.assert_until(lack.refreshed_at)
     return written
 

@@ -40,6 +40,8 @@ from ingestion.rollout import COLUMN_TYPES, relation_columns
 
 # Keys of each view that are chosen among the newest changes, and as many spread over all that is served.
 KEYS_OF_A_KIND: Final = 8
+# The pages of a view's table that the spread ones are looked for in.
+_PAGES: Final = 64
 
 
 class CopiedRow(NamedTuple):
@@ -141,7 +143,10 @@ def _chosen_rows(
         "oldest": oldest,
         "uncopied": list(uncopied),
     }
-    return _copied_rows(connection, query, params)
+    # None among a few pages is no proof that there is none.
+    return _copied_rows(connection, query, params | {"pages": _PAGES}) or _copied_rows(
+        connection, query, params | {"pages": None}
+    )
 
 
 def _copied_rows(connection: psycopg.Connection, query: sql.Composed, params: Mapping[str, Any]) -> list[CopiedRow]:

@@ -83,12 +83,19 @@ class Settings:
             with translated_refusals():
                 return embedded_at(self.home)
         except connections.NotRunning as error:
+            if connections.recorded(error.home) is None:
+                raise Unreachable(*no_store(error.home), service="embedded servers") from None
             raise Unreachable(
                 f"The embedded servers under {error.home} are not running",
                 "Nothing was done",
                 "Start them with `pikkit up`",
                 service="embedded servers",
             ) from None
+
+
+def no_store(home: Path) -> tuple[str, str, str]:
+    """The three parts of the error for a home in which no store was ever made."""
+    return f"There is no store under {home}", "Nothing was done", "Make one with `pikkit run` or `pikkit demo`"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from psycopg.rows import class_row, dict_row
 from feature_repo.connections import REGISTRY_SCHEMA, Connections, Redis
 from feature_repo.groups import STORED_VIEWS, GroupedView
 from feature_repo.run_lock import lock_holder
+from ingestion.alerts import REFUSAL
 from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database import connect, statement, translated_errors
 from ingestion.errors import Unreachable
@@ -33,6 +34,7 @@ from ingestion.online_sample import (
 )
 from ingestion.rollout import missing_columns, unapplied
 from ingestion.run_ids import short_run_ids
+from ingestion.wording import span
 
 SCHEMAS: Final = ("raw", "processed", "quarantine", "features", "ops", REGISTRY_SCHEMA)
 
@@ -120,6 +122,11 @@ class Alert:
     severity: str
     message: str
     opened_at: datetime
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a gate keeps everything new back."""
+        return self.cause.startswith(REFUSAL)
 
 
 @dataclass(frozen=True)
@@ -246,7 +253,7 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
     with connection.cursor(row_factory=class_row(Stream)) as cursor:
         streams = cursor.execute(statement("status_streams")).fetchall()
     with connection.cursor(row_factory=class_row(Alert)) as cursor:
-        alerts = cursor.execute(statement("status_alerts")).fetchall()
+        alerts = cursor.execute(statement("status_alerts"), {"refusal": REFUSAL}).fetchall()
     params = {
         "views": [view.name for view in STORED_VIEWS],
         "key_sources": [view.group.name if isinstance(view, GroupedView) else view.name for view in STORED_VIEWS],
@@ -286,7 +293,7 @@ def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:
         return Copy(None, None, "never")
     age = now - refreshed_at
     if age < -CLOCK_TOLERANCE:
-        return Copy(refreshed_at, None, "ahead", f"refreshed {-age} later than the clock says")
+        return Copy(refreshed_at, None, "ahead", f"refreshed {span(-age)} later than the clock says")
     return Copy(refreshed_at, max(age, timedelta(0)), "stale" if age > ttl else "fresh")
 
 

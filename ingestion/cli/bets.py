@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, say_warning, span
+from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, say_warning
 from ingestion.cli.runs import MappingOption
 from ingestion.cli.session import begin, load_feast, stores
+from ingestion.wording import counted, span
 
 if TYPE_CHECKING:
     import polars as pl
@@ -278,7 +279,7 @@ def sample(
         if json:
             print_json({"file": str(out), "rows": exported.height, "bets": exported.height})
             return
-        print_line(f"{out}: {exported.height:,} bets written.")
+        print_line(f"{out}: {counted(exported.height, 'bet')} written.")
         return
     write(rows, out)
     placed, updated = rows["time_placed"].min(), rows["updated_at"].max()
@@ -290,7 +291,7 @@ def sample(
         ["rows", "bets", "first placed", "last updated"], [(rows.height, rows["id"].n_unique(), placed, updated)]
     )
     print_line()
-    print_line(f"{out}: {rows.height:,} versions of {rows['id'].n_unique():,} bets written.")
+    print_line(f"{out}: {counted(rows.height, 'version')} of {counted(rows['id'].n_unique(), 'bet')} written.")
 
 
 def _exported(rows: pl.DataFrame, shape: str | None, until: str | None, seed: int, layout: str | None) -> pl.DataFrame:

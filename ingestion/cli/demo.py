@@ -15,10 +15,11 @@ import typer
 
 from feature_repo.bets import NEEDED
 from ingestion.cli.bets import as_json, print_vectors
-from ingestion.cli.output import Json, decimals, print_json, print_line, print_table, progress_bar, span
+from ingestion.cli.output import Json, decimals, print_json, print_line, print_table, progress_bar
 from ingestion.cli.runs import run_document
 from ingestion.cli.session import begin, load_feast, stores
 from ingestion.cli.story import Story
+from ingestion.wording import counted, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +81,9 @@ def _sample(story: Story, settings: Settings, bets: int) -> FileSource:
 
     with story.step("Sample", "synthetic bets, as a source would send them"):
         source, made = demo_source(settings.home, bets, clock.now())
-        story.line(f"{source.row_count:,} versions of bets {'written to' if made else 'found in'} {source.path}")
+        story.line(
+            f"{counted(source.row_count, 'version')} of bets {'written to' if made else 'found in'} {source.path}"
+        )
     return source
 
 
@@ -187,7 +190,8 @@ def _tell_end(settings: Settings, done: Run, bet: dict[str, Any]) -> None:
     counts = done.counts
     print_line()
     if counts["accepted"] or counts["quarantined"] or counts["change_rows"]:
-        print_line(f"{counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows were added.")
+        versions, change_rows = counted(counts["accepted"], "bet version"), counted(counts["change_rows"], "change row")
+        print_line(f"{versions} and {change_rows} were added.")
     else:
         as_of = counts["refreshed_at"]
         print_line(f"Nothing changed: the store already held all of it, and confirmed its features as of {as_of}.")

@@ -8,6 +8,7 @@ import typer
 
 from ingestion.cli.output import Json, print_json, print_line, progress_bar, say
 from ingestion.cli.session import begin, prepared_stores
+from ingestion.wording import counted
 
 if TYPE_CHECKING:
     from ingestion.export import Exported
@@ -40,8 +41,8 @@ def export(
 
 def _what_changed(done: Exported) -> str:
     if not done.written + done.removed:
-        return f"{done.root}: {done.kept:,} partitions kept. Nothing had changed."
+        return f"{done.root}: {counted(done.kept, 'partition')} kept. Nothing had changed."
     return (
-        f"{done.root}: {done.written:,} partitions written with {done.rows:,} rows, {done.kept:,} kept, "
-        f"{done.removed:,} removed."
+        f"{done.root}: {counted(done.written, 'partition')} written with {counted(done.rows, 'row')}, "
+        f"{done.kept:,} kept, {done.removed:,} removed."
     )

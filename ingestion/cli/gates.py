@@ -10,6 +10,7 @@ import typer
 
 from ingestion.cli.output import Json, print_json, print_line, print_table, print_wrapped
 from ingestion.cli.session import begin, stores
+from ingestion.wording import counted, first_line, quantity
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -92,7 +93,7 @@ def _print_outside(check: Verdict) -> None:
     """A check whose value is outside its limit, and the bets behind it."""
     print_wrapped(
         f"{check.state.upper()}  {check.gate} of the {check.scope}: {_number(check.value)}, must be {check.threshold}, "
-        f"over {check.rows:,} rows",
+        f"over {counted(check.rows, 'row')}",
         hanging=_HANGING,
     )
     if check.note:
@@ -153,7 +154,7 @@ def _print_runs(found: list[dict[str, Any]], short: dict[UUID, str]) -> None:
         cut=True,
     )
     print_line()
-    told = f"{len(found):,} runs, the newest first. `pikkit runs RUN` shows one whole."
+    told = f"{counted(len(found), 'run')}, the newest first. `pikkit runs RUN` shows one whole."
     print_line(told if found else "Nothing ran yet. Run `pikkit run`.")
 
 
@@ -191,7 +192,7 @@ def _state(run: dict[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+    return "-" if value is None else quantity(value, 4)
 
 
 def _remark(run: dict[str, Any]) -> str:
@@ -199,7 +200,7 @@ def _remark(run: dict[str, Any]) -> str:
 
     if run["gate"] == "overridden":
         return f"overridden{by_actor(run['overridden_by'])}: {run['reason']}"
-    return (run["error"] or "").split("\n")[0]
+    return first_line(run["error"] or "")
 
 
 def _last_line(found: Verdicts) -> str:

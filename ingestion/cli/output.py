@@ -21,6 +21,7 @@ from feature_repo.refusals import Refused
 from ingestion.cli.terminal import Style, styled
 from ingestion.errors import PikkitError
 from ingestion.progress import Progress
+from ingestion.wording import span
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Now = Annotated[
@@ -153,15 +154,6 @@ def decimals(values: Iterable[Any]) -> list[str]:
     parts = [_decimal(value) for value in values]
     width = max((len(whole) for whole, _ in parts), default=0)
     return [f"{whole:>{width}}{fraction}" for whole, fraction in parts]
-
-
-def span(length: timedelta) -> str:
-    """A length of time in its largest unit: 45 min, 1.5 h, 30 d."""
-    seconds = length.total_seconds()
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if abs(seconds) >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def report_error(error: PikkitError | Refused) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingestion.cli.output import Json, print_json, print_line, print_table, progress_bar
 from ingestion.cli.session import begin, stores
+from ingestion.wording import counted
 
 
 def publish_supabase(json: Json = False) -> None:
@@ -30,5 +31,5 @@ def publish_supabase(json: Json = False) -> None:
     )
     print_line()
     changed = sum(one.changed for one in published)
-    what = f"{changed:,} rows changed" if changed else "Nothing changed"
+    what = f"{counted(changed, 'row')} changed" if changed else "Nothing changed"
     print_line(f"{what} in {project.schema} of {project.host}.")

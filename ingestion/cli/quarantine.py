@@ -21,6 +21,7 @@ from ingestion.cli.output import (
 )
 from ingestion.cli.runs import ClockAheadOption
 from ingestion.cli.session import begin, prepared_stores, stores
+from ingestion.wording import counted
 
 if TYPE_CHECKING:
     from ingestion.quarantine import Refused, Selection, State
@@ -87,9 +88,9 @@ def list_(
         print_line()
         print_table(["seq", "id", "received", "source", "state", "reasons"], map(_line, found.rows))
         print_line()
-    kind = "" if state is StateFilter.all else f" {state}"
+    kind = "" if state is StateFilter.all else f"{state} "
     more = f" {found.count - len(found.rows):,} more are not shown." if found.count > len(found.rows) else ""
-    print_line(f"{found.count:,}{kind} rows.{more} Nothing was changed.")
+    print_line(f"{counted(found.count, f'{kind}row')}.{more} Nothing was changed.")
 
 
 @app.command()
@@ -191,10 +192,10 @@ def dismiss(
     connections = prepared_stores(settings, create=False)
     if undo:
         changed = reopen(connections, selection)
-        told = f"{changed['open']:,} rows are open again, {changed['superseded']:,} were superseded in the meantime."
+        told = f"{counted(changed['open'], 'row')} open again, {changed['superseded']:,} superseded in the meantime."
     else:
         changed = {"dismissed": dismiss_rows(connections, selection, note=note, everything=everything)}
-        told = f"{changed['dismissed']:,} rows dismissed. `pikkit quarantine dismiss --undo` takes it back."
+        told = f"{counted(changed['dismissed'], 'row')} dismissed. `pikkit quarantine dismiss --undo` takes it back."
     if json:
         print_json(changed)
     else:
@@ -238,12 +239,13 @@ def _retried(done: Run) -> str:
     counts = done.counts
     if not counts["selected"]:
         return "No open row is meant by that. Nothing was changed."
-    refused = f"{counts['refused']:,} rows are still refused"
+    refused = f"{counted(counts['refused'], 'row')} still refused"
     if not counts["accepted"]:
         return f"Retry {done.short_id}: {refused}. The log was not changed."
     older = f" ({counts['superseded']:,} of them older than what is known of their bet)" if counts["superseded"] else ""
     return (
-        f"Retry {done.short_id}: {counts['accepted']:,} rows accepted as {counts['versions']:,} new bet versions{older}"
+        f"Retry {done.short_id}: {counted(counts['accepted'], 'row')} accepted as "
+        f"{counted(counts['versions'], 'new bet version')}{older}"
         f", {refused}. `pikkit run` publishes them."
     )
 

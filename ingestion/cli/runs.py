@@ -19,6 +19,7 @@ from ingestion.cli.output import (
     say_warning,
 )
 from ingestion.cli.session import begin, load_feast, prepared_stores, source_opener, stores
+from ingestion.wording import counted
 
 if TYPE_CHECKING:
     from ingestion.runs import Run
@@ -153,7 +154,9 @@ def backfill(
             "are known from now on (ops.rewound_versions keeps when). An export is made anew by `pikkit export --full`."
         )
     print_line(
-        f"Backfill {done.short_id}: {written:,} change rows replaced." if written else "Nothing came out differently."
+        f"Backfill {done.short_id}: {counted(written, 'change row')} replaced."
+        if written
+        else "Nothing came out differently."
     )
 
 
@@ -183,7 +186,8 @@ def verify(
     else:
         print_table(["compared", "rows", "differences"], rows)
         print_line()
-        print_line(f"{differences:,} differences in {sum(c.rows for c in compared):,} rows. Nothing was changed.")
+        looked_at = counted(sum(comparison.rows for comparison in compared), "row")
+        print_line(f"{counted(differences, 'difference')} in {looked_at}. Nothing was changed.")
     if differences and (redefined := redefined_features(connections)):
         say(
             f"The definition of {', '.join(redefined)} changed since their rows were written, which explains "
@@ -277,6 +281,6 @@ def _what_changed(done: Run) -> str:
     if not new:
         return f"Run {done.short_id}: nothing new. The features were confirmed as of {counts['refreshed_at']}."
     return (
-        f"Run {done.short_id}: {counts['accepted']:,} bet versions and {counts['change_rows']:,} change rows added, "
-        f"{counts['quarantined']:,} rows quarantined."
+        f"Run {done.short_id}: {counted(counts['accepted'], 'bet version')} and "
+        f"{counted(counts['change_rows'], 'change row')} added, {counted(counts['quarantined'], 'row')} quarantined."
     )

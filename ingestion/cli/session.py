@@ -13,7 +13,7 @@ from feature_repo.refusals import HomeUnsafe
 from ingestion import clock
 from ingestion.cli.output import say
 from ingestion.errors import ConfigurationError
-from ingestion.settings import Settings
+from ingestion.settings import Settings, no_store
 
 if TYPE_CHECKING:
     from ingestion.sources.chosen import Opener
@@ -37,11 +37,7 @@ def stores(settings: Settings, *, create: bool = True) -> Connections:
     if settings.external is not None:
         return settings.external
     if not create and not _were_made(settings):
-        raise ConfigurationError(
-            f"There is no store under {settings.home}",
-            "Nothing was done",
-            "Make one with `pikkit run` or `pikkit demo`",
-        )
+        raise ConfigurationError(*no_store(settings.home))
     from ingestion import embedded
 
     was_running = embedded.running(settings.home)

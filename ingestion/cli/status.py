@@ -9,9 +9,10 @@ import typer
 
 from feature_repo.connections import Connections, recorded
 from feature_repo.embedded_servers import postgres_state
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, span
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table
 from ingestion.cli.session import begin
 from ingestion.settings import translated_refusals
+from ingestion.wording import counted, first_line, span
 
 if TYPE_CHECKING:
     from ingestion.errors import Unreachable
@@ -151,7 +152,7 @@ def _print_contents(contents: Contents) -> None:
 def _log(contents: Contents) -> str:
     if contents.known_until is None:
         return "empty"
-    behind = f"{contents.versions_behind:,} versions not in the features yet"
+    behind = f"{counted(contents.versions_behind, 'version')} not in the features yet"
     return f"reaches {contents.known_until:%Y-%m-%dT%H:%M:%SZ}, {behind}"
 
 
@@ -168,7 +169,7 @@ def _last_run(contents: Contents) -> str:
     if run.source:
         parts.append(f"source {run.source}")
     if run.error:
-        parts.append(run.error.split("\n")[0])
+        parts.append(first_line(run.error))
     return ", ".join(parts)
 
 
@@ -194,7 +195,8 @@ def _verdict(found: Status) -> str:
         return problem
     views = found.contents.views if found.contents else []
     sampled = sum(view.sample.keys for view in views if view.sample)
-    return f"All {len(views)} views are fresh, offline and online; {sampled:,} sampled keys stand online as they must."
+    keys = f"{counted(sampled, 'sampled key')} found there as Postgres has them" if sampled else "no key is due online"
+    return f"All {len(views)} views are fresh, offline and online; {keys}."
 
 
 def _problem(found: Status) -> str | None:
@@ -207,13 +209,13 @@ def _problem(found: Status) -> str | None:
     if contents is None:
         return f"The store lacks migrations: {', '.join(found.pending)}. Run `pikkit migrate`, then `pikkit apply`."
     if contents.refreshed_at is None:
-        return "Nothing was refreshed yet. Run `pikkit run`."
+        return _alerts(contents) or "Nothing was refreshed yet. Run `pikkit run`."
     if any(view.offline.state == "ahead" for view in contents.views):
         return _ahead(found, contents.refreshed_at)
     if definition := _not_rolled_out(contents):
         return definition
-    if contents.alerts:
-        return f"{len(contents.alerts)} open: {contents.alerts[0].message}"
+    if alerts := _alerts(contents):
+        return alerts
     views = contents.views
     stale = sum(view.offline.state == "stale" for view in views)
     if stale:
@@ -230,6 +232,17 @@ def _problem(found: Status) -> str | None:
     if not_fresh or behind:
         return f"{max(not_fresh, behind)} of {len(views)} views lack the last refresh online. Run `pikkit materialize`."
     return None
+
+
+def _alerts(contents: Contents) -> str | None:
+    """How many alerts are open: the message of the first, the causes of the others."""
+    if not contents.alerts:
+        return None
+    first, *others = contents.alerts
+    told = f"{counted(len(contents.alerts), 'alert')} open: {first.message.removesuffix('.')}."
+    if first.is_refusal:
+        told += " `pikkit gate --failed` shows why."
+    return f"{told} Also open: {', '.join(alert.cause for alert in others)}." if others else told
 
 
 def _ahead(found: Status, refreshed_at: datetime) -> str:
@@ -267,11 +280,12 @@ def _not_rolled_out(contents: Contents) -> str | None:
 def _not_as_postgres_has_it(faulty: list[ViewStatus], views: list[ViewStatus]) -> str:
     samples = [view.sample for view in views if view.sample]
     wrong = sum(sample.missing + sample.differing for sample in samples)
-    reason = faulty[0].online.reason
+    looked_at = sum(sample.keys for sample in samples)
+    keys = f" ({wrong:,} of {looked_at:,} sampled keys are missing or have other values)" if wrong else ""
+    reason = faulty[0].online.reason or "Redis holds nothing any more"
     return (
-        f"{len(faulty)} of {len(views)} views do not stand online as Postgres has them: {wrong:,} of "
-        f"{sum(sample.keys for sample in samples):,} sampled keys differ ({faulty[0].name} is {faulty[0].online.state}"
-        f"{f': {reason}' if reason else ''}). Run `pikkit materialize --rebuild`."
+        f"{len(faulty)} of {len(views)} views do not stand online as Postgres has them{keys}. {faulty[0].name}: "
+        f"{reason}. Run `pikkit materialize --rebuild`."
     )
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingestion.cli.output import Json, Now, print_json, print_line, print_table, print_wrapped, progress_bar, say, span
+from ingestion.cli.output import Json, Now, print_json, print_line, print_table, print_wrapped, progress_bar, say
 from ingestion.cli.session import begin, load_feast, prepared_stores, stores
+from ingestion.wording import counted, span
 
 if TYPE_CHECKING:
     from ingestion.catalogue import View
@@ -84,7 +85,7 @@ def materialize(
         return
     print_table(["view", "keys written"], list(counts.items()))
     print_line()
-    print_line(f"{sum(counts.values()):,} keys written online in {copied.seconds:.1f} s.")
+    print_line(f"{counted(sum(counts.values()), 'key')} written online in {copied.seconds:.1f} s.")
 
 
 def features(
@@ -112,8 +113,8 @@ def features(
         return
     for one in views:
         _print_view(one)
-    count = f"{len(views)} view{'s' if len(views) > 1 else ''}"
-    print_line(f"{sum(len(one.features) for one in views)} features in {count}. Nothing was changed.")
+    features_told = counted(sum(len(one.features) for one in views), "feature")
+    print_line(f"{features_told} in {counted(len(views), 'view')}. Nothing was changed.")
 
 
 def _view_document(view: View) -> dict[str, Any]:
@@ -131,7 +132,9 @@ def _print_view(view: View) -> None:
     print_wrapped(f"{view.name}: {view.description}")
     print_wrapped(f"{'; '.join(facts)}; in {', '.join(view.services) or 'no service'}")
     if newest := [one.stored for one in view.features if one.stored]:
-        print_line(f"{newest[0].rows:,} change rows, last computed {newest[0].last_computed_at:%Y-%m-%dT%H:%M:%SZ}")
+        print_line(
+            f"{counted(newest[0].rows, 'change row')}, last computed {newest[0].last_computed_at:%Y-%m-%dT%H:%M:%SZ}"
+        )
     headers = ["feature", "type", *(["version"] if newest else []), "description"]
     print_table(
         headers,

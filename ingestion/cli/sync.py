@@ -17,6 +17,7 @@ from ingestion.cli.runs import (
     run_document,
 )
 from ingestion.cli.session import begin, prepared_stores, source_opener
+from ingestion.wording import counted
 
 if TYPE_CHECKING:
     from ingestion.runs import Run
@@ -177,8 +178,8 @@ def _what_differed(done: Run) -> str:
     found = done.counts["reconciled"]
     if not found["missed"] + found["quarantined"] + found["deleted"]:
         return f"Reconciliation {done.short_id}: no row was missed or rewritten, and no bet vanished."
-    added, refused, deleted = (f"{found[name]:,}" for name in ("missed", "quarantined", "deleted"))
-    what = f"{added} versions added, {refused} rows quarantined, {deleted} bets deleted."
+    added, refused = counted(found["missed"], "version"), counted(found["quarantined"], "row")
+    what = f"{added} added, {refused} quarantined, {counted(found['deleted'], 'bet')} deleted."
     publishes = " `pikkit run` publishes them." if found["missed"] + found["deleted"] else ""
     return f"Reconciliation {done.short_id}: {what}{publishes}"
 
@@ -188,5 +189,5 @@ def _what_came(done: Run) -> str:
     if not counts["accepted"] + counts["quarantined"]:
         read = "nothing new" if counts["rows_read"] else "no row of the source matches"
         return f"Sync {done.short_id}: {read}."
-    what = f"{counts['accepted']:,} bet versions added, {counts['quarantined']:,} rows quarantined."
+    what = f"{counted(counts['accepted'], 'bet version')} added, {counted(counts['quarantined'], 'row')} quarantined."
     return f"Sync {done.short_id}: {what}{' `pikkit run` publishes them.' if counts['accepted'] else ''}"

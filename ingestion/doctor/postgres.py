@@ -22,6 +22,7 @@ from ingestion.name_variants import name_variants
 from ingestion.rewind import server_clock
 from ingestion.rollout import misnamed, missing_columns, unapplied
 from ingestion.status import SCHEMAS
+from ingestion.wording import span
 
 _OLDEST: Final = 150_000
 # Bets from more than five minutes past now are refused, so that much between two clocks loses rows.
@@ -188,8 +189,8 @@ def _refreshed(connection: psycopg.Connection) -> Check:
     if ahead > CLOCK_TOLERANCE:
         return fail(
             "store clock",
-            f"{found}, which is {ahead} past Postgres's clock: it was made by a clock that ran ahead, and no run with "
-            "the right one is taken before",
+            f"{found}, which is {span(ahead)} past Postgres's clock: it was made by a clock that ran ahead, and no run "
+            "with the right one is taken before",
             "Run `pikkit backfill --rewind`",
         )
     return ok("store clock", found)

@@ -18,6 +18,7 @@ from ingestion.sources.postgres_facts import Facts, look_at, obstacles
 from ingestion.sources.settings import SourcePostgres, SourceSettings, SupabaseProject
 from ingestion.sources.table import Reading
 from ingestion.streams import StreamState, check_columns, reconcile_command
+from ingestion.wording import counted
 
 if TYPE_CHECKING:
     from ingestion.sources.rest import Rest
@@ -210,7 +211,7 @@ def _one_row(rest: Rest) -> Any:
 
 
 def _counted(rows: int | None) -> str:
-    return "rows that could not be counted in time" if rows is None else f"{rows:,} rows"
+    return "rows that could not be counted in time" if rows is None else counted(rows, "row")
 
 
 def _table(check: str, table: str, rows: int | None, unknown: tuple[str, ...]) -> Check:

@@ -1,12 +1,13 @@
 -- Grain    one row per chosen key: the newest of its change rows that were copied online, if a bet is young enough to be served
--- Reads    changes: at most about 64 pages, what the last three runs wrote, and one row of each chosen key by the index;
+-- Reads    changes: at most about so many pages, what the last three runs wrote, and one row of each chosen key by the index;
 --          ops.seals
 -- Params   view; keys: how many of each kind are chosen, spread over what there is and newest; seed of the spread; oldest: the
---          instant from which on rows are served, null for groups; uncopied: runs whose rows need not be there yet
+--          instant from which on rows are served, null for groups; uncopied: runs whose rows need not be there yet; pages: over
+--          how many the keys are spread, null for all
 with spread as (
     select {key} as key
     from {changes} tablesample system (
-        least(100, 100.0 * 64 * current_setting('block_size')::integer / greatest(pg_relation_size({relation}), 1))
+        least(100, 100.0 * %(pages)s::integer * current_setting('block_size')::integer / greatest(pg_relation_size({relation}), 1))
     )
     where {key} is not null and (%(oldest)s::timestamptz is null or event_timestamp >= %(oldest)s)
     group by {key}

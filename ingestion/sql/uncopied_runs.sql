@@ -1,6 +1,7 @@
 -- Grain    one row per view that is asked for, in that order: what the online store lacks of it
 -- As of    the mark, up to which the features reach. A view that was never copied, or whose rows a backfill replaced, lacks all.
--- Reads    features.reach, ops.materializations, ops.gates
+--          A run wrote what is processed up to its last raw version. Rows that are refused come after it, and are nobody's.
+-- Reads    features.reach, ops.materializations, ops.gates, processed.bet_versions
 -- Params   views
 select
     wanted.view,
@@ -10,7 +11,7 @@ select
     array(
         select gates.run_id
         from ops.gates
-        where gates.until_seq > copied.seq
+        where gates.until_seq >= (select min(seq) from processed.bet_versions where seq > copied.seq)
         order by gates.run_id
     ) as runs
 from unnest(%(views)s::text[]) with ordinality as wanted (view, place)

@@ -171,6 +171,7 @@ def test_what_a_run_wrote_is_copied_alone(published: Published, gated: Any, targ
     assert copy_runs(published.database, target, [SECOND]) == 1
     assert served(gated, "NBA", "NFL") == [(1, MARK - HOUR), (None, None)]
     assert copy_runs(published.database, target, [FIRST, SECOND]) == 2
+    assert copy_runs(published.database, target, [FIRST, SECOND], since=MARK) == 0
     assert served(gated, "NBA", "NFL")[0] == (1, MARK - HOUR)
     assert target.asserted_until is None
 

@@ -60,7 +60,7 @@ def checked(environ: dict[str, str]) -> dict[str, Check]:
 def test_a_table_that_is_read_as_it_should_be_has_nothing_against_it(look: Callable[..., dict[str, Check]]) -> None:
     checks = look()
     assert {check.verdict for check in checks.values()} == {"ok"}
-    assert "1 rows" in checks["source table"].found
+    assert "1 row" in checks["source table"].found
     assert "raw_json" in checks["source table"].found
 
 

@@ -218,12 +218,13 @@ def test_what_was_refused_is_published_with_enough_good_rows_beside_it(prepared,
 
 
 def test_small_batches_add_up(prepared, load, history):
-    """An hourly feed of 60 rows is never a batch of 100."""
+    """An hourly feed of 60 rows is never a batch of 100. A refusal ends with the first good one, and stays ended."""
     load(history, now=NOW - HOUR)
     broken = good(history, 60).with_columns(status=pl.lit("?"))
     with pytest.raises(GateRefused, match="schema_pass_rate"):
         load(broken)
     load(good(history, 60, minutes=40, name="good"), now=NOW + HOUR)
+    load(good(history, 60, minutes=50, name="better"), now=NOW + 2 * HOUR)
 
 
 def test_corrections_are_no_sample_of_outcomes(prepared, load, history):
@@ -365,6 +366,16 @@ def test_the_actor_of_ci_is_told_with_the_user_and_the_host_of_the_process() -> 
 def test_an_override_of_what_passes_is_none(prepared, load, history):
     done = load(history, override="just in case")
     assert done.counts["gates"]["state"] == "passed"
+
+
+def test_what_was_overridden_refuses_neither_the_same_file_again_nor_a_small_one_after_it(prepared, load, history):
+    load(history, now=NOW - HOUR)
+    load(bad(history), override="half wins come later")
+    again = load(bad(history), now=NOW + HOUR)
+    after = load(good(history, 12, minutes=45, name="after"), now=NOW + 2 * HOUR)
+    assert [done.counts["gates"]["state"] for done in (again, after)] == ["passed", "passed"]
+    with pytest.raises(GateRefused, match="schema_pass_rate"):
+        load(good(history, name="bad").with_columns(status=pl.lit("?")), now=NOW + 3 * HOUR)
 
 
 # ---- backfill ------------------------------------------------------------------------------------------------------

@@ -82,9 +82,10 @@ def test_a_run_writes_what_changed(load: Load, prepared: Connections) -> None:
 
 
 def test_a_run_without_news_writes_nothing_and_keeps_all_groups_served(load: Load, prepared: Connections) -> None:
-    load(bet("a", 1))
+    rows = bet("a", 1), bet("refused", 2, status="?")
+    assert load(*rows).counts["quarantined"] == 1
     later = NOW + 5 * 24 * HOUR
-    assert set(written(load(bet("a", 1), now=later)).values()) == {0}
+    assert set(written(load(*rows, now=later)).values()) == {0}
     served = store_at(prepared).get_online_features(["sport_stats:sport_count"], [{"sport": "Soccer"}])
     told = served.to_dict(include_event_timestamps=True)
     assert (told["sport_count"], told["sport_count__ts"]) == ([1], [int(later.timestamp())])

@@ -453,7 +453,7 @@ def test_a_document_that_breaks_off_is_not_followed_by_one_of_the_error(capsys):
 def test_rows_of_a_retry_come_in_pages_of_bounded_bytes(load, run, monkeypatch):
     monkeypatch.setattr("ingestion.quarantine_retry.PAGE_BYTES", 1)
     load(*(bet(f"b{n}", updated_at=IN_AN_HOUR) for n in range(3)), bet("c", status="?"))
-    assert "3 rows accepted as 3 new bet versions, 1 rows are still refused." in run("retry", "--all")
+    assert "3 rows accepted as 3 new bet versions, 1 row still refused." in run("retry", "--all")
 
 
 def test_a_row_is_shown_with_its_faults_marked_and_its_fate(load, run):
@@ -468,7 +468,7 @@ def test_a_row_is_shown_with_its_faults_marked_and_its_fate(load, run):
 def test_a_retry_says_what_changed_and_what_publishes_it(load, run):
     load(bet("a", updated_at=IN_AN_HOUR), bet("b", status="?"))
     *_, last = run("retry", "--all").splitlines()
-    assert "1 rows accepted as 1 new bet versions, 1 rows are still refused. `pikkit run` publishes them." in last
+    assert "1 row accepted as 1 new bet version, 1 row still refused. `pikkit run` publishes them." in last
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
+import json
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +17,10 @@ from psycopg import IsolationLevel
 from feature_repo.connections import Connections
 from feature_repo.groups import STORED_VIEWS
 from feature_repo.online.layout import entity_key, feature_field, key_prefix, marks_key
-from ingestion import clock, pipeline
+from ingestion import clock, online_sample, pipeline, wording
+from ingestion.alerts import open_alert, resolve_alerts
 from ingestion.database import connect
+from ingestion.errors import GateRefused
 from ingestion.online_sample import KEYS_OF_A_KIND, expected_copy, online_findings, standing_copy
 from ingestion.pipeline import run_materialize
 from ingestion.sources.files import open_file
@@ -27,6 +32,7 @@ from tests.ingestion.lenient import run
 HOUR = timedelta(hours=1)
 MOST = 2 * KEYS_OF_A_KIND
 FIRST = [bet(f"b{n}", n, sport=f"S{n % 3}", clv_percentage=1.5) for n in range(200)]
+REFUSED = bet("refused", status="?")
 SECOND = [lost(f"c{n}", 300 + n, sport=f"S{n % 3}", market=None) for n in range(20)]
 
 
@@ -70,10 +76,16 @@ def test_status_finds_whatever_redis_lost_or_has_otherwise_and_names_the_command
     load: Callable[..., Any], prepared: Connections, command: Callable[..., tuple[int, list[str]]]
 ) -> None:
     server = redis.Redis.from_url(prepared.redis.url)
-    load(*FIRST)
+    load(*FIRST, REFUSED)
+    assert [name for name, view in views(prepared).items() if not view.sample or not view.sample.keys] == []
     snapshot = {key: server.dump(key) for key in server.scan_iter()}
     later = NOW + HOUR
-    load(*SECOND, now=later)
+    load(*SECOND, REFUSED | {"id": "refused too"}, now=later)
+
+    def delete_all_keys_but_the_marks() -> None:
+        for key in server.scan_iter():
+            if key != marks_key("pikkit"):
+                server.delete(key)
 
     def flush_but_for_a_foreign_key() -> None:
         server.flushdb()
@@ -113,6 +125,7 @@ def test_status_finds_whatever_redis_lost_or_has_otherwise_and_names_the_command
     assert online(prepared, later) == {}
     assert command("--check", now=later)[0] == 0
     for damage, expected in (
+        (delete_all_keys_but_the_marks, all_are("incomplete")),
         (flush_but_for_a_foreign_key, all_are("incomplete")),
         (evict_nine_keys_of_ten, {"bet_facts": "incomplete"}),
         (restore_the_snapshot, all_are("incomplete")),
@@ -136,7 +149,7 @@ def test_status_finds_whatever_redis_lost_or_has_otherwise_and_names_the_command
 
 
 def test_status_looks_at_the_same_number_of_keys_whatever_the_size_of_a_view(
-    load: Callable[..., Any], prepared: Connections
+    load: Callable[..., Any], prepared: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(*FIRST)
     few = views(prepared)
@@ -148,6 +161,13 @@ def test_status_looks_at_the_same_number_of_keys_whatever_the_size_of_a_view(
     assert samples["sport_stats"] == 4
     assert KEYS_OF_A_KIND < samples["bet_facts"] <= MOST
     assert KEYS_OF_A_KIND < samples["sport_league_stats"] <= MOST
+
+    # Neither the pages that are looked at nor the last runs have any.
+    monkeypatch.setattr(online_sample, "_PAGES", 0)
+    with connect(prepared.postgres, purpose="test") as connection:
+        connection.execute("update ops.seals set rows = 0")
+        expected = expected_copy(connection, NOW + HOUR)
+    assert all(view.rows for view in expected.views if view.view.name != "bet_closing_line")
 
 
 def test_status_takes_a_copy_for_as_old_as_its_mark_and_asks_for_no_bet_that_is_not_served_any_more(
@@ -195,14 +215,51 @@ def test_status_check_is_one_line_and_exits_3_for_a_wrong_clock_or_a_late_copy_a
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pipeline, "_copy_online", die)
+    lacking = "8 of 8 views lack the last refresh online. Run `pikkit materialize`."
     with pytest.raises(KeyboardInterrupt):
         load(*SECOND, now=NOW + HOUR)
     found = views(prepared, NOW + HOUR)
     assert all(view.online_is_behind for view in found.values())
     assert online(prepared, NOW + HOUR) == {}
-    line = "8 of 8 views lack the last refresh online. Run `pikkit materialize`."
-    assert command("--check", now=NOW + HOUR) == (3, [line])
+    assert command("--check", now=NOW + HOUR) == (3, [lacking])
     assert command(now=NOW + HOUR)[0] == 0
 
     down = {"REDIS_URL": "redis://127.0.0.1:1/0"}
     assert command("--check", now=NOW + HOUR, **down) == (4, ["Redis does not answer: nothing is served online."])
+
+
+def test_the_verdict_names_a_refusal_first_and_the_other_alerts_after_it_of_a_store_without_a_refresh_too(
+    prepared: Connections, tmp_path: Path, command: Callable[..., tuple[int, list[str]]]
+) -> None:
+    clock.set_now(NOW)
+    with pytest.raises(GateRefused) as refused:
+        pipeline.run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", *FIRST)))
+    with connect(prepared.postgres, purpose="test", autocommit=True) as connection:
+        for cause, opened_at in (("source a table", NOW - HOUR), ("source b table", NOW + HOUR)):
+            open_alert(connection, cause, "critical", "it fails", run_id=refused.value.run_id, now=opened_at)
+        resolve_alerts(connection, "gate ", now=NOW)
+    code, (line,) = command("--check")
+    assert (code, line.startswith("3 alerts open: The quality gate refused run ")) == (3, True), line
+    told = "until it passes. `pikkit gate --failed` shows why. Also open: source a table, source b table."
+    assert line.endswith(told), line
+    (last_run,) = (line for line in command()[1] if line.startswith("Last run"))
+    assert "checks failed (" in last_run
+    assert not last_run.endswith(":")
+
+
+def test_numbers_and_errors_are_worded_as_their_docstrings_say() -> None:
+    assert doctest.testmod(wording).failed == 0
+
+
+def test_status_tells_of_a_home_without_a_store_what_other_commands_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("POSTGRES_", "REDIS_URL"))}
+    environ |= {"PIKKIT_HOME": str(tmp_path / "none")}
+    monkeypatch.chdir(tmp_path)
+    status_error, verify_error = (
+        json.loads(pikkit_here(verb, "--json", environ=environ).stdout)["error"] for verb in ("status", "verify")
+    )
+    assert status_error["what"] == verify_error["what"] == f"There is no store under {tmp_path / 'none'}"
+    assert status_error["next_step"] == verify_error["next_step"] == "Make one with `pikkit run` or `pikkit demo`"
+    assert (status_error["exit_code"], verify_error["exit_code"]) == (4, 2)
