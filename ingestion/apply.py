@@ -72,7 +72,12 @@ def apply(connections: Connections) -> ApplyResult:
         wanted, unwanted, _, _ = extract_objects_for_apply_delete(  # type: ignore[no-untyped-call]
             store.project, store.registry, declared
         )
-        store.apply(wanted, objects_to_delete=unwanted, partial=False)
+        try:
+            store.apply(wanted, objects_to_delete=unwanted, partial=False)
+        finally:
+            # Feast puts what this registry remembers into the declarations, from where another store would get it.
+            for view in declared.feature_views:
+                view.materialization_intervals = []
         return _difference(before, _snapshot(store), mended)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,8 @@ def test_a_changed_view_is_refused_until_it_is_applied_and_is_not_fresh_until_a_
     assert by_name(check_postgres(store.postgres))["registry"].verdict == "warn"
 
     apply(store)
+    # The declarations are this process's: another store that is applied from them gets nothing of this one.
+    assert getattr(import_module(f"feature_repo.views.{VIEW}"), VIEW).materialization_intervals == []
     assert by_name(check_postgres(store.postgres))["registry"].verdict == "ok"
     # More than one run: the first must not pass for a backfill.
     for hours in (1, 2):
