@@ -18,7 +18,10 @@ where
             locks.pid = activity.pid
             and locks.granted
             and locks.locktype = 'relation'
-            and locks.relation is distinct from to_regclass('ops.run_lock')
+            and locks.relation not in (
+                select pg_class.oid from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+                where nspname = 'ops' and relname = 'run_lock'
+            )
             and locks.mode not in ('AccessShareLock', 'RowShareLock')
     )
 order by activity.xact_start;

@@ -51,8 +51,8 @@ def test_external_stores_are_where_the_settings_say(environ: dict[str, str], con
     assert Settings.load(environ).connections() == connections
 
 
-def test_embedded_servers_that_do_not_run_are_unreachable(tmp_path: Path) -> None:
-    with pytest.raises(Unreachable, match="pikkit up"):
+def test_a_home_without_a_store_is_unreachable_and_named_as_that(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match=r"There is no store under .*`pikkit run` or `pikkit demo`"):
         Settings.load({"PIKKIT_HOME": str(tmp_path)}).connections()
 
 
