@@ -20,7 +20,7 @@ from ingestion.progress import silent
 from ingestion.sync import TableRows
 from tests import faults
 from tests.ingestion.bets import NOW, T0, bet, lost
-from tests.ingestion.commands import PIKKIT, environ_of, pikkit
+from tests.ingestion.commands import PIKKIT, environ_of, pikkit, pikkit_here
 from tests.ingestion.conftest import prepared_stores
 from tests.ingestion.lenient import run
 from tests.ingestion.test_pipeline import contents, until_unlocked
@@ -143,14 +143,14 @@ def test_the_third_failed_sync_in_a_row_raises_an_alert_which_the_next_good_one_
     source.proxy.storm(1.0, 1, [faults.unavailable])
     alerts = "select severity, resolved_at is null from ops.alerts"
     for failed in (1, 2, 3):
-        ended = pikkit("sync", environ=environ, cwd=tmp_path)
+        ended = pikkit_here("sync", environ=environ)
         assert (ended.returncode, "503" in ended.stderr) == (4, True)
         assert query(prepared, "select consecutive_failures from ops.sync_state") == [(failed,)]
         assert query(prepared, alerts) == ([("critical", True)] if failed == 3 else [])
     assert "3 syncs of this source have failed in a row" in ended.stderr
-    assert "failed 3 times in a row" in pikkit("status", environ=environ, cwd=tmp_path).stdout
+    assert "failed 3 times in a row" in pikkit_here("status", environ=environ).stdout
     source.proxy.storm(0, 1)
-    assert pikkit("sync", environ=environ, cwd=tmp_path).returncode == 0
+    assert pikkit_here("sync", environ=environ).returncode == 0
     assert query(prepared, alerts) == [("critical", False)]
     assert query(prepared, "select consecutive_failures from ops.sync_state") == [(0,)]
 
@@ -160,13 +160,13 @@ def test_a_refused_reconciliation_is_no_failed_sync_and_stays_an_alert_until_one
     source, prepared, environ, tmp_path
 ):
     put(source.postgres, *(bet(f"b{n}", n) for n in range(250)))
-    assert pikkit("sync", environ=environ, cwd=tmp_path).returncode == 0
+    assert pikkit_here("sync", environ=environ).returncode == 0
     delete(source.postgres, [f"b{n}" for n in range(120)])
-    assert pikkit("reconcile", environ=environ, cwd=tmp_path).returncode == 3
-    assert pikkit("sync", environ=environ, cwd=tmp_path).returncode == 0
+    assert pikkit_here("reconcile", environ=environ).returncode == 3
+    assert pikkit_here("sync", environ=environ).returncode == 0
     assert query(prepared, "select consecutive_failures from ops.sync_state") == [(0,)]
-    assert "120 of 250 bets" in pikkit("status", environ=environ, cwd=tmp_path).stdout.splitlines()[-1]
-    assert pikkit("reconcile", "--most-deletes", "120", environ=environ, cwd=tmp_path).returncode == 0
+    assert "120 of 250 bets" in pikkit_here("status", environ=environ).stdout.splitlines()[-1]
+    assert pikkit_here("reconcile", "--most-deletes", "120", environ=environ).returncode == 0
     assert query(prepared, "select count(*) from ops.alerts where resolved_at is null") == [(0,)]
 
 
@@ -176,13 +176,13 @@ def test_a_reconciliation_that_fails_is_told_though_syncs_succeed(source, prepar
     source.proxy.before = lambda request: (
         source.proxy.storm(1.0, 1, [faults.unavailable]) if "pikkit_bet_digests" in request.path else None
     )
-    assert pikkit("reconcile", environ=environ, cwd=tmp_path).returncode == 4
+    assert pikkit_here("reconcile", environ=environ).returncode == 4
     source.proxy.before = lambda request: None
     source.proxy.storm(0, 1)
-    assert pikkit("sync", environ=environ, cwd=tmp_path).returncode == 0
+    assert pikkit_here("sync", environ=environ).returncode == 0
     alerts = "select cause like 'reconciliation with %', resolved_at is null from ops.alerts"
     assert query(prepared, alerts) == [(True, True)]
-    assert pikkit("reconcile", environ=environ, cwd=tmp_path).returncode == 0
+    assert pikkit_here("reconcile", environ=environ).returncode == 0
     assert query(prepared, alerts) == [(True, False)]
 
 
@@ -190,11 +190,11 @@ def test_a_reconciliation_that_fails_is_told_though_syncs_succeed(source, prepar
 def test_an_address_that_was_wrong_leaves_no_alert_behind(source, prepared, environ, tmp_path):
     put(source.postgres, bet("a", 1))
     wrong = environ | {"SUPABASE_TABLE": "wetten"}
-    assert {pikkit("sync", environ=wrong, cwd=tmp_path).returncode for _ in range(3)} == {2}
+    assert {pikkit_here("sync", environ=wrong).returncode for _ in range(3)} == {2}
     assert query(prepared, "select count(*) from ops.alerts where resolved_at is null") == [(1,)]
-    assert pikkit("sync", environ=environ, cwd=tmp_path).returncode == 0
+    assert pikkit_here("sync", environ=environ).returncode == 0
     assert query(prepared, "select count(*) from ops.alerts where resolved_at is null") == [(0,)]
-    assert "wetten" not in pikkit("status", environ=environ, cwd=tmp_path).stdout
+    assert "wetten" not in pikkit_here("status", environ=environ).stdout
 
 
 @over_rest
