@@ -31,12 +31,9 @@ from feast.infra.registry.sql import (
 from feast.transformation.python_transformation import PythonTransformation
 from sqlalchemy import LargeBinary, func, select
 
-from feature_repo.groups import STORED_VIEWS
 from feature_repo.refusals import StoredFunctionDiffers
-from feature_repo.view_declarations import ON_DEMAND_DECLARATIONS
+from feature_repo.view_declarations import OUR_VIEWS
 
-# Names of this repository's views: no view that has one, of whatever kind, is read with a stored function.
-_OURS: Final = {view.name for view in STORED_VIEWS} | set(ON_DEMAND_DECLARATIONS)
 _TABLES: Final = (feature_views, on_demand_feature_views, stream_feature_views, label_views)
 
 # The name of the row that Feast is reading views from; None where it reads none, or inside one.
@@ -60,7 +57,7 @@ def require_own_functions(views: Iterable[OnDemandFeatureView]) -> None:
     declared = _declared()
     for view in views:
         ours = declared.get(view.name)
-        if view.name in _OURS and (ours is None or view.feature_transformation is not ours.feature_transformation):
+        if view.name in OUR_VIEWS and (ours is None or view.feature_transformation is not ours.feature_transformation):
             raise _differs(view.name)
 
 
@@ -160,7 +157,7 @@ def _stored(original: Callable[..., Any]) -> Callable[..., Any]:
     def from_proto(cls: Any, proto: Any, skip_udf: bool = False) -> Any:
         _require_name(_row.get() or proto.spec.name, proto.spec.name)
         with _reading(None):
-            return original(cls, proto, skip_udf=skip_udf or proto.spec.name in _OURS)
+            return original(cls, proto, skip_udf=skip_udf or proto.spec.name in OUR_VIEWS)
 
     return from_proto
 
@@ -169,7 +166,7 @@ def _on_demand(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def from_proto(cls: Any, proto: Any, skip_udf: bool = False) -> Any:
         _require_name(_row.get() or proto.spec.name, proto.spec.name)
-        is_ours = proto.spec.name in _OURS
+        is_ours = proto.spec.name in OUR_VIEWS
         with _reading(None):
             view = original(cls, proto, skip_udf=skip_udf or is_ours)
         if is_ours and not skip_udf:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg import sql
 
-from feature_repo.groups import STORED_VIEWS
 from feature_repo.offline.origin import origin
 from feature_repo.offline.session import reading
 from feature_repo.refusals import PublicationRefused
 from feature_repo.sources import reasserted
 from feature_repo.statements import statement
+from feature_repo.view_declarations import OUR_VIEWS
 
 if TYPE_CHECKING:
     from feast import RepoConfig
@@ -54,12 +54,9 @@ def has_histories(config: RepoConfig) -> bool:
 
 def bears_our_name(view: Any) -> bool:
     """Whether the view, or one that it is made from, is called like a view of this repository."""
-    from feature_repo.on_demand import ON_DEMAND_VIEWS
-
-    ours = {one.name for one in (*STORED_VIEWS, *ON_DEMAND_VIEWS)}
     projections: Mapping[str, Any] = getattr(view, "source_feature_view_projections", None) or {}
     made_from = [*(getattr(view, "source_views", None) or []), *projections.values()]
-    return view.name in ours or any(bears_our_name(one) for one in made_from)
+    return view.name in OUR_VIEWS or any(bears_our_name(one) for one in made_from)
 
 
 def _is_ours(config: RepoConfig, view: Any) -> bool:

@@ -149,3 +149,6 @@ BET_CLV_FEATURES: Final = OnDemandDeclaration(
 )
 
 ON_DEMAND_DECLARATIONS: Final = {declaration.name: declaration for declaration in (BET_CLV_FEATURES, BET_FEATURES)}
+
+# The names of all views of this repository, of either kind.
+OUR_VIEWS: Final = frozenset((*STORED_DECLARATIONS, *ON_DEMAND_DECLARATIONS))

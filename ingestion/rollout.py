@@ -134,10 +134,9 @@ def unapplied(connection: psycopg.Connection) -> list[str]:
         for view in STORED_VIEWS
     }
     on_demand = {name: RegisteredFunction(name, source, plain=True) for name, source in declared_sources().items()}
-    registered = registered_views(connection)
-    functions = {
-        one.name: _registered_function(one.message) for one in registered_messages(connection) if one.kind == ON_DEMAND
-    }
+    messages = registered_messages(connection)
+    registered = _views_in(messages)
+    functions = {one.name: _registered_function(one.message) for one in messages if one.kind == ON_DEMAND}
     return [
         *(name for name, view in stored.items() if registered.get(name) != view),
         *(name for name, function in on_demand.items() if functions.get(name) != function),
@@ -151,7 +150,7 @@ def misnamed(connection: psycopg.Connection) -> list[str]:
 
 def registered_views(connection: psycopg.Connection) -> dict[str, RegisteredView]:
     """The feature views of Feast's registry, by the names of their rows; none where it has no tables."""
-    return {one.name: _registered_view(one.message) for one in registered_messages(connection) if one.kind == STORED}
+    return _views_in(registered_messages(connection))
 
 
 def registered_messages(connection: psycopg.Connection) -> list[RegisteredMessage]:
@@ -172,6 +171,10 @@ def declared_sources() -> dict[str, str]:
     functions = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
     nodes = {name: functions[f"_{name}"] for name in ON_DEMAND_DECLARATIONS}
     return {name: "".join(lines[node.lineno - 1 : node.end_lineno]) for name, node in nodes.items()}
+
+
+def _views_in(messages: Sequence[RegisteredMessage]) -> dict[str, RegisteredView]:
+    return {one.name: _registered_view(one.message) for one in messages if one.kind == STORED}
 
 
 def _registered_view(message: bytes) -> RegisteredView:

@@ -46,9 +46,14 @@ class Verdicts:
     drift: list[dict[str, Any]]
 
     @property
+    def has_new_rows(self) -> bool:
+        """Whether there was anything new to judge."""
+        return self.gate.since_seq < self.gate.until_seq
+
+    @property
     def tally(self) -> Tally:
         """How many of the checks came out how."""
-        return Tally.of(self.checks, has_new_rows=self.gate.since_seq < self.gate.until_seq)
+        return Tally.of(self.checks, has_new_rows=self.has_new_rows)
 
 
 def verdicts(connection: psycopg.Connection, run_id: UUID | None = None) -> Verdicts:

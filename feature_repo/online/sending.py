@@ -13,7 +13,8 @@ from typing import Any, Final
 import redis
 from hiredis import pack_command
 
-# Commands that one transaction holds at most: the server does nothing else for some 60 ms then.
+# Commands that one transaction holds at most. The server does nothing else meanwhile: as many rows of ten features as
+# that keep another client waiting for 20 to 30 ms (10,000 rows, on the machine of benchmarks/RESULTS.md).
 LONGEST_TRANSACTION: Final = 20_000
 
 _MULTI: Final = pack_command(("MULTI",))

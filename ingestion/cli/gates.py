@@ -50,7 +50,7 @@ def gate(
     if json:
         print_json(_document(found, shown))
         return
-    _print_checks(shown, found.gate.since_seq < found.gate.until_seq)
+    _print_checks(shown, found.has_new_rows)
     if queries:
         for check in shown:
             print_line(f"-- {check.gate} of the {check.scope}\n{check.query};\n")

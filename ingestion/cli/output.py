@@ -142,9 +142,14 @@ def print_table(
 
 def print_refused(reasons: Mapping[str, int]) -> None:
     """How many rows were refused for each reason, and what would be right instead where there is more to say."""
+    print_table(["refused for", "rows"], list(reasons.items()))
+    print_advice(reasons)
+
+
+def print_advice(reasons: Iterable[str]) -> None:
+    """What would be right instead of what was refused for these reasons, where there is more to say, each once."""
     from quality.advice import ADVICE
 
-    print_table(["refused for", "rows"], list(reasons.items()))
     for sentence in dict.fromkeys(ADVICE[reason] for reason in reasons if reason in ADVICE):
         print_wrapped(f"{sentence}.")
 

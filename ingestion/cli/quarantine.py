@@ -11,12 +11,12 @@ from ingestion.cli.output import (
     Json,
     Now,
     plain,
+    print_advice,
     print_json,
     print_json_with_rows,
     print_line,
     print_refused,
     print_table,
-    print_wrapped,
     progress_bar,
 )
 from ingestion.cli.runs import ClockAheadOption
@@ -264,7 +264,6 @@ def _line(row: Refused) -> tuple[Any, ...]:
 
 def _print_row(row: Refused, run: str) -> None:
     from ingestion.quarantine import values_of
-    from quality.advice import ADVICE
 
     facts = [
         ("seq", str(row.seq)),
@@ -276,8 +275,7 @@ def _print_row(row: Refused, run: str) -> None:
         *(("refused for" if not number else "", plain(reason)) for number, reason in enumerate(row.reasons)),
     ]
     print_table(["", ""], facts)
-    for sentence in dict.fromkeys(ADVICE[reason] for reason in row.reasons if reason in ADVICE):
-        print_wrapped(f"{sentence}.")
+    print_advice(row.reasons)
     if values := values_of(row.payload):
         at_fault = {reason.split(":", 1)[0] for reason in row.reasons}
         print_line()

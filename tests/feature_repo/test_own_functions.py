@@ -229,23 +229,29 @@ def test_doctor_names_a_view_of_ours_that_is_stored_with_another_function_and_an
     assert not marker.exists()
 
 
-def test_a_view_of_another_kind_under_a_name_of_ours_is_not_run(
-    published: Published, gated: Any, tmp_path: Path
-) -> None:
-    marker = tmp_path / "was_run"
+def put_on_demand_view(published: Published, project: str, name: str, change: Callable[[Any], None]) -> None:
+    """Put a view into the registry that is bet_features but for its name and this change."""
     row = published.database.execute(
         "select feature_view_proto from feast.on_demand_feature_views where feature_view_name = 'bet_features'"
     ).fetchone()
     assert row is not None
-    evil = OnDemandFeatureView.FromString(row[0])
-    other_source(marker)(evil)
-    evil.spec.name = "sport_stats"
+    view = OnDemandFeatureView.FromString(row[0])
+    change(view)
+    view.spec.name = name
     published.execute(
         "insert into feast.on_demand_feature_views (feature_view_name, project_id, last_updated_timestamp, "
-        "feature_view_proto) values ('sport_stats', %s, 0, %s)",
-        gated.project,
-        evil.SerializeToString(),
+        "feature_view_proto) values (%s, %s, 0, %s)",
+        name,
+        project,
+        view.SerializeToString(),
     )
+
+
+def test_a_view_of_another_kind_under_a_name_of_ours_is_not_run(
+    published: Published, gated: Any, tmp_path: Path
+) -> None:
+    marker = tmp_path / "was_run"
+    put_on_demand_view(published, gated.project, "sport_stats", other_source(marker))
     assert len(published.store().list_on_demand_feature_views()) == 3
     assert not marker.exists()
 
@@ -254,19 +260,7 @@ def test_a_scorer_loads_nothing_that_somebody_put_into_a_published_list(
     published: Published, gated: Any, tmp_path: Path
 ) -> None:
     marker = tmp_path / "was_run"
-    row = published.database.execute(
-        "select feature_view_proto from feast.on_demand_feature_views where feature_view_name = 'bet_features'"
-    ).fetchone()
-    assert row is not None
-    evil = OnDemandFeatureView.FromString(row[0])
-    other_source(marker)(evil)
-    evil.spec.name = "evil"
-    published.execute(
-        "insert into feast.on_demand_feature_views (feature_view_name, project_id, last_updated_timestamp, "
-        "feature_view_proto) values ('evil', %s, 0, %s)",
-        gated.project,
-        evil.SerializeToString(),
-    )
+    put_on_demand_view(published, gated.project, "evil", other_source(marker))
 
     def change(service: Any) -> None:
         service.spec.features[-1].feature_view_name = "evil"
