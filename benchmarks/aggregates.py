@@ -38,11 +38,11 @@ def ours(sample: Path) -> tuple[float, int]:
     import narwhals as nw
     import polars as pl
 
-    from feature_repo.groups import GROUPED_VIEWS
-    from feature_repo.keys import key_expression
-    from ingestion.aggregates import GROUP_COLUMNS, group_keys
-    from ingestion.refresh import STRETCH
-    from ingestion.replay import LOG_SCHEMA, MemoryStates, replay
+    from feature_repo.declarations.groups import GROUPED_VIEWS
+    from feature_repo.group_keys import key_expression
+    from ingestion.features.refresh import STRETCH
+    from ingestion.features.replay import LOG_SCHEMA, MemoryStates, replay
+    from ingestion.features.running_sums import SUMMED_COLUMNS, group_keys
 
     known = pl.max_horizontal("updated_at", pl.col("time_placed") + pl.duration(microseconds=1))
     log = (
@@ -71,7 +71,7 @@ def ours(sample: Path) -> tuple[float, int]:
         for view, rows in islice(replay(pl.concat([replaced, fresh]), after, states), len(GROUPED_VIEWS)):
             changes[view].append(rows)
     placed = nw.from_native(bets.sort("time_placed"), eager_only=True)
-    placed = placed.with_columns(cell=key_expression(GROUP_COLUMNS).cast(nw.Categorical))
+    placed = placed.with_columns(cell=key_expression(SUMMED_COLUMNS).cast(nw.Categorical))
     joined = placed.to_native().select("id", "time_placed", "cell")
     for grouped in GROUPED_VIEWS:
         key = f"{grouped.name}_key"
@@ -122,13 +122,13 @@ def measure(side: str, sample: Path) -> None:
 
 def compare(bets: int) -> list[Row]:
     """Make the sample, let both sides take turns, print and return the rows."""
-    from ingestion.sample import generate, write
+    from ingestion.sample.sample import generate_sample, write_sample
 
     with tempfile.TemporaryDirectory() as directory:
         sample = Path(directory) / "sample.parquet"
-        frame = generate(bets, NOW, seed=7)
+        frame = generate_sample(bets, NOW, seed=7)
         versions = frame.height
-        write(frame, sample)
+        write_sample(frame, sample)
         del frame
         runs: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
         for _ in range(ROUNDS):

@@ -23,11 +23,11 @@ from benchmarks.online import SERVICE, percentiles, requests, timed
 from benchmarks.runs import corrigible, hour
 from benchmarks.stores import Stores, bets_of, our_store, reopened, stores
 from feature_repo import scorer
-from feature_repo.groups import GROUPED_VIEWS
-from feature_repo.online import sending
+from feature_repo.declarations.groups import GROUPED_VIEWS
+from feature_repo.online_store import round_trip
 
 TRANSACTIONS, PARTS = "transactions", "parts"
-LONGEST = {TRANSACTIONS: sending.LONGEST_TRANSACTION, PARTS: 0}
+LONGEST = {TRANSACTIONS: round_trip.LONGEST_TRANSACTION, PARTS: 0}
 HOURS, ROUNDS, CALLS = 6, 30, {1: 100, 100: 10}
 
 
@@ -36,7 +36,7 @@ HOURS, ROUNDS, CALLS = 6, 30, {1: 100, 100: 10}
 
 def read(home: Path, how: str, end: Path) -> dict[str, int]:
     """Score until the file `end` is there. Vectors read, those that mix refreshes, and the refreshes seen."""
-    sending.LONGEST_TRANSACTION = LONGEST[how]  # type: ignore[misc]
+    round_trip.LONGEST_TRANSACTION = LONGEST[how]  # type: ignore[misc]
     score = scorer(SERVICE, store=our_store(reopened(home)))
     bets, refreshes, mixed, count = itertools.cycle(bets_of(home / "bets.parquet", 500).to_dicts()), set[Any](), 0, 0
     while not end.exists():
@@ -50,7 +50,7 @@ def read(home: Path, how: str, end: Path) -> dict[str, int]:
 
 def publish(home: Path, how: str, first: int) -> None:
     """Take in the hours from this one on."""
-    sending.LONGEST_TRANSACTION = LONGEST[how]  # type: ignore[misc]
+    round_trip.LONGEST_TRANSACTION = LONGEST[how]  # type: ignore[misc]
     connections, bets = reopened(home), corrigible(home / "bets.parquet")
     for number in range(first, first + HOURS):
         hour(connections, bets, home, number)
@@ -66,7 +66,7 @@ def cost(home: Path) -> dict[str, dict[int, list[float]]]:
         for _ in range(ROUNDS):
             turn = list(itertools.islice(endless, calls))
             for how, longest in LONGEST.items():
-                sending.LONGEST_TRANSACTION = longest  # type: ignore[misc]
+                round_trip.LONGEST_TRANSACTION = longest  # type: ignore[misc]
                 score(turn[0]["bets"])
                 taken = [timed(lambda request: score(request["bets"]), one) for one in turn]
                 found[how][size].append(percentiles(taken)[0])

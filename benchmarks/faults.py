@@ -21,8 +21,8 @@ from pathlib import Path
 import polars as pl
 
 from quality.anomalies import Baseline, detect
-from quality.evidence import BATCH, COMPLETENESS, DRIFT, GRADED, INTAKE, TOTALS, Evidence
-from quality.gates import Judgement, default_gates, judge
+from quality.evidence import BATCH_SCHEMA, COMPLETENESS, DRIFT, GRADED, INTAKE, TOTALS, Evidence
+from quality.gates import Judgement, default_gates, judge_refresh
 from quality.schema import validate
 from quality.shifts import shifts
 
@@ -82,7 +82,7 @@ def typed(raw: pl.DataFrame) -> pl.DataFrame:
     """Accepted bets in the columns of a batch, in the order in which they were known."""
     known = pl.max_horizontal("updated_at", pl.col("time_placed") + timedelta(microseconds=1))
     bets = validate(raw, END).accepted.with_columns(known.alias("known_at")).sort("known_at", "id")
-    return bets.with_row_index("seq", 1).with_columns(pl.col("seq").cast(pl.Int64)).select(BATCH.names())
+    return bets.with_row_index("seq", 1).with_columns(pl.col("seq").cast(pl.Int64)).select(BATCH_SCHEMA.names())
 
 
 def refreshed(before: pl.DataFrame, raw: pl.DataFrame) -> Refresh:
@@ -109,7 +109,7 @@ def refreshed(before: pl.DataFrame, raw: pl.DataFrame) -> Refresh:
         completeness=pl.DataFrame([("bet_facts", "sport", 1, 1)], schema=COMPLETENESS, orient="row"),
         drift=DRIFT.to_frame(),
     )
-    return Refresh(rejected, flags, judge(default_gates(), evidence))
+    return Refresh(rejected, flags, judge_refresh(default_gates(), evidence))
 
 
 def _intake(before: pl.DataFrame, batch: pl.DataFrame, rows: int, rejected: int) -> pl.DataFrame:
@@ -329,9 +329,9 @@ def sample() -> tuple[str, pl.DataFrame]:
     """The bets to replay, and what they are."""
     if SAMPLE.exists():
         return "the real sample", pl.read_parquet(SAMPLE)
-    from ingestion.sample import generate
+    from ingestion.sample.sample import generate_sample
 
-    versions = generate(30_000, END, seed=1).sort("updated_at")
+    versions = generate_sample(30_000, END, seed=1).sort("updated_at")
     return "generated bets", versions.unique("id", keep="last", maintain_order=True)
 
 

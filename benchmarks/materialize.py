@@ -22,7 +22,7 @@ from redis import Redis
 
 from benchmarks.measuring import GIB, Row, Sample, alone, peak_memory, rates, show, timed
 from benchmarks.stores import NOW, Stores, feast_store, numbered, our_store, quiet, reopened, stores
-from feature_repo.connections import Connections
+from feature_repo.servers.connections import Connections
 
 ROUNDS = 3
 VIEW = "bet_facts"

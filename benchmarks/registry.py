@@ -19,15 +19,15 @@ from typing import Any
 from feast import FeatureView
 
 from benchmarks.measuring import Row, Sample, show
-from feature_repo.connections import Connections
-from feature_repo.groups import STORED_VIEWS
-from feature_repo.intervals import Interval, compacted, record_interval
+from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.materialization.intervals import Interval, compacted, record_interval
+from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
-from ingestion import embedded
-from ingestion.apply import apply
-from ingestion.database import connect
-from ingestion.migrate import create_registry, migrate
-from tests.keeper import temporary_homes
+from ingestion.database.access import connect
+from ingestion.database.apply import apply_declarations
+from ingestion.database.migrate import apply_migrations, create_registry
+from ingestion.embedded import servers
+from tests.rigs.keeper import temporary_homes
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FEW, ROUNDS = 10, 7
@@ -41,11 +41,11 @@ def compare(refreshes: int) -> list[Row]:
     """Print and return both ways, each after many refreshes against itself after few."""
     rows = []
     with temporary_homes() as homes:
-        connections = embedded.up(homes / "home")
+        connections = servers.start_servers(homes / "home")
         with connect(connections.postgres, purpose="benchmark") as connection:
-            migrate(connection)
+            apply_migrations(connection)
         create_registry(connections.postgres)
-        apply(connections)
+        apply_declarations(connections)
         store = store_at(connections)
         for name, record, upto in (
             ("windows kept short", _record, _refreshed),
@@ -65,7 +65,7 @@ def measured(
 ) -> list[tuple[float, ...]]:
     """Seconds of each of WORKS, round by round."""
     works: list[Callable[[int], Any]] = [
-        lambda _: apply(connections),
+        lambda _: apply_declarations(connections),
         lambda _: store.registry.list_feature_views(store.project),
         lambda number: record(store, hour + number),
     ]

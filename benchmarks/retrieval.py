@@ -30,10 +30,10 @@ from psycopg import sql
 
 from benchmarks.measuring import GIB, Row, Sample, alone, peak_memory, show, timed
 from benchmarks.stores import OUR_POSTGRES, Loaded, Stores, bets_of, feast_store, our_store, quiet, reopened, stores
-from feature_repo.connections import Connections
-from feature_repo.groups import GROUPED_VIEWS, GroupedView
-from feature_repo.keys import entity_frame
-from ingestion.database import connect
+from feature_repo.declarations.groups import GROUPED_VIEWS, GroupedView
+from feature_repo.group_keys import entity_frame
+from feature_repo.servers.connections import Connections
+from ingestion.database.access import connect
 
 ROUNDS = 3
 #: Seconds after which a side of ours hangs.

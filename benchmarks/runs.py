@@ -28,8 +28,8 @@ from psycopg import sql
 from benchmarks.measuring import GIB, Row, Sample, alone, peak_memory, show, timed
 from benchmarks.stores import NOW, Loaded, Stores, database, quiet, reopened, settle, started, stores
 from feature_repo import clock
-from feature_repo.connections import Connections
-from ingestion.database import connect
+from feature_repo.servers.connections import Connections
+from ingestion.database.access import connect
 
 CHANGES, ROUNDS = 1_000, 5
 PARTS = ("sync", "anomalies", "features", "gates", "commit", "materialize")
@@ -62,7 +62,7 @@ def corrigible(file: Path) -> pl.DataFrame:
 def hour(connections: Connections, bets: pl.DataFrame, home: Path, number: int) -> dict[str, float]:
     """Correct the bets of this hour's turn and run. Seconds of each step."""
     from ingestion import pipeline
-    from ingestion.sources.files import open_file
+    from ingestion.sources.files.file_source import open_file
 
     now = NOW + timedelta(hours=number)
     grown = (pl.col("amount") + number) / pl.col("amount")
@@ -76,7 +76,7 @@ def hour(connections: Connections, bets: pl.DataFrame, home: Path, number: int) 
     changed.write_parquet(file)
     clock.set_now(now)
     with quiet():
-        run = pipeline.run(connections, open_file(file), override="benchmark")
+        run = pipeline.run_pipeline(connections, open_file(file), override="benchmark")
     if run.counts["accepted"] < CHANGES * 0.98:
         raise RuntimeError(f"only {run.counts['accepted']} of {CHANGES} changes were accepted: {run.counts}")
     return {step.name: step.seconds for step in run.steps}
@@ -85,12 +85,12 @@ def hour(connections: Connections, bets: pl.DataFrame, home: Path, number: int) 
 def first_load(home: Path, file: Path) -> dict[str, Any]:
     """A store made, and a file brought into it: seconds of each step, of the whole, and peak bytes."""
     from ingestion import pipeline
-    from ingestion.sources.files import open_file
+    from ingestion.sources.files.file_source import open_file
 
     with quiet():
         connections = started(home)
         begun = perf_counter()
-        run = pipeline.run(connections, open_file(file))
+        run = pipeline.run_pipeline(connections, open_file(file))
         taken = perf_counter() - begun
     return {"steps": {step.name: step.seconds for step in run.steps}, "seconds": taken, "peak": peak_memory()}
 
@@ -126,16 +126,16 @@ def counted(steps: dict[str, float]) -> float:
 
 def loading(bets: int) -> list[Row]:
     """The first load of so many bets, against its floor, with its peak memory."""
-    from ingestion import embedded
-    from ingestion.sample import generate, write
-    from tests.keeper import temporary_homes
+    from ingestion.embedded import servers
+    from ingestion.sample.sample import generate_sample, write_sample
+    from tests.rigs.keeper import temporary_homes
 
     with temporary_homes() as homes:
         file, home = homes / "bets.parquet", homes / "first"
-        write(generate(bets, NOW, seed=7), file)
+        write_sample(generate_sample(bets, NOW, seed=7), file)
         told = alone("benchmarks.runs", "first", str(home), str(file))
         floor = bare_copy(Loaded(bets, home, reopened(home)))
-        embedded.down(home)
+        servers.stop_servers(home)
     work = f"first load of {bets:,} bets"
     steps = told["steps"]
     parts = ", ".join(f"{name} {taken:.1f} s" for name, taken in steps.items())
@@ -155,14 +155,14 @@ def loading(bets: int) -> list[Row]:
 
 def bare_copy(store: Loaded) -> Sample:
     """Seconds of a COPY of all rows of a store into the same tables of an empty one."""
-    from ingestion.migrate import migrate
+    from ingestion.database.migrate import apply_migrations
 
     with (
         tempfile.TemporaryDirectory() as directory,
         connect(store.connections.postgres, purpose="benchmark", autocommit=True) as source,
         connect(database(store.connections.postgres), purpose="benchmark") as target,
     ):
-        migrate(target)
+        apply_migrations(target)
         target.commit()
         files = dict(copied_out(source, empty_tables(target), Path(directory)))
         # Rows refer to rows of other tables; these are few, and the order of tables is not ours to know.

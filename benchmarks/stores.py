@@ -24,16 +24,16 @@ import psycopg
 from psycopg import sql
 
 from feature_repo import clock
-from feature_repo.connections import PROJECT, Connections, Postgres, Redis
-from feature_repo.embedded_servers import embedded_at
-from feature_repo.groups import STORED_VIEWS
+from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.servers.connections import PROJECT, Connections, Postgres, Redis
+from feature_repo.servers.embedded_servers import embedded_at
 from feature_repo.store import store_at
-from ingestion.database import connect
+from ingestion.database.access import connect
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
 POSTGRES, REDIS = "postgres", "redis"
-OUR_POSTGRES = "feature_repo.offline_store.PointInTimeOfflineStore"
-OUR_REDIS = "feature_repo.online_store.FreshOnlineStore"
+OUR_POSTGRES = "feature_repo.offline_store.store.PointInTimeOfflineStore"
+OUR_REDIS = "feature_repo.online_store.store.FreshOnlineStore"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +56,8 @@ Stores = Callable[[int], Loaded]
 @contextmanager
 def stores() -> Iterator[Stores]:
     """Gives the store of so many bets, loading each once. All are gone at the end."""
-    from ingestion import embedded
-    from tests.keeper import temporary_homes
+    from ingestion.embedded import servers
+    from tests.rigs.keeper import temporary_homes
 
     made: dict[int, Loaded] = {}
     with temporary_homes() as homes:
@@ -69,21 +69,21 @@ def stores() -> Iterator[Stores]:
 
         yield of
         for store in made.values():
-            embedded.down(store.home)
+            servers.stop_servers(store.home)
 
 
 def load(home: Path, bets: int) -> Loaded:
     """Start a store in this home, and bring that many generated bets into it, up to Redis."""
     # Whoever only reads a store does not pay for these in its memory.
     from ingestion import pipeline
-    from ingestion.sample import generate, write
-    from ingestion.sources.files import open_file
+    from ingestion.sample.sample import generate_sample, write_sample
+    from ingestion.sources.files.file_source import open_file
 
     with quiet():
         connections = started(home)
         loaded = Loaded(bets, home, connections)
-        write(generate(bets, NOW, seed=7), loaded.file)
-        pipeline.run(connections, open_file(loaded.file))
+        write_sample(generate_sample(bets, NOW, seed=7), loaded.file)
+        pipeline.run_pipeline(connections, open_file(loaded.file))
     with connect(connections.postgres, purpose="benchmark", autocommit=True) as connection:
         write_out(connection)
         settle(connection)
@@ -92,11 +92,11 @@ def load(home: Path, bets: int) -> Loaded:
 
 def started(home: Path) -> Connections:
     """An empty store, migrated and applied, whose clock stands at NOW."""
-    from ingestion import embedded
-    from ingestion.cli.session import prepare
+    from ingestion.cli.stores import prepare
+    from ingestion.embedded import servers
 
     clock.set_now(NOW)
-    connections = embedded.up(home)
+    connections = servers.start_servers(home)
     prepare(connections)
     return connections
 

@@ -25,22 +25,22 @@ import psycopg
 
 from benchmarks.measuring import Row, Sample, show, timed
 from benchmarks.stores import database, settle
-from feature_repo.connections import Postgres
-from ingestion import embedded
-from ingestion.database import connect
-from ingestion.migrate import migrate
+from feature_repo.servers.connections import Postgres
+from ingestion.database.access import connect
+from ingestion.database.migrate import apply_migrations
+from ingestion.embedded import servers
+from ingestion.features.refresh import refresh
+from ingestion.intake.load import SyncRequest, table_rows, take_in
 from ingestion.progress import silent
-from ingestion.refresh import refresh
-from ingestion.sample import generate
-from ingestion.sources.postgres import open_postgres
+from ingestion.sample.sample import generate_sample
+from ingestion.sources.postgres.postgres_table import open_postgres
 from ingestion.sources.settings import SourcePostgres
-from ingestion.sources.supabase import open_supabase
-from ingestion.sources.table import Table
-from ingestion.sync import Request, rows_of, take_in
-from tests.gateway import token
-from tests.keeper import temporary_homes
-from tests.source_table import create_bets, fill
-from tests.supabase import Supabase, running_supabase
+from ingestion.sources.supabase.supabase_table import open_supabase
+from ingestion.sources.table import SourceTable
+from tests.builders.source_table import create_bets, fill
+from tests.rigs.gateway import token
+from tests.rigs.keeper import temporary_homes
+from tests.rigs.supabase import Supabase, running_supabase
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
 CHANGES = 1_000
@@ -96,7 +96,7 @@ def hourly(server: Postgres, histories: list[int]) -> list[Row]:
     ]
 
 
-def one_hour(connection: psycopg.Connection, source: Postgres, table: Table, hour: int) -> tuple[float, float]:
+def one_hour(connection: psycopg.Connection, source: Postgres, table: SourceTable, hour: int) -> tuple[float, float]:
     """Change bets at the source, sync, refresh: the seconds of the last two."""
     now = NOW + timedelta(hours=hour)
     with connect(source, purpose="benchmark", autocommit=True) as app:
@@ -116,9 +116,9 @@ def one_hour(connection: psycopg.Connection, source: Postgres, table: Table, hou
     return synced - started, time.perf_counter() - synced
 
 
-def read(connection: psycopg.Connection, table: Table, now: datetime) -> dict[str, Any]:
+def read(connection: psycopg.Connection, table: SourceTable, now: datetime) -> dict[str, Any]:
     """A sync of everything new."""
-    with rows_of(connection, table, Request()) as rows:
+    with table_rows(connection, table, SyncRequest()) as rows:
         counts = take_in(connection, rows, run_id=uuid.uuid4(), now=now)
     connection.commit()
     return counts
@@ -132,7 +132,7 @@ def source(server: Postgres, rows: int) -> Iterator[Supabase]:
     """A project whose table holds that many bets, an index on (updated_at, id), and statistics."""
     postgres = database(server)
     create_bets(postgres)
-    bets = generate(rows, NOW, 7).unique("id", keep="last", maintain_order=True)
+    bets = generate_sample(rows, NOW, 7).unique("id", keep="last", maintain_order=True)
     money = [pl.col(name).cast(pl.Decimal(12, 2)) for name in ("amount", "profit")]
     fill(postgres, bets.with_columns(money))
     with connect(postgres, purpose="benchmark", autocommit=True) as connection:
@@ -141,22 +141,22 @@ def source(server: Postgres, rows: int) -> Iterator[Supabase]:
         yield project
 
 
-def over_rest(project: Supabase) -> Table:
+def over_rest(project: Supabase) -> SourceTable:
     """The project's table over REST."""
     return open_supabase(project.project(), PATIENCE, silent)
 
 
-def by_copy(postgres: Postgres) -> Table:
+def by_copy(postgres: Postgres) -> SourceTable:
     """The same table by COPY."""
     conninfo = psycopg.conninfo.make_conninfo(**postgres.conninfo)
     return open_postgres(SourcePostgres(conninfo, "public", "bets"), PATIENCE, silent)
 
 
-def loaded(server: Postgres, table: Table) -> tuple[float, Postgres]:
+def loaded(server: Postgres, table: SourceTable) -> tuple[float, Postgres]:
     """Seconds of a first load into an empty store, and that store."""
     store = database(server)
     with connect(store, purpose="benchmark") as connection:
-        migrate(connection)
+        apply_migrations(connection)
         taken = timed(lambda: read(connection, table, NOW))
         connection.autocommit = True
         settle(connection)
@@ -198,7 +198,7 @@ def copied(postgres: Postgres) -> float:
 def compare(rows: int, histories: list[int]) -> list[Row]:
     """Print and return both comparisons, on a server of their own."""
     with temporary_homes() as homes:
-        server = embedded.up(homes / "home").postgres
+        server = servers.start_servers(homes / "home").postgres
         found = [*first_load(server, rows), *hourly(server, histories)]
     show("sync: reading a table of bets", found)
     return found

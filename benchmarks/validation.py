@@ -20,7 +20,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from benchmarks.measuring import Row, Sample, in_turn, rates, show
-from ingestion.sample import generate
+from ingestion.sample.sample import generate_sample
 from quality.schema import BetSchema, validate
 
 ROUNDS = 5
@@ -38,7 +38,7 @@ FAULTS: Mapping[str, pl.Expr] = {
 
 def bets(rows: int) -> pl.DataFrame:
     """That many rows of a sample, repeated as often as it takes, with faults spread over them."""
-    sample = generate(min(rows, 100_000), NOW, seed=7)
+    sample = generate_sample(min(rows, 100_000), NOW, seed=7)
     frame = pl.concat([sample] * (rows // sample.height + 1)).head(rows).rechunk()
     row = pl.int_range(pl.len())
     return frame.with_columns(

@@ -7,17 +7,17 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-Value = TypeVar("Value")
+_Value = TypeVar("_Value")
 
 
-class Column(list[Value]):
+class Column(list[_Value]):
     """A list with an Arrow type.
 
     Feast takes a list for one row online, and makes an Arrow column of it for a training frame. From a plain list of
     nulls Arrow would make a column of no type, which pandas turns into objects that no model takes.
     """
 
-    def __init__(self, values: Iterable[Value], arrow_type: pa.DataType) -> None:
+    def __init__(self, values: Iterable[_Value], arrow_type: pa.DataType) -> None:
         super().__init__(values)
         self.arrow_type = arrow_type
 

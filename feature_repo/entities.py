@@ -1,8 +1,8 @@
-"""What features are looked up by: a bet, or a group of bets. Each has one text key, spelled by feature_repo/keys.py."""
+"""What features are looked up by: a bet, or a group of bets. Each has one text key (feature_repo/group_keys.py)."""
 
 from feast import Entity, ValueType
 
-from feature_repo.groups import INSTITUTION, SPORT, SPORT_LEAGUE, SPORT_LEAGUE_MARKET, SPORT_MARKET
+from feature_repo.declarations.groups import INSTITUTION, SPORT, SPORT_LEAGUE, SPORT_LEAGUE_MARKET, SPORT_MARKET
 
 bet = Entity(
     name="bet",

@@ -2,12 +2,17 @@
 
 Feast stores the source of these functions and executes it where this module's names do not exist: everything they use
 is imported inside, and their annotations are builtins. Join keys (`sport`, `institution_name`) arrive in the spelling
-of feature_repo/keys.py, everything else plain. A field that only passes a request column on (`is_live`,
+of feature_repo/group_keys.py, everything else plain. A field that only passes a request column on (`is_live`,
 `clv_percentage`) is declared but not returned: Feast passes it on by itself, and a training frame would hold it twice.
 """
 
-from feature_repo.declared import DeclaredOnDemandFeatureView, feast_fields, looked_up_views, request_source
-from feature_repo.view_declarations import BET_CLV_FEATURES, BET_FEATURES
+from feature_repo.declarations.feast_objects import (
+    DeclaredOnDemandFeatureView,
+    feast_fields,
+    looked_up_views,
+    request_source,
+)
+from feature_repo.declarations.views import BET_CLV_FEATURES, BET_FEATURES
 from feature_repo.views.institution_stats import institution_stats
 from feature_repo.views.sport_stats import sport_stats
 
@@ -18,11 +23,11 @@ clv_request = request_source("clv_request", "Price and closing line value of the
 def _bet_features(inputs: dict[str, list]) -> dict[str, list]:  # type: ignore[type-arg]
     import pyarrow as pa
 
+    from feature_repo.bets.odds import implied_probability
+    from feature_repo.bets.vocabulary import encode_names
     from feature_repo.columns import Column
+    from feature_repo.group_keys import only_part
     from feature_repo.instants import as_utc
-    from feature_repo.keys import only_part
-    from feature_repo.odds import implied_probability
-    from feature_repo.vocabulary import encode
 
     placed = [as_utc(instant) for instant in inputs["time_placed"]]
     sports = [only_part(key) for key in inputs["sport"]]
@@ -31,11 +36,11 @@ def _bet_features(inputs: dict[str, list]) -> dict[str, list]:  # type: ignore[t
         "implied_prob": Column(map(implied_probability, inputs["american_odds"]), pa.float64()),
         "day_of_week": Column([None if at is None else at.weekday() for at in placed], pa.int64()),
         "hour_of_day": Column([None if at is None else at.hour for at in placed], pa.int64()),
-        "sport_encoded": Column(encode("sport", sports), pa.int64()),
-        "league_encoded": Column(encode("league", inputs["league"]), pa.int64()),
-        "market_encoded": Column(encode("market", inputs["market"]), pa.int64()),
-        "institution_encoded": Column(encode("institution_name", institutions), pa.int64()),
-        "bet_type_encoded": Column(encode("bet_type", inputs["bet_type"]), pa.int64()),
+        "sport_encoded": Column(encode_names("sport", sports), pa.int64()),
+        "league_encoded": Column(encode_names("league", inputs["league"]), pa.int64()),
+        "market_encoded": Column(encode_names("market", inputs["market"]), pa.int64()),
+        "institution_encoded": Column(encode_names("institution_name", institutions), pa.int64()),
+        "bet_type_encoded": Column(encode_names("bet_type", inputs["bet_type"]), pa.int64()),
     }
 
 
@@ -51,8 +56,8 @@ bet_features = DeclaredOnDemandFeatureView(
 def _bet_clv_features(inputs: dict[str, list]) -> dict[str, list]:  # type: ignore[type-arg]
     import pyarrow as pa
 
+    from feature_repo.bets.odds import clv_expected_value
     from feature_repo.columns import Column
-    from feature_repo.odds import clv_expected_value
 
     clv = inputs["clv_percentage"]
     return {

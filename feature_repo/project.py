@@ -2,7 +2,7 @@
 
 from feast import Project
 
-from feature_repo.connections import PROJECT
+from feature_repo.servers.connections import PROJECT
 
 pikkit = Project(
     name=PROJECT,

@@ -26,12 +26,12 @@ from feast.infra.compute_engines.base import ComputeEngine
 from feast.infra.passthrough_provider import PassthroughProvider
 from feast.type_map import feast_value_type_to_python_type
 
-from feature_repo.engine import GatedEngine
-from feature_repo.pinned_services import check_published_lists, declared_services
-from feature_repo.publishing import Row, is_history, require_published, without_outdated
-from feature_repo.refusals import PublicationRefused, PublishedListChanged, RunLockHeld
-from feature_repo.session import locked_session
-from feature_repo.ungated import has_histories, is_ungated
+from feature_repo.errors import PublicationRefused, PublishedListChanged, RunLockHeld
+from feature_repo.materialization.engine import GatedEngine
+from feature_repo.materialization.publish_guard import RowToPublish, is_history, require_published, without_outdated
+from feature_repo.postgres.sessions import locked_session
+from feature_repo.registry.pinned_services import check_published_lists, declared_services
+from feature_repo.registry.ungated_views import has_histories, is_ungated
 
 # Writers of one process, a feature server's say, wait for each other; only another process is told that it must not.
 _turns: Final = threading.Lock()
@@ -143,21 +143,21 @@ class GatedProvider(PassthroughProvider):
         self._apply.close()
 
 
-def _rows(view: FeatureView, data: pa.Table) -> Iterator[Row]:
+def _rows(view: FeatureView, data: pa.Table) -> Iterator[RowToPublish]:
     (join_key,) = view.join_keys
     for row in data.to_pylist():
         values = {field.name: row.get(field.name) for field in view.features}
-        yield Row(row[join_key], _utc(row["event_timestamp"]), values)
+        yield RowToPublish(row[join_key], _utc(row["event_timestamp"]), values)
 
 
 def _utc(instant: datetime) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-def _row(key: Any, values: dict[str, Any], instant: datetime, _: datetime | None) -> Row:
+def _row(key: Any, values: dict[str, Any], instant: datetime, _: datetime | None) -> RowToPublish:
     """A row as Feast hands it to the online store. Naive times are UTC."""
     (name,) = key.entity_values
-    return Row(
+    return RowToPublish(
         feast_value_type_to_python_type(name),
         _utc(instant),
         {feature: feast_value_type_to_python_type(value) for feature, value in values.items()},

@@ -1,7 +1,11 @@
-"""The services of feature_repo/feature_lists.py, as Feast knows them."""
+"""The services of feature_repo/declarations/feature_lists.py, as Feast knows them."""
 
-from feature_repo.declared import feature_service
-from feature_repo.feature_lists import BET_LOOKUP_V1, MARKET_PROFITABILITY_AT_PLACEMENT_V1, MARKET_PROFITABILITY_V1
+from feature_repo.declarations.feast_objects import feature_service
+from feature_repo.declarations.feature_lists import (
+    BET_LOOKUP_V1,
+    MARKET_PROFITABILITY_AT_PLACEMENT_V1,
+    MARKET_PROFITABILITY_V1,
+)
 from feature_repo.on_demand import bet_clv_features, bet_features
 from feature_repo.views.bet_closing_line import bet_closing_line
 from feature_repo.views.bet_facts import bet_facts

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from feature_repo.groups import GroupedView
+from feature_repo.declarations.groups import GroupedView
 
 if TYPE_CHECKING:
     from feast.data_source import DataSource
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
 
-    from feature_repo.groups import BetView
+    from feature_repo.declarations.groups import BetView
 
 _CHANGES: Final = "pikkit.changes"
 _STEP: Final = "pikkit.step_seconds"
@@ -27,7 +27,7 @@ class Reasserted(NamedTuple):
     step: timedelta
 
 
-def history(view: GroupedView | BetView) -> PostgreSQLSource:
+def history_source(view: GroupedView | BetView) -> PostgreSQLSource:
     """The rows of `features.<view>`: what held for each key, and from when on.
 
     `created_timestamp` equals `event_timestamp`: a row could first be known when it came to hold, so Feast's

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from feature_repo.connections import Connections, environment, feast_environment
-from feature_repo.embedded_servers import resolve
+from feature_repo.servers.connections import Connections, environment_over_dotenv, feast_environment
+from feature_repo.servers.embedded_servers import resolve
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -24,7 +24,7 @@ def open_store(environ: Mapping[str, str] | None = None) -> FeatureStore:
     there is nothing to connect to, `refusals.ServerNotReady` for an embedded server that runs and cannot be used,
     `refusals.HomeUnsafe` for a PIKKIT_HOME that others could write.
     """
-    return store_at(resolve(dict(environ) if environ is not None else environment()))
+    return store_at(resolve(dict(environ) if environ is not None else environment_over_dotenv()))
 
 
 def store_at(connections: Connections) -> FeatureStore:

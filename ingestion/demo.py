@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from feature_repo.connections import Connections
-from feature_repo.keys import entity_frame
-from ingestion.database import statement
+from feature_repo.group_keys import entity_frame
+from feature_repo.servers.connections import Connections
+from ingestion.database.access import statement
 from ingestion.errors import ConfigurationError
-from ingestion.sample import generate, write
-from ingestion.sources.files import FileSource, open_file
+from ingestion.sample.sample import generate_sample, write_sample
+from ingestion.sources.files.file_source import FileSource, open_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ _STREAM: Final = f"file:{_FILE}"
 TRAINING_SERVICE: Final = "market_profitability_v1"
 
 
-def check_settings(settings: Settings) -> None:
+def check_demo_settings(settings: Settings) -> None:
     """Raise ConfigurationError when the stores are not the embedded ones: the demo fills no store of somebody else."""
     if settings.external is not None:
         raise ConfigurationError(
@@ -61,7 +61,7 @@ def demo_source(home: Path, bets: int, now: datetime) -> tuple[FileSource, bool]
     missing = not path.exists()
     if missing:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write(generate(bets, now, SEED), path)
+        write_sample(generate_sample(bets, now, SEED), path)
         path.chmod(0o600)
     return open_file(path), missing
 

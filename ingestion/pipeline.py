@@ -17,42 +17,39 @@ from dataclasses import replace
 
 import psycopg
 
-from feature_repo.connections import Connections
-from ingestion import clock, feature_versions, gate
-from ingestion.backfill import backfill
-from ingestion.database import commit, connect, run_lock, translated_errors
-from ingestion.evidence import (
-    evidence_of_batch,
-    evidence_with_features,
-    evidence_without_batch,
-    flag_counts,
-)
-from ingestion.failures import failed_reconciliation_told, sync_failures_counted
-from ingestion.gate import Outcome, publish
-from ingestion.materialize import materialize, open_online_store
-from ingestion.name_variants import name_variants
+from feature_repo.servers.connections import Connections
+from ingestion import clock
+from ingestion.database.access import commit, connect, hold_run_lock, translated_errors
+from ingestion.database.rollout import check_prepared
+from ingestion.features import feature_versions
+from ingestion.features.backfill import replace_by_replay
+from ingestion.features.refresh import check_clock, features_reach, refresh, withhold_refused
+from ingestion.features.rewind import check_not_ahead, check_rewindable, rewind
+from ingestion.features.verify import Comparison, verify_offline, verify_online
+from ingestion.gates import publication
+from ingestion.gates.evidence import evidence_of_batch, evidence_with_features, evidence_without_batch, flag_counts
+from ingestion.gates.publication import Outcome, publish
+from ingestion.intake.load import RowSource, SyncRequest, TableRows, table_rows, take_in
+from ingestion.intake.name_variants import name_variants
+from ingestion.intake.reconcile import reconcile_table
+from ingestion.intake.stream_formats import check_mapping_given, is_read_as_before, keep_stream_format
+from ingestion.intake.streams import check_columns, check_table, check_taken, record_stream, stream_state
 from ingestion.progress import Progress, silent
-from ingestion.reconcile import reconcile
-from ingestion.refresh import check_clock, features_reach, refresh, withhold_refused
-from ingestion.remarks import on_names, on_refresh, on_sync
-from ingestion.rewind import check_not_ahead, check_rewindable, rewind
-from ingestion.rollout import check_prepared
-from ingestion.runs import Counts, Run, recorded_run
-from ingestion.sources.files import FileSource
-from ingestion.sources.table import Table
-from ingestion.stream_formats import check_mapping_given, is_read_as_before, keep_stream_format
-from ingestion.streams import check_columns, check_table, check_taken, record_stream, stream_state
-from ingestion.sync import Request, Source, TableRows, rows_of, take_in
-from ingestion.verify import Comparison, verify_offline, verify_online
+from ingestion.runs.record import Counts, Run, recorded_run
+from ingestion.runs.source_failures import failed_reconciliation_told, sync_failures_counted
+from ingestion.runs.warnings import on_names, on_refresh, on_sync
+from ingestion.serving.materialize import copy_online, open_online_store
+from ingestion.sources.files.file_source import FileSource
+from ingestion.sources.table import SourceTable
 from quality.gates import Gates
 
-EVERYTHING_NEW = Request()
+EVERYTHING_NEW = SyncRequest()
 
 
-def run(
+def run_pipeline(
     connections: Connections,
-    source: FileSource | Table,
-    request: Request = EVERYTHING_NEW,
+    source: FileSource | SourceTable,
+    request: SyncRequest = EVERYTHING_NEW,
     *,
     gates: Gates | None = None,
     override: str | None = None,
@@ -73,7 +70,7 @@ def run(
         with recorded_run(connections.postgres, "run", source=source.name, now=now) as this:
             sync = _sync(connection, connections, this, source, request, progress)
             this.counts = _sync_summary(sync)
-            redefined = feature_versions.redefined(connection)
+            redefined = feature_versions.redefined_views(connection)
             withhold_refused(connection)
             since = features_reach(connection)
             with this.step("anomalies") as step:
@@ -99,8 +96,8 @@ def run(
 
 def run_sync(
     connections: Connections,
-    source: FileSource | Table,
-    request: Request = EVERYTHING_NEW,
+    source: FileSource | SourceTable,
+    request: SyncRequest = EVERYTHING_NEW,
     *,
     clock_ahead: bool = False,
     progress: Progress = silent,
@@ -119,8 +116,8 @@ def run_sync(
 
 def run_reconcile(
     connections: Connections,
-    table: Table,
-    request: Request = EVERYTHING_NEW,
+    table: SourceTable,
+    request: SyncRequest = EVERYTHING_NEW,
     *,
     most_deletes: int | None = None,
     include_streams: Sequence[str] = (),
@@ -140,7 +137,7 @@ def run_reconcile(
                 failed_reconciliation_told(connection, connections.postgres, this, table.name),
                 table.reading() as reading,
             ):
-                step.counts = reconcile(
+                step.counts = reconcile_table(
                     connection,
                     table.name,
                     reading,
@@ -168,7 +165,8 @@ def run_backfill(
     """Replay the whole log, replace what comes out differently, publish it. `gates` and `override` as of `run`.
 
     `rewound` takes a store that was refreshed by a clock which ran ahead back to the present first
-    (ingestion/rewind.py). Raises ClockAhead as `run` does, and ConfigurationError when there is nothing to rewind.
+    (ingestion/features/rewind.py). Raises ClockAhead as `run` does, and ConfigurationError when there is nothing to
+    rewind.
     """
     with locked_store(connections, "backfill") as connection:
         now = clock.now()
@@ -181,7 +179,7 @@ def run_backfill(
             def change() -> Counts:
                 if rewound:
                     versions_rewound["versions_rewound"] = rewind(connection, run_id=this.run_id, now=now)
-                return backfill(connection, run_id=this.run_id, now=now, progress=progress)
+                return replace_by_replay(connection, run_id=this.run_id, now=now, progress=progress)
 
             judged = publish(
                 connection,
@@ -193,7 +191,7 @@ def run_backfill(
                 override,
             )
             _copy_online(connection, connections, this, progress, anew=True)
-            this.counts = versions_rewound | {"gates": judged.counts, "warnings": gate.warnings(judged)}
+            this.counts = versions_rewound | {"gates": judged.counts, "warnings": publication.warnings(judged)}
             return this
 
 
@@ -215,7 +213,7 @@ def locked_store(connections: Connections, verb: str) -> Iterator[psycopg.Connec
         connect(connections.postgres, purpose=verb) as connection,
     ):
         check_prepared(connection)
-        with run_lock(connection, verb):
+        with hold_run_lock(connection, verb):
             yield connection
 
 
@@ -226,15 +224,15 @@ def _copy_online(
         progress("load feast", 0, None)
         import feast  # noqa: F401
     with this.step("materialize") as step, open_online_store(connections) as store:
-        step.counts = materialize(connection, store, anew=anew, progress=progress)
+        step.counts = copy_online(connection, store, anew=anew, progress=progress)
 
 
 def _sync(
     connection: psycopg.Connection,
     connections: Connections,
     this: Run,
-    source: FileSource | Table,
-    request: Request,
+    source: FileSource | SourceTable,
+    request: SyncRequest,
     progress: Progress,
 ) -> Counts:
     # Whoever loads a file is looking.
@@ -276,11 +274,13 @@ def _sync(
 
 
 @contextmanager
-def _rows(connection: psycopg.Connection, source: FileSource | Table, request: Request) -> Iterator[Source]:
+def _rows(
+    connection: psycopg.Connection, source: FileSource | SourceTable, request: SyncRequest
+) -> Iterator[RowSource]:
     if isinstance(source, FileSource):
         yield source
     else:
-        with rows_of(connection, source, request) as rows:
+        with table_rows(connection, source, request) as rows:
             yield rows
 
 
@@ -300,18 +300,18 @@ def _summary(this: Run, judged: Outcome, remarks: list[str]) -> Counts:
         "change_rows": sum(features.counts.values()),
         "refreshed_at": f"{this.now:%Y-%m-%dT%H:%M:%SZ}",
         "gates": judged.counts,
-        "warnings": remarks + this.counts["warnings"] + gate.warnings(judged),
+        "warnings": remarks + this.counts["warnings"] + publication.warnings(judged),
     }
 
 
 def redefined_features(connections: Connections) -> list[str]:
     """The views whose definition changed since their rows were written: until a backfill they differ."""
     with connect(connections.postgres, purpose="verify") as connection:
-        return feature_versions.redefined(connection)
+        return feature_versions.redefined_views(connection)
 
 
 def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:
-    """Rule R3 on the live store (ingestion/verify.py), under the run lock, so that nothing moves. Changes nothing."""
+    """Rule R3 on the live store (features/verify.py), under the run lock, so that nothing moves. Changes nothing."""
     with locked_store(connections, "verify") as connection:
         compared = list(verify_offline(connection, progress))
         connection.rollback()

@@ -20,10 +20,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from feature_repo import connections
-from feature_repo.connections import Connections
-from feature_repo.embedded_servers import embedded_at
-from feature_repo.refusals import HomeUnsafe, ServerNotReady
+from feature_repo.errors import HomeUnsafe, ServerNotReady
+from feature_repo.servers import connections
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import embedded_at
 from ingestion.clock import parse_instant
 from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.sources import settings as sources
@@ -53,7 +53,7 @@ class Settings:
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings; ConfigurationError names everything that is wrong with them at once."""
         environ = environment() if environ is None else environ
-        if wrong := problems(environ):
+        if wrong := setting_problems(environ):
             raise _unusable(wrong)
         known_at_column = cast(KnownAtColumn, _known_at_column(environ))
         return cls(
@@ -71,7 +71,7 @@ class Settings:
         Raises ConfigurationError. The file is read here and not with the other settings, because that takes what
         judges, and few commands judge.
         """
-        from ingestion.gates_file import gates_of
+        from ingestion.gates.config_file import gates_of
 
         return gates_of(self.gates_file)
 
@@ -109,7 +109,7 @@ def translated_refusals() -> Iterator[None]:
         raise Unreachable(error.what, error.state, error.next_step, service=error.server) from error
 
 
-def problems(environ: Mapping[str, str]) -> dict[str, str]:
+def setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each setting, by name. Shows no value that may be a secret."""
     wrong: dict[str, str] = {}
     try:
@@ -122,13 +122,13 @@ def problems(environ: Mapping[str, str]) -> dict[str, str]:
         wrong["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
-    return wrong | sources.problems(environ)
+    return wrong | sources.source_setting_problems(environ)
 
 
 def environment() -> dict[str, str]:
     """The process environment over `.env`. ConfigurationError when `.env` cannot be read."""
     try:
-        return connections.environment()
+        return connections.environment_over_dotenv()
     except connections.SettingsUnusable as error:
         raise _unusable(error.problems) from None
 
@@ -144,7 +144,7 @@ def _unusable(wrong: Mapping[str, str]) -> ConfigurationError:
         return ConfigurationError(
             "The POSTGRES_* of this shell are the exports of another PIKKIT_HOME's `pikkit env`",
             "Nothing was done",
-            f"Take them back: unset {' '.join((*_POSTGRES, *connections.OPTIONAL))}",
+            f"Take them back: unset {' '.join((*_POSTGRES, *connections.OPTIONAL_VARIABLES))}",
         )
     return ConfigurationError(
         "The settings are not usable:" + "".join(f"\n  - {name}: {why}" for name, why in wrong.items()) + "\n",

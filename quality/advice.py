@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from feature_repo.bet_types import BetType
+from feature_repo.bets.bet_types import BetType
 
 _STATUSES: Final = "PENDING, SETTLED_WIN, SETTLED_LOSS, SETTLED_PUSH, SETTLED_VOID, SETTLED_CASHEDOUT"
 _AMERICAN: Final = (

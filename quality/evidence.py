@@ -11,13 +11,13 @@ import polars as pl
 
 from quality.schema import ACCEPTED_SCHEMA
 
-INSTANT = pl.Datetime("us", "UTC")
+INSTANT_TYPE = pl.Datetime("us", "UTC")
 
 # What is deleted is not judged.
 _JUDGED = {name: dtype for name, dtype in ACCEPTED_SCHEMA.items() if name != "is_deleted"}
 
 #: The current, not deleted versions of bets that are new since the last published refresh; one row per bet.
-BATCH = pl.Schema({"seq": pl.Int64(), **_JUDGED, "known_at": INSTANT})
+BATCH_SCHEMA = pl.Schema({"seq": pl.Int64(), **_JUDGED, "known_at": INSTANT_TYPE})
 
 #: One row: which raw versions are judged, (since_seq, until_seq], and what became of them.
 INTAKE = pl.Schema(
@@ -29,7 +29,7 @@ INTAKE = pl.Schema(
         "rows_read": pl.Int64(),
         # how many rows the source said it has; null where it cannot say
         "source_rows": pl.Int64(),
-        "newest_known_at": INSTANT,
+        "newest_known_at": INSTANT_TYPE,
     }
 )
 
@@ -116,8 +116,8 @@ DRIFT = pl.Schema(
 )
 
 #: Which schema each frame of an `Evidence` keeps to.
-SCHEMAS = {
-    "batch": BATCH,
+EVIDENCE_SCHEMAS = {
+    "batch": BATCH_SCHEMA,
     "intake": INTAKE,
     "totals": TOTALS,
     "graded": GRADED,

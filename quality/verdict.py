@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from quality.gates.gate import Scope, Severity
 
-State = Literal["passed", "warned", "failed", "not judged"]
+VerdictState = Literal["passed", "warned", "failed", "not judged"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Verdict:
     scope: Scope
     severity: Severity
     #: "failed" refuses the refresh: the limit of a gate that fails is broken, or the evidence of any gate is unusable.
-    state: State
+    state: VerdictState
     #: Shares as fractions of 1, ages in the unit of the gate's name; None where there was nothing to measure.
     value: float | None
     #: What the value must be: `<= 0.05`.
@@ -116,5 +116,5 @@ class Judgement:
         """What must ring: gates of severity "alert" outside their limit. A refusal rings by itself."""
         return tuple(verdict for verdict in self.warned if verdict.severity == "alert")
 
-    def _in_state(self, state: State) -> tuple[Verdict, ...]:
+    def _in_state(self, state: VerdictState) -> tuple[Verdict, ...]:
         return tuple(verdict for verdict in self.verdicts if verdict.state == state)

@@ -25,12 +25,13 @@ import pytest
 import redis
 from psycopg import sql
 
-from feature_repo.connections import Connections, Postgres, Redis, feast_environment
-from ingestion import clock, embedded
-from ingestion.database import connect
-from ingestion.migrate import create_registry, migrate
-from tests.keeper import temporary_homes
-from tests.supabase import supabase
+from feature_repo.servers.connections import Connections, Postgres, Redis, feast_environment
+from ingestion import clock
+from ingestion.database.access import connect
+from ingestion.database.migrate import apply_migrations, create_registry
+from ingestion.embedded import servers as embedded
+from tests.rigs.keeper import temporary_homes
+from tests.rigs.supabase import supabase
 
 __all__ = ["supabase"]
 
@@ -93,7 +94,7 @@ def real_sample() -> Path:
 def servers() -> Iterator[Connections]:
     """Both servers, in a home that goes away with the test process."""
     with temporary_homes() as homes:
-        connections = embedded.up(homes / "home")
+        connections = embedded.start_servers(homes / "home")
         with _maintenance(connections.postgres) as connection:
             connection.execute("alter system set fsync = off")  # a test's data need not survive a power cut
             connection.execute("select pg_reload_conf()")
@@ -105,7 +106,7 @@ def template(servers: Connections) -> Postgres:
     """A migrated database that every test gets a copy of."""
     postgres = _create(servers.postgres, "migrated")
     with connect(postgres, purpose="test") as connection:
-        migrate(connection)
+        apply_migrations(connection)
     return postgres
 
 

@@ -1,15 +1,15 @@
 """What every feature must be, by plain loops over the log. Slow, and nothing clever.
 
 It keeps the current version of every bet, and after each instant works every group out again from those: sums as exact
-fractions, last-N by sorting. `ingestion/replay.py` must give the same rows.
+fractions, last-N by sorting. `ingestion/features/replay.py` must give the same rows.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-from feature_repo.groups import GROUPED_VIEWS, SPORT_MARKET_RECENT
-from feature_repo.keys import make_key
+from feature_repo.declarations.groups import GROUPED_VIEWS, SPORT_MARKET_RECENT
+from feature_repo.group_keys import make_key
 
 FACTS = ("american_odds", "is_live", "bet_type", "sport", "league", "market", "institution_name")
 

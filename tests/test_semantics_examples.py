@@ -25,22 +25,22 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from feature_repo.copying import copy_in
-from feature_repo.groups import STORED_VIEWS
-from feature_repo.keys import entity_frame
+from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.group_keys import entity_frame
+from feature_repo.postgres.copy import copy_in
 from feature_repo.store import store_at
-from ingestion.apply import apply
-from ingestion.database import connect
-from ingestion.reconcile import reconcile
-from ingestion.refresh import refresh
-from ingestion.replay import LOG_SCHEMA
-from ingestion.sources.files import open_file
-from ingestion.sources.postgres import open_postgres
+from ingestion.database.access import connect
+from ingestion.database.apply import apply_declarations
+from ingestion.features.refresh import refresh
+from ingestion.features.replay import LOG_SCHEMA
+from ingestion.intake.load import SyncRequest, table_rows, take_in
+from ingestion.intake.reconcile import reconcile_table
+from ingestion.sources.files.file_source import open_file
+from ingestion.sources.postgres.postgres_table import open_postgres
 from ingestion.sources.settings import SourcePostgres
-from ingestion.sync import Request, rows_of, take_in
+from tests.builders.bet_logs import chained, frame
+from tests.builders.source_table import create_bets, delete, put
 from tests.conftest import REPOSITORY
-from tests.ingestion.logs import chained, frame
-from tests.source_table import create_bets, delete, put
 
 PAGE = REPOSITORY / "docs" / "semantics.md"
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
@@ -128,10 +128,10 @@ def show(connection, table, postgres):
         delete(postgres, shown - (shown := {row["id"] for row in bets}))
         put(postgres, *bets)
         run = {"run_id": uuid.uuid4(), "now": clock}
-        with rows_of(connection, source, Request()) as changed:
+        with table_rows(connection, source, SyncRequest()) as changed:
             take_in(connection, changed, **run)
         with source.reading() as reading:
-            reconcile(connection, source.name, reading, run_id=run["run_id"], clock=lambda clock=clock: clock)
+            reconcile_table(connection, source.name, reading, run_id=run["run_id"], clock=lambda clock=clock: clock)
         refresh(connection, **run)
 
 
@@ -186,8 +186,8 @@ def stored(connection, table):
 
 
 def answered(connections, table):
-    """Feast's answer, through the stock call and the keys of feature_repo/keys.py."""
-    apply(connections)
+    """Feast's answer, through the stock call and the keys of feature_repo/group_keys.py."""
+    apply_declarations(connections)
     homes = {feature: f"{view.name}:{feature}" for view in STORED_VIEWS for feature in view.features}
     asked, *features = table.rows[0]
     bets = [bet({asked: row[asked], "id": str(number)}) for number, row in enumerate(table.rows)]

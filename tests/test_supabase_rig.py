@@ -14,11 +14,11 @@ import httpx
 import psutil
 import pytest
 
-from ingestion.database import connect
-from tests import faults
-from tests.processes import PATIENCE
-from tests.source_table import create_bets, put
-from tests.supabase import token
+from ingestion.database.access import connect
+from tests.builders.source_table import create_bets, put
+from tests.rigs import faults
+from tests.rigs.processes import PATIENCE
+from tests.rigs.supabase import token
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_storm_is_the_same_for_the_same_seed(supabase, bets):
 
 def test_postgrest_goes_with_a_test_process_that_is_killed(supabase):
     program = (
-        "import pickle, sys, time; from tests.supabase import running_postgrest\n"
+        "import pickle, sys, time; from tests.rigs.supabase import running_postgrest\n"
         "with running_postgrest(pickle.load(sys.stdin.buffer)): print('up', flush=True); time.sleep(3600)"
     )
     command = [sys.executable, "-c", program]

@@ -3,15 +3,15 @@
 definitions.py   what a service consists of, read from Feast's registry once and then now and then
 reading.py       entities to values
 sending.py       one round trip to Redis
-computing.py     the on-demand functions, over all bets at once
+on_demand.py     the on-demand functions, over all bets at once
 vectors.py       what comes out
-current.py       definitions that are kept current beside the scoring
+refreshed.py       definitions that are kept current beside the scoring
 
 Values, statuses and timestamps are those of `get_online_features` over the same store, for a fraction of its time: no
 message objects, and nothing looked up twice.
 """
 
 from feature_repo.scoring.scorer import Scorer, scorer
-from feature_repo.scoring.vectors import Status, Vectors
+from feature_repo.scoring.vectors import ValueStatus, Vectors
 
-__all__ = ["Scorer", "Status", "Vectors", "scorer"]
+__all__ = ["Scorer", "ValueStatus", "Vectors", "scorer"]

@@ -11,16 +11,16 @@ from feast.errors import FeatureServiceNotFoundException
 from feast.types import Bool, Float32, Float64, Int32, Int64, String
 from feast.utils import _get_feature_views_to_use
 
-from feature_repo.bets import Bets, ColumnsMissing, bet_columns
-from feature_repo.groups import GROUPS
-from feature_repo.keys import REQUEST_COLUMNS, entity_columns
+from feature_repo.bets.frame import Bets, ColumnsMissing, bet_columns
+from feature_repo.declarations.groups import GROUPS
+from feature_repo.errors import EntityKeysMissing, NotScorable
+from feature_repo.group_keys import REQUEST_COLUMNS, entity_columns
 from feature_repo.near_names import did_you_mean
-from feature_repo.online.plan import Plan, make_plan
-from feature_repo.own_functions import ignore_stored_functions, require_own_functions
-from feature_repo.pinned_services import declared_services, references
-from feature_repo.refusals import EntityKeysMissing, NotScorable
-from feature_repo.scoring.computing import Computed, as_requested
-from feature_repo.scoring.reading import Reader
+from feature_repo.online_store.read_plan import ReadPlan, make_plan
+from feature_repo.registry.own_functions import ignore_stored_functions, require_own_functions
+from feature_repo.registry.pinned_services import declared_services, references
+from feature_repo.scoring.on_demand import Computed, as_requested
+from feature_repo.scoring.stored_features import Reader
 
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore, FeatureView, OnDemandFeatureView
@@ -56,7 +56,7 @@ class Definitions:
     def entity_columns(self, bets: Bets) -> dict[str, list[Any]]:
         """Join keys and request columns of the bets. A service of single bets needs nothing but their ids.
 
-        Raises what `feature_repo.bets.bet_columns` raises, and EntityKeysMissing for a bet without a needed id.
+        Raises what `feature_repo.bets.frame.bet_columns` raises, and EntityKeysMissing for a bet without a needed id.
         """
         by_id_alone = self.join_keys == {_BET_ID} and not self.request
         columns = bet_columns(bets, (_BET_ID,), ()) if by_id_alone else entity_columns(bets)
@@ -125,13 +125,14 @@ def _require_published(service: FeatureService) -> None:
     declared = {one.name: references(one) for one in declared_services()}
     if service.name in declared and references(service) != declared[service.name]:
         raise NotScorable(
-            f"Feast's registry holds another list of features for {service.name} than feature_repo/feature_lists.py",
+            f"Feast's registry holds another list of features for {service.name} than "
+            "feature_repo/declarations/feature_lists.py",
             "Nothing was scored, and no function was run",
             "A published list never changes: find out who can write the schema `feast` (docs/serving.md)",
         )
 
 
-def _plan(store: FeatureStore, service: str, views: Sequence[FeatureView]) -> Plan:
+def _plan(store: FeatureStore, service: str, views: Sequence[FeatureView]) -> ReadPlan:
     entities = {entity.name: entity.join_key for entity in store.registry.list_entities(store.project)}
     versioned = store.config.registry.enable_online_feature_view_versioning
     refs = [(view, [field.name for field in view.projection.features]) for view in views]

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from feast.infra.online_stores.redis import RedisOnlineStore
 
 from feature_repo import clock
-from feature_repo.bets import Bets
-from feature_repo.online.failures import told
-from feature_repo.online.layout import microseconds
-from feature_repo.online.reading import Reply
-from feature_repo.refusals import NotScorable
-from feature_repo.scoring.current import Current
+from feature_repo.bets.frame import Bets
+from feature_repo.errors import NotScorable
+from feature_repo.online_store.layout import microseconds
+from feature_repo.online_store.read import Reply
+from feature_repo.online_store.redis_errors import told
 from feature_repo.scoring.definitions import Definitions, read_definitions
-from feature_repo.scoring.reading import Row
-from feature_repo.scoring.sending import Command, send
+from feature_repo.scoring.hmget import Command, send
+from feature_repo.scoring.refreshed import Current
+from feature_repo.scoring.stored_features import StoredRow
 from feature_repo.scoring.vectors import Vectors
 from feature_repo.store import open_store
 
@@ -100,7 +100,7 @@ def scorer(service: str, *, store: FeatureStore | None = None, refresh_seconds: 
     return Scorer(store, service, seconds if seconds or refresh_seconds is not None else float("inf"))
 
 
-def _completed(definitions: Definitions, rows: list[Row], columns: Mapping[str, list[Any]]) -> list[Row]:
+def _completed(definitions: Definitions, rows: list[StoredRow], columns: Mapping[str, list[Any]]) -> list[StoredRow]:
     """The rows with what is computed, in the order of the service."""
     if rows and definitions.computed:
         read = {name: [row[position] for row in rows] for name, position in definitions.inputs.items()}

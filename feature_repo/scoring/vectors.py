@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feature_repo.groups import GROUPS
-from feature_repo.keys import only_part
-from feature_repo.online.layout import instant
-from feature_repo.vocabulary import COLUMNS, UNKNOWN, encode
+from feature_repo.bets.vocabulary import ENCODED_COLUMNS, UNKNOWN, encode_names
+from feature_repo.declarations.groups import GROUPS
+from feature_repo.group_keys import only_part
+from feature_repo.online_store.layout import instant_of_microseconds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _JOIN_KEYS = frozenset(group.join_key for group in GROUPS)
 
 
-class Status(StrEnum):
+class ValueStatus(StrEnum):
     """Why a value is what it is, in Feast's words. Every value that is not PRESENT is None."""
 
     PRESENT = "PRESENT"
@@ -32,7 +32,7 @@ class Status(StrEnum):
 class Standing(NamedTuple):
     """How a view stands for one bet: not NULL_VALUE, and as of when (microseconds since 1970)."""
 
-    status: Status
+    status: ValueStatus
     as_of: int | None
 
 
@@ -72,7 +72,7 @@ class Vectors:
     def as_of(self) -> dict[str, list[datetime | None]]:
         """Stored view -> until when its values of each bet are known to hold, aware; None where it holds nothing."""
         return {
-            view: [None if one.as_of is None else instant(one.as_of) for one in standings]
+            view: [None if one.as_of is None else instant_of_microseconds(one.as_of) for one in standings]
             for view, standings in self._by_view().items()
         }
 
@@ -87,13 +87,13 @@ class Vectors:
         }
 
     @property
-    def statuses(self) -> dict[str, list[Status]]:
+    def statuses(self) -> dict[str, list[ValueStatus]]:
         """Feature -> its status, one per bet."""
         by_view = self._by_view()
         return {
             name: [_status(one, value) for one, value in zip(by_view[self.homes[name]], values, strict=True)]
             if self.homes[name] in by_view
-            else [Status.PRESENT] * len(values)
+            else [ValueStatus.PRESENT] * len(values)
             for name, values in self.columns.items()
         }
 
@@ -101,16 +101,16 @@ class Vectors:
     def unknown_names(self) -> list[dict[str, str]]:
         """For each bet, column -> the name that it has there, of those names that no stored bet has.
 
-        Looked up in the vocabulary that categories are encoded by, which is in memory (`feature_repo/vocabulary.py`). A
-        name that is known and whose group is NOT_FOUND has no graded bet yet. Raises VocabularyUnavailable where the
-        service encodes no category and Postgres does not answer.
+        Looked up in the vocabulary that categories are encoded by, which is in memory
+        (`feature_repo/bets/vocabulary.py`). A name that is known and whose group is NOT_FOUND has no graded bet yet.
+        Raises VocabularyUnavailable where the service encodes no category and Postgres does not answer.
         """
         unknown: list[dict[str, str]] = [{} for _ in self.rows]
-        for column in COLUMNS:
+        for column in ENCODED_COLUMNS:
             keys = self._columns.get(column, [None] * len(self))
             # A one-part key is the name, escaped.
             names: Sequence[str | None] = [only_part(key) for key in keys] if column in _JOIN_KEYS else keys
-            for of_bet, name, code in zip(unknown, names, encode(column, names), strict=True):
+            for of_bet, name, code in zip(unknown, names, encode_names(column, names), strict=True):
                 if name is not None and code == UNKNOWN:
                     of_bet[column] = name
         return unknown
@@ -137,5 +137,5 @@ class Vectors:
         return {view: [row[position] for row in self._standings] for view, position in self._views.items()}
 
 
-def _status(standing: Standing, value: Any) -> Status:
-    return Status.NULL_VALUE if value is None and standing.status is Status.PRESENT else standing.status
+def _status(standing: Standing, value: Any) -> ValueStatus:
+    return ValueStatus.NULL_VALUE if value is None and standing.status is ValueStatus.PRESENT else standing.status

@@ -5,8 +5,8 @@ As of     `event_timestamp` is known_at
 Written   by `pikkit run` to features.bet_closing_line_changes; Feast reads it through features.bet_closing_line
 """
 
-from feature_repo.declared import stored_view
+from feature_repo.declarations.feast_objects import stored_view
+from feature_repo.declarations.groups import BET_CLOSING_LINE
 from feature_repo.entities import bet
-from feature_repo.groups import BET_CLOSING_LINE
 
 bet_closing_line = stored_view(BET_CLOSING_LINE, bet)

@@ -5,8 +5,8 @@ As of     `event_timestamp` is time_placed
 Written   by `pikkit run` to features.bet_facts_changes; Feast reads it through features.bet_facts
 """
 
-from feature_repo.declared import stored_view
+from feature_repo.declarations.feast_objects import stored_view
+from feature_repo.declarations.groups import BET_FACTS
 from feature_repo.entities import bet
-from feature_repo.groups import BET_FACTS
 
 bet_facts = stored_view(BET_FACTS, bet)

@@ -5,8 +5,8 @@ As of     a bet counts from `known_at`, when its result was learned
 Written   by `pikkit run` to features.institution_stats_changes; Feast reads it through features.institution_stats
 """
 
-from feature_repo.declared import stored_view
+from feature_repo.declarations.feast_objects import stored_view
+from feature_repo.declarations.groups import INSTITUTION_STATS
 from feature_repo.entities import institution
-from feature_repo.groups import INSTITUTION_STATS
 
 institution_stats = stored_view(INSTITUTION_STATS, institution)

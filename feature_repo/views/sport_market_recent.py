@@ -5,8 +5,8 @@ As of     a bet counts from `known_at`, when its result was learned
 Written   by `pikkit run` to features.sport_market_recent_changes; Feast reads it through features.sport_market_recent
 """
 
-from feature_repo.declared import stored_view
+from feature_repo.declarations.feast_objects import stored_view
+from feature_repo.declarations.groups import SPORT_MARKET_RECENT
 from feature_repo.entities import sport_market
-from feature_repo.groups import SPORT_MARKET_RECENT
 
 sport_market_recent = stored_view(SPORT_MARKET_RECENT, sport_market)

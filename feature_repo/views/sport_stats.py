@@ -5,8 +5,8 @@ As of     a bet counts from `known_at`, when its result was learned
 Written   by `pikkit run` to features.sport_stats_changes; Feast reads it through features.sport_stats
 """
 
-from feature_repo.declared import stored_view
+from feature_repo.declarations.feast_objects import stored_view
+from feature_repo.declarations.groups import SPORT_STATS
 from feature_repo.entities import sport
-from feature_repo.groups import SPORT_STATS
 
 sport_stats = stored_view(SPORT_STATS, sport)

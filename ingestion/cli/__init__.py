@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
-from feature_repo.refusals import Refused
+from feature_repo.errors import Refusal
 from ingestion.cli import bets, demo, export, gates, groups, publish, quarantine, runs, services, status, store, sync
 from ingestion.cli.output import error_documents, plain, print_line, report_error, say
 from ingestion.cli.terminal import closable_streams
@@ -66,12 +66,12 @@ for verb in (
     store.features, groups.groups, bets.score, bets.sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
-app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(quarantine.quarantine_app, name="quarantine")
 
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from ingestion.runs import code_version
+        from ingestion.runs.record import code_version
 
         print_line(f"pikkit {code_version()}")
         raise typer.Exit
@@ -102,7 +102,7 @@ def execute(arguments: Sequence[str]) -> int:
             misused = ConfigurationError(error.format_message(), "Nothing was done", lists)
             print_document("UsageError", misused, misused.exit_code)
             return misused.exit_code
-        except (PikkitError, Refused) as error:
+        except (PikkitError, Refusal) as error:
             report_error(error)
             print_document(type(error).__name__, error, error.exit_code)
             return error.exit_code

@@ -12,13 +12,13 @@ import typer
 
 from ingestion.cli.output import Json, Now, decimals, print_json, print_line, print_table, say, say_warning
 from ingestion.cli.runs import MappingOption
-from ingestion.cli.session import begin, load_feast, stores
+from ingestion.cli.stores import begin, load_feast, stores
 from ingestion.wording import counted, span
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from ingestion.score import Scored, UnknownName, ViewAge
+    from ingestion.serving.score import Scored, UnknownName, ViewAge
 
 # Bets printed side by side.
 _ABREAST = 5
@@ -60,8 +60,8 @@ def score(
     is not known. Names that the store does not know are told with the nearest that it knows.
     """
     from ingestion import clock
-    from ingestion.score import DEFAULT_SERVICE, check, naive_instants
-    from ingestion.score import score as look_up
+    from ingestion.serving.score import DEFAULT_SERVICE, check, naive_instants
+    from ingestion.serving.score import score_bets as look_up
 
     columns = {
         "id": id,
@@ -98,9 +98,9 @@ def score(
 
 def _given(text: str | None, file: Path | None, mapping: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
     """The bets, in whichever of the three ways they were given."""
-    from feature_repo.bets import NEEDED
+    from feature_repo.bets.frame import NEEDED
     from ingestion.errors import ConfigurationError
-    from ingestion.score import parse_bets, read_bets
+    from ingestion.serving.score import parse_bets, read_bets
 
     if (text is not None) + (file is not None) + bool(columns) != 1:
         raise ConfigurationError(
@@ -208,7 +208,7 @@ def warn_of_naive(texts: Sequence[str]) -> None:
 
 def say_what_was_left_out(columns: Collection[str]) -> None:
     """A line on stderr that names the options of the bet that were not given."""
-    from feature_repo.bets import NEEDED
+    from feature_repo.bets.frame import NEEDED
 
     if left_out := [name for name in NEEDED if name not in columns and name != "time_placed"]:
         say(f"Not given, and taken as unknown: {', '.join(left_out)}.")
@@ -216,7 +216,7 @@ def say_what_was_left_out(columns: Collection[str]) -> None:
 
 def warn_of_unknown(scored: Scored) -> None:
     """A line on stderr when bets that were asked for by id are not there, names are unknown, or nothing is known."""
-    from ingestion.known_names import NAME_KINDS
+    from ingestion.serving.known_names import NAME_KINDS
 
     if scored.unknown:
         say(f"No such bet is online: {', '.join(scored.unknown)}. All its features are null.")
@@ -269,19 +269,19 @@ def sample(
     --as it holds one row a bet, in the columns and the spellings of that export.
     """
     from ingestion import clock
-    from ingestion.sample import generate, write
+    from ingestion.sample.sample import generate_sample, write_sample
 
     begin(now)
-    rows = generate(bets, clock.now(), seed)
+    rows = generate_sample(bets, clock.now(), seed)
     if shape is not None or until is not None or layout is not None:
         exported = _exported(rows, shape, until, seed, layout)
-        write(exported, out)
+        write_sample(exported, out)
         if json:
             print_json({"file": str(out), "rows": exported.height, "bets": exported.height})
             return
         print_line(f"{out}: {counted(exported.height, 'bet')} written.")
         return
-    write(rows, out)
+    write_sample(rows, out)
     placed, updated = rows["time_placed"].min(), rows["updated_at"].max()
     if json:
         distinct = rows["id"].n_unique()

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from feature_repo.bets import NEEDED
+from feature_repo.bets.frame import NEEDED
 from ingestion.cli.bets import as_json, print_vectors
 from ingestion.cli.output import Json, decimals, print_json, print_line, print_table, progress_bar
 from ingestion.cli.runs import run_document
-from ingestion.cli.session import begin, load_feast, stores
+from ingestion.cli.stores import begin, load_feast, stores
 from ingestion.cli.story import Story
 from ingestion.wording import counted, span
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from feature_repo.connections import Connections
-    from ingestion.apply import ApplyResult
-    from ingestion.runs import Run
-    from ingestion.score import Scored
+    from feature_repo.servers.connections import Connections
+    from ingestion.database.apply import ApplyResult
+    from ingestion.runs.record import Run
+    from ingestion.serving.score import Scored
     from ingestion.settings import Settings
-    from ingestion.sources.files import FileSource
+    from ingestion.sources.files.file_source import FileSource
     from quality.gates import Gates
 
 _TRAINING_BETS = 5
@@ -63,10 +63,10 @@ def demo(
 
 
 def _servers(story: Story, settings: Settings) -> Connections:
-    from ingestion.database import connect
-    from ingestion.demo import check_settings, check_store
+    from ingestion.database.access import connect
+    from ingestion.demo import check_demo_settings, check_store
 
-    check_settings(settings)
+    check_demo_settings(settings)
     with story.step("Servers", "a private Postgres and Redis"):
         connections = stores(settings)
         with connect(connections.postgres, purpose="demo") as connection:
@@ -88,15 +88,15 @@ def _sample(story: Story, settings: Settings, bets: int) -> FileSource:
 
 
 def _declare(story: Story, connections: Connections) -> ApplyResult:
-    from ingestion.apply import apply
-    from ingestion.database import connect, run_lock
-    from ingestion.migrate import create_registry, migrate
+    from ingestion.database.access import connect, hold_run_lock
+    from ingestion.database.apply import apply_declarations
+    from ingestion.database.migrate import apply_migrations, create_registry
 
     with story.step("Feast", "its import, which every process pays once"):
         load_feast()
     with story.step("Migrate", "the store's tables"):
         with connect(connections.postgres, purpose="demo") as connection:
-            migrated = migrate(connection)
+            migrated = apply_migrations(connection)
         registry = create_registry(connections.postgres)
         story.line(
             f"{len(migrated)} migrations applied{', the tables of the registry made' if registry else ''}."
@@ -104,21 +104,21 @@ def _declare(story: Story, connections: Connections) -> ApplyResult:
             else "Nothing to do."
         )
     with story.step("Apply", "feature_repo/ to Feast's registry"):
-        with connect(connections.postgres, purpose="demo") as connection, run_lock(connection, "apply"):
-            applied = apply(connections)
+        with connect(connections.postgres, purpose="demo") as connection, hold_run_lock(connection, "apply"):
+            applied = apply_declarations(connections)
         changed = len(applied.created) + len(applied.updated) + len(applied.deleted)
         story.line(f"{changed} objects changed, {applied.unchanged} unchanged.")
     return applied
 
 
 def _run(story: Story, connections: Connections, source: FileSource, gates: Gates) -> Run:
-    from ingestion.pipeline import run
+    from ingestion.pipeline import run_pipeline
     from quality.gates import skipped
 
     with story.step("Run", "load what is new, compute the features, publish them"):
         with progress_bar() as progress:
             # The sample ends on a day of its own, whatever today is.
-            done = run(connections, source, gates=gates, clock_ahead=True, progress=progress)
+            done = run_pipeline(connections, source, gates=gates, clock_ahead=True, progress=progress)
         counts = {step.name: step.counts for step in done.steps}
         sync, features, online = counts["sync"], counts["features"], counts["materialize"]
         story.line(
@@ -139,7 +139,7 @@ def _run(story: Story, connections: Connections, source: FileSource, gates: Gate
 
 
 def _train(story: Story, connections: Connections) -> pd.DataFrame:
-    from ingestion.database import connect
+    from ingestion.database.access import connect
     from ingestion.demo import TRAINING_SERVICE, newest_bets, training_frame
 
     with story.step("Train", f"a frame from get_historical_features, {TRAINING_SERVICE}"):
@@ -154,14 +154,14 @@ def _train(story: Story, connections: Connections) -> pd.DataFrame:
 
 def _score(story: Story, connections: Connections) -> tuple[dict[str, Any], Scored]:
     from ingestion import clock
-    from ingestion.database import connect
+    from ingestion.database.access import connect
     from ingestion.demo import newest_bets
-    from ingestion.score import DEFAULT_SERVICE, score
+    from ingestion.serving.score import DEFAULT_SERVICE, score_bets
 
     with story.step("Score", f"a vector from get_online_features, {DEFAULT_SERVICE}"):
         with connect(connections.postgres, purpose="demo") as connection:
             (bet,) = newest_bets(connection, settled=False, bets=1) or newest_bets(connection, settled=True, bets=1)
-        scored = score(connections, [bet], now=clock.now())
+        scored = score_bets(connections, [bet], now=clock.now())
         if not story.quiet:
             print_vectors(scored)
         ages = [one.age for one in scored.vectors[0].views if one.age is not None]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingestion.cli.output import Json, print_json, print_line, progress_bar, say
-from ingestion.cli.session import begin, prepared_stores
+from ingestion.cli.stores import begin, prepared_stores
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.export import Exported
+    from ingestion.serving.export.export import Exported
 
 
 def export(
@@ -26,7 +26,7 @@ def export(
 
     Only partitions that changed since the last export to that place are written again.
     """
-    from ingestion.export import export as export_store
+    from ingestion.serving.export.export import export_store
 
     connections = prepared_stores(begin(), create=False)
     with progress_bar() as progress:

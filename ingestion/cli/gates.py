@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingestion.cli.output import Json, print_json, print_line, print_table, print_wrapped
-from ingestion.cli.session import begin, stores
+from ingestion.cli.stores import begin, stores
 from ingestion.wording import counted, first_line, quantity
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from ingestion.verdicts import Verdicts
+    from ingestion.gates.results import Verdicts
     from quality.verdict import Verdict
 
 
@@ -39,12 +39,12 @@ def gate(
     the anomalies among the rows that were judged, and the features that drifted. Exits 0 whatever the verdict; the last
     line and --json tell.
     """
-    from ingestion.reading import reading
-    from ingestion.run_ids import find_run
-    from ingestion.verdicts import verdicts
+    from ingestion.database.read_only import read_only_store
+    from ingestion.gates.results import verdicts
+    from ingestion.runs.run_ids import find_run
 
     connections = stores(begin(), create=False)
-    with reading(connections.postgres, purpose="gate") as connection:
+    with read_only_store(connections.postgres, purpose="gate") as connection:
         found = verdicts(connection, find_run(connection, run) if run else None)
     shown = [check for check in found.checks if check.state == "failed" or not failed]
     if json:
@@ -119,12 +119,12 @@ def runs(
 
     One line each; of RUN all that is known. --json has steps, counts and errors of all.
     """
-    from ingestion.reading import reading
-    from ingestion.run_ids import find_run, short_run_ids
-    from ingestion.verdicts import runs as last_runs
+    from ingestion.database.read_only import read_only_store
+    from ingestion.gates.results import last_runs
+    from ingestion.runs.run_ids import find_run, short_run_ids
 
     connections = stores(begin(), create=False)
-    with reading(connections.postgres, purpose="runs") as connection:
+    with read_only_store(connections.postgres, purpose="runs") as connection:
         run_id = find_run(connection, run) if run else None
         found = last_runs(connection, limit, run_id)
         short = short_run_ids(connection, [each["run_id"] for each in found])
@@ -159,7 +159,7 @@ def _print_runs(found: list[dict[str, Any]], short: dict[UUID, str]) -> None:
 
 
 def _print_run(run: dict[str, Any]) -> None:
-    from ingestion.actor import by_actor
+    from ingestion.runs.actor import by_actor
 
     facts = [(name, run[name]) for name in ("run_id", "verb", "source", "now", "started_at", "finished_at")]
     facts += [("seconds", _seconds(run)), ("state", run["state"]), ("exit_code", run["exit_code"])]
@@ -196,7 +196,7 @@ def _number(value: float | None) -> str:
 
 
 def _remark(run: dict[str, Any]) -> str:
-    from ingestion.actor import by_actor
+    from ingestion.runs.actor import by_actor
 
     if run["gate"] == "overridden":
         return f"overridden{by_actor(run['overridden_by'])}: {run['reason']}"
@@ -204,7 +204,7 @@ def _remark(run: dict[str, Any]) -> str:
 
 
 def _last_line(found: Verdicts) -> str:
-    from ingestion.actor import by_actor
+    from ingestion.runs.actor import by_actor
 
     gate = found.gate
     told = f"{found.tally}."

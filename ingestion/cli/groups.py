@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ingestion.cli.output import Json, print_json, print_line, print_table
-from ingestion.cli.session import begin, stores
+from ingestion.cli.stores import begin, stores
 
 if TYPE_CHECKING:
-    from ingestion.known_names import KnownName
+    from ingestion.serving.known_names import KnownName
 
 # Names told of each kind where all kinds are shown.
 _SHOWN: Final = 3
@@ -37,12 +37,12 @@ def groups(
     """
     from dataclasses import asdict
 
-    from ingestion.known_names import columns_of, known_names
-    from ingestion.reading import reading
+    from ingestion.database.read_only import read_only_store
+    from ingestion.serving.known_names import columns_of, known_names
 
     columns = columns_of(kind) if kind is not None else ()
     connections = stores(begin(), create=False)
-    with reading(connections.postgres, purpose="groups") as connection:
+    with read_only_store(connections.postgres, purpose="groups") as connection:
         found = {name: _like(rows, like) for name, rows in known_names(connection).items() if kind in (None, name)}
     if json:
         print_json({"kinds": {name: [asdict(one) for one in rows] for name, rows in found.items()}})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingestion.cli.output import Json, print_json, print_line, print_table, progress_bar
-from ingestion.cli.session import begin, stores
+from ingestion.cli.stores import begin, stores
 from ingestion.wording import counted
 
 
@@ -15,13 +15,15 @@ def publish_supabase(json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from ingestion.publish_supabase import configured_project, publish
+    from ingestion.serving.publish_supabase.publish import configured_project, publish_to_supabase
 
     settings = begin()
     project = configured_project(settings.sources)
     connections = stores(settings, create=False)
     with progress_bar() as progress:
-        published = publish(connections.postgres, project, patience=settings.sources.patience, progress=progress)
+        published = publish_to_supabase(
+            connections.postgres, project, patience=settings.sources.patience, progress=progress
+        )
     if json:
         print_json([asdict(one) for one in published])
         return

@@ -20,17 +20,17 @@ from ingestion.cli.output import (
     progress_bar,
 )
 from ingestion.cli.runs import ClockAheadOption
-from ingestion.cli.session import begin, prepared_stores, stores
+from ingestion.cli.stores import begin, prepared_stores, stores
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.quarantine import Refused, Selection, State
-    from ingestion.runs import Run
+    from ingestion.quarantine.refused_rows import QuarantineState, RefusedRow, Selection
+    from ingestion.runs.record import Run
 
 # What is longer is cut in a list; `show` and --json have all of it.
 _LONGEST = 60
 
-app = typer.Typer(
+quarantine_app = typer.Typer(
     name="quarantine",
     help="Rows that were refused: list, show, retry, dismiss them.",
     no_args_is_help=True,
@@ -54,30 +54,30 @@ Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Rows with this in a reason, in any letter case.")
 ]
 BetId = Annotated[str | None, typer.Option("--id", metavar="ID", help="Rows of this bet.")]
-Source = Annotated[str | None, typer.Option("--source", metavar="SOURCE", help="Rows from this source.")]
+SourceOption = Annotated[str | None, typer.Option("--source", metavar="SOURCE", help="Rows from this source.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="INSTANT", help="Rows received then or later.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="INSTANT", help="Rows received before then.")]
 All = Annotated[bool, typer.Option("--all", help="All rows that the other options leave, also when that is every one.")]
 
 
-@app.command("list")
+@quarantine_app.command("list")
 def list_(
     state: Annotated[StateFilter, typer.Option("--state", help="Rows that this became of.")] = StateFilter.open,
     reason: Reason = None,
     bet_id: BetId = None,
-    source: Source = None,
+    source: SourceOption = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option("--limit", min=0, help="How many to show; --json shows all.")] = 20,
     json: Json = False,
 ) -> None:
     """Count the refused rows per reason, and list the newest."""
-    from ingestion.quarantine import listing, summary
-    from ingestion.reading import reading
+    from ingestion.database.read_only import read_only_store
+    from ingestion.quarantine.refused_rows import listing, summary
 
     connections = stores(begin(), create=False)
     selection = _selection(None, reason, bet_id, source, since, until, state)
-    with reading(connections.postgres, purpose="quarantine list") as connection:
+    with read_only_store(connections.postgres, purpose="quarantine list") as connection:
         if json:
             count, reasons, rows = summary(connection, selection)
             print_json_with_rows({"count": count, "reasons": reasons}, "rows", map(_document, rows))
@@ -93,23 +93,23 @@ def list_(
     print_line(f"{counted(found.count, f'{kind}row')}.{more} Nothing was changed.")
 
 
-@app.command()
+@quarantine_app.command()
 def show(
     seq: Annotated[int | None, typer.Argument(metavar="SEQ", min=1, max=2**63 - 1, help="The row, by its seq.")] = None,
     bet_id: BetId = None,
     json: Json = False,
 ) -> None:
     """Show all that is known of a refused row."""
+    from ingestion.database.read_only import read_only_store
     from ingestion.errors import ConfigurationError
-    from ingestion.quarantine import Selection, listing
-    from ingestion.reading import reading
-    from ingestion.run_ids import short_run_ids
+    from ingestion.quarantine.refused_rows import Selection, listing
+    from ingestion.runs.run_ids import short_run_ids
 
     if (seq is None) == (bet_id is None):
         raise ConfigurationError("One of SEQ and --id is needed", "Nothing was done", "")
     connections = stores(begin(), create=False)
     selection = Selection((seq,) if seq is not None else (), state=None, id=bet_id)
-    with reading(connections.postgres, purpose="quarantine show") as connection:
+    with read_only_store(connections.postgres, purpose="quarantine show") as connection:
         found = listing(connection, selection)
         runs = short_run_ids(connection, {row.run_id for row in found.rows})
     if not found.rows:
@@ -126,12 +126,12 @@ def show(
     print_line("Nothing was changed.")
 
 
-@app.command()
+@quarantine_app.command()
 def retry(
     seq: Seqs = None,
     reason: Reason = None,
     bet_id: BetId = None,
-    source: Source = None,
+    source: SourceOption = None,
     since: Since = None,
     until: Until = None,
     everything: All = False,
@@ -143,7 +143,7 @@ def retry(
 
     They count from now on. For after a fix of the schema, or of the clock.
     """
-    from ingestion.quarantine_retry import retry as retry_rows
+    from ingestion.quarantine.retry import retry_quarantined as retry_rows
 
     settings = begin(now)
     selection = _narrowed(_selection(seq, reason, bet_id, source, since, until), everything=everything)
@@ -161,14 +161,14 @@ def retry(
     print_line(_retried(done))
 
 
-@app.command()
+@quarantine_app.command()
 def dismiss(
     seq: Seqs = None,
     why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="The reason; kept with the row.")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take the dismissal of rows back.")] = False,
     reason: Reason = None,
     bet_id: BetId = None,
-    source: Source = None,
+    source: SourceOption = None,
     since: Since = None,
     until: Until = None,
     everything: All = False,
@@ -177,8 +177,8 @@ def dismiss(
 ) -> None:
     """Let open rows be, and note why. They stay in the quarantine."""
     from ingestion.errors import ConfigurationError
-    from ingestion.quarantine import dismiss as dismiss_rows
-    from ingestion.quarantine import reopen
+    from ingestion.quarantine.refused_rows import dismiss_quarantined as dismiss_rows
+    from ingestion.quarantine.refused_rows import reopen
 
     settings = begin(now)
     selection = _narrowed(_selection(seq, reason, bet_id, source, since, until), everything=everything)
@@ -212,11 +212,11 @@ def _selection(
     state: StateFilter = StateFilter.open,
 ) -> Selection:
     from ingestion.clock import parse_instant
-    from ingestion.quarantine import Selection
+    from ingestion.quarantine.refused_rows import Selection
 
     return Selection(
         tuple(seqs or ()),
-        None if state is StateFilter.all else cast("State", state.value),
+        None if state is StateFilter.all else cast("QuarantineState", state.value),
         reason or None,
         bet_id,
         source,
@@ -253,17 +253,17 @@ def _retried(done: Run) -> str:
 # ---- a row ----------------------------------------------------------------------------------------------------------
 
 
-def _document(row: Refused) -> dict[str, Any]:
+def _document(row: RefusedRow) -> dict[str, Any]:
     return vars(row)
 
 
-def _line(row: Refused) -> tuple[Any, ...]:
+def _line(row: RefusedRow) -> tuple[Any, ...]:
     texts = (_cut(row.id), row.received_at, _cut(row.source), row.state, _cut("; ".join(row.reasons)))
     return (str(row.seq), *texts)
 
 
-def _print_row(row: Refused, run: str) -> None:
-    from ingestion.quarantine import values_of
+def _print_row(row: RefusedRow, run: str) -> None:
+    from ingestion.quarantine.refused_rows import values_of
 
     facts = [
         ("seq", str(row.seq)),
@@ -288,7 +288,7 @@ def _print_row(row: Refused, run: str) -> None:
     print_line()
 
 
-def _fate(row: Refused) -> str:
+def _fate(row: RefusedRow) -> str:
     if row.state == "open":
         return "open"
     when = f"{row.settled_at:%Y-%m-%dT%H:%M:%SZ}" if row.settled_at else "an unknown time"

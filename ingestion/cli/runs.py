@@ -18,11 +18,11 @@ from ingestion.cli.output import (
     say,
     say_warning,
 )
-from ingestion.cli.session import begin, load_feast, prepared_stores, source_opener, stores
+from ingestion.cli.stores import begin, load_feast, prepared_stores, source_opener, stores
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.runs import Run
+    from ingestion.runs.record import Run
 
 SourceOption = Annotated[
     str | None,
@@ -74,13 +74,13 @@ def run(
     What fails a quality gate is not published: exit 3, with the checks that failed. The rows stay, and the next good
     run publishes them.
     """
-    from ingestion.pipeline import run as run_pipeline
-    from ingestion.streams import optional_columns
-    from ingestion.sync import Request
+    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.streams import optional_columns
+    from ingestion.pipeline import run_pipeline
 
     settings = begin(now)
     opener = source_opener(settings, source, mapping)
-    request = Request(
+    request = SyncRequest(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,
         without=optional_columns(without or ()),

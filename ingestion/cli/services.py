@@ -7,22 +7,22 @@ from typing import Annotated
 
 import typer
 
-from feature_repo.connections import feast_environment, home
+from feature_repo.servers.connections import feast_environment, home
 from ingestion.cli.output import Json, print_json, print_line, print_state, report_error, say
-from ingestion.cli.session import begin, stores
+from ingestion.cli.stores import begin, stores
 from ingestion.errors import PikkitError, Unreachable
 from ingestion.settings import environment
 
 
 def up(json: Json = False) -> None:
     """Start the embedded Postgres and Redis. They stay up until `pikkit down`; what runs already is left alone."""
-    from ingestion import embedded
+    from ingestion.embedded import servers
 
     settings = begin()
     if settings.external is not None:
         before, connections = ["postgres", "redis"], settings.external
     else:
-        before, connections = embedded.running(settings.home), embedded.up(settings.home, say)
+        before, connections = servers.running(settings.home), servers.start_servers(settings.home, say)
     started = [name for name in ("postgres", "redis") if name not in before]
     addresses = {"postgres": connections.postgres.address, "redis": connections.redis.address}
     if json:
@@ -51,19 +51,19 @@ def down(
     import sys
     from pathlib import Path
 
-    from ingestion import embedded
+    from ingestion.embedded import servers
 
     # No other setting is looked at, so that servers can be stopped whatever the settings have become.
     directories = [home(environment())]
     left: list[PikkitError] = []
     if all_homes:
-        found = embedded.environment_homes(Path(sys.prefix))
+        found = servers.environment_homes(Path(sys.prefix))
         directories = found.homes
         left += [_left(pid, user) for pid, user in found.of_others]
     stopped: dict[str, list[str]] = {}
     for directory in directories:
         try:
-            stopped[str(directory)] = embedded.down(directory, say)
+            stopped[str(directory)] = servers.stop_servers(directory, say)
         except PikkitError as error:
             left.append(error)
     _print_stopped(stopped, all_homes=all_homes, json=json)
@@ -114,7 +114,7 @@ def doctor(json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from ingestion.doctor import examine
+    from ingestion.doctor.doctor import examine
 
     checks = []
     for check in examine(environment()):

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from feature_repo.connections import Connections, recorded
-from feature_repo.embedded_servers import postgres_state
+from feature_repo.servers.connections import Connections, recorded
+from feature_repo.servers.embedded_servers import postgres_state
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table
-from ingestion.cli.session import begin
+from ingestion.cli.stores import begin
 from ingestion.settings import translated_refusals
 from ingestion.wording import counted, first_line, span
 
 if TYPE_CHECKING:
     from ingestion.errors import Unreachable
+    from ingestion.runs.status import Contents, Copy, StoreStatus, ViewStatus
     from ingestion.settings import Settings
-    from ingestion.status import Contents, Copy, Status, ViewStatus
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _UNHEALTHY: Final = 3
@@ -40,7 +40,7 @@ def status(
 
     from ingestion import clock
     from ingestion.errors import Unreachable
-    from ingestion.status import status as look
+    from ingestion.runs.status import store_status as look
 
     settings = begin(now)
     found = look(_as_they_are(settings), clock.now(), is_clock_stopped=clock.is_stopped())
@@ -80,7 +80,7 @@ def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:
     return None
 
 
-def _print_status(found: Status) -> None:
+def _print_status(found: StoreStatus) -> None:
     from ingestion.errors import Unreachable
 
     contents = found.contents
@@ -174,7 +174,7 @@ def _last_run(contents: Contents) -> str:
 
 
 def _gate(contents: Contents) -> str:
-    from ingestion.actor import by_actor
+    from ingestion.runs.actor import by_actor
 
     gate = contents.gate
     if gate is None:
@@ -185,7 +185,7 @@ def _gate(contents: Contents) -> str:
     return f"{told}; {gate.overridden:,} refreshes published over it so far" if gate.overridden else told
 
 
-def _verdict(found: Status) -> str:
+def _verdict(found: StoreStatus) -> str:
     """The one sentence that somebody who reads only the last line needs."""
     problem = _problem(found)
     if found.lock_holder is not None:
@@ -199,7 +199,7 @@ def _verdict(found: Status) -> str:
     return f"All {len(views)} views are fresh, offline and online; {keys}."
 
 
-def _problem(found: Status) -> str | None:
+def _problem(found: StoreStatus) -> str | None:
     """What keeps the store from being healthy, with the command that mends it; None when nothing does."""
     from ingestion.errors import Unreachable
 
@@ -245,7 +245,7 @@ def _alerts(contents: Contents) -> str | None:
     return f"{told} Also open: {', '.join(alert.cause for alert in others)}." if others else told
 
 
-def _ahead(found: Status, refreshed_at: datetime) -> str:
+def _ahead(found: StoreStatus, refreshed_at: datetime) -> str:
     refreshed = f"the last refresh, {refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
     if found.is_clock_stopped:
         return (
@@ -289,7 +289,7 @@ def _not_as_postgres_has_it(faulty: list[ViewStatus], views: list[ViewStatus]) -
     )
 
 
-def _status_document(found: Status) -> dict[str, Any]:
+def _status_document(found: StoreStatus) -> dict[str, Any]:
     from dataclasses import asdict
 
     from ingestion.errors import Unreachable

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table, print_wrapped, progress_bar, say
-from ingestion.cli.session import begin, load_feast, prepared_stores, stores
+from ingestion.cli.stores import begin, load_feast, prepared_stores, stores
 from ingestion.wording import counted, span
 
 if TYPE_CHECKING:
-    from ingestion.catalogue import View
+    from ingestion.serving.feature_catalogue import CataloguedView
 
 
 def migrate(json: Json = False) -> None:
     """Bring the store's schema up to this version."""
-    from ingestion.database import connect, translated_errors
-    from ingestion.migrate import create_registry
-    from ingestion.migrate import migrate as apply_migrations
+    from ingestion.database.access import connect, translated_errors
+    from ingestion.database.migrate import apply_migrations, create_registry
 
     postgres = stores(begin()).postgres
     with translated_errors(f"Postgres at {postgres.address}"):
@@ -39,14 +38,14 @@ def apply(json: Json = False) -> None:
     """Bring Feast's registry up to feature_repo/. What `feast apply` does, under the run lock."""
     from dataclasses import asdict
 
-    from ingestion.apply import apply as apply_declarations
-    from ingestion.database import connect, run_lock, translated_errors
+    from ingestion.database.access import connect, hold_run_lock, translated_errors
+    from ingestion.database.apply import apply_declarations
 
     connections = stores(begin())
     with (
         translated_errors(f"Postgres at {connections.postgres.address}"),
         connect(connections.postgres, purpose="apply") as connection,
-        run_lock(connection, "apply"),
+        hold_run_lock(connection, "apply"),
     ):
         load_feast()
         result = apply_declarations(connections)
@@ -97,9 +96,9 @@ def features(
 
     Also when it is available, by what key, and in which services. Works without a store; then it knows no versions.
     """
-    from ingestion.catalogue import catalogue, stored_versions
-    from ingestion.database import connect
+    from ingestion.database.access import connect
     from ingestion.errors import Unreachable
+    from ingestion.serving.feature_catalogue import feature_catalogue, stored_versions
 
     settings, versions = begin(), None
     try:
@@ -107,7 +106,7 @@ def features(
             versions = stored_versions(connection)
     except Unreachable as error:
         say(f"What is declared; versions and rows are not known. {error.what}.")
-    views = catalogue(versions or {}, view=view, service=service)
+    views = feature_catalogue(versions or {}, view=view, service=service)
     if json:
         print_json([_view_document(one) for one in views])
         return
@@ -117,7 +116,7 @@ def features(
     print_line(f"{features_told} in {counted(len(views), 'view')}. Nothing was changed.")
 
 
-def _view_document(view: View) -> dict[str, Any]:
+def _view_document(view: CataloguedView) -> dict[str, Any]:
     from dataclasses import asdict
 
     document = asdict(view)
@@ -125,7 +124,7 @@ def _view_document(view: View) -> dict[str, Any]:
     return document | {"ttl_seconds": ttl.total_seconds() if ttl else None}
 
 
-def _print_view(view: View) -> None:
+def _print_view(view: CataloguedView) -> None:
     facts = [f"by {', '.join(view.join_keys)}"] if view.join_keys else []
     facts += [f"from the request's {', '.join(view.inputs)}"] if view.inputs else []
     facts += [f"TTL {span(view.ttl)}"] if view.ttl else ["computed on demand"]

@@ -16,11 +16,11 @@ from ingestion.cli.runs import (
     print_steps,
     run_document,
 )
-from ingestion.cli.session import begin, prepared_stores, source_opener
+from ingestion.cli.stores import begin, prepared_stores, source_opener
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.runs import Run
+    from ingestion.runs.record import Run
 
 _STREAMS_NAMED: Final = 5
 
@@ -56,14 +56,14 @@ def sync(
     """
     from ingestion.clock import parse_instant
     from ingestion.errors import ConfigurationError
+    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_sync
-    from ingestion.sources.files import FileSource
-    from ingestion.streams import optional_columns
-    from ingestion.sync import Request
+    from ingestion.sources.files.file_source import FileSource
 
     settings = begin(now)
     opener = source_opener(settings, source, mapping)
-    request = Request(
+    request = SyncRequest(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,
         is_full=full,
@@ -120,14 +120,14 @@ def reconcile(
     Syncs first. Then both sides are compared by a digest per day; only days that differ are looked into. Bets that
     another stream brought, and that this table does not show, are left.
     """
+    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_reconcile
-    from ingestion.sources.chosen import chosen_table
-    from ingestion.streams import optional_columns
-    from ingestion.sync import Request
+    from ingestion.sources.source_choice import chosen_table
 
     settings = begin(now)
     opener = chosen_table(source, settings.sources)
-    request = Request(
+    request = SyncRequest(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,
         without=optional_columns(without or ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["ok", "warn", "FAIL"]
+CheckOutcome = Literal["ok", "warn", "FAIL"]
 
 # What `pikkit` exits with when the check is the first that failed.
 CONFIGURATION, REFUSED, UNREACHABLE = 2, 3, 4
@@ -16,7 +16,7 @@ class Check:
     """What was looked at, what was found there, with what to do about it where it is not well."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckOutcome
     found: str
     exit_code: int = 0
 

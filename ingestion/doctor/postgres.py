@@ -9,19 +9,19 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from feature_repo.connections import Postgres
-from feature_repo.run_lock import lock_holder
-from feature_repo.statements import statement as feast_statement
+from feature_repo.postgres.queries import feast_statement
+from feature_repo.postgres.run_lock import lock_holder
+from feature_repo.servers.connections import Postgres
 from ingestion.clock import CLOCK_TOLERANCE
-from ingestion.database import LOCK_PATIENCE, connect, statement, translated_errors
+from ingestion.database.access import LOCK_PATIENCE, connect, statement, translated_errors
+from ingestion.database.migrate import pending
+from ingestion.database.rollout import misnamed, missing_columns, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import ConfigurationError, Unreachable
-from ingestion.feature_versions import redefined
-from ingestion.migrate import pending
-from ingestion.name_variants import name_variants
-from ingestion.rewind import server_clock
-from ingestion.rollout import misnamed, missing_columns, unapplied
-from ingestion.status import SCHEMAS
+from ingestion.features.feature_versions import redefined_views
+from ingestion.features.rewind import server_clock
+from ingestion.intake.name_variants import name_variants
+from ingestion.runs.status import STORE_SCHEMAS
 from ingestion.wording import span
 
 _OLDEST: Final = 150_000
@@ -42,7 +42,7 @@ def check_postgres(postgres: Postgres) -> Iterator[Check]:
             yield _version(postgres, server)
             yield _encoding(server)
             yield _time_zone(server)
-            yield check_clock(server["clock"], asked, answered)
+            yield check_server_clock(server["clock"], asked, answered)
             yield _sessions(postgres, connection)
             yield _temporary_tables(server)
             schemas = _schemas(connection, server)
@@ -85,7 +85,7 @@ def _time_zone(server: dict[str, Any]) -> Check:
     return ok("time zone", "sessions start in UTC")
 
 
-def check_clock(theirs: datetime, asked: datetime, answered: datetime) -> Check:
+def check_server_clock(theirs: datetime, asked: datetime, answered: datetime) -> Check:
     """How far the server's clock is from ours, which we read before and after asking."""
     skew = theirs - (asked + (answered - asked) / 2)
     found = (
@@ -130,7 +130,7 @@ def _temporary_tables(server: dict[str, Any]) -> Check:
 
 def _schemas(connection: psycopg.Connection, server: dict[str, Any]) -> Check:
     with connection.cursor(row_factory=dict_row) as cursor:
-        schemas = cursor.execute(statement("doctor_schemas"), {"schemas": list(SCHEMAS)}).fetchall()
+        schemas = cursor.execute(statement("doctor_schemas"), {"schemas": list(STORE_SCHEMAS)}).fetchall()
     missing = [s["schema"] for s in schemas if not s["exists"]]
     closed = [s["schema"] for s in schemas if s["exists"] and not s["is_writable"]]
     others = [s["schema"] for s in schemas if s["exists"] and not s["is_owned"]]
@@ -149,7 +149,7 @@ def _schemas(connection: psycopg.Connection, server: dict[str, Any]) -> Check:
         return warn("schemas", found, "Let their owner run `pikkit migrate`")
     if missing:
         return ok("schemas", f"{', '.join(missing)} can be created")
-    return ok("schemas", f"{', '.join(SCHEMAS)} can be written and migrated")
+    return ok("schemas", f"{', '.join(STORE_SCHEMAS)} can be written and migrated")
 
 
 def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
@@ -203,7 +203,7 @@ def _definitions(connection: psycopg.Connection) -> Check:
             f"the store has no column for {', '.join(missing)}",
             "Add them in a new file of ingestion/sql/migrations, then run `pikkit migrate`",
         )
-    if views := redefined(connection):
+    if views := redefined_views(connection):
         found = f"the definition of {', '.join(views)} changed since their rows were written"
         return warn("definitions", found, "Run `pikkit backfill`")
     return ok("definitions", "the rows of every view are of today's")

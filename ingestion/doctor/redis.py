@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from feature_repo.connections import Redis
+from feature_repo.servers.connections import Redis
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 
 

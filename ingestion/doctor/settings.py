@@ -14,22 +14,22 @@ from typing import Final
 from packaging.requirements import Requirement
 
 from feature_repo import REPOSITORY
-from feature_repo.connections import OPTIONAL, REQUIRED, Connections, feast_environment, home
-from feature_repo.private_files import refuse_unsafe_home
-from feature_repo.refusals import HomeUnsafe
+from feature_repo.errors import HomeUnsafe
+from feature_repo.servers.connections import OPTIONAL_VARIABLES, REQUIRED, Connections, feast_environment, home
+from feature_repo.servers.private_files import refuse_unsafe_home
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import SourceDenied
-from ingestion.gates_file import problems_of
-from ingestion.settings import gates_file, problems
+from ingestion.gates.config_file import problems_of
+from ingestion.settings import gates_file, setting_problems
 from ingestion.sources import settings as sources
-from ingestion.sources.postgres import stream_name
+from ingestion.sources.postgres.postgres_table import stream_name
 from ingestion.sources.settings import SECRETS, SourcePostgres
 
 DISTRIBUTION: Final = "pikkit-feature-store"
 _MAY_BE_EMPTY: Final = "POSTGRES_PASSWORD"
 _ADDRESSES: Final = ("REDIS_URL", "SUPABASE_URL", "SOURCE_POSTGRES_URL")
 _MASKED: Final = tuple(name for name in (_MAY_BE_EMPTY, *SECRETS) if name not in _ADDRESSES)
-_DEFAULTS: Final = {"PIKKIT_HOME": ".pikkit", "KNOWN_AT_COLUMN": "updated_at", **OPTIONAL} | {
+_DEFAULTS: Final = {"PIKKIT_HOME": ".pikkit", "KNOWN_AT_COLUMN": "updated_at", **OPTIONAL_VARIABLES} | {
     name: default for name, default in sources.DEFAULTS.items() if default
 }
 SETTINGS: Final = (
@@ -38,7 +38,7 @@ SETTINGS: Final = (
     "PIKKIT_GATES",
     "KNOWN_AT_COLUMN",
     *REQUIRED,
-    *OPTIONAL,
+    *OPTIONAL_VARIABLES,
     *sources.DEFAULTS,
 )
 
@@ -54,7 +54,7 @@ _CHARACTERS: Final = (
 
 def check_settings(environ: Mapping[str, str]) -> Iterator[Check]:
     """One check for each setting. Secrets are masked; of a wrong value only the reason is told, for it may be one."""
-    wrong = problems(environ)
+    wrong = setting_problems(environ)
     if (file := gates_file(environ)) and (unusable := problems_of(file)):
         wrong["PIKKIT_GATES"] = "; ".join(unusable)
     for name in SETTINGS:

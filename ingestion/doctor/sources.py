@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ingestion.doctor.check import REFUSED, UNREACHABLE, Check, fail, ok, warn
 from ingestion.errors import ColumnsVanished, SourceDenied, Unreachable
+from ingestion.intake.streams import StreamState, check_columns, reconcile_command
 from ingestion.progress import silent
-from ingestion.sources.postgres import PostgresReading, open_session
-from ingestion.sources.postgres_facts import Facts, look_at, obstacles
+from ingestion.sources.postgres.postgres_facts import Facts, look_at, obstacles
+from ingestion.sources.postgres.postgres_table import PostgresReading, open_session
 from ingestion.sources.settings import SourcePostgres, SourceSettings, SupabaseProject
-from ingestion.sources.table import Reading
-from ingestion.streams import StreamState, check_columns, reconcile_command
+from ingestion.sources.table import TableReader
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.sources.rest import Rest
-    from ingestion.sources.supabase import SupabaseReading
+    from ingestion.sources.supabase.rest import Rest
+    from ingestion.sources.supabase.supabase_table import SupabaseReading
 
 # For how long one asks again here: somebody sits and waits.
 _PATIENCE: Final = timedelta(seconds=10)
@@ -133,7 +133,7 @@ def _rights(facts: Facts, table: str) -> Check:
 
 def check_supabase(project: SupabaseProject, patience: timedelta, states: Mapping[str, StreamState]) -> Iterator[Check]:
     """The table behind a project's REST API. Raises SourceDenied and Unreachable."""
-    from ingestion.sources.supabase import open_supabase
+    from ingestion.sources.supabase.supabase_table import open_supabase
 
     if not project.key:
         yield ok("Supabase", f"{project.host} is only published to: SUPABASE_KEY is not set")
@@ -238,7 +238,7 @@ def _rows_lost(check: str, state: StreamState, stream: str, rows: int | None) ->
     )
 
 
-def _columns_lost(check: str, state: StreamState, stream: str, reading: Reading) -> Check:
+def _columns_lost(check: str, state: StreamState, stream: str, reading: TableReader) -> Check:
     """Whether every column is there that was, but for those of which somebody said that they may be missing."""
     try:
         check_columns(state, stream, reading.columns, reading.unknown_columns, ())

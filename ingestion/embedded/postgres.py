@@ -23,12 +23,12 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 from psycopg import sql
 
-from feature_repo.connections import Postgres, socket_directory
-from feature_repo.embedded_servers import PID_FILES, ServerState, find_server, postgres_state
-from feature_repo.private_files import open_private
-from feature_repo.refusals import ServerNotReady
-from feature_repo.run_lock import lock_holder
-from ingestion.database import translated_errors
+from feature_repo.errors import ServerNotReady
+from feature_repo.postgres.run_lock import lock_holder
+from feature_repo.servers.connections import Postgres, socket_directory
+from feature_repo.servers.embedded_servers import PID_FILES, ServerState, find_server, postgres_state
+from feature_repo.servers.private_files import open_private
+from ingestion.database.access import translated_errors
 from ingestion.embedded.home import pass_through
 from ingestion.embedded.process import SYSTEM_USER, Account, Report, Wait, alive, failure, launch, run_as, stop
 from ingestion.errors import ConfigurationError
@@ -58,7 +58,7 @@ _SETTINGS = {
 }
 
 
-def start(home: Path, report: Report) -> Postgres:
+def start_postgres(home: Path, report: Report) -> Postgres:
     """The running server of this home, started unless it runs already, with its database `pikkit`.
 
     Raises ServerNotReady when it runs and cannot be used: it is left as it is.
@@ -82,7 +82,7 @@ def start(home: Path, report: Report) -> Postgres:
     return postgres
 
 
-def halt(home: Path, report: Report) -> bool:
+def stop_postgres(home: Path, report: Report) -> bool:
     """Stop the server of this home cleanly. False when none runs. Raises ServerNotReady when it does not end."""
     process = find_server(home / "postgres", PID_FILES["postgres"])
     if process is None:

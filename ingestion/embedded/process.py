@@ -19,8 +19,8 @@ from typing import IO, Any, Final
 
 import psutil  # type: ignore[import-untyped]
 
-from feature_repo.embedded_servers import NAMES, ServerState, not_ready
-from feature_repo.refusals import ServerNotReady
+from feature_repo.errors import ServerNotReady
+from feature_repo.servers.embedded_servers import NAMES, ServerState, not_ready
 from ingestion.errors import PikkitError, StoreFull, Unreachable
 
 # The system user that PostgreSQL runs as when we are root, and its group.

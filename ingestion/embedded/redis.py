@@ -16,9 +16,9 @@ import signal
 import socket
 from pathlib import Path
 
-from feature_repo.connections import Redis
-from feature_repo.embedded_servers import PID_FILES, ServerState, find_server, not_ready, redis_state
-from feature_repo.private_files import open_private, read_private, write_private
+from feature_repo.servers.connections import Redis
+from feature_repo.servers.embedded_servers import PID_FILES, ServerState, find_server, not_ready, redis_state
+from feature_repo.servers.private_files import open_private, read_private, write_private
 from ingestion.embedded.process import Report, Wait, alive, failure, launch, stop
 from ingestion.errors import ConfigurationError
 
@@ -36,7 +36,7 @@ save ""
 """
 
 
-def start(home: Path, last: Redis | None, report: Report) -> Redis:
+def start_redis(home: Path, last: Redis | None, report: Report) -> Redis:
     """The running server of this home, started unless it runs already; on its last port if that is still free.
 
     Raises ServerNotReady when it runs and cannot be used: it is left as it is. A port that somebody has taken is left
@@ -73,7 +73,7 @@ def start(home: Path, last: Redis | None, report: Report) -> Redis:
     )
 
 
-def halt(home: Path, report: Report) -> bool:
+def stop_redis(home: Path, report: Report) -> bool:
     """Stop the server of this home cleanly. False when none runs. Raises ServerNotReady when it does not end."""
     process = find_server(home / "redis", PID_FILES["redis"])
     if process is None:

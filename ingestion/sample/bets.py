@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.sample.arrays import Flags, Floats, Integers, pick
+from ingestion.sample.arrays import BooleanArray, Floats, IntegerArray, pick
 from ingestion.sample.catalogue import (
     BET_TYPES,
     BOOKS,
@@ -29,20 +29,20 @@ _WITHIN_MINUTES = 0.1
 
 
 @dataclass(frozen=True)
-class Bets:
+class PlacedBets:
     """Placed bets, oldest first. Instants are microseconds since 1970, money is cents, categories are positions."""
 
-    placed: Integers
-    created: Integers
-    decided: Integers  # when the outcome stands, whether or not that has come
-    bet_type: Integers  # in BET_TYPES
-    sport: Integers  # in SPORTS
-    league: Integers  # in LEAGUES, or NO_LEAGUE
-    market: Integers  # in MARKETS; means nothing for several legs
-    book: Integers  # in BOOKS
-    live: Flags
-    stake: Integers  # 0 for a free bet
-    worth: Integers  # the stake, or what a free bet counts as
+    placed: IntegerArray
+    created: IntegerArray
+    decided: IntegerArray  # when the outcome stands, whether or not that has come
+    bet_type: IntegerArray  # in BET_TYPES
+    sport: IntegerArray  # in SPORTS
+    league: IntegerArray  # in LEAGUES, or NO_LEAGUE
+    market: IntegerArray  # in MARKETS; means nothing for several legs
+    book: IntegerArray  # in BOOKS
+    live: BooleanArray
+    stake: IntegerArray  # 0 for a free bet
+    worth: IntegerArray  # the stake, or what a free bet counts as
     price: Floats  # decimal
     odds: Floats  # American, as exact as the book quotes
     closing_price: Floats  # decimal; NaN where the source does not know it
@@ -52,12 +52,12 @@ class Bets:
         return len(self.placed)
 
     @property
-    def multi_leg(self) -> Flags:
+    def multi_leg(self) -> BooleanArray:
         """Parlays and round robins."""
         return self.bet_type > 0
 
 
-def place(count: int, now: int, random: np.random.Generator) -> Bets:
+def place(count: int, now: int, random: np.random.Generator) -> PlacedBets:
     """`count` bets, of which the newest was placed minutes before `now`."""
     placed = placements(count, now, random)
     bet_type = pick(list(BET_TYPES.values()), count, random)
@@ -72,7 +72,7 @@ def place(count: int, now: int, random: np.random.Generator) -> Bets:
     price, odds = quoted(implied, book)
     closing_price = closing_prices(price, multi_leg, random)
     worth = stakes(multi_leg, random)
-    return Bets(
+    return PlacedBets(
         placed=placed,
         # The source notices a bet up to five seconds later, to the millisecond.
         created=np.minimum(placed + random.integers(50, 5_000, count) * 1_000, now),
@@ -93,7 +93,7 @@ def place(count: int, now: int, random: np.random.Generator) -> Bets:
     )
 
 
-def _sports(placed: Integers, random: np.random.Generator) -> Integers:
+def _sports(placed: IntegerArray, random: np.random.Generator) -> IntegerArray:
     month = months(placed)
     sport = np.empty(len(placed), np.int64)
     for each in range(1, 13):
@@ -104,8 +104,8 @@ def _sports(placed: Integers, random: np.random.Generator) -> Integers:
 
 
 def _of_sport(
-    sport: Integers, first: Integers, shares: Callable[[Sport], Sequence[float]], random: np.random.Generator
-) -> Integers:
+    sport: IntegerArray, first: IntegerArray, shares: Callable[[Sport], Sequence[float]], random: np.random.Generator
+) -> IntegerArray:
     """For each bet one of its sport's names, as a position in the names of all sports."""
     chosen = np.empty(len(sport), np.int64)
     for position, each in enumerate(SPORTS):
@@ -114,6 +114,6 @@ def _of_sport(
     return chosen
 
 
-def _live(market: Integers, random: np.random.Generator) -> Flags:
+def _live(market: IntegerArray, random: np.random.Generator) -> BooleanArray:
     share = [0 if each.ends is None else 1 if each.ends <= _WITHIN_MINUTES else _LIVE for each in MARKETS]
     return random.random(len(market)) < np.array(share)[market]

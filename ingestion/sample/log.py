@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from ingestion.sample.arrays import DAY, HOUR, MINUTE, SECOND, Floats, Integers, next_multiple, whole
-from ingestion.sample.bets import Bets
+from ingestion.sample.arrays import DAY, HOUR, MICROSECONDS, MINUTE, Floats, IntegerArray, next_multiple, whole
+from ingestion.sample.bets import PlacedBets
 from ingestion.sample.catalogue import BOOKS, FIRST_MARKET, MARKETS
 
 STATUSES = ("PENDING", "SETTLED_WIN", "SETTLED_LOSS", "SETTLED_PUSH", "SETTLED_VOID", "SETTLED_CASHEDOUT")
@@ -26,22 +26,22 @@ _NIGHTLY_JOB = 6 * HOUR
 
 
 @dataclass(frozen=True)
-class Versions:
+class BetVersions:
     """Versions of bets, in no order; `bet` is a position in the Bets that they are of."""
 
-    bet: Integers
-    updated: Integers
-    status: Integers
-    market: Integers
-    stake: Integers
-    profit: Integers  # 0 while pending
+    bet: IntegerArray
+    updated: IntegerArray
+    status: IntegerArray
+    market: IntegerArray
+    stake: IntegerArray
+    profit: IntegerArray  # 0 while pending
 
     def __len__(self) -> int:
         return len(self.bet)
 
-    def take(self, rows: Integers) -> Versions:
+    def take(self, rows: IntegerArray) -> BetVersions:
         """The versions at these positions."""
-        return Versions(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return BetVersions(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class _Returns:
     cashed: Floats
 
 
-def history(bets: Bets, now: int, random: np.random.Generator) -> Versions:
+def version_history(bets: PlacedBets, now: int, random: np.random.Generator) -> BetVersions:
     """Every version of the bets that the source has shown by `now`, in the order in which it did."""
     returns = _returns(bets, random)
     settled = _settled(bets, returns, random)
@@ -65,13 +65,13 @@ def history(bets: Bets, now: int, random: np.random.Generator) -> Versions:
     return versions.take(np.lexsort((versions.bet, versions.updated)))
 
 
-def _returns(bets: Bets, random: np.random.Generator) -> _Returns:
+def _returns(bets: PlacedBets, random: np.random.Generator) -> _Returns:
     # Round robins rarely win all their combinations.
     won = (bets.price - 1) * np.where(bets.bet_type > 1, random.uniform(0.05, 1, len(bets)), 1)
     return _Returns(won, random.uniform(-0.8, 0.7, len(bets)) * np.where(random.random(len(bets)) < 0.5, 1, won))
 
 
-def _with_profit(bets: Bets, returns: _Returns, versions: Versions) -> Versions:
+def _with_profit(bets: PlacedBets, returns: _Returns, versions: BetVersions) -> BetVersions:
     """The versions with the profit that follows from their status and stake."""
     bet, stake, status = versions.bet, versions.stake, versions.status
     # A free bet has no stake to lose, but pays as one of its worth.
@@ -83,15 +83,15 @@ def _with_profit(bets: Bets, returns: _Returns, versions: Versions) -> Versions:
     return replace(versions, profit=profit)
 
 
-def _pending(bets: Bets, settled: Versions, random: np.random.Generator) -> Versions:
+def _pending(bets: PlacedBets, settled: BetVersions, random: np.random.Generator) -> BetVersions:
     shown = np.ones(len(bets), np.bool_)
     shown[settled.bet] = random.random(len(settled)) < _SEEN_PENDING
     bet = np.flatnonzero(shown)
     nothing = np.zeros(len(bet), np.int64)
-    return Versions(bet, bets.created[bet], nothing, bets.market[bet], bets.stake[bet], nothing)
+    return BetVersions(bet, bets.created[bet], nothing, bets.market[bet], bets.stake[bet], nothing)
 
 
-def _settled(bets: Bets, returns: _Returns, random: np.random.Generator) -> Versions:
+def _settled(bets: PlacedBets, returns: _Returns, random: np.random.Generator) -> BetVersions:
     """The first settlement of each bet, also of those that `now` comes before."""
     count = len(bets)
     kind = random.random(count)
@@ -102,13 +102,13 @@ def _settled(bets: Bets, returns: _Returns, random: np.random.Generator) -> Vers
     status = np.where(kind < _VOIDED, VOID, status)
     interval = _JOB_MINUTES[np.arange(len(BOOKS)) % len(_JOB_MINUTES)][bets.book] * MINUTE
     by_job = next_multiple(bets.decided, interval)
-    at_once = bets.decided + random.integers(3, 90, count) * SECOND
+    at_once = bets.decided + random.integers(3, 90, count) * MICROSECONDS
     updated = np.maximum(np.where(random.random(count) < _AT_ONCE, at_once, by_job), bets.created)
-    versions = Versions(np.arange(count), updated, status, bets.market, bets.stake, np.zeros(count, np.int64))
+    versions = BetVersions(np.arange(count), updated, status, bets.market, bets.stake, np.zeros(count, np.int64))
     return _with_profit(bets, returns, versions)
 
 
-def _corrected(bets: Bets, returns: _Returns, wrong: Versions, random: np.random.Generator) -> Versions:
+def _corrected(bets: PlacedBets, returns: _Returns, wrong: BetVersions, random: np.random.Generator) -> BetVersions:
     """A second version of wrongly settled bets: regraded, taken back, on another market, or with another stake."""
     graded = np.isin(wrong.status, (WIN, LOSS))
     luck = random.random(len(wrong))
@@ -131,8 +131,8 @@ def _corrected(bets: Bets, returns: _Returns, wrong: Versions, random: np.random
 
 
 def _settled_again(
-    bets: Bets, returns: _Returns, wrong: Versions, corrected: Versions, random: np.random.Generator
-) -> Versions:
+    bets: PlacedBets, returns: _Returns, wrong: BetVersions, corrected: BetVersions, random: np.random.Generator
+) -> BetVersions:
     """A third version of most bets whose settlement was taken back: the other grade."""
     taken_back = corrected.take(np.flatnonzero(corrected.status == PENDING))
     taken_back = taken_back.take(np.flatnonzero(random.random(len(taken_back)) < 0.7))
@@ -145,20 +145,20 @@ def _settled_again(
     return _with_profit(bets, returns, again)
 
 
-def _correction_times(updated: Integers, random: np.random.Generator) -> Integers:
+def _correction_times(updated: IntegerArray, random: np.random.Generator) -> IntegerArray:
     """Hours to days later; half of them in the nightly job, which corrects many at once."""
     soonest = updated + 10 * MINUTE
     nightly = next_multiple(soonest - _NIGHTLY_JOB, DAY) + _NIGHTLY_JOB
-    by_hand = soonest + whole(np.exp(random.normal(np.log(5), 1.2, len(updated))) * HOUR, SECOND)
+    by_hand = soonest + whole(np.exp(random.normal(np.log(5), 1.2, len(updated))) * HOUR, MICROSECONDS)
     return np.where(random.random(len(updated)) < 0.5, nightly, by_hand)
 
 
-def _other_market(sport: Integers, market: Integers) -> Integers:
+def _other_market(sport: IntegerArray, market: IntegerArray) -> IntegerArray:
     """The next market of the same sport."""
     first, end = FIRST_MARKET[sport], FIRST_MARKET[sport + 1]
     return np.where(market + 1 < end, market + 1, first)
 
 
-def _joined(parts: list[Versions]) -> Versions:
-    names = [field.name for field in fields(Versions)]
-    return Versions(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+def _joined(parts: list[BetVersions]) -> BetVersions:
+    names = [field.name for field in fields(BetVersions)]
+    return BetVersions(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})

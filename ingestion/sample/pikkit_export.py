@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from feature_repo.bet_types import BetType
-from ingestion.sample.arrays import Flags, Floats, Integers, pick
+from feature_repo.bets.bet_types import BetType
+from ingestion.sample.arrays import BooleanArray, Floats, IntegerArray, pick
 from quality.schema import BetStatus
 
 #: The orders of columns that are around: by when the app wrote it.
@@ -164,7 +164,7 @@ def _closing_lines(price: Floats, luck: Floats, random: np.random.Generator) -> 
     return np.where((luck < _CLOSING_KNOWN) & (price != _LONGEST_PRICE), line, np.nan)
 
 
-def _outcomes(bets: pl.DataFrame, settled: Flags, luck: dict[str, Floats]) -> tuple[pl.Series, Floats]:
+def _outcomes(bets: pl.DataFrame, settled: BooleanArray, luck: dict[str, Floats]) -> tuple[pl.Series, Floats]:
     """What the app calls each status, and the net profit: 0 on an open bet, for cash-outs and lost bonus bets."""
     status = bets["status"].to_numpy().astype(object)
     graded = np.isin(status, (BetStatus.WIN, BetStatus.LOSS))
@@ -193,7 +193,7 @@ def _stakes(
     return pl.Series([f"{value:.5f}".rstrip("0").rstrip(".") for value in amount]), profit
 
 
-def _times(bets: pl.DataFrame, settled: Flags) -> dict[str, pl.Series]:
+def _times(bets: pl.DataFrame, settled: BooleanArray) -> dict[str, pl.Series]:
     """When bets were placed and settled, in both spellings; blank where they are open."""
     times = {
         "time_placed": bets["time_placed"] + _milliseconds(bets.height),
@@ -247,7 +247,7 @@ class _Texts:
         self._mixed, self._per_leg = random.random(bets) < _MIXED_LEGS, random.random(bets) < _MIXED_LEGS
         self._numbers = random.integers(0, 1_000, (bets, 4))
 
-    def written(self, bets: pl.DataFrame, several: Flags) -> tuple[list[str], list[str], list[str]]:
+    def written(self, bets: pl.DataFrame, several: BooleanArray) -> tuple[list[str], list[str], list[str]]:
         """Of each bet its sports, its leagues, and its text; of several legs joined, as a set or one per leg."""
         sports, leagues, infos = [], [], []
         rows = bets.select("sport", "league", "market").rows()
@@ -269,7 +269,7 @@ def _joined(names: Sequence[str], is_set: bool) -> str:
     return " | ".join(filter(None, dict.fromkeys(names) if is_set else names))
 
 
-def _info(leg: tuple[str, str | None, str], numbers: Integers) -> str:
+def _info(leg: tuple[str, str | None, str], numbers: IntegerArray) -> str:
     """The text of one leg (its sport, league and market): the selection, the market, the event."""
     sport, league, market = leg
     first, second, third, fourth = (int(number) for number in numbers)

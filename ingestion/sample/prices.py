@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingestion.sample.arrays import Flags, Floats, Integers
+from ingestion.sample.arrays import BooleanArray, Floats, IntegerArray
 from ingestion.sample.catalogue import BOOKS, MARKETS, Pricing
 
 # Each leg of a parlay or round robin.
@@ -15,7 +15,9 @@ _LOWEST, _HIGHEST = 0.0011, 0.985
 _CLOSING_KNOWN = 0.22
 
 
-def chances(market: Integers, bet_type: Integers, book: Integers, random: np.random.Generator) -> tuple[Floats, Floats]:
+def chances(
+    market: IntegerArray, bet_type: IntegerArray, book: IntegerArray, random: np.random.Generator
+) -> tuple[Floats, Floats]:
     """The chance of each bet to win, and the probability that its book asks the price of, margin included."""
     pricing = [each.pricing for each in MARKETS]
     low, high, a, b, margin = np.array([(p.low, p.high, p.a, p.b, p.margin) for p in pricing]).T[:, market]
@@ -31,7 +33,7 @@ def chances(market: Integers, bet_type: Integers, book: Integers, random: np.ran
     return chance, np.clip(implied, _LOWEST, _HIGHEST)
 
 
-def _legs(bet_type: Integers, random: np.random.Generator) -> Integers:
+def _legs(bet_type: IntegerArray, random: np.random.Generator) -> IntegerArray:
     """Two or more for a parlay; round robins say how many in their name."""
     parlay = np.minimum(1 + random.geometric(0.45, len(bet_type)), _MOST_LEGS)
     return np.where(bet_type > 1, bet_type + 1, parlay)
@@ -42,7 +44,7 @@ def american(price: Floats) -> Floats:
     return np.where(price >= 2, 100 * (price - 1), -100 / (price - 1))
 
 
-def quoted(implied: Floats, book: Integers) -> tuple[Floats, Floats]:
+def quoted(implied: Floats, book: IntegerArray) -> tuple[Floats, Floats]:
     """The price on the screen, decimal and American: books round, each in its own notation."""
     fair = 1 / implied
     decimal = np.where(fair < 10, np.round(fair, 2), np.round(fair * 2) / 2)
@@ -56,14 +58,14 @@ def quoted(implied: Floats, book: Integers) -> tuple[Floats, Floats]:
     return np.where(in_decimal, decimal, 1 + payoff), np.where(in_decimal, american(decimal).round(4), moneyline)
 
 
-def closing_prices(price: Floats, multi_leg: Flags, random: np.random.Generator) -> Floats:
+def closing_prices(price: Floats, multi_leg: BooleanArray, random: np.random.Generator) -> Floats:
     """The last decimal price before the start; NaN where the source does not know it."""
     known = (random.random(len(price)) < _CLOSING_KNOWN) & ~multi_leg
     moved = np.clip(random.normal(-0.004, 0.05, len(price)), -0.35, 0.5)
     return np.where(known, np.maximum(np.round(price / (1 + moved), 2), 1.01), np.nan)
 
 
-def stakes(multi_leg: Flags, random: np.random.Generator) -> Integers:
+def stakes(multi_leg: BooleanArray, random: np.random.Generator) -> IntegerArray:
     """Cents: log-normal around 28 dollars (11 for several legs), three quarters of them round amounts."""
     middle = np.log(np.where(multi_leg, 11, 28))
     dollars = np.clip(np.exp(random.normal(middle, 1.05)), 1, 6_000)

@@ -8,16 +8,16 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ingestion.sample.arrays import Floats, Integers
-from ingestion.sample.bets import Bets
+from ingestion.sample.arrays import Floats, IntegerArray
+from ingestion.sample.bets import PlacedBets
 from ingestion.sample.catalogue import BET_TYPES, BOOKS, LEAGUES, MARKETS, SPORTS
-from ingestion.sample.log import PENDING, STATUSES, WIN, Versions
+from ingestion.sample.log import PENDING, STATUSES, WIN, BetVersions
 from ingestion.sample.prices import american
 
 _INSTANT = pl.Datetime("us", "UTC")
 
 
-def as_table(bets: Bets, versions: Versions, seed: int) -> pl.DataFrame:
+def as_table(bets: PlacedBets, versions: BetVersions, seed: int) -> pl.DataFrame:
     """One row for each version, in the order of the versions."""
     bet, status = versions.bet, versions.status
     settled = status != PENDING
@@ -57,7 +57,7 @@ def as_table(bets: Bets, versions: Versions, seed: int) -> pl.DataFrame:
     )
 
 
-def _ids(bets: Bets, seed: int) -> pl.Series:
+def _ids(bets: PlacedBets, seed: int) -> pl.Series:
     """`b` and 16 hexadecimal digits, for several legs `p`; no two alike."""
     with np.errstate(over="ignore"):
         # The steps of splitmix64: each can be undone, so different numbers stay different.
@@ -76,7 +76,7 @@ def _ids(bets: Bets, seed: int) -> pl.Series:
     )
 
 
-def _named(names: Sequence[str | None], positions: Integers) -> pl.Series:
+def _named(names: Sequence[str | None], positions: IntegerArray) -> pl.Series:
     return pl.Series(names, dtype=pl.String).gather(pl.Series(positions.astype(np.uint32)))
 
 
@@ -84,5 +84,5 @@ def _numbers(values: Floats) -> pl.Series:
     return pl.Series(values).fill_nan(None)
 
 
-def _instants(microseconds: Integers) -> pl.Series:
+def _instants(microseconds: IntegerArray) -> pl.Series:
     return pl.Series(microseconds, dtype=pl.Int64).cast(_INSTANT)

@@ -1,6 +1,6 @@
 """What a reconciliation compares, computed here where the database does not do it: the same as docs/supabase.sql.
 
-The digest of a row is that of ingestion/sql/row_digest.sql.
+The digest of a row is that of ingestion/sql/sources/row_digest.sql.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from psycopg import sql
 
-from ingestion.database import statement
+from ingestion.database.access import statement
 from ingestion.sources.table import DIGESTS_SCHEMA
 
 if TYPE_CHECKING:
-    from ingestion.sources.rest import Rows
+    from ingestion.sources.supabase.rest import Rows
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -36,7 +36,7 @@ def row_digest(row: sql.Composable) -> sql.Composed:
     return sql.SQL(statement("row_digest")).format(row=row)
 
 
-def keys_of(pages: Iterable[Rows]) -> pl.DataFrame:
+def keys_of_pages(pages: Iterable[Rows]) -> pl.DataFrame:
     """Of rows with an id, as their server spells them, the keys with KEYS_SCHEMA: one row per id.
 
     Where an id came more than once, the row of the newest stamp counts, then the one of the greatest digest.

@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 
 import polars as pl
 
-from quality.schema import COLUMNS
+from quality.schema import BET_COLUMNS
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # What a page holds at the most: 50,000 ordinary bets have about twice that. Values that were taken apart need up to 25
 # times as much memory.
@@ -31,7 +31,7 @@ KEPT_OF_A_PROBLEM = ("id", "deleted_at", "is_deleted")
 class Page:
     """Some rows of a source, in its order; the frame and the two series have one entry a row.
 
-    `rows` has the columns of `quality.schema.COLUMNS`, in whatever type the source sent, null where it sent none.
+    `rows` has the columns of `quality.schema.BET_COLUMNS`, in whatever type the source sent, null where it sent none.
     `payload` is each row as JSON: an object, or a string of the row's raw text where that is no JSON object.
     `problems` is null, or why the row cannot be read (`sport: not UTF-8`), several of them joined with "; ".
     `columns` are the columns of `rows` that the source has here, also where all their values are null; the others are
@@ -56,18 +56,18 @@ def build_page(
     Rows with problems (position -> what they are) hold nothing but their id, and whether they are deleted.
     """
     nothing = pl.Series([None]).new_from_index(0, len(payload))
-    rows = pl.DataFrame({name: columns.get(name, nothing) for name in COLUMNS})
+    rows = pl.DataFrame({name: columns.get(name, nothing) for name in BET_COLUMNS})
     reasons = nothing.cast(pl.String).alias("problems")
     if problems:
         reasons = reasons.scatter(list(problems), ["; ".join(found) for found in problems.values()])
         rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude(KEPT_OF_A_PROBLEM)))
-    there = frozenset(columns).intersection(COLUMNS)
+    there = frozenset(columns).intersection(BET_COLUMNS)
     return Page(rows, payload.alias("payload"), reasons, there, tuple(unknown_columns))
 
 
-def in_pages(sized_rows: Iterable[tuple[int, T]], rows: int) -> Iterator[list[T]]:
+def in_pages(sized_rows: Iterable[tuple[int, _T]], rows: int) -> Iterator[list[_T]]:
     """The rows, each given with its bytes, in pages of at most so many rows and PAGE_BYTES; a larger row is alone."""
-    page: list[T] = []
+    page: list[_T] = []
     size = 0
     for row_size, row in sized_rows:
         if page and (len(page) >= rows or size + row_size > PAGE_BYTES):

@@ -17,7 +17,7 @@ from ingestion.errors import Unreachable
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 25.0
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Passing(Exception):
@@ -28,7 +28,7 @@ class Passing(Exception):
         self.cause, self.code, self.retry_after = cause, code, retry_after
 
 
-def patiently(attempt: Callable[[], T], *, host: str, patience: timedelta, told: Callable[[str], None]) -> T:
+def patiently(attempt: Callable[[], _T], *, host: str, patience: timedelta, told: Callable[[str], None]) -> _T:
     """What the first attempt that is not Passing returns or raises.
 
     `told` hears of each wait: "4 s: 503 from <host>". Raises Unreachable when patience is used up, or would be before

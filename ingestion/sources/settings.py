@@ -99,7 +99,7 @@ class SourceSettings:
         )
 
 
-def problems(environ: Mapping[str, str]) -> dict[str, str]:
+def source_setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each of these settings, by name. Shows no value: it may be a secret in the wrong place."""
     wrong: dict[str, str] = {}
     given = {name: environ.get(name, "").strip() for name in DEFAULTS}

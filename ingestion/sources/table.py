@@ -15,17 +15,16 @@ from typing import Final, Protocol
 import polars as pl
 
 from ingestion.sources.page import Page
-
-INSTANT: Final = pl.Datetime("us", "UTC")
+from quality.evidence import INSTANT_TYPE
 
 # What a reconciliation compares: per UTC day of the stamp (null: rows without one) the number of rows, and the sum of
-# their digests. The digest of a row covers all known columns that the table has (ingestion/sql/row_digest.sql).
+# their digests. The digest of a row covers all known columns that the table has (ingestion/sql/sources/row_digest.sql).
 DIGESTS_SCHEMA: Final = pl.Schema({"day": pl.Date(), "rows": pl.Int64(), "digest": pl.String()})
-KEYS_SCHEMA: Final = pl.Schema({"id": pl.String(), "stamp": INSTANT, "digest": pl.Int64()})
+KEYS_SCHEMA: Final = pl.Schema({"id": pl.String(), "stamp": INSTANT_TYPE, "digest": pl.Int64()})
 
 
 @dataclass(frozen=True)
-class Window:
+class StampWindow:
     """Which rows: those with `since <= stamp < until`, of one sport where that is given.
 
     Without `until` it reaches to the newest stamp there is when the reading begins, also one in the future, and holds
@@ -37,23 +36,23 @@ class Window:
     sport: str | None = None
 
 
-class Table(Protocol):
+class SourceTable(Protocol):
     """A table of bets that was found readable."""
 
     @property
     def name(self) -> str:
         """The stream that sync_state keeps its place under. Holds no secret."""
 
-    def reading(self) -> AbstractContextManager[Reading]:
+    def reading(self) -> AbstractContextManager[TableReader]:
         """A connection to the table. Closed at the end, also after an error."""
 
 
-class Reading(Protocol):
+class TableReader(Protocol):
     """An open connection to a table. Everything here raises Unreachable once retries are used up."""
 
     @property
     def columns(self) -> Sequence[str]:
-        """The known columns that the table has, in the order of `quality.schema.COLUMNS`: those that are read."""
+        """The known columns that the table has, in the order of `quality.schema.BET_COLUMNS`: those that are read."""
 
     @property
     def unknown_columns(self) -> tuple[str, ...]:
@@ -62,10 +61,10 @@ class Reading(Protocol):
     def total(self) -> int | None:
         """The number of all rows that are shown to us; null when the time for a statement is up before it is known."""
 
-    def count(self, window: Window) -> int:
+    def count(self, window: StampWindow) -> int:
         """The number of rows in the window."""
 
-    def pages(self, window: Window) -> Iterator[Page]:
+    def pages(self, window: StampWindow) -> Iterator[Page]:
         """The rows of the window. Each row that stays where it is while this reads comes once."""
 
     def pages_of(self, ids: Sequence[str]) -> Iterator[Page]:

@@ -5,26 +5,26 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
+from quality.anomalies.flags import Flag, milder, unlike_its_book, where
 from quality.anomalies.relations import RELATIONS
 from quality.anomalies.scales import SCALES, closing
-from quality.anomalies.signs import Sign, milder, unlike_its_book, where
 from quality.anomalies.thresholds import Thresholds
 
-KIND = "clv_outlier"
+CLV_OUTLIER = "clv_outlier"
 # The two prices say the same: the line moved that far.
 _CONFIRMED = ~RELATIONS["clv_relation"].fill_null(True)
 
 
-def signs(baseline: Baseline, thresholds: Thresholds) -> list[Sign]:
+def closing_line_flags(baseline: Baseline, thresholds: Thresholds) -> list[Flag]:
     """What can be odd about a closing line value."""
     return [_extreme(thresholds), _unusual(baseline, thresholds), _contradicted(baseline, thresholds)]
 
 
-def _extreme(thresholds: Thresholds) -> Sign:
+def _extreme(thresholds: Thresholds) -> Flag:
     reach = closing.abs()
     severity = where(reach > thresholds.clv_medium, where(reach > thresholds.clv_high, "high").fill_null("medium"))
-    return Sign(
-        KIND,
+    return Flag(
+        CLV_OUTLIER,
         milder(severity, "medium", _CONFIRMED),
         pl.format("CLV of {}% is beyond ±{}%", closing.round(2), thresholds.clv_medium),
         closing,
@@ -33,12 +33,12 @@ def _extreme(thresholds: Thresholds) -> Sign:
     )
 
 
-def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
     centre, spread = (baseline.middle("clv_percentage", figure) for figure in ("centre", "spread"))
     score = (SCALES["clv_percentage"].value - centre).abs() / spread
     reach = thresholds.clv_z * spread
-    return Sign(
-        KIND,
+    return Flag(
+        CLV_OUTLIER,
         milder(where(score > thresholds.clv_z, "medium"), "low", _CONFIRMED),
         pl.format(
             "CLV of {}% is {} robust deviations from the middle of earlier bets", closing.round(2), score.round(1)
@@ -49,10 +49,10 @@ def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
     )
 
 
-def _contradicted(baseline: Baseline, thresholds: Thresholds) -> Sign:
+def _contradicted(baseline: Baseline, thresholds: Thresholds) -> Flag:
     broken = RELATIONS["clv_relation"]
-    return Sign(
-        KIND,
+    return Flag(
+        CLV_OUTLIER,
         unlike_its_book(broken, "clv_relation", baseline, thresholds, new="medium"),
         pl.format(
             "CLV of {}% is not the gain of {} over {}",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from quality.evidence import BATCH
+from quality.evidence import BATCH_SCHEMA
 
 
-def require(bets: pl.DataFrame, name: str, schema: pl.Schema = BATCH) -> pl.DataFrame:
+def require(bets: pl.DataFrame, name: str, schema: pl.Schema = BATCH_SCHEMA) -> pl.DataFrame:
     """The columns of the schema. Raises KeyError or TypeError naming those that are missing or of another type."""
     missing = [column for column in schema if column not in bets.columns]
     if missing:

@@ -6,11 +6,17 @@ from datetime import datetime
 
 import polars as pl
 
-from quality.anomalies import closing_lines, duplicates, missing, prices, returns, stakes, times
+from quality.anomalies import duplicates
 from quality.anomalies.baseline import Baseline
+from quality.anomalies.closing_lines import closing_line_flags
 from quality.anomalies.columns import require
-from quality.anomalies.signs import one_per_row_and_kind
+from quality.anomalies.flags import one_per_row_and_kind
+from quality.anomalies.missing import missing_flags
+from quality.anomalies.prices import price_flags
+from quality.anomalies.returns import return_flags
+from quality.anomalies.stakes import stake_flags
 from quality.anomalies.thresholds import DEFAULT, Thresholds
+from quality.anomalies.times import time_flags
 
 
 def detect(
@@ -29,12 +35,12 @@ def detect(
         raise ValueError("now must carry its time zone")
     bets, others = require(batch, "the batch"), require(neighbours, "neighbours")
     signs = [
-        *prices.signs(baseline, thresholds),
-        *closing_lines.signs(baseline, thresholds),
-        *stakes.signs(baseline, thresholds),
-        *returns.signs(baseline, thresholds),
-        *times.signs(now, thresholds),
-        *missing.signs(),
+        *price_flags(baseline, thresholds),
+        *closing_line_flags(baseline, thresholds),
+        *stake_flags(baseline, thresholds),
+        *return_flags(baseline, thresholds),
+        *time_flags(now, thresholds),
+        *missing_flags(),
     ]
     found = [sign.flags(bets.lazy()) for sign in signs]
     copies = duplicates.flags(bets, others, baseline, thresholds)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
-from quality.anomalies.relations import COPY, SECOND, with_copies
-from quality.anomalies.signs import Sign, unlike_its_book, where
+from quality.anomalies.flags import Flag, unlike_its_book, where
+from quality.anomalies.relations import COPY, PLACED_SECOND, with_copies
 from quality.anomalies.thresholds import Thresholds
 
-KIND = "duplicate"
+DUPLICATE = "duplicate"
 
 
 def flags(batch: pl.DataFrame, neighbours: pl.DataFrame, baseline: Baseline, thresholds: Thresholds) -> pl.LazyFrame:
     """ANOMALIES of rows that were there before. Of two that are the same bet, the later one is flagged."""
-    twice = Sign(KIND, where(pl.col("id").is_duplicated(), "critical"), pl.format("the id {} stands twice", "id"))
-    under_another_id = Sign(
-        KIND,
+    twice = Flag(DUPLICATE, where(pl.col("id").is_duplicated(), "critical"), pl.format("the id {} stands twice", "id"))
+    under_another_id = Flag(
+        DUPLICATE,
         unlike_its_book(pl.col(COPY), "duplicate_share", baseline, thresholds, new="high"),
         pl.format(
-            "the same bet stands under another id: {}, {}, placed {}", "institution_name", "american_odds", SECOND
+            "the same bet stands under another id: {}, {}, placed {}",
+            "institution_name",
+            "american_odds",
+            PLACED_SECOND,
         ),
     )
     return pl.concat([twice.flags(batch.lazy()), under_another_id.flags(marked(batch, neighbours).lazy())])

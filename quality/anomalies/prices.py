@@ -5,29 +5,29 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
+from quality.anomalies.flags import Flag, milder, unlike_its_book, where
 from quality.anomalies.relations import RELATIONS
 from quality.anomalies.scales import SCALES, american_price, price
-from quality.anomalies.signs import Sign, milder, unlike_its_book, where
 from quality.anomalies.thresholds import Thresholds
 
-KIND = "odds_outlier"
+ODDS_OUTLIER = "odds_outlier"
 
 
-def signs(baseline: Baseline, thresholds: Thresholds) -> list[Sign]:
+def price_flags(baseline: Baseline, thresholds: Thresholds) -> list[Flag]:
     """What can be odd about a price."""
     return [_impossible(), _unusual(baseline, thresholds), _other_format(baseline, thresholds)]
 
 
-def _impossible() -> Sign:
-    return Sign(
-        KIND,
+def _impossible() -> Flag:
+    return Flag(
+        ODDS_OUTLIER,
         where(price.abs() < 100, "critical"),
         pl.format("american_odds {} lies inside (-100, 100), where no price does", price),
         price,
     )
 
 
-def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
     value = SCALES["american_odds"].value
     centre, spread, first, third = (
         baseline.middle("american_odds", figure) for figure in ("centre", "spread", "first_quartile", "third_quartile")
@@ -38,8 +38,8 @@ def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
     is_odd = (score > thresholds.odds_z) | (value < first - fence) | (value > third + fence)
     severity = where(is_odd, where(score >= thresholds.high_z, "high").fill_null("medium"))
     reach = thresholds.odds_z * spread
-    return Sign(
-        KIND,
+    return Flag(
+        ODDS_OUTLIER,
         milder(severity, "medium", ~baseline.has_own("american_odds")),
         pl.format(
             "a price of {} is {} robust deviations from {}, the middle of earlier bets",
@@ -54,10 +54,10 @@ def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
     )
 
 
-def _other_format(baseline: Baseline, thresholds: Thresholds) -> Sign:
+def _other_format(baseline: Baseline, thresholds: Thresholds) -> Flag:
     broken = RELATIONS["odds_format"]
-    return Sign(
-        KIND,
+    return Flag(
+        ODDS_OUTLIER,
         unlike_its_book(broken, "odds_format", baseline, thresholds, new="medium"),
         pl.format("odds {} is not the American price {}: another format", pl.col("odds").round(4), price),
         pl.col("odds"),

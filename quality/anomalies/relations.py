@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from feature_repo.bet_types import BetType
+from feature_repo.bets.bet_types import BetType
 from quality.anomalies.scales import closing, payout, price, stake
 from quality.schema import BetStatus
 from quality.schema.rules import is_lost_bonus_bet
@@ -15,8 +15,8 @@ from quality.schema.rules import is_lost_bonus_bet
 NATURAL_KEY = (
     *("second", "sport", "league", "market", "institution_name", "american_odds", "amount_cents", "bet_type"),
 )
-KNOWN = ("second", "institution_name", "american_odds", "amount_cents")
-SECOND = pl.col("time_placed").dt.truncate("1s").alias("second")
+REPEATED_BET_COLUMNS = ("second", "institution_name", "american_odds", "amount_cents")
+PLACED_SECOND = pl.col("time_placed").dt.truncate("1s").alias("second")
 #: The column that `with_copies` adds.
 COPY = "is a copy"
 
@@ -76,8 +76,8 @@ def breaks_format() -> pl.Expr:
 
 def with_copies(bets: pl.DataFrame, order: tuple[str, ...] = ("created_at", "known_at", "seq")) -> pl.DataFrame:
     """The bets, and COPY: whether one before it is the same under another id; null where that cannot be told."""
-    known = pl.all_horizontal(pl.col(column).is_not_null() for column in KNOWN)
-    keyed = bets.with_columns(SECOND).with_columns(
+    known = pl.all_horizontal(pl.col(column).is_not_null() for column in REPEATED_BET_COLUMNS)
+    keyed = bets.with_columns(PLACED_SECOND).with_columns(
         pl.when(known).then(pl.struct(NATURAL_KEY).hash()).alias("key"), pl.int_range(pl.len()).alias("row")
     )
     # Hardly any key stands twice, and only those have to be put in order.

@@ -7,26 +7,26 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
+from quality.anomalies.flags import Flag, milder, unlike_its_book, where
 from quality.anomalies.relations import RELATIONS, is_dead_heat, roi, status
 from quality.anomalies.scales import SCALES, payout, price
-from quality.anomalies.signs import Sign, milder, unlike_its_book, where
 from quality.anomalies.thresholds import Thresholds
 from quality.schema import BetStatus
 
-KIND = "roi_outlier"
+ROI_OUTLIER = "roi_outlier"
 
 
-def signs(baseline: Baseline, thresholds: Thresholds) -> list[Sign]:
+def return_flags(baseline: Baseline, thresholds: Thresholds) -> list[Flag]:
     """What can be odd about a return."""
     return [_not_the_price(baseline, thresholds), _unusual(baseline, thresholds), _won_at_a_loss()]
 
 
-def _not_the_price(baseline: Baseline, thresholds: Thresholds) -> Sign:
+def _not_the_price(baseline: Baseline, thresholds: Thresholds) -> Flag:
     pays = payout(price)
     severity = unlike_its_book(RELATIONS["payout"], "payout", baseline, thresholds, new="high")
     nearly = (roi - pays).abs() <= thresholds.payout_slack * pays
-    return Sign(
-        KIND,
+    return Flag(
+        ROI_OUTLIER,
         milder(severity, "medium", nearly | is_dead_heat()),
         pl.format("{} returned {}%, and a price of {} pays {}%", pl.col("status"), roi.round(2), price, pays.round(2)),
         roi,
@@ -35,13 +35,13 @@ def _not_the_price(baseline: Baseline, thresholds: Thresholds) -> Sign:
     )
 
 
-def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
     centre, spread = (baseline.middle("roi", figure) for figure in ("centre", "spread"))
     score = (SCALES["roi"].value - centre).abs() / spread
     reach = thresholds.roi_z * spread
     # A price explains the return, whatever it is.
-    return Sign(
-        KIND,
+    return Flag(
+        ROI_OUTLIER,
         where(price.is_null() & (score > thresholds.roi_z), "medium"),
         pl.format("a win returned {}%, {} robust deviations from the middle of wins", roi.round(2), score.round(1)),
         roi,
@@ -50,10 +50,10 @@ def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
     )
 
 
-def _won_at_a_loss() -> Sign:
+def _won_at_a_loss() -> Flag:
     """A dead heat, or a bet of several legs of which too few were won: real, and rare enough to be looked at."""
-    return Sign(
-        KIND,
+    return Flag(
+        ROI_OUTLIER,
         where((status == BetStatus.WIN) & (pl.col("profit_cents") < 0), "low"),
         pl.format("a win that cost {}% of its stake", (-roi).round(2)),
         roi,

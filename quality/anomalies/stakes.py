@@ -8,36 +8,38 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
+from quality.anomalies.flags import Flag, milder, where
 from quality.anomalies.relations import LOST_BONUS_BET
 from quality.anomalies.scales import SCALES, stake
-from quality.anomalies.signs import Sign, milder, where
 from quality.anomalies.thresholds import Thresholds
 
-KIND = "amount_outlier"
+AMOUNT_OUTLIER = "amount_outlier"
 _DOLLARS = stake / 100
 
 
-def signs(baseline: Baseline, thresholds: Thresholds) -> list[Sign]:
+def stake_flags(baseline: Baseline, thresholds: Thresholds) -> list[Flag]:
     """What can be odd about a stake."""
     return [_negative(), _free(), _bonus(), _large(thresholds), _unusual(baseline, thresholds)]
 
 
-def _negative() -> Sign:
-    return Sign(KIND, where(stake < 0, "critical"), pl.format("a stake of ${}", _DOLLARS), _DOLLARS, pl.lit(0.0))
+def _negative() -> Flag:
+    return Flag(
+        AMOUNT_OUTLIER, where(stake < 0, "critical"), pl.format("a stake of ${}", _DOLLARS), _DOLLARS, pl.lit(0.0)
+    )
 
 
-def _free() -> Sign:
-    return Sign(KIND, where(stake == 0, "low"), pl.lit("a stake of 0: a free bet"), _DOLLARS)
+def _free() -> Flag:
+    return Flag(AMOUNT_OUTLIER, where(stake == 0, "low"), pl.lit("a stake of 0: a free bet"), _DOLLARS)
 
 
-def _bonus() -> Sign:
+def _bonus() -> Flag:
     says = pl.format("a loss of ${} that cost nothing: a lost bonus bet, without a stake at risk", _DOLLARS)
-    return Sign(KIND, where((stake > 0) & LOST_BONUS_BET, "low"), says, _DOLLARS)
+    return Flag(AMOUNT_OUTLIER, where((stake > 0) & LOST_BONUS_BET, "low"), says, _DOLLARS)
 
 
-def _large(thresholds: Thresholds) -> Sign:
-    return Sign(
-        KIND,
+def _large(thresholds: Thresholds) -> Flag:
+    return Flag(
+        AMOUNT_OUTLIER,
         where(stake > 100 * thresholds.amount_limit, "high"),
         pl.format("a stake of ${} is above ${}", _DOLLARS, thresholds.amount_limit),
         _DOLLARS,
@@ -46,13 +48,13 @@ def _large(thresholds: Thresholds) -> Sign:
     )
 
 
-def _unusual(baseline: Baseline, thresholds: Thresholds) -> Sign:
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
     centre, spread = (baseline.middle("amount", figure) for figure in ("centre", "spread"))
     score = (SCALES["amount"].value - centre).abs() / spread
     reach = thresholds.amount_z * spread
     severity = where(score > thresholds.amount_z, where(score >= thresholds.high_z, "high").fill_null("medium"))
-    return Sign(
-        KIND,
+    return Flag(
+        AMOUNT_OUTLIER,
         milder(severity, "medium", ~baseline.has_own("amount")),
         pl.format(
             "a stake of ${} is {} robust deviations from ${}, the middle of earlier bets",

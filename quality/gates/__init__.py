@@ -6,7 +6,7 @@ unusable fails; docs/data-quality.md says what each gate measures.
 
 from quality.gates.configuration import GatesUnusable, default_gates, gates_with
 from quality.gates.gate import Gate, Gates
-from quality.gates.judging import judge
+from quality.gates.judging import judge_refresh
 from quality.verdict import Judgement, Tally, Verdict, skipped
 
 __all__ = [
@@ -18,6 +18,6 @@ __all__ = [
     "Verdict",
     "default_gates",
     "gates_with",
-    "judge",
+    "judge_refresh",
     "skipped",
 ]

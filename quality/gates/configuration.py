@@ -7,8 +7,8 @@ from importlib import resources
 from typing import Any, get_args
 
 from quality.gates.gate import Gate, Gates, Scope
-from quality.gates.keys import Table, problems
-from quality.gates.measures import MEASURES
+from quality.gates.keys import GateKeys, gate_problems
+from quality.gates.measures import GATE_MEASURES
 
 
 class GatesUnusable(ValueError):
@@ -25,13 +25,13 @@ def default_gates() -> Gates:
     return _gates(_defaults(), [])
 
 
-def gates_with(overrides: Mapping[str, Table]) -> Gates:
+def gates_with(overrides: Mapping[str, GateKeys]) -> Gates:
     """The default gates with some of their keys replaced: `{"max_data_age_days": {"threshold": 30}}`.
 
     The keys are those of `quality/gates.toml`; `operator` says what a gate is, and stays.
     Raises GatesUnusable naming all unknown gates and keys and all values that a key cannot have.
     """
-    merged, found = dict[str, Table](_defaults()), list[str]()
+    merged, found = dict[str, GateKeys](_defaults()), list[str]()
     for gate, table in overrides.items():
         if problem := _not_mergeable(gate, table):
             found.append(problem)
@@ -62,8 +62,8 @@ def _not_mergeable(gate: str, table: object) -> str | None:
     return None
 
 
-def _gates(tables: Mapping[str, Table], found: list[str]) -> Gates:
-    found = found + [f"{gate}.{problem}" for gate, table in tables.items() for problem in problems(gate, table)]
+def _gates(tables: Mapping[str, GateKeys], found: list[str]) -> Gates:
+    found = found + [f"{gate}.{problem}" for gate, table in tables.items() for problem in gate_problems(gate, table)]
     if found:
         raise GatesUnusable(found)
     gates = tuple(_gate(name, table) for name, table in tables.items())
@@ -86,7 +86,7 @@ def _gate(name: str, table: Mapping[str, Any]) -> Gate:
 
 
 def _holes(gates: Gates) -> Iterator[str]:
-    names, measured = [gate.name for gate in gates], {name for name, _ in MEASURES}
+    names, measured = [gate.name for gate in gates], {name for name, _ in GATE_MEASURES}
     yield from (f"{name}: the gate is missing" for name in sorted(measured - set(names)))
     yield from (f"{name}: there is no such measure" for name in sorted(set(names) - measured))
     yield from (f"{name}: stands there twice" for name in sorted({name for name in names if names.count(name) > 1}))
@@ -94,5 +94,5 @@ def _holes(gates: Gates) -> Iterator[str]:
         if not gate.scopes:
             yield f"{gate.name}.scope: is empty"
         for scope in gate.scopes:
-            if gate.name in measured and (gate.name, scope) not in MEASURES:
+            if gate.name in measured and (gate.name, scope) not in GATE_MEASURES:
                 yield f"{gate.name}: is not measured on the {scope}"

@@ -7,17 +7,17 @@ import polars as pl
 from quality.evidence import Evidence
 from quality.gates.configuration import check_whole
 from quality.gates.gate import Gate, Gates, Scope
-from quality.gates.measures import MEASURES, Measured
-from quality.gates.needs import Unusable, provided
+from quality.gates.measures import GATE_MEASURES, MeasuredValue
 from quality.gates.queries import query
-from quality.verdict import Judgement, State, Verdict
+from quality.gates.required_evidence import Unusable, provided
+from quality.verdict import Judgement, Verdict, VerdictState
 
-OUTSIDE: dict[str, State] = {"fail": "failed", "alert": "warned", "warn": "warned"}
+OUTSIDE: dict[str, VerdictState] = {"fail": "failed", "alert": "warned", "warn": "warned"}
 # Stands in where the evidence does not say which versions are judged; the largest bigint.
 EVERYTHING = (0, 2**63 - 1)
 
 
-def judge(gates: Gates, evidence: Evidence) -> Judgement:
+def judge_refresh(gates: Gates, evidence: Evidence) -> Judgement:
     """The verdict of every gate. Evidence that is missing or unusable fails the gates that need it.
 
     Raises GatesUnusable when a gate has no measure or a measure no gate.
@@ -28,12 +28,12 @@ def judge(gates: Gates, evidence: Evidence) -> Judgement:
 
 
 def _verdict(gate: Gate, scope: Scope, evidence: Evidence, bounds: tuple[int, int]) -> Verdict:
-    measure = MEASURES[gate.name, scope]
+    measure = GATE_MEASURES[gate.name, scope]
     try:
         measured = measure.of(provided(evidence, measure.needs, gate.min_rows))
         state, note = _state(gate, measured)
     except Unusable as problem:
-        measured, state, note = Measured(None, 0), "failed", str(problem)
+        measured, state, note = MeasuredValue(None, 0), "failed", str(problem)
     return Verdict(
         gate=gate.name,
         scope=scope,
@@ -47,7 +47,7 @@ def _verdict(gate: Gate, scope: Scope, evidence: Evidence, bounds: tuple[int, in
     )
 
 
-def _state(gate: Gate, measured: Measured) -> tuple[State, str | None]:
+def _state(gate: Gate, measured: MeasuredValue) -> tuple[VerdictState, str | None]:
     if measured.value is None:
         return "not judged", measured.note
     if not math.isfinite(measured.value):

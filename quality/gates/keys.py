@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, get_args
 
 from quality.gates.gate import Operator, Scope, Severity
-from quality.gates.measures import MEASURES
+from quality.gates.measures import GATE_MEASURES
 
-Table = Mapping[str, object]
+GateKeys = Mapping[str, object]
 
 # Past it, whole numbers are no exact floats any more.
 LARGEST = 2**53
 
 
-def problems(gate: str, table: Table) -> Iterator[str]:
+def gate_problems(gate: str, table: GateKeys) -> Iterator[str]:
     """Everything that is wrong with the keys of one gate, each problem beginning with the key."""
-    measures = {scope: measure for (name, scope), measure in MEASURES.items() if name == gate}
+    measures = {scope: measure for (name, scope), measure in GATE_MEASURES.items() if name == gate}
     is_share = any(measure.is_share for measure in measures.values())
     wanted = _wanted(is_share, table.get("operator"))
     found = [f"{key}: is missing" for key in KEYS if key in wanted - table.keys()]

@@ -4,18 +4,18 @@
 one set of rules between columns (`rules.py`). `docs/data-quality.md` gives the reasons for each judgement.
 """
 
-from quality.schema.bet import COLUMNS, REQUIRED_COLUMNS, BetSchema, judge
+from quality.schema.bet import BET_COLUMNS, REQUIRED_COLUMNS, BetSchema, judge_row
 from quality.schema.frame import ACCEPTED_SCHEMA, REASONS, ValidationResult, validate
 from quality.schema.rules import BetStatus
 
 __all__ = [
     "ACCEPTED_SCHEMA",
-    "COLUMNS",
+    "BET_COLUMNS",
     "REASONS",
     "REQUIRED_COLUMNS",
     "BetSchema",
     "BetStatus",
     "ValidationResult",
-    "judge",
+    "judge_row",
     "validate",
 ]

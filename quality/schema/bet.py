@@ -13,9 +13,9 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from feature_repo.bet_types import BET_TYPE_SYNONYMS, NUMBERED_ROUND_ROBIN, BetType
+from feature_repo.bets.bet_types import BET_TYPE_SYNONYMS, NUMBERED_ROUND_ROBIN, BetType
 from quality.schema.instants import Instant
-from quality.schema.kinds import Choice, Flag, Id, Kind, Name, Number, Unreadable, cleaned
+from quality.schema.kinds import Choice, ColumnKind, Flag, Id, Name, Number, Unreadable, cleaned
 from quality.schema.rules import ROUNDING, RULES, STATUS_SYNONYMS, BetStatus
 
 
@@ -82,7 +82,7 @@ class BetSchema(BaseModel):
     def _judged(cls, row: Mapping[str, object], info: ValidationInfo) -> dict[str, Any]:
         if not info.context or "now" not in info.context:
             raise TypeError("BetSchema needs the clock: BetSchema.model_validate(row, context={'now': now})")
-        bet, reasons = judge(row, info.context["now"])
+        bet, reasons = judge_row(row, info.context["now"])
         if reasons:
             errors = [
                 InitErrorDetails(type=PydanticCustomError("rejected", text), loc=(column,), input=row.get(column))
@@ -92,12 +92,12 @@ class BetSchema(BaseModel):
         return completed(bet)
 
 
-KINDS: dict[str, Kind] = {
-    column: next(part for part in hint.__metadata__ if isinstance(part, Kind))
+KINDS: dict[str, ColumnKind] = {
+    column: next(part for part in hint.__metadata__ if isinstance(part, ColumnKind))
     for column, hint in get_type_hints(BetSchema, include_extras=True).items()
     if column in BetSchema.model_fields
 }
-COLUMNS = tuple(KINDS)
+BET_COLUMNS = tuple(KINDS)
 # Without these a file is no table of bets. The others may be missing, and are then null.
 REQUIRED_COLUMNS = (
     *("id", "bet_type", "status", "american_odds", "amount", "profit"),
@@ -110,7 +110,7 @@ NOTHING_EARNED = (BetStatus.PUSH, BetStatus.VOID)
 IS_WIN = {BetStatus.WIN: True, BetStatus.LOSS: False}
 
 
-def judge(row: Mapping[str, object], now: datetime) -> tuple[dict[str, Any], list[str]]:
+def judge_row(row: Mapping[str, object], now: datetime) -> tuple[dict[str, Any], list[str]]:
     """The sound columns of a raw row, typed, and every reason to reject the row."""
     bet: dict[str, Any] = {}
     reasons: list[str] = []
@@ -148,7 +148,7 @@ def whole_cents(money: float, noise: float) -> int:
     return cents if cents or abs(money) <= noise else (1 if money > 0 else -1)
 
 
-def _read(kind: Kind, raw: object, now: datetime) -> tuple[object, list[str]]:
+def _read(kind: ColumnKind, raw: object, now: datetime) -> tuple[object, list[str]]:
     """The value as its column's type, and what is wrong with it."""
     given = cleaned(kind, raw)
     if given is None:

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from feature_repo.names import visible_text
-from quality.schema.bet import COLUMNS, IS_WIN, KINDS, NOTHING_EARNED, REQUIRED_COLUMNS
+from feature_repo.bets.names import visible_text
+from quality.schema.bet import BET_COLUMNS, IS_WIN, KINDS, NOTHING_EARNED, REQUIRED_COLUMNS
 from quality.schema.instants import Instant
 from quality.schema.kinds import Name, cleaned_column
 from quality.schema.rules import ROUNDING, RULES, BetStatus, Rule
@@ -98,7 +98,7 @@ def validate(rows: pl.DataFrame, now: datetime) -> ValidationResult:
 def _known(rows: pl.DataFrame) -> pl.DataFrame:
     """The known columns and their row numbers; null where there is no such column."""
     nulls = pl.repeat(None, rows.height, dtype=pl.Null, eager=True)
-    known = pl.DataFrame({column: rows[column] if column in rows.columns else nulls for column in COLUMNS})
+    known = pl.DataFrame({column: rows[column] if column in rows.columns else nulls for column in BET_COLUMNS})
     return known.with_row_index("row")
 
 
@@ -130,11 +130,11 @@ def _sound(values: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     """The values that rules may go by, and for each column whether it is absent: null, and not for a fault."""
     at_fault = faults.select(
         pl.any_horizontal(reason for reason in faults.columns if reason.startswith(f"{column}:")).alias(column)
-        for column in COLUMNS
+        for column in BET_COLUMNS
     )
-    sound = values.with_columns(pl.when(~at_fault[column]).then(column).alias(column) for column in COLUMNS)
+    sound = values.with_columns(pl.when(~at_fault[column]).then(column).alias(column) for column in BET_COLUMNS)
     return sound.with_columns(
-        (values[column].is_null() & ~at_fault[column]).alias(_absent(column)) for column in COLUMNS
+        (values[column].is_null() & ~at_fault[column]).alias(_absent(column)) for column in BET_COLUMNS
     )
 
 

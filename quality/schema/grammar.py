@@ -11,7 +11,7 @@ NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 # As booleans arrive in text: JSON, Postgres, and 0/1 with or without the ".0" that pandas adds when a column has gaps.
 # A float may keep the sign of its zero.
 _TRUE, _FALSE = ("true", "t", "1", "1.0"), ("false", "f", "0", "0.0", "-0.0")
-FLAGS = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
+BOOLEAN_SPELLINGS = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
 
 # ISO 8601, extended or basic, T or a space, seconds and fraction optional, Z or an offset of hours (and minutes).
 # A date alone does not match: read as midnight it would claim that a fact was known before it happened.

@@ -20,10 +20,10 @@ from typing import Any, ClassVar
 import polars as pl
 from typing_extensions import override
 
-from feature_repo.names import WHITESPACE, normal_name, normal_names
-from quality.schema.grammar import FLAGS, NUMBER, ROUNDED_ID
+from feature_repo.bets.names import WHITESPACE, normal_name, normal_names
+from quality.schema.grammar import BOOLEAN_SPELLINGS, NUMBER, ROUNDED_ID
 
-NOTHING = pl.lit(None)
+NULL = pl.lit(None)
 
 
 class Unreadable(Exception):
@@ -38,7 +38,7 @@ class Limit:
     broken: Callable[[Any, datetime], Any]
 
 
-class Kind(ABC):
+class ColumnKind(ABC):
     """One kind of column. `read` and `expression` never meet null, nor text that was not cleaned."""
 
     dtype: ClassVar[pl.DataType]
@@ -68,7 +68,7 @@ class Kind(ABC):
 
 
 @dataclass(frozen=True)
-class Text(Kind):
+class Text(ColumnKind):
     """Names and ids. Whole numbers are taken by their digits: a source may number its bets."""
 
     longest: int
@@ -85,7 +85,7 @@ class Text(Kind):
 
     @override
     def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-        return (raw if dtype == pl.String or dtype.is_integer() else NOTHING).cast(pl.String)
+        return (raw if dtype == pl.String or dtype.is_integer() else NULL).cast(pl.String)
 
     @cached_property
     @override
@@ -112,7 +112,7 @@ class Id(Text):
 
 @dataclass(frozen=True)
 class Name(Text):
-    """The name of a sport, a league, a market or a book, in its one spelling (`feature_repo/names.py`)."""
+    """The name of a sport, a league, a market or a book, in its one spelling (`feature_repo/bets/names.py`)."""
 
     @override
     def clean(self, text: str) -> str | None:
@@ -124,7 +124,7 @@ class Name(Text):
 
 
 @dataclass(frozen=True)
-class Choice(Kind):
+class Choice(ColumnKind):
     """One of a closed list of names, or of their `synonyms` (in lower case), in any letter case.
 
     What matches the pattern `numbered` in lower case is a name as well.
@@ -151,7 +151,7 @@ class Choice(Kind):
     @override
     def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         if dtype != pl.String:
-            return NOTHING.cast(pl.String)
+            return NULL.cast(pl.String)
         lower = raw.str.to_lowercase()
         name = lower.replace_strict(self._spellings, default=None, return_dtype=pl.String)
         return pl.when(lower.str.contains(self.numbered)).then(lower).otherwise(name) if self.numbered else name
@@ -163,7 +163,7 @@ class Choice(Kind):
 
 
 @dataclass(frozen=True)
-class Number(Kind):
+class Number(ColumnKind):
     """A finite number within its bounds. Booleans are none."""
 
     lowest: float = -math.inf
@@ -191,7 +191,7 @@ class Number(Kind):
         if dtype == pl.String:
             number = pl.when(raw.str.contains(NUMBER)).then(raw).cast(pl.Float64, strict=False)
         else:
-            number = (raw if dtype.is_numeric() else NOTHING).cast(pl.Float64)
+            number = (raw if dtype.is_numeric() else NULL).cast(pl.Float64)
         return pl.when(number.is_finite()).then(number)
 
     @cached_property
@@ -206,7 +206,7 @@ class Number(Kind):
 
 
 @dataclass(frozen=True)
-class Flag(Kind):
+class Flag(ColumnKind):
     """True or false."""
 
     dtype = pl.Boolean()
@@ -216,7 +216,11 @@ class Flag(Kind):
     def read(self, value: object) -> bool:
         if isinstance(value, bool):
             return value
-        flag = FLAGS.get(value.lower()) if isinstance(value, str) else {0.0: False, 1.0: True}.get(_NUMBER.read(value))
+        flag = (
+            BOOLEAN_SPELLINGS.get(value.lower())
+            if isinstance(value, str)
+            else {0.0: False, 1.0: True}.get(_NUMBER.read(value))
+        )
         if flag is None:
             raise Unreadable
         return flag
@@ -224,22 +228,22 @@ class Flag(Kind):
     @override
     def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         if dtype == pl.String:
-            return raw.str.to_lowercase().replace_strict(FLAGS, default=None, return_dtype=pl.Boolean)
+            return raw.str.to_lowercase().replace_strict(BOOLEAN_SPELLINGS, default=None, return_dtype=pl.Boolean)
         if dtype.is_numeric():
             number = _NUMBER.expression(raw, dtype)
             return pl.when((number == 0) | (number == 1)).then(number == 1)
-        return (raw if dtype == pl.Boolean else NOTHING).cast(pl.Boolean)
+        return (raw if dtype == pl.Boolean else NULL).cast(pl.Boolean)
 
 
 _NUMBER = Number()
 
 
-def cleaned(kind: Kind, value: object) -> object:
+def cleaned(kind: ColumnKind, value: object) -> object:
     """Text as its kind reads it, and None if nothing is left; anything else as it is."""
     return kind.clean(value) if isinstance(value, str) else value
 
 
-def cleaned_column(kind: Kind, column: str, dtype: pl.DataType) -> pl.Expr:
+def cleaned_column(kind: ColumnKind, column: str, dtype: pl.DataType) -> pl.Expr:
     """`cleaned` over a column. Categories become String."""
     if not isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
         return pl.col(column)

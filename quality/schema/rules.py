@@ -16,7 +16,7 @@ from operator import or_
 from types import SimpleNamespace
 from typing import Any, Final
 
-from feature_repo.bet_types import BetType
+from feature_repo.bets.bet_types import BetType
 
 
 class BetStatus(StrEnum):

@@ -15,10 +15,10 @@ from quality.shifts.compared import LEVELS
 from quality.shifts.habits import WORDS, habit_shifts
 from quality.shifts.levels import level_shifts
 
-__all__ = ["TESTS", "shifts"]
+__all__ = ["SHIFT_TESTS", "shifts"]
 
 #: Every test there is.
-TESTS = (*(level.test for level in LEVELS), *CALIBRATION_TESTS, *WORDS, *ARRIVAL_TESTS)
+SHIFT_TESTS = (*(level.test for level in LEVELS), *CALIBRATION_TESTS, *WORDS, *ARRIVAL_TESTS)
 
 
 def shifts(batch: pl.DataFrame, baseline_rows: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:

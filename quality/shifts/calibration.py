@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from feature_repo.bet_types import BetType
-from quality.anomalies.scales import implied_probability, log_odds, price
+from feature_repo.bets.bet_types import BetType
+from quality.anomalies.scales import implied_probability_expression, log_odds, price
 from quality.shifts.segments import as_shifts, in_segments
 
 CALIBRATION_TESTS = ("calibration", "calibration_recent", "win_rate_level")
@@ -49,8 +49,8 @@ def _surprises(bets: pl.DataFrame) -> pl.DataFrame:
     return bets.filter(graded).select(
         "institution_name",
         "event",
-        implied_probability(price).alias("p"),
-        (pl.col("is_win").cast(pl.Float64) - implied_probability(price)).alias("surprise"),
+        implied_probability_expression(price).alias("p"),
+        (pl.col("is_win").cast(pl.Float64) - implied_probability_expression(price)).alias("surprise"),
         log_odds(price).clip(-3, 3).alias("shortness"),
     )
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from feature_repo.bet_types import BetType
+from feature_repo.bets.bet_types import BetType
 from quality.anomalies.scales import SCALES, Scale, log_odds, price
 
 #: Where values lie; how far out they lie, either way; or only whether they lie further out than before.

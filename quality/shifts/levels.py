@@ -9,7 +9,7 @@ from quality.shifts.compared import LEVELS, Level
 from quality.shifts.segments import as_shifts, in_segments
 
 #: Like is compared with like: a day of races has other prices than a day of soccer.
-KIND = ("sport", "market", "bet_type")
+COMPARED_COLUMNS = ("sport", "market", "bet_type")
 #: A kind of bet, a segment, a stretch with fewer rows says nothing.
 KIND_ROWS, SEGMENT_ROWS, STRETCH_ROWS = 50, 100, 10
 BATCH_ROWS = 10
@@ -34,9 +34,9 @@ def stretch_length(batch: pl.DataFrame) -> str:
 def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: str) -> pl.DataFrame:
     scale, value = level.scale, level.scale.value.alias("value")
     kinds = (
-        reference.select(*KIND, value)
+        reference.select(*COMPARED_COLUMNS, value)
         .drop_nulls("value")
-        .group_by(KIND)
+        .group_by(COMPARED_COLUMNS)
         .agg(
             pl.len().alias("kind rows"),
             pl.col("value").median().alias("centre"),
@@ -50,7 +50,7 @@ def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: 
         out = ((pl.col("value") - pl.col("centre")) / pl.col("spread")).clip(-level.reach, level.reach)
         return (
             bets.with_columns(value)
-            .join(kinds, on=KIND, how="inner", nulls_equal=True)
+            .join(kinds, on=COMPARED_COLUMNS, how="inner", nulls_equal=True)
             .with_columns(out.alias("out"))
             .filter(pl.col("out").is_not_null())
         )

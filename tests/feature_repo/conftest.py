@@ -20,13 +20,13 @@ import redis
 from psycopg import sql
 
 from feature_repo import REPOSITORY, clock
-from feature_repo.connections import Connections, Postgres, Redis, feast_environment
-from feature_repo.groups import GROUPED_VIEWS
-from feature_repo.keys import make_key
-from ingestion.apply import apply
-from ingestion.database import connect
-from tests.feature_repo.gated import gated, published, published_template
-from tests.feature_repo.gates import pass_gates
+from feature_repo.declarations.groups import GROUPED_VIEWS
+from feature_repo.group_keys import make_key
+from feature_repo.servers.connections import Connections, Postgres, Redis, feast_environment
+from ingestion.database.access import connect
+from ingestion.database.apply import apply_declarations
+from tests.builders.judgements import pass_gates
+from tests.rigs.published_store import gated, published, published_template
 
 __all__ = ["gated", "published", "published_template"]
 
@@ -110,7 +110,7 @@ def stocked(
             _fill(database, features_of)
             pass_gates(database)
             database.commit()
-            apply(connections)
+            apply_declarations(connections)
             with redis.Redis.from_url(connections.redis.url) as client:
                 client.flushdb()  # other modules were served from it
             _materialize()

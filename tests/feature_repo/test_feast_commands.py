@@ -13,9 +13,9 @@ import pytest
 import redis
 
 from feature_repo import REPOSITORY
-from feature_repo.connections import Connections, feast_environment
+from feature_repo.servers.connections import Connections, feast_environment
 from tests.feature_repo.conftest import REFRESHED_AT
-from tests.processes import serving
+from tests.rigs.processes import serving
 
 FEAST = Path(sys.executable).with_name("feast")
 

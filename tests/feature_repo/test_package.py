@@ -13,7 +13,7 @@ import yaml
 
 import feature_repo
 from feature_repo import REPOSITORY, open_store
-from feature_repo.connections import Connections, NotRunning, Redis, feast_environment
+from feature_repo.servers.connections import Connections, NotRunning, Redis, feast_environment
 
 CONFIGURATION = REPOSITORY / "feature_store.yaml"
 
@@ -22,7 +22,9 @@ def test_the_package_exports_what_it_says() -> None:
     assert set(feature_repo.__all__) == {"REPOSITORY", "open_store", "scorer"}
 
 
-@pytest.mark.parametrize("module", ["feature_repo", "feature_repo.keys", "feature_repo.bets", "feature_repo.odds"])
+@pytest.mark.parametrize(
+    "module", ["feature_repo", "feature_repo.group_keys", "feature_repo.bets.frame", "feature_repo.bets.odds"]
+)
 def test_importing_it_does_not_import_feast(module: str) -> None:
     program = f"import {module}, sys; sys.exit('feast' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=False).returncode == 0

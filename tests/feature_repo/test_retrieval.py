@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from feature_repo.groups import GROUPED_VIEWS
-from feature_repo.keys import entity_frame, entity_rows, make_key
+from feature_repo.declarations.groups import GROUPED_VIEWS
+from feature_repo.group_keys import entity_frame, entity_rows, make_key
 from tests.feature_repo.conftest import BETS, CLOSING_LINES, FACTS, REFRESHED_AT, bet
 
 EVERYTHING = "market_profitability_v1"

@@ -12,23 +12,23 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from feature_repo.connections import Connections, Postgres
+from feature_repo.servers.connections import Connections, Postgres
 from ingestion import clock
-from ingestion.apply import apply
-from ingestion.database import connect
-from ingestion.migrate import create_registry
+from ingestion.database.access import connect
+from ingestion.database.apply import apply_declarations
+from ingestion.database.migrate import create_registry
+from ingestion.intake.load import SyncRequest, table_rows, take_in
+from ingestion.intake.reconcile import reconcile_table
 from ingestion.progress import Progress, silent
-from ingestion.reconcile import reconcile
-from ingestion.runs import Counts
-from ingestion.sources.postgres import open_postgres
+from ingestion.runs.record import Counts
+from ingestion.sources.postgres.postgres_table import open_postgres
 from ingestion.sources.settings import SourcePostgres
-from ingestion.sources.supabase import open_supabase
-from ingestion.sources.table import Table
-from ingestion.sync import Request, rows_of, take_in
-from tests.gateway import Proxy
-from tests.ingestion.bets import NOW
-from tests.source_table import create_bets
-from tests.supabase import Supabase
+from ingestion.sources.supabase.supabase_table import open_supabase
+from ingestion.sources.table import SourceTable
+from tests.builders.bet_files import NOW
+from tests.builders.source_table import create_bets
+from tests.rigs.gateway import Proxy
+from tests.rigs.supabase import Supabase
 
 PATIENCE = timedelta(minutes=10)
 
@@ -53,7 +53,7 @@ def query(prepared: Connections) -> Callable[[LiteralString], list[Any]]:
 
 def prepared_stores(connections: Connections) -> Connections:
     create_registry(connections.postgres)
-    apply(connections)
+    apply_declarations(connections)
     return connections
 
 
@@ -62,7 +62,7 @@ class Source:
     """A table that a test writes to through `postgres`, and that syncs read by what `open` returns."""
 
     postgres: Postgres
-    open: Callable[[Progress], Table]
+    open: Callable[[Progress], SourceTable]
     environ: dict[str, str]
     proxy: Proxy | None
 
@@ -96,7 +96,7 @@ def conninfo(postgres: Postgres) -> str:
 @pytest.fixture
 def sync(source: Source, database: psycopg.Connection) -> Callable[..., Counts]:
     def sync(*, now: datetime = NOW, **request: Any) -> Counts:
-        with rows_of(database, source.open(silent), Request(**request)) as rows:
+        with table_rows(database, source.open(silent), SyncRequest(**request)) as rows:
             counts = take_in(database, rows, run_id=uuid.uuid4(), now=now)
         database.commit()
         return counts
@@ -110,7 +110,7 @@ def compare(source: Source, database: psycopg.Connection) -> Callable[..., Count
 
     def compare(*, now: datetime = NOW, **differs: Any) -> Counts:
         with opened(source) as (name, reading):
-            counts = reconcile(database, name, reading, run_id=uuid.uuid4(), clock=lambda: now, **differs)
+            counts = reconcile_table(database, name, reading, run_id=uuid.uuid4(), clock=lambda: now, **differs)
         database.commit()
         return counts
 

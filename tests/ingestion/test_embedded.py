@@ -22,31 +22,26 @@ import psycopg
 import pytest
 import redis
 
-from feature_repo import embedded_servers
-from feature_repo.connections import (
-    Connections,
-    NotRunning,
-    Redis,
-    socket_directory,
-)
-from feature_repo.embedded_servers import PID_FILES, ask_redis, embedded_at
-from feature_repo.refusals import ServerNotReady
-from ingestion import embedded
+from feature_repo.errors import ServerNotReady
+from feature_repo.servers import embedded_servers
+from feature_repo.servers.connections import Connections, NotRunning, Redis, socket_directory
+from feature_repo.servers.embedded_servers import PID_FILES, ask_redis, embedded_at
 from ingestion.cli import services
-from ingestion.database import connect, run_lock
-from ingestion.doctor import examine
+from ingestion.database.access import connect, hold_run_lock
+from ingestion.database.migrate import apply_migrations
+from ingestion.doctor.doctor import examine
 from ingestion.embedded import home as embedded_home
 from ingestion.embedded import process
 from ingestion.embedded import redis as embedded_redis
+from ingestion.embedded import servers as embedded
 from ingestion.embedded.home import locked_home
 from ingestion.embedded.process import failure
 from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
-from ingestion.migrate import migrate
 from ingestion.settings import Settings
 from tests.conftest import REPOSITORY
-from tests.ingestion.commands import by_name
-from tests.keeper import temporary_homes
-from tests.processes import wait_until
+from tests.rigs.commands import by_name
+from tests.rigs.keeper import temporary_homes
+from tests.rigs.processes import wait_until
 
 UP = "import sys, pathlib; from ingestion import embedded; embedded.up(pathlib.Path(sys.argv[1])); print('up')"
 
@@ -101,7 +96,7 @@ def remembered(stores: Connections) -> tuple[str, str]:
 
 def test_up_starts_both_and_says_what_it_does(new_home: Path) -> None:
     said: list[str] = []
-    stores = embedded.up(new_home, said.append)
+    stores = embedded.start_servers(new_home, said.append)
     remember(stores, "here")
     assert remembered(stores) == ("here", "here")
     assert embedded_at(new_home) == stores
@@ -109,28 +104,28 @@ def test_up_starts_both_and_says_what_it_does(new_home: Path) -> None:
 
 
 def test_a_second_up_finds_the_servers_that_run(home: Path) -> None:
-    first, before, said = embedded.up(home), pids(home), list[str]()
-    assert (embedded.up(home, said.append), pids(home), said) == (first, before, [])
+    first, before, said = embedded.start_servers(home), pids(home), list[str]()
+    assert (embedded.start_servers(home, said.append), pids(home), said) == (first, before, [])
 
 
 def test_down_stops_what_runs_and_names_it(home: Path) -> None:
-    embedded.up(home)
+    embedded.start_servers(home)
     running = embedded.running(home)
-    assert [embedded.down(home), embedded.down(home), embedded.running(home)] == [running, [], []]
+    assert [embedded.stop_servers(home), embedded.stop_servers(home), embedded.running(home)] == [running, [], []]
     assert running == ["redis", "postgres"]
     with pytest.raises(NotRunning):
         embedded_at(home)
 
 
 def test_down_of_a_home_that_never_was_stops_nothing(new_home: Path) -> None:
-    assert embedded.down(new_home) == []
+    assert embedded.stop_servers(new_home) == []
 
 
 def test_the_data_and_the_addresses_survive_down_and_up(home: Path) -> None:
-    before = embedded.up(home)
+    before = embedded.start_servers(home)
     remember(before, "kept")
-    embedded.down(home)
-    assert embedded.up(home) == before
+    embedded.stop_servers(home)
+    assert embedded.start_servers(home) == before
     assert remembered(before) == ("kept", "kept")
 
 
@@ -153,7 +148,7 @@ def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
     kept = {b"big": b"x" * 10, b"after": b"1", b"h": {b"a": b"1", b"b": b"\x00\xff", b"c": b"3"}}
     server = None
     for start in ("first", "second"):
-        server = embedded_redis.start(home, server, print)
+        server = embedded_redis.start_redis(home, server, print)
         try:
             with redis.Redis.from_url(server.url) as client:
                 keys = client.scan_iter()
@@ -162,11 +157,11 @@ def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
             assert read == kept
             kept[b"start"] = start.encode()
         finally:
-            embedded_redis.halt(home, print)
+            embedded_redis.stop_redis(home, print)
 
 
 def test_two_homes_never_meet(home: Path, new_home: Path) -> None:
-    stores = [embedded.up(home), embedded.up(new_home)]
+    stores = [embedded.start_servers(home), embedded.start_servers(new_home)]
     for store, word in zip(stores, ("first", "second"), strict=True):
         remember(store, word)
     assert [remembered(store) for store in stores] == [("first", "first"), ("second", "second")]
@@ -176,7 +171,7 @@ def test_two_homes_never_meet(home: Path, new_home: Path) -> None:
     "name", ["größer 日本/it's, 100%: \"`$(touch x)`\\", "x" * 200], ids=["any letters", "any length"]
 )
 def test_a_home_may_have_any_path(homes: Path, name: str) -> None:
-    stores = embedded.up(homes / name)
+    stores = embedded.start_servers(homes / name)
     remember(stores, name)
     assert remembered(stores) == (name, name)
 
@@ -196,14 +191,14 @@ def test_servers_outlive_a_process_that_is_killed(home: Path) -> None:
 
 def test_a_postgres_killed_while_a_session_computes_comes_back(home: Path) -> None:
     """A session that computes does not notice that its server is gone, and holds the server's memory."""
-    busy = psycopg.connect(**embedded.up(home).postgres.conninfo, autocommit=True)
+    busy = psycopg.connect(**embedded.start_servers(home).postgres.conninfo, autocommit=True)
     session = psutil.Process(busy.info.backend_pid)
     threading.Thread(target=_execute, args=(busy, LOOP), daemon=True).start()
     try:
         before = session.cpu_times().user
         wait_until(lambda: session.cpu_times().user > before)
         os.kill(pids(home)[0], signal.SIGKILL)
-        assert embedded.up(home) == embedded_at(home)
+        assert embedded.start_servers(home) == embedded_at(home)
     finally:
         with contextlib.suppress(psutil.NoSuchProcess):
             session.kill()
@@ -212,7 +207,7 @@ def test_a_postgres_killed_while_a_session_computes_comes_back(home: Path) -> No
 def test_servers_of_a_killed_test_run_do_not_stay(tmp_path: Path) -> None:
     """The tests' own promise, so that an aborted `make test` leaves nothing behind."""
     script = (
-        "import sys; from ingestion import embedded; from tests.keeper import temporary_homes\n"
+        "import sys; from ingestion import embedded; from tests.rigs.keeper import temporary_homes\n"
         "with temporary_homes() as homes: embedded.up(homes / 'home'); print(homes, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -227,14 +222,14 @@ def test_servers_of_a_killed_test_run_do_not_stay(tmp_path: Path) -> None:
 
 
 def test_killed_servers_come_back_with_what_was_committed(home: Path) -> None:
-    remember(embedded.up(home), "committed")
+    remember(embedded.start_servers(home), "committed")
     for pid in pids(home):
         os.kill(pid, signal.SIGKILL)
-    assert remembered(embedded.up(home)) == ("committed", "committed")
+    assert remembered(embedded.start_servers(home)) == ("committed", "committed")
 
 
 def test_two_at_once_start_one_pair_of_servers(home: Path) -> None:
-    embedded.down(home)
+    embedded.stop_servers(home)
     logs = [home / "postgres.log", home / "redis.log"]
     for log in logs:
         log.unlink(missing_ok=True)
@@ -245,14 +240,14 @@ def test_two_at_once_start_one_pair_of_servers(home: Path) -> None:
 
 def test_a_pid_that_now_belongs_to_a_stranger_is_no_server(home: Path) -> None:
     """After a reboot the pid in the file may be anybody's; PostgreSQL itself would refuse to start."""
-    embedded.up(home)
-    embedded.down(home)
+    embedded.start_servers(home)
+    embedded.stop_servers(home)
     user = "pgserver" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     with subprocess.Popen(["sleep", "600"], user=user if os.geteuid() == 0 else None) as stranger:
         for file in ("postgres/postmaster.pid", "redis/redis.pid"):
             (home / file).write_text(f"{stranger.pid}\n{home}/postgres\n1700000000\n5432\n\n\n0 0\nready\n")
         assert embedded.running(home) == []
-        assert embedded.up(home) == embedded_at(home)
+        assert embedded.start_servers(home) == embedded_at(home)
         assert stranger.poll() is None
         stranger.kill()
 
@@ -260,15 +255,15 @@ def test_a_pid_that_now_belongs_to_a_stranger_is_no_server(home: Path) -> None:
 def test_a_data_directory_that_was_never_finished_is_made_again(new_home: Path) -> None:
     (new_home / "postgres.unfinished").mkdir(parents=True)
     (new_home / "postgres.unfinished" / "PG_VERSION").write_text("18\n")
-    assert embedded.up(new_home) == embedded_at(new_home)
+    assert embedded.start_servers(new_home) == embedded_at(new_home)
 
 
 def test_a_port_that_was_taken_meanwhile_is_left_to_its_taker(home: Path) -> None:
-    before = embedded.up(home)
-    embedded.down(home)
+    before = embedded.start_servers(home)
+    embedded.stop_servers(home)
     said: list[str] = []
     with socket.create_server(("127.0.0.1", before.redis.port)):
-        after = embedded.up(home, said.append)
+        after = embedded.start_servers(home, said.append)
     assert said[-1].startswith(f"Port {before.redis.port} is taken by somebody else.")
     assert after.redis.port != before.redis.port
     assert ask_redis(after.redis)[0] == "ready"
@@ -291,13 +286,17 @@ def hurry(*, silence: float = 300, progress: float = 300) -> Iterator[None]:
 
 
 def test_a_paused_server_is_told_as_such_by_every_command_and_left_as_it_is(home: Path) -> None:
-    before = embedded.up(home)
+    before = embedded.start_servers(home)
     settings = Settings.load({"PIKKIT_HOME": str(home)})
     for server in range(2):
         pid = pids(home)[server]
         os.kill(pid, signal.SIGSTOP)
         try:
-            for act in (lambda: embedded.up(home), settings.connections, lambda: embedded.down(home)):
+            for act in (
+                lambda: embedded.start_servers(home),
+                settings.connections,
+                lambda: embedded.stop_servers(home),
+            ):
                 with pytest.raises(Unreachable, match=f"process {pid}.* is paused") as refused:
                     act()
                 assert f"kill -CONT {pid}" in refused.value.next_step
@@ -306,59 +305,59 @@ def test_a_paused_server_is_told_as_such_by_every_command_and_left_as_it_is(home
             assert psutil.pid_exists(pid)
         finally:
             os.kill(pid, signal.SIGCONT)
-        assert embedded.up(home) == before
+        assert embedded.start_servers(home) == before
 
 
 def test_a_server_that_answers_nothing_is_waited_for_briefly_and_not_killed(home: Path) -> None:
-    before, servers = embedded.up(home), pids(home)
+    before, servers = embedded.start_servers(home), pids(home)
     with redis.Redis.from_url(before.redis.url) as client:
         client.execute_command("CLIENT", "PAUSE", "60000", "ALL")
     said: list[str] = []
     with hurry(silence=0.5), pytest.raises(Unreachable, match=r"Redis.* runs and has not answered for \d"):
-        embedded.up(home, said.append)
+        embedded.start_servers(home, said.append)
     assert any(line.startswith("Waiting for the embedded Redis to be ready") for line in said)
     assert pids(home) == servers
-    assert "redis" in embedded.down(home)
+    assert "redis" in embedded.stop_servers(home)
 
 
 def test_a_server_that_says_it_is_not_ready_is_waited_for_with_lines_that_say_so(home: Path) -> None:
     """PostgreSQL takes no new session while it waits for the last one to end."""
-    before, said = embedded.up(home), list[str]()
+    before, said = embedded.start_servers(home), list[str]()
     with psycopg.connect(**before.postgres.conninfo):
         os.kill(pids(home)[0], signal.SIGTERM)
         with hurry(progress=1.0), pytest.raises(Unreachable, match="is not ready yet") as refused:
-            embedded.up(home, said.append)
+            embedded.start_servers(home, said.append)
     assert refused.value.next_step.startswith("It goes on by itself")
     assert any(line.startswith("Waiting for the embedded PostgreSQL to be ready") for line in said)
-    assert embedded.up(home) == before
+    assert embedded.start_servers(home) == before
 
 
 def test_a_redis_that_reads_its_data_says_how_much_of_it(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "INTERVAL", 0.1)
     slow = f"{embedded_redis._CONFIGURATION}key-load-delay 300\n"
     new_home.mkdir()
-    server = embedded_redis.start(new_home, None, print)
+    server = embedded_redis.start_redis(new_home, None, print)
     with redis.Redis.from_url(server.url) as client:
         pipeline = client.pipeline(transaction=False)
         for number in range(5000):
             pipeline.set(f"key {number}", number)
         pipeline.execute()
-    embedded_redis.halt(new_home, print)
+    embedded_redis.stop_redis(new_home, print)
     monkeypatch.setattr(embedded_redis, "_CONFIGURATION", slow)
     said: list[str] = []
     try:
-        assert embedded_redis.start(new_home, server, said.append) == server
+        assert embedded_redis.start_redis(new_home, server, said.append) == server
     finally:
-        embedded_redis.halt(new_home, print)
+        embedded_redis.stop_redis(new_home, print)
     assert any("% of its data is read" in line for line in said), said
 
 
 def test_a_redis_whose_password_was_changed_is_told_as_that_and_left_running(home: Path) -> None:
-    before, servers = embedded.up(home), pids(home)
+    before, servers = embedded.start_servers(home), pids(home)
     with redis.Redis.from_url(before.redis.url) as client:
         client.config_set("requirepass", "another")
         with pytest.raises(Unreachable, match="refuses the password"):
-            embedded.up(home)
+            embedded.start_servers(home)
         with pytest.raises(ServerNotReady, match="WRONGPASS"):
             embedded_at(home)
         assert pids(home) == servers
@@ -366,62 +365,62 @@ def test_a_redis_whose_password_was_changed_is_told_as_that_and_left_running(hom
 
 
 def test_a_redis_whose_record_was_lost_is_found_by_its_configuration(home: Path) -> None:
-    before, servers = embedded.up(home), pids(home)
+    before, servers = embedded.start_servers(home), pids(home)
     (home / "services.json").unlink()
-    assert (embedded.up(home), pids(home)) == (before, servers)
+    assert (embedded.start_servers(home), pids(home)) == (before, servers)
 
 
 def test_a_redis_that_cannot_read_its_data_says_how_to_fill_it_anew(new_home: Path) -> None:
     """A line cut off at its end is read over; a log that is broken in the middle is not."""
     new_home.mkdir()
-    server = embedded_redis.start(new_home, None, print)
+    server = embedded_redis.start_redis(new_home, None, print)
     with redis.Redis.from_url(server.url) as client:
         client.set("word", "kept")
     os.kill(int((new_home / "redis" / PID_FILES["redis"]).read_text()), signal.SIGKILL)
     (log,) = (new_home / "redis" / "appendonlydir").glob("*.incr.aof")
     whole = log.read_bytes()
     log.write_bytes(whole + b"*3\r\n$3\r\nSET\r\n$4\r\nwo")
-    assert embedded_redis.start(new_home, server, print) == server
+    assert embedded_redis.start_redis(new_home, server, print) == server
     with redis.Redis.from_url(server.url) as client:
         assert client.get("word") == b"kept"
-    embedded_redis.halt(new_home, print)
+    embedded_redis.stop_redis(new_home, print)
     log.write_bytes(b"nonsense" + whole)
     with pytest.raises(Unreachable, match="could not be started") as refused:
-        embedded_redis.start(new_home, server, print)
+        embedded_redis.start_redis(new_home, server, print)
     assert "`pikkit materialize --rebuild`" in refused.value.next_step
 
 
 def test_down_names_the_run_that_it_ends(home: Path) -> None:
-    stores, said = embedded.up(home), list[str]()
+    stores, said = embedded.start_servers(home), list[str]()
     with (
         contextlib.suppress(psycopg.Error),
         connect(stores.postgres, purpose="test") as database,
     ):
-        migrate(database)
-        with run_lock(database, "run"):
-            embedded.down(home, said.append)
+        apply_migrations(database)
+        with hold_run_lock(database, "run"):
+            embedded.stop_servers(home, said.append)
     assert [line for line in said if line.startswith("A run is going on: pikkit run, process")]
 
 
 def test_the_lock_of_a_home_is_waited_for_while_its_holder_gets_on(home: Path) -> None:
-    embedded.up(home)
+    embedded.start_servers(home)
     said: list[str] = []
     with locked_home(home, print) as say:
         say("Starting the embedded Redis")
         with hurry(silence=0.5), pytest.raises(LockHeld, match=f"Process {os.getpid()} holds .* has said nothing"):
-            embedded.up(home, said.append)
+            embedded.start_servers(home, said.append)
     started = f"Waiting for process {os.getpid()}, which starts or stops the embedded servers"
     assert said == [f"{started}: Starting the embedded Redis"]
 
 
 def test_a_paused_holder_of_the_lock_of_a_home_is_told_as_such(home: Path) -> None:
-    embedded.up(home)
+    embedded.start_servers(home)
     with locked_home(home, print), subprocess.Popen(["sleep", "600"]) as holder:
         try:
             (home / "lock").write_text(f"{holder.pid}\nStarting")
             holder.send_signal(signal.SIGSTOP)
             with pytest.raises(LockHeld, match="is paused") as refused:
-                embedded.down(home)
+                embedded.stop_servers(home)
             assert f"kill -CONT {holder.pid}" in refused.value.next_step
         finally:
             holder.kill()
@@ -431,12 +430,12 @@ def test_down_all_stops_every_home_whose_servers_run_from_the_environment(
     home: Path, new_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Another environment's servers go on: here those of the tests themselves."""
-    embedded.up(home)
+    embedded.start_servers(home)
     assert home in embedded.environment_homes(Path(sys.prefix)).homes
     binary = shutil.copy(embedded_redis._binary(), tmp_path / "redis-server")
     monkeypatch.setattr(embedded_redis, "_binary", lambda: str(binary))
     new_home.mkdir()
-    embedded_redis.start(new_home, None, lambda _: None)
+    embedded_redis.start_redis(new_home, None, lambda _: None)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     services.down(all_homes=True)
     assert capsys.readouterr().out == f"Stopped redis under {new_home}. The data is kept.\n"
@@ -478,15 +477,20 @@ def test_without_any_redis_the_error_says_what_to_install(without_wheel: Path) -
 def test_a_home_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="PIKKIT_HOME"):
-        embedded.up(tmp_path / "file" / "home")
+        embedded.start_servers(tmp_path / "file" / "home")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize(
-    "act", [embedded.up, embedded.down, lambda home: Settings.load({"PIKKIT_HOME": str(home)}).connections()]
+    "act",
+    [
+        embedded.start_servers,
+        embedded.stop_servers,
+        lambda home: Settings.load({"PIKKIT_HOME": str(home)}).connections(),
+    ],
 )
 def test_the_home_of_another_user_is_a_wrong_setting(home: Path, act: Callable[[Path], object]) -> None:
-    embedded.up(home)
+    embedded.start_servers(home)
     home.parent.chmod(0o711)
     os.seteuid(65534)
     try:
@@ -500,7 +504,7 @@ def test_data_of_another_postgresql_is_left_alone(new_home: Path) -> None:
     (new_home / "postgres").mkdir(parents=True)
     (new_home / "postgres" / "PG_VERSION").write_text("16\n")
     with pytest.raises(ConfigurationError, match="PostgreSQL 16"):
-        embedded.up(new_home)
+        embedded.start_servers(new_home)
 
 
 def test_a_socket_directory_that_others_can_enter_is_refused(homes: Path) -> None:
@@ -508,17 +512,17 @@ def test_a_socket_directory_that_others_can_enter_is_refused(homes: Path) -> Non
     home = homes / "a space"
     socket_directory(home).mkdir(mode=0o755)
     with pytest.raises(ConfigurationError, match="not a private directory"):
-        embedded.up(home)
+        embedded.start_servers(home)
     socket_directory(home).rmdir()
 
 
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:
-    embedded.up(home)
-    embedded.down(home)
+    embedded.start_servers(home)
+    embedded.stop_servers(home)
     control = home / "postgres" / "global" / "pg_control"
     hidden = control.rename(control.with_name("hidden"))
     with pytest.raises(Unreachable, match="could not find the database system"):
-        embedded.up(home)
+        embedded.start_servers(home)
     hidden.rename(control)
 
 
@@ -543,10 +547,10 @@ def test_the_password_is_in_no_command_line(servers: Connections) -> None:
 
 
 def test_the_servers_inherit_no_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    embedded.down(home)
+    embedded.stop_servers(home)
     monkeypatch.setenv("SUPABASE_KEY", "s3cret")
     monkeypatch.setenv("PGPORT", "1")
-    embedded.up(home)
+    embedded.start_servers(home)
     assert not [pid for pid in pids(home) if {"SUPABASE_KEY", "PGPORT"} & psutil.Process(pid).environ().keys()]
 
 

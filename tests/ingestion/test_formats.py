@@ -8,20 +8,20 @@ from datetime import timedelta
 import pytest
 
 from ingestion import clock
-from ingestion.database import connect
+from ingestion.database.access import connect
 from ingestion.errors import ConfigurationError
-from ingestion.pipeline import run, run_sync
-from ingestion.quarantine import Selection
-from ingestion.quarantine_retry import retry
-from ingestion.sample import generate, write
+from ingestion.features.verify import verify_offline
+from ingestion.intake.load import SyncRequest
+from ingestion.pipeline import run_pipeline, run_sync
+from ingestion.quarantine.refused_rows import Selection
+from ingestion.quarantine.retry import retry_quarantined
 from ingestion.sample.pikkit_export import as_pikkit_export
-from ingestion.score import DEFAULT_SERVICE, check, read_bets
-from ingestion.sources.files import open_file
+from ingestion.sample.sample import generate_sample, write_sample
+from ingestion.serving.score import DEFAULT_SERVICE, check, read_bets
+from ingestion.sources.files.file_source import open_file
 from ingestion.sources.files.formats.registry import declared_format, read_mapping
-from ingestion.sync import Request
-from ingestion.verify import verify_offline
-from tests.ingestion.bets import NOW, bet, jsonl
-from tests.ingestion.commands import environ_of, pikkit_here
+from tests.builders.bet_files import NOW, bet, jsonl
+from tests.rigs.commands import environ_of, pikkit_here
 
 YESTERDAY = NOW - timedelta(days=1)
 MAPPING = """
@@ -60,12 +60,12 @@ def sheet(tmp_path):
 
 
 def test_an_export_passes_the_default_gates_and_a_later_one_settles_what_was_open(prepared, query, tmp_path):
-    log, path = generate(2_500, NOW, seed=3), tmp_path / "transactions.csv"
+    log, path = generate_sample(2_500, NOW, seed=3), tmp_path / "transactions.csv"
 
     def publish(until):
         clock.set_now(until)
-        write(as_pikkit_export(log, until, seed=3), path)
-        return run(prepared, open_file(path))
+        write_sample(as_pikkit_export(log, until, seed=3), path)
+        return run_pipeline(prepared, open_file(path))
 
     first = publish(YESTERDAY)
     assert first.steps[0].counts["format"]["name"] == "pikkit-export"
@@ -84,8 +84,8 @@ def test_an_export_passes_the_default_gates_and_a_later_one_settles_what_was_ope
     )
     assert lines[0][0] > 0
     for until in (NOW, YESTERDAY):
-        write(as_pikkit_export(log, until, seed=3), path)
-        again = run(prepared, open_file(path))
+        write_sample(as_pikkit_export(log, until, seed=3), path)
+        again = run_pipeline(prepared, open_file(path))
         assert (again.counts["accepted"], again.counts["change_rows"]) == (0, 0)
     with connect(prepared.postgres, purpose="test") as connection:
         assert sum(found.differences for found in verify_offline(connection)) == 0
@@ -97,11 +97,11 @@ def test_what_a_corrected_mapping_mends_leaves_the_quarantine(prepared, query, s
         (["status: unknown value"],),
         (["Price: not a decimal price above 1"],),
     ]
-    assert retry(prepared, Selection()).counts["accepted"] == 0
+    assert retry_quarantined(prepared, Selection()).counts["accepted"] == 0
     # The one row that is new keeps the mapping with the store; rows that were refused before are not read again.
     sheet.write_text(SHEET + "4,SETTLED_WIN,2.5,10,15,2026-05-01T10:00:00Z,Golf\n")
     run_sync(prepared, open_file(sheet, mapping=declared_format(CORRECTED)))
-    done = retry(prepared, Selection())
+    done = retry_quarantined(prepared, Selection())
     assert done.counts["reasons"] == {"Price: not a decimal price above 1": 1}
     assert query("select id, american_odds, amount_cents from processed.bets order by id") == [
         ("1", 150, 1000),
@@ -137,8 +137,8 @@ def test_a_refused_row_of_a_table_of_bets_is_tried_again_as_one_though_its_strea
     run_sync(prepared, open_file(path))
     path.write_text(json.dumps({"No": 9, "Result": "?", "Price": 2, "Stake": 1, "Net": 1, "Placed": "x", "Sport": "s"}))
     unmapped = {"clv_percentage", "league", "market", "institution_name", "is_live", "created_at", "settled_at"}
-    run_sync(prepared, open_file(path, mapping=declared_format(MAPPING)), Request(without=frozenset(unmapped)))
-    retry(prepared, Selection())
+    run_sync(prepared, open_file(path, mapping=declared_format(MAPPING)), SyncRequest(without=frozenset(unmapped)))
+    retry_quarantined(prepared, Selection())
     reasons = dict(query("select id, reasons from quarantine.bets order by id"))
     assert reasons["a"] == ["amount: below 0"]
     assert reasons["9"] == ["Placed: not a time"]

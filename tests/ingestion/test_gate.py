@@ -15,18 +15,19 @@ import pytest
 import redis
 from psycopg import sql
 
-from feature_repo.groups import STORED_VIEWS
-from ingestion import actor, clock, pipeline
-from ingestion.actor import current_actor
-from ingestion.database import connect
+from feature_repo.declarations.groups import STORED_VIEWS
+from ingestion import clock, pipeline
+from ingestion.database.access import connect
 from ingestion.errors import GateRefused
-from ingestion.gates_file import gates_of
+from ingestion.gates.config_file import gates_of
+from ingestion.gates.results import verdicts
 from ingestion.pipeline import compare, run_backfill, run_materialize
-from ingestion.sample import generate
-from ingestion.sources.files import open_file
-from ingestion.verdicts import verdicts
-from tests.ingestion.bets import NOW
-from tests.ingestion.commands import environ_of, pikkit_here
+from ingestion.runs import actor
+from ingestion.runs.actor import current_actor
+from ingestion.sample.sample import generate_sample
+from ingestion.sources.files.file_source import open_file
+from tests.builders.bet_files import NOW
+from tests.rigs.commands import environ_of, pikkit_here
 
 HOUR = timedelta(hours=1)
 ALERTS = "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'"
@@ -36,7 +37,7 @@ CLOSING_LINE = ("clv_percentage", "clv_ev", "clv_current_odds")
 @pytest.fixture(scope="module")
 def history():
     """3,000 bets as a source sends them, the last ones an hour old."""
-    return generate(3000, NOW - HOUR, seed=4)
+    return generate_sample(3000, NOW - HOUR, seed=4)
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def load(prepared, tmp_path):
 
     def load(rows, *, now=NOW, **options):
         clock.set_now(now)
-        return pipeline.run(prepared, open_file(written(tmp_path, rows)), **options)
+        return pipeline.run_pipeline(prepared, open_file(written(tmp_path, rows)), **options)
 
     return load
 
@@ -255,7 +256,7 @@ def test_a_truncated_load_is_refused(prepared, history, tmp_path):
     clock.set_now(NOW)
     truncated = dataclasses.replace(whole, row_count=27_222)
     with pytest.raises(GateRefused, match="source_rows"):
-        pipeline.run(prepared, truncated)
+        pipeline.run_pipeline(prepared, truncated)
 
 
 @pytest.mark.parametrize(

@@ -16,22 +16,23 @@ import pandas as pd
 import pytest
 import redis
 
-from feature_repo.connections import feast_environment
-from feature_repo.groups import STORED_VIEWS
-from feature_repo.keys import entity_frame, entity_rows
+from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.group_keys import entity_frame, entity_rows
+from feature_repo.servers.connections import feast_environment
 from feature_repo.store import store_at
-from ingestion import aggregates, bet_views, clock
-from ingestion.database import connect, run_lock
+from ingestion import clock
+from ingestion.database.access import connect, hold_run_lock
 from ingestion.doctor.postgres import check_postgres
 from ingestion.errors import ClockRewound, LockHeld, Unreachable
+from ingestion.features import running_sums, single_bets
 from ingestion.pipeline import compare, run_materialize
-from ingestion.sources.files import open_file
+from ingestion.sources.files.file_source import open_file
+from tests.builders.bet_files import NOW, at, bet, jsonl, lost
 from tests.conftest import LENIENT_GATES
-from tests.ingestion.bets import NOW, at, bet, jsonl, lost
-from tests.ingestion.commands import by_name, environ_of, pikkit
 from tests.ingestion.conftest import prepared_stores
-from tests.ingestion.lenient import run, run_backfill
-from tests.processes import wait_until
+from tests.rigs.commands import by_name, environ_of, pikkit
+from tests.rigs.lenient_pipeline import run, run_backfill
+from tests.rigs.processes import wait_until
 
 # Columns that say when and by whom a row was written, and not what it says.
 WRITTEN_BY = ("run_id", "batch_id", "received_at")
@@ -116,7 +117,7 @@ def until_unlocked(connections):
 
     def is_unlocked():
         try:
-            with connect(connections.postgres, purpose="test") as connection, run_lock(connection, "test"):
+            with connect(connections.postgres, purpose="test") as connection, hold_run_lock(connection, "test"):
                 return True
         except LockHeld:
             return False
@@ -128,7 +129,7 @@ def test_a_second_run_ends_at_once_and_names_the_first(prepared, tmp_path):
     file = open_file(jsonl(tmp_path / "bets.jsonl", bet("a")))
     with (
         connect(prepared.postgres, purpose="run") as connection,
-        run_lock(connection, "run"),
+        hold_run_lock(connection, "run"),
         pytest.raises(LockHeld) as error,
     ):
         run(prepared, file)
@@ -201,10 +202,10 @@ def test_a_run_fills_a_redis_that_lost_everything(load, prepared):
 @pytest.fixture
 def other_definition(monkeypatch):
     """Until it is undone, decimal odds and shrunk win rates come out otherwise than they should."""
-    describe = bet_views._described
+    describe = single_bets._described
     with monkeypatch.context() as patch:
-        patch.setattr(bet_views, "_described", lambda log: describe(log).with_columns(nw.col("decimal_odds") + 1))
-        patch.setattr(aggregates, "SHRINKAGE", 50)
+        patch.setattr(single_bets, "_described", lambda log: describe(log).with_columns(nw.col("decimal_odds") + 1))
+        patch.setattr(running_sums, "SHRINKAGE", 50)
         yield patch
 
 

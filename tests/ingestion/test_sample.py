@@ -9,13 +9,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from feature_repo.bet_types import BetType
+from feature_repo.bets.bet_types import BetType
 from ingestion.errors import ConfigurationError
-from ingestion.sample import generate, write
 from ingestion.sample.catalogue import BET_TYPES
-from ingestion.sources.files import open_file
-from quality.schema import COLUMNS, BetStatus, validate
-from tests.ingestion.commands import pikkit
+from ingestion.sample.sample import generate_sample, write_sample
+from ingestion.sources.files.file_source import open_file
+from quality.schema import BET_COLUMNS, BetStatus, validate
+from tests.rigs.commands import pikkit
 
 NOW = datetime(2026, 5, 24, 15, 0, 0, 123456, tzinfo=UTC)
 UNGRADED = (BetStatus.PUSH, BetStatus.VOID, BetStatus.CASHEDOUT)
@@ -26,7 +26,7 @@ IMPLIED = pl.when(pl.col("american_odds") < 0).then(ODDS).otherwise(100) / (ODDS
 
 @pytest.fixture(scope="module")
 def log():
-    return generate(27_000, NOW, seed=7)
+    return generate_sample(27_000, NOW, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +48,23 @@ def changes(log):
 
 
 def test_the_same_arguments_give_the_same_bets(log):
-    assert_frame_equal(generate(27_000, NOW, seed=7), log)
+    assert_frame_equal(generate_sample(27_000, NOW, seed=7), log)
 
 
 def test_another_seed_gives_other_bets(log):
-    assert not set(generate(100, NOW, seed=8)["id"]) & set(log["id"])
+    assert not set(generate_sample(100, NOW, seed=8)["id"]) & set(log["id"])
 
 
 def test_every_row_passes_the_schema(log):
     result = validate(log, NOW)
     # A sample of bets that exist has no column for deletes.
-    columns = [name for name in COLUMNS if name not in ("deleted_at", "is_deleted")]
+    columns = [name for name in BET_COLUMNS if name not in ("deleted_at", "is_deleted")]
     assert (result.errors, result.valid_count, log.columns) == ({}, log.height, columns)
 
 
 @pytest.mark.parametrize("bets", [1, 2, 100, 27_000])
 def test_the_newest_bet_is_minutes_old_and_nothing_lies_after_now(bets):
-    frame = generate(bets, NOW, seed=1)
+    frame = generate_sample(bets, NOW, seed=1)
     assert frame["id"].n_unique() == bets
     assert frame["time_placed"].max() > NOW - timedelta(minutes=5)
     assert frame.select(pl.max_horizontal(pl.max("created_at", "updated_at", "settled_at"))).item() <= NOW
@@ -73,7 +73,7 @@ def test_the_newest_bet_is_minutes_old_and_nothing_lies_after_now(bets):
 def test_a_longer_history_has_older_bets(newest):
     oldest = newest["time_placed"].min()
     assert NOW - timedelta(days=91) < oldest < NOW - timedelta(days=89)
-    assert generate(108_000, NOW, seed=7)["time_placed"].min() < NOW - timedelta(days=179)
+    assert generate_sample(108_000, NOW, seed=7)["time_placed"].min() < NOW - timedelta(days=179)
 
 
 def test_everything_that_can_be_bet_on_is(log):
@@ -134,7 +134,7 @@ def test_every_kind_of_correction_happens(changes, correction):
 
 def test_a_correction_changes_something():
     said = ("status", "market", "amount")
-    changes = corrections(generate(200_000, NOW, seed=7))
+    changes = corrections(generate_sample(200_000, NOW, seed=7))
     assert changes.filter(*(pl.col(name).eq_missing(pl.col(f"{name}_before")) for name in said)).is_empty()
 
 
@@ -184,8 +184,8 @@ def test_is_win_is_what_the_source_says_of_each_status(newest):
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".ndjson", ".csv"])
 def test_a_written_sample_reads_back_the_same(suffix, tmp_path):
-    frame = generate(500, NOW, seed=3)
-    write(frame, tmp_path / f"sample{suffix}")
+    frame = generate_sample(500, NOW, seed=3)
+    write_sample(frame, tmp_path / f"sample{suffix}")
     (page,) = open_file(tmp_path / f"sample{suffix}").pages()
     assert_frame_equal(validate(page.rows, NOW).accepted, validate(frame, NOW).accepted)
 
@@ -194,7 +194,7 @@ def test_a_written_sample_reads_back_the_same(suffix, tmp_path):
 def test_a_sample_that_cannot_be_written_leaves_nothing(name, tmp_path):
     (tmp_path / "directory.csv").mkdir()
     with pytest.raises(ConfigurationError):
-        write(generate(1, NOW, seed=3), tmp_path / name)
+        write_sample(generate_sample(1, NOW, seed=3), tmp_path / name)
     assert [path.name for path in tmp_path.rglob("*")] == ["directory.csv"]
 
 

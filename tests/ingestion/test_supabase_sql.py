@@ -14,15 +14,15 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
-from feature_repo.connections import Postgres
-from ingestion.database import connect
+from feature_repo.servers.connections import Postgres
+from ingestion.database.access import connect
 from ingestion.progress import silent
-from ingestion.sources.supabase import open_supabase
-from ingestion.sources.table import Window
+from ingestion.sources.supabase.supabase_table import open_supabase
+from ingestion.sources.table import StampWindow
+from tests.builders.source_table import create_bets, put
 from tests.conftest import REPOSITORY
-from tests.processes import wait_until
-from tests.source_table import create_bets, put
-from tests.supabase import ROLES, Supabase, make_roles, running_supabase, token
+from tests.rigs.processes import wait_until
+from tests.rigs.supabase import ROLES, Supabase, make_roles, running_supabase, token
 
 SCRIPT = (REPOSITORY / "docs" / "supabase.sql").read_text()
 VIEWS = ("feature_sport_stats", "feature_sport_market_stats", "feature_institution_stats")
@@ -441,7 +441,7 @@ def test_the_reader_syncs_and_reconciles_with_the_function_or_without(rest: Supa
         database.execute("alter table public.bets enable row level security")
     table = open_supabase(rest.project("pikkit_reader"), timedelta(seconds=60), silent)
     with table.reading() as reading:
-        assert sum(len(page.payload) for page in reading.pages(Window())) == 6
+        assert sum(len(page.payload) for page in reading.pages(StampWindow())) == 6
         by_the_database = reading.digests()
         with connect(rest.postgres, purpose="test", autocommit=True) as database:
             database.execute("drop function public.pikkit_bet_digests(text[], date, date)")

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from feature_repo.keys import entity_rows
+from feature_repo.group_keys import entity_rows
 from feature_repo.store import store_at
 from ingestion import clock
-from ingestion.database import connect
+from ingestion.database.access import connect
+from ingestion.intake.load import TableRows
 from ingestion.pipeline import compare, run_reconcile
 from ingestion.progress import silent
-from ingestion.sync import TableRows
-from tests import faults
-from tests.ingestion.bets import NOW, T0, bet, lost
-from tests.ingestion.commands import PIKKIT, environ_of, pikkit, pikkit_here
+from tests.builders.bet_files import NOW, T0, bet, lost
+from tests.builders.source_table import delete, put
 from tests.ingestion.conftest import prepared_stores
-from tests.ingestion.lenient import run
 from tests.ingestion.test_pipeline import contents, until_unlocked
-from tests.source_table import delete, put
+from tests.rigs import faults
+from tests.rigs.commands import PIKKIT, environ_of, pikkit, pikkit_here
+from tests.rigs.lenient_pipeline import run
 
 over_rest = pytest.mark.parametrize("source", ["supabase"], indirect=True)
 by_copy = pytest.mark.parametrize("source", ["postgres"], indirect=True)

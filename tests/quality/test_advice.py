@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from quality.advice import ADVICE
-from quality.schema.bet import KINDS, judge
+from quality.schema.bet import KINDS, judge_row
 from quality.schema.instants import Instant
 from quality.schema.rules import BetStatus
-from tests.ingestion.bets import NOW, bet
+from tests.builders.bet_files import NOW, bet
 
 INSTANTS = [column for column, kind in KINDS.items() if isinstance(kind, Instant)]
 WRONG = [
@@ -17,7 +17,7 @@ WRONG = [
 
 
 def test_every_advice_stands_beside_a_reason_of_the_schema() -> None:
-    reasons = {reason for wrong in WRONG for reason in judge(bet("a") | wrong, NOW)[1]}
+    reasons = {reason for wrong in WRONG for reason in judge_row(bet("a") | wrong, NOW)[1]}
     assert set(ADVICE) - reasons == set()
     assert {f"{column}: {KINDS[column].unreadable}" for column in (*INSTANTS, "status", "bet_type")} <= set(ADVICE)
 

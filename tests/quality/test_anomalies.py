@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from quality.anomalies import Baseline, Thresholds, detect
-from quality.evidence import ANOMALIES, ANOMALY_KINDS, BATCH, SEVERITIES
-from tests.quality.batches import GOOD, NOW, PLACED, batch, history, nothing
+from quality.evidence import ANOMALIES, ANOMALY_KINDS, BATCH_SCHEMA, SEVERITIES
+from tests.builders.batches import GOOD, NOW, PLACED, batch, history, nothing
 
 NO_BASELINE = Baseline.of(nothing())
 BASELINE = Baseline.of(history(10))
@@ -51,7 +51,7 @@ def test_an_empty_batch_has_no_flag() -> None:
 # ---- what is not there ----
 
 
-@pytest.mark.parametrize("column", BATCH.names())
+@pytest.mark.parametrize("column", BATCH_SCHEMA.names())
 def test_a_missing_column_is_an_error_that_names_it(column: str) -> None:
     with pytest.raises(KeyError, match=f"the batch has no column {column}"):
         detect(batch({}).drop(column), NO_BASELINE, nothing(), NOW)
@@ -468,7 +468,7 @@ def test_ordinary_bets_are_hardly_ever_high() -> None:
 
 
 def test_good_is_what_it_says() -> None:
-    assert BATCH.names() == list(GOOD)
+    assert BATCH_SCHEMA.names() == list(GOOD)
 
 
 @pytest.mark.parametrize("pieces", [2, 3, 7])

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.faults import BY_BOOK, BY_DAY, SAMPLE, Plant, Refresh, Replay, damaged_by, refreshed
 from quality.anomalies import Baseline, detect
-from quality.evidence import BATCH
+from quality.evidence import BATCH_SCHEMA
 from quality.schema import validate
 
 EXAMPLES = Path(__file__).parents[3] / "shared" / "data" / "dirty_examples"
@@ -55,7 +55,9 @@ def test_the_clean_base_is_clean() -> None:
     now = datetime(2025, 3, 15, 18, tzinfo=UTC)
     accepted = validate(pl.read_parquet(EXAMPLES / "00_base_clean.parquet"), now).accepted
     bets = accepted.select(pl.col("row").cast(pl.Int64).alias("seq"), pl.exclude("row"), known_at="updated_at")
-    found = detect(bets.select(BATCH.names()), Baseline.of(BATCH.to_frame()), BATCH.to_frame(), now)
+    found = detect(
+        bets.select(BATCH_SCHEMA.names()), Baseline.of(BATCH_SCHEMA.to_frame()), BATCH_SCHEMA.to_frame(), now
+    )
     assert "critical" not in found["severity"]
     assert found.filter(pl.col("severity") == "high")["seq"].n_unique() <= 0.01 * bets.height
 

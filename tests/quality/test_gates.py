@@ -12,9 +12,9 @@ import pytest
 
 import quality.verdict
 from quality.evidence import ANOMALIES, SHIFTS
-from quality.gates import Judgement, Tally, default_gates, gates_with, judge
-from quality.gates.measures.shifts import TESTS
-from tests.quality.refreshes import (
+from quality.gates import Judgement, Tally, default_gates, gates_with, judge_refresh
+from quality.gates.measures.shifts import SHIFT_SCOPES
+from tests.builders.refreshes import (
     GOOD,
     NOW,
     anomalies,
@@ -31,7 +31,7 @@ from tests.quality.refreshes import (
 
 
 def test_a_good_refresh_passes_every_gate() -> None:
-    assert {one.state for one in judge(default_gates(), GOOD).verdicts} == {"passed"}
+    assert {one.state for one in judge_refresh(default_gates(), GOOD).verdicts} == {"passed"}
 
 
 def bets(groups: int = 2_000, **counts: int) -> dict[str, Any]:
@@ -120,10 +120,10 @@ def test_a_value_just_over_the_limit_does_not(gate: str, scope: str, at: dict[st
 
 
 def test_every_gate_but_the_shifts_is_held_at_its_limit() -> None:
-    assert {gate for gate, *_ in LIMITS} | TESTS.keys() == {gate.name for gate in default_gates()}
+    assert {gate for gate, *_ in LIMITS} | SHIFT_SCOPES.keys() == {gate.name for gate in default_gates()}
 
 
-@pytest.mark.parametrize("test", TESTS)
+@pytest.mark.parametrize("test", SHIFT_SCOPES)
 def test_every_shift_is_judged_by_the_gate_of_its_name(test: str) -> None:
     assert verdict(test, shifts=shift(test, 99.0)).state in ("failed", "warned")
 
@@ -174,7 +174,7 @@ def test_a_verdict_carries_its_limit_and_the_rows_it_was_measured_on() -> None:
 
 
 def test_verdicts_come_in_the_order_of_the_configuration() -> None:
-    names = [one.gate for one in judge(default_gates(), GOOD).verdicts]
+    names = [one.gate for one in judge_refresh(default_gates(), GOOD).verdicts]
     assert list(dict.fromkeys(names)) == [gate.name for gate in default_gates()]
 
 
@@ -202,7 +202,7 @@ def test_a_verdict_on_a_shift_tells_of_the_worst_segment_first() -> None:
 
 
 def judgement(**evidence: Any) -> Judgement:
-    return judge(default_gates(), replace(GOOD, **evidence))
+    return judge_refresh(default_gates(), replace(GOOD, **evidence))
 
 
 def test_a_broken_gate_that_fails_refuses_the_refresh() -> None:
@@ -277,7 +277,7 @@ def test_a_refresh_without_new_bets_passes() -> None:
 
 def test_the_first_refresh_has_nothing_to_compare_with() -> None:
     found = judgement(shifts=SHIFTS.to_frame(), drift=drifts())
-    assert {one.state for one in found.verdicts if one.gate in {*TESTS, "feature_drift"}} == {"not judged"}
+    assert {one.state for one in found.verdicts if one.gate in {*SHIFT_SCOPES, "feature_drift"}} == {"not judged"}
 
 
 def test_an_empty_dataset_is_refused() -> None:
@@ -326,7 +326,9 @@ def test_a_gate_with_another_scope_is_judged_there_only() -> None:
 
 
 def test_a_tally_says_why_checks_were_not_judged() -> None:
-    verdicts = judge(default_gates(), replace(GOOD, batch=GOOD.batch.clear(), anomalies=ANOMALIES.to_frame())).verdicts
+    verdicts = judge_refresh(
+        default_gates(), replace(GOOD, batch=GOOD.batch.clear(), anomalies=ANOMALIES.to_frame())
+    ).verdicts
     few = [replace(one, rows=5) if one.gate == "max_null_sport_pct" else one for one in verdicts]
     tally = Tally.of(few, has_new_rows=False)
     assert tally.checks == len(verdicts) == tally.judged + sum(tally.not_judged.values())

@@ -10,14 +10,14 @@ import polars as pl
 import pytest
 from polars.exceptions import ColumnNotFoundError
 
-from quality.evidence import SCHEMAS, Evidence
-from quality.gates import GatesUnusable, default_gates, judge
+from quality.evidence import EVIDENCE_SCHEMAS, Evidence
+from quality.gates import GatesUnusable, default_gates, judge_refresh
 from quality.gates.configuration import gates_with
-from quality.gates.measures import MEASURES, Measure
-from quality.gates.needs import NEVER_NEGATIVE, NULLABLE, provided
-from tests.quality.refreshes import GOOD, NOW, anomalies, completeness, graded, intake, shift, totals, verdict
+from quality.gates.measures import GATE_MEASURES, Measure
+from quality.gates.required_evidence import NEVER_NEGATIVE, NULLABLE, provided
+from tests.builders.refreshes import GOOD, NOW, anomalies, completeness, graded, intake, shift, totals, verdict
 
-FRAMES = [(measure, frame) for measure in MEASURES.values() for frame in measure.needs]
+FRAMES = [(measure, frame) for measure in GATE_MEASURES.values() for frame in measure.needs]
 COLUMNS = [(measure, frame, column) for measure, frame in FRAMES for column in measure.needs[frame]]
 
 
@@ -46,7 +46,7 @@ def test_without_a_column_every_gate_that_needs_it_fails(measure: Measure, frame
 def test_a_column_of_another_type_fails_every_gate_that_needs_it(measure: Measure, frame: str, column: str) -> None:
     other = pl.lit(None, pl.Binary()).alias(column)
     note = failure(measure, frame, getattr(GOOD, frame).with_columns(other))
-    assert note == f"{frame}.{column} is Binary instead of {SCHEMAS[frame][column]}"
+    assert note == f"{frame}.{column} is Binary instead of {EVIDENCE_SCHEMAS[frame][column]}"
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,15 @@ def test_every_declared_column_is_really_read(measure: Measure, frame: str, colu
         measure.of(replace(evidence, frames=fewer))
 
 
-@pytest.mark.parametrize("measure", MEASURES.values(), ids=named)
+@pytest.mark.parametrize("measure", GATE_MEASURES.values(), ids=named)
 def test_nothing_is_read_that_is_not_declared(measure: Measure) -> None:
     bare = Evidence(
         GOOD.now, **{frame: getattr(GOOD, frame).select(columns) for frame, columns in measure.needs.items()}
     )
     (found,) = [
-        one for one in judge(default_gates(), bare).verdicts if (one.gate, one.scope) == (measure.gate, measure.scope)
+        one
+        for one in judge_refresh(default_gates(), bare).verdicts
+        if (one.gate, one.scope) == (measure.gate, measure.scope)
     ]
     assert found.state == "passed"
 
@@ -148,7 +150,7 @@ def test_unusable_evidence_names_everything_that_is_wrong_with_it() -> None:
 
 
 def test_without_any_evidence_every_gate_fails() -> None:
-    assert {one.state for one in judge(default_gates(), Evidence(NOW)).verdicts} == {"failed"}
+    assert {one.state for one in judge_refresh(default_gates(), Evidence(NOW)).verdicts} == {"failed"}
 
 
 # ---- configuration ----
@@ -156,24 +158,24 @@ def test_without_any_evidence_every_gate_fails() -> None:
 
 def test_a_gate_left_out_is_an_error() -> None:
     with pytest.raises(GatesUnusable, match="min_records: the gate is missing"):
-        judge(default_gates()[1:], GOOD)
+        judge_refresh(default_gates()[1:], GOOD)
 
 
 def test_a_gate_that_nothing_measures_is_an_error() -> None:
     stray = replace(default_gates()[0], name="luck")
     with pytest.raises(GatesUnusable, match="luck: there is no such measure"):
-        judge((*default_gates(), stray), GOOD)
+        judge_refresh((*default_gates(), stray), GOOD)
 
 
 def test_a_gate_without_a_scope_is_an_error() -> None:
     blind = replace(default_gates()[0], scopes=())
     with pytest.raises(GatesUnusable, match=r"min_records\.scope: is empty"):
-        judge((blind, *default_gates()[1:]), GOOD)
+        judge_refresh((blind, *default_gates()[1:]), GOOD)
 
 
 def test_a_gate_that_stands_there_twice_is_an_error() -> None:
     with pytest.raises(GatesUnusable, match="min_records: stands there twice"):
-        judge((*default_gates(), default_gates()[0]), GOOD)
+        judge_refresh((*default_gates(), default_gates()[0]), GOOD)
 
 
 def test_a_milder_severity_does_not_pass_missing_evidence() -> None:

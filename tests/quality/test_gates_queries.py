@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from quality.gates import default_gates, judge
-from tests.quality.refreshes import GOOD, NOW, intake, verdict
+from quality.gates import default_gates, judge_refresh
+from tests.builders.refreshes import GOOD, NOW, intake, verdict
 
 RUN = UUID(int=1)
 BET = """
@@ -46,12 +46,12 @@ def judged_before(database: psycopg.Connection, until: int) -> None:
 
 def test_the_query_of_every_verdict_runs(database: psycopg.Connection) -> None:
     store(database, {"seq": 900, "id": "old"}, {"seq": 1_500, "id": "new"})
-    queries = {one.query.encode() for one in judge(default_gates(), GOOD).verdicts}
+    queries = {one.query.encode() for one in judge_refresh(default_gates(), GOOD).verdicts}
     assert [query for query in queries if not database.execute(query).description] == []
 
 
 def test_every_query_names_the_versions_that_were_judged() -> None:
-    verdicts = judge(default_gates(), GOOD).verdicts
+    verdicts = judge_refresh(default_gates(), GOOD).verdicts
     assert [one.gate for one in verdicts if "2000" not in one.query or "{" in one.query] == []
 
 

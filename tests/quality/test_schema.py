@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from quality.schema import ACCEPTED_SCHEMA, COLUMNS, REASONS, BetSchema, validate
-from tests.quality.bets import GOOD, NOW, OPEN, accepted, reasons
+from quality.schema import ACCEPTED_SCHEMA, BET_COLUMNS, REASONS, BetSchema, validate
+from tests.builders.raw_bets import GOOD, NOW, OPEN, accepted, reasons
 
 PUSH = {"status": "SETTLED_PUSH", "profit": 0.0, "roi": 0.0, "is_win": False}
 VOID = {**PUSH, "status": "SETTLED_VOID"}
@@ -642,4 +642,4 @@ def test_accepted_bets_have_the_columns_of_the_store() -> None:
 
 def test_every_reason_names_its_column_and_is_listed_once() -> None:
     assert len(set(REASONS)) == len(REASONS)
-    assert {reason.split(": ")[0] for reason in REASONS} == set(COLUMNS)
+    assert {reason.split(": ")[0] for reason in REASONS} == set(BET_COLUMNS)

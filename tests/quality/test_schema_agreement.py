@@ -15,10 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ingestion.sources.files.jsonl import page_of
-from quality.schema import COLUMNS, validate
+from quality.schema import BET_COLUMNS, validate
 from quality.schema.instants import CLOCK_SKEW, EARLIEST
-from tests.quality.bets import GOOD, NOW, OPEN, accepted_as_row, reasons_as_row
-from tests.quality.strategies import (
+from tests.builders.hard_bets import (
     INSTANTS,
     NUMBERS,
     ODD_NUMBERS,
@@ -29,6 +28,7 @@ from tests.quality.strategies import (
     text_rows,
     typed_rows,
 )
+from tests.builders.raw_bets import GOOD, NOW, OPEN, accepted_as_row, reasons_as_row
 
 unhurried = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -70,8 +70,8 @@ def test_the_judges_agree_on_json_lines_whatever_stands_beside_a_value(rows: lis
 
 def test_the_judges_agree_on_every_odd_text_in_every_column() -> None:
     good = {column: None if value is None else str(value) for column, value in GOOD.items()}
-    rows = in_every_column(good, COLUMNS, ODD_TEXTS)
-    assert_agreement(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)))
+    rows = in_every_column(good, BET_COLUMNS, ODD_TEXTS)
+    assert_agreement(pl.DataFrame(rows, schema=dict.fromkeys(BET_COLUMNS, pl.String)))
 
 
 @pytest.mark.parametrize("grade", [{}, OPEN, {"bet_type": "parlay"}, {"amount": 0.0}, {"roi": None}], ids=str)
@@ -94,7 +94,7 @@ def test_the_judges_agree_on_moments_of_any_zone_and_unit() -> None:
             assert_agreement(rows.with_columns(zoned.cast(dtype)))
 
 
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", BET_COLUMNS)
 def test_the_judges_agree_when_a_column_is_missing_or_holds_nothing(column: str) -> None:
     rows = pl.DataFrame([GOOD, {**GOOD, **OPEN}])
     assert_agreement(rows.drop(column))

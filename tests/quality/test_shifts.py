@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quality.evidence import BATCH, GRADED, SHIFTS
+from quality.evidence import BATCH_SCHEMA, GRADED, SHIFTS
 from quality.gates import default_gates
-from quality.shifts import TESTS, shifts
-from tests.quality.batches import BOOKS, PLACED, completed, graded, history, nothing
+from quality.shifts import SHIFT_TESTS, shifts
+from tests.builders.batches import BOOKS, PLACED, completed, graded, history, nothing
 
 DAYS = 20
 REFERENCE = history(DAYS)
 START = PLACED - timedelta(days=60 - DAYS)
-LIMITS = {gate.name: float(gate.threshold) for gate in default_gates() if gate.name in TESTS}
+LIMITS = {gate.name: float(gate.threshold) for gate in default_gates() if gate.name in SHIFT_TESTS}
 
 
 def next_day(seed: int = 2, a_day: int = 600) -> pl.DataFrame:
@@ -89,7 +89,7 @@ def test_bets_without_a_book_count_among_all_and_as_no_book() -> None:
 # ---- what is not there ----
 
 
-@pytest.mark.parametrize("column", BATCH.names())
+@pytest.mark.parametrize("column", BATCH_SCHEMA.names())
 def test_a_missing_column_is_an_error_that_names_it(column: str) -> None:
     with pytest.raises(KeyError, match=f"the batch has no column {column}"):
         shifts(nothing().drop(column), REFERENCE, GRADED.to_frame())

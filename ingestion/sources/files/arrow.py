@@ -20,7 +20,7 @@ _LAST_DAY = (datetime(9999, 12, 31, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UT
 
 
 @dataclass(frozen=True)
-class Column:
+class ArrowColumn:
     """A column's values (null where one is unfit for a frame), which ones are unfit, and why."""
 
     values: pl.Series
@@ -28,13 +28,13 @@ class Column:
     reason: str
 
 
-def plain(array: pa.Array) -> pa.Array:
+def polars_compatible(array: pa.Array) -> pa.Array:
     """The same values in a type that Polars knows, without the encodings that Parquet and Arrow add."""
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
-        return plain(array.storage)
+        return polars_compatible(array.storage)
     if is_.is_dictionary(kind):
-        return plain(array.dictionary_decode())
+        return polars_compatible(array.dictionary_decode())
     target = _plain_type(kind)
     return array if target == kind else array.cast(target)
 
@@ -52,30 +52,30 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
     return {pa.date64(): pa.date32(), pa.float16(): pa.float32()}.get(kind, kind)
 
 
-def read(array: pa.Array) -> Column:
+def read(array: pa.Array) -> ArrowColumn:
     """A `plain` column as Polars holds it."""
     if is_.is_nested(array.type):
-        return Column(pl.Series([None]).new_from_index(0, len(array)), valid(array), NOT_ONE_VALUE)
+        return ArrowColumn(pl.Series([None]).new_from_index(0, len(array)), valid(array), NOT_ONE_VALUE)
     if is_.is_large_string(array.type):
         return _read_text(array)
     bounds = _bounds(array.type)
     if bounds is None:
-        return Column(to_series(array), _none(array), "")
+        return ArrowColumn(to_series(array), _none(array), "")
     integers = stored(array)
     unfit = ((integers < bounds[0]) | (integers >= bounds[1])).fill_null(False)
     if unfit.any():
         array = pc.if_else(unfit.to_arrow(), pa.scalar(None, array.type), array)
-    return Column(to_series(array), unfit, OUT_OF_RANGE)
+    return ArrowColumn(to_series(array), unfit, OUT_OF_RANGE)
 
 
-def _read_text(array: pa.Array) -> Column:
+def _read_text(array: pa.Array) -> ArrowColumn:
     try:
         array.validate(full=True)
     except pa.ArrowInvalid:
         decoded = [_decoded(raw) for raw in raw_bytes(array)]
         values = pl.Series(decoded, dtype=pl.String).zip_with(valid(array), pl.Series([None], dtype=pl.String))
-        return Column(values, pl.Series([text is None for text in decoded]), NOT_UTF8)
-    return Column(to_series(array), _none(array), "")
+        return ArrowColumn(values, pl.Series([text is None for text in decoded]), NOT_UTF8)
+    return ArrowColumn(to_series(array), _none(array), "")
 
 
 def to_series(array: pa.Array) -> pl.Series:

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as is_
 
-from ingestion.sources.files.arrow import plain, raw_bytes, read, stored, to_series, valid
+from ingestion.sources.files.arrow import polars_compatible, raw_bytes, read, stored, to_series, valid
 from ingestion.sources.page import NOT_UTF8
 
 
@@ -106,12 +106,12 @@ def _floats(values: pl.Series) -> pl.Series:
 def _structs(array: pa.Array) -> pl.Series:
     # Field by field, because two fields of a struct may share a name.
     fields = zip(array.type, array.flatten(), strict=True)
-    members = [_member(field.name, json_text(plain(values))) for field, values in fields]
+    members = [_member(field.name, json_text(polars_compatible(values))) for field, values in fields]
     return _joined(members) if members else pl.repeat("{}", len(array), eager=True)
 
 
 def _lists(array: pa.Array) -> pl.Series:
-    members = iter(json_text(plain(array.flatten())))
+    members = iter(json_text(polars_compatible(array.flatten())))
     lengths = pc.list_value_length(array).fill_null(0).to_pylist()
     return pl.Series(["[" + ",".join(islice(members, length)) + "]" for length in lengths], dtype=pl.String)
 

@@ -32,17 +32,17 @@ _WRITTEN: Final = {
 _SEPARATOR_LINE: Final = re.compile(rf'"?sep=([{DELIMITERS}])"?\s*', re.IGNORECASE)
 _QUOTED: Final = re.compile(r'"[^"]*"')
 
-Row = list[str | None]
+CsvRow = list[str | None]
 
 
-def survey(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
+def survey_csv(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
     """See FileType. Reads all of the file: a broken row is found before any is used."""
     rows = _rows(path)
     header = _header(rows)
     return header, sum(1 for _ in rows)
 
 
-def pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) -> Iterator[RawPage]:
+def csv_pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) -> Iterator[RawPage]:
     """See FileType. Every value is text or null."""
     rows = _rows(path)
     header = _header(rows)
@@ -54,12 +54,12 @@ def pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) ->
         yield RawPage({name: column for name, column in columns.items() if name in wanted}, payload, {}, unknown)
 
 
-def _header(rows: Iterator[tuple[int, Row]]) -> list[str]:
+def _header(rows: Iterator[tuple[int, CsvRow]]) -> list[str]:
     _, names = next(rows, (0, []))
     return [name or "" for name in names]
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Row]]:
+def _rows(path: Path) -> Iterator[tuple[int, CsvRow]]:
     """The rows with the length of their text, the header first, each with as many fields as the header.
 
     Lines without anything in them are none.
@@ -118,7 +118,7 @@ def _header_text(path: Path) -> str:
     return "".join(header)
 
 
-def _cells(fields: list[str], text: str, delimiter: str) -> Row:
+def _cells(fields: list[str], text: str, delimiter: str) -> CsvRow:
     if '""' not in text:
         return [field or None for field in fields]
     # The csv module does not say whether an empty field was quoted; the text does.

@@ -16,7 +16,7 @@ from typing import Final, TextIO
 from ingestion.sources.files import jsonl
 from ingestion.sources.files.lines import LONGEST_LINE, Broken
 from ingestion.sources.files.raw_page import RawPage
-from quality.schema import COLUMNS
+from quality.schema import BET_COLUMNS
 
 _CHUNK: Final = 1024 * 1024
 _ARRAY_ALONE: Final = "Give the array of bets alone, without an object around it: [{...}, {...}]"
@@ -24,25 +24,25 @@ _SPACE: Final = " \t\r\n"
 _decode = json.JSONDecoder().raw_decode
 
 
-def survey(path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
+def survey_json(path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
     """See FileType."""
     if _is_array(path):
         return jsonl.survey_lines(_elements(path), enough)
     try:
-        columns, row_count = jsonl.survey(path, enough)
+        columns, row_count = jsonl.survey_jsonl(path, enough)
     except Broken as error:
         raise Broken(f"it is neither a JSON array of bets nor one bet a line ({error})", _ARRAY_ALONE) from None
-    has_known = not set(columns).isdisjoint(chain(COLUMNS, *enough))
+    has_known = not set(columns).isdisjoint(chain(BET_COLUMNS, *enough))
     if row_count == 1 and not has_known and (member := _member_with_objects(path)) is not None:
         raise Broken(f"it is one object, with an array of objects as its member {member!r}", _ARRAY_ALONE)
     return columns, row_count
 
 
-def pages(path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
+def json_pages(path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
     """See FileType."""
     if _is_array(path):
         return jsonl.pages_of_lines(_elements(path), size, wanted, texts)
-    return jsonl.pages(path, size, wanted, texts)
+    return jsonl.jsonl_pages(path, size, wanted, texts)
 
 
 def _is_array(path: Path) -> bool:

@@ -17,7 +17,7 @@ import polars as pl
 from ingestion.sources.files.lines import Broken, check_column_names, read_lines
 from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import NOT_ONE_VALUE, NOT_UTF8, Page, build_page, in_pages
-from quality.schema import COLUMNS
+from quality.schema import BET_COLUMNS
 from quality.schema.bet import KINDS
 from quality.schema.kinds import Text
 
@@ -48,7 +48,7 @@ class _UnfitError(Exception):
     """A value that no column of a frame can hold."""
 
 
-def survey(path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
+def survey_jsonl(path: Path, enough: Sequence[Collection[str]]) -> tuple[list[str], int]:
     """See FileType."""
     first = next(_lines(path), b"")
     if first.lstrip().startswith(b"[") and _read(first, frozenset())[2] == [f"line: {NOT_JSON}"]:
@@ -63,7 +63,7 @@ def survey_lines(lines: Iterator[bytes], enough: Sequence[Collection[str]]) -> t
     for line in lines:
         rows += 1
         if not is_met:
-            record, _, problems = _read(line, frozenset(COLUMNS))
+            record, _, problems = _read(line, frozenset(BET_COLUMNS))
             names = [*record, *_members(record)]
             if not columns.keys() >= set(names):
                 columns |= dict.fromkeys(names)
@@ -82,7 +82,7 @@ def survey_lines(lines: Iterator[bytes], enough: Sequence[Collection[str]]) -> t
     return list(columns), rows
 
 
-def pages(path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
+def jsonl_pages(path: Path, size: int, wanted: Collection[str], texts: Collection[str]) -> Iterator[RawPage]:
     """See FileType. Blank lines are none."""
     return pages_of_lines(_lines(path), size, wanted, texts)
 
@@ -105,7 +105,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def page_of(lines: Sequence[bytes]) -> Page:
     """The page of these rows of bets, each one JSON text in UTF-8, as a file has them in its lines."""
-    raw = raw_page_of(lines, COLUMNS, TEXT_COLUMNS)
+    raw = raw_page_of(lines, BET_COLUMNS, TEXT_COLUMNS)
     return build_page(raw.columns, raw.payload, raw.problems, raw.unknown_columns)
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as is_
 
-from ingestion.sources.files.arrow import plain, read
+from ingestion.sources.files.arrow import polars_compatible, read
 from ingestion.sources.files.arrow_json import json_objects
 from ingestion.sources.files.lines import Broken, check_column_names
 from ingestion.sources.files.raw_page import RawPage
@@ -31,7 +31,7 @@ LONGEST_ROW: Final = 256 * 1024
 _BY_POSITION: Final = frozenset(("RLE_DICTIONARY", "PLAIN_DICTIONARY"))
 
 
-def survey(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
+def survey_parquet(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
     """See FileType."""
     with pq.ParquetFile(path) as file:
         names = list(file.schema_arrow.names)
@@ -43,7 +43,7 @@ def survey(path: Path, _: Sequence[Collection[str]]) -> tuple[list[str], int]:
         return columns, file.metadata.num_rows
 
 
-def pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) -> Iterator[RawPage]:
+def parquet_pages(path: Path, size: int, wanted: Collection[str], _: Collection[str]) -> Iterator[RawPage]:
     """See FileType. `event.sport` is the field `sport` of a struct `event`."""
     with pq.ParquetFile(path) as file:
         metadata = file.metadata
@@ -111,13 +111,13 @@ def _decoded_bytes(array: pa.Array) -> int:
         inner = array.flatten()
         return sum(map(_decoded_bytes, inner if is_.is_struct(kind) else [inner]))
     if is_.is_map(kind):
-        return _decoded_bytes(plain(array))
+        return _decoded_bytes(polars_compatible(array))
     return int(array.nbytes)
 
 
 def _page(batch: pa.RecordBatch, wanted: Collection[str]) -> RawPage:
     arrays = zip(batch.schema.names, batch.columns, strict=True)
-    columns = {name: _text_if(name in wanted, plain(array)) for name, array in arrays}
+    columns = {name: _text_if(name in wanted, polars_compatible(array)) for name, array in arrays}
     rows: dict[str, pl.Series] = {}
     problems: dict[int, list[str]] = defaultdict(list)
     inside: set[str] = set()
@@ -153,7 +153,7 @@ def _field(columns: Mapping[str, pa.Array], name: str) -> pa.Array | None:
     for part in filter(None, rest.split(".")):
         if array is None or not is_.is_struct(array.type) or array.type.get_field_index(part) < 0:
             return None
-        array = plain(pc.struct_field(array, part))
+        array = polars_compatible(pc.struct_field(array, part))
     return _text_if(True, array) if rest and array is not None else None
 
 

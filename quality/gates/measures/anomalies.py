@@ -5,25 +5,27 @@ from collections.abc import Iterator
 import polars as pl
 
 from quality.evidence import ANOMALY_KINDS, SEVERITIES
-from quality.gates.measures.measure import Measure, Measured, failing_share
-from quality.gates.needs import Provided, Unusable
+from quality.gates.measures.measure import Measure, MeasuredValue, failing_share
+from quality.gates.required_evidence import Provided, Unusable
 
-FLAGS = ("seq", "kind", "severity")
+FLAG_COLUMNS = ("seq", "kind", "severity")
 
 
-def measures() -> Iterator[Measure]:
+def anomaly_measures() -> Iterator[Measure]:
     """All measures of this file."""
     for gate in ("max_critical_anomalies", "critical_anomalies_alert"):
-        yield Measure(gate, "batch", {"anomalies": FLAGS, "batch": ("seq",)}, _critical)
-    yield Measure("max_high_anomalies_pct", "batch", {"anomalies": FLAGS, "batch": ("seq",)}, _high, is_share=True)
+        yield Measure(gate, "batch", {"anomalies": FLAG_COLUMNS, "batch": ("seq",)}, _critical)
+    yield Measure(
+        "max_high_anomalies_pct", "batch", {"anomalies": FLAG_COLUMNS, "batch": ("seq",)}, _high, is_share=True
+    )
 
 
-def _critical(evidence: Provided) -> Measured:
+def _critical(evidence: Provided) -> MeasuredValue:
     flags = _flags(evidence).filter(pl.col("severity") == "critical")
-    return Measured(flags["seq"].n_unique(), evidence["batch"].height, _by_kind(flags))
+    return MeasuredValue(flags["seq"].n_unique(), evidence["batch"].height, _by_kind(flags))
 
 
-def _high(evidence: Provided) -> Measured:
+def _high(evidence: Provided) -> MeasuredValue:
     flags = _flags(evidence).filter(pl.col("severity").is_in(["high", "critical"]))
     return failing_share(flags["seq"].n_unique(), evidence["batch"].height, f"are flagged: {_by_kind(flags)}")
 

@@ -6,12 +6,12 @@ from functools import partial
 
 import polars as pl
 
-from quality.gates.measures.measure import Measure, Measured, failing_share, sound_share
-from quality.gates.needs import Provided
+from quality.gates.measures.measure import Measure, MeasuredValue, failing_share, sound_share
+from quality.gates.required_evidence import Provided
 from quality.shifts.segments import BOOK, in_segments
 
 # The gate, the column that must be known, and how its nulls are counted by group.
-KNOWN = (
+KNOWN_COLUMNS = (
     ("max_null_sport_pct", "sport", ("sport",), pl.col("bets").filter(pl.col("sport").is_null())),
     ("max_null_market_pct", "market", ("without_market",), pl.col("without_market")),
     ("max_null_odds_pct", "american_odds", ("without_price",), pl.col("without_price")),
@@ -23,11 +23,11 @@ FRACTION = 1.0
 BLAMED = 2
 
 
-def measures() -> Iterator[Measure]:
+def bet_measures() -> Iterator[Measure]:
     """All measures of this file."""
     yield Measure("min_records", "dataset", {"totals": ("bets",)}, _records)
     yield Measure("min_settled_pct", "dataset", {"totals": ("settled", "bets")}, _settled, is_share=True)
-    for gate, column, counts, unknown in KNOWN:
+    for gate, column, counts, unknown in KNOWN_COLUMNS:
         of_batch = partial(_unknown_in_batch, column=column)
         of_totals = partial(_unknown_in_dataset, column=column, unknown=unknown)
         yield Measure(gate, "batch", {"batch": (column, BOOK)}, of_batch, is_share=True)
@@ -37,25 +37,25 @@ def measures() -> Iterator[Measure]:
         yield Measure(gate, "dataset", {"totals": (column, "bets")}, partial(_variety, column=column))
 
 
-def _records(evidence: Provided) -> Measured:
+def _records(evidence: Provided) -> MeasuredValue:
     bets = _bets(evidence)
-    return Measured(bets, bets)
+    return MeasuredValue(bets, bets)
 
 
-def _settled(evidence: Provided) -> Measured:
+def _settled(evidence: Provided) -> MeasuredValue:
     return sound_share(_total(evidence, pl.col("settled")), _bets(evidence), "are not settled")
 
 
-def _unknown_in_batch(evidence: Provided, column: str) -> Measured:
+def _unknown_in_batch(evidence: Provided, column: str) -> MeasuredValue:
     is_unknown = pl.col(column).is_null()
     return _by_book(evidence["batch"], is_unknown.sum(), pl.len(), f"have no {column}")
 
 
-def _unknown_in_dataset(evidence: Provided, column: str, unknown: pl.Expr) -> Measured:
+def _unknown_in_dataset(evidence: Provided, column: str, unknown: pl.Expr) -> MeasuredValue:
     return _by_book(evidence["totals"], unknown.sum(), pl.col("bets").sum(), f"have no {column}")
 
 
-def _by_book(bets: pl.DataFrame, failing: pl.Expr, rows: pl.Expr, words: str) -> Measured:
+def _by_book(bets: pl.DataFrame, failing: pl.Expr, rows: pl.Expr, words: str) -> MeasuredValue:
     """The share of all failing rows. The note names the books that have the most of them."""
     counts = bets.group_by(BOOK).agg(failing.alias("failing"), rows.alias("rows"))
     measured = failing_share(int(counts["failing"].sum()), int(counts["rows"].sum()), words)
@@ -64,7 +64,7 @@ def _by_book(bets: pl.DataFrame, failing: pl.Expr, rows: pl.Expr, words: str) ->
     return replace(measured, note=f"{measured.note}: {', '.join(shares)}") if shares else measured
 
 
-def _fractions(evidence: Provided) -> Measured:
+def _fractions(evidence: Provided) -> MeasuredValue:
     """The largest share of closing line values that can be fractions, over all bets and in each book with enough."""
     # A line that did not move says nothing about the unit.
     moved = evidence["batch"].select(BOOK, "clv_percentage").filter(pl.col("clv_percentage") != 0)
@@ -77,15 +77,15 @@ def _fractions(evidence: Provided) -> Measured:
         .sort(pl.col("failing") / pl.col("rows"), "segment", descending=[True, False])
     )
     if counts.is_empty():
-        return Measured(None, 0, "too few closing line values", 0)
+        return MeasuredValue(None, 0, "too few closing line values", 0)
     book, failing, rows = counts.row(0)
     words = f"within {FRACTION:g} of 0, as fractions are"
     return failing_share(failing, rows, f"of {book} have a closing line value {words}" if book else f"have one {words}")
 
 
-def _variety(evidence: Provided, column: str) -> Measured:
+def _variety(evidence: Provided, column: str) -> MeasuredValue:
     known = evidence["totals"].filter(pl.col("bets") > 0)[column].drop_nulls()
-    return Measured(known.n_unique(), _bets(evidence))
+    return MeasuredValue(known.n_unique(), _bets(evidence))
 
 
 def _bets(evidence: Provided) -> int:

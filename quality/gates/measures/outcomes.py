@@ -5,32 +5,32 @@ from fractions import Fraction
 
 import polars as pl
 
-from quality.gates.measures.measure import Measure, Measured
-from quality.gates.needs import Provided, Unusable
+from quality.gates.measures.measure import Measure, MeasuredValue
+from quality.gates.required_evidence import Provided, Unusable
 
 
-def measures() -> Iterator[Measure]:
+def outcome_measures() -> Iterator[Measure]:
     """All measures of this file."""
     yield Measure("win_rate_range", "dataset", {"graded": ("is_win",)}, _win_rate)
     yield Measure("win_rate_vs_implied", "dataset", {"graded": ("is_win", "american_odds")}, _against_prices)
 
 
-def _win_rate(evidence: Provided) -> Measured:
+def _win_rate(evidence: Provided) -> MeasuredValue:
     graded = evidence["graded"]
     won, rows = graded.filter(pl.col("is_win")).height, graded.height
     if not rows:
-        return Measured(None, 0, "no graded bets")
-    return Measured(Fraction(won, rows), rows, f"{won:,} of {rows:,} graded bets won")
+        return MeasuredValue(None, 0, "no graded bets")
+    return MeasuredValue(Fraction(won, rows), rows, f"{won:,} of {rows:,} graded bets won")
 
 
-def _against_prices(evidence: Provided) -> Measured:
+def _against_prices(evidence: Provided) -> MeasuredValue:
     priced = evidence["graded"].drop_nulls("american_odds")
     odds = priced["american_odds"].cast(pl.Float64)
     if odd := (odds.abs() < 100).sum():
         raise Unusable(f"graded.american_odds lies inside (-100, 100) in {odd:,} rows, where no price can be")
     if priced.is_empty():
-        return Measured(None, 0, "no graded bet has a price")
-    # The chance at which a bet breaks even: the stake over stake and profit (feature_repo/odds.py).
+        return MeasuredValue(None, 0, "no graded bet has a price")
+    # The chance at which a bet breaks even: the stake over stake and profit (feature_repo/bets/odds.py).
     implied = pl.when(odds < 0).then(odds.abs()).otherwise(100.0) / (odds.abs() + 100)
     won, expected = priced.select(pl.col("is_win").cast(pl.Float64).mean(), implied.mean().alias("implied")).row(0)
-    return Measured(won - expected, priced.height, f"{won:.1%} won, the prices say {expected:.1%}")
+    return MeasuredValue(won - expected, priced.height, f"{won:.1%} won, the prices say {expected:.1%}")

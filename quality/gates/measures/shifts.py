@@ -6,10 +6,10 @@ from functools import partial
 import polars as pl
 
 from quality.gates.gate import Scope
-from quality.gates.measures.measure import Measure, Measured
-from quality.gates.needs import Provided, Unusable
+from quality.gates.measures.measure import Measure, MeasuredValue
+from quality.gates.required_evidence import Provided, Unusable
 
-TESTS: dict[str, Scope] = {
+SHIFT_SCOPES: dict[str, Scope] = {
     "amount_level": "batch",
     "price_level": "batch",
     "clv_level": "batch",
@@ -25,26 +25,27 @@ TESTS: dict[str, Scope] = {
     "sport_arrivals": "batch",
     "book_arrivals": "batch",
 }
-COLUMNS = ("test", "segment", "rows", "score", "description")
-NAMED = 3
+SHIFT_COLUMNS = ("test", "segment", "rows", "score", "description")
+NAMED_SEGMENTS = 3
 
 
-def measures() -> Iterator[Measure]:
+def shift_measures() -> Iterator[Measure]:
     """All measures of this file."""
-    for test, scope in TESTS.items():
-        yield Measure(test, scope, {"shifts": COLUMNS}, partial(_score, test=test))
+    for test, scope in SHIFT_SCOPES.items():
+        yield Measure(test, scope, {"shifts": SHIFT_COLUMNS}, partial(_score, test=test))
 
 
-def _score(evidence: Provided, test: str) -> Measured:
+def _score(evidence: Provided, test: str) -> MeasuredValue:
     """The highest score of any segment with enough rows."""
     shifts = evidence["shifts"]
-    if unknown := sorted(set(shifts["test"]) - TESTS.keys()):
+    if unknown := sorted(set(shifts["test"]) - SHIFT_SCOPES.keys()):
         raise Unusable(f"shifts.test has unknown values: {', '.join(unknown)}")
     judged = shifts.filter(pl.col("test") == test, pl.col("rows") >= evidence.min_rows)
     if judged.is_empty():
-        return Measured(None, 0, "nothing to compare, or too few rows")
+        return MeasuredValue(None, 0, "nothing to compare, or too few rows")
     worst = judged.sort("score", "segment", descending=[True, False])
     told = (
-        f"{segment or 'all'}: {text}" for segment, text in worst.head(NAMED).select("segment", "description").rows()
+        f"{segment or 'all'}: {text}"
+        for segment, text in worst.head(NAMED_SEGMENTS).select("segment", "description").rows()
     )
-    return Measured(worst["score"][0], worst["rows"][0], "; ".join(told))
+    return MeasuredValue(worst["score"][0], worst["rows"][0], "; ".join(told))

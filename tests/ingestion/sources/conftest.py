@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ingestion.sources.files import open_file
+from ingestion.sources.files.file_source import open_file
 
 BET = {
     "id": "b1",

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ingestion.errors import ConfigurationError, SourceRejected
-from ingestion.sources.chosen import chosen_source, chosen_table
+from ingestion.intake.streams import reconcile_command
 from ingestion.sources.settings import SourceSettings
-from ingestion.streams import reconcile_command
+from ingestion.sources.source_choice import chosen_source, chosen_table
 
 
 @pytest.fixture

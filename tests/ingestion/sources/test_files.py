@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from ingestion.errors import SourceRejected
-from ingestion.sources.files import open_file
+from ingestion.sources.files.file_source import open_file
 from ingestion.sources.files.lines import LONGEST_LINE
-from quality.schema import COLUMNS, REQUIRED_COLUMNS, validate
+from quality.schema import BET_COLUMNS, REQUIRED_COLUMNS, validate
 from tests.ingestion.sources.conftest import BET, CSV_HEADER, CSV_ROW, lines
 
 
@@ -50,14 +50,14 @@ def test_pages_keep_the_order_and_the_number_of_rows(suffix, write):
 @pytest.mark.parametrize(("name", "content"), [("legs.jsonl", '{"legs": 1}\n'), ("legs.csv", "legs\n1\n")])
 def test_a_page_has_every_known_column_also_where_the_file_has_none(name, content, write):
     (page,) = open_file(write(name, content), required=()).pages()
-    assert page.rows.rows() == [(None,) * len(COLUMNS)]
+    assert page.rows.rows() == [(None,) * len(BET_COLUMNS)]
     assert page.unknown_columns == ("legs",)
 
 
 def test_unknown_columns_are_named_and_stand_only_in_payloads(page):
     found = page("bets.jsonl", lines({**BET, "legs": [1]}, {**BET, "note": "x"}))
     assert found.unknown_columns == ("legs", "note")
-    assert set(found.rows.columns) == set(COLUMNS)
+    assert set(found.rows.columns) == set(BET_COLUMNS)
 
 
 @pytest.mark.parametrize(

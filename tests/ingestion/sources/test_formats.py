@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feature_repo.odds import american_of_decimal
+from feature_repo.bets.odds import american_of_decimal
 from ingestion.errors import ConfigurationError, SourceRejected
-from ingestion.sources.files import open_file
 from ingestion.sources.files.csv import delimiter_of
+from ingestion.sources.files.file_source import open_file
 from ingestion.sources.files.formats.declaration import FormatInvalid
 from ingestion.sources.files.formats.registry import declared_format, read_mapping
 from quality.schema import validate
-from tests.ingestion.bets import NOW, csv_text
+from tests.builders.bet_files import NOW, csv_text
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "formats.md").read_text()
 BLOCKS = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)

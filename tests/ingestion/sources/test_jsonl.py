@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.errors import SourceRejected
-from ingestion.sources.files import open_file
+from ingestion.sources.files.file_source import open_file
 from tests.ingestion.sources.conftest import BET, in_one_directory, lines, names, texts
 
 json_values = st.recursive(

@@ -10,7 +10,8 @@ import pytest
 
 from ingestion.errors import SourceRejected
 from ingestion.sources import page
-from ingestion.sources.files import open_file, parquet
+from ingestion.sources.files import parquet
+from ingestion.sources.files.file_source import open_file
 from ingestion.sources.files.lines import LONGEST_LINE, MOST_COLUMNS
 from ingestion.sources.page import in_pages
 from quality.schema import REQUIRED_COLUMNS

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.sources.files import open_file
+from ingestion.sources.files.file_source import open_file
 from tests.ingestion.sources.conftest import in_one_directory, names, texts
 
 decimals = st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**12), max_value=10**12)

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from ingestion.errors import SourceRejected
-from ingestion.sample import generate, write
 from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
-from ingestion.sources.files import open_file
+from ingestion.sample.sample import generate_sample, write_sample
+from ingestion.sources.files.file_source import open_file
 from quality.schema import validate
-from tests.ingestion.bets import csv_text
+from tests.builders.bet_files import csv_text
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
 TIMES = ["time_placed", "time_settled", "time_placed_iso", "time_settled_iso"]
@@ -232,7 +232,7 @@ def test_an_export_that_lacks_a_column_of_its_format_is_refused_with_its_name(wr
 
 @pytest.fixture(scope="module")
 def log():
-    return generate(2_500, NOW, seed=3)
+    return generate_sample(2_500, NOW, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +274,7 @@ def test_a_later_export_of_the_sample_settles_bets_and_changes_no_settled_one_bu
 
 
 def test_a_sampled_export_is_read_but_for_the_one_price_that_no_straight_has(exported, tmp_path):
-    write(exported, tmp_path / "transactions.csv")
+    write_sample(exported, tmp_path / "transactions.csv")
     (page,) = open_file(tmp_path / "transactions.csv").pages()
     result = validate(page.rows, NOW)
     assert (page.problems.null_count(), result.invalid_count) == (2_500, 1)

@@ -15,21 +15,21 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from feature_repo.connections import Connections, Postgres
-from ingestion.database import connect, snapshot
+from feature_repo.servers.connections import Connections, Postgres
+from ingestion.database.access import connect, snapshot
 from ingestion.errors import SourceDenied, Unreachable
+from ingestion.intake.load import content_hashes
 from ingestion.progress import Progress, silent
-from ingestion.sources import postgres as module
-from ingestion.sources.files import open_file
+from ingestion.sources.files.file_source import open_file
 from ingestion.sources.page import Page
-from ingestion.sources.postgres import PostgresTable, open_postgres
+from ingestion.sources.postgres import postgres_table as module
+from ingestion.sources.postgres.postgres_table import PostgresTable, open_postgres
 from ingestion.sources.settings import SourcePostgres
-from ingestion.sources.table import Window
-from ingestion.sync import content_hashes
-from quality.schema import COLUMNS, validate
-from tests.ingestion.bets import NOW, T0, at, bet
-from tests.ingestion.trouble import a_role_with_a_password, closed_port, execute
-from tests.source_table import create_bets, fill, put
+from ingestion.sources.table import StampWindow
+from quality.schema import BET_COLUMNS, validate
+from tests.builders.bet_files import NOW, T0, at, bet
+from tests.builders.source_table import create_bets, fill, put
+from tests.rigs.trouble import a_role_with_a_password, closed_port, execute
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 HOUR = timedelta(hours=1)
@@ -45,7 +45,7 @@ def table_of(postgres: Postgres, *, patience: timedelta = FOR_EVER, progress: Pr
     return open_postgres(source_of(postgres), patience, progress)
 
 
-def pages_of(postgres: Postgres, window: Window = Window()) -> list[Page]:  # noqa: B008 (frozen)
+def pages_of(postgres: Postgres, window: StampWindow = StampWindow()) -> list[Page]:  # noqa: B008 (frozen)
     with table_of(postgres).reading() as reading:
         return list(reading.pages(window))
 
@@ -94,7 +94,7 @@ def test_real_and_dirty_rows_are_judged_as_from_json_lines(
         rows = rows.with_columns(updated_at=T0, created_at=None)
     create_bets(postgres, id="text", amount=money, profit=money, **types)
     fill(postgres, rows)
-    expected = verdicts(as_json_lines(postgres, tmp_path / "bets.jsonl", ", ".join(COLUMNS)))
+    expected = verdicts(as_json_lines(postgres, tmp_path / "bets.jsonl", ", ".join(BET_COLUMNS)))
     assert verdicts(pages_of(postgres)) == expected
     assert expected.total() == rows.height
 
@@ -155,7 +155,7 @@ def test_every_value_of_every_type_is_judged_as_from_json_lines(
             taken += 1
         except psycopg.Error:  # not every type takes every value
             continue
-    expected = verdicts(as_json_lines(postgres, tmp_path / "bets.jsonl", ", ".join(COLUMNS)))
+    expected = verdicts(as_json_lines(postgres, tmp_path / "bets.jsonl", ", ".join(BET_COLUMNS)))
     assert verdicts(pages_of(postgres)) == expected
     assert (expected.total(), taken > 12) == (taken, True)
 
@@ -174,7 +174,7 @@ def test_ids_of_every_type_are_found_and_no_other(postgres: Postgres, kind: str)
 def test_the_columns_that_no_bet_has_stay_there_and_are_told_once(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PAGE_SIZE", 2)
+    monkeypatch.setattr(module, "POSTGRES_PAGE_ROWS", 2)
     create_bets(postgres, Note="text")
     put(postgres, *(bet(f"b{n}", Note="x", raw_json='{"y": 1}') for n in range(5)))
     pages = pages_of(postgres)
@@ -216,16 +216,18 @@ def stamped(request: pytest.FixtureRequest, postgres: Postgres) -> Postgres:
 @pytest.mark.parametrize(
     ("window", "expected"),
     [
-        (Window(T0 + HOUR / 6, T0 + HOUR), IN_THE_HOUR),
-        (Window(since=T0 + HOUR / 6), [*IN_THE_HOUR, "end", "future", "none", "none at all"]),
-        (Window(until=T0 + HOUR / 6), ["created too early", "early"]),
-        (Window(), list(STAMPS)),
-        (Window(sport="Golf"), [name for name in STAMPS if name != "inside"]),
-        (Window(sport=r"\N"), ["inside"]),
-        (Window(T0, T0 + HOUR / 2, sport=r"\N"), []),
+        (StampWindow(T0 + HOUR / 6, T0 + HOUR), IN_THE_HOUR),
+        (StampWindow(since=T0 + HOUR / 6), [*IN_THE_HOUR, "end", "future", "none", "none at all"]),
+        (StampWindow(until=T0 + HOUR / 6), ["created too early", "early"]),
+        (StampWindow(), list(STAMPS)),
+        (StampWindow(sport="Golf"), [name for name in STAMPS if name != "inside"]),
+        (StampWindow(sport=r"\N"), ["inside"]),
+        (StampWindow(T0, T0 + HOUR / 2, sport=r"\N"), []),
     ],
 )
-def test_a_window_holds_the_rows_with_a_stamp_in_it(stamped: Postgres, window: Window, expected: list[str]) -> None:
+def test_a_window_holds_the_rows_with_a_stamp_in_it(
+    stamped: Postgres, window: StampWindow, expected: list[str]
+) -> None:
     with table_of(stamped).reading() as reading:
         assert ids(reading.pages(window)) == sorted(expected)
         assert reading.count(window) == len(expected)
@@ -235,11 +237,11 @@ def test_a_table_without_created_at_goes_by_updated_at_alone(postgres: Postgres)
     create_bets(postgres)
     execute(postgres, "alter table bets drop column created_at")
     put(postgres, *({k: v for k, v in bet(f"b{n}", n).items() if k != "created_at"} for n in range(3)))
-    assert ids(pages_of(postgres, Window(T0 + HOUR / 60))) == ["b1", "b2"]
+    assert ids(pages_of(postgres, StampWindow(T0 + HOUR / 60))) == ["b1", "b2"]
 
 
 def digests_of_rows(postgres: Postgres) -> dict[str, int]:
-    known = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+    known = sql.SQL(", ").join(map(sql.Identifier, BET_COLUMNS))
     query = sql.SQL("select id::text, row_to_json(known)::text from (select {} from bets) as known").format(known)
     with connect(postgres, purpose="test") as connection:
         return {
@@ -274,9 +276,9 @@ def test_what_is_counted_is_what_is_read_while_others_write(postgres: Postgres) 
     create_bets(postgres)
     put(postgres, bet("b1"))
     with table_of(postgres).reading() as reading:
-        counted = reading.count(Window())
+        counted = reading.count(StampWindow())
         put(postgres, bet("b2"))
-        assert (counted, ids(reading.pages(Window()))) == (1, ["b1"])
+        assert (counted, ids(reading.pages(StampWindow()))) == (1, ["b1"])
 
 
 def test_an_hour_of_changes_is_found_by_the_index(postgres: Postgres) -> None:
@@ -290,7 +292,7 @@ def test_an_hour_of_changes_is_found_by_the_index(postgres: Postgres) -> None:
     )
     fill(postgres, rows)
     execute(postgres, "analyze bets")
-    window = Window(T0 + timedelta(minutes=59_940))
+    window = StampWindow(T0 + timedelta(minutes=59_940))
     with table_of(postgres).reading() as reading, connect(postgres, purpose="test") as connection:
         assert reading.count(window) == len(ids(reading.pages(window))) == 60
         query = reading._rows(reading._in_window())
@@ -418,7 +420,7 @@ def test_a_server_that_comes_up_within_patience_is_read(postgres: Postgres, blan
     try:
         table = open_postgres(source_of(postgres, user="busy"), FOR_EVER, wait)
         with table.reading() as reading:
-            assert ids(reading.pages(Window())) == ["b1"]
+            assert ids(reading.pages(StampWindow())) == ["b1"]
         assert "too many connections" in told[0]
     finally:
         execute(postgres, "drop owned by busy; drop role busy")
@@ -427,7 +429,7 @@ def test_a_server_that_comes_up_within_patience_is_read(postgres: Postgres, blan
 def test_a_connection_that_is_lost_between_pages_loses_no_row(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PAGE_SIZE", 100)
+    monkeypatch.setattr(module, "POSTGRES_PAGE_ROWS", 100)
     create_bets(postgres)
     rows = pl.DataFrame([bet(f"b{n}", market="m" * 2_000) for n in range(20_000)])
     fill(
@@ -438,17 +440,17 @@ def test_a_connection_that_is_lost_between_pages_loses_no_row(
     )
     read = Counter[str]()
     with table_of(postgres).reading() as reading:
-        for number, page in enumerate(reading.pages(Window())):
+        for number, page in enumerate(reading.pages(StampWindow())):
             read.update(page.rows["id"])
             if number in (3, 30):
                 lose_connections(postgres)
-        assert reading.count(Window()) == 20_000
+        assert reading.count(StampWindow()) == 20_000
     assert read.keys() == set(rows["id"])
     assert read.total() > 20_000
 
 
 def test_a_table_that_is_never_read_to_its_end_is_given_up(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAGE_SIZE", 100)
+    monkeypatch.setattr(module, "POSTGRES_PAGE_ROWS", 100)
     create_bets(postgres)
     rows = pl.DataFrame([bet(f"b{n}", market="m" * 2_000) for n in range(20_000)])
     fill(
@@ -458,7 +460,7 @@ def test_a_table_that_is_never_read_to_its_end_is_given_up(postgres: Postgres, m
         ),
     )
     with table_of(postgres, patience=timedelta(seconds=1)).reading() as reading, pytest.raises(Unreachable):
-        deque((lose_connections(postgres) for _ in reading.pages(Window())), maxlen=0)
+        deque((lose_connections(postgres) for _ in reading.pages(StampWindow())), maxlen=0)
 
 
 def lose_connections(postgres: Postgres) -> None:
@@ -474,15 +476,15 @@ def test_a_table_that_vanishes_under_a_reading_is_refused(postgres: Postgres) ->
     with table_of(postgres).reading() as reading:
         execute(postgres, "drop table bets")
         with pytest.raises(SourceDenied, match="does not exist"):
-            reading.count(Window())
+            reading.count(StampWindow())
 
 
 def test_rows_that_nobody_reads_to_the_end_do_no_harm(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAGE_SIZE", 1)
+    monkeypatch.setattr(module, "POSTGRES_PAGE_ROWS", 1)
     create_bets(postgres)
     put(postgres, *(bet(f"b{n}") for n in range(3)))
     with table_of(postgres).reading() as reading:
-        pages = reading.pages(Window())
+        pages = reading.pages(StampWindow())
         next(pages)
         pages.close()  # type: ignore[attr-defined]
-        assert reading.count(Window()) == 3
+        assert reading.count(StampWindow()) == 3

@@ -9,14 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from ingestion.database import connect
+from ingestion.database.access import connect
 from ingestion.errors import ConfigurationError, SourceDenied
-from ingestion.sources.supabase import open_supabase
-from ingestion.sources.table import Window
-from quality.schema import COLUMNS, REQUIRED_COLUMNS
-from tests.source_table import COLUMNS as SOURCE_COLUMNS
-from tests.source_table import create_bets, fill, put
-from tests.supabase import install_functions, running_supabase, token
+from ingestion.sources.supabase.supabase_table import open_supabase
+from ingestion.sources.table import StampWindow
+from quality.schema import BET_COLUMNS, REQUIRED_COLUMNS
+from tests.builders.source_table import COLUMNS as SOURCE_COLUMNS
+from tests.builders.source_table import create_bets, fill, put
+from tests.rigs.supabase import install_functions, running_supabase, token
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 PATIENCE = timedelta(minutes=10)
@@ -61,7 +61,7 @@ def opened(project, **differs):
     return open_supabase(project.project(**differs), PATIENCE, silent)
 
 
-def read(project, window=Window(), **differs):  # noqa: B008
+def read(project, window=StampWindow(), **differs):  # noqa: B008
     with opened(project, **differs).reading() as reading:
         return list(reading.pages(window))
 
@@ -116,8 +116,8 @@ def test_rows_with_infinite_stamps_come_too(project, put_bets):
         {"id": "finite"},
     )
     assert ids(read(project)) == ["finite", "ends", "began", "null"]
-    assert ids(read(project, Window(since=START))) == ["finite", "ends", "began", "null"]
-    assert ids(read(project, Window(until=START + timedelta(days=1)))) == ["finite", "ends"]
+    assert ids(read(project, StampWindow(since=START))) == ["finite", "ends", "began", "null"]
+    assert ids(read(project, StampWindow(until=START + timedelta(days=1)))) == ["finite", "ends"]
 
 
 ODD = [
@@ -200,21 +200,21 @@ def test_a_window_is_in_utc_whatever_the_type_and_the_zone_of_the_server(clone, 
         create_bets(postgres, updated_at=kind)
         hours = [START + timedelta(hours=number) for number in range(6)]
         put(postgres, *({**BET, "id": f"b{at.hour}", "updated_at": f"{at:%Y-%m-%d %H:%M}+00"} for at in hours))
-        assert ids(read(project, Window(since=hours[1], until=hours[4]))) == ["b1", "b2", "b3"]
-        assert ids(read(project, Window(since=hours[4]))) == ["b4", "b5"]
+        assert ids(read(project, StampWindow(since=hours[1], until=hours[4]))) == ["b1", "b2", "b3"]
+        assert ids(read(project, StampWindow(since=hours[4]))) == ["b4", "b5"]
 
 
 def test_a_window_without_end_holds_rows_without_a_stamp_and_one_with_an_end_does_not(project, put_bets):
     put_bets({"id": "old"}, {"id": "none", "updated_at": None}, {"id": "new", "updated_at": START + timedelta(days=2)})
     since = START + timedelta(days=1)
-    assert ids(read(project, Window(since=since))) == ["new", "none"]
-    assert ids(read(project, Window(since=since, until=since + timedelta(days=7)))) == ["new"]
+    assert ids(read(project, StampWindow(since=since))) == ["new", "none"]
+    assert ids(read(project, StampWindow(since=since, until=since + timedelta(days=7)))) == ["new"]
 
 
 def test_a_window_can_be_of_one_sport_also_of_none(project, put_bets):
     names = ["Soccer", 'a,"b"', None]
     put_bets(*({"id": str(name), "sport": name} for name in names))
-    found = [ids(read(project, Window(sport=sport))) for sport in ("Soccer", 'a,"b"', r"\N", "Golf")]
+    found = [ids(read(project, StampWindow(sport=sport))) for sport in ("Soccer", 'a,"b"', r"\N", "Golf")]
     assert found == [["Soccer"], ['a,"b"'], ["None"], []]
 
 
@@ -222,8 +222,8 @@ def test_the_count_of_a_window_is_exact(project, put_bets):
     fill(project.postgres, bets(1_200))
     put_bets({"id": "none", "updated_at": None})
     with opened(project).reading() as reading:
-        assert reading.count(Window()) == 1_201
-        assert reading.count(Window(START, START + timedelta(seconds=60))) == 60
+        assert reading.count(StampWindow()) == 1_201
+        assert reading.count(StampWindow(START, START + timedelta(seconds=60))) == 60
 
 
 # ---- what a row is -------------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def test_only_columns_that_we_know_move_and_the_others_are_named_once(project, s
     sql("alter table bets add column \"odd, name\" text default 'x'")
     fill(project.postgres, bets(1_001))
     first, second = read(project)
-    assert set(first.unknown_columns) == {*SOURCE_COLUMNS, "odd, name"} - set(COLUMNS)
+    assert set(first.unknown_columns) == {*SOURCE_COLUMNS, "odd, name"} - set(BET_COLUMNS)
     assert second.unknown_columns == ()
     assert "raw_json" not in first.payload[0]
     selected = [request.path for request in project.proxy.requests if "order=" in request.path]
@@ -315,7 +315,7 @@ def test_a_column_that_goes_while_we_read_is_said_at_once(project, sql, put_bets
     sql("alter table bets drop column league")
     project.proxy.requests.clear()
     with table.reading() as reading, pytest.raises(SourceDenied, match="42703"):
-        list(reading.pages(Window()))
+        list(reading.pages(StampWindow()))
     assert [request for request in project.proxy.requests if "league" in request.path] == project.proxy.requests[-1:]
 
 
@@ -362,7 +362,7 @@ DIGESTS = f"""
         select ('x' || left(md5(row_to_json(known)::text), 16))::bit(64)::bigint as digest, coalesce(
             case when isfinite(updated_at) then updated_at end, case when isfinite(created_at) then created_at end
         ) as stamp
-        from (select {", ".join(COLUMNS)} from bets) as known
+        from (select {", ".join(BET_COLUMNS)} from bets) as known
     ) as digests group by 1 order by 1 nulls first
 """
 

@@ -11,14 +11,15 @@ from datetime import timedelta
 import pytest
 
 from ingestion.errors import SourceDenied, Unreachable
-from ingestion.sources import rest, retry
-from ingestion.sources import supabase as source
-from ingestion.sources.supabase import open_supabase
-from ingestion.sources.table import Window
-from tests import faults
+from ingestion.sources import retry
+from ingestion.sources.supabase import rest
+from ingestion.sources.supabase import supabase_table as source
+from ingestion.sources.supabase.supabase_table import open_supabase
+from ingestion.sources.table import StampWindow
+from tests.builders.source_table import create_bets, delete, fill, put
 from tests.ingestion.sources.test_supabase import BET, START, bets, ids
-from tests.processes import wait_until
-from tests.source_table import create_bets, delete, fill, put
+from tests.rigs import faults
+from tests.rigs.processes import wait_until
 
 ROWS = 2_500
 
@@ -51,7 +52,7 @@ def opened(project, waits):
 
 def read(table):
     with table.reading() as reading:
-        return ids(reading.pages(Window()))
+        return ids(reading.pages(StampWindow()))
 
 
 EVERY = [f"b{number}" for number in range(ROWS)]
@@ -85,9 +86,9 @@ def test_a_storm_costs_no_row(project, opened, seed):
     table = opened()
     assert read(table) == EVERY
     with table.reading() as reading:
-        storm = reading.digests(), reading.keys(START.date()), reading.count(Window())
+        storm = reading.digests(), reading.keys(START.date()), reading.count(StampWindow())
         project.proxy.storm(0, seed)
-        calm = reading.digests(), reading.keys(START.date()), reading.count(Window())
+        calm = reading.digests(), reading.keys(START.date()), reading.count(StampWindow())
     assert project.proxy.injected.total() > 3
     assert storm[0].equals(calm[0])
     assert set(storm[1]["id"]) == set(calm[1]["id"])
@@ -288,7 +289,7 @@ def test_a_log_of_everything_holds_no_key(project, opened, caplog):
 
 
 def test_what_others_write_between_pages_costs_no_row_that_stays(project, opened, monkeypatch):
-    monkeypatch.setattr(source, "PAGE_SIZE", 100)
+    monkeypatch.setattr(source, "REST_PAGE_ROWS", 100)
     monkeypatch.setattr(source, "PAGES_BETWEEN_COUNTS", 5)
     moved, table = iter(range(0, ROWS, 7)), opened()
     touched, late = set(), START + timedelta(days=30)
@@ -333,7 +334,7 @@ def test_what_is_written_while_we_read_is_left_to_the_next_sync(project, opened)
         put(project.postgres, {**BET, "id": f"w{number}", "updated_at": START + timedelta(days=number)})
 
     with table.reading() as reading:
-        pages = reading.pages(Window())
+        pages = reading.pages(StampWindow())
         project.proxy.before = write
         assert ids(pages) == EVERY
 

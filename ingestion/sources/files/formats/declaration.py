@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from feature_repo.near_names import did_you_mean
-from quality.schema import COLUMNS
+from quality.schema import BET_COLUMNS
 from quality.schema.bet import KINDS
 from quality.schema.kinds import Text, Unreadable, cleaned
 
@@ -315,8 +315,8 @@ def _foreign_columns(document: Mapping[str, Any]) -> Iterator[str]:
     for table in ("bets", "aliases"):
         columns = document.get(table)
         for column in columns if isinstance(columns, dict) else ():
-            if column not in COLUMNS:
-                yield f"{table}.{column}: no column of a bet{did_you_mean(column, COLUMNS)}"
+            if column not in BET_COLUMNS:
+                yield f"{table}.{column}: no column of a bet{did_you_mean(column, BET_COLUMNS)}"
 
 
 def _problems(declared: Format, phrase_tables: Collection[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from feature_repo.names import WHITESPACE
+from feature_repo.bets.names import WHITESPACE
 from ingestion.sources.files.formats.declaration import ColumnRule, Format, folded
 from ingestion.sources.files.formats.phrases import phrases_named
 from ingestion.sources.files.formats.values import (

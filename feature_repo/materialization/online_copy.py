@@ -1,0 +1,187 @@
+"""What is to be served, copied from Postgres to Redis: columns all the way, no object per value.
+
+copy_window   the newest row of each key in a window, as in Feast; a re-asserted view catches up to the end of it
+copy_runs     the newest rows that some runs wrote
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from uuid import UUID
+
+import polars as pl
+import psycopg
+from feast.infra.online_stores.redis import _versioned_fv_name
+from feast.types import Bool, Float64, Int64, String
+from psycopg import sql
+
+from feature_repo.offline_store.latest import latest_pages
+from feature_repo.online_store import watermarks
+from feature_repo.online_store.delete import delete_rows, forget_copy
+from feature_repo.online_store.layout import feature_field
+from feature_repo.online_store.round_trip import Outbox
+from feature_repo.online_store.write import Stored, expiry, stored_rows, write_rows
+from feature_repo.postgres.copy import copy_pages
+from feature_repo.postgres.queries import feast_statement
+from feature_repo.sources import reasserted
+
+if TYPE_CHECKING:
+    from feast import FeatureView, RepoConfig
+
+_ROWS: Final = 10_000
+_EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_TYPES: Final[dict[Any, pl.DataType]] = {
+    Float64: pl.Float64(),
+    Int64: pl.Int64(),
+    Bool: pl.Boolean(),
+    String: pl.String(),
+}
+
+
+class CopyTarget(NamedTuple):
+    """A view's place in an online store. `overwrite`: whatever stands there, newer or not.
+
+    With an `outbox`, rows and mark are written when it is sent.
+    """
+
+    config: RepoConfig
+    # Feast's store for Redis, or one derived from it
+    store: Any
+    view: FeatureView
+    overwrite: bool = False
+    outbox: Outbox | None = None
+
+    @property
+    def client(self) -> Any:
+        """The client of Redis that the store uses itself."""
+        return self.store._get_client(self.config.online_store)
+
+    @property
+    def name(self) -> str:
+        """What the view is called there."""
+        return str(_versioned_fv_name(self.view, self.config))
+
+    @property
+    def asserted_until(self) -> datetime | None:
+        """Until when all keys of the view are copied; None where that is not known."""
+        return watermarks.asserted_until(self.client, self.config.project, self.view, self.name)
+
+    def assert_until(self, until: datetime) -> None:
+        """Note that all keys of the view are copied as they held at `until`."""
+        command = watermarks.assertion(self.config.project, self.view, self.name, until)
+        if self.outbox is not None:
+            self.outbox.add([command])
+        else:
+            self.client.execute_command(*command)
+
+    @property
+    def features(self) -> list[str]:
+        """The features of the view, in the order in which they are written."""
+        return [field.name for field in self.view.features]
+
+    def put(self, pages: Iterable[pl.DataFrame]) -> int:
+        """Write the rows; returns how many were newer than, or as new as, what stood there."""
+        return self._write(row for page in pages for row in stored_rows(page, self.view, self.config.project))
+
+    def put_all(self, pages: Iterable[pl.DataFrame]) -> int:
+        """The same, and remove the view from all other keys: its mark would assert them for ever."""
+        kept: set[bytes] = set()
+
+        def noted() -> Iterator[Stored]:
+            for page in pages:
+                for row in stored_rows(page, self.view, self.config.project):
+                    kept.add(row.key)
+                    yield row
+
+        written = self._write(noted())
+        fields = [feature_field(self.name, feature) for feature in self.features]
+        delete_rows(self.client, self.view.join_keys, self.config.project, self.name, fields, but=kept)
+        return written
+
+    def _write(self, rows: Iterable[Stored]) -> int:
+        expire = expiry(self.view, self.config.online_store.key_ttl_seconds)
+        return write_rows(
+            self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire, outbox=self.outbox
+        )
+
+
+def is_current_copy(connection: psycopg.Connection, client: Any, project: str) -> bool:
+    """Whether Redis holds the copy of this store, and its history was not written anew since. Changes nothing."""
+    return watermarks.copy_of(client, project) == watermarks.copy_name(connection)
+
+
+def discard_foreign_watermarks(connection: psycopg.Connection, client: Any, project: str) -> None:
+    """Remove the watermarks of another store's copy, which assert rows that are not ours. Keeps those of this store.
+
+    For the moment at which the copy begins, past the gate: without them nothing that Redis holds is served.
+    """
+    owner = watermarks.copy_of(client, project) or ""
+    if _store_of(owner) != _store_of(watermarks.copy_name(connection)):
+        forget_copy(client, project)
+
+
+def _store_of(name: str) -> str:
+    """The part of a copy's name that says of which store it is."""
+    return name.partition("/")[0]
+
+
+def lacking(
+    connection: psycopg.Connection, target: CopyTarget, since: datetime, until: datetime
+) -> tuple[datetime, datetime] | None:
+    """The window that a copy of [since, until] has to read, both ends included; None when it would bring nothing.
+
+    A re-asserted view is copied from where its copy stands, whatever `since` is, and up to the mark at most: its rows
+    before that are there, and those after it do not exist.
+    """
+    if reasserted(target.view.batch_source) is None:
+        return since, until
+    row = connection.execute(feast_statement("mark")).fetchone()
+    if row is None or since > row[0]:
+        return None
+    until, copied = min(until, row[0].astimezone(UTC)), None if target.overwrite else target.asserted_until
+    if copied is None:
+        return _EVER, until
+    return (copied + _MICROSECOND, until) if copied < until else None
+
+
+def copy_window(
+    connection: psycopg.Connection, target: CopyTarget, since: datetime, until: datetime, *, whole: bool = False
+) -> int:
+    """Copy the newest row of each key that a copy of [since, until] lacks. Returns the number of keys written.
+
+    `whole`: nothing else is to be served of the view, so it is removed from all other keys.
+    """
+    window = lacking(connection, target, since, until)
+    if window is None:
+        return 0
+    # The view itself would say every group again: the mark does.
+    with closing(latest_pages(connection, target.view, *window, changed_only=True, rows=_ROWS)) as pages:
+        written = target.put_all(pages) if whole else target.put(pages)
+    if reasserted(target.view.batch_source) is not None:
+        target.assert_until(window[1])
+    return written
+
+
+def copy_runs(
+    connection: psycopg.Connection, target: CopyTarget, runs: Collection[UUID], since: datetime | None = None
+) -> int:
+    """Copy the newest row of each key that these runs wrote to, from `since` on. Returns the number of keys written.
+
+    Sets no mark: whether anything else is lacking, only the caller knows.
+    """
+    if not runs:
+        return 0
+    (join_key,) = target.view.join_keys
+    schema = {join_key: pl.String(), "event_timestamp": pl.Datetime("us", "UTC")}
+    schema |= {field.name: _TYPES[field.dtype] for field in target.view.features}
+    query = sql.SQL(feast_statement("rows_of_runs")).format(
+        key=sql.Identifier(join_key),
+        columns=sql.SQL(", ").join(map(sql.Identifier, schema)),
+        changes=sql.Identifier("features", f"{target.view.name}_changes"),
+    )
+    with closing(copy_pages(connection, query, {"runs": list(runs), "since": since}, schema, rows=_ROWS)) as pages:
+        return target.put(pages)

@@ -1,0 +1,48 @@
+"""Views of the user's own that read files: Feast's own store for files does all of their work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from feast import FileSource
+
+from feature_repo.errors import RowsUnfit
+
+if TYPE_CHECKING:
+    from feast import FeatureView, RepoConfig
+    from feast.infra.offline_stores.dask import DaskOfflineStore
+
+
+def is_file(source: Any) -> bool:
+    """Whether a source is a file."""
+    return isinstance(source, FileSource)
+
+
+def are_read(views: Sequence[FeatureView]) -> bool:
+    """Whether the views read files. Raises RowsUnfit when some do and others do not: nothing joins the two."""
+    by_file = [view.name for view in views if is_file(view.batch_source)]
+    if by_file and len(by_file) < len(views):
+        others = [view.name for view in views if view.name not in by_file]
+        raise RowsUnfit(
+            f"{', '.join(by_file)} read files and {', '.join(others)} do not: one retrieval cannot join them",
+            "Nothing was read",
+            "Retrieve them one after the other, or load the files into Postgres and give the views a PostgreSQLSource",
+        )
+    return bool(by_file)
+
+
+def store() -> type[DaskOfflineStore]:
+    """Feast's store for files. Importing it takes a second, which nobody without files should wait."""
+    from feast.infra.offline_stores.dask import DaskOfflineStore
+
+    return DaskOfflineStore
+
+
+def config_of(config: RepoConfig) -> RepoConfig:
+    """The same configuration with Feast's store for files."""
+    from feast.infra.offline_stores.dask import DaskOfflineStoreConfig
+
+    copy: Any = config.model_copy()
+    copy._offline_store = DaskOfflineStoreConfig()
+    return copy  # type: ignore[no-any-return]

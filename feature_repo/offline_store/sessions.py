@@ -1,0 +1,102 @@
+"""Sessions for reading and writing histories: as the configuration says, in UTC, with an end to how long they wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import IsolationLevel, errors, sql
+
+from feature_repo.errors import RetrievalTimedOut
+from feature_repo.postgres.queries import feast_statement
+from feature_repo.postgres.sessions import told_of_locks
+from feature_repo.servers.connections import LOCK_PATIENCE, milliseconds
+
+if TYPE_CHECKING:
+    from feast import RepoConfig
+
+# Postgres takes no shorter one, and 0 would mean none at all.
+_SHORTEST: Final = 1
+
+
+class Deadline:
+    """The seconds that a retrieval may take as a whole; None for as long as it takes."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._ends_at = None if seconds is None else time.monotonic() + seconds
+
+    def has_passed(self) -> bool:
+        """Whether no time is left."""
+        return self._ends_at is not None and time.monotonic() >= self._ends_at
+
+    def check(self) -> float | None:
+        """The seconds that are left. Raises RetrievalTimedOut when none are."""
+        if self._ends_at is None:
+            return None
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise self.passed()
+        return left
+
+    def bind(self, connection: psycopg.Connection) -> None:
+        """Have the server end the next statements of this transaction in time. Raises RetrievalTimedOut."""
+        left = self.check()
+        if left is not None:
+            milliseconds = max(_SHORTEST, int(left * 1000))
+            connection.execute(sql.SQL("set local statement_timeout = {}").format(sql.Literal(milliseconds)))
+
+    def passed(self) -> RetrievalTimedOut:
+        """What to raise when it has passed."""
+        return RetrievalTimedOut(
+            f"The retrieval took longer than the {self.seconds:g} seconds that it was given",
+            "It was cancelled, on the server too; nothing was written",
+            "Ask for fewer rows or views, or give it more time with `timeout`",
+        )
+
+
+@contextmanager
+def session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
+    """A session in UTC, outside a transaction, closed at the end. Its one limit is for locks: raises TableLocked."""
+    from feast.infra.utils.postgres.connection_utils import _get_conn_kwargs, _get_conninfo
+
+    store: Any = config.offline_store
+    with psycopg.connect(
+        _get_conninfo(store),
+        **_get_conn_kwargs(store),
+        keepalives_idle=store.keepalives_idle,
+        application_name=name,
+        connect_timeout=10,
+        client_encoding="UTF8",
+        autocommit=True,
+    ) as connection:
+        connection.execute(feast_statement("session"), {"lock_timeout": milliseconds(LOCK_PATIENCE)})
+        with told_of_locks():
+            yield connection
+
+
+@contextmanager
+def history_session(config: RepoConfig, deadline: Deadline | None = None) -> Iterator[psycopg.Connection]:
+    """A session that reads one snapshot and can write nothing: a read-only role or a standby suffices.
+
+    Raises RetrievalTimedOut for a statement that the server ended because the deadline had passed.
+    """
+    with session(config, "feast retrieval") as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with ending(deadline), connection.transaction():
+            yield connection
+
+
+@contextmanager
+def ending(deadline: Deadline | None) -> Iterator[None]:
+    """Say of a statement that was cancelled for the deadline that it was."""
+    try:
+        yield
+    except errors.QueryCanceled as error:
+        if deadline is not None and deadline.has_passed():
+            raise deadline.passed() from error
+        raise

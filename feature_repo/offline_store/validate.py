@@ -1,0 +1,62 @@
+"""Whether a source can be read, asked of the server when definitions are applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
+from psycopg import sql
+
+from feature_repo.errors import RowsUnfit
+from feature_repo.offline_store.column_types import describe_query
+from feature_repo.offline_store.sessions import history_session
+from feature_repo.offline_store.source_table import origin, own_names
+from feature_repo.sources import reasserted
+
+if TYPE_CHECKING:
+    from feast import RepoConfig
+
+_TIMES: Final = ("timestamptz", "timestamp", "date")
+_STATE: Final = "Nothing was applied"
+
+
+def require_readable(config: RepoConfig, source: Any) -> None:
+    """Look whether a Postgres source is there and has its columns of times. Raises RowsUnfit. Reads no row."""
+    if not isinstance(source, PostgreSQLSource):
+        return
+    own = own_names(source)
+    times = [own.get(name, name) for name in (source.timestamp_field, source.created_timestamp_column) if name]
+    found = _columns(config, source)
+    # A mapped column need not be there, as in Feast: a view that has it says so when it is read.
+    lacking = [name for name in dict.fromkeys(times) if name not in found]
+    if lacking:
+        raise RowsUnfit(
+            f"The source {source.name} lacks {', '.join(lacking)}; it has {', '.join(found)}",
+            _STATE,
+            "Name columns that it has",
+        )
+    wrong = [f"{name} is {found[name]}" for name in times if found[name] not in _TIMES]
+    if wrong:
+        raise RowsUnfit(
+            f"The source {source.name} has columns of times that are none: {', '.join(wrong)}",
+            _STATE,
+            "Make them timestamptz",
+        )
+
+
+def _columns(config: RepoConfig, source: PostgreSQLSource) -> dict[str, str]:
+    read, again = origin(source, (), "", None), reasserted(source)
+    tables = [read.source, *([sql.Identifier(*again.changes.split("."))] if again is not None else [])]
+    with history_session(config) as connection:
+        try:
+            found = [
+                describe_query(connection, sql.SQL("select * from {} as source").format(table)) for table in tables
+            ]
+        except psycopg.errors.Error as error:
+            raise RowsUnfit(
+                f"The source {source.name} cannot be read: {error.diag.message_primary or error}",
+                _STATE,
+                "Make its table (for the tables of this repository, run `pikkit migrate`), or correct the source",
+            ) from error
+    return found[0]

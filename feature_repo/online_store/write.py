@@ -1,0 +1,112 @@
+"""Rows into Redis, in Feast's layout. The newest row of a key stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import polars as pl
+
+from feature_repo.declarations.groups import GROUPS
+from feature_repo.online_store.layout import (
+    decode_instant,
+    encode_instant,
+    entity_key,
+    feature_field,
+    key_prefix,
+    timestamp_field,
+)
+from feature_repo.online_store.protobuf import encode_values
+from feature_repo.online_store.round_trip import Outbox, run_commands
+from feature_repo.sources import reasserted
+
+if TYPE_CHECKING:
+    from feast import FeatureView
+
+# Rows sent before the answers to them are read.
+_BATCH: Final = 2_000
+_GROUP_KEYS: Final = [[group.join_key] for group in GROUPS]
+
+
+class Stored(NamedTuple):
+    """One row as it stands in Redis: its key, its instant in microseconds, a message per feature."""
+
+    key: bytes
+    instant: int
+    messages: Sequence[bytes]
+
+
+def stored_rows(frame: pl.DataFrame, view: FeatureView, project: str) -> Iterator[Stored]:
+    """The rows of a frame of a view with one text key: its join key, `event_timestamp`, and every feature."""
+    (join_key,) = view.join_keys
+    prefix, suffix = key_prefix(join_key), project.encode()
+    keys = [entity_key(prefix, value, suffix) for value in frame.get_column(join_key)]
+    instants = frame.get_column("event_timestamp").dt.epoch("us").to_list()
+    columns = [encode_values(frame.get_column(field.name), field.dtype) for field in view.features]
+    messages: Iterable[Sequence[bytes]] = zip(*columns, strict=True) if columns else ([] for _ in keys)
+    return map(Stored, keys, instants, messages)
+
+
+def expiry(view: Any, seconds: int | None) -> int | None:
+    """After how many seconds a key of the view goes. A group's row is true as long as its view is asserted.
+
+    The key belongs to all views by these join keys: a view of the user's own over a group must not let it go, either.
+    """
+    of_group = getattr(view, "join_keys", None) in _GROUP_KEYS
+    return None if of_group or reasserted(getattr(view, "batch_source", None)) else seconds
+
+
+def write_rows(
+    client: Any,
+    view: str,
+    features: Sequence[str],
+    rows: Iterable[Stored],
+    *,
+    overwrite: bool,
+    expire: int | None,
+    outbox: Outbox | None = None,
+) -> int:
+    """Write rows of a view, in batches, and return how many. One older than what stands there is left out.
+
+    The same instant is written again, since a correction may keep its instant; of several rows of a key the newest
+    stays, the last one of equal instants. `overwrite` leaves nothing out. `expire`: seconds until a key goes.
+    With an `outbox` the rows go there, each key at most once, and are written when it is sent.
+    """
+    stamp, fields, written = timestamp_field(view), [feature_field(view, feature) for feature in features], 0
+    rows = iter(rows)
+    while batch := list(islice(rows, _BATCH)):
+        newest = _newest(batch)
+        if not overwrite:
+            newest = _not_outdated(client, stamp, newest)
+        commands: list[tuple[Any, ...]] = [
+            (
+                "HSET",
+                row.key,
+                stamp,
+                encode_instant(row.instant),
+                *chain.from_iterable(zip(fields, row.messages, strict=True)),
+            )
+            for row in newest
+        ]
+        # A key that stays may have been written by Feast's own store, which lets every key expire.
+        lives = [("EXPIRE", row.key, expire) if expire else ("PERSIST", row.key) for row in newest]
+        if outbox is not None:
+            outbox.add(commands + lives)
+        else:
+            run_commands(client, commands + lives)
+        written += len(newest)
+    return written
+
+
+def _newest(batch: Iterable[Stored]) -> list[Stored]:
+    newest: dict[bytes, Stored] = {}
+    for row in batch:
+        if (known := newest.get(row.key)) is None or known.instant <= row.instant:
+            newest[row.key] = row
+    return list(newest.values())
+
+
+def _not_outdated(client: Any, stamp: bytes, batch: Sequence[Stored]) -> list[Stored]:
+    standing = map(decode_instant, run_commands(client, [("HGET", row.key, stamp) for row in batch]))
+    return [row for row, instant in zip(batch, standing, strict=True) if instant is None or instant <= row.instant]

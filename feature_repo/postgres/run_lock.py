@@ -1,0 +1,117 @@
+"""The lock of everything that writes to a store: a run, an apply, a materialization. One holder at a time.
+
+It is a lock on the table ops.run_lock, which only a role that may change that table can take. Such a lock ends with its
+transaction, so it has a session of its own, whose one transaction stays open: commits of the work do not give it up,
+and it goes when the process dies. That transaction holds neither a snapshot nor a transaction id, so it keeps no vacuum
+back. Nobody waits for the lock: who finds it taken is told by whom.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import make_conninfo
+
+from feature_repo.errors import RunLockHeld, RunLockLost, RunLockRefused
+from feature_repo.postgres.queries import feast_statement
+from feature_repo.servers.connections import LOCK_PATIENCE, milliseconds
+
+# The process at the server whose session holds the lock for what runs in this context. A materialization inside a run
+# goes on under the run's lock.
+_session: ContextVar[int | None] = ContextVar("run_lock_session", default=None)
+
+
+@contextmanager
+def run_lock(connection: psycopg.Connection, name: str) -> Iterator[None]:
+    """Hold the lock of this connection's database, in another session; others read `name` in `pg_stat_activity`.
+
+    Enter it with no transaction open, and commit inside: what is uncommitted at the end is undone. Raises RunLockHeld
+    at once when another session has the lock, RunLockRefused when the role may not take it or the store lacks it.
+    """
+    with connection.transaction():
+        pid = connection.execute(
+            "select pg_backend_pid() from set_config('application_name', %s, false)", [name]
+        ).fetchone()
+    holder, holder_pid = _taken(connection, f"{name}, process {pid[0] if pid else 'unknown'}")
+    token = _session.set(holder_pid)
+    try:
+        yield
+    finally:
+        _session.reset(token)
+        undo(connection)  # before the next run may look
+        undo(holder)
+        holder.close()
+
+
+def is_held_here(connection: psycopg.Connection) -> bool:
+    """Whether what runs in this context has the lock of this connection's database, by whatever session."""
+    if (session := _session.get()) is None:
+        return False
+    with connection.transaction():
+        return any(pid == session for _, pid in _holders(connection))
+
+
+def check_held(connection: psycopg.Connection) -> None:
+    """Raise RunLockLost when this context took the lock of this connection's database and its session ended since."""
+    if _session.get() is not None and not is_held_here(connection):
+        raise RunLockLost(
+            "The session that held the run lock has ended at the server",
+            "What was not committed is undone",
+            "Find out who or what ends sessions that are idle, then run the command again",
+        )
+
+
+def lock_holder(connection: psycopg.Connection) -> str | None:
+    """Who holds the lock of this connection's database, as one text; None when nobody does."""
+    with connection.transaction():
+        return next((holder for holder, _ in _holders(connection)), None)
+
+
+def undo(connection: psycopg.Connection) -> None:
+    """Undo what is uncommitted. A session that cannot even do that is lost, and closed."""
+    try:
+        connection.rollback()
+    except psycopg.Error:
+        connection.close()
+
+
+def _taken(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connection, int]:
+    """A session at the same server with the same login that holds the lock, and its process there."""
+    info = connection.info
+    holder = psycopg.connect(make_conninfo(info.dsn, password=info.password, application_name=name[:63]))
+    with contextlib.ExitStack() as given_up:
+        given_up.callback(holder.close)
+        try:
+            holder.execute(feast_statement("session"), {"lock_timeout": milliseconds(LOCK_PATIENCE)})
+            holder.execute("lock table ops.run_lock in exclusive mode nowait")
+            row = holder.execute("select pg_backend_pid()").fetchone()
+        except errors.LockNotAvailable:
+            who = lock_holder(connection) or "a session that has ended since"
+            raise RunLockHeld(
+                f"Another run holds the lock: {who}",
+                "Nothing was done",
+                "Wait until it is done, or end it, then run the command again",
+                holder=who,
+            ) from None
+        except (errors.InsufficientPrivilege, errors.UndefinedTable, errors.InvalidSchemaName) as error:
+            lacks = not isinstance(error, errors.InsufficientPrivilege)
+            raise RunLockRefused(
+                f"The run lock cannot be taken ({error.diag.message_primary})",
+                "Nothing was done",
+                "Run `pikkit migrate`"
+                if lacks
+                else "Use the role that owns the store, as docs/store-roles.sql makes it",
+            ) from error
+        if row is None:
+            raise LookupError("Postgres does not tell its process")
+        given_up.pop_all()
+        return holder, row[0]
+
+
+def _holders(connection: psycopg.Connection) -> list[tuple[str, int]]:
+    return connection.execute(feast_statement("lock_holder")).fetchall()

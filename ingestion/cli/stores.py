@@ -1,0 +1,135 @@
+"""What most verbs begin with: settings, the clock, the stores (embedded ones are started, and said so)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from feature_repo.errors import HomeUnsafe
+from feature_repo.servers.connections import Connections, recorded
+from ingestion import clock
+from ingestion.cli.output import say
+from ingestion.errors import ConfigurationError
+from ingestion.settings import Settings, no_store
+
+if TYPE_CHECKING:
+    from ingestion.sources.source_choice import Opener
+
+
+def begin(now: str | None = None) -> Settings:
+    """Read the settings and stop the clock where `--now` or PIKKIT_NOW says."""
+    if now is not None:
+        instant = clock.parse_instant(now)
+        if not clock.names_zone(now):
+            say(f"--now {now} names no zone, and was read as {instant:%Y-%m-%dT%H:%M:%SZ}.")
+        clock.set_now(instant)
+    settings = Settings.load()
+    if now is None and settings.now is not None:
+        clock.set_now(settings.now)
+    return settings
+
+
+def stores(settings: Settings, *, create: bool = True) -> Connections:
+    """Where the stores are. Starts the embedded ones if they do not run, and makes them unless `create` is false."""
+    if settings.external is not None:
+        return settings.external
+    if not create and not _were_made(settings):
+        raise ConfigurationError(*no_store(settings.home))
+    from ingestion.embedded import servers
+
+    was_running = servers.running(settings.home)
+    connections = servers.start_servers(settings.home, say)
+    if len(was_running) < 2:
+        say(f"Embedded Postgres and Redis run under {settings.home}. They stay up; `pikkit down` stops them.")
+    return connections
+
+
+def source_opener(settings: Settings, source: str | None, mapping: Path | None) -> Opener:
+    """What opens the source that --source and --mapping mean (ingestion/sources/source_choice.py).
+
+    A file that lacks columns because its mapping was left out is refused with the name of that mapping, where a store
+    that answers knows it.
+    """
+    from ingestion.database.access import connect
+    from ingestion.database.migrate import pending
+    from ingestion.errors import SourceRejected, Unreachable
+    from ingestion.intake.stream_formats import check_mapping_given
+    from ingestion.sources.files.file_source import stream_of
+    from ingestion.sources.source_choice import chosen_source
+
+    try:
+        return chosen_source(source, settings.sources, mapping)
+    except SourceRejected as error:
+        if error.missing and mapping is None:
+            with suppress(Unreachable), connect(settings.connections().postgres, purpose="sync") as connection:
+                if not pending(connection):
+                    check_mapping_given(connection, stream_of(error.path), None)
+        raise
+
+
+def load_feast(*, checks_types: bool = True) -> None:
+    """Import Feast, which takes seconds, and say so.
+
+    Most of them go into recompiling its classes so that they check the types of their arguments at run time. Without
+    `checks_types` that is left out, as typeguard itself leaves it out under `python -O`: for a process that declares
+    nothing, and only reads what an apply has checked.
+    """
+    if "feast" not in sys.modules:
+        say("Loading Feast")
+        with nullcontext() if checks_types else _unchecked_types():
+            import feast  # noqa: F401
+
+
+@contextmanager
+def _unchecked_types() -> Iterator[None]:
+    """Have what is imported inside keep its functions as they are where it asks typeguard to recompile them."""
+    import typeguard
+
+    def as_it_is(target: Any = None, **_options: Any) -> Any:
+        return as_it_is if target is None else target
+
+    recompiles = typeguard.typechecked
+    vars(typeguard)["typechecked"] = as_it_is
+    try:
+        yield
+    finally:
+        vars(typeguard)["typechecked"] = recompiles
+
+
+def _were_made(settings: Settings) -> bool:
+    try:
+        return recorded(settings.home) is not None
+    except HomeUnsafe:  # somebody else's: starting them tells
+        return True
+
+
+def prepared_stores(settings: Settings, *, create: bool = True) -> Connections:
+    """The stores, ready to be written. An embedded store is migrated and applied when it needs it; another is left as
+    it is.
+    """
+    connections = stores(settings, create=create)
+    if connections.embedded:
+        prepare(connections)
+    return connections
+
+
+def prepare(connections: Connections) -> None:
+    """Bring the store's schema and Feast's registry up to this code, and say what was done."""
+    from ingestion.database.access import connect, hold_run_lock, translated_errors
+    from ingestion.database.apply import apply_declarations
+    from ingestion.database.migrate import apply_migrations, create_registry
+    from ingestion.database.rollout import unapplied
+
+    postgres = connections.postgres
+    with translated_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose="prepare") as connection:
+        if applied := apply_migrations(connection):
+            say(f"Migrated: {', '.join(applied)}")
+        if unapplied(connection):
+            load_feast()
+            say("Applying feature_repo/ to Feast's registry")
+            create_registry(postgres)
+            with hold_run_lock(connection, "apply"):
+                apply_declarations(connections)

@@ -1,0 +1,226 @@
+"""`feast apply` as a function: makes Feast's registry hold what feature_repo/ declares, and returns what changed.
+
+Feast's own command prints, changes the working directory and ends the process when something is wrong. It also takes a
+view over a table that does not exist; here the tables are looked at first. Whoever calls holds the run lock: an apply
+beside a materialization is silently lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from psycopg import sql
+
+from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.servers.connections import Connections
+from feature_repo.store import REPOSITORY, store_at
+from ingestion.database.access import connect, statement, translated_errors
+from ingestion.database.rollout import COLUMN_TYPES, ON_DEMAND, STORED, registered_messages, relation_columns
+from ingestion.errors import ConfigurationError, Unreachable
+
+if TYPE_CHECKING:
+    from feast import FeatureStore, FeatureView
+    from feast.repo_contents import RepoContents
+
+# The lists of the registry that this repository fills, and what one item of each is called.
+_KINDS: Final = {
+    "projects": "project",
+    "entities": "entity",
+    "data_sources": "source",
+    "feature_views": "view",
+    "on_demand_feature_views": "on-demand view",
+    "feature_services": "service",
+}
+_INSTANT: Final = "timestamp with time zone"
+# The column that Feast reads a field of each type from.
+_COLUMNS_OF_TYPES: Final = {feast_type: column for column, feast_type in COLUMN_TYPES.items()}
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What an apply changed in the registry, each object as "<kind> <name>", and how many it left as they were."""
+
+    created: tuple[str, ...]
+    updated: tuple[str, ...]
+    deleted: tuple[str, ...]
+    unchanged: int
+
+
+def apply_declarations(connections: Connections) -> ApplyResult:
+    """Bring the registry up to the declarations of feature_repo/; what is not declared there is deleted.
+
+    Sets the environment variables that feature_store.yaml names. Raises ConfigurationError when the tables of the views
+    or of the registry are missing or do not fit, or when a published list of features would change; Unreachable when a
+    store does not answer.
+    """
+    with _feast_errors(connections), warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
+        # "experimental", "does not scale for offline retrieval": known, and nothing that an operator can act upon.
+        warnings.simplefilter("ignore")
+        from feast.repo_operations import extract_objects_for_apply_delete, parse_repo
+
+        # Not the root, as the command does: it would look at every file of .venv, only to ignore it.
+        declared = parse_repo(REPOSITORY / "feature_repo")
+        _check_tables(connections, declared)
+        store = store_at(connections)
+        _check_services(connections, store.project, declared)
+        mended = _mend(connections)
+        before = _snapshot(store)
+        wanted, unwanted, _, _ = extract_objects_for_apply_delete(  # type: ignore[no-untyped-call]
+            store.project, store.registry, declared
+        )
+        try:
+            store.apply(wanted, objects_to_delete=unwanted, partial=False)
+        finally:
+            # Feast puts what this registry remembers into the declarations, from where another store would get it.
+            for view in declared.feature_views:
+                view.materialization_intervals = []
+        return _difference(before, _snapshot(store), mended)
+
+
+def _check_tables(connections: Connections, declared: RepoContents) -> None:
+    views = {f"features.{view.name}": view for view in declared.feature_views}
+    with connect(connections.postgres, purpose="apply", autocommit=True) as connection:
+        found = relation_columns(connection, list(views))
+    unfit = [problem for relation, view in views.items() for problem in _problems(relation, found[relation], view)]
+    if unfit:
+        raise ConfigurationError(
+            f"The tables do not fit the declared views: {'; '.join(unfit[:5])}{'; ...' if unfit[5:] else ''}",
+            "Nothing was applied",
+            "Run `pikkit migrate`; a feature without a column needs a new file in ingestion/sql/migrations first",
+        )
+
+
+def _check_services(connections: Connections, project: str, declared: RepoContents) -> None:
+    from feature_repo.errors import PublishedListChanged
+    from feature_repo.registry.pinned_services import check_published_lists
+
+    with connect(connections.postgres, purpose="apply", autocommit=True) as connection:
+        try:
+            check_published_lists(connection, project, declared.feature_services)
+        except PublishedListChanged as error:
+            raise ConfigurationError(error.what, error.state, error.next_step) from error
+
+
+def _problems(relation: str, found: dict[str, str], view: FeatureView) -> list[str]:
+    if not found:
+        return [f"{relation} does not exist"]
+    return [
+        f"{relation}.{column} is {found.get(column, 'missing')} instead of {data_type}"
+        for column, data_type in _columns(view).items()
+        if found.get(column) != data_type
+    ]
+
+
+def _columns(view: FeatureView) -> dict[str, str]:
+    fields = {field.name: _COLUMNS_OF_TYPES[str(field.dtype)] for field in (*view.entity_columns, *view.features)}
+    return {"event_timestamp": _INSTANT, "created_timestamp": _INSTANT, **fields}
+
+
+def _mend(connections: Connections) -> set[str]:
+    """Make rows readable that Feast did not write, and return them as "<kind> <name>": a view gets the name of its row,
+    and a stored view of this repository loses what it would compute by.
+
+    Nothing of them is executed. What else is wrong with them, the apply puts right.
+    """
+    from feast.protos.feast.core.FeatureView_pb2 import FeatureView
+    from feast.protos.feast.core.LabelView_pb2 import LabelView
+    from feast.protos.feast.core.OnDemandFeatureView_pb2 import OnDemandFeatureView
+    from feast.protos.feast.core.StreamFeatureView_pb2 import StreamFeatureView
+
+    kinds: dict[str, Any] = {
+        STORED: FeatureView,
+        ON_DEMAND: OnDemandFeatureView,
+        "stream_feature_views": StreamFeatureView,
+        "label_views": LabelView,
+    }
+    own = {view.name for view in STORED_VIEWS}
+    mended = set()
+    with connect(connections.postgres, purpose="apply") as connection:
+        for row in registered_messages(connection):
+            view = kinds[row.kind].FromString(row.message)
+            is_changed = view.spec.name != row.name
+            view.spec.name = row.name
+            if row.kind == STORED and row.name in own:
+                computes = [field for field in ("feature_transformation", "source_views") if _holds(view.spec, field)]
+                for field in (*computes, *(["mode"] if computes else [])):
+                    view.spec.ClearField(field)
+                is_changed = is_changed or bool(computes)
+            if is_changed:
+                query = sql.SQL(statement("mend_registered_message")).format(kind=sql.Identifier(row.kind))
+                params = {"name": row.name, "message": view.SerializeToString(), "read": row.message}
+                connection.execute(query, params)
+                mended.add(f"{_KINDS.get(row.kind, 'view')} {row.name}")
+        connection.commit()
+    return mended
+
+
+def _holds(message: Any, field: str) -> bool:
+    return any(held.name == field for held, _ in message.ListFields())
+
+
+def _snapshot(store: FeatureStore) -> dict[str, Any]:
+    """Every object of the project, without the times at which it was touched."""
+    from google.protobuf.json_format import MessageToDict
+
+    registry = store.registry.proto()
+    objects = {kind: [MessageToDict(message) for message in getattr(registry, kind)] for kind in _KINDS}
+    return {
+        f"{_KINDS[kind]} {name}": _without_times(object_)
+        for kind, messages in objects.items()
+        for object_ in messages
+        for name, project in [_identity(object_)]
+        if project == store.project and not name.startswith("__")  # Feast's own dummy entity
+    }
+
+
+def _identity(registered: dict[str, Any]) -> tuple[str, str]:
+    spec = registered.get("spec", registered)
+    return spec["name"], spec.get("project", spec["name"])
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_times(part) for name, part in value.items() if name != "meta"}
+    return [_without_times(part) for part in value] if isinstance(value, list) else value
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any], mended: set[str]) -> ApplyResult:
+    kept = sorted(before.keys() & after.keys())
+    updated = tuple(name for name in kept if before[name] != after[name] or name in mended)
+    return ApplyResult(
+        created=tuple(sorted(after.keys() - before.keys())),
+        updated=updated,
+        deleted=tuple(sorted(before.keys() - after.keys())),
+        unchanged=len(kept) - len(updated),
+    )
+
+
+@contextlib.contextmanager
+def _feast_errors(connections: Connections) -> Iterator[None]:
+    from feast.infra.registry.sql import FeastRegistrySchemaError
+    from psycopg.errors import LockNotAvailable
+    from redis.exceptions import RedisError
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        yield
+    except FeastRegistrySchemaError as error:
+        raise ConfigurationError(
+            "The tables of Feast's registry are missing", "Nothing was applied", "Run `pikkit migrate`"
+        ) from error
+    except (OperationalError, RedisError) as error:
+        of_redis = isinstance(error, RedisError)
+        service = f"Redis at {connections.redis.address}" if of_redis else f"Postgres at {connections.postgres.address}"
+        if isinstance(error, OperationalError) and isinstance(error.orig, LockNotAvailable):
+            with translated_errors(service):
+                raise error.orig from error
+        raise Unreachable(
+            f"{service} does not answer",
+            "The registry may be half applied",
+            "Run `pikkit apply` again",
+            service=service,
+        ) from error

@@ -1,0 +1,50 @@
+"""The whole log replayed into new change rows, and the stored ones replaced by them, in one transaction.
+
+After a change of a feature's definition, or of the code that computes it. Rows that come out the same stay as they
+are, with the run that first wrote them if a gate let it through; readers see the old rows until the commit and never
+wait.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import polars as pl
+import psycopg
+
+from feature_repo.declarations.groups import GROUPS, STORED_VIEWS
+from ingestion.database.access import statement
+from ingestion.features import feature_versions
+from ingestion.features.refresh import DatabaseStates
+from ingestion.features.replay import MemoryStates
+from ingestion.features.verify import comparison_query, replay_log
+from ingestion.progress import Progress, silent
+from ingestion.runs.record import Counts
+
+
+def replace_by_replay(
+    connection: psycopg.Connection, *, run_id: UUID, now: datetime, progress: Progress = silent
+) -> Counts:
+    """Replace what differs from a full replay, and the group state. Returns rows removed and written per view."""
+    states = replay_log(connection, progress)
+    counts: Counts = {}
+    for view in STORED_VIEWS:
+        removed = connection.execute(comparison_query("drop_differing", view)).rowcount
+        connection.execute(comparison_query("take_over_unjudged", view), {"run_id": run_id})
+        written = connection.execute(comparison_query("insert_missing", view), {"run_id": run_id}).rowcount
+        counts[view.name] = {"removed": removed, "written": written}
+    _replace_state(connection, states)
+    connection.execute("truncate features.bet_counts")
+    connection.execute(statement("recount_bets"))
+    # The mark stays: a backfill reads no source, so nothing is known to be fresher than before.
+    feature_versions.record_versions_anew(connection, now=now)
+    return counts
+
+
+def _replace_state(connection: psycopg.Connection, states: MemoryStates) -> None:
+    connection.execute(statement("forget_state"))
+    stored = DatabaseStates(connection)
+    for group in GROUPS:
+        stored.put_sums(group, pl.DataFrame(states.all_sums()[group.name]))
+    stored.put_recent(states.all_recent())

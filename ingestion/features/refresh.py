@@ -1,0 +1,185 @@
+"""Features brought up to the end of the log, in the caller's transaction: change rows, group state, vocabulary,
+counts of bets, reach, mark.
+
+The cost follows the number of new versions, not the history: each group that changed starts from its state in
+features.group_state. A long log goes through in stretches, so memory is bounded too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import narwhals as nw
+import polars as pl
+import psycopg
+
+from feature_repo.declarations.groups import SPORT_MARKET, Group
+from feature_repo.group_keys import key_expression, split_key
+from feature_repo.postgres.copy import copy_in, copy_out
+from ingestion.clock import CLOCK_TOLERANCE
+from ingestion.database.access import statement
+from ingestion.errors import ClockRewound
+from ingestion.features import feature_versions
+from ingestion.features.last_n import BETS_SCHEMA, RecentBets, short_of_bets
+from ingestion.features.replay import LOG_SCHEMA, STATE_SCHEMA, replay
+from ingestion.features.rewind import MOST_AHEAD, check_not_ahead, server_clock
+from ingestion.progress import Progress, silent
+from ingestion.runs.record import Counts
+
+_LEAVE_OUT: Final = (
+    "Leave out --now and PIKKIT_NOW, or use another store for the older clock: PIKKIT_HOME=<new directory>"
+)
+_REWIND: Final = (
+    "It was refreshed by a clock that ran ahead: `pikkit backfill --rewind` takes the store back to the present"
+)
+
+# Versions that go through memory at once: about 600 MB at the peak.
+STRETCH: Final = 500_000
+
+
+def refresh(
+    connection: psycopg.Connection, *, run_id: UUID, now: datetime, progress: Progress = silent, stretch: int = STRETCH
+) -> Counts:
+    """Bring the features up to the end of the log and set the mark to `now`. Returns change rows written per view."""
+    after, _, log_end = _one(connection, statement("reach"))
+    first, written = after, dict[str, int]()
+    states = DatabaseStates(connection)
+    while after < log_end:
+        until: int = _one(connection, statement("stretch_end"), after=after, size=stretch)[0]
+        log = read_log(connection, after, until)
+        states.reach = after
+        for view, rows in replay(log, after, states):
+            written[view] = written.get(view, 0) + store_changes(connection, view, rows, run_id)
+        connection.execute(statement("extend_vocabulary"), {"after": after, "until": until})
+        connection.execute(statement("count_bets"), {"after": after, "until": until})
+        after = until
+        progress("features", after - first, log_end - first)
+    connection.execute(statement("upsert_reach"), {"seq": after, "now": now, "run_id": run_id})
+    feature_versions.record_versions(connection, run_id=run_id, now=now)
+    return written
+
+
+def read_log(connection: psycopg.Connection, after: int, until: int) -> pl.DataFrame:
+    """The counted versions in (after, until] and those they replace, with replay.LOG_SCHEMA."""
+    return copy_out(connection, statement("log_stretch"), {"after": after, "until": until}, LOG_SCHEMA)
+
+
+def store_changes(connection: psycopg.Connection, view: str, rows: pl.DataFrame, run_id: UUID) -> int:
+    """Append change rows of a view, signed with the run."""
+    signed = rows.with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(run_id)))
+    return copy_in(connection, f"features.{view}_changes", signed)
+
+
+def withhold_refused(connection: psycopg.Connection) -> int:
+    """Take versions out of the count that a gate refused and that came anew since. Returns of how many bets.
+
+    They were never served, so no answer changes. Before the features follow the log past them.
+    """
+    return connection.execute(statement("withhold_refused")).rowcount
+
+
+def features_reach(connection: psycopg.Connection) -> int:
+    """The log position up to which the features go; 0 before the first refresh."""
+    reach: int = _one(connection, statement("reach"))[0]
+    return reach
+
+
+def check_clock(connection: psycopg.Connection, now: datetime, *, clock_ahead: bool = False) -> datetime | None:
+    """The store's last refresh. Raises ClockRewound when `now` lies before it: what was published then is history.
+
+    Raises ClockAhead when it lies more than an hour past the database's clock, unless `clock_ahead` says that it may.
+    """
+    check_not_ahead(connection, now, clock_ahead=clock_ahead)
+    refreshed_at: datetime | None = _one(connection, statement("reach"))[1]
+    is_ahead = refreshed_at is not None and refreshed_at > server_clock(connection) + MOST_AHEAD
+    connection.rollback()
+    if refreshed_at and now < refreshed_at - CLOCK_TOLERANCE:
+        raise ClockRewound(
+            f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
+            f"but this store was refreshed at {refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
+            "Nothing was done; published history is never rewritten",
+            _REWIND if is_ahead else _LEAVE_OUT,
+        )
+    return refreshed_at
+
+
+class DatabaseStates:
+    """The groups' states as features.group_state holds them (replay.States)."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        # The log position of the states; bets are reloaded as they stood there.
+        self.reach = 0
+
+    def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
+        """See States."""
+        if not self.reach:
+            return STATE_SCHEMA.to_frame()
+        params = {"grouping": group.name, "keys": list(keys)}
+        return copy_out(self._connection, statement("group_sums"), params, STATE_SCHEMA)
+
+    def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
+        """See States."""
+        self._upsert("upsert_sums", sums.with_columns(grouping=pl.lit(group.name)))
+
+    def recent(self, events: pl.DataFrame) -> RecentBets:
+        """See States."""
+        keys = events["key"].unique().to_list()
+        if not self.reach or not keys:
+            return RecentBets.none()
+        params = {"grouping": SPORT_MARKET.name, "keys": keys}
+        schema = {"key": pl.String(), "recent": pl.String()}
+        state = decoded(copy_out(self._connection, statement("group_sums"), params, schema).drop_nulls())
+        short = short_of_bets(state, events)
+        return state if short.is_empty() else state.refilled(self._newest_graded(short))
+
+    def put_recent(self, bets: RecentBets) -> None:
+        """See States."""
+        self._upsert("upsert_recent", _encoded(bets.trimmed()).with_columns(grouping=pl.lit(SPORT_MARKET.name)))
+
+    def _newest_graded(self, groups: pl.DataFrame) -> pl.DataFrame:
+        """The newest `needed` graded bets of each of these groups (key, needed), from the log: BETS_SCHEMA."""
+        sports, markets = zip(*map(split_key, groups["key"]), strict=True)
+        wanted = {"sports": list(sports), "markets": list(markets), "needed": groups["needed"].to_list()}
+        columns = {name: dtype for name, dtype in BETS_SCHEMA.items() if name != "key"}
+        schema = {**columns, "sport": pl.String(), "market": pl.String()}
+        params = {"until": self.reach, **wanted}
+        newest = nw.from_native(copy_out(self._connection, statement("newest_graded_bets"), params, schema))
+        return newest.with_columns(key=key_expression(SPORT_MARKET.columns)).to_native().select(BETS_SCHEMA.names())
+
+    def _upsert(self, name: LiteralString, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        self._connection.execute(statement("state_table"))
+        copy_in(self._connection, "moved_state", rows)
+        self._connection.execute(statement(name))
+        self._connection.execute("truncate pg_temp.moved_state")
+
+
+def _encoded(state: RecentBets) -> pl.DataFrame:
+    """One JSON text per group: its bets, oldest first, and how many are older."""
+    fields = [name for name in BETS_SCHEMA.names() if name != "key"]
+    held = state.bets.group_by("key", maintain_order=True).agg(bets=pl.struct(fields))
+    both = held.join(state.older, on="key", how="full", coalesce=True)
+    text = pl.struct(pl.col("older").fill_null(0), pl.col("bets").fill_null([])).struct.json_encode()
+    return both.select("key", recent=text)
+
+
+def decoded(rows: pl.DataFrame) -> RecentBets:
+    """The recent bets of groups as features.group_state holds them (key, recent)."""
+    fields = pl.Struct({name: dtype for name, dtype in BETS_SCHEMA.items() if name != "key"})
+    states = rows.select(
+        "key", state=pl.col("recent").str.json_decode(pl.Struct({"older": pl.Int64(), "bets": pl.List(fields)}))
+    ).unnest("state")
+    bets = states.select("key", "bets").explode("bets").drop_nulls("bets").unnest("bets")
+    return RecentBets(bets.select(BETS_SCHEMA.names()), states.select("key", "older"))
+
+
+def _one(connection: psycopg.Connection, query: LiteralString, **params: Any) -> tuple[Any, ...]:
+    row = connection.execute(query, params).fetchone()
+    if row is None:
+        raise LookupError(f"no row from: {query}")
+    return row

@@ -1,0 +1,140 @@
+"""Change rows of all eight views from a stretch of the log, continuing from a state: the one path for every caller.
+
+A refresh runs it with the state of the store (`DatabaseStates` in ingestion/features/refresh.py), `verify` and
+`backfill` with an empty one in memory. A full replay is the stretch that starts at the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
+
+import narwhals as nw
+import polars as pl
+
+from feature_repo.declarations.groups import (
+    BET_CLOSING_LINE,
+    BET_FACTS,
+    GROUPED_VIEWS,
+    GROUPS,
+    SPORT_MARKET_RECENT,
+    Group,
+)
+from ingestion.features import last_n, running_sums, single_bets
+from ingestion.features.last_n import RecentBets
+from ingestion.features.running_sums import Frame
+from quality.evidence import INSTANT_TYPE
+
+# The log as the replay reads it.
+LOG_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "seq": pl.Int64,
+    # the version of the same bet that this one replaces
+    "previous_seq": pl.Int64,
+    "id": pl.String,
+    "known_at": INSTANT_TYPE,
+    "is_deleted": pl.Boolean,
+    "status": pl.String,
+    "amount_cents": pl.Int64,
+    "profit_cents": pl.Int64,
+    "american_odds": pl.Int32,
+    "clv_percentage": pl.Float64,
+    "sport": pl.String,
+    "league": pl.String,
+    "market": pl.String,
+    "institution_name": pl.String,
+    "time_placed": INSTANT_TYPE,
+    "bet_type": pl.String,
+    "is_live": pl.Boolean,
+    "clv_current_odds": pl.Float64,
+}
+
+STATE_SCHEMA: Final = pl.Schema({"key": pl.String, **dict.fromkeys(running_sums.SUMS, pl.Int64)})
+
+
+class States(Protocol):
+    """What is known of each group at the point where a stretch of the log begins."""
+
+    def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
+        """The groups' running sums, with STATE_SCHEMA; groups without history have no row."""
+
+    def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
+        """Replace the running sums of these groups."""
+
+    def recent(self, events: pl.DataFrame) -> RecentBets:
+        """The recent bets of the groups in `events`, enough of them to lose those that depart."""
+
+    def put_recent(self, bets: RecentBets) -> None:
+        """Replace the recent bets of these groups."""
+
+
+class MemoryStates:
+    """States of all groups, held in memory, starting with no history."""
+
+    def __init__(self) -> None:
+        self._sums = {group.name: STATE_SCHEMA.to_frame() for group in GROUPS}
+        self._recent = RecentBets.none()
+
+    def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
+        """See States."""
+        return self._sums[group.name].join(pl.DataFrame({"key": keys}, {"key": pl.String}), on="key", how="semi")
+
+    def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
+        """See States."""
+        others = self._sums[group.name].join(sums, on="key", how="anti")
+        self._sums[group.name] = pl.concat([others, sums.select(STATE_SCHEMA.names())])
+
+    def recent(self, events: pl.DataFrame) -> RecentBets:
+        """See States. Nothing is ever trimmed here, so there are always enough."""
+        held, keys = self._recent, events.select("key").unique()
+        return RecentBets(held.bets.join(keys, on="key", how="semi"), held.older.join(keys, on="key", how="semi"))
+
+    def put_recent(self, bets: RecentBets) -> None:
+        """See States. `bets` covers the groups that `recent` returned last."""
+        held, keys = self._recent, pl.concat([bets.bets.select("key"), bets.older.select("key")])
+        self._recent = RecentBets(
+            pl.concat([held.bets.join(keys, on="key", how="anti"), bets.bets]),
+            pl.concat([held.older.join(keys, on="key", how="anti"), bets.older]),
+        )
+
+    def all_sums(self) -> dict[str, pl.DataFrame]:
+        """The running sums of every group, by grouping: what features.group_state should hold."""
+        return self._sums
+
+    def all_recent(self) -> RecentBets:
+        """The recent bets of every sport_market group."""
+        return self._recent
+
+
+def replay(log: pl.DataFrame, after: int, states: States) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Change rows that the versions past `after` cause, a view at a time: (view name, frame); `states` is moved along.
+
+    `log` has LOG_SCHEMA: the versions past `after` and those they replace, without superseded ones. A stretch ends
+    between two instants, never inside one.
+    """
+    versions = nw.from_native(log, eager_only=True)
+    happened = running_sums.events(versions, after)
+    for group in GROUPS:
+        sums = _advance_sums(happened, group, states)
+        for view in GROUPED_VIEWS:
+            if view.group is group and view is not SPORT_MARKET_RECENT:
+                yield view.name, running_sums.stats_features(sums, view).to_native()
+    yield SPORT_MARKET_RECENT.name, _advance_recent(happened, states)
+    yield BET_FACTS.name, single_bets.fact_rows(versions, after).to_native()
+    yield BET_CLOSING_LINE.name, single_bets.closing_line_rows(versions, after).to_native()
+
+
+def _advance_sums(happened: Frame, group: Group, states: States) -> Frame:
+    sums = running_sums.group_sums(happened, group)
+    before = nw.from_native(states.sums(group, running_sums.changed_keys(sums)), eager_only=True)
+    sums = running_sums.continued(sums, before)
+    states.put_sums(group, running_sums.last_sums(sums).to_native())
+    return sums
+
+
+def _advance_recent(happened: Frame, states: States) -> pl.DataFrame:
+    events = last_n.graded_events(happened)
+    rows, after = last_n.advance(events, states.recent(events))
+    states.put_recent(after)
+    return rows.rename({"key": SPORT_MARKET_RECENT.join_key, "known_at": "event_timestamp"}).with_columns(
+        pl.col("event_timestamp").cast(INSTANT_TYPE)
+    )

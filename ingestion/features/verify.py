@@ -1,0 +1,185 @@
+"""Rule R3 on the live store: a replay of the whole log against the change rows, the group state and the online
+values.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, LiteralString
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from feature_repo.clock import stopped_at
+from feature_repo.declarations.groups import RECENT_LONG, STORED_VIEWS, BetView, GroupedView
+from feature_repo.postgres.copy import copy_in, copy_out
+from feature_repo.postgres.queries import feast_statement
+from ingestion.database.access import statement
+from ingestion.features.last_n import RecentBets
+from ingestion.features.refresh import STRETCH, decoded, read_log
+from ingestion.features.replay import STATE_SCHEMA, MemoryStates, replay
+from ingestion.features.running_sums import SUMS
+from ingestion.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+_View = GroupedView | BetView
+
+# Compared to the letter; all other features are ratios.
+_EXACT: Final = frozenset(("american_odds", "is_live", "bet_type", "sport", "league", "market", "institution_name"))
+# Keys asked of the online store at once.
+ONLINE_BATCH: Final = 500
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many rows were compared, and how many are missing, surplus or different."""
+
+    name: str
+    rows: int
+    differences: int
+
+
+def replay_log(connection: psycopg.Connection, progress: Progress = silent, stretch: int = STRETCH) -> MemoryStates:
+    """Replay the log from its beginning to the features' reach into pg_temp.replayed_<view>; returns the states at
+    its end.
+
+    The temporary tables go with the transaction.
+    """
+    for view in STORED_VIEWS:
+        connection.execute(
+            sql.SQL("create temporary table {} on commit drop as select * from {} with no data").format(
+                sql.Identifier(f"replayed_{view.name}"), sql.Identifier("features", f"{view.name}_changes")
+            )
+        )
+    reach: int = _row(connection, sql.SQL(statement("reach")))[0]
+    states, after = MemoryStates(), 0
+    while after < reach:
+        end = connection.execute(statement("stretch_end"), {"after": after, "size": stretch}).fetchone()
+        until = min(reach, end[0] if end else reach)
+        for name, rows in replay(read_log(connection, after, until), after, states):
+            signed = rows.with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(uuid.UUID(int=0))))
+            copy_in(connection, f"replayed_{name}", signed)
+        after = until
+        progress("replay", after, reach)
+    return states
+
+
+def verify_offline(connection: psycopg.Connection, progress: Progress = silent) -> Iterator[Comparison]:
+    """Compare every view's change rows, and the group state, with a replay of the whole log. Changes nothing."""
+    states = replay_log(connection, progress)
+    for view in STORED_VIEWS:
+        yield Comparison(view.name, *_row(connection, comparison_query("count_differences", view)))
+    yield _compare_state(connection, states)
+    yield Comparison("bet_counts", *_row(connection, sql.SQL(statement("count_differing_bet_counts"))))
+
+
+def comparison_query(name: LiteralString, view: _View) -> sql.Composed:
+    """A statement over a view's change rows and their replay, with `differs` = the condition under which two rows
+    differ.
+    """
+    conditions = [
+        sql.SQL(
+            "stored.{0} is distinct from replayed.{0}" if _is_exact(feature) else statement("ratio_differs")
+        ).format(sql.Identifier(feature))
+        for feature in view.features
+    ]
+    columns = (view.join_key, "event_timestamp", "created_timestamp", *view.features)
+    return sql.SQL(statement(name)).format(
+        stored=sql.Identifier("features", f"{view.name}_changes"),
+        replayed=sql.Identifier("pg_temp", f"replayed_{view.name}"),
+        key=sql.Identifier(view.join_key),
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        differs=sql.SQL(" or ").join(conditions),
+    )
+
+
+def _is_exact(feature: str) -> bool:
+    return feature in _EXACT or feature.endswith("_count")
+
+
+def _compare_state(connection: psycopg.Connection, states: MemoryStates) -> Comparison:
+    """The sums of every group, and of sport_market groups the bets that the windows can see and their number."""
+    schema = {"grouping": pl.String(), **STATE_SCHEMA}
+    stored = copy_out(connection, sql.SQL(statement("all_group_sums")), None, schema)
+    replayed = pl.concat(
+        sums.with_columns(grouping=pl.lit(name)).select(schema.keys()) for name, sums in states.all_sums().items()
+    )
+    # A group whose every change cancelled out may have a row of zeros, or none.
+    something = pl.any_horizontal(pl.col(*SUMS) != 0)
+    recent = copy_out(connection, sql.SQL(statement("all_recent")), None, {"key": pl.String(), "recent": pl.String()})
+    differing = pl.concat(
+        [
+            _unlike(stored, replayed.filter(something)).select("key"),
+            _unlike(_windows_of(decoded(recent)), _windows_of(states.all_recent())).select("key"),
+        ]
+    )
+    return Comparison("group_state", stored.height, differing.height)
+
+
+def _windows_of(state: RecentBets) -> pl.DataFrame:
+    """One row per group: how many graded bets it has, and the newest RECENT_LONG of them."""
+    newest = (
+        state.bets.sort("key", "stood_at", "id")
+        .group_by("key")
+        .agg(held=pl.len().cast(pl.Int64), newest=pl.struct("stood_at", "id", "won", "seq").tail(RECENT_LONG))
+    )
+    counted = newest.join(state.older, on="key", how="left").with_columns(
+        count=pl.col("held") + pl.col("older").fill_null(0)
+    )
+    return counted.select("key", "count", pl.col("newest").list.eval(pl.element().struct.json_encode()).list.join(""))
+
+
+def _unlike(stored: pl.DataFrame, replayed: pl.DataFrame) -> pl.DataFrame:
+    """One row per group that only one side has, or that they have differently."""
+    columns, key = stored.columns, [name for name in ("grouping", "key") if name in stored.columns]
+    either = [stored.join(replayed, on=columns, how="anti"), replayed.join(stored, on=columns, how="anti")]
+    return pl.concat(either).unique(key)
+
+
+def verify_online(
+    connection: psycopg.Connection, store: FeatureStore, progress: Progress = silent
+) -> Iterator[Comparison]:
+    """Compare the newest row of every key that should be served at the mark with what the online store serves then.
+
+    How long ago that was plays no part: `status` tells it.
+    """
+    (refreshed_at,) = _row(connection, sql.SQL(feast_statement("mark")))
+    for done, view in enumerate(STORED_VIEWS):
+        progress("online", done, len(STORED_VIEWS))
+        newest, differences = _newest_rows(connection, view), 0
+        with stopped_at(refreshed_at):
+            for start in range(0, len(newest), ONLINE_BATCH):
+                differences += _count_online_differences(store, view, newest[start : start + ONLINE_BATCH])
+        yield Comparison(f"{view.name} online", len(newest), differences)
+    progress("online", len(STORED_VIEWS), len(STORED_VIEWS))
+
+
+def _newest_rows(connection: psycopg.Connection, view: _View) -> list[tuple[Any, ...]]:
+    query = sql.SQL(statement("newest_rows")).format(
+        table=sql.Identifier("features", f"{view.name}_changes"),
+        key=sql.Identifier(view.join_key),
+        columns=sql.SQL(", ").join(map(sql.Identifier, (view.join_key, *view.features))),
+    )
+    # A group's newest row is true until the mark; a bet is served for the TTL.
+    return connection.execute(query, {"ttl": view.ttl if isinstance(view, BetView) else None}).fetchall()
+
+
+def _count_online_differences(store: FeatureStore, view: _View, rows: list[tuple[Any, ...]]) -> int:
+    served = store.get_online_features(
+        features=[f"{view.name}:{feature}" for feature in view.features],
+        entity_rows=[{view.join_key: row[0]} for row in rows],
+    ).to_dict()
+    columns = [served[name] for name in (view.join_key, *view.features)]
+    return sum(stored != given for stored, given in zip(rows, zip(*columns, strict=True), strict=True))
+
+
+def _row(connection: psycopg.Connection, query: sql.SQL | sql.Composed) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = connection.execute(query).fetchone()
+    if row is None:
+        raise LookupError("no row")
+    return row

@@ -1,0 +1,159 @@
+"""What a refresh is judged on, read from the store inside the refresh's transaction (quality/evidence.py).
+
+What the batch is judged against was published before: never the batch itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import narwhals as nw
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from feature_repo.declarations.groups import STORED_VIEWS, BetView, GroupedView
+from feature_repo.group_keys import key_expression
+from feature_repo.postgres.copy import copy_out
+from ingestion.database.access import statement
+from ingestion.runs.record import Counts
+from quality.anomalies import Baseline, detect
+from quality.drift import drift
+from quality.evidence import ANOMALIES, BATCH_SCHEMA, COMPLETENESS, DRIFT, GRADED, INTAKE, SHIFTS, TOTALS, Evidence
+from quality.shifts import shifts
+
+_View = GroupedView | BetView
+
+# How many of the newest accepted bets say what is usual, and on how many of the newest the features are judged.
+BASELINE_ROWS: Final = 50_000
+NEWEST_ROWS: Final = 10_000
+
+_BETS_SCHEMA: Final = {
+    **dict.fromkeys(("id", "sport", "league", "market", "institution_name"), pl.String()),
+    "clv_percentage": pl.Float64(),
+}
+
+
+def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: Counts, now: datetime) -> Evidence:
+    """What the batch says for itself: the versions past the log position `since`. Before the features follow it.
+
+    `sync` is what `take_in` counted.
+    """
+    params = {"since": since}
+    batch = copy_out(connection, statement("audit_batch"), params, BATCH_SCHEMA)
+    usual = copy_out(connection, statement("audit_baseline"), {"since": since, "rows": BASELINE_ROWS}, BATCH_SCHEMA)
+    neighbours = copy_out(connection, statement("audit_neighbours"), params, BATCH_SCHEMA)
+    graded = copy_out(connection, statement("audit_graded"), {"until": None, "rows": NEWEST_ROWS}, GRADED)
+    told = {"rows_read": sync["rows_read"], "source_rows": sync["source_rows"], "follows_log": True}
+    return Evidence(
+        now=now,
+        batch=batch,
+        intake=copy_out(connection, statement("audit_intake"), told, INTAKE),
+        graded=graded,
+        anomalies=detect(batch, Baseline.of(usual), neighbours, now),
+        shifts=shifts(batch, usual, graded),
+    )
+
+
+def evidence_with_features(
+    connection: psycopg.Connection, evidence: Evidence, *, since: int, reach: int, published: datetime | None
+) -> Evidence:
+    """The same with what the features came to be. `published` is the mark before this refresh, null for the first.
+
+    The features reached the log position `since` then, and reach `reach` now.
+    """
+    newest, newest_then = (
+        copy_out(connection, statement("audit_newest_bets"), {"until": end, "rows": NEWEST_ROWS}, _BETS_SCHEMA)
+        for end in (reach, since)
+    )
+    completeness, moved = [], []
+    for view in STORED_VIEWS:
+        asked = _keys(view, newest)
+        current = _values(connection, view, asked["key"])
+        if isinstance(view, GroupedView):
+            # Not every source knows closing lines.
+            lines = newest["clv_percentage"].is_not_null().any()
+            known = [name for name in view.features if lines or not name.endswith("_avg_clv")]
+            completeness.append(_completeness(view.name, known, current.join(asked, on="key")))
+        if published is not None:
+            # Windows of the same length, and not the batch: what is bet on differs from hour to hour.
+            reference = _values(connection, view, _keys(view, newest_then)["key"], until=published)
+            moved.append(drift(view.name, _features(view, current), _features(view, reference)))
+    return replace(
+        evidence,
+        totals=copy_out(connection, statement("audit_totals"), None, TOTALS),
+        completeness=pl.concat(completeness),
+        drift=pl.concat(moved) if moved else DRIFT.to_frame(),
+    )
+
+
+def evidence_without_batch(connection: psycopg.Connection, *, reach: int, now: datetime) -> Evidence:
+    """What a refresh is judged on that takes up nothing new, a backfill: whatever waits in the log is not its own."""
+    evidence = Evidence(
+        now=now,
+        batch=BATCH_SCHEMA.to_frame(),
+        intake=copy_out(
+            connection, statement("audit_intake"), {"rows_read": 0, "source_rows": None, "follows_log": False}, INTAKE
+        ),
+        graded=copy_out(connection, statement("audit_graded"), {"until": reach, "rows": NEWEST_ROWS}, GRADED),
+        anomalies=ANOMALIES.to_frame(),
+        shifts=SHIFTS.to_frame(),
+    )
+    return evidence_with_features(connection, evidence, since=reach, reach=reach, published=None)
+
+
+def flag_counts(evidence: Evidence) -> Counts:
+    """How many rows the batch has, and how many flags of each kind and severity."""
+    if evidence.batch is None or evidence.anomalies is None:
+        raise LookupError("no batch was looked at")
+    flags = evidence.anomalies.group_by("kind", "severity").len().sort("kind", "severity")
+    by_kind: dict[str, dict[str, int]] = {}
+    for kind, severity, number in flags.iter_rows():
+        by_kind.setdefault(kind, {})[severity] = number
+    return {"rows": evidence.batch.height, "flags": evidence.anomalies.height, "kinds": by_kind}
+
+
+def _keys(view: _View, bets: pl.DataFrame) -> pl.DataFrame:
+    """key, bets: the keys under which these bets ask for the view's features, and how many do."""
+    if isinstance(view, BetView):
+        return bets.select(key="id", bets=pl.lit(1, pl.Int64))
+    keyed = nw.from_native(bets).select(key=key_expression(view.group.columns)).to_native()
+    return keyed.group_by("key").agg(bets=pl.len().cast(pl.Int64))
+
+
+def _values(
+    connection: psycopg.Connection, view: _View, keys: pl.Series, *, until: datetime | None = None
+) -> pl.DataFrame:
+    """key, is_there, and the view's features: what each key has up to an instant."""
+    query = sql.SQL(statement("audit_values")).format(
+        changes=sql.Identifier("features", f"{view.name}_changes"),
+        key=sql.Identifier(view.join_key),
+        features=sql.SQL(", ").join(sql.Identifier("newest", name) for name in view.features),
+    )
+    schema = {"key": pl.String(), "is_there": pl.Boolean(), **_types(view)}
+    return copy_out(connection, query, {"keys": keys.to_list(), "until": until}, schema)
+
+
+def _types(view: _View) -> dict[str, pl.DataType]:
+    texts = dict.fromkeys(("bet_type", "sport", "league", "market", "institution_name"), pl.String())
+    others = {**texts, "is_live": pl.Boolean()}
+    return {name: others.get(name, pl.Float64()) for name in view.features}
+
+
+def _features(view: _View, values: pl.DataFrame) -> pl.DataFrame:
+    return values.filter("is_there").select(view.features)
+
+
+def _completeness(view: str, features: list[str], values: pl.DataFrame) -> pl.DataFrame:
+    known = values.select((pl.col(name).is_not_null() * pl.col("bets")).sum().alias(name) for name in features)
+    return pl.DataFrame(
+        {
+            "view": view,
+            "feature": features,
+            "rows": values["bets"].sum(),
+            "known": known.row(0),
+        },
+        schema=COMPLETENESS,
+    )

@@ -1,0 +1,242 @@
+"""The quality gate over a refresh: its verdicts kept, alerts opened and cleared, and the refusal in words.
+
+What is refused has no features; everything else of its run stays, the judgement too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from textwrap import indent
+from typing import Final, Literal
+
+import polars as pl
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from feature_repo.postgres.copy import copy_in
+from ingestion.database.access import commit, statement
+from ingestion.errors import GateRefused
+from ingestion.features import feature_versions
+from ingestion.features.refresh import features_reach
+from ingestion.runs.actor import current_actor
+from ingestion.runs.alerts import REFUSAL, open_alert, resolve_alerts, resolve_outlived_refusals
+from ingestion.runs.record import Counts, Run
+from ingestion.wording import quantity
+from quality.evidence import Evidence
+from quality.gates import Gates, Judgement, Tally, Verdict, default_gates, judge_refresh
+
+PublicationState = Literal["passed", "refused", "overridden"]
+
+# How the causes of alerts of checks begin; those of refusals: alerts.REFUSAL.
+GATE: Final = "gate "
+# How many bets are named behind a verdict, and how long Postgres may look for them.
+_EXAMPLES: Final = 3
+_EXAMPLES_TIMEOUT: Final = "10s"
+
+
+_FIRST: Final = (
+    "Nothing was published yet. What is mended in this first load would be known from now on only: to keep its own "
+    "times, load it into a new store (another PIKKIT_HOME or database). Other thresholds: PIKKIT_GATES"
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A judgement and what came of it.
+
+    `reason` is why a failed one was published nevertheless, `overridden_by` who did it (`ingestion/runs/actor.py`).
+    """
+
+    judgement: Judgement
+    state: PublicationState
+    reason: str | None
+    overridden_by: dict[str, str | None] | None
+    has_new_rows: bool
+
+    @property
+    def tally(self) -> Tally:
+        """How many of the checks came out how."""
+        return Tally.of(self.judgement.verdicts, has_new_rows=self.has_new_rows)
+
+    @property
+    def counts(self) -> Counts:
+        """The state, how many checks came out how, and why some were not judged."""
+        return {"state": self.state} | self.tally.counts
+
+
+def publish(
+    connection: psycopg.Connection,
+    run: Run,
+    step_name: str,
+    change: Callable[[], Counts],
+    look: Callable[[], Evidence],
+    gates: Gates | None,
+    override: str | None,
+) -> Outcome:
+    """Change the features and commit them with the judgement over them. Raises GateRefused, with them undone."""
+    connection.execute("savepoint features")
+    with run.step(step_name) as step:
+        step.counts = change()
+    with run.step("gates") as step:
+        evidence = look()
+        outcome = judged(gates or default_gates(), evidence, override)
+        if outcome.state == "refused":
+            connection.execute("rollback to savepoint features")
+        outcome = record_judgement(connection, run, evidence, outcome)
+        step.counts = outcome.counts
+    with run.step("commit"):
+        commit(connection)
+    if outcome.state == "refused":
+        run.counts |= {"gates": outcome.counts}
+        redefined = feature_versions.redefined_views(connection)
+        raise refusal(run, outcome, is_first=features_reach(connection) == 0, redefined=redefined)
+    return outcome
+
+
+def judged(gates: Gates, evidence: Evidence, override: str | None) -> Outcome:
+    """The judgement over the evidence. `override` publishes what failed, and says why."""
+    judgement = judge_refresh(gates, evidence)
+    since, until = _judged_versions(evidence)
+    if judgement.passed:
+        return Outcome(judgement, "passed", None, None, since < until)
+    if override:
+        return Outcome(judgement, "overridden", override, current_actor(), since < until)
+    return Outcome(judgement, "refused", None, None, since < until)
+
+
+def record_judgement(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome: Outcome) -> Outcome:
+    """Keep the outcome and what it rests on, and open or clear the alerts that follow from it.
+
+    Returns it with examples of the bets behind what failed or warned.
+    """
+    since, until = _judged_versions(evidence)
+    connection.execute(
+        statement("store_gate"),
+        {
+            "run_id": run.run_id,
+            "state": outcome.state,
+            "reason": outcome.reason,
+            "overridden_by": Jsonb(outcome.overridden_by) if outcome.overridden_by else None,
+            "now": run.now,
+            "since_seq": since,
+            "until_seq": until,
+        },
+    )
+    if evidence.drift is not None:
+        copy_in(connection, "ops.drift", _signed(run, evidence.drift))
+    if evidence.anomalies is not None:
+        _keep_anomalies(connection, run, evidence.anomalies)
+    # Queries of verdicts read what was kept above.
+    verdicts = tuple(
+        replace(verdict, examples=_examples(connection, verdict)) if verdict.state in ("failed", "warned") else verdict
+        for verdict in outcome.judgement.verdicts
+    )
+    columns = [field.name for field in fields(Verdict)]
+    values = [[getattr(verdict, name) for name in columns] for verdict in verdicts]
+    schema = {name: pl.List(pl.String) if name == "examples" else None for name in columns}
+    rows = pl.DataFrame(values, schema, orient="row")
+    copy_in(connection, "ops.gate_results", _signed(run, rows.with_row_index("position")))
+    outcome = replace(outcome, judgement=Judgement(verdicts))
+    _alert(connection, run, outcome)
+    return outcome
+
+
+def _examples(connection: psycopg.Connection, verdict: Verdict) -> list[str]:
+    """Ids of a few bets behind a verdict; none where its query names none, or takes too long to wait for."""
+    query = statement("gate_examples").format(query=verdict.query, limit=_EXAMPLES).encode()
+    try:
+        with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute("select set_config('statement_timeout', %s, true)", [_EXAMPLES_TIMEOUT])
+            rows = cursor.execute(query).fetchall()
+            cursor.execute("select set_config('statement_timeout', '0', true)")
+    except psycopg.errors.QueryCanceled:
+        return []
+    return list(dict.fromkeys(str(row["id"]) for row in rows if row.get("id") is not None))
+
+
+def refusal(run: Run, outcome: Outcome, *, is_first: bool, redefined: Sequence[str] = ()) -> GateRefused:
+    """The error that ends a refused run: each failed check with its value, its threshold and the rows behind it.
+
+    `is_first`: nothing was published yet. `redefined`: views that wait for a backfill, whose features may be null
+    for want of it.
+    """
+    failed = outcome.judgement.failed
+    told = "".join(f"\n  - {describe_verdict(verdict)}\n{indent(verdict.query, '      ')};" for verdict in failed)
+    names = ", ".join(dict.fromkeys(verdict.gate for verdict in failed))
+    return GateRefused(
+        f"The quality gate refused this refresh: {len(failed)} of {len(outcome.judgement.verdicts)} checks failed "
+        f"({names}):{told}\n",
+        "Features, Redis and Feast's registry are as they were. The rows are kept in raw, processed and quarantine, "
+        f"the verdicts in ops.gate_results (run {run.short_id})",
+        _backfill_first(redefined)
+        + "Look at the rows with these queries, or at all checks with `pikkit gate`. When the source is put right, the "
+        "next run publishes everything: of a table it reads again from the oldest of these rows on, also what was "
+        "mended under its old updated_at (and `pikkit sync --full` what got an older one). "
+        '`--override-gate "reason"` publishes it as it is. '
+        + (_FIRST if is_first else "Rows in quarantine that will not come again: `pikkit quarantine dismiss`"),
+        run_id=run.run_id,
+        failed=[asdict(verdict) for verdict in failed],
+    )
+
+
+def _backfill_first(redefined: Sequence[str]) -> str:
+    if not redefined:
+        return ""
+    return (
+        f"The definition of {', '.join(redefined)} changed since their rows were written, which may be all that "
+        "failed: run `pikkit backfill`, then this again. "
+    )
+
+
+def warnings(outcome: Outcome) -> list[str]:
+    """What a run that was published must still say of its checks."""
+    failed = [f"Published over a failed check: {describe_verdict(verdict)}." for verdict in outcome.judgement.failed]
+    return failed + [f"{describe_verdict(verdict)}." for verdict in outcome.judgement.warned]
+
+
+def describe_verdict(verdict: Verdict) -> str:
+    """A verdict in one line."""
+    value = "no value" if verdict.value is None else quantity(verdict.value, 6)
+    note = f" ({verdict.note})" if verdict.note else ""
+    examples = f", for example {', '.join(verdict.examples)}" if verdict.examples else ""
+    return f"{verdict.gate} of the {verdict.scope}: {value}, must be {verdict.threshold}{note}{examples}"
+
+
+def _judged_versions(evidence: Evidence) -> tuple[int, int]:
+    if evidence.intake is None:
+        raise LookupError("no intake to say which versions were judged")
+    since, until = evidence.intake.select("since_seq", "until_seq").row(0)
+    return since, until
+
+
+def _keep_anomalies(connection: psycopg.Connection, run: Run, anomalies: pl.DataFrame) -> None:
+    if anomalies.is_empty():
+        return
+    connection.execute(statement("found_anomalies_table"))
+    copy_in(connection, "found_anomalies", anomalies)
+    connection.execute(statement("store_anomalies"), {"run_id": run.run_id})
+
+
+def _alert(connection: psycopg.Connection, run: Run, outcome: Outcome) -> None:
+    judgement = outcome.judgement
+    if outcome.state == "refused":
+        names = ", ".join(verdict.gate for verdict in judgement.failed)
+        message = (
+            f"The quality gate refused {run.verb} {run.short_id}: {names}. Nothing new is published until it passes."
+        )
+        open_alert(connection, REFUSAL + run.verb, "critical", message, run_id=run.run_id, now=run.now)
+    else:
+        resolve_alerts(connection, REFUSAL + run.verb, now=run.now)
+        resolve_outlived_refusals(connection, REFUSAL, run_id=run.run_id, now=run.now)
+    ringing = {GATE + verdict.gate: verdict for verdict in judgement.alerts}
+    # What could not be judged this time, as for want of rows, has not cleared.
+    unknown = [GATE + verdict.gate for verdict in judgement.verdicts if verdict.state in ("failed", "not judged")]
+    resolve_alerts(connection, GATE, now=run.now, but=[*ringing, *unknown])
+    for cause, verdict in ringing.items():
+        open_alert(connection, cause, "critical", describe_verdict(verdict), run_id=run.run_id, now=run.now)
+
+
+def _signed(run: Run, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(run_id=pl.lit(str(run.run_id)))

@@ -1,0 +1,1 @@
+"""Rows of a source into the store: raw, then processed or quarantine; deletes and refused rows after that."""

@@ -1,0 +1,1 @@
+"""Refused rows: listed, dismissed, tried again (R9)."""

@@ -1,0 +1,204 @@
+"""Refused rows tried again: judged as they were kept, by the schema of today and the clock of now.
+
+A row of a file that was read with a format is translated again, by the format that its stream was last read with:
+what a corrected mapping mends is mended here.
+
+What is sound enters the log through `sync.take_in`, as if it came in a file today, and is known from now on. An older
+updated_at never overrules a newer one. What is still refused stays where it is, with today's reasons.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, LiteralString, TypeAlias
+
+import polars as pl
+import psycopg
+
+from feature_repo.postgres.copy import copy_in, copy_out
+from feature_repo.servers.connections import Connections
+from ingestion import clock
+from ingestion.database.access import commit, statement
+from ingestion.features.refresh import check_clock
+from ingestion.intake.load import CONFLICT, content_hashes, take_in
+from ingestion.intake.stream_formats import stream_formats
+from ingestion.pipeline import locked_store
+from ingestion.progress import Progress, silent
+from ingestion.quarantine.refused_rows import Selection, select_in
+from ingestion.runs.record import Counts, Run, recorded_run
+from ingestion.sources.files.formats.registry import FileFormat
+from ingestion.sources.files.formats.translation import translate
+from ingestion.sources.files.jsonl import page_of, raw_page_of
+from ingestion.sources.page import PAGE_BYTES, Page
+from quality.schema import BET_COLUMNS, validate
+
+# The stream that a retry's versions belong to.
+SOURCE: Final = "quarantine"
+
+OUTDATED: Final = "row: the table has shown a newer one since, which is refused too"
+
+_KEPT_SCHEMA: Final = {
+    "seq": pl.Int64(),
+    "payload": pl.String(),
+    "reasons": pl.List(pl.String()),
+    "source": pl.String(),
+}
+_PAGE_SIZE: Final = 50_000
+# The reason for a name or an id that came as something else than text.
+_NOT_TEXT: Final = ": not text"
+
+# By stream, the format that its rows are translated with.
+_Formats: TypeAlias = Mapping[str, FileFormat]
+
+
+@dataclass(frozen=True)
+class SoundRows:
+    """The payloads that were found sound, as a source."""
+
+    connection: psycopg.Connection
+    row_count: int
+    formats: _Formats
+    name: str = SOURCE
+    is_table: bool = False
+    is_partial: bool = True
+
+    def pages(self) -> Iterator[Page]:
+        """See sync.Source."""
+        for kept in _kept(self.connection, "quarantine_sound"):
+            for rows, format_ in _by_format(kept, self.formats):
+                yield _page(rows, format_)
+
+
+def retry_quarantined(
+    connections: Connections, selection: Selection, *, clock_ahead: bool = False, progress: Progress = silent
+) -> Run:
+    """Judge the selected open rows again, and bring the sound ones into the log.
+
+    The counts: selected; accepted, the versions that these became (none where the log had the same content already),
+    superseded (of these versions: older than what is known of their bet, so kept and never counted); refused, and
+    reasons (how many rows each refuses now). Raises ConfigurationError when a named row is not there or not open,
+    LockHeld, ClockRewound and, unless `clock_ahead`, ClockAhead.
+    """
+    with locked_store(connections, "quarantine retry") as connection:
+        now = clock.now()
+        check_clock(connection, now, clock_ahead=clock_ahead)
+        selected = select_in(connection, selection, "open")
+        with recorded_run(connections.postgres, "quarantine retry", source=SOURCE, now=now) as this:
+            with this.step("judge") as step:
+                step.counts = _judge(connection, this, selected, progress)
+            with this.step("sync") as step:
+                step.counts = _bring_in(connection, this, selected - this.steps[0].counts["refused"], progress)
+            with this.step("commit"):
+                commit(connection)
+            this.counts = {"selected": selected} | this.steps[0].counts | step.counts
+            return this
+
+
+def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: Progress) -> Counts:
+    """Put what is to be said of each selected row into pg_temp.retried, and say it of those that stay refused."""
+    connection.execute(statement("quarantine_retried_table"))
+    done, formats = 0, stream_formats(connection)
+    for kept in _kept(connection, "quarantine_kept"):
+        for rows, format_ in _by_format(kept, formats):
+            copy_in(connection, "retried", _verdicts(rows, format_, this))
+        done += kept.height
+        progress("judge", done, selected)
+    connection.execute(statement("quarantine_conflicts"), {"reason": CONFLICT})
+    connection.execute(statement("quarantine_outdated"), {"reason": OUTDATED})
+    connection.execute(statement("quarantine_still_refused"))
+    counts: dict[str | None, int] = dict(connection.execute(statement("quarantine_retry_counts")).fetchall())
+    return {"refused": counts.pop(None, 0), "reasons": counts}
+
+
+def _bring_in(connection: psycopg.Connection, this: Run, sound: int, progress: Progress) -> Counts:
+    if not sound:
+        return {"accepted": 0, "versions": 0, "superseded": 0}
+    source = SoundRows(connection, sound, stream_formats(connection))
+    taken = take_in(connection, source, run_id=this.run_id, now=this.now, known_from=this.now, progress=progress)
+    settled = connection.execute(statement("quarantine_accepted"), {"now": this.now})
+    return {"accepted": settled.rowcount, "versions": taken["accepted"], "superseded": taken["superseded"]}
+
+
+def _kept(connection: psycopg.Connection, name: LiteralString) -> Iterator[pl.DataFrame]:
+    """The rows of this statement a page at a time, so that memory follows the page."""
+    after = 0
+    while True:
+        params = {"after": after, "rows": _PAGE_SIZE, "size": PAGE_BYTES}
+        kept = copy_out(connection, statement(name), params, _KEPT_SCHEMA)
+        if kept.is_empty():
+            return
+        yield kept
+        after = kept["seq"][-1]
+
+
+def _by_format(kept: pl.DataFrame, formats: _Formats) -> Iterator[tuple[pl.DataFrame, FileFormat | None]]:
+    """The rows in groups that are read alike: bets as they are, and those of each stream that has a format."""
+    foreign = pl.Series([False]).new_from_index(0, kept.height)
+    for stream in kept["source"].unique(maintain_order=True):
+        if format_ := formats.get(stream):
+            is_its = pl.Series(
+                [
+                    source == stream and _is_of(format_, payload)
+                    for source, payload in kept["source", "payload"].iter_rows()
+                ]
+            )
+            foreign |= is_its
+            yield kept.filter(is_its), format_
+    yield kept.filter(~foreign), None
+
+
+def _is_of(format_: FileFormat, payload: str) -> bool:
+    """Whether a row has more columns of the format than of a bet: its file may have been a table of bets before."""
+    record = json.loads(payload)
+    names = record.keys() if isinstance(record, dict) else set()
+    return len(names & set(format_.format.source_columns)) > len(names & set(BET_COLUMNS))
+
+
+def _page(kept: pl.DataFrame, format_: FileFormat | None) -> Page:
+    lines = [payload.encode() for payload in kept["payload"]]
+    if format_ is None:
+        return page_of(lines)
+    declared = format_.format
+    return translate(declared, raw_page_of(lines, declared.source_columns, declared.text_columns))
+
+
+def _verdicts(kept: pl.DataFrame, format_: FileFormat | None, this: Run) -> pl.DataFrame:
+    """What the schema of today says of each row.
+
+    Columns: seq; id and updated_at, null where they cannot be read; content_hash of a sound row; reasons, null for one.
+    """
+    page = _page(kept, format_)
+    result = validate(page.rows, this.now)
+    sound = result.accepted.select("row", "id", "updated_at", content_hash=content_hashes(result.accepted))
+    refused = result.rejected.select("row", "reasons", refused_id="id", refused_stamp="updated_at")
+    verdicts = (
+        kept.with_row_index("row")
+        .with_columns(was="reasons", problem=page.problems, keeps=_lost(kept))
+        .drop("reasons")
+        .join(sound, on="row", how="left", maintain_order="left")
+        .join(refused, on="row", how="left", maintain_order="left")
+        .with_columns(id=pl.coalesce("id", "refused_id"), updated_at=pl.coalesce("updated_at", "refused_stamp"))
+    )
+    # What could not even be read has its own reasons, as in a sync; a line that was never a bet has those it had.
+    no_bet = pl.col("problem").str.starts_with("line: ").fill_null(False)
+    reasons = (
+        pl.when(pl.col("keeps") | no_bet)
+        .then("was")
+        .when(pl.col("problem").is_not_null())
+        .then(pl.col("problem").str.split("; "))
+        .otherwise("reasons")
+    )
+    return verdicts.select("seq", "id", "updated_at", "content_hash", reasons.alias("reasons"))
+
+
+def _lost(kept: pl.DataFrame) -> pl.Series:
+    """Which rows were refused for a value that was no text but has become one in JSON (a date)."""
+    return pl.Series(map(_has_lost, kept["payload"], kept["reasons"]), dtype=pl.Boolean)
+
+
+def _has_lost(payload: str, reasons: list[str]) -> bool:
+    columns = [reason.removesuffix(_NOT_TEXT) for reason in reasons if reason.endswith(_NOT_TEXT)]
+    record = json.loads(payload) if columns else {}
+    return any(isinstance(record.get(column), str) for column in columns)

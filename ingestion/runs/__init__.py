@@ -1,0 +1,1 @@
+"""What ran and how it ended: records, warnings, alerts, and the state of the store."""

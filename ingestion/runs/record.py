@@ -1,0 +1,155 @@
+"""The record of every run: what it was asked, its steps with counts and seconds, how it ended.
+
+A run writes its record on a connection of its own, so that the record stays when the run's transaction is undone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from feature_repo.servers.connections import Postgres
+from ingestion import clock
+from ingestion.database.access import connect, statement
+from ingestion.errors import GateRefused, PikkitError
+from ingestion.runs.run_ids import short_run_ids
+
+Counts = dict[str, Any]
+
+
+@dataclass
+class Step:
+    """One step of a run; `counts` is filled in by the step."""
+
+    name: str
+    counts: Counts = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass
+class Run:
+    """A run that is going on, or has ended."""
+
+    run_id: UUID
+    verb: str
+    # the run's clock: one instant for all of it
+    now: datetime
+    steps: list[Step] = field(default_factory=list)
+    counts: Counts = field(default_factory=dict)
+    # what messages call it (ingestion/runs/run_ids.py)
+    short_id: str = ""
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Time a step and keep its counts, also when it fails."""
+        step = Step(name)
+        self.steps.append(step)
+        started = time.perf_counter()
+        try:
+            yield step
+        finally:
+            step.seconds = time.perf_counter() - started
+
+
+@contextmanager
+def recorded_run(
+    postgres: Postgres, verb: str, *, source: str | None = None, now: datetime | None = None
+) -> Iterator[Run]:
+    """A run whose record is in ops.runs from its start. Enter it while holding the run lock.
+
+    Records still marked as running belong to runs that died, since their lock is free: they are marked so.
+    """
+    with connect(postgres, purpose="run record", autocommit=True) as connection:
+        run = Run(_next_run_id(connection), verb, now or clock.now())
+        connection.execute(statement("mark_died_runs"), {"now": datetime.now(UTC)})
+        connection.execute(
+            statement("start_run"),
+            {
+                "run_id": run.run_id,
+                "verb": verb,
+                "source": source,
+                "code_version": code_version(),
+                "now": run.now,
+                "started_at": datetime.now(UTC),
+            },
+        )
+        run.short_id = short_run_ids(connection, [run.run_id])[run.run_id]
+        try:
+            yield run
+        except BaseException as error:
+            _finish(connection, run, error)
+            raise
+        _finish(connection, run, None)
+
+
+def _finish(connection: psycopg.Connection, run: Run, error: BaseException | None) -> None:
+    with connection.transaction():
+        for position, step in enumerate(run.steps):
+            connection.execute(
+                statement("store_step"),
+                {
+                    "run_id": run.run_id,
+                    "position": position,
+                    "step": step.name,
+                    "seconds": step.seconds,
+                    "counts": Jsonb(step.counts),
+                },
+            )
+        connection.execute(
+            statement("finish_run"),
+            {
+                "run_id": run.run_id,
+                "state": _state(error),
+                "finished_at": datetime.now(UTC),
+                "counts": Jsonb(run.counts),
+                "exit_code": error.exit_code if isinstance(error, PikkitError) else int(error is not None),
+                "error": str(error) or type(error).__name__ if error else None,
+            },
+        )
+
+
+def _state(error: BaseException | None) -> str:
+    if isinstance(error, GateRefused):
+        return "refused"
+    return "failed" if error else "done"
+
+
+def _next_run_id(connection: psycopg.Connection) -> UUID:
+    """An id that sorts after those of all runs of the store, also of one whose machine's clock was ahead."""
+    newest = connection.execute(statement("newest_run")).fetchone()
+    return uuid7(after=newest[0] if newest else None)
+
+
+def uuid7(after: UUID | None = None) -> UUID:
+    """A UUID that sorts by the time it was made (RFC 9562, version 7), and after the given one."""
+    milliseconds = max(time.time_ns() // 1_000_000, (after.int >> 80) + 1 if after else 0)
+    random = int.from_bytes(os.urandom(10))
+    return UUID(
+        int=milliseconds << 80 | 7 << 76 | (random >> 68 << 64) & (0xFFF << 64) | 2 << 62 | random & (1 << 62) - 1
+    )
+
+
+@cache
+def code_version() -> str:
+    """The installed version, with the commit where the code stands in a git checkout."""
+    released = version("pikkit-feature-store")
+    head = Path(__file__).parents[2] / ".git" / "HEAD"
+    if not head.is_file():
+        return released
+    target = head.read_text(encoding="utf-8").strip()
+    if target.startswith("ref: "):
+        ref = head.parent / target.removeprefix("ref: ")
+        target = ref.read_text(encoding="utf-8").strip() if ref.is_file() else ""
+    return f"{released}+{target[:12]}" if target else released

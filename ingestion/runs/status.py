@@ -1,0 +1,323 @@
+"""Where a store stands: how fresh each view is, whether Redis holds what it should, how much there is of everything,
+what ran last, who is at it now.
+
+Reads only, and without Feast: one snapshot of Postgres, a look at Redis, and Postgres again for what moved in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from feature_repo.declarations.groups import STORED_VIEWS, GroupedView
+from feature_repo.postgres.run_lock import lock_holder
+from feature_repo.servers.connections import REGISTRY_SCHEMA, Connections, Redis
+from ingestion.clock import CLOCK_TOLERANCE
+from ingestion.database.access import connect, statement, translated_errors
+from ingestion.database.migrate import pending
+from ingestion.database.rollout import missing_columns, unapplied
+from ingestion.errors import Unreachable
+from ingestion.features.feature_versions import redefined_views
+from ingestion.runs.alerts import REFUSAL
+from ingestion.runs.run_ids import short_run_ids
+from ingestion.serving.online_sample import (
+    ExpectedCopy,
+    Finding,
+    OnlineSample,
+    StandingCopy,
+    expected_copy,
+    online_findings,
+    standing_copy,
+)
+from ingestion.wording import span
+
+STORE_SCHEMAS: Final = ("raw", "processed", "quarantine", "features", "ops", REGISTRY_SCHEMA)
+
+# fresh       refreshed within the TTL, and all that was looked at is as it must be
+# stale       longer ago: a pipeline that is dead, whose values must not be used
+# ahead       refreshed later than the clock says: one of the two clocks is wrong
+# never       nothing was published there yet
+# redefined   rows are of another definition than this code's: features may be null for want of a backfill
+# empty       it was copied, but Redis holds nothing any more
+# incomplete  it was copied, but keys or marks are not there any more, or it is another store's, or of another time
+# differs     keys stand there with other values than Postgres has for them
+# down        Redis does not answer
+ViewState = Literal["fresh", "stale", "ahead", "never", "redefined", "empty", "incomplete", "differs", "down"]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A view's rows in one store: the refresh they are as of, how long ago that is, and what follows for readers.
+
+    `reason` says why, where the state alone does not. The age is null where the refresh is not known or not over yet.
+    """
+
+    refreshed_at: datetime | None
+    age: timedelta | None
+    state: ViewState
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class ViewStatus:
+    """One stored view. Its keys are what it can be asked for. `sample`: the keys looked at online, if any were."""
+
+    name: str
+    ttl: timedelta
+    offline: Copy
+    online: Copy
+    keys: int
+    change_rows: int
+    sample: OnlineSample | None = None
+
+    @property
+    def online_is_behind(self) -> bool:
+        """Whether the online store lacks the last refresh, as after a run that died before it had copied."""
+        offline, online = self.offline.refreshed_at, self.online.refreshed_at
+        return offline is not None and (online is None or online < offline)
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The run that started last. `now` is the clock it ran by; the other times are the machine's."""
+
+    run_id: UUID
+    verb: str
+    state: str
+    source: str | None
+    now: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    exit_code: int | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What came from a source so far. The cursor is null for a file; failures are those since the last success.
+
+    `row_count` is how many rows a table showed when they were counted last, `without_columns` are those that it had
+    once, and may lack since somebody said so.
+    """
+
+    stream: str
+    cursor: datetime | None
+    versions: int
+    last_success_at: datetime | None
+    failures: int
+    row_count: int | None
+    without_columns: list[str]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something that an operator must hear of, and that has not cleared."""
+
+    cause: str
+    severity: str
+    message: str
+    opened_at: datetime
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a gate keeps everything new back."""
+        return self.cause.startswith(REFUSAL)
+
+
+@dataclass(frozen=True)
+class LastGate:
+    """The last judgement over a refresh, and how many refreshes were ever published over a failed one."""
+
+    run_id: UUID
+    state: str
+    reason: str | None
+    overridden_by: dict[str, str | None] | None
+    judged_at: datetime
+    overridden: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a migrated store holds. The mark is null before the first refresh.
+
+    What this code declares and the store is not up to: features without a column, views that Feast's registry lacks or
+    has otherwise, views with rows of another definition.
+    """
+
+    views: list[ViewStatus]
+    missing_columns: list[str]
+    unapplied: list[str]
+    redefined: list[str]
+    rows: dict[str, int]
+    refreshed_at: datetime | None
+    known_until: datetime | None
+    versions_behind: int
+    last_run: LastRun | None
+    gate: LastGate | None
+    streams: list[Stream]
+    alerts: list[Alert]
+    # of the last run and the last gate, what messages call their runs (ingestion/runs/run_ids.py)
+    short_run_ids: dict[UUID, str]
+
+
+@dataclass(frozen=True)
+class OnlineStore:
+    """What Redis says of itself: bytes of the whole server (null where it will not tell), keys of our database."""
+
+    bytes: int | None
+    keys: int
+
+
+@dataclass(frozen=True)
+class StoreStatus:
+    """A store at one instant. `contents` is null while migrations are pending.
+
+    `is_clock_stopped`: the instant is one that somebody gave, by --now or PIKKIT_NOW.
+    """
+
+    now: datetime
+    is_clock_stopped: bool
+    pending: list[str]
+    contents: Contents | None
+    bytes: dict[str, int]
+    online: OnlineStore | Unreachable
+    lock_holder: str | None
+
+
+def store_status(connections: Connections, now: datetime, *, is_clock_stopped: bool = False) -> StoreStatus:
+    """Look at both stores. Raises Unreachable when Postgres does not answer; if Redis does not, the answer says so."""
+    address = f"Postgres at {connections.postgres.address}"
+    with translated_errors(address), connect(connections.postgres, purpose="status") as connection:
+        connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+        with connection.transaction():
+            missing = pending(connection)
+            contents = None if missing else _contents(connection, now)
+            # Without a column for each feature there are no rows to compare.
+            is_comparable = contents is not None and not contents.missing_columns
+            expected = expected_copy(connection, now) if is_comparable else ExpectedCopy("", [])
+            sizes = connection.execute(statement("status_storage"), {"schemas": list(STORE_SCHEMAS)}).fetchall()
+            holder = lock_holder(connection)
+        online, standing = look_at_redis(connections.redis, expected)
+        findings = {}
+        if standing is not None and contents is not None:
+            with connection.transaction():
+                # A backfill writes other values under old instants, and its copy comes after: no difference counts.
+                holder = holder or lock_holder(connection)
+                findings = online_findings(connection, expected, standing) if holder is None else {}
+    if contents is not None:
+        contents = replace(contents, views=[_with_online(view, findings, online, now) for view in contents.views])
+    if contents and contents.last_run and contents.last_run.state == "running" and holder is None:
+        # The next run will mark it so in ops.runs; until then its record still says what it last knew.
+        contents = replace(contents, last_run=replace(contents.last_run, state="died"))
+    return StoreStatus(now, is_clock_stopped, missing, contents, dict(sizes), online, holder)
+
+
+def look_at_redis(
+    address: Redis, expected: ExpectedCopy
+) -> tuple[OnlineStore, StandingCopy] | tuple[Unreachable, None]:
+    """Whether Redis answers, how much it holds, and what stands there of what is expected."""
+    import redis
+
+    try:
+        with redis.Redis.from_url(address.url, socket_connect_timeout=5, socket_timeout=5, retry=None) as client:
+            keys = int(client.dbsize())
+            try:
+                memory = int(client.info("memory")["used_memory"])
+            except redis.ResponseError:  # a hosted Redis may refuse INFO
+                memory = None
+            return OnlineStore(memory, keys), standing_copy(client, expected)
+    except redis.RedisError as error:
+        unreachable = Unreachable(
+            f"Redis at {address.address} does not answer ({error})",
+            "Nothing was changed; reads of the online store fail",
+            "`pikkit doctor` tells what is wrong; `pikkit up` starts the embedded one",
+            service="Redis",
+        )
+        return unreachable, None
+
+
+def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
+    """All of it but the online copies, which are `never` where nothing was copied yet, and known by that only."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        lag = cursor.execute(statement("status_lag")).fetchone() or {}
+        rows = cursor.execute(statement("status_rows")).fetchone() or {}
+    with connection.cursor(row_factory=class_row(LastRun)) as cursor:
+        last_run = cursor.execute(statement("last_run")).fetchone()
+    with connection.cursor(row_factory=class_row(LastGate)) as cursor:
+        gate = cursor.execute(statement("status_gate")).fetchone()
+    with connection.cursor(row_factory=class_row(Stream)) as cursor:
+        streams = cursor.execute(statement("status_streams")).fetchall()
+    with connection.cursor(row_factory=class_row(Alert)) as cursor:
+        alerts = cursor.execute(statement("status_alerts"), {"refusal": REFUSAL}).fetchall()
+    params = {
+        "views": [view.name for view in STORED_VIEWS],
+        "key_sources": [view.group.name if isinstance(view, GroupedView) else view.name for view in STORED_VIEWS],
+    }
+    otherwise_defined = redefined_views(connection)
+    views = [
+        ViewStatus(
+            name=view.name,
+            ttl=view.ttl,
+            offline=_as_defined(_copy(lag["refreshed_at"], view.ttl, now), view.name in otherwise_defined),
+            online=_as_defined(_copy(copied_until, view.ttl, now), view.name in otherwise_defined),
+            keys=keys,
+            change_rows=change_rows,
+        )
+        for view, (keys, change_rows, copied_until) in zip(
+            STORED_VIEWS, connection.execute(statement("status_views"), params), strict=True
+        )
+    ]
+    short_ids = short_run_ids(connection, [each.run_id for each in (last_run, gate) if each is not None])
+    return Contents(
+        views=views,
+        missing_columns=missing_columns(connection),
+        unapplied=unapplied(connection),
+        redefined=otherwise_defined,
+        rows=rows,
+        last_run=last_run,
+        gate=gate,
+        streams=streams,
+        alerts=alerts,
+        short_run_ids=short_ids,
+        **lag,
+    )
+
+
+def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:
+    if refreshed_at is None:
+        return Copy(None, None, "never")
+    age = now - refreshed_at
+    if age < -CLOCK_TOLERANCE:
+        return Copy(refreshed_at, None, "ahead", f"refreshed {span(-age)} later than the clock says")
+    return Copy(refreshed_at, max(age, timedelta(0)), "stale" if age > ttl else "fresh")
+
+
+def _as_defined(copy: Copy, is_redefined: bool) -> Copy:
+    if copy.state != "fresh" or not is_redefined:
+        return copy
+    return replace(copy, state="redefined", reason="rows of another definition stand beside, or in place of, today's")
+
+
+def _with_online(
+    view: ViewStatus, findings: dict[str, Finding], online: OnlineStore | Unreachable, now: datetime
+) -> ViewStatus:
+    """The view with what was found of it online. What is known by Postgres only stays, where nothing was compared."""
+    copy = view.online
+    if isinstance(online, Unreachable):
+        return replace(view, online=replace(copy, state="down"))
+    if copy.state == "never":
+        return view
+    if online.keys == 0:
+        return replace(view, online=replace(copy, state="empty"))
+    if (finding := findings.get(view.name)) is None:
+        return view
+    if finding.fault is None:
+        return replace(view, sample=finding.sample)
+    # Readers go by the mark, whatever was copied once.
+    by_mark = _copy(finding.asserted_until, view.ttl, now)
+    return replace(view, online=replace(by_mark, state=finding.fault, reason=finding.reason), sample=finding.sample)

@@ -1,0 +1,1 @@
+"""Bets in a table of a Supabase project, over its REST API."""

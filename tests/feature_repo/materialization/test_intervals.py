@@ -1,0 +1,124 @@
+"""What the registry remembers of copied windows: little, however many there were."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_repo.materialization.intervals import KEPT_INTERVALS, compacted, record_interval
+from tests.rigs.published_store import MARK, Published
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+hours = st.integers(0, 60).map(lambda number: START + timedelta(hours=number))
+intervals = st.lists(st.tuples(hours, hours).map(lambda pair: (min(pair), max(pair))), max_size=40)
+
+
+def hour(number: int) -> datetime:
+    return START + timedelta(hours=number)
+
+
+def test_windows_that_overlap_or_touch_are_one() -> None:
+    assert compacted([(hour(5), hour(6)), (hour(0), hour(2)), (hour(1), hour(3)), (hour(3), hour(4))]) == [
+        (hour(0), hour(4)),
+        (hour(5), hour(6)),
+    ]
+
+
+def test_a_window_that_ends_before_it_starts_held_nothing() -> None:
+    assert compacted([(hour(3), hour(1))]) == []
+
+
+@given(intervals)
+def test_the_newest_end_is_kept(drawn: list[tuple[datetime, datetime]]) -> None:
+    assert max((end for _, end in compacted(drawn)), default=None) == max((end for _, end in drawn), default=None)
+
+
+@given(intervals)
+def test_what_is_kept_is_short_apart_and_in_order(drawn: list[tuple[datetime, datetime]]) -> None:
+    kept = compacted(drawn)
+    assert len(kept) <= KEPT_INTERVALS
+    assert all(before[1] < after[0] for before, after in pairwise(kept))
+
+
+@given(intervals)
+def test_a_short_list_covers_just_what_was_copied(drawn: list[tuple[datetime, datetime]]) -> None:
+    def covered(windows: list[tuple[datetime, datetime]]) -> set[datetime]:
+        half = timedelta(minutes=30)
+        return {
+            instant
+            for instant in (START + number * half for number in range(122))
+            if any(start <= instant <= end for start, end in windows)
+        }
+
+    few = drawn[:KEPT_INTERVALS]
+    assert covered(compacted(few)) == covered(few)
+
+
+@given(intervals)
+def test_window_by_window_is_as_all_at_once_while_the_list_is_short(drawn: list[tuple[datetime, datetime]]) -> None:
+    one_by_one: list[tuple[datetime, datetime]] = []
+    for window in drawn[:KEPT_INTERVALS]:
+        one_by_one = compacted([*one_by_one, window])
+    assert one_by_one == compacted(drawn[:KEPT_INTERVALS])
+
+
+# ---- in the registry -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_materialized_is_recorded_once(published: Published, gated: Any) -> None:
+    for _ in range(2):
+        gated.materialize(MARK - timedelta(hours=2), MARK)
+    view = published.store().get_feature_view("sport_stats")
+    assert view.materialization_intervals == [(MARK - timedelta(hours=2), MARK)]
+
+
+def test_an_incremental_materialization_takes_up_where_the_last_one_ended(published: Published, gated: Any) -> None:
+    gated.materialize(MARK - timedelta(hours=2), MARK - timedelta(hours=1))
+    gated.materialize_incremental(MARK)
+    view = published.store().get_feature_view("sport_stats")
+    assert view.materialization_intervals == [(MARK - timedelta(hours=2), MARK)]
+
+
+def test_hourly_refreshes_leave_a_short_list(published: Published, gated: Any) -> None:
+    """One instant is copied each hour, so no two windows touch."""
+    for number in range(3 * KEPT_INTERVALS):
+        record_interval(gated.registry, gated.project, "sport_stats", (hour(number), hour(number)))
+    view = gated.get_feature_view("sport_stats")
+    assert len(view.materialization_intervals) == KEPT_INTERVALS
+    assert view.most_recent_end_time == hour(3 * KEPT_INTERVALS - 1)
+
+
+def test_a_list_that_feast_let_grow_is_shortened(published: Published, gated: Any) -> None:
+    view = gated.get_feature_view("sport_stats")
+    view.materialization_intervals = [(hour(number), hour(number)) for number in range(1000)]
+    gated.registry.apply_feature_view(view, gated.project)
+    gated.materialize(MARK - timedelta(hours=2), MARK, ["sport_stats"])
+    assert len(gated.get_feature_view("sport_stats").materialization_intervals) == KEPT_INTERVALS
+
+
+def test_recording_a_window_leaves_the_definition_alone(published: Published, gated: Any) -> None:
+    before = published.store().get_feature_view("sport_stats").to_proto().spec
+    gated.materialize(MARK - timedelta(hours=2), MARK)
+    assert published.store().get_feature_view("sport_stats").to_proto().spec == before
+
+
+def test_an_apply_keeps_what_was_recorded(published: Published, gated: Any) -> None:
+    gated.materialize(MARK - timedelta(hours=2), MARK)
+    assert published.feast("apply").returncode == 0
+    assert published.store().get_feature_view("sport_stats").most_recent_end_time == MARK
+
+
+def test_views_have_no_state_that_a_materialization_would_write_back(published: Published, gated: Any) -> None:
+    gated.materialize(MARK - timedelta(hours=2), MARK)
+    assert {view.state.name for view in published.store().list_feature_views()} == {"STATE_UNSPECIFIED"}
+
+
+def test_a_view_that_feast_gave_a_state_loses_it(published: Published, gated: Any) -> None:
+    view = gated.get_feature_view("sport_stats")
+    gated.registry.apply_materialization(view, gated.project, hour(0), hour(1))
+    gated.materialize(MARK - timedelta(hours=2), MARK)
+    assert gated.get_feature_view("sport_stats").state.name == "STATE_UNSPECIFIED"

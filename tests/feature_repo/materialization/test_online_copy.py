@@ -1,0 +1,335 @@
+"""What is copied online, and what need not be: a view whose mark moves on is served like one that was written anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feature_repo.clock import stopped_at
+from feature_repo.declarations.groups import SPORT_STATS
+from feature_repo.errors import PublicationRefused
+from feature_repo.materialization.online_copy import CopyTarget, copy_runs, copy_window
+from feature_repo.online_store import watermarks
+from feature_repo.online_store.layout import (
+    encode_instant,
+    entity_key,
+    feature_field,
+    key_prefix,
+    marks_key,
+    microseconds,
+    timestamp_field,
+)
+from tests.builders.judgements import judge, seal
+from tests.rigs.published_store import FIRST, MARK, SECOND, Published, insert
+
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+@pytest.fixture
+def target(gated: Any) -> CopyTarget:
+    return target_of(gated, "sport_stats")
+
+
+@pytest.fixture
+def client(published: Published) -> Iterator[Any]:
+    with redis.Redis.from_url(published.connections.redis.url) as client:
+        yield client
+
+
+def target_of(store: Any, view: str, **more: Any) -> CopyTarget:
+    return CopyTarget(store.config, store._get_provider().online_store, store.get_feature_view(view), **more)
+
+
+def served(store: Any, *sports: str, now: datetime = MARK) -> list[tuple[Any, datetime | None]]:
+    """Count and instant of the sports, as anybody gets them who asks at that instant."""
+    with stopped_at(now):
+        found = store.get_online_features(["sport_stats:sport_count"], [{"sport": sport} for sport in sports])
+    told = found.to_dict(include_event_timestamps=True)
+    instants = [datetime.fromtimestamp(at, UTC) if at else None for at in told["sport_count__ts"]]
+    return list(zip(told["sport_count"], instants, strict=True))
+
+
+def changed(published: Published, sport: str, count: int, at: datetime, run: UUID | None = None) -> UUID:
+    """A row that a run of its own wrote, behind its gate."""
+    run = run or uuid4()
+    values = dict.fromkeys(SPORT_STATS.features, 0) | {"sport_count": count}
+    insert(published.database, "sport_stats", run, at, {"sport": sport} | values)
+    judge(published.database, run, "passed")
+    seal(published.database, run, "sport_stats")
+    return run
+
+
+def refreshed(published: Published, at: datetime) -> None:
+    published.execute("update features.reach set refreshed_at = %s", at)
+
+
+def test_the_first_copy_brings_every_group(published: Published, gated: Any, target: CopyTarget) -> None:
+    assert copy_window(published.database, target, MARK, MARK) == 3
+    assert served(gated, "NBA", "NFL", "NHL", "MLB") == [(1, MARK), (1, MARK), (1, MARK), (None, None)]
+
+
+def test_the_next_one_only_what_changed(published: Published, gated: Any, target: CopyTarget) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    changed(published, "NBA", 7, MARK + HOUR)
+    refreshed(published, MARK + 2 * HOUR)
+    assert copy_window(published.database, target, MARK, MARK + 2 * HOUR) == 1
+    assert served(gated, "NBA", "NFL") == [(7, MARK + 2 * HOUR), (1, MARK + 2 * HOUR)]
+
+
+def test_nothing_is_copied_twice(published: Published, target: CopyTarget) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    assert copy_window(published.database, target, EVER, MARK) == 0
+    assert copy_window(published.database, target, EVER, MARK - DAY) == 0
+    assert target.asserted_until == MARK
+
+
+def test_what_is_not_refreshed_is_not_asserted(published: Published, target: CopyTarget) -> None:
+    copy_window(published.database, target, MARK, MARK + DAY)
+    assert target.asserted_until == MARK
+
+
+def test_a_window_after_the_mark_holds_nothing(published: Published, target: CopyTarget) -> None:
+    assert copy_window(published.database, target, MARK + HOUR, MARK + DAY) == 0
+    assert target.asserted_until is None
+
+
+def test_a_copy_up_to_an_earlier_instant_holds_what_held_then(
+    published: Published, gated: Any, target: CopyTarget
+) -> None:
+    changed(published, "NBA", 7, MARK - HOUR / 2)
+    then = MARK - 2 * HOUR
+    copy_window(published.database, target, EVER, then)
+    assert served(gated, "NBA", now=then) == [(1, then)]
+    copy_window(published.database, target, EVER, MARK)
+    assert served(gated, "NBA") == [(7, MARK)]
+
+
+def test_a_store_without_a_refresh_has_nothing_to_copy(published: Published, target: CopyTarget) -> None:
+    published.execute("delete from features.reach")
+    assert copy_window(published.database, target, EVER, MARK) == 0
+    assert target.asserted_until is None
+
+
+def test_an_emptied_redis_gets_everything_again(
+    published: Published, gated: Any, target: CopyTarget, client: Any
+) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    client.flushdb()
+    assert copy_window(published.database, target, MARK, MARK) == 3
+    assert served(gated, "NBA") == [(1, MARK)]
+
+
+def test_a_mark_for_other_features_is_none(published: Published, gated: Any, target: CopyTarget) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    target.view.features = target.view.features[:-1]
+    assert target.asserted_until is None
+    assert copy_window(published.database, target, MARK, MARK) == 3
+
+
+def test_overwriting_brings_back_what_somebody_wrote_over(published: Published, gated: Any, target: CopyTarget) -> None:
+    changed(published, "NBA", 7, MARK)
+    copy_window(published.database, target, MARK, MARK)
+    published.execute("delete from features.sport_stats_changes where event_timestamp = %s", MARK)
+    assert copy_window(published.database, target, EVER, MARK) == 0
+    copy_window(published.database, target._replace(overwrite=True), EVER, MARK)
+    assert served(gated, "NBA") == [(1, MARK)]
+
+
+def test_a_whole_copy_removes_groups_that_are_gone(
+    published: Published, gated: Any, target: CopyTarget, client: Any
+) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    copy_window(published.database, target_of(gated, "institution_stats"), MARK, MARK)
+    published.execute("delete from features.sport_stats_changes where sport = 'NFL'")
+    copy_window(published.database, target._replace(overwrite=True), EVER, MARK, whole=True)
+    assert served(gated, "NBA", "NFL", "NHL") == [(1, MARK), (None, None), (1, MARK)]
+    assert len([key for key in client.scan_iter() if key != marks_key("pikkit")]) == 3
+
+
+def test_groups_stay_and_bets_go(published: Published, gated: Any, target: CopyTarget, client: Any) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    copy_window(published.database, target_of(gated, "bet_facts"), MARK - DAY, MARK)
+    lives = {key[-14:]: client.ttl(key) for key in client.scan_iter() if key != marks_key("pikkit")}
+    assert len(lives) == 4
+    assert sorted(life > 0 for life in lives.values()) == [False, False, False, True]
+    assert max(lives.values()) <= gated.config.online_store.key_ttl_seconds
+
+
+def test_bets_are_copied_by_their_window(published: Published, gated: Any) -> None:
+    facts = target_of(gated, "bet_facts")
+    assert copy_window(published.database, facts, MARK - HOUR, MARK) == 0
+    assert copy_window(published.database, facts, MARK - 2 * HOUR, MARK) == 1
+    assert facts.asserted_until is None
+
+
+def test_what_a_run_wrote_is_copied_alone(published: Published, gated: Any, target: CopyTarget) -> None:
+    assert copy_runs(published.database, target, []) == 0
+    assert copy_runs(published.database, target, [SECOND]) == 1
+    assert served(gated, "NBA", "NFL") == [(1, MARK - HOUR), (None, None)]
+    assert copy_runs(published.database, target, [FIRST, SECOND]) == 2
+    assert copy_runs(published.database, target, [FIRST, SECOND], since=MARK) == 0
+    assert served(gated, "NBA", "NFL")[0] == (1, MARK - HOUR)
+    assert target.asserted_until is None
+
+
+def test_plain_feast_moves_the_mark_too(published: Published, gated: Any, target: CopyTarget) -> None:
+    gated.materialize(MARK - DAY, MARK)
+    assert target.asserted_until == MARK
+    assert served(gated, "NHL") == [(1, MARK)]
+
+
+def test_a_row_written_by_hand_does_not_pass_for_what_holds_now(published: Published, gated: Any) -> None:
+    import pandas as pd
+
+    outdated = MARK - 10 * DAY
+    gated.materialize(MARK - DAY, MARK, feature_views=["sport_stats"])
+    with redis.Redis.from_url(published.connections.redis.url) as client:
+        for key in client.scan_iter(match=b"*NBA*"):
+            client.delete(key)
+    row = {"sport": "NBA", "event_timestamp": outdated, "created_timestamp": outdated} | dict.fromkeys(
+        SPORT_STATS.features, 1
+    )
+    gated.write_to_online_store("sport_stats", pd.DataFrame([row]).astype({"sport_count": "int64"}))
+    assert served(gated, "NBA") == [(None, None)]
+
+
+def test_whose_copy_it_is(client: Any) -> None:
+    assert watermarks.copy_of(client, "pikkit") is None
+    watermarks.set_copy_of(client, "pikkit", "this one")
+    watermarks.set_copy_of(client, "dev_pikkit", "that one")
+    assert watermarks.copy_of(client, "pikkit") == "this one"
+
+
+def test_a_redis_that_fails_in_the_middle_leaves_the_session_usable(
+    published: Published, target: CopyTarget, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feature_repo.online_store.write._BATCH", 1)
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(redis.RedisError), published.database.transaction():
+            copy_window(published.database, target, MARK, MARK)
+        with pytest.raises(redis.RedisError), published.database.transaction():
+            copy_runs(published.database, target, [FIRST, SECOND])
+    finally:
+        client.config_set("maxmemory", 0)
+    assert published.database.execute("select 1").fetchone() == (1,)
+    assert target.asserted_until is None
+
+
+def test_plain_feast_does_not_add_to_the_copy_of_another_store(
+    published: Published, gated: Any, target: CopyTarget, client: Any
+) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    key = entity_key(key_prefix("sport"), "NBA", b"pikkit")
+    client.hset(key, mapping={timestamp_field("sport_stats"): encode_instant(microseconds(MARK))})
+    client.hset(key, feature_field("sport_stats", "sport_count"), b"\x20\x09")
+    assert served(gated, "NBA") == [(9, MARK)]
+    watermarks.set_copy_of(client, "pikkit", "another store")
+    gated.materialize(MARK - DAY, MARK, feature_views=["sport_stats"])
+    assert served(gated, "NBA") == [(1, MARK)]
+    assert watermarks.copy_of(client, "pikkit") is None
+
+
+def test_plain_feast_leaves_the_copy_of_another_store_as_it_was_when_the_gate_refuses(
+    published: Published, gated: Any, target: CopyTarget, client: Any
+) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    watermarks.set_copy_of(client, "pikkit", "another store")
+    before = {key: client.dump(key) for key in client.scan_iter()}
+    published.execute("update features.sport_stats_changes set sport_count = 99")
+    with pytest.raises(PublicationRefused):
+        gated.materialize(MARK - DAY, MARK, feature_views=["sport_stats"])
+    assert {key: client.dump(key) for key in client.scan_iter()} == before
+
+
+def test_a_group_that_feasts_own_store_lets_expire_stays(published: Published, target: CopyTarget, client: Any) -> None:
+    copy_window(published.database, target, MARK, MARK)
+    keys = [key for key in client.scan_iter() if key != marks_key("pikkit")]
+    for key in keys:
+        client.expire(key, 1000)
+    copy_window(published.database, target._replace(overwrite=True), MARK, MARK)
+    assert {client.ttl(key) for key in keys} == {-1}
+
+
+def test_vectors_made_beforehand_are_not_served(published: Published, gated: Any, client: Any) -> None:
+    from feast import FeatureService
+
+    service = FeatureService(name="stats", features=[gated.get_feature_view("sport_stats")], precompute_online=True)
+    gated.apply([service])
+    gated.materialize(MARK - DAY, MARK)
+    changed(published, "NBA", 7, MARK + HOUR)
+    refreshed(published, MARK + 2 * HOUR)
+    copy_window(published.database, target_of(gated, "sport_stats"), MARK, MARK + 2 * HOUR)
+    for hours, count in ((2, 7), (30, None)):
+        with stopped_at(MARK + HOUR * hours):
+            found = gated.get_online_features(
+                gated.get_feature_service("stats"), [{"sport": "NBA"}], full_feature_names=True
+            )
+        assert found.to_dict()["sport_stats__sport_count"] == [count]
+
+
+COPIES = st.lists(
+    st.one_of(
+        st.tuples(st.just("change"), st.sampled_from(["NBA", "NFL"]), st.integers(1, 9)),
+        st.tuples(st.just("refresh"), st.integers(1, 30)),
+        st.tuples(st.just("copy"), st.integers(-3, 40)),
+        st.tuples(st.just("copy runs")),
+        st.tuples(st.just("lose")),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=25)
+@given(steps=COPIES, later=st.integers(0, 50))
+def test_what_is_served_is_what_held_at_the_last_copy(
+    published: Published, gated: Any, target: CopyTarget, client: Any, steps: list[Any], later: int
+) -> None:
+    published.execute("delete from features.sport_stats_changes")
+    client.flushdb()
+    mark, copied, history, fresh_runs = MARK, None, [], []
+    refreshed(published, mark)
+    pending: list[tuple[str, int]] = []
+    for step, *values in steps:
+        if step == "change":
+            pending.append((values[0], values[1]))
+        elif step == "refresh":
+            for number, (sport, count) in enumerate(pending, 1):
+                at = mark + timedelta(microseconds=number)
+                fresh_runs.append(changed(published, sport, count, at))
+                history.append((sport, at, count))
+            pending.clear()
+            mark += HOUR * values[0]
+            refreshed(published, mark)
+        elif step == "copy":
+            until = min(MARK + HOUR * values[0], mark)
+            copy_window(published.database, target, EVER, MARK + HOUR * values[0])
+            if copied is None or until > copied:
+                copied = until
+            fresh_runs = [] if copied == mark else fresh_runs
+        elif step == "copy runs":
+            # As the pipeline does it: where all before stands there.
+            if copied is not None:
+                copy_runs(published.database, target, fresh_runs)
+                target.assert_until(mark)
+                copied, fresh_runs = mark, []
+        else:
+            client.flushdb()
+            copied = None
+    now = mark + HOUR * later
+    for sport in ("NBA", "NFL"):
+        known = [(at, count) for name, at, count in history if name == sport and copied is not None and at <= copied]
+        if not known or copied is None:
+            expected: tuple[Any, Any] = (None, None)
+        else:
+            count = max(known)[1]
+            expected = (count if now - copied <= DAY else None, copied)
+        assert served(gated, sport, now=now) == [expected]

@@ -1,0 +1,218 @@
+"""One thing at a time: materializations, applies and runs hold the run lock, and no definition is lost between them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from feature_repo import REPOSITORY
+from feature_repo.errors import PublicationRefused, RunLockHeld
+from feature_repo.postgres.run_lock import lock_holder, run_lock
+from ingestion.database.access import connect
+from tests.feature_repo.materialization.test_provider_writes import frame
+from tests.rigs.processes import PATIENCE, wait_until
+from tests.rigs.published_store import MARK, SECOND, Published
+
+WINDOW = (MARK - timedelta(hours=2), MARK)
+
+
+@pytest.fixture
+def somebody(published: Published) -> Iterator[psycopg.Connection]:
+    """Another program, which holds the lock."""
+    with connect(published.connections.postgres, purpose="test") as session, holding(session):
+        yield session
+
+
+@contextlib.contextmanager
+def holding(session: psycopg.Connection) -> Iterator[None]:
+    """Hold the lock as a session of another program does: nothing in this one knows of it."""
+    import contextvars
+
+    context = contextvars.copy_context()
+    lock = run_lock(session, "pikkit backfill")
+    context.run(lock.__enter__)
+    try:
+        yield
+    finally:
+        context.run(lock.__exit__, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda store: store.materialize(*WINDOW),
+        lambda store: store.materialize_incremental(MARK),
+        lambda store: store.write_to_online_store("sport_stats", frame()),
+        lambda store: store.provider.validate_data_source(store.config, store.get_data_source("sport_stats")),
+        lambda store: store.provider.teardown_infra(store.project, store.list_feature_views(), []),
+    ],
+    ids=["materialize", "materialize_incremental", "write_to_online_store", "apply", "teardown"],
+)
+def test_nothing_is_done_while_another_holds_the_lock(
+    published: Published, gated: Any, somebody: psycopg.Connection, act: Callable[[Any], None]
+) -> None:
+    before = published.registry()
+    with pytest.raises(RunLockHeld) as refused:
+        act(gated)
+    assert refused.value.holder.startswith("pikkit backfill, process ")
+    assert (published.held(), published.registry()) == (set(), before)
+
+
+def test_a_materialization_inside_a_run_goes_on_under_its_lock(published: Published, gated: Any) -> None:
+    with connect(published.connections.postgres, purpose="test") as session, run_lock(session, "pikkit run"):
+        gated.materialize(*WINDOW)
+        assert (lock_holder(published.database) or "").startswith("pikkit run, process ")
+    assert published.held()
+
+
+def test_the_lock_of_another_store_is_not_this_ones(published: Published, gated: Any, postgres: Any) -> None:
+    with (
+        connect(postgres, purpose="test") as elsewhere,
+        run_lock(elsewhere, "pikkit run"),
+        connect(published.connections.postgres, purpose="test") as session,
+        holding(session),
+        pytest.raises(RunLockHeld),
+    ):
+        gated.materialize(*WINDOW)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_the_lock_is_given_up_afterwards(published: Published, gated: Any, refused: bool) -> None:
+    if refused:
+        published.execute("delete from ops.seals")
+    with contextlib.suppress(PublicationRefused):
+        gated.materialize(*WINDOW)
+    assert lock_holder(published.database) is None
+
+
+def test_feasts_own_commands_end_with_exit_5(published: Published, somebody: psycopg.Connection) -> None:
+    before = published.registry()
+    for command in (["apply"], ["materialize", "2026-01-01", "2026-05-01"]):
+        done = published.feast(*command)
+        assert (done.returncode, "Traceback" in done.stderr) == (5, False)
+        assert "Error: Another run holds the lock: pikkit backfill, process" in done.stderr
+    assert published.registry() == before
+
+
+def test_apply_and_plan_hold_the_lock_and_give_it_up(published: Published) -> None:
+    for command in (["apply"], ["plan"], ["apply", "--skip-source-validation"]):
+        done = published.feast(*command)
+        assert done.returncode == 0, done.stderr
+    assert lock_holder(published.database) is None
+
+
+def test_an_apply_beside_a_materialization_is_refused_not_lost(published: Published) -> None:
+    """The materialization is paused here where it waited for a table (it would wait for 20 s only); before, the apply
+    that came meanwhile was silently undone by it.
+    """
+    with connect(published.connections.postgres, purpose="test") as session:
+        session.execute("lock table features.institution_stats_changes in access exclusive mode")
+        materialize = subprocess.Popen(
+            published.command("materialize", "2026-05-01T10:00:00", "2026-05-01T12:00:00"),
+            env=published.environ(),
+            cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_until(lambda: (lock_holder(published.database) or "").startswith("feast materialize"), materialize)
+            materialize.send_signal(signal.SIGSTOP)
+            session.rollback()
+            applied = published.feast("apply")
+        finally:
+            session.rollback()
+            materialize.send_signal(signal.SIGCONT)
+        assert materialize.wait(PATIENCE) == 0
+    assert (applied.returncode, bool(published.held())) == (5, True)
+
+
+def test_a_killed_process_leaves_no_lock(published: Published, gated: Any) -> None:
+    with connect(published.connections.postgres, purpose="test") as session:
+        session.execute("lock table features.institution_stats_changes in access exclusive mode")
+        materialize = subprocess.Popen(
+            published.command("materialize", "2026-05-01T10:00:00", "2026-05-01T12:00:00"),
+            env=published.environ(),
+            cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(lambda: lock_holder(published.database) is not None, materialize)
+        materialize.kill()
+        materialize.wait()
+    wait_until(lambda: lock_holder(published.database) is None)
+    gated.materialize(*WINDOW)
+    assert published.held()
+
+
+class Meanwhile(io.StringIO):
+    """Where Feast prints, once it has loaded the definitions and before it asks the provider for anything."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._act: Callable[[], None] | None = act
+
+    def write(self, text: str) -> int:
+        act, self._act = self._act, None
+        if act is not None:
+            act()
+        return super().write(text)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_apply_since_the_definitions_were_loaded_is_not_undone(
+    published: Published, gated: Any, refused: bool
+) -> None:
+    """Feast writes back the views it loaded at the start, if they have a state. Ours have none."""
+    gated.materialize(*WINDOW)
+    if refused:
+        published.execute("update ops.gates set state = 'refused' where run_id = %s", SECOND)
+
+    def apply() -> None:
+        other = published.store()
+        view = other.get_feature_view("sport_stats")
+        view.tags = {"since": "then"}
+        other.apply(view)
+
+    with contextlib.redirect_stdout(Meanwhile(apply)), contextlib.suppress(PublicationRefused):
+        gated.materialize(*WINDOW)
+    assert published.store().get_feature_view("sport_stats").tags == {"since": "then"}
+
+
+def test_the_definitions_of_now_are_copied(published: Published, gated: Any) -> None:
+    """Not those that Feast had loaded before it had the lock: somebody has since taken the view offline."""
+
+    def apply() -> None:
+        other = published.store()
+        view = other.get_feature_view("sport_stats")
+        view.online = False
+        other.apply(view)
+
+    with contextlib.redirect_stdout(Meanwhile(apply)):
+        gated.materialize(*WINDOW, ["sport_stats"])
+    assert not published.held()
+
+
+def test_a_plan_that_ends_gives_the_lock_up_within_its_process(published: Published, gated: Any) -> None:
+    gated.provider.validate_data_source(gated.config, gated.get_data_source("sport_stats"))
+    held = lock_holder(published.database)
+    gated.provider.plan_infra(gated.config, gated.registry.proto())
+    assert ((held or "").startswith("feast apply"), lock_holder(published.database)) == (True, None)
+
+
+def test_store_apply_says_what_was_done_when_the_lock_is_taken(
+    published: Published, gated: Any, somebody: psycopg.Connection
+) -> None:
+    """Feast asks nothing of a provider before `store.apply` writes; what it wrote stays."""
+    view = gated.get_feature_view("sport_stats")
+    view.tags = {"new": "yes"}
+    with pytest.raises(RunLockHeld, match="The registry has the new definitions"):
+        gated.apply(view)
+    assert published.store().get_feature_view("sport_stats").tags == {"new": "yes"}

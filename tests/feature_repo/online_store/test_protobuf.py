@@ -1,0 +1,113 @@
+"""What is written to Redis without message objects is what Feast writes with them, and what layout.decode reads."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.online_store.layout import (
+    decode,
+    decode_instant,
+    encode_instant,
+    entity_key,
+    instant_of_microseconds,
+    key_prefix,
+    microseconds,
+)
+from feature_repo.online_store.protobuf import encode_values
+
+FLOATS = st.none() | st.floats(allow_nan=False)
+INTEGERS = st.none() | st.integers(-(2**63), 2**63 - 1)
+TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+INSTANTS = st.datetimes(timezones=st.just(UTC))
+
+
+def as_feast(values: list[Any], feast_type: Any) -> list[bytes]:
+    from feast.type_map import python_values_to_proto_values
+
+    return [
+        message.SerializeToString() for message in python_values_to_proto_values(values, feast_type.to_value_type())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "values"),
+    [
+        ("Float64", pl.Float64, FLOATS),
+        ("Int64", pl.Int64, INTEGERS),
+        ("String", pl.String, TEXTS),
+        ("Bool", pl.Boolean, st.none() | st.booleans()),
+    ],
+)
+@given(data=st.data())
+def test_a_column_is_encoded_as_feast_does_it(name: str, dtype: Any, values: Any, data: st.DataObject) -> None:
+    import feast.types
+
+    column = data.draw(st.lists(values, max_size=8))
+    encoded = list(encode_values(pl.Series(column, dtype=dtype), getattr(feast.types, name)))
+    assert encoded == as_feast(column, getattr(feast.types, name))
+    assert [decode(message) for message in encoded] == column
+
+
+@given(value=TEXTS.filter(lambda text: text is not None))
+def test_the_redis_key_of_every_view_is_the_one_that_feast_makes(value: str) -> None:
+    from feast.infra.online_stores.helpers import _redis_key
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    for join_key in {view.join_key for view in STORED_VIEWS}:
+        entity = EntityKey(join_keys=[join_key], entity_values=[Value(string_val=value)])
+        assert entity_key(key_prefix(join_key), value, b"pikkit") == _redis_key("pikkit", entity, 3)
+
+
+def test_other_types_go_the_way_of_feast() -> None:
+    from feast.types import Array, Float32, Int32, Int64, UnixTimestamp
+
+    at = datetime(2026, 5, 24, 15, tzinfo=UTC)
+    for feast_type, values in (
+        (Int32, [1, None, -5]),
+        (Float32, [0.5, None]),
+        (UnixTimestamp, [at, None]),
+        (Array(Int64), [[1, 2], None]),
+    ):
+        encoded = list(encode_values(pl.Series(values), feast_type))
+        assert encoded == as_feast(values, feast_type)
+        assert encoded[1] == b""
+
+
+def test_nan_is_null() -> None:
+    from feast.types import Float64
+
+    (encoded,) = encode_values(pl.Series([math.nan]), Float64)
+    assert encoded == b""
+
+
+def test_infinity_is_not() -> None:
+    from feast.types import Float64
+
+    assert [decode(message) for message in encode_values(pl.Series([math.inf, -math.inf]), Float64)] == [
+        math.inf,
+        -math.inf,
+    ]
+
+
+@given(INSTANTS)
+def test_an_instant_is_read_as_it_was_written(at: datetime) -> None:
+    assert decode_instant(encode_instant(microseconds(at))) == microseconds(at)
+    assert instant_of_microseconds(microseconds(at)) == at
+
+
+def test_no_instant_is_none() -> None:
+    assert decode_instant(None) is None
+
+
+@given(INSTANTS, st.integers(-3, 3))
+def test_microseconds_are_exact(at: datetime, more: int) -> None:
+    assert microseconds(at + timedelta(microseconds=more)) - microseconds(at) == more

@@ -1,0 +1,130 @@
+"""A published list of features never changes: not with what is added to a view, and not by an apply."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from feast import Field
+from feast.types import Float64
+
+from feature_repo import REPOSITORY, on_demand, scorer, services
+from feature_repo.declarations.feast_objects import DeclaredOnDemandFeatureView
+from feature_repo.errors import PublishedListChanged
+from feature_repo.registry.pinned_services import check_published_lists, declared_services, references
+from ingestion.database.apply import apply_declarations
+from ingestion.errors import ConfigurationError
+from tests.builders.bet_files import bet
+from tests.rigs.published_store import Published
+
+PLACEMENT = "market_profitability_at_placement_v1"
+LISTS = {service.name: references(service) for service in declared_services()}
+TELL_LISTS = """
+import json
+from feature_repo.registry.pinned_services import declared_services, references
+print(json.dumps({service.name: references(service) for service in declared_services()}))
+"""
+
+
+def lists_of(repository: Path) -> dict[str, list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", TELL_LISTS], cwd=repository, capture_output=True, text=True, check=True
+    )
+    lists: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return lists
+
+
+def edited(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, (file, old)
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) -> None:
+    """In a copy of the package, edited as the README says one adds a measure."""
+    shutil.copytree(REPOSITORY / "feature_repo", tmp_path / "feature_repo")
+    package = tmp_path / "feature_repo"
+    edited(package / "groups.py", 'MEASURES = ("win_rate", ', 'MEASURES = ("avg_stake", "win_rate", ')
+    edited(
+        package / "fields.py",
+        "_MEASURES: dict[str, tuple[str, Scale]] = {",
+        '_MEASURES: dict[str, tuple[str, Scale]] = {\n    "avg_stake": ("Mean stake of {bets}.", Scale.MONEY),',
+    )
+    first = 'feature(\n            "implied_prob"'
+    added = 'feature("american_odds", "Float64", "The price.", Scale.AMERICAN_ODDS),\n        '
+    edited(package / "views.py", first, added + first)
+    assert lists_of(tmp_path) == LISTS
+
+
+def test_a_field_that_was_added_leaves_the_order_of_the_scorer_as_it_was(published: Published, gated: Any) -> None:
+    before = scorer(PLACEMENT, store=gated)([bet("a")])
+    now = on_demand.bet_features
+    wider = DeclaredOnDemandFeatureView(
+        name=now.name,
+        function=on_demand._bet_features,
+        schema=[Field(name="american_odds", dtype=Float64), *now.features],
+        sources=[*now.source_feature_view_projections.values(), *now.source_request_sources.values()],
+        description=now.description,
+    )
+    gated.apply([wider])
+    after = scorer(PLACEMENT, store=published.store())([bet("a")])
+    assert (after.names, after.rows) == (before.names, before.rows)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda features: features[:-1], "without sport_stats:sport_avg_clv"),
+        (lambda features: [*features, Field(name="sport_new", dtype=Float64)], "with sport_stats:sport_new"),
+        (lambda features: features[::-1], "in another order"),
+    ],
+    ids=["shorter", "longer", "reordered"],
+)
+def test_an_apply_that_changes_a_published_list_is_refused_and_names_the_next_version(
+    published: Published,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[list[Field]], list[Field]],
+    told: str,
+) -> None:
+    of_sport = services.market_profitability_at_placement_v1.feature_view_projections[0]
+    monkeypatch.setattr(of_sport, "features", change(of_sport.features))
+    before = published.registry()
+    with pytest.raises(PublishedListChanged, match=told) as refused:
+        check_published_lists(published.database, "pikkit", declared_services())
+    assert refused.value.services == (PLACEMENT,)
+    with pytest.raises(ConfigurationError, match="market_profitability_at_placement_v2"):
+        apply_declarations(published.connections)
+    assert published.registry() == before
+
+
+def test_feasts_own_apply_is_refused_too(published: Published, tmp_path: Path) -> None:
+    for name in ("feature_repo", "feature_store.yaml", ".feastignore"):
+        source = REPOSITORY / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    edited(
+        tmp_path / "feature_repo" / "feature_lists.py",
+        '    "bet_clv_features": (\n        "clv_percentage",\n',
+        '    "bet_clv_features": (\n',
+    )
+    before = published.registry()
+    done = subprocess.run(
+        published.command("apply"),
+        cwd=tmp_path,
+        env=published.environ() | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "without bet_clv_features:clv_percentage" in done.stderr) == (2, True), done.stderr
+    assert published.registry() == before
+
+
+def test_an_apply_of_the_same_lists_is_none_of_these(published: Published) -> None:
+    check_published_lists(published.database, "pikkit", declared_services())
+    assert apply_declarations(published.connections).updated == ()

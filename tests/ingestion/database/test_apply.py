@@ -1,0 +1,73 @@
+"""Applying the declarations to a real registry: what changed comes back, and what does not fit is refused first."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, text
+
+from feature_repo import open_store
+from feature_repo.servers.connections import LOCK_PATIENCE, Connections, feast_environment, milliseconds
+from ingestion.database.apply import _feast_errors, apply_declarations
+from ingestion.errors import ConfigurationError, LockHeld, Unreachable
+
+
+def test_the_first_apply_creates_everything_and_the_second_changes_nothing(registry: Connections) -> None:
+    first, second = apply_declarations(registry), apply_declarations(registry)
+    assert {"project pikkit", "entity bet", "view sport_stats", "on-demand view bet_features"} <= set(first.created)
+    assert (second.created, second.updated, second.deleted, second.unchanged) == ((), (), (), len(first.created))
+
+
+def test_what_is_no_longer_declared_is_deleted_and_what_differs_is_updated(registry: Connections) -> None:
+    apply_declarations(registry)
+    store = open_store(feast_environment(registry) | {"REDIS_URL": registry.redis.url})
+    entity, view = store.get_entity("bet"), store.get_feature_view("sport_stats")
+    entity.name, view.description = "stranger", "changed behind our back"
+    store.apply([entity, view])
+    result = apply_declarations(registry)
+    assert (result.created, result.updated, result.deleted) == ((), ("view sport_stats",), ("entity stranger",))
+
+
+def test_apply_leaves_the_working_directory_alone(
+    registry: Connections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    apply_declarations(registry)
+    assert Path.cwd() == tmp_path
+
+
+def test_views_over_tables_that_do_not_fit_are_refused(registry: Connections) -> None:
+    """Feast itself applies them, and fails at the first materialization."""
+    with psycopg.connect(**registry.postgres.conninfo) as database:
+        database.execute("drop view features.sport_stats")
+        database.execute("alter table features.bet_facts_changes rename column amount to stake")
+        database.execute(
+            "drop view features.bet_facts; create view features.bet_facts as table features.bet_facts_changes"
+        )
+    with pytest.raises(ConfigurationError) as refused:
+        apply_declarations(registry)
+    assert "features.sport_stats does not exist" in refused.value.what
+    assert "features.bet_facts.amount is missing instead of double precision" in refused.value.what
+
+
+def test_a_registry_without_tables_is_refused(connections: Connections) -> None:
+    with pytest.raises(ConfigurationError, match="pikkit migrate"):
+        apply_declarations(connections)
+
+
+def test_a_registry_that_another_session_keeps_locked_ends_the_wait_with_that(registry: Connections) -> None:
+    engine = create_engine(registry.postgres.sqlalchemy_url.replace(milliseconds(LOCK_PATIENCE), "200ms"))
+    with psycopg.connect(**registry.postgres.conninfo) as holder:
+        holder.execute("lock table feast.entities in access exclusive mode")
+        with pytest.raises(LockHeld, match="another session holds"), _feast_errors(registry), engine.connect() as ours:
+            ours.execute(text("select 1 from entities"))
+    engine.dispose()
+
+
+def test_a_database_that_does_not_answer_is_unreachable(registry: Connections) -> None:
+    nowhere = dataclasses.replace(registry.postgres, database="nowhere")
+    with pytest.raises(Unreachable, match="nowhere"):
+        apply_declarations(dataclasses.replace(registry, postgres=nowhere))

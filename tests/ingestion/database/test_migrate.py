@@ -1,0 +1,183 @@
+"""A store is brought up to date once, in order, whole migrations at a time, whoever else tries meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from feature_repo.servers.connections import Postgres
+from ingestion.database import migrate as migrations
+from ingestion.database.access import connect
+from ingestion.database.migrate import apply_migrations, create_registry, pending
+from ingestion.errors import ConfigurationError
+from tests.conftest import REPOSITORY
+
+SHIPPED = sorted(file.stem for file in (REPOSITORY / "ingestion" / "sql" / "migrations").glob("*.sql"))
+
+
+@pytest.fixture
+def blank(blank_postgres: Postgres) -> Iterator[psycopg.Connection]:
+    with connect(blank_postgres, purpose="test") as connection:
+        yield connection
+
+
+def test_a_blank_database_gets_every_migration_in_order(blank: psycopg.Connection) -> None:
+    assert pending(blank) == SHIPPED
+    assert apply_migrations(blank) == SHIPPED
+
+
+def test_a_migrated_store_has_nothing_pending(database: psycopg.Connection) -> None:
+    assert (pending(database), apply_migrations(database)) == ([], [])
+
+
+def test_migrations_refuse_to_be_part_of_a_larger_transaction(blank: psycopg.Connection) -> None:
+    blank.execute("select 1")
+    with pytest.raises(ValueError, match="no transaction open"):
+        apply_migrations(blank)
+
+
+def test_looking_for_what_is_pending_changes_nothing(blank: psycopg.Connection) -> None:
+    pending(blank)
+    assert blank.execute("select to_regnamespace('ops')").fetchone() == (None,)
+
+
+def test_everybody_who_migrates_at_once_sees_a_migrated_store(blank_postgres: Postgres) -> None:
+    def one(_: int) -> list[str]:
+        with connect(blank_postgres, purpose="test") as connection:
+            return apply_migrations(connection)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(one, range(4))) == [[], [], [], SHIPPED]
+
+
+def test_a_failed_migration_leaves_those_before_it(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(
+        monkeypatch, tmp_path, {"0001_good": "create table good ();", "0002_bad": "create table half (); select 1 / 0;"}
+    )
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        apply_migrations(blank)
+    assert blank.execute("select to_regclass('good') is null, to_regclass('half') is null").fetchone() == (False, True)
+    assert pending(blank) == ["0002_bad"]
+
+
+def test_an_applied_migration_that_was_edited_is_refused(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(monkeypatch, tmp_path, {"0001_a": "select 1;"})
+    apply_migrations(blank)
+    ship(monkeypatch, tmp_path, {"0001_a": "select 2;"})
+    with pytest.raises(ConfigurationError, match="0001_a"):
+        apply_migrations(blank)
+
+
+def test_a_store_of_a_newer_version_is_left_alone(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(monkeypatch, tmp_path, {"0001_a": "select 1;", "0002_b": "select 1;"})
+    apply_migrations(blank)
+    (tmp_path / "0002_b.sql").unlink()
+    with pytest.raises(ConfigurationError, match="0002_b"):
+        pending(blank)
+
+
+def test_a_failure_gives_the_lock_back(
+    blank: psycopg.Connection, blank_postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(monkeypatch, tmp_path, {"0001_bad": "select 1 / 0;"})
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        apply_migrations(blank)
+    ship(monkeypatch, tmp_path, {"0001_bad": "select 1;"})
+    with connect(blank_postgres, purpose="other") as other:
+        other.execute("set lock_timeout = '5s'")
+        other.commit()
+        assert apply_migrations(other) == ["0001_bad"]
+
+
+def test_what_was_published_before_there_were_gates_may_still_be_served(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
+    ship(monkeypatch, tmp_path, {name: text for name, text in texts.items() if name < "0006"})
+    apply_migrations(blank)
+    blank.execute(
+        """
+        insert into ops.runs (run_id, verb, state, code_version, now, started_at)
+        values ('00000000-0000-7000-8000-000000000001', 'run', 'done', '0', '2026-05-01', now());
+        insert into features.reach (seq, refreshed_at, run_id)
+        values (2, '2026-05-01', '00000000-0000-7000-8000-000000000001');
+        insert into features.sport_stats_changes (sport, event_timestamp, created_timestamp, run_id, sport_win_rate)
+        values ('Soccer', '2026-05-01', '2026-05-01', '00000000-0000-7000-8000-000000000001', 0.5);
+        insert into processed.bet_versions (
+            seq, run_id, id, bet_type, status, sport, is_settled, updated_at, known_at, previous_seq, is_current
+        ) values
+            (1, gen_random_uuid(), 'a', 'parlay', 'PENDING', 'Tennis', false, '2026-05-01', '2026-05-01', null, false),
+            (2, gen_random_uuid(), 'a', 'parlay', 'SETTLED_VOID', 'Soccer', true, '2026-05-01', '2026-05-01', 1, false),
+            (3, gen_random_uuid(), 'a', 'parlay', 'PENDING', 'Rugby', false, '2026-05-01', '2026-05-01', 2, true);
+        """
+    )
+    blank.commit()
+    ship(monkeypatch, tmp_path, texts)
+    apply_migrations(blank)
+    judged = blank.execute("select state, since_seq, until_seq from ops.gates").fetchall()
+    assert judged == [("overridden", 0, 2)]
+    sealed = "select view, rows, checksum from ops.seals"
+    digests = "select 'sport_stats', rows, checksum from features.digests('sport_stats', null)"
+    assert blank.execute(sealed).fetchall() == blank.execute(digests).fetchall()
+    assert blank.execute("select sport, bets, settled, without_price from features.bet_counts").fetchall() == [
+        ("Soccer", 1, 1, 1)
+    ]
+
+
+def test_migrated_bets_stay_those_of_their_last_table_and_retried_ones_of_their_file(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
+    ship(monkeypatch, tmp_path, {name: text for name, text in texts.items() if name < "0008"})
+    apply_migrations(blank)
+    for seq, (bet, source) in enumerate(
+        [
+            ("table", "file:a.csv"), ("table", "postgres:x"),
+            ("both", "postgres:x"), ("both", "supabase:y"), ("both", "file:a.csv"), ("both", "quarantine"),
+            ("file", "file:a.csv"), ("file", "file:b.csv"),
+            ("retried", "file:a.csv"), ("retried", "quarantine"), ("retried", "quarantine"), (None, "postgres:x"),
+        ]
+    ):  # fmt: skip
+        blank.execute(
+            "insert into raw.bet_versions (seq, batch_id, id, content_hash, payload, source, received_at)"
+            " values (%s, gen_random_uuid(), %s, %s, '{}', %s, now())",
+            [seq, bet, str(seq).encode(), source],
+        )
+    blank.commit()
+    ship(monkeypatch, tmp_path, texts)
+    apply_migrations(blank)
+    assert blank.execute("select id, stream, payload from raw.shown_bets order by id").fetchall() == [
+        ("both", "supabase:y", None),
+        ("retried", "file:a.csv", None),
+    ]
+
+
+def test_the_registry_is_created_once(blank_postgres: Postgres) -> None:
+    assert [create_registry(blank_postgres) for _ in range(2)] == [True, False]
+
+
+def test_feast_finds_every_table_of_its_registry(blank_postgres: Postgres) -> None:
+    from feast.infra.registry.sql import SqlRegistry
+    from sqlalchemy import create_engine
+
+    create_registry(blank_postgres)
+    engine = create_engine(blank_postgres.sqlalchemy_url)
+    SqlRegistry._verify_schema(engine)  # raises when one is missing
+    engine.dispose()
+
+
+def ship(monkeypatch: pytest.MonkeyPatch, folder: Path, files: dict[str, str]) -> None:
+    """Have the package ship these migrations instead of its own."""
+    for name, text in files.items():
+        (folder / f"{name}.sql").write_text(text)
+    monkeypatch.setattr(migrations, "FOLDER", folder)

@@ -1,0 +1,59 @@
+"""The views that Feast reads: a change row is asserted again at TTL steps, until the next change or the mark (R6)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from feature_repo.declarations.groups import GROUPED_VIEWS, GroupedView
+from tests.builders.bet_files import T0
+
+
+@pytest.fixture(params=GROUPED_VIEWS, ids=lambda view: view.name)
+def view(request) -> GroupedView:
+    return request.param
+
+
+@pytest.fixture
+def asserted(database, view):
+    """The instants (in TTLs after T0) at which a key stands in the view, from when it changed and the mark."""
+
+    def asserted(*changes, mark):
+        for change in changes:
+            database.execute(
+                f"insert into features.{view.name}_changes"
+                f" ({view.join_key}, event_timestamp, created_timestamp, run_id)"
+                " values ('k', %(at)s, %(at)s, %(run)s)",
+                {"at": T0 + change * view.ttl, "run": uuid.uuid4()},
+            )
+        database.execute("insert into features.reach values (true, 1, %s, %s)", [T0 + mark * view.ttl, uuid.uuid4()])
+        rows = database.execute(f"select event_timestamp, created_timestamp from features.{view.name} order by 1")
+        return [(at - T0) / view.ttl for at, created in rows if at == created]
+
+    return asserted
+
+
+def test_a_row_stands_at_every_ttl_step_and_at_the_mark(asserted):
+    assert asserted(0, mark=2.5) == [0, 1, 2, 2.5]
+
+
+def test_a_row_stands_no_longer_than_the_next_change(asserted):
+    assert asserted(0, 1.5, mark=1.75) == [0, 1, 1.5, 1.75]
+
+
+def test_a_step_that_falls_on_the_mark_stands_once(asserted):
+    assert asserted(0, mark=2) == [0, 1, 2]
+
+
+def test_a_step_that_falls_on_the_next_change_gives_way_to_it(asserted):
+    assert asserted(0, 1, mark=1) == [0, 1]
+
+
+def test_a_row_at_the_mark_stands_once(asserted):
+    assert asserted(3, mark=3) == [3]
+
+
+def test_a_change_past_the_mark_stands_as_it_is(database, asserted, view):
+    assert asserted(3 + timedelta(microseconds=1) / view.ttl, mark=3) == [3 + timedelta(microseconds=1) / view.ttl]

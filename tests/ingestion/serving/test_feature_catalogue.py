@@ -1,0 +1,148 @@
+"""`pikkit features`: all that is declared, and what a store adds to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from feast import FeatureView, Field, OnDemandFeatureView
+from feast.repo_contents import RepoContents
+from feast.repo_operations import parse_repo
+
+from feature_repo import REPOSITORY
+from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.servers.connections import Connections, Postgres
+from ingestion.database.access import connect
+from ingestion.errors import ConfigurationError
+from ingestion.features.refresh import refresh
+from ingestion.intake.load import take_in
+from ingestion.runs.record import uuid7
+from ingestion.serving.feature_catalogue import Feature, Version, feature_catalogue, stored_versions
+from ingestion.sources.files.file_source import open_file
+from tests.builders.bet_files import NOW, bet, jsonl, lost
+from tests.rigs.commands import pikkit
+
+PLACEMENT, ALL, LOOKUP = "market_profitability_at_placement_v1", "market_profitability_v1", "bet_lookup_v1"
+
+
+def test_every_stored_view_is_listed_with_its_features_and_their_ttl() -> None:
+    listed = [(v.name, tuple(f.name for f in v.features), v.ttl) for v in feature_catalogue({}) if v.ttl is not None]
+    assert listed == [(view.name, view.features, view.ttl) for view in STORED_VIEWS]
+
+
+def test_the_list_is_what_feasts_own_objects_say() -> None:
+    with contextlib.chdir(REPOSITORY):  # Feast finds modules relative to the working directory
+        declared = parse_repo(REPOSITORY / "feature_repo")
+    views = {view.name: view for view in (*declared.feature_views, *declared.on_demand_feature_views)}
+    listed = {view.name: view for view in feature_catalogue({})}
+    assert listed.keys() == views.keys()
+    for name, view in views.items():
+        told = listed[name]
+        assert (told.description, list(told.features)) == (
+            view.description,
+            [
+                Feature(f.name, str(f.dtype), f.description, f.tags["available"], services_of(declared, name, f), None)
+                for f in view.features
+            ],
+        )
+        stored = [view] if isinstance(view, FeatureView) else looked_up(view, views)
+        assert list(told.entities) == [entity for one in stored for entity in one.entities]
+        assert list(told.join_keys) == [key for one in stored for key in one.join_keys]
+        assert told.ttl == getattr(view, "ttl", None)
+        requested = getattr(view, "source_request_sources", {}).values()
+        assert list(told.inputs) == [field.name for source in requested for field in source.schema]
+
+
+def services_of(declared: RepoContents, view: str, field: Field) -> tuple[str, ...]:
+    """The services that hold the field of the view, in the order of their names."""
+    held = [
+        service.name
+        for service in declared.feature_services
+        for projection in service.feature_view_projections
+        if projection.name == view and field.name in [each.name for each in projection.features]
+    ]
+    return tuple(sorted(held))
+
+
+def looked_up(view: OnDemandFeatureView, views: dict[str, Any]) -> list[FeatureView]:
+    return [views[projection.name] for projection in view.source_feature_view_projections.values()]
+
+
+def test_an_on_demand_view_says_what_it_is_computed_from() -> None:
+    (view,) = feature_catalogue({}, view="bet_features")
+    assert (view.ttl, view.join_keys) == (None, ("sport", "institution_name"))
+    assert view.inputs == ("american_odds", "is_live", "time_placed", "league", "market", "bet_type")
+
+
+def test_every_feature_says_what_it_is_and_who_holds_it() -> None:
+    features = [feature for view in feature_catalogue({}) for feature in view.features]
+    assert [f.name for f in features if not (f.services and f"Available at {f.available}." in f.description)] == []
+
+
+def test_a_service_narrows_the_list_to_what_it_holds() -> None:
+    assert [view.name for view in feature_catalogue({}, service=LOOKUP)] == ["bet_facts", "bet_closing_line"]
+
+
+def test_a_view_of_two_services_names_both() -> None:
+    (view,) = feature_catalogue({}, view="sport_stats")
+    assert view.services == [PLACEMENT, ALL]
+
+
+@pytest.mark.parametrize("unknown", [{"view": "sports"}, {"service": "v2"}])
+def test_a_name_that_is_not_declared_is_refused_with_those_that_are(unknown: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"There is no (view sports|service v2).* (sport_stats|bet_lookup_v1)"):
+        feature_catalogue({}, **unknown)
+
+
+@pytest.fixture
+def refreshed(connections: Connections, tmp_path: Path) -> Iterator[Connections]:
+    """A store with two bets, one of them with a closing line."""
+    file, run_id = open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1, clv_percentage=2.0), lost("b", 2))), uuid7()
+    with connect(connections.postgres, purpose="test") as database:
+        take_in(database, file, run_id=run_id, now=NOW)
+        refresh(database, run_id=run_id, now=NOW)
+    return connections
+
+
+def test_a_store_adds_version_rows_and_instant_of_every_stored_feature(refreshed: Connections) -> None:
+    with connect(refreshed.postgres, purpose="test") as database:
+        views = feature_catalogue(stored_versions(database))
+        rows = {
+            view.name: (database.execute(f"select count(*) from features.{view.name}_changes").fetchone() or (0,))[0]
+            for view in STORED_VIEWS
+        }
+    assert rows["sport_stats"] == 2
+    assert {(view.name, feature.stored) for view in views for feature in view.features} == {
+        (view.name, Version(1, rows[view.name], NOW) if view.name in rows else None) for view in views
+    }
+
+
+def test_a_store_without_tables_has_no_versions(blank_postgres: Postgres) -> None:
+    with connect(blank_postgres, purpose="test") as database:
+        assert stored_versions(database) == {}
+
+
+def test_the_command_works_without_a_store_and_starts_none(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = pikkit("features", "--view", "bet_features", environ=os.environ | {"PIKKIT_HOME": str(home)}, cwd=tmp_path)
+    assert (done.returncode, home.exists()) == (0, False)
+    assert "versions and rows are not known" in done.stderr
+    assert done.stdout.splitlines()[-1] == "9 features in 1 view. Nothing was changed."
+
+
+def test_no_line_is_wider_than_the_terminal(tmp_path: Path) -> None:
+    narrow = os.environ | {"PIKKIT_HOME": str(tmp_path / "home"), "COLUMNS": "90"}
+    lines = pikkit("features", environ=narrow, cwd=tmp_path).stdout.splitlines()
+    assert 80 < max(map(len, lines)) <= 90
+
+
+def test_the_command_tells_machines_the_same(refreshed: Connections, environ: dict[str, str], tmp_path: Path) -> None:
+    done = pikkit("features", "--json", "--view", "sport_market_recent", environ=environ, cwd=tmp_path)
+    (view,) = json.loads(done.stdout)
+    assert (view["ttl_seconds"], view["join_keys"]) == (3600, ["sport_market"])
+    assert view["features"][0]["stored"] == {"version": 1, "rows": 2, "last_computed_at": NOW.isoformat()}

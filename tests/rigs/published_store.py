@@ -1,0 +1,160 @@
+"""A small published store of a test's own, behind the gated provider.
+
+published    Postgres, an empty Redis and an applied registry; two runs passed their gate; the clock stands at MARK
+gated        Feast's store over it, as plain Python has it
+database     (tests/conftest.py) is not this store: `published.database` is an open connection to it
+
+run     view                key        event_timestamp
+FIRST   sport_stats         NBA, NFL   MARK - 10 days
+FIRST   institution_stats   Pinnacle   MARK - 10 days
+SECOND  sport_stats         NBA        MARK - 1 hour
+SECOND  bet_facts           b1         MARK - 2 hours
+LONE    sport_stats         NHL        MARK - 20 days
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from feature_repo import REPOSITORY
+from feature_repo.declarations.groups import BET_FACTS, INSTITUTION_STATS, SPORT_STATS
+from feature_repo.servers.connections import Connections, Postgres, feast_environment
+from ingestion.database.access import connect
+from ingestion.database.apply import apply_declarations
+from tests.builders.judgements import pass_gates
+
+MARK = datetime(2026, 5, 1, 12, tzinfo=UTC)
+FIRST, SECOND, LONE = (UUID(int=number) for number in (1, 2, 3))
+
+
+@dataclass(frozen=True)
+class Published:
+    """The store, and what a test looks at to see whether it was touched."""
+
+    connections: Connections
+    database: psycopg.Connection
+
+    def execute(self, query: str, *params: Any) -> None:
+        """Change Postgres behind everybody's back."""
+        self.database.execute(query, params)
+
+    def held(self) -> set[str]:
+        """The keys that Redis holds."""
+        with redis.Redis.from_url(self.connections.redis.url) as client:
+            return {re.sub(r"[^A-Za-z0-9_]+", " ", key.decode(errors="replace")) for key in client.scan_iter()}
+
+    def registry(self) -> list[tuple[Any, ...]]:
+        """Every row of the registry, byte for byte."""
+        tables = ("feature_views", "entities", "data_sources", "feature_services", "projects", "feast_metadata")
+        versions = "feature_view_version_history"
+        return [row for table in (*tables, versions) for row in self._rows(table)]
+
+    def _rows(self, table: str) -> list[tuple[Any, ...]]:
+        query = sql.SQL("select * from feast.{} as t order by t::text").format(sql.Identifier(table))
+        return self.database.execute(query).fetchall()
+
+    def feast(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Feast's own command, with nothing but what `pikkit env` prints."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=REPOSITORY,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def command(self, *arguments: str) -> list[str | Path]:
+        return [Path(sys.executable).with_name("feast"), *arguments]
+
+    def environ(self) -> dict[str, str]:
+        return dict(os.environ) | feast_environment(self.connections)
+
+    def store(self) -> Any:
+        """Feast's store, as another program has it."""
+        from feast import FeatureStore
+
+        return FeatureStore(str(REPOSITORY))
+
+
+@pytest.fixture(scope="session")
+def published_template(template_with_registry: Postgres, servers: Connections) -> Postgres:
+    from tests.conftest import _create
+
+    postgres = _create(servers.postgres, "published", template=template_with_registry)
+    with pytest.MonkeyPatch.context() as environment:
+        for variable in feast_environment(servers):
+            environment.setenv(variable, "")
+        apply_declarations(Connections(postgres, servers.redis, embedded=False))
+    with connect(postgres, purpose="test") as database:
+        _fill(database)
+        database.commit()
+        database.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    return postgres
+
+
+@pytest.fixture
+def published(
+    clone: Callable[[Postgres | None], Postgres],
+    published_template: Postgres,
+    connections: Connections,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Published]:
+    here = Connections(clone(published_template), connections.redis, embedded=False)
+    for variable, value in feast_environment(here).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("PIKKIT_NOW", MARK.isoformat())
+    with connect(here.postgres, purpose="test", autocommit=True) as database:
+        yield Published(here, database)
+
+
+@pytest.fixture
+def gated(published: Published) -> Any:
+    return published.store()
+
+
+def _fill(database: psycopg.Connection) -> None:
+    database.execute("insert into features.reach values (true, 1, %s, %s)", [MARK, SECOND])
+    first, second, lone = MARK - timedelta(days=10), MARK - timedelta(hours=1), MARK - timedelta(days=20)
+    stats = dict.fromkeys(SPORT_STATS.features, 1)
+    for key, run_id, instant in (
+        ("NBA", FIRST, first),
+        ("NFL", FIRST, first),
+        ("NBA", SECOND, second),
+        ("NHL", LONE, lone),
+    ):
+        insert(database, "sport_stats", run_id, instant, {"sport": key} | stats)
+    of_books = dict.fromkeys(INSTITUTION_STATS.features, 2)
+    insert(database, "institution_stats", FIRST, first, {"institution_name": "Pinnacle"} | of_books)
+    insert(
+        database, BET_FACTS.name, SECOND, MARK - timedelta(hours=2), {"bet_id": "b1", "amount": 0.1, "is_live": True}
+    )
+    pass_gates(database)
+
+
+def insert(database: psycopg.Connection, view: str, run_id: UUID, instant: datetime, values: dict[str, Any]) -> None:
+    """Add a change row."""
+    row = values | {"run_id": run_id, "event_timestamp": instant, "created_timestamp": instant}
+    command = sql.SQL("insert into {} ({}) values ({})").format(
+        sql.Identifier("features", f"{view}_changes"),
+        sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.SQL(", ").join([sql.Placeholder()] * len(row)),
+    )
+    database.execute(command, list(row.values()))
