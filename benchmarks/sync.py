@@ -30,7 +30,7 @@ from ingestion.database.access import connect
 from ingestion.database.migrate import apply_migrations
 from ingestion.embedded import servers
 from ingestion.features.refresh import refresh
-from ingestion.intake.load import SyncRequest, table_rows, take_in
+from ingestion.intake.load import SyncRequest, requested_rows, take_in
 from ingestion.progress import silent
 from ingestion.sample.sample import generate_sample
 from ingestion.sources.postgres.postgres_table import open_postgres
@@ -118,7 +118,7 @@ def one_hour(connection: psycopg.Connection, source: Postgres, table: SourceTabl
 
 def read(connection: psycopg.Connection, table: SourceTable, now: datetime) -> dict[str, Any]:
     """A sync of everything new."""
-    with table_rows(connection, table, SyncRequest()) as rows:
+    with requested_rows(connection, table, SyncRequest()) as rows:
         counts = take_in(connection, rows, run_id=uuid.uuid4(), now=now)
     connection.commit()
     return counts

@@ -1,6 +1,7 @@
 """What Feast serves: entities, views, on-demand views and services, and how their keys are spelled.
 
-Importing this package does not import Feast (which takes seconds); `open_store` and `scorer` do.
+Importing this package does not import Feast (which takes seconds); `open_store` does when it is called, `scorer` when it
+is imported.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from feature_repo.store import REPOSITORY, open_store
 
 if TYPE_CHECKING:
-    from feature_repo.scoring import Scorer
+    from feature_repo.scoring import Scorer, scorer
 
-__all__ = ["REPOSITORY", "open_store", "scorer"]
+__all__ = ["REPOSITORY", "Scorer", "open_store", "scorer"]
 
 
-def scorer(service: str, **options: Any) -> Scorer:
-    """The fast way from bets to the feature vectors of a service: `feature_repo.scoring.scorer`."""
-    from feature_repo.scoring import scorer
+def __getattr__(name: str) -> Any:
+    # Loaded when somebody asks for it: it imports Feast.
+    if name in ("Scorer", "scorer"):
+        from feature_repo import scoring
 
-    return scorer(service, **options)
+        return getattr(scoring, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

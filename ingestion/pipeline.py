@@ -29,7 +29,7 @@ from ingestion.features.verify import Comparison, verify_offline, verify_online
 from ingestion.gates import publication
 from ingestion.gates.evidence import evidence_of_batch, evidence_with_features, evidence_without_batch, flag_counts
 from ingestion.gates.publication import Outcome, publish
-from ingestion.intake.load import RowSource, SyncRequest, TableRows, table_rows, take_in
+from ingestion.intake.load import RowSource, SyncRequest, TableRows, requested_rows, take_in
 from ingestion.intake.name_variants import name_variants
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.stream_formats import check_mapping_given, is_read_as_before, keep_stream_format
@@ -280,7 +280,7 @@ def _rows(
     if isinstance(source, FileSource):
         yield source
     else:
-        with table_rows(connection, source, request) as rows:
+        with requested_rows(connection, source, request) as rows:
             yield rows
 
 

@@ -33,7 +33,7 @@ from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.features.refresh import refresh
 from ingestion.features.replay import LOG_SCHEMA
-from ingestion.intake.load import SyncRequest, table_rows, take_in
+from ingestion.intake.load import SyncRequest, requested_rows, take_in
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.sources.files.file_source import open_file
 from ingestion.sources.postgres.postgres_table import open_postgres
@@ -128,7 +128,7 @@ def show(connection, table, postgres):
         delete(postgres, shown - (shown := {row["id"] for row in bets}))
         put(postgres, *bets)
         run = {"run_id": uuid.uuid4(), "now": clock}
-        with table_rows(connection, source, SyncRequest()) as changed:
+        with requested_rows(connection, source, SyncRequest()) as changed:
             take_in(connection, changed, **run)
         with source.reading() as reading:
             reconcile_table(connection, source.name, reading, run_id=run["run_id"], clock=lambda clock=clock: clock)

@@ -23,7 +23,7 @@ from feature_repo.online_store import watermarks
 from feature_repo.online_store.delete import delete_rows, forget_copy
 from feature_repo.online_store.layout import feature_field
 from feature_repo.online_store.round_trip import Outbox
-from feature_repo.online_store.write import Stored, expiry, stored_rows, write_rows
+from feature_repo.online_store.write import Stored, expiry, stored_rows, write_online_rows
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.sources import reasserted
@@ -104,7 +104,7 @@ class CopyTarget(NamedTuple):
 
     def _write(self, rows: Iterable[Stored]) -> int:
         expire = expiry(self.view, self.config.online_store.key_ttl_seconds)
-        return write_rows(
+        return write_online_rows(
             self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire, outbox=self.outbox
         )
 

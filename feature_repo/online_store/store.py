@@ -41,7 +41,7 @@ from feature_repo.online_store.read_plan import Plans, ReadPlan, make_plan
 from feature_repo.online_store.redis_errors import told
 from feature_repo.online_store.response import FreshOnlineResponse
 from feature_repo.online_store.round_trip import LONGEST_TRANSACTION, is_direct, read_at_once
-from feature_repo.online_store.write import Stored, expiry, write_rows
+from feature_repo.online_store.write import Stored, expiry, write_online_rows
 from feature_repo.registry.forks import keep_connections_in_their_process
 from feature_repo.registry.own_functions import ignore_stored_functions
 
@@ -194,7 +194,7 @@ class FreshOnlineStore(RedisOnlineStore):
             client = self._get_client(settings)
             for features, rows in groupby(data, lambda row: tuple(row[1])):
                 stored = (self._stored(config, *row) for row in rows)
-                write_rows(client, view, features, stored, overwrite=settings.skip_dedup, expire=expire)
+                write_online_rows(client, view, features, stored, overwrite=settings.skip_dedup, expire=expire)
         if progress is not None:
             progress(len(data))
 

@@ -57,7 +57,7 @@ def expiry(view: Any, seconds: int | None) -> int | None:
     return None if of_group or reasserted(getattr(view, "batch_source", None)) else seconds
 
 
-def write_rows(
+def write_online_rows(
     client: Any,
     view: str,
     features: Sequence[str],

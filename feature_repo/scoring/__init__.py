@@ -1,10 +1,10 @@
 """Bets to feature vectors in one round trip to Redis: what a Python service scores with.
 
-definitions.py   what a service consists of, read from Feast's registry once and then now and then
-reading.py       entities to values
-sending.py       one round trip to Redis
-on_demand.py     the on-demand functions, over all bets at once
-vectors.py       what comes out
+definitions.py       what a service consists of, read from Feast's registry once and then now and then
+stored_features.py   entities to values
+hmget.py             one round trip to Redis
+on_demand.py         the on-demand functions, over all bets at once
+vectors.py           what comes out
 refreshed.py       definitions that are kept current beside the scoring
 
 Values, statuses and timestamps are those of `get_online_features` over the same store, for a fraction of its time: no

@@ -54,7 +54,7 @@ Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Rows with this in a reason, in any letter case.")
 ]
 BetId = Annotated[str | None, typer.Option("--id", metavar="ID", help="Rows of this bet.")]
-SourceOption = Annotated[str | None, typer.Option("--source", metavar="SOURCE", help="Rows from this source.")]
+RefusedSourceOption = Annotated[str | None, typer.Option("--source", metavar="SOURCE", help="Rows from this source.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="INSTANT", help="Rows received then or later.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="INSTANT", help="Rows received before then.")]
 All = Annotated[bool, typer.Option("--all", help="All rows that the other options leave, also when that is every one.")]
@@ -65,7 +65,7 @@ def list_(
     state: Annotated[StateFilter, typer.Option("--state", help="Rows that this became of.")] = StateFilter.open,
     reason: Reason = None,
     bet_id: BetId = None,
-    source: SourceOption = None,
+    source: RefusedSourceOption = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option("--limit", min=0, help="How many to show; --json shows all.")] = 20,
@@ -131,7 +131,7 @@ def retry(
     seq: Seqs = None,
     reason: Reason = None,
     bet_id: BetId = None,
-    source: SourceOption = None,
+    source: RefusedSourceOption = None,
     since: Since = None,
     until: Until = None,
     everything: All = False,
@@ -168,7 +168,7 @@ def dismiss(
     undo: Annotated[bool, typer.Option("--undo", help="Take the dismissal of rows back.")] = False,
     reason: Reason = None,
     bet_id: BetId = None,
-    source: SourceOption = None,
+    source: RefusedSourceOption = None,
     since: Since = None,
     until: Until = None,
     everything: All = False,

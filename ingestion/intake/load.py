@@ -154,7 +154,7 @@ class TableRows:
 
 
 @contextmanager
-def table_rows(connection: psycopg.Connection, table: SourceTable, request: SyncRequest) -> Iterator[TableRows]:
+def requested_rows(connection: psycopg.Connection, table: SourceTable, request: SyncRequest) -> Iterator[TableRows]:
     """The rows of the table that the request asks for, given where the store's cursor stands."""
     window = StampWindow(request.since, request.until, request.sport)
     if not request.is_partial and not request.is_full:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
-from quality.anomalies.flags import Flag, milder, unlike_its_book, where
+from quality.anomalies.flags import FlagRule, milder, unlike_its_book, where
 from quality.anomalies.relations import RELATIONS
 from quality.anomalies.scales import SCALES, closing
 from quality.anomalies.thresholds import Thresholds
@@ -15,15 +15,15 @@ CLV_OUTLIER = "clv_outlier"
 _CONFIRMED = ~RELATIONS["clv_relation"].fill_null(True)
 
 
-def closing_line_flags(baseline: Baseline, thresholds: Thresholds) -> list[Flag]:
+def closing_line_flags(baseline: Baseline, thresholds: Thresholds) -> list[FlagRule]:
     """What can be odd about a closing line value."""
     return [_extreme(thresholds), _unusual(baseline, thresholds), _contradicted(baseline, thresholds)]
 
 
-def _extreme(thresholds: Thresholds) -> Flag:
+def _extreme(thresholds: Thresholds) -> FlagRule:
     reach = closing.abs()
     severity = where(reach > thresholds.clv_medium, where(reach > thresholds.clv_high, "high").fill_null("medium"))
-    return Flag(
+    return FlagRule(
         CLV_OUTLIER,
         milder(severity, "medium", _CONFIRMED),
         pl.format("CLV of {}% is beyond ±{}%", closing.round(2), thresholds.clv_medium),
@@ -33,11 +33,11 @@ def _extreme(thresholds: Thresholds) -> Flag:
     )
 
 
-def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> FlagRule:
     centre, spread = (baseline.middle("clv_percentage", figure) for figure in ("centre", "spread"))
     score = (SCALES["clv_percentage"].value - centre).abs() / spread
     reach = thresholds.clv_z * spread
-    return Flag(
+    return FlagRule(
         CLV_OUTLIER,
         milder(where(score > thresholds.clv_z, "medium"), "low", _CONFIRMED),
         pl.format(
@@ -49,9 +49,9 @@ def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
     )
 
 
-def _contradicted(baseline: Baseline, thresholds: Thresholds) -> Flag:
+def _contradicted(baseline: Baseline, thresholds: Thresholds) -> FlagRule:
     broken = RELATIONS["clv_relation"]
-    return Flag(
+    return FlagRule(
         CLV_OUTLIER,
         unlike_its_book(broken, "clv_relation", baseline, thresholds, new="medium"),
         pl.format(

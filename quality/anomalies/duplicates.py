@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
-from quality.anomalies.flags import Flag, unlike_its_book, where
+from quality.anomalies.flags import FlagRule, unlike_its_book, where
 from quality.anomalies.relations import COPY, PLACED_SECOND, with_copies
 from quality.anomalies.thresholds import Thresholds
 
@@ -14,8 +14,10 @@ DUPLICATE = "duplicate"
 
 def flags(batch: pl.DataFrame, neighbours: pl.DataFrame, baseline: Baseline, thresholds: Thresholds) -> pl.LazyFrame:
     """ANOMALIES of rows that were there before. Of two that are the same bet, the later one is flagged."""
-    twice = Flag(DUPLICATE, where(pl.col("id").is_duplicated(), "critical"), pl.format("the id {} stands twice", "id"))
-    under_another_id = Flag(
+    twice = FlagRule(
+        DUPLICATE, where(pl.col("id").is_duplicated(), "critical"), pl.format("the id {} stands twice", "id")
+    )
+    under_another_id = FlagRule(
         DUPLICATE,
         unlike_its_book(pl.col(COPY), "duplicate_share", baseline, thresholds, new="high"),
         pl.format(

@@ -14,7 +14,7 @@ NO_SCORE = pl.lit(None, pl.Float64)
 
 
 @dataclass(frozen=True)
-class Flag:
+class FlagRule:
     """Where `severity` is not null the row is flagged. `value` and the expected range are in the column's own unit."""
 
     kind: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from quality.anomalies.flags import Flag, where
+from quality.anomalies.flags import FlagRule, where
 from quality.schema import BetStatus
 
 MISSING_REQUIRED = "missing_required"
@@ -15,12 +15,14 @@ WANTED = ("sport", "market", "institution_name", "american_odds", "amount_cents"
 _GRADED = [BetStatus.WIN, BetStatus.LOSS, BetStatus.CASHEDOUT]
 
 
-def missing_flags() -> list[Flag]:
+def missing_flags() -> list[FlagRule]:
     """What can be missing."""
-    missing = [Flag(MISSING_REQUIRED, where(pl.col(column).is_null(), "critical"), _says(column)) for column in ALWAYS]
-    wanted = [Flag(MISSING_REQUIRED, where(pl.col(column).is_null(), "low"), _says(column)) for column in WANTED]
+    missing = [
+        FlagRule(MISSING_REQUIRED, where(pl.col(column).is_null(), "critical"), _says(column)) for column in ALWAYS
+    ]
+    wanted = [FlagRule(MISSING_REQUIRED, where(pl.col(column).is_null(), "low"), _says(column)) for column in WANTED]
     ungraded = where(pl.col("status").is_in(_GRADED) & pl.col("profit_cents").is_null(), "critical")
-    return [*missing, *wanted, Flag(MISSING_REQUIRED, ungraded, pl.lit("profit is missing on a graded bet"))]
+    return [*missing, *wanted, FlagRule(MISSING_REQUIRED, ungraded, pl.lit("profit is missing on a graded bet"))]
 
 
 def _says(column: str) -> pl.Expr:

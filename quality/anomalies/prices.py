@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
-from quality.anomalies.flags import Flag, milder, unlike_its_book, where
+from quality.anomalies.flags import FlagRule, milder, unlike_its_book, where
 from quality.anomalies.relations import RELATIONS
 from quality.anomalies.scales import SCALES, american_price, price
 from quality.anomalies.thresholds import Thresholds
@@ -13,13 +13,13 @@ from quality.anomalies.thresholds import Thresholds
 ODDS_OUTLIER = "odds_outlier"
 
 
-def price_flags(baseline: Baseline, thresholds: Thresholds) -> list[Flag]:
+def price_flags(baseline: Baseline, thresholds: Thresholds) -> list[FlagRule]:
     """What can be odd about a price."""
     return [_impossible(), _unusual(baseline, thresholds), _other_format(baseline, thresholds)]
 
 
-def _impossible() -> Flag:
-    return Flag(
+def _impossible() -> FlagRule:
+    return FlagRule(
         ODDS_OUTLIER,
         where(price.abs() < 100, "critical"),
         pl.format("american_odds {} lies inside (-100, 100), where no price does", price),
@@ -27,7 +27,7 @@ def _impossible() -> Flag:
     )
 
 
-def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> FlagRule:
     value = SCALES["american_odds"].value
     centre, spread, first, third = (
         baseline.middle("american_odds", figure) for figure in ("centre", "spread", "first_quartile", "third_quartile")
@@ -38,7 +38,7 @@ def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
     is_odd = (score > thresholds.odds_z) | (value < first - fence) | (value > third + fence)
     severity = where(is_odd, where(score >= thresholds.high_z, "high").fill_null("medium"))
     reach = thresholds.odds_z * spread
-    return Flag(
+    return FlagRule(
         ODDS_OUTLIER,
         milder(severity, "medium", ~baseline.has_own("american_odds")),
         pl.format(
@@ -54,9 +54,9 @@ def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
     )
 
 
-def _other_format(baseline: Baseline, thresholds: Thresholds) -> Flag:
+def _other_format(baseline: Baseline, thresholds: Thresholds) -> FlagRule:
     broken = RELATIONS["odds_format"]
-    return Flag(
+    return FlagRule(
         ODDS_OUTLIER,
         unlike_its_book(broken, "odds_format", baseline, thresholds, new="medium"),
         pl.format("odds {} is not the American price {}: another format", pl.col("odds").round(4), price),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
-from quality.anomalies.flags import Flag, milder, unlike_its_book, where
+from quality.anomalies.flags import FlagRule, milder, unlike_its_book, where
 from quality.anomalies.relations import RELATIONS, is_dead_heat, roi, status
 from quality.anomalies.scales import SCALES, payout, price
 from quality.anomalies.thresholds import Thresholds
@@ -16,16 +16,16 @@ from quality.schema import BetStatus
 ROI_OUTLIER = "roi_outlier"
 
 
-def return_flags(baseline: Baseline, thresholds: Thresholds) -> list[Flag]:
+def return_flags(baseline: Baseline, thresholds: Thresholds) -> list[FlagRule]:
     """What can be odd about a return."""
     return [_not_the_price(baseline, thresholds), _unusual(baseline, thresholds), _won_at_a_loss()]
 
 
-def _not_the_price(baseline: Baseline, thresholds: Thresholds) -> Flag:
+def _not_the_price(baseline: Baseline, thresholds: Thresholds) -> FlagRule:
     pays = payout(price)
     severity = unlike_its_book(RELATIONS["payout"], "payout", baseline, thresholds, new="high")
     nearly = (roi - pays).abs() <= thresholds.payout_slack * pays
-    return Flag(
+    return FlagRule(
         ROI_OUTLIER,
         milder(severity, "medium", nearly | is_dead_heat()),
         pl.format("{} returned {}%, and a price of {} pays {}%", pl.col("status"), roi.round(2), price, pays.round(2)),
@@ -35,12 +35,12 @@ def _not_the_price(baseline: Baseline, thresholds: Thresholds) -> Flag:
     )
 
 
-def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> FlagRule:
     centre, spread = (baseline.middle("roi", figure) for figure in ("centre", "spread"))
     score = (SCALES["roi"].value - centre).abs() / spread
     reach = thresholds.roi_z * spread
     # A price explains the return, whatever it is.
-    return Flag(
+    return FlagRule(
         ROI_OUTLIER,
         where(price.is_null() & (score > thresholds.roi_z), "medium"),
         pl.format("a win returned {}%, {} robust deviations from the middle of wins", roi.round(2), score.round(1)),
@@ -50,9 +50,9 @@ def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
     )
 
 
-def _won_at_a_loss() -> Flag:
+def _won_at_a_loss() -> FlagRule:
     """A dead heat, or a bet of several legs of which too few were won: real, and rare enough to be looked at."""
-    return Flag(
+    return FlagRule(
         ROI_OUTLIER,
         where((status == BetStatus.WIN) & (pl.col("profit_cents") < 0), "low"),
         pl.format("a win that cost {}% of its stake", (-roi).round(2)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from quality.anomalies.baseline import Baseline
-from quality.anomalies.flags import Flag, milder, where
+from quality.anomalies.flags import FlagRule, milder, where
 from quality.anomalies.relations import LOST_BONUS_BET
 from quality.anomalies.scales import SCALES, stake
 from quality.anomalies.thresholds import Thresholds
@@ -17,28 +17,28 @@ AMOUNT_OUTLIER = "amount_outlier"
 _DOLLARS = stake / 100
 
 
-def stake_flags(baseline: Baseline, thresholds: Thresholds) -> list[Flag]:
+def stake_flags(baseline: Baseline, thresholds: Thresholds) -> list[FlagRule]:
     """What can be odd about a stake."""
     return [_negative(), _free(), _bonus(), _large(thresholds), _unusual(baseline, thresholds)]
 
 
-def _negative() -> Flag:
-    return Flag(
+def _negative() -> FlagRule:
+    return FlagRule(
         AMOUNT_OUTLIER, where(stake < 0, "critical"), pl.format("a stake of ${}", _DOLLARS), _DOLLARS, pl.lit(0.0)
     )
 
 
-def _free() -> Flag:
-    return Flag(AMOUNT_OUTLIER, where(stake == 0, "low"), pl.lit("a stake of 0: a free bet"), _DOLLARS)
+def _free() -> FlagRule:
+    return FlagRule(AMOUNT_OUTLIER, where(stake == 0, "low"), pl.lit("a stake of 0: a free bet"), _DOLLARS)
 
 
-def _bonus() -> Flag:
+def _bonus() -> FlagRule:
     says = pl.format("a loss of ${} that cost nothing: a lost bonus bet, without a stake at risk", _DOLLARS)
-    return Flag(AMOUNT_OUTLIER, where((stake > 0) & LOST_BONUS_BET, "low"), says, _DOLLARS)
+    return FlagRule(AMOUNT_OUTLIER, where((stake > 0) & LOST_BONUS_BET, "low"), says, _DOLLARS)
 
 
-def _large(thresholds: Thresholds) -> Flag:
-    return Flag(
+def _large(thresholds: Thresholds) -> FlagRule:
+    return FlagRule(
         AMOUNT_OUTLIER,
         where(stake > 100 * thresholds.amount_limit, "high"),
         pl.format("a stake of ${} is above ${}", _DOLLARS, thresholds.amount_limit),
@@ -48,12 +48,12 @@ def _large(thresholds: Thresholds) -> Flag:
     )
 
 
-def _unusual(baseline: Baseline, thresholds: Thresholds) -> Flag:
+def _unusual(baseline: Baseline, thresholds: Thresholds) -> FlagRule:
     centre, spread = (baseline.middle("amount", figure) for figure in ("centre", "spread"))
     score = (SCALES["amount"].value - centre).abs() / spread
     reach = thresholds.amount_z * spread
     severity = where(score > thresholds.amount_z, where(score >= thresholds.high_z, "high").fill_null("medium"))
-    return Flag(
+    return FlagRule(
         AMOUNT_OUTLIER,
         milder(severity, "medium", ~baseline.has_own("amount")),
         pl.format(

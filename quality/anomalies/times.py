@@ -6,7 +6,7 @@ from datetime import datetime
 
 import polars as pl
 
-from quality.anomalies.flags import Flag, where
+from quality.anomalies.flags import FlagRule, where
 from quality.anomalies.thresholds import Thresholds
 from quality.schema.rules import TWO_CLOCKS
 
@@ -14,7 +14,7 @@ TEMPORAL_ANOMALY = "temporal_anomaly"
 _TIMES = ("created_at", "updated_at", "time_placed", "settled_at")
 
 
-def time_flags(now: datetime, thresholds: Thresholds) -> list[Flag]:
+def time_flags(now: datetime, thresholds: Thresholds) -> list[FlagRule]:
     """What can be odd about the times of a bet, as of the aware instant `now`."""
     future = [_future(column, now, thresholds) for column in _TIMES]
     old = [_old(column, now, thresholds) for column in ("created_at", "time_placed")]
@@ -31,24 +31,24 @@ def time_flags(now: datetime, thresholds: Thresholds) -> list[Flag]:
     ]
 
 
-def _future(column: str, now: datetime, thresholds: Thresholds) -> Flag:
-    return Flag(
+def _future(column: str, now: datetime, thresholds: Thresholds) -> FlagRule:
+    return FlagRule(
         TEMPORAL_ANOMALY,
         where(pl.col(column) > now + thresholds.tolerance, "critical"),
         pl.format("{} {} is past the clock", pl.lit(column), _text(column)),
     )
 
 
-def _old(column: str, now: datetime, thresholds: Thresholds) -> Flag:
-    return Flag(
+def _old(column: str, now: datetime, thresholds: Thresholds) -> FlagRule:
+    return FlagRule(
         TEMPORAL_ANOMALY,
         where(pl.col(column) < now - thresholds.oldest, "medium"),
         pl.format("{} {} is more than {} days ago", pl.lit(column), _text(column), thresholds.oldest.days),
     )
 
 
-def _inverted(first: str, then: str, severity: pl.Expr) -> Flag:
-    return Flag(
+def _inverted(first: str, then: str, severity: pl.Expr) -> FlagRule:
+    return FlagRule(
         TEMPORAL_ANOMALY,
         where(pl.col(first) > pl.col(then), severity),
         pl.format("{} {} is after {} {}", pl.lit(first), _text(first), pl.lit(then), _text(then)),

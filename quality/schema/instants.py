@@ -11,7 +11,7 @@ import polars as pl
 from typing_extensions import override
 
 from quality.schema.grammar import HAS_OFFSET, TIMESTAMP
-from quality.schema.kinds import NULL, ColumnKind, Limit, Unreadable
+from quality.schema.kinds import NULL_EXPRESSION, ColumnKind, Limit, Unreadable
 
 # No online bet is older. What is, is a zero, or an epoch read in the wrong unit (1970).
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -47,7 +47,7 @@ class Instant(ColumnKind):
             seconds = raw.to_physical() // _PER_SECOND[dtype.time_unit]
             moment = pl.when(seconds.is_between(_FIRST_SECOND, _LAST_SECOND)).then(raw).dt.cast_time_unit("us")
             return moment.dt.convert_time_zone("UTC") if dtype.time_zone else moment.dt.replace_time_zone("UTC")
-        return NULL.cast(self.dtype)
+        return NULL_EXPRESSION.cast(self.dtype)
 
     def naive(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         """Whether a readable value of this column came without an offset."""

@@ -23,7 +23,7 @@ from typing_extensions import override
 from feature_repo.bets.names import WHITESPACE, normal_name, normal_names
 from quality.schema.grammar import BOOLEAN_SPELLINGS, NUMBER, ROUNDED_ID
 
-NULL = pl.lit(None)
+NULL_EXPRESSION = pl.lit(None)
 
 
 class Unreadable(Exception):
@@ -85,7 +85,7 @@ class Text(ColumnKind):
 
     @override
     def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-        return (raw if dtype == pl.String or dtype.is_integer() else NULL).cast(pl.String)
+        return (raw if dtype == pl.String or dtype.is_integer() else NULL_EXPRESSION).cast(pl.String)
 
     @cached_property
     @override
@@ -151,7 +151,7 @@ class Choice(ColumnKind):
     @override
     def expression(self, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         if dtype != pl.String:
-            return NULL.cast(pl.String)
+            return NULL_EXPRESSION.cast(pl.String)
         lower = raw.str.to_lowercase()
         name = lower.replace_strict(self._spellings, default=None, return_dtype=pl.String)
         return pl.when(lower.str.contains(self.numbered)).then(lower).otherwise(name) if self.numbered else name
@@ -191,7 +191,7 @@ class Number(ColumnKind):
         if dtype == pl.String:
             number = pl.when(raw.str.contains(NUMBER)).then(raw).cast(pl.Float64, strict=False)
         else:
-            number = (raw if dtype.is_numeric() else NULL).cast(pl.Float64)
+            number = (raw if dtype.is_numeric() else NULL_EXPRESSION).cast(pl.Float64)
         return pl.when(number.is_finite()).then(number)
 
     @cached_property
@@ -232,7 +232,7 @@ class Flag(ColumnKind):
         if dtype.is_numeric():
             number = _NUMBER.expression(raw, dtype)
             return pl.when((number == 0) | (number == 1)).then(number == 1)
-        return (raw if dtype == pl.Boolean else NULL).cast(pl.Boolean)
+        return (raw if dtype == pl.Boolean else NULL_EXPRESSION).cast(pl.Boolean)
 
 
 _NUMBER = Number()

@@ -17,7 +17,7 @@ from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import create_registry
-from ingestion.intake.load import SyncRequest, table_rows, take_in
+from ingestion.intake.load import SyncRequest, requested_rows, take_in
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import Counts
@@ -96,7 +96,7 @@ def conninfo(postgres: Postgres) -> str:
 @pytest.fixture
 def sync(source: Source, database: psycopg.Connection) -> Callable[..., Counts]:
     def sync(*, now: datetime = NOW, **request: Any) -> Counts:
-        with table_rows(database, source.open(silent), SyncRequest(**request)) as rows:
+        with requested_rows(database, source.open(silent), SyncRequest(**request)) as rows:
             counts = take_in(database, rows, run_id=uuid.uuid4(), now=now)
         database.commit()
         return counts

@@ -15,7 +15,7 @@ from feature_repo.online_store import round_trip
 from feature_repo.online_store import write as writing
 from feature_repo.online_store.layout import decode_instant, feature_field, timestamp_field
 from feature_repo.online_store.round_trip import Outbox
-from feature_repo.online_store.write import Stored, write_rows
+from feature_repo.online_store.write import Stored, write_online_rows
 from feature_repo.servers.connections import Connections
 
 FEATURES = ["a", "b"]
@@ -35,7 +35,7 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def put(client: Any, *rows: tuple[str, int, bytes], overwrite: bool = False, expire: int | None = None) -> int:
     stored = [Stored(key.encode(), instant, [value, b""]) for key, instant, value in rows]
-    return write_rows(client, "view", FEATURES, stored, overwrite=overwrite, expire=expire)
+    return write_online_rows(client, "view", FEATURES, stored, overwrite=overwrite, expire=expire)
 
 
 def standing(client: Any, key: str) -> tuple[int | None, Any]:
@@ -81,7 +81,7 @@ def test_a_key_goes_after_so_many_seconds(client: Any) -> None:
 def test_views_share_the_hash_of_an_entity(client: Any) -> None:
     client.flushdb()
     put(client, ("x", 9, b"1"))
-    write_rows(client, "other", ["a"], [Stored(b"x", 1, [b"2"])], overwrite=False, expire=None)
+    write_online_rows(client, "other", ["a"], [Stored(b"x", 1, [b"2"])], overwrite=False, expire=None)
     assert standing(client, "x") == (9, b"1")
     assert client.hget("x", feature_field("other", "a")) == b"2"
 
@@ -120,7 +120,7 @@ def test_the_newest_row_stays_whatever_came_when(client: Any, loads: list[tuple[
 
 def posted(outbox: Outbox, *rows: tuple[str, int, bytes]) -> int:
     stored = [Stored(key.encode(), instant, [value, b""]) for key, instant, value in rows]
-    return write_rows(outbox._client, "view", FEATURES, stored, overwrite=False, expire=None, outbox=outbox)
+    return write_online_rows(outbox._client, "view", FEATURES, stored, overwrite=False, expire=None, outbox=outbox)
 
 
 def test_what_an_outbox_holds_is_seen_when_it_is_sent_and_as_one_transaction(client: Any) -> None:

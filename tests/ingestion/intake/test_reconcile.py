@@ -16,7 +16,7 @@ from ingestion.database.access import connect
 from ingestion.errors import ConfigurationError, DeletesRefused
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
-from ingestion.intake.load import SyncRequest, table_rows, take_in
+from ingestion.intake.load import SyncRequest, requested_rows, take_in
 from ingestion.intake.reconcile import differing_days, our_digests, reconcile_table
 from ingestion.progress import silent
 from ingestion.sources.files.file_source import open_file
@@ -173,7 +173,7 @@ def years(clone):
 @pytest.fixture
 def sync_of(database):
     def sync(table, **request):
-        with table_rows(database, table, SyncRequest(**request)) as found:
+        with requested_rows(database, table, SyncRequest(**request)) as found:
             counts = take_in(database, found, run_id=uuid.uuid4(), now=NOW)
         database.commit()
         return counts
@@ -293,7 +293,7 @@ def test_reconciliation_brings_exactly_the_rows_that_were_rewritten(new_database
     put(postgres, *(bet(name, 3000 * n, roi=None) for n, name in enumerate("abc")))
     table = open_postgres(SourcePostgres(conninfo(postgres), "public", "bets"), PATIENCE, silent)
     with new_database() as database:
-        with table_rows(database, table, SyncRequest()) as shown:
+        with requested_rows(database, table, SyncRequest()) as shown:
             take_in(database, shown, run_id=uuid.uuid4(), now=NOW)
         put(postgres, *({"id": name, "bet_type": "straight", column: REWRITTEN[column]} for name, column in patches))
         with table.reading() as reading:
@@ -430,7 +430,7 @@ def test_a_view_of_legs_counts_each_bet_once_though_its_rows_do_not_fit_a_page(c
             app.execute("create view bets as select placed.*, legs.league from placed join legs on bet_id = id")
         table = open_supabase(project.project(), PATIENCE, silent)
         for accepted in (7, 0, 0):
-            with table_rows(database, table, SyncRequest(is_full=True)) as shown:
+            with requested_rows(database, table, SyncRequest(is_full=True)) as shown:
                 counts = take_in(database, shown, run_id=uuid.uuid4(), now=NOW)
             assert (counts["accepted"], counts["repeated_ids"]) == (accepted, 7)
         with table.reading() as reading:
