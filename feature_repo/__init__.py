@@ -1,6 +1,6 @@
 """What Feast serves: entities, views, on-demand views and services, and how their keys are spelled.
 
-Importing this package does not import Feast (which takes seconds); `open_store` does when it is called, `scorer` when it
+Importing this package does not import Feast (which takes seconds); `open_store` does when called, `scorer` when it
 is imported.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from feature_repo.store import REPOSITORY, open_store
 
 if TYPE_CHECKING:
-    from feature_repo.scoring import Scorer, scorer
+    from feature_repo.scoring.scorer import Scorer, scorer
 
 __all__ = ["REPOSITORY", "Scorer", "open_store", "scorer"]
 
