@@ -24,8 +24,7 @@ MOST_SQL_FILES: Final = 40
 
 # Locals that say what was done to a value, or nothing, instead of what it is.
 EMPTY_LOCALS: Final = frozenset(
-    ["found", "one", "held", "told", "given", "asked", "taken", "shown", "known", "kept", "left", "made", "done", "got"]
-    + ["this", "that", "theirs", "answered", "said", "seen"]
+    ["found", "one", "held", "told", "given", "asked", "taken", "shown", "known", "kept", "left", "made", "done"]
 )
 # Words that make the name of a test lean on the test above it.
 LEANING_WORDS: Final = frozenset(
