@@ -36,6 +36,7 @@ from feature_repo.servers.connections import Connections, Postgres, feast_enviro
 from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from tests.builders.judgements import pass_gates
+from tests.rigs.forked_commands import run_forked
 
 MARK = datetime(2026, 5, 1, 12, tzinfo=UTC)
 FIRST, SECOND, LONE = (UUID(int=number) for number in (1, 2, 3))
@@ -69,14 +70,7 @@ class Published:
 
     def feast(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Feast's own command, with nothing but what `pikkit env` prints."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=REPOSITORY,
-            env=self.environ(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_forked("feast", arguments, environ=self.environ(), cwd=REPOSITORY)
 
     def command(self, *arguments: str) -> list[str | Path]:
         return [Path(sys.executable).with_name("feast"), *arguments]

@@ -1,0 +1,158 @@
+"""Processes of `pikkit` and `feast` without the seconds that Feast takes to import: forked from one that imported it.
+
+A command gets a process of its own all the same, with its own arguments, environment, working directory, standard
+streams and exit code, and leaves nothing in the test's process. What it does not get anew is what a Python process
+settles before it runs anything (`PYTHON...` variables) and the modules that are imported by then. Tests of those, and
+tests that send signals, start a process by `subprocess`.
+
+run_forked     run a command to the end, as `subprocess.run` does with its output captured
+
+`python -m tests.rigs.forked_commands SOCKET` is the process that is forked from. It ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import IO, Final
+
+from tests.rigs.processes import PATIENCE, wait_until
+
+# What each command calls, as its entry point in the environment does.
+_ENTRY_POINTS: Final = {"pikkit": ("ingestion.cli", "main"), "feast": ("feast.cli.cli", "cli")}
+# What the commands import. Nothing of feature_repo's declarations: Feast reads those anew from the files.
+_IMPORTED: Final = (
+    "feast.cli.cli",
+    "feast.infra.offline_stores.contrib.postgres_offline_store.postgres",
+    "feast.infra.online_stores.redis",
+    "feast.infra.registry.sql",
+    "feast.repo_operations",
+    "ingestion.cli",
+    "ingestion.pipeline",
+)
+
+
+def run_forked(
+    program: str, arguments: Sequence[str | Path], *, environ: Mapping[str, str], cwd: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run `pikkit` or `feast` with these arguments to the end; its exit code (negative: the signal that ended it) and
+    what it printed. Its standard input is empty. Raises TimeoutExpired after PATIENCE.
+    """
+    command = [program, *map(str, arguments)]
+    with (
+        tempfile.TemporaryFile() as request,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        request.write(json.dumps({"command": command, "environ": dict(environ), "cwd": str(cwd)}).encode())
+        request.flush()
+        client.settimeout(PATIENCE)
+        client.connect(_server())
+        socket.send_fds(client, [b"."], [request.fileno(), out.fileno(), err.fileno()])
+        with client.makefile() as answers:
+            pid = int(answers.readline())
+            try:
+                exit_code = int(answers.readline())
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(command, PATIENCE) from None
+        return subprocess.CompletedProcess(command, exit_code, _text(out), _text(err))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+@cache
+def _server() -> str:
+    """The socket of the process that is forked from, which is started once and ends with this one."""
+    path = Path(tempfile.mkdtemp(prefix="pikkit-test-")) / "socket"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.rigs.forked_commands", str(path)],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C ends the test, and with it the process
+    )
+    atexit.register(process.communicate)  # closes its standard input, and waits
+    wait_until(path.exists, process)
+    return str(path)
+
+
+# ---- the process that is forked from -------------------------------------------------------------------------------
+
+
+def _serve(path: Path) -> Callable[[], object]:
+    """Fork a process for each request until standard input closes. Returns what is then to be done: in each of those
+    processes its command, in this one nothing.
+    """
+    for module in _IMPORTED:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # or the first collection in each process would copy all of this memory
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path.with_name("bound")))
+        server.listen(100)
+        path.with_name("bound").rename(path)
+        while select.select([server, sys.stdin], [], [])[0] == [server]:
+            connection, _ = server.accept()
+            with connection:
+                if os.fork() == 0:
+                    return _command(connection)
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                    pass
+    shutil.rmtree(path.parent)
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, 0):
+            pass
+    return lambda: None
+
+
+def _command(connection: socket.socket) -> Callable[[], object]:
+    """The requested command, in a process that is set up for it. The process in between tells its pid and exit code."""
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
+    if pid := os.fork():
+        connection.sendall(f"{pid}\n".encode())
+        _, status = os.waitpid(pid, 0)
+        with suppress(BrokenPipeError):  # whoever asked has ended
+            connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        os._exit(0)
+    request, out, err = descriptors
+    os.lseek(request, 0, os.SEEK_SET)
+    with os.fdopen(request) as file:
+        wanted = json.load(file)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, standard in ((nothing, 0), (out, 1), (err, 2)):
+        os.dup2(descriptor, standard)
+        os.close(descriptor)
+    os.chdir(wanted["cwd"])
+    os.environ.clear()
+    os.environ.update(wanted["environ"])
+    time.tzset()
+    program = Path(sys.executable).with_name(wanted["command"][0])
+    sys.path[0], sys.argv = str(program.parent), [str(program), *wanted["command"][1:]]
+    module, function = _ENTRY_POINTS[program.name]
+    return getattr(importlib.import_module(module), function)
+
+
+if __name__ == "__main__":
+    act = _serve(Path(sys.argv[1]))
+    sys.exit(act())
