@@ -2,10 +2,11 @@
 
 A command gets a process of its own all the same, with its own arguments, environment, working directory, standard
 streams and exit code, and leaves nothing in the test's process. What it does not get anew is what a Python process
-settles before it runs anything (`PYTHON...` variables) and the modules that are imported by then. Tests of those, and
-tests that send signals, start a process by `subprocess`.
+settles before it runs anything (`PYTHON...` variables, what the system tells of it) and the modules that are imported
+by then. Tests of those start a process by `subprocess`.
 
-run_forked     run a command to the end, as `subprocess.run` does with its output captured
+run_forked       run a command to the end, as `subprocess.run` does with its output captured
+forked_command   start one, to be waited for or killed
 
 `python -m tests.rigs.forked_commands SOCKET` is the process that is forked from. It ends when its standard input does.
 """
@@ -25,8 +26,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Final
@@ -47,12 +49,38 @@ _IMPORTED: Final = (
 )
 
 
-def run_forked(
+@dataclass(frozen=True)
+class ForkedCommand:
+    """A command that was started, in the process `pid`."""
+
+    command: list[str]
+    pid: int
+    _exit_code: IO[str]
+    _out: IO[bytes]
+    _err: IO[bytes]
+
+    def kill(self) -> None:
+        """End it by SIGKILL, unless it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> subprocess.CompletedProcess[str]:
+        """Its exit code (negative: the signal that ended it) and what it printed, once it has ended. Raises
+        TimeoutExpired after PATIENCE.
+        """
+        try:
+            exit_code = int(self._exit_code.readline())
+        except TimeoutError:
+            self.kill()
+            raise subprocess.TimeoutExpired(self.command, PATIENCE) from None
+        return subprocess.CompletedProcess(self.command, exit_code, _text(self._out), _text(self._err))
+
+
+@contextmanager
+def forked_command(
     program: str, arguments: Sequence[str | Path], *, environ: Mapping[str, str], cwd: Path
-) -> subprocess.CompletedProcess[str]:
-    """Run `pikkit` or `feast` with these arguments to the end; its exit code (negative: the signal that ended it) and
-    what it printed. Its standard input is empty. Raises TimeoutExpired after PATIENCE.
-    """
+) -> Iterator[ForkedCommand]:
+    """`pikkit` or `feast`, started with these arguments. Its standard input is empty."""
     command = [program, *map(str, arguments)]
     with (
         tempfile.TemporaryFile() as request,
@@ -66,13 +94,15 @@ def run_forked(
         client.connect(_server())
         socket.send_fds(client, [b"."], [request.fileno(), out.fileno(), err.fileno()])
         with client.makefile() as answers:
-            pid = int(answers.readline())
-            try:
-                exit_code = int(answers.readline())
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(command, PATIENCE) from None
-        return subprocess.CompletedProcess(command, exit_code, _text(out), _text(err))
+            yield ForkedCommand(command, int(answers.readline()), answers, out, err)
+
+
+def run_forked(
+    program: str, arguments: Sequence[str | Path], *, environ: Mapping[str, str], cwd: Path
+) -> subprocess.CompletedProcess[str]:
+    """The same, run to the end."""
+    with forked_command(program, arguments, environ=environ, cwd=cwd) as forked:
+        return forked.wait()
 
 
 def _text(file: IO[bytes]) -> str:

@@ -32,9 +32,8 @@ from psycopg import sql
 
 from feature_repo import REPOSITORY
 from feature_repo.declarations.groups import BET_FACTS, INSTITUTION_STATS, SPORT_STATS
-from feature_repo.servers.connections import Connections, Postgres, feast_environment
+from feature_repo.servers.connections import Connections, Postgres, Redis, feast_environment
 from ingestion.database.access import connect
-from ingestion.database.apply import apply_declarations
 from tests.builders.judgements import pass_gates
 from tests.rigs.forked_commands import run_forked
 
@@ -86,21 +85,13 @@ class Published:
 
 
 @pytest.fixture(scope="session")
-def published_template(template_with_registry: Postgres, servers: Connections) -> Postgres:
+def published_template(applied_template: Postgres, servers: Connections) -> Postgres:
     from tests.conftest import _create
 
-    postgres = _create(servers.postgres, "published", template=template_with_registry)
-    with pytest.MonkeyPatch.context() as environment:
-        for variable in feast_environment(servers):
-            environment.setenv(variable, "")
-        apply_declarations(Connections(postgres, servers.redis, embedded=False))
+    postgres = _create(servers.postgres, "published", template=applied_template)
     with connect(postgres, purpose="test") as database:
         _fill(database)
         database.commit()
-        database.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and pid <> pg_backend_pid()"
-        )
     return postgres
 
 
@@ -108,10 +99,10 @@ def published_template(template_with_registry: Postgres, servers: Connections) -
 def published(
     clone: Callable[[Postgres | None], Postgres],
     published_template: Postgres,
-    connections: Connections,
+    empty_redis: Redis,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Published]:
-    here = Connections(clone(published_template), connections.redis, embedded=False)
+    here = Connections(clone(published_template), empty_redis, embedded=False)
     for variable, value in feast_environment(here).items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("PIKKIT_NOW", MARK.isoformat())
