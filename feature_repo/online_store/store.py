@@ -15,7 +15,7 @@ import asyncio
 import weakref
 from collections.abc import Callable, Sequence
 from copy import copy
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, Literal
 
@@ -32,6 +32,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from hiredis import pack_command
 
 from feature_repo import clock
+from feature_repo.clock import as_utc
 from feature_repo.offline_store.json_values import accept_json
 from feature_repo.online_store import delete, read
 from feature_repo.online_store.client import redis_client
@@ -209,8 +210,7 @@ class FreshOnlineStore(RedisOnlineStore):
         # Of a view without entities Feast hides the key when rows are given by hand, but not when they are read.
         key = key if key.join_keys else _NO_ENTITY
         redis_key = _redis_key(config.project, key, config.entity_key_serialization_version)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-        return Stored(redis_key, microseconds(at), [value.SerializeToString() for value in values.values()])
+        return Stored(redis_key, microseconds(as_utc(at)), [value.SerializeToString() for value in values.values()])
 
     # ---- deleting ----------------------------------------------------------------------------------------------------
 

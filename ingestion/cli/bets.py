@@ -59,7 +59,7 @@ def score(
     The bet is JSON, or a row of a file, or options for its columns; an option that is left out stands for a value that
     is not known. Names that the store does not know are told with the nearest that it knows.
     """
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.serving.score import DEFAULT_SERVICE, check, naive_instants
     from ingestion.serving.score import score_bets as look_up
 
@@ -178,7 +178,7 @@ def oldest(scored: Scored) -> list[ViewAge]:
 
 def warn_of_ages(scored: Scored) -> None:
     """A line on stderr when any view is null for being past its TTL, or holds what is not known yet by the clock."""
-    from ingestion.clock import CLOCK_TOLERANCE
+    from feature_repo.clock import CLOCK_TOLERANCE
 
     if ahead := [one for one in oldest(scored) if one.age is not None and one.age < -CLOCK_TOLERANCE]:
         say_warning(
@@ -268,7 +268,7 @@ def sample(
     It holds what a source would have sent until now: every bet in its versions, as placed, settled and corrected. With
     --as it holds one row a bet, in the columns and the spellings of that export.
     """
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.sample.sample import generate_sample, write_sample
 
     begin(now)
@@ -296,8 +296,8 @@ def sample(
 
 def _exported(rows: pl.DataFrame, shape: str | None, until: str | None, seed: int, layout: str | None) -> pl.DataFrame:
     """The sample in the shape that --as names."""
+    from feature_repo import clock
     from feature_repo.errors import ConfigurationError
-    from ingestion import clock
     from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
 
     if shape != "pikkit-export":

@@ -211,7 +211,7 @@ def _selection(
     until: str | None,
     state: StateFilter = StateFilter.open,
 ) -> Selection:
-    from ingestion.clock import parse_instant
+    from feature_repo.clock import parse_instant
     from ingestion.quarantine.refused_rows import Selection
 
     return Selection(
