@@ -18,8 +18,9 @@ from dataclasses import replace
 import psycopg
 
 from feature_repo import clock
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Connections
-from ingestion.database.access import commit, connect, hold_run_lock, translated_errors
+from ingestion.database.access import commit, connect, hold_run_lock
 from ingestion.database.rollout import check_prepared
 from ingestion.features import feature_versions
 from ingestion.features.backfill import replace_by_replay
@@ -209,7 +210,7 @@ def run_materialize(connections: Connections, *, rebuild: bool = False, progress
 def locked_store(connections: Connections, verb: str) -> Iterator[psycopg.Connection]:
     """A connection to a store that is up to this code, holding the run lock for this verb."""
     with (
-        translated_errors(f"Postgres at {connections.postgres.address}"),
+        postgres_errors(f"Postgres at {connections.postgres.address}"),
         connect(connections.postgres, purpose=verb) as connection,
     ):
         check_prepared(connection)

@@ -33,7 +33,7 @@ from feature_repo.materialization.publish_guard import PublishWindow, require_pu
 from feature_repo.offline_store.store import PointInTimeOfflineStore
 from feature_repo.online_store.redis_errors import told
 from feature_repo.online_store.store import FreshOnlineStore
-from feature_repo.postgres.sessions import locked_session
+from feature_repo.postgres.run_lock import locked_session
 from feature_repo.registry.ungated_views import has_histories, is_ungated
 
 

@@ -17,9 +17,10 @@ from psycopg import sql
 
 from feature_repo.declarations.groups import STORED_VIEWS
 from feature_repo.errors import ConfigurationError, Unreachable
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
-from ingestion.database.access import connect, statement, translated_errors
+from ingestion.database.access import connect, statement
 from ingestion.database.rollout import COLUMN_TYPES, ON_DEMAND, STORED, registered_messages, relation_columns
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def _feast_errors(connections: Connections) -> Iterator[None]:
         of_redis = isinstance(error, RedisError)
         service = f"Redis at {connections.redis.address}" if of_redis else f"Postgres at {connections.postgres.address}"
         if isinstance(error, OperationalError) and isinstance(error.orig, LockNotAvailable):
-            with translated_errors(service):
+            with postgres_errors(service):
                 raise error.orig from error
         raise Unreachable(
             f"{service} does not answer",
