@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
-from feature_repo.errors import Refusal
+from feature_repo.errors import ConfigurationError, PikkitError
 from ingestion.cli.documents import error_documents, report_error
 from ingestion.cli.inspect.features import features
 from ingestion.cli.inspect.gate import gate
@@ -42,7 +42,6 @@ from ingestion.cli.update.backfill import backfill
 from ingestion.cli.update.reconcile import reconcile
 from ingestion.cli.update.run import run
 from ingestion.cli.update.sync import sync
-from ingestion.errors import ConfigurationError, PikkitError
 
 # What Typer ends a command with after Ctrl-C.
 _INTERRUPTED: Final = 130
@@ -123,9 +122,9 @@ def execute(arguments: Sequence[str]) -> int:
             misused = ConfigurationError(error.format_message(), "Nothing was done", lists)
             print_document("UsageError", misused, misused.exit_code)
             return misused.exit_code
-        except (PikkitError, Refusal) as error:
+        except PikkitError as error:
             report_error(error)
-            print_document(type(error).__name__, error, error.exit_code)
+            print_document(error.kind, error, error.exit_code)
             return error.exit_code
         except Exception as bug:
             lookup = "`pikkit status` tells how the store stands; report this, with the traceback on stderr"

@@ -7,13 +7,13 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from feature_repo.errors import Refusal
+from feature_repo.errors import PikkitError
 from ingestion.cli.output import escaped, plain_lines, print_line, result_begun
 from ingestion.cli.terminal import styled
-from ingestion.errors import PikkitError
 
 
 def print_json(value: Any) -> None:
@@ -37,9 +37,9 @@ def _json_text(value: Any) -> str:
     return "\n".join(escaped(line, lambda c: json.dumps(c)[1:-1]) for line in lines)
 
 
-def report_error(error: PikkitError | Refusal) -> None:
+def report_error(error: PikkitError) -> None:
     """The three parts of an error on stderr: what happened, what state things are in, what to do next."""
-    kind = styled(type(error).__name__, "bad", sys.stderr)
+    kind = styled(error.kind, "bad", sys.stderr)
     sys.stderr.write(f"{kind}: {plain_lines(str(error))}\n")
     sys.stderr.flush()
 
@@ -47,7 +47,7 @@ def report_error(error: PikkitError | Refusal) -> None:
 class ErrorDocument(Protocol):
     """Told of an error by its kind, its three parts and data, and the exit code that it ends the command with."""
 
-    def __call__(self, kind: str, error: PikkitError | Refusal, exit_code: int) -> None:
+    def __call__(self, kind: str, error: PikkitError, exit_code: int) -> None:
         """Print it as JSON on stdout."""
 
 
@@ -59,7 +59,7 @@ def error_documents(*, wanted: bool) -> Iterator[ErrorDocument]:
     """
     token = result_begun.set(False)
 
-    def print_document(kind: str, error: PikkitError | Refusal, exit_code: int) -> None:
+    def print_document(kind: str, error: PikkitError, exit_code: int) -> None:
         if wanted and not result_begun.get():
             print_json({"error": _error_document(kind, error, exit_code)})
 
@@ -69,12 +69,12 @@ def error_documents(*, wanted: bool) -> Iterator[ErrorDocument]:
         result_begun.reset(token)
 
 
-def _error_document(kind: str, error: PikkitError | Refusal, exit_code: int) -> dict[str, Any]:
+def _error_document(kind: str, error: PikkitError, exit_code: int) -> dict[str, Any]:
     parts = {"what": error.what, "state": error.state, "next_step": error.next_step}
-    # `message` is Click's own copy of the three parts; underscores mark what Python itself keeps with an exception.
-    data = {name: value for name, value in vars(error).items() if name not in (*parts, "message") and name[0] != "_"}
-    return {"kind": kind, **parts, "exit_code": exit_code, "data": data}
+    return {"kind": kind, **parts, "exit_code": exit_code, "data": error.data()}
 
 
 def _jsonable(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     return value.isoformat() if isinstance(value, datetime) else str(value)

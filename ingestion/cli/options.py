@@ -46,7 +46,7 @@ def override_reason(override: str | None) -> str | None:
     """
     if override is None or override.strip():
         return override and override.strip()
-    from ingestion.errors import ConfigurationError
+    from feature_repo.errors import ConfigurationError
 
     raise ConfigurationError(
         "--override-gate gives no reason", "Nothing was done", "Say why what the gate refuses may be published"

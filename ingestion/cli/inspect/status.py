@@ -14,10 +14,9 @@ from ingestion.cli.inspect.store_verdict import store_problem, store_verdict
 from ingestion.cli.options import Json, Now
 from ingestion.cli.output import print_line
 from ingestion.cli.stores import begin
-from ingestion.settings import translated_refusals
 
 if TYPE_CHECKING:
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
     from ingestion.runs.status import Copy, StoreStatus
     from ingestion.settings import Settings
 
@@ -39,8 +38,8 @@ def status(
     """
     from dataclasses import replace
 
+    from feature_repo.errors import Unreachable
     from ingestion import clock
-    from ingestion.errors import Unreachable
     from ingestion.runs.status import store_status as look
 
     settings = begin(now)
@@ -61,18 +60,15 @@ def status(
 
 def _as_they_are(settings: Settings) -> Connections:
     """The stores, started or not. Unreachable when they are embedded and Postgres cannot be used."""
-    with translated_refusals():
-        found = settings.external or recorded(settings.home)
-        if found is not None and (
-            not found.embedded or postgres_state(settings.home, found.postgres).condition == "ready"
-        ):
-            return found
+    found = settings.external or recorded(settings.home)
+    if found is not None and (not found.embedded or postgres_state(settings.home, found.postgres).condition == "ready"):
+        return found
     return settings.connections()
 
 
 def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:
     """What keeps an embedded Redis that runs from answering; or that it is down; null when it answers by now."""
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
 
     try:
         settings.connections()
@@ -84,7 +80,7 @@ def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:
 def _status_document(found: StoreStatus) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
 
     contents = found.contents
     return {

@@ -17,7 +17,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 def print_status(found: StoreStatus) -> None:
     """The tables of a store's status, then a line each of alerts, log, last run, gate, lock, and the verdict."""
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
 
     contents = found.contents
     if contents is not None:

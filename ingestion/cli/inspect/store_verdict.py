@@ -27,7 +27,7 @@ def store_verdict(found: StoreStatus) -> str:
 
 def store_problem(found: StoreStatus) -> str | None:
     """What keeps the store from being healthy, with the command that mends it; None when nothing does."""
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
 
     if isinstance(found.online, Unreachable):
         return "Redis does not answer: nothing is served online."

@@ -38,7 +38,7 @@ def dismiss(
     json: Json = False,
 ) -> None:
     """Let open rows be, and note why. They stay in the quarantine."""
-    from ingestion.errors import ConfigurationError
+    from feature_repo.errors import ConfigurationError
     from ingestion.quarantine.refused_rows import dismiss_quarantined as dismiss_rows
     from ingestion.quarantine.refused_rows import reopen
 

@@ -59,7 +59,7 @@ def refused_row_selection(
 
 def check_narrowed(selection: Selection, *, everything: bool) -> None:
     """Raise ConfigurationError when the selection means every open row and --all was not given."""
-    from ingestion.errors import ConfigurationError
+    from feature_repo.errors import ConfigurationError
 
     if not selection.is_narrowed and not everything:
         raise ConfigurationError(

@@ -23,8 +23,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show all that is known of a refused row."""
+    from feature_repo.errors import ConfigurationError
     from ingestion.database.read_only import read_only_store
-    from ingestion.errors import ConfigurationError
     from ingestion.quarantine.refused_rows import Selection, listing
     from ingestion.runs.run_ids import short_run_ids
 

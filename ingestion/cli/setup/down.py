@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from feature_repo.errors import PikkitError, Unreachable
 from feature_repo.servers.connections import home
 from ingestion.cli.documents import print_json, report_error
 from ingestion.cli.options import Json
 from ingestion.cli.output import print_line, say
-from ingestion.errors import PikkitError, Unreachable
 from ingestion.settings import environment
 
 

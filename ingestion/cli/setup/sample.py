@@ -69,8 +69,8 @@ def sample(
 
 def _exported(rows: pl.DataFrame, shape: str | None, until: str | None, seed: int, layout: str | None) -> pl.DataFrame:
     """The sample in the shape that --as names."""
+    from feature_repo.errors import ConfigurationError
     from ingestion import clock
-    from ingestion.errors import ConfigurationError
     from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
 
     if shape != "pikkit-export":
