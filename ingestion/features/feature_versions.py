@@ -18,7 +18,7 @@ from uuid import UUID
 
 import psycopg
 
-from feature_repo.declarations.groups import (
+from feature_repo.declarations.views import (
     BET_VIEWS,
     GROUPED_VIEWS,
     SPORT_MARKET_RECENT,
