@@ -16,10 +16,9 @@ from feast.types import Float64
 
 from feature_repo import REPOSITORY, on_demand, scorer, services
 from feature_repo.declarations.feast_objects import DeclaredOnDemandFeatureView
-from feature_repo.errors import PublishedListChanged
+from feature_repo.errors import ConfigurationError, PublishedListChanged
 from feature_repo.registry.pinned_services import check_published_lists, declared_services, references
 from ingestion.database.apply import apply_declarations
-from ingestion.errors import ConfigurationError
 from tests.builders.bet_files import bet
 from tests.rigs.published_store import Published
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Postgres
 from ingestion.database import migrate as migrations
 from ingestion.database.access import connect
 from ingestion.database.migrate import apply_migrations, create_registry, pending
-from ingestion.errors import ConfigurationError
 from tests.conftest import REPOSITORY
 
 SHIPPED = sorted(file.stem for file in (REPOSITORY / "ingestion" / "sql" / "migrations").glob("*.sql"))
