@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from feature_repo.declarations.groups import STORED_VIEWS, GroupedView
+from feature_repo.declarations.views import STORED_VIEWS, GroupedView
 from feature_repo.errors import Unreachable
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import REGISTRY_SCHEMA, Connections, Redis

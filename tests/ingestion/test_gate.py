@@ -15,7 +15,7 @@ import pytest
 import redis
 from psycopg import sql
 
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import GateRefused
 from ingestion import clock, pipeline
 from ingestion.database.access import connect
