@@ -23,7 +23,7 @@ _LOGIN: Final = "Check user, password and rights in REDIS_URL; `pikkit doctor` t
 _REBUILD: Final = "`pikkit materialize --rebuild` fills it anew from Postgres"
 
 
-class FeastOnlineStoreUnavailable(errors.OnlineStoreUnavailable, redis.RedisError, FeastError):
+class FeastOnlineStoreUnavailable(errors.Unreachable, redis.RedisError, FeastError):
     """What is raised: whoever catches redis-py's errors catches it too, and `feast serve` answers 503."""
 
     def http_status_code(self) -> int:
@@ -33,7 +33,7 @@ class FeastOnlineStoreUnavailable(errors.OnlineStoreUnavailable, redis.RedisErro
 
 @contextmanager
 def told(store: Any, state: str = "Nothing was read") -> Iterator[None]:
-    """Raise OnlineStoreUnavailable for whatever Redis, or what is written there, makes fail. `state`: what things are
+    """Raise Unreachable for whatever Redis, or what is written there, makes fail. `state`: what things are
     in then. `store` is the configuration of the online store.
     """
     try:
@@ -50,7 +50,7 @@ def told(store: Any, state: str = "Nothing was read") -> Iterator[None]:
 def unavailable(store: Any, error: Exception, state: str) -> FeastOnlineStoreUnavailable:
     """The error for a failure of the client."""
     what, next_step = _reason(store, error)
-    return FeastOnlineStoreUnavailable(f"Redis at {address(store)} {what}", state, next_step)
+    return FeastOnlineStoreUnavailable(f"Redis at {address(store)} {what}", state, next_step, service="Redis")
 
 
 def _reason(store: Any, error: Exception) -> tuple[str, str]:

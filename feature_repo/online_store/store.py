@@ -4,7 +4,7 @@ Same configuration, same layout in Redis, same answers as `type: redis` wherever
 
 status     NOT_FOUND, NULL_VALUE, OUTSIDE_MAX_AGE and PRESENT are told apart, and a value past its view's TTL is null
 deletion   touches this project's keys only
-failures   one error (OnlineStoreUnavailable), within seconds; a request with half a key is refused
+failures   one error (Unreachable), within seconds; a request with half a key is refused
 
 docs/online-store.md has the reasons.
 """
@@ -170,7 +170,7 @@ class FreshOnlineStore(RedisOnlineStore):
         self, config: RepoConfig, table: FeatureView, entity_keys: Any, requested_features: list[str] | None = None
     ) -> list[OnlineRow]:
         """The rows of one view, in the order of the keys: (None, None) where nothing is stored of a key, and null
-        values where what is stored is older than the view's TTL. Raises OnlineStoreUnavailable, EntityKeysMissing.
+        values where what is stored is older than the view's TTL. Raises Unreachable, EntityKeysMissing.
         """
         one = _OneView(config, table, entity_keys, requested_features)
         with told(config.online_store):

@@ -15,11 +15,10 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
-from feature_repo.errors import Refusal
+from feature_repo.errors import ConfigurationError, PikkitError
 from ingestion.cli import bets, demo, export, gates, groups, publish, quarantine, runs, services, status, store, sync
 from ingestion.cli.output import error_documents, plain, print_line, report_error, say
 from ingestion.cli.terminal import closable_streams
-from ingestion.errors import ConfigurationError, PikkitError
 
 # What Typer ends a command with after Ctrl-C.
 _INTERRUPTED: Final = 130
@@ -102,9 +101,9 @@ def execute(arguments: Sequence[str]) -> int:
             misused = ConfigurationError(error.format_message(), "Nothing was done", lists)
             print_document("UsageError", misused, misused.exit_code)
             return misused.exit_code
-        except (PikkitError, Refusal) as error:
+        except PikkitError as error:
             report_error(error)
-            print_document(type(error).__name__, error, error.exit_code)
+            print_document(error.kind, error, error.exit_code)
             return error.exit_code
         except Exception as bug:
             lookup = "`pikkit status` tells how the store stands; report this, with the traceback on stderr"

@@ -99,7 +99,7 @@ def score(
 def _given(text: str | None, file: Path | None, mapping: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
     """The bets, in whichever of the three ways they were given."""
     from feature_repo.bets.frame import NEEDED
-    from ingestion.errors import ConfigurationError
+    from feature_repo.errors import ConfigurationError
     from ingestion.serving.score import parse_bets, read_bets
 
     if (text is not None) + (file is not None) + bool(columns) != 1:
@@ -296,8 +296,8 @@ def sample(
 
 def _exported(rows: pl.DataFrame, shape: str | None, until: str | None, seed: int, layout: str | None) -> pl.DataFrame:
     """The sample in the shape that --as names."""
+    from feature_repo.errors import ConfigurationError
     from ingestion import clock
-    from ingestion.errors import ConfigurationError
     from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
 
     if shape != "pikkit-export":

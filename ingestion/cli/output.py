@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Annotated, Any, Final, Protocol
 
 import typer
 
-from feature_repo.errors import Refusal
+from feature_repo.errors import PikkitError
 from ingestion.cli.terminal import Style, styled
-from ingestion.errors import PikkitError
 from ingestion.progress import Progress
 from ingestion.wording import span
 
@@ -161,9 +161,9 @@ def decimals(values: Iterable[Any]) -> list[str]:
     return [f"{whole:>{width}}{fraction}" for whole, fraction in parts]
 
 
-def report_error(error: PikkitError | Refusal) -> None:
+def report_error(error: PikkitError) -> None:
     """The three parts of an error on stderr: what happened, what state things are in, what to do next."""
-    kind = styled(type(error).__name__, "bad", sys.stderr)
+    kind = styled(error.kind, "bad", sys.stderr)
     sys.stderr.write(f"{kind}: {_plain_lines(str(error))}\n")
     sys.stderr.flush()
 
@@ -171,7 +171,7 @@ def report_error(error: PikkitError | Refusal) -> None:
 class ErrorDocument(Protocol):
     """Told of an error by its kind, its three parts and data, and the exit code that it ends the command with."""
 
-    def __call__(self, kind: str, error: PikkitError | Refusal, exit_code: int) -> None:
+    def __call__(self, kind: str, error: PikkitError, exit_code: int) -> None:
         """Print it as JSON on stdout."""
 
 
@@ -183,7 +183,7 @@ def error_documents(*, wanted: bool) -> Iterator[ErrorDocument]:
     """
     token = _result_begun.set(False)
 
-    def print_document(kind: str, error: PikkitError | Refusal, exit_code: int) -> None:
+    def print_document(kind: str, error: PikkitError, exit_code: int) -> None:
         if wanted and not _result_begun.get():
             print_json({"error": _error_document(kind, error, exit_code)})
 
@@ -193,11 +193,9 @@ def error_documents(*, wanted: bool) -> Iterator[ErrorDocument]:
         _result_begun.reset(token)
 
 
-def _error_document(kind: str, error: PikkitError | Refusal, exit_code: int) -> dict[str, Any]:
+def _error_document(kind: str, error: PikkitError, exit_code: int) -> dict[str, Any]:
     parts = {"what": error.what, "state": error.state, "next_step": error.next_step}
-    # `message` is Click's own copy of the three parts; underscores mark what Python itself keeps with an exception.
-    data = {name: value for name, value in vars(error).items() if name not in (*parts, "message") and name[0] != "_"}
-    return {"kind": kind, **parts, "exit_code": exit_code, "data": data}
+    return {"kind": kind, **parts, "exit_code": exit_code, "data": error.data()}
 
 
 @contextmanager
@@ -304,4 +302,6 @@ def _cell(value: Any) -> str:
 
 
 def _jsonable(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     return value.isoformat() if isinstance(value, datetime) else str(value)

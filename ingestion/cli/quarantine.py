@@ -100,8 +100,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show all that is known of a refused row."""
+    from feature_repo.errors import ConfigurationError
     from ingestion.database.read_only import read_only_store
-    from ingestion.errors import ConfigurationError
     from ingestion.quarantine.refused_rows import Selection, listing
     from ingestion.runs.run_ids import short_run_ids
 
@@ -176,7 +176,7 @@ def dismiss(
     json: Json = False,
 ) -> None:
     """Let open rows be, and note why. They stay in the quarantine."""
-    from ingestion.errors import ConfigurationError
+    from feature_repo.errors import ConfigurationError
     from ingestion.quarantine.refused_rows import dismiss_quarantined as dismiss_rows
     from ingestion.quarantine.refused_rows import reopen
 
@@ -226,7 +226,7 @@ def _selection(
 
 
 def _narrowed(selection: Selection, *, everything: bool) -> Selection:
-    from ingestion.errors import ConfigurationError
+    from feature_repo.errors import ConfigurationError
 
     if not selection.is_narrowed and not everything:
         raise ConfigurationError(

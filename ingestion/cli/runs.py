@@ -104,7 +104,7 @@ def run(
 def _reason(override: str | None) -> str | None:
     if override is None or override.strip():
         return override and override.strip()
-    from ingestion.errors import ConfigurationError
+    from feature_repo.errors import ConfigurationError
 
     raise ConfigurationError(
         "--override-gate gives no reason", "Nothing was done", "Say why what the gate refuses may be published"

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from feature_repo.errors import PikkitError, Unreachable
 from feature_repo.servers.connections import feast_environment, home
 from ingestion.cli.output import Json, print_json, print_line, print_state, report_error, say
 from ingestion.cli.stores import begin, stores
-from ingestion.errors import PikkitError, Unreachable
 from ingestion.settings import environment
 
 

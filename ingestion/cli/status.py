@@ -11,11 +11,10 @@ from feature_repo.servers.connections import Connections, recorded
 from feature_repo.servers.embedded_servers import postgres_state
 from ingestion.cli.output import Json, Now, print_json, print_line, print_table
 from ingestion.cli.stores import begin
-from ingestion.settings import translated_refusals
 from ingestion.wording import counted, first_line, span
 
 if TYPE_CHECKING:
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
     from ingestion.runs.status import Contents, Copy, StoreStatus, ViewStatus
     from ingestion.settings import Settings
 
@@ -38,8 +37,8 @@ def status(
     """
     from dataclasses import replace
 
+    from feature_repo.errors import Unreachable
     from ingestion import clock
-    from ingestion.errors import Unreachable
     from ingestion.runs.status import store_status as look
 
     settings = begin(now)
@@ -60,18 +59,15 @@ def status(
 
 def _as_they_are(settings: Settings) -> Connections:
     """The stores, started or not. Unreachable when they are embedded and Postgres cannot be used."""
-    with translated_refusals():
-        found = settings.external or recorded(settings.home)
-        if found is not None and (
-            not found.embedded or postgres_state(settings.home, found.postgres).condition == "ready"
-        ):
-            return found
+    found = settings.external or recorded(settings.home)
+    if found is not None and (not found.embedded or postgres_state(settings.home, found.postgres).condition == "ready"):
+        return found
     return settings.connections()
 
 
 def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:
     """What keeps an embedded Redis that runs from answering; or that it is down; null when it answers by now."""
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
 
     try:
         settings.connections()
@@ -81,7 +77,7 @@ def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:
 
 
 def _print_status(found: StoreStatus) -> None:
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
 
     contents = found.contents
     if contents is not None:
@@ -201,7 +197,7 @@ def _verdict(found: StoreStatus) -> str:
 
 def _problem(found: StoreStatus) -> str | None:
     """What keeps the store from being healthy, with the command that mends it; None when nothing does."""
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
 
     if isinstance(found.online, Unreachable):
         return "Redis does not answer: nothing is served online."
@@ -292,7 +288,7 @@ def _not_as_postgres_has_it(faulty: list[ViewStatus], views: list[ViewStatus]) -
 def _status_document(found: StoreStatus) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from ingestion.errors import Unreachable
+    from feature_repo.errors import Unreachable
 
     contents = found.contents
     return {

@@ -96,8 +96,8 @@ def features(
 
     Also when it is available, by what key, and in which services. Works without a store; then it knows no versions.
     """
+    from feature_repo.errors import Unreachable
     from ingestion.database.access import connect
-    from ingestion.errors import Unreachable
     from ingestion.serving.feature_catalogue import feature_catalogue, stored_versions
 
     settings, versions = begin(), None

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import sql
 
 from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.servers.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
 from ingestion.database.access import connect, statement, translated_errors
 from ingestion.database.rollout import COLUMN_TYPES, ON_DEMAND, STORED, registered_messages, relation_columns
-from ingestion.errors import ConfigurationError, Unreachable
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -96,14 +96,10 @@ def _check_tables(connections: Connections, declared: RepoContents) -> None:
 
 
 def _check_services(connections: Connections, project: str, declared: RepoContents) -> None:
-    from feature_repo.errors import PublishedListChanged
     from feature_repo.registry.pinned_services import check_published_lists
 
     with connect(connections.postgres, purpose="apply", autocommit=True) as connection:
-        try:
-            check_published_lists(connection, project, declared.feature_services)
-        except PublishedListChanged as error:
-            raise ConfigurationError(error.what, error.state, error.next_step) from error
+        check_published_lists(connection, project, declared.feature_services)
 
 
 def _problems(relation: str, found: dict[str, str], view: FeatureView) -> list[str]:

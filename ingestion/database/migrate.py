@@ -11,9 +11,9 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import REGISTRY_SCHEMA, Postgres
 from ingestion.database.access import connect, statement, taking_turns
-from ingestion.errors import ConfigurationError
 
 FOLDER = resources.files("ingestion").joinpath("sql", "migrations")
 

@@ -16,10 +16,10 @@ from uuid import UUID
 
 import psycopg
 
+from feature_repo.errors import ClockAhead, ConfigurationError
 from feature_repo.postgres.queries import feast_statement
 from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import statement
-from ingestion.errors import ClockAhead, ConfigurationError
 
 # How far a run's clock may lie past the database's own.
 MOST_AHEAD: Final = timedelta(hours=1)

@@ -7,6 +7,8 @@ same bits in any order and any batching (rule R3). One set of Narwhals expressio
 The log is a frame with replay.LOG_SCHEMA. To continue from a state, pass the versions past the reach of that state
 together with the versions they replace, and `after` = the reach: what lies at or before it is only retracted, never
 asserted again.
+
+What changes the values of a feature changes its definition too (`ingestion/features/feature_definitions.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import narwhals as nw
 
 from feature_repo.declarations.groups import Group, GroupedView
 from feature_repo.group_keys import key_expression
+from ingestion.features.feature_definitions import SHRINKAGE
 from quality.schema import BetStatus
 
 # Any eager frame that Narwhals speaks to.
@@ -34,9 +37,6 @@ NANO: Final = 1_000_000_000
 
 # Events that go through memory at once, at the most; 2 to the 40th leaves 8 million groups.
 _MOST_EVENTS: Final = 2**40
-
-# How many bets at the market's own estimate a group's win rate is shrunk towards.
-SHRINKAGE: Final = 25
 
 # Every column that some grouping goes by; together they name a cell (`events`).
 SUMMED_COLUMNS: Final = ("sport", "league", "market", "institution_name")

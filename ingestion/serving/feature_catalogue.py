@@ -21,9 +21,9 @@ from feature_repo.declarations.views import (
     OnDemandDeclaration,
     StoredDeclaration,
 )
+from feature_repo.errors import ConfigurationError
 from feature_repo.near_names import did_you_mean
 from ingestion.database.access import statement
-from ingestion.errors import ConfigurationError
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 import redis
 
-from feature_repo.errors import ServerNotReady
+from feature_repo.errors import ConfigurationError, LockHeld, ServerNotReady, StoreFull, Unreachable
 from feature_repo.servers import embedded_servers
 from feature_repo.servers.connections import Connections, NotRunning, Redis, socket_directory
 from feature_repo.servers.embedded_servers import PID_FILES, ask_redis, embedded_at
@@ -36,7 +36,6 @@ from ingestion.embedded import redis as embedded_redis
 from ingestion.embedded import servers as embedded
 from ingestion.embedded.home import locked_home
 from ingestion.embedded.process import failure
-from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from ingestion.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.rigs.commands import by_name

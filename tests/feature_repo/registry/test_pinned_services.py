@@ -16,10 +16,9 @@ from feast.types import Float64
 
 from feature_repo import REPOSITORY, on_demand, scorer, services
 from feature_repo.declarations.feast_objects import DeclaredOnDemandFeatureView
-from feature_repo.errors import PublishedListChanged
+from feature_repo.errors import ConfigurationError, PublishedListChanged
 from feature_repo.registry.pinned_services import check_published_lists, declared_services, references
 from ingestion.database.apply import apply_declarations
-from ingestion.errors import ConfigurationError
 from tests.builders.bet_files import bet
 from tests.rigs.published_store import Published
 
@@ -50,7 +49,7 @@ def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) 
     """In a copy of the package, edited as the README says one adds a measure."""
     shutil.copytree(REPOSITORY / "feature_repo", tmp_path / "feature_repo")
     package = tmp_path / "feature_repo"
-    edited(package / "groups.py", 'MEASURES = ("win_rate", ', 'MEASURES = ("avg_stake", "win_rate", ')
+    edited(package / "declarations" / "groups.py", 'MEASURES = ("win_rate", ', 'MEASURES = ("avg_stake", "win_rate", ')
     edited(
         package / "fields.py",
         "_MEASURES: dict[str, tuple[str, Scale]] = {",
@@ -108,7 +107,7 @@ def test_feasts_own_apply_is_refused_too(published: Published, tmp_path: Path) -
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
     edited(
-        tmp_path / "feature_repo" / "feature_lists.py",
+        tmp_path / "feature_repo" / "declarations" / "feature_lists.py",
         '    "bet_clv_features": (\n        "clv_percentage",\n',
         '    "bet_clv_features": (\n',
     )

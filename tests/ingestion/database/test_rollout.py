@@ -16,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.errors import ConfigurationError, GateRefused
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
 from ingestion import clock, pipeline
@@ -24,7 +25,6 @@ from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.database.apply import apply_declarations
 from ingestion.database.rollout import registered_views
 from ingestion.doctor.postgres import check_postgres
-from ingestion.errors import ConfigurationError, GateRefused
 from ingestion.gates.config_file import gates_of
 from ingestion.pipeline import compare, run_backfill
 from ingestion.runs.status import Contents, store_status
