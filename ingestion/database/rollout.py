@@ -14,8 +14,7 @@ from typing import Final, NamedTuple
 
 import psycopg
 
-from feature_repo.declarations.groups import STORED_VIEWS
-from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS
+from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS, STORED_VIEWS
 from feature_repo.errors import ConfigurationError
 from feature_repo.online_store.layout import varint
 from feature_repo.store import REPOSITORY

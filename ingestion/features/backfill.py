@@ -12,7 +12,8 @@ from uuid import UUID
 import polars as pl
 import psycopg
 
-from feature_repo.declarations.groups import GROUPS, STORED_VIEWS
+from feature_repo.declarations.groups import GROUPS
+from feature_repo.declarations.views import STORED_VIEWS
 from ingestion.database.access import statement
 from ingestion.features import feature_versions
 from ingestion.features.refresh import DatabaseStates

@@ -13,7 +13,7 @@ from typing import Final
 
 import narwhals as nw
 
-from feature_repo.declarations.groups import BET_CLOSING_LINE, BET_FACTS
+from feature_repo.declarations.views import BET_CLOSING_LINE, BET_FACTS
 from ingestion.features.running_sums import Frame
 
 FACTS: Final = BET_FACTS.features

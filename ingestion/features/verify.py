@@ -14,7 +14,8 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.clock import stopped_at
-from feature_repo.declarations.groups import RECENT_LONG, STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.features import RECENT_LONG
+from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from feature_repo.postgres.copy import copy_in, copy_out
 from feature_repo.postgres.queries import feast_statement
 from ingestion.database.access import statement
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 _View = GroupedView | BetView
 
-# Compared to the letter; all other features are ratios.
-_EXACT: Final = frozenset(("american_odds", "is_live", "bet_type", "sport", "league", "market", "institution_name"))
 # Keys asked of the online store at once.
 ONLINE_BATCH: Final = 500
 
@@ -83,10 +82,10 @@ def comparison_query(name: LiteralString, view: _View) -> sql.Composed:
     differ.
     """
     conditions = [
-        sql.SQL(
-            "stored.{0} is distinct from replayed.{0}" if _is_exact(feature) else statement("ratio_differs")
-        ).format(sql.Identifier(feature))
-        for feature in view.features
+        sql.SQL("stored.{0} is distinct from replayed.{0}" if feature.is_exact else statement("ratio_differs")).format(
+            sql.Identifier(feature.name)
+        )
+        for feature in view.declared
     ]
     columns = (view.join_key, "event_timestamp", "created_timestamp", *view.features)
     return sql.SQL(statement(name)).format(
@@ -96,10 +95,6 @@ def comparison_query(name: LiteralString, view: _View) -> sql.Composed:
         columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
         differs=sql.SQL(" or ").join(conditions),
     )
-
-
-def _is_exact(feature: str) -> bool:
-    return feature in _EXACT or feature.endswith("_count")
 
 
 def _compare_state(connection: psycopg.Connection, states: MemoryStates) -> Comparison:

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from feature_repo.clock import CLOCK_TOLERANCE
-from feature_repo.declarations.groups import STORED_VIEWS, GroupedView
+from feature_repo.declarations.views import STORED_VIEWS, GroupedView
 from feature_repo.errors import Unreachable
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.run_lock import lock_holder

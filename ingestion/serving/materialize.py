@@ -17,7 +17,7 @@ from uuid import UUID
 
 import psycopg
 
-from feature_repo.declarations.groups import BET_VIEWS, STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.views import BET_VIEWS, STORED_VIEWS, BetView, GroupedView
 from feature_repo.errors import Unreachable
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import statement

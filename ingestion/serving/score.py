@@ -20,7 +20,7 @@ from feature_repo.bets.bet_types import BetType
 from feature_repo.bets.frame import NEEDED
 from feature_repo.bets.odds import american_of_decimal
 from feature_repo.bets.vocabulary import VocabularyUnavailable
-from feature_repo.declarations.groups import BET_VIEWS, STORED_VIEWS
+from feature_repo.declarations.views import BET_VIEWS, STORED_VIEWS
 from feature_repo.errors import ConfigurationError, SourceRejected, Unreachable
 from feature_repo.near_names import did_you_mean, nearest_names
 from feature_repo.servers.connections import Connections

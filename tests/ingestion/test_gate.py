@@ -16,7 +16,7 @@ import redis
 from psycopg import sql
 
 from feature_repo import clock
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import GateRefused
 from ingestion import pipeline
 from ingestion.database.access import connect

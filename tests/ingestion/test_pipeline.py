@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from feature_repo import clock
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ClockRewound, LockHeld, Unreachable
 from feature_repo.group_keys import entity_frame, entity_rows
 from feature_repo.servers.connections import feast_environment

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.clock import stopped_at
-from feature_repo.declarations.groups import SPORT_STATS
+from feature_repo.declarations.views import SPORT_STATS
 from feature_repo.errors import GateRefused
 from feature_repo.materialization.online_copy import CopyTarget, copy_runs, copy_window
 from feature_repo.online_store import watermarks

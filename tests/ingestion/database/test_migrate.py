@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Postgres
 from ingestion.database import migrate as migrations

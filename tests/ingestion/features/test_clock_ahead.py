@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from feature_repo import clock
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ClockAhead, ClockRewound, ConfigurationError
 from feature_repo.online_store.watermarks import read_marks
 from feature_repo.servers.connections import Connections

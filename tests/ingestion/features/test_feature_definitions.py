@@ -9,7 +9,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from feature_repo.declarations.groups import GROUPED_VIEWS, SPORT_MARKET_RECENT, STORED_VIEWS
+from feature_repo.declarations.views import GROUPED_VIEWS, SPORT_MARKET_RECENT, STORED_VIEWS
 from ingestion.features import feature_versions, running_sums
 from ingestion.features.backfill import replace_by_replay
 from ingestion.features.feature_definitions import feature_definitions

@@ -15,7 +15,7 @@ import redis
 from psycopg import IsolationLevel
 
 from feature_repo import clock
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import GateRefused
 from feature_repo.online_store.layout import entity_key, feature_field, key_prefix, marks_key
 from feature_repo.servers.connections import Connections

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from feature_repo import clock
-from feature_repo.declarations.groups import GROUPED_VIEWS, STORED_VIEWS
+from feature_repo.declarations.views import GROUPED_VIEWS, STORED_VIEWS
 from feature_repo.errors import GateRefused, Unreachable
 from feature_repo.group_keys import entity_rows
 from feature_repo.materialization.online_copy import CopyTarget
