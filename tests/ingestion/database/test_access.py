@@ -223,7 +223,7 @@ def test_the_lock_of_a_killed_process_is_free(postgres: Postgres) -> None:
     script = (
         "import sys; from feature_repo.servers.connections import Postgres; from ingestion.database.access import *\n"
         f"connection = connect(Postgres(**{dataclasses.asdict(postgres)!r}), purpose='run')\n"
-        "with run_lock(connection, 'run'): print('held', flush=True); sys.stdin.read()"
+        "with hold_run_lock(connection, 'run'): print('held', flush=True); sys.stdin.read()"
     )
     holder = Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdin=PIPE, stdout=PIPE)
     assert holder.stdout is not None
