@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import sql
 
 from feature_repo.declarations.views import STORED_VIEWS
-from feature_repo.errors import ConfigurationError
+from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
