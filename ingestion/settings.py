@@ -51,8 +51,8 @@ class Settings:
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings; ConfigurationError names everything that is wrong with them at once."""
         environ = environment.environment_over_dotenv() if environ is None else environ
-        if wrong := setting_problems(environ):
-            raise _unusable(wrong)
+        if problems := setting_problems(environ):
+            raise _unusable(problems)
         known_at_column = cast(KnownAtColumn, _known_at_column(environ))
         return cls(
             environment.home(environ),
@@ -89,18 +89,18 @@ def no_store(home: Path) -> tuple[str, str, str]:
 
 def setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each setting, by name. Shows no value that may be a secret."""
-    wrong: dict[str, str] = {}
+    problems: dict[str, str] = {}
     try:
         environment.external(environ)
     except SettingsUnusable as error:
-        wrong |= {"POSTGRES_HOST": _OF_ANOTHER_HOME} if _is_of_another_home(environ, error) else error.problems
+        problems |= {"POSTGRES_HOST": _OF_ANOTHER_HOME} if _is_of_another_home(environ, error) else error.problems
     try:
         _now(environ)
     except ConfigurationError as error:
-        wrong["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
+        problems["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
-        wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
-    return wrong | sources.source_setting_problems(environ)
+        problems["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
+    return problems | sources.source_setting_problems(environ)
 
 
 def _is_of_another_home(environ: Mapping[str, str], error: SettingsUnusable) -> bool:
@@ -109,14 +109,14 @@ def _is_of_another_home(environ: Mapping[str, str], error: SettingsUnusable) -> 
     return exports and error.problems.keys() == {"REDIS_URL"} and not environ.get("REDIS_URL", "").strip()
 
 
-def _unusable(wrong: Mapping[str, str]) -> ConfigurationError:
-    if wrong.keys() == {"POSTGRES_HOST"} and wrong["POSTGRES_HOST"] == _OF_ANOTHER_HOME:
+def _unusable(problems: Mapping[str, str]) -> ConfigurationError:
+    if problems.keys() == {"POSTGRES_HOST"} and problems["POSTGRES_HOST"] == _OF_ANOTHER_HOME:
         return ConfigurationError(
             "The POSTGRES_* of this shell are the exports of another PIKKIT_HOME's `pikkit env`",
             "Nothing was done",
             f"Take them back: unset {' '.join((*_POSTGRES, *environment.OPTIONAL_VARIABLES))}",
         )
-    return environment.settings_unusable(wrong)
+    return environment.settings_unusable(problems)
 
 
 def _now(environ: Mapping[str, str]) -> datetime | None:

@@ -14,9 +14,9 @@ import psycopg
 from psycopg import errors, sql
 
 from feature_repo.errors import LockHeld
-from feature_repo.postgres import run_lock as locks
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.queries import statement_of
+from feature_repo.postgres.run_lock import check_held, run_lock, undo
 from feature_repo.postgres.sessions import connect_to, open_session, set_session
 from feature_repo.servers.connections import LOCK_PATIENCE, Postgres, milliseconds
 
@@ -75,13 +75,13 @@ def hold_run_lock(connection: psycopg.Connection, verb: str) -> Iterator[None]:
     Raises LockHeld at once when another session has it, ConfigurationError when this role may not take it. Enter it
     with no transaction open, and commit inside by `commit`.
     """
-    with locks.run_lock(connection, f"pikkit {verb}"):
+    with run_lock(connection, f"pikkit {verb}"):
         yield
 
 
 def commit(connection: psycopg.Connection) -> None:
     """Commit, unless the run lock that this context took was lost with its session. Raises Unreachable then."""
-    locks.check_held(connection)
+    check_held(connection)
     connection.commit()
 
 
@@ -108,7 +108,7 @@ def taking_turns(connection: psycopg.Connection, key: int) -> Iterator[None]:
     try:
         yield
     finally:
-        locks.undo(connection)
+        undo(connection)
         try:
             with connection.transaction():
                 connection.execute("select pg_advisory_unlock(%s)", [key])
