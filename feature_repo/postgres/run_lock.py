@@ -19,7 +19,7 @@ from psycopg import errors
 
 from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.postgres.sessions import feast_session, open_session
+from feature_repo.postgres.sessions import feast_session, start_session
 
 if TYPE_CHECKING:
     from feast import RepoConfig
@@ -102,7 +102,7 @@ def undo(connection: psycopg.Connection) -> None:
 def _take_lock(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connection, int]:
     """A session at the same server with the same login that holds the lock, and its process there."""
     info = connection.info
-    lock_session = open_session(info.dsn, name=name[:63], password=info.password)
+    lock_session = start_session(info.dsn, name=name[:63], password=info.password)
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(lock_session.close)
         try:

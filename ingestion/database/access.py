@@ -17,7 +17,7 @@ from feature_repo.errors import LockHeld
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.queries import statement_of
 from feature_repo.postgres.run_lock import check_held, run_lock, undo
-from feature_repo.postgres.sessions import connect_to, open_session, set_session
+from feature_repo.postgres.sessions import connect_to, set_session, start_session
 from feature_repo.servers.connections import LOCK_PATIENCE, Postgres, milliseconds
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
 def connect(postgres: Postgres, *, purpose: str, autocommit: bool = False) -> psycopg.Connection:
     """An open connection that names its purpose in `pg_stat_activity`. Raises Unreachable."""
     with postgres_errors(f"Postgres at {postgres.address}"):
-        return open_session(name=f"pikkit {purpose}", autocommit=autocommit, **postgres.conninfo)
+        return start_session(name=f"pikkit {purpose}", autocommit=autocommit, **postgres.conninfo)
 
 
 def snapshot(conninfo: str, *, purpose: str, locked: sql.Identifier | None = None) -> psycopg.Connection:
