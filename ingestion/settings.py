@@ -38,18 +38,23 @@ _OF_ANOTHER_HOME = "the server of another PIKKIT_HOME, set by that one's `pikkit
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says. `external` is None when the embedded servers are meant. No secret is in its repr."""
+    """What the environment says. No secret is in its repr."""
 
+    # The directory of the embedded servers, absolute.
     home: Path
+    # Where PIKKIT_NOW stops the clock.
     now: datetime | None
+    # The column of a bet that a first load takes the time of knowledge from.
     known_at_column: KnownAtColumn
+    # The TOML file of PIKKIT_GATES.
     gates_file: Path | None
+    # The stores that are named; None when the embedded ones are meant.
     external: Connections | None
     sources: SourceSettings
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings; ConfigurationError names everything that is wrong with them at once."""
+        """Read the settings, by default from the environment over `.env`. Raises SettingsUnusable with all problems."""
         environ = environment.environment_over_dotenv() if environ is None else environ
         if problems := setting_problems(environ):
             raise _unusable(problems)
@@ -66,15 +71,15 @@ class Settings:
     def gates(self) -> Gates:
         """What a refresh must keep to: the default gates, with what PIKKIT_GATES sets otherwise.
 
-        Raises ConfigurationError. The file is read here and not with the other settings, because that takes what
-        judges, and few commands judge.
+        Raises ConfigurationError. The file is read here and not with the other settings: that imports `quality`, which
+        few commands need.
         """
         from ingestion.gates.config_file import gates_of
 
         return gates_of(self.gates_file)
 
     def connections(self) -> Connections:
-        """Where the stores are. Unreachable when they are the embedded ones and cannot be used."""
+        """Where the stores are. Raises Unreachable when they are the embedded ones and cannot be used, HomeUnsafe."""
         if self.external is not None:
             return self.external
         if recorded(self.home) is None:

@@ -133,7 +133,7 @@ def test_a_changed_view_is_refused_until_it_is_applied_and_is_not_fresh_until_a_
     assert (FEATURE, 1) in versions
 
 
-def test_a_run_refused_for_want_of_a_backfill_names_it_and_the_backfill_clears_its_alert(
+def test_run_refused_for_want_of_a_backfill_names_the_backfill_which_clears_the_alert(
     store_of_yesterday: Connections, load: Callable[..., Any]
 ) -> None:
     apply_declarations(store_of_yesterday)
