@@ -17,8 +17,8 @@ from dataclasses import replace
 
 import psycopg
 
+from feature_repo import clock
 from feature_repo.servers.connections import Connections
-from ingestion import clock
 from ingestion.database.access import commit, connect, hold_run_lock, translated_errors
 from ingestion.database.rollout import check_prepared
 from ingestion.features import feature_versions

@@ -15,7 +15,7 @@ import asyncio
 import weakref
 from collections.abc import Callable, Sequence
 from copy import copy
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, Literal
 
@@ -26,6 +26,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreCo
 from hiredis import pack_command
 
 from feature_repo import clock
+from feature_repo.clock import as_utc
 from feature_repo.feast_internals import (
     DUMMY_ENTITY_ID,
     DUMMY_ENTITY_VAL,
@@ -214,8 +215,7 @@ class FreshOnlineStore(RedisOnlineStore):
         # Of a view without entities Feast hides the key when rows are given by hand, but not when they are read.
         key = key if key.join_keys else _NO_ENTITY
         redis_key = feast_redis_key(config.project, key, config.entity_key_serialization_version)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-        return Stored(redis_key, microseconds(at), [value.SerializeToString() for value in values.values()])
+        return Stored(redis_key, microseconds(as_utc(at)), [value.SerializeToString() for value in values.values()])
 
     # ---- deleting ----------------------------------------------------------------------------------------------------
 

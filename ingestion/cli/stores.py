@@ -8,9 +8,9 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from feature_repo import clock
 from feature_repo.errors import ConfigurationError, HomeUnsafe
 from feature_repo.servers.connections import Connections, recorded
-from ingestion import clock
 from ingestion.cli.output import say
 from ingestion.settings import Settings, no_store
 

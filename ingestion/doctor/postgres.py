@@ -9,11 +9,11 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
+from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Postgres
-from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import LOCK_PATIENCE, connect, statement, translated_errors
 from ingestion.database.migrate import pending
 from ingestion.database.rollout import misnamed, missing_columns, unapplied

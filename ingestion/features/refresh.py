@@ -16,11 +16,11 @@ import narwhals as nw
 import polars as pl
 import psycopg
 
+from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.declarations.groups import SPORT_MARKET, Group
 from feature_repo.errors import ClockRewound
 from feature_repo.group_keys import key_expression, split_key
 from feature_repo.postgres.copy import copy_in, copy_out
-from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import statement
 from ingestion.features import feature_versions
 from ingestion.features.last_n import BETS_SCHEMA, RecentBets, short_of_bets

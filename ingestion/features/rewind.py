@@ -16,9 +16,9 @@ from uuid import UUID
 
 import psycopg
 
+from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.errors import ClockAhead, ConfigurationError
 from feature_repo.postgres.queries import feast_statement
-from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import statement
 
 # How far a run's clock may lie past the database's own.

@@ -80,7 +80,7 @@ def _servers(story: Story, settings: Settings) -> Connections:
 
 
 def _sample(story: Story, settings: Settings, bets: int) -> FileSource:
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.demo import demo_source
 
     with story.step("Sample", "synthetic bets, as a source would send them"):
@@ -157,7 +157,7 @@ def _train(story: Story, connections: Connections) -> pd.DataFrame:
 
 
 def _score(story: Story, connections: Connections) -> tuple[dict[str, Any], Scored]:
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.database.access import connect
     from ingestion.demo import newest_bets
     from ingestion.serving.score import DEFAULT_SERVICE, score_bets

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import redis
 
+from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ClockAhead, ClockRewound, ConfigurationError
 from feature_repo.online_store.watermarks import read_marks
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.doctor.postgres import check_postgres
 from ingestion.pipeline import compare, run_reconcile, run_sync

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import redis
 
+from feature_repo import clock
 from feature_repo.declarations.views import GROUPED_VIEWS, STORED_VIEWS
 from feature_repo.errors import GateRefused, Unreachable
 from feature_repo.group_keys import entity_rows
@@ -22,7 +23,7 @@ from feature_repo.online_store.layout import entity_key, key_prefix, marks_key
 from feature_repo.scoring import scorer
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
-from ingestion import clock, pipeline
+from ingestion import pipeline
 from ingestion.database.access import connect
 from ingestion.pipeline import compare, run_materialize
 from ingestion.sources.files.file_source import open_file
