@@ -24,9 +24,9 @@ import pyarrow as pa
 from feast import FeatureView
 from feast.infra.compute_engines.base import ComputeEngine
 from feast.infra.passthrough_provider import PassthroughProvider
-from feast.type_map import feast_value_type_to_python_type
 
 from feature_repo.errors import GateRefused, LockHeld, PublishedListChanged
+from feature_repo.feast_internals import feast_value_type_to_python_type
 from feature_repo.materialization.engine import GatedEngine
 from feature_repo.materialization.publish_guard import RowToPublish, is_history, require_published, without_outdated
 from feature_repo.postgres.sessions import locked_session

@@ -19,9 +19,8 @@ import psycopg
 from feast import FeatureView
 from feast.infra.common.materialization_job import MaterializationJob, MaterializationJobStatus, MaterializationTask
 from feast.infra.compute_engines.base import ComputeEngine
-from feast.infra.compute_engines.local.compute import LocalComputeEngine
-from feast.infra.compute_engines.local.job import LocalMaterializationJob
 
+from feature_repo.feast_internals import LocalComputeEngine, LocalMaterializationJob
 from feature_repo.materialization.intervals import record_interval
 from feature_repo.materialization.online_copy import (
     CopyTarget,

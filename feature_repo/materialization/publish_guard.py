@@ -138,9 +138,11 @@ def _published(
 
 def is_history(view: FeatureView) -> bool:
     """Whether the view reads a table of ours, which only runs write."""
+    from feature_repo.feast_internals import is_postgres_source
+
     source: Any = view.batch_source
     # A source that is no table of a database, a file say, has no such name at all.
-    return hasattr(source, "_postgres_options") and source.get_table_query_string().startswith("features.")
+    return is_postgres_source(source) and str(source.get_table_query_string()).startswith("features.")
 
 
 def _reads_history_as_it_stands(view: FeatureView) -> bool:

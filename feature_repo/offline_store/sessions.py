@@ -62,12 +62,12 @@ class Deadline:
 @contextmanager
 def session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
     """A session in UTC, outside a transaction, closed at the end. Its one limit is for locks: raises LockHeld."""
-    from feast.infra.utils.postgres.connection_utils import _get_conn_kwargs, _get_conninfo
+    from feature_repo.feast_internals import postgres_connection_options, postgres_conninfo
 
     store: Any = config.offline_store
     with psycopg.connect(
-        _get_conninfo(store),
-        **_get_conn_kwargs(store),
+        postgres_conninfo(store),
+        **postgres_connection_options(store),
         keepalives_idle=store.keepalives_idle,
         application_name=name,
         connect_timeout=10,

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import redis
 from feast.errors import FeastError
-from feast.infra.online_stores.redis import RedisOnlineStore
 from google.protobuf.message import DecodeError
 from redis import exceptions
 
 from feature_repo import errors
+from feature_repo.feast_internals import feast_redis_settings
 from feature_repo.online_store.client import TIMEOUTS, address, secrets
 
 # RedisClusterException is no RedisError.
@@ -81,7 +81,7 @@ def _is_of_glide(error: Exception) -> bool:
 
 def _patience(store: Any, text: str) -> float:
     name = "socket_connect_timeout" if "connect" in text.lower() else "socket_timeout"
-    _, given = RedisOnlineStore._parse_connection_string(store.connection_string)
+    _, given = feast_redis_settings(store.connection_string)
     return float(given.get(name) or TIMEOUTS[name])
 
 

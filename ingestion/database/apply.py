@@ -24,7 +24,8 @@ from ingestion.database.rollout import COLUMN_TYPES, ON_DEMAND, STORED, register
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
-    from feast.repo_contents import RepoContents
+
+    from feature_repo.feast_internals import RepoContents
 
 # The lists of the registry that this repository fills, and what one item of each is called.
 _KINDS: Final = {
@@ -60,7 +61,7 @@ def apply_declarations(connections: Connections) -> ApplyResult:
     with _feast_errors(connections), warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
         # "experimental", "does not scale for offline retrieval": known, and nothing that an operator can act upon.
         warnings.simplefilter("ignore")
-        from feast.repo_operations import extract_objects_for_apply_delete, parse_repo
+        from feature_repo.feast_internals import extract_objects_for_apply_delete, parse_repo
 
         # Not the root, as the command does: it would look at every file of .venv, only to ignore it.
         declared = parse_repo(REPOSITORY / "feature_repo")
@@ -122,16 +123,18 @@ def _mend(connections: Connections) -> set[str]:
 
     Nothing of them is executed. What else is wrong with them, the apply puts right.
     """
-    from feast.protos.feast.core.FeatureView_pb2 import FeatureView
-    from feast.protos.feast.core.LabelView_pb2 import LabelView
-    from feast.protos.feast.core.OnDemandFeatureView_pb2 import OnDemandFeatureView
-    from feast.protos.feast.core.StreamFeatureView_pb2 import StreamFeatureView
+    from feature_repo.feast_internals import (
+        FeatureViewMessage,
+        LabelViewMessage,
+        OnDemandFeatureViewMessage,
+        StreamFeatureViewMessage,
+    )
 
     kinds: dict[str, Any] = {
-        STORED: FeatureView,
-        ON_DEMAND: OnDemandFeatureView,
-        "stream_feature_views": StreamFeatureView,
-        "label_views": LabelView,
+        STORED: FeatureViewMessage,
+        ON_DEMAND: OnDemandFeatureViewMessage,
+        "stream_feature_views": StreamFeatureViewMessage,
+        "label_views": LabelViewMessage,
     }
     own = {view.name for view in STORED_VIEWS}
     mended = set()
@@ -197,10 +200,11 @@ def _difference(before: dict[str, Any], after: dict[str, Any], mended: set[str])
 
 @contextlib.contextmanager
 def _feast_errors(connections: Connections) -> Iterator[None]:
-    from feast.infra.registry.sql import FeastRegistrySchemaError
     from psycopg.errors import LockNotAvailable
     from redis.exceptions import RedisError
     from sqlalchemy.exc import OperationalError
+
+    from feature_repo.feast_internals import FeastRegistrySchemaError
 
     try:
         yield

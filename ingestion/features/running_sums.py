@@ -7,6 +7,8 @@ same bits in any order and any batching (rule R3). One set of Narwhals expressio
 The log is a frame with replay.LOG_SCHEMA. To continue from a state, pass the versions past the reach of that state
 together with the versions they replace, and `after` = the reach: what lies at or before it is only retracted, never
 asserted again.
+
+What changes the values of a feature changes its definition too (`ingestion/features/feature_definitions.py`).
 """
 
 from __future__ import annotations

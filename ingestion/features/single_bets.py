@@ -3,6 +3,8 @@
 bet_facts         first row at time_placed (whoever placed the bet knew it then), a correction at its known_at
 bet_closing_line  a row at each known_at at which the closing line changed
 A deleted bet gets a row of nulls at the known_at of its tombstone.
+
+What changes the values of a feature changes its definition too (`ingestion/features/feature_definitions.py`).
 """
 
 from __future__ import annotations

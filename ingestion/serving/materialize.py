@@ -84,15 +84,16 @@ def copy_online(
     `anew` copies everything that is to be served, over whatever stands there. Safe to repeat. Raises
     GateRefused when something of it passed no gate, or is not as it passed it.
     """
+    from feature_repo.feast_internals import redis_client_of
     from feature_repo.materialization.online_copy import CopyTarget, discard_foreign_watermarks, is_current_copy
     from feature_repo.materialization.publish_guard import require_sound
     from feature_repo.online_store import watermarks
     from feature_repo.online_store.delete import delete_other_types
     from feature_repo.online_store.round_trip import Outbox
 
-    online: Any = store._get_provider().online_store
+    online: Any = store.provider.online_store
     registry: Any = store.registry
-    project, client = store.project, online._get_client(store.config.online_store)
+    project, client = store.project, redis_client_of(online, store.config)
     is_empty = client.dbsize() == 0
     if anew and not is_empty:
         delete_other_types(client, [(view.join_key,) for view in STORED_VIEWS], project)

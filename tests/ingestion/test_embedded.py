@@ -26,7 +26,7 @@ from feature_repo.errors import ConfigurationError, LockHeld, ServerNotReady, St
 from feature_repo.servers import embedded_servers
 from feature_repo.servers.connections import Connections, NotRunning, Redis, socket_directory
 from feature_repo.servers.embedded_servers import PID_FILES, ask_redis, embedded_at
-from ingestion.cli import services
+from ingestion.cli.setup.down import down
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.database.migrate import apply_migrations
 from ingestion.doctor.doctor import examine
@@ -436,7 +436,7 @@ def test_down_all_stops_every_home_whose_servers_run_from_the_environment(
     new_home.mkdir()
     embedded_redis.start_redis(new_home, None, lambda _: None)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    services.down(all_homes=True)
+    down(all_homes=True)
     assert capsys.readouterr().out == f"Stopped redis under {new_home}. The data is kept.\n"
     assert (embedded.running(new_home), len(embedded.running(home))) == ([], 2)
 

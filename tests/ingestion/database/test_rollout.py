@@ -20,7 +20,7 @@ from feature_repo.errors import ConfigurationError, GateRefused
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
 from ingestion import clock, pipeline
-from ingestion.cli.status import _verdict
+from ingestion.cli.inspect.store_verdict import store_verdict
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.database.apply import apply_declarations
 from ingestion.database.rollout import registered_views
@@ -83,7 +83,7 @@ def look(connections: Connections) -> tuple[Contents, str]:
     """What the store holds, and the verdict of `pikkit status`."""
     found = store_status(connections, clock.now())
     assert found.contents is not None
-    return found.contents, _verdict(found)
+    return found.contents, store_verdict(found)
 
 
 def states(contents: Contents) -> dict[str, tuple[str, str]]:

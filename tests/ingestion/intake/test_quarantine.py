@@ -12,7 +12,7 @@ import pytest
 
 from feature_repo.errors import ClockRewound, ConfigurationError, LockHeld, Unreachable
 from ingestion import clock
-from ingestion.cli.output import error_documents, print_json, print_json_with_rows
+from ingestion.cli.documents import error_documents, print_json, print_json_with_rows
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
