@@ -22,7 +22,10 @@ from ingestion.cli.stores import begin, load_feast, prepared_stores, source_open
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.runs.record import Run
+    from ingestion.gates.evidence import FlagCounts
+    from ingestion.intake.counts import FormatOfFile, SyncCounts
+    from ingestion.runs.record import Documented, FinishedRun
+    from ingestion.runs.summaries import PipelineSummary, SyncSummary
 
 SourceOption = Annotated[
     str | None,
@@ -139,18 +142,20 @@ def backfill(
             clock_ahead=clock_ahead,
             progress=progress,
         )
-    replaced = next((step.counts for step in done.steps if step.name == "replay"), {})
+    replaced = done.summary.replaced
     if json:
-        print_json({"run_id": done.run_id, "views": replaced, **done.counts})
+        print_json({"run_id": done.run_id, "views": replaced.document(), **done.summary.document()})
         return
-    print_table(["view", "removed", "written"], [(view, n["removed"], n["written"]) for view, n in replaced.items()])
-    for warning in done.counts["warnings"]:
+    print_table(
+        ["view", "removed", "written"], [(view, rows.removed, rows.written) for view, rows in replaced.views.items()]
+    )
+    for warning in done.summary.warnings:
         say_warning(warning)
-    written = sum(n["written"] for n in replaced.values())
+    written = replaced.written
     print_line()
-    if rewind:
+    if done.summary.versions_rewound is not None:
         print_line(
-            f"The store is as of now again: {done.counts['versions_rewound']:,} versions that had become known later "
+            f"The store is as of now again: {done.summary.versions_rewound:,} versions that had become known later "
             "are known from now on (ops.rewound_versions keeps when). An export is made anew by `pikkit export --full`."
         )
     print_line(
@@ -202,7 +207,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def print_run(done: Run, *, as_json: bool) -> None:
+def print_run(done: FinishedRun[PipelineSummary], *, as_json: bool) -> None:
     """A run's steps with rows and seconds, its warnings, and what it changed."""
     if as_json:
         print_json(run_document(done))
@@ -211,76 +216,90 @@ def print_run(done: Run, *, as_json: bool) -> None:
     print_line(_what_changed(done))
 
 
-def print_steps(done: Run) -> None:
+def print_steps(done: FinishedRun[SyncSummary]) -> None:
     """The steps of a run that begins with a sync, what was refused there, and the warnings."""
-    print_table(["step", "rows", "seconds", ""], [(s.name, *_told(s.name, s.counts, s.seconds)) for s in done.steps])
-    sync = done.steps[0].counts
-    if sync["reasons"]:
+    print_table(
+        ["step", "rows", "seconds", ""], [(step.name, *_told(step.result, step.seconds)) for step in done.steps]
+    )
+    sync = done.summary.sync
+    if sync.reasons:
         print_line()
-        print_refused(sync["reasons"])
-    for warning in done.counts["warnings"]:
+        print_refused(sync.reasons)
+    for warning in done.summary.warnings:
         say_warning(warning)
-    if sync.get("format"):
-        say(_read_as(sync["format"]))
+    if sync.format:
+        say(_read_as(sync.format))
     print_line()
 
 
-def _read_as(format_: dict[str, Any]) -> str:
+def _read_as(format_: FormatOfFile) -> str:
     """What a file was taken for, and which columns of a bet were derived from its own."""
-    by = "by the mapping" if format_["is_mapping"] else "as"
-    unknown = f" Not in it, and null: {', '.join(format_['unknown'])}." if format_["unknown"] else ""
-    return f"The file was read {by} {format_['title']}. Derived: {', '.join(format_['derived']) or 'nothing'}.{unknown}"
+    by = "by the mapping" if format_.is_mapping else "as"
+    unknown = f" Not in it, and null: {', '.join(format_.unknown)}." if format_.unknown else ""
+    return f"The file was read {by} {format_.title}. Derived: {', '.join(format_.derived) or 'nothing'}.{unknown}"
 
 
-def run_document(done: Run) -> dict[str, Any]:
+def run_document(done: FinishedRun[Documented]) -> dict[str, Any]:
     """A run for machines."""
-    steps = [{"step": step.name, "seconds": round(step.seconds, 3), "counts": step.counts} for step in done.steps]
-    return {"run_id": done.run_id, "steps": steps, "counts": done.counts}
+    steps = [{"step": step.name, "seconds": round(step.seconds, 3), "counts": step.document()} for step in done.steps]
+    return {"run_id": done.run_id, "steps": steps, "counts": done.summary.document()}
 
 
-def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None, float, str]:
-    if step == "sync":
-        parts = [
-            f"{counts[name]:,} {name.replace('_', ' ')}"
-            for name in (
-                "accepted",
-                "deleted",
-                "quarantined",
-                "late",
-                "returned",
-                "seen_before",
-                "copies",
-                "superseded",
-            )
-        ]
-        return counts["rows_read"], seconds, ", ".join(part for part in parts if not part.startswith("0 "))
-    if step == "anomalies":
-        return counts["rows"], seconds, _flags(counts)
-    if step == "features":
-        return sum(counts.values()), seconds, "change rows"
-    if step == "gates":
-        from quality.verdict import skipped
+def _told(result: Documented | None, seconds: float) -> tuple[int | None, float, str]:
+    """Of a step: how many rows, how many seconds, and what it did in words."""
+    from ingestion.features.refresh import RefreshCounts
+    from ingestion.gates.evidence import FlagCounts
+    from ingestion.gates.publication import GateOutcome
+    from ingestion.intake.counts import SyncCounts
+    from ingestion.serving.materialize import OnlineCopyCounts
+    from quality.verdict import skipped
 
-        parts = [f"{counts[state]} {state}" for state in ("failed", "warned") if counts[state]]
-        if counts["not_judged"]:
-            parts.append(skipped(counts["not_judged_because"]))
-        return counts["judged"], seconds, "; ".join([f"checks judged: {counts['state']}", *parts])
-    if step == "materialize":
-        return sum(counts.values()), seconds, "keys written online"
-    return None, seconds, ""
+    match result:
+        case SyncCounts():
+            return result.rows_read, seconds, _intake(result)
+        case FlagCounts():
+            return result.rows, seconds, _flags(result)
+        case RefreshCounts():
+            return result.total, seconds, "change rows"
+        case GateOutcome():
+            tally = result.tally
+            parts = [
+                f"{number} {state}" for state, number in (("failed", tally.failed), ("warned", tally.warned)) if number
+            ]
+            if tally.not_judged:
+                parts.append(skipped(tally.not_judged))
+            return tally.judged, seconds, "; ".join([f"checks judged: {result.state}", *parts])
+        case OnlineCopyCounts():
+            return result.total, seconds, "keys written online"
+        case _:
+            return None, seconds, ""
 
 
-def _flags(counts: dict[str, Any]) -> str:
-    kinds = (f"{sum(found.values()):,} {kind}" for kind, found in counts["kinds"].items())
+def _intake(sync: SyncCounts) -> str:
+    numbers = {
+        "accepted": sync.accepted,
+        "deleted": sync.deleted,
+        "quarantined": sync.quarantined,
+        "late": sync.late,
+        "returned": sync.returned,
+        "seen before": sync.seen_before,
+        "copies": sync.copies,
+        "superseded": sync.superseded,
+    }
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
+
+
+def _flags(counts: FlagCounts) -> str:
+    kinds = (f"{sum(severities.values()):,} {kind}" for kind, severities in counts.kinds.items())
     return f"judged; {', '.join(kinds) or 'no'} flags"
 
 
-def _what_changed(done: Run) -> str:
-    counts = done.counts
-    new = counts["accepted"] + counts["quarantined"] + counts["change_rows"]
-    if not new:
-        return f"Run {done.short_id}: nothing new. The features were confirmed as of {counts['refreshed_at']}."
+def _what_changed(done: FinishedRun[PipelineSummary]) -> str:
+    sync, change_rows = done.summary.sync, done.summary.refresh.total
+    if not sync.accepted + sync.quarantined + change_rows:
+        as_of = f"{done.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        return f"Run {done.short_id}: nothing new. The features were confirmed as of {as_of}."
     return (
-        f"Run {done.short_id}: {counted(counts['accepted'], 'bet version')} and "
-        f"{counted(counts['change_rows'], 'change row')} added, {counted(counts['quarantined'], 'row')} quarantined."
+        f"Run {done.short_id}: {counted(sync.accepted, 'bet version')} and {counted(change_rows, 'change row')} added, "
+        f"{counted(sync.quarantined, 'row')} quarantined."
     )
