@@ -49,7 +49,7 @@ bet_features = DeclaredOnDemandFeatureView(
     description=BET_FEATURES.description,
     function=_bet_features,
     sources=[*looked_up_views(BET_FEATURES, (sport_stats, institution_stats)), bet_request],
-    schema=feast_fields(BET_FEATURES.features),
+    schema=feast_fields(BET_FEATURES.declared),
 )
 
 
@@ -71,7 +71,7 @@ bet_clv_features = DeclaredOnDemandFeatureView(
     description=BET_CLV_FEATURES.description,
     function=_bet_clv_features,
     sources=[clv_request],
-    schema=feast_fields(BET_CLV_FEATURES.features),
+    schema=feast_fields(BET_CLV_FEATURES.declared),
 )
 
 ON_DEMAND_VIEWS = (bet_features, bet_clv_features)

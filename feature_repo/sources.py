@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from feature_repo.declarations.groups import GroupedView
+from feature_repo.declarations.views import GroupedView
 
 if TYPE_CHECKING:
     from feast.data_source import DataSource
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
 
-    from feature_repo.declarations.groups import BetView
+    from feature_repo.declarations.views import BetView
 
 _CHANGES: Final = "pikkit.changes"
 _STEP: Final = "pikkit.step_seconds"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from feature_repo import clock
 from feature_repo.clock import CLOCK_TOLERANCE, is_stopped, names_zone, set_now
-from ingestion.errors import ConfigurationError
+from feature_repo.errors import ConfigurationError
 
 __all__ = ["CLOCK_TOLERANCE", "is_stopped", "names_zone", "now", "parse_instant", "set_now"]
 

@@ -13,19 +13,17 @@ Those of the sources: ingestion/sources/settings.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from feature_repo.errors import HomeUnsafe, ServerNotReady
+from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.servers import connections
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.embedded_servers import embedded_at
 from ingestion.clock import parse_instant
-from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.sources import settings as sources
 from ingestion.sources.settings import SourceSettings
 
@@ -80,8 +78,7 @@ class Settings:
         if self.external is not None:
             return self.external
         try:
-            with translated_refusals():
-                return embedded_at(self.home)
+            return embedded_at(self.home)
         except connections.NotRunning as error:
             if connections.recorded(error.home) is None:
                 raise Unreachable(*no_store(error.home), service="embedded servers") from None
@@ -96,17 +93,6 @@ class Settings:
 def no_store(home: Path) -> tuple[str, str, str]:
     """The three parts of the error for a home in which no store was ever made."""
     return f"There is no store under {home}", "Nothing was done", "Make one with `pikkit run` or `pikkit demo`"
-
-
-@contextmanager
-def translated_refusals() -> Iterator[None]:
-    """An unsafe home becomes ConfigurationError, an embedded server that cannot be used Unreachable."""
-    try:
-        yield
-    except HomeUnsafe as error:
-        raise ConfigurationError(error.what, error.state, error.next_step) from error
-    except ServerNotReady as error:
-        raise Unreachable(error.what, error.state, error.next_step, service=error.server) from error
 
 
 def setting_problems(environ: Mapping[str, str]) -> dict[str, str]:

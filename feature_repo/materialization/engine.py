@@ -19,9 +19,8 @@ import psycopg
 from feast import FeatureView
 from feast.infra.common.materialization_job import MaterializationJob, MaterializationJobStatus, MaterializationTask
 from feast.infra.compute_engines.base import ComputeEngine
-from feast.infra.compute_engines.local.compute import LocalComputeEngine
-from feast.infra.compute_engines.local.job import LocalMaterializationJob
 
+from feature_repo.feast_internals import LocalComputeEngine, LocalMaterializationJob
 from feature_repo.materialization.intervals import record_interval
 from feature_repo.materialization.online_copy import (
     CopyTarget,
@@ -59,7 +58,7 @@ class GatedEngine(ComputeEngine):
         return True
 
     def materialize(self, registry: Any, tasks: Any, **options: Any) -> list[MaterializationJob]:
-        """Copy the windows, view by view, and record each. Raises PublicationRefused, RunLockHeld: nothing was copied.
+        """Copy the windows, view by view, and record each. Raises GateRefused, LockHeld: nothing was copied.
 
         The first view that fails ends it with its error, as in Feast. Those before it stay copied and recorded.
         """
@@ -79,7 +78,7 @@ class GatedEngine(ComputeEngine):
         judged: Sequence[MaterializationTask],
         by_column: Sequence[MaterializationTask],
     ) -> None:
-        """Raise PublicationRefused unless all windows may be served; then let go of watermarks of another store."""
+        """Raise GateRefused unless all windows may be served; then let go of watermarks of another store."""
         project = self.repo_config.project
         if by_column:
             with told(self.repo_config.online_store, "Nothing was copied"):

@@ -14,10 +14,10 @@ from uuid import UUID
 
 import polars as pl
 import psycopg
-from feast.infra.online_stores.redis import _versioned_fv_name
 from feast.types import Bool, Float64, Int64, String
 from psycopg import sql
 
+from feature_repo.feast_internals import redis_client_of, stored_view_name
 from feature_repo.offline_store.latest import latest_pages
 from feature_repo.online_store import watermarks
 from feature_repo.online_store.delete import delete_rows, forget_copy
@@ -58,12 +58,12 @@ class CopyTarget(NamedTuple):
     @property
     def client(self) -> Any:
         """The client of Redis that the store uses itself."""
-        return self.store._get_client(self.config.online_store)
+        return redis_client_of(self.store, self.config)
 
     @property
     def name(self) -> str:
         """What the view is called there."""
-        return str(_versioned_fv_name(self.view, self.config))
+        return stored_view_name(self.view, self.config)
 
     @property
     def asserted_until(self) -> datetime | None:

@@ -55,18 +55,19 @@ class Deadline:
             f"The retrieval took longer than the {self.seconds:g} seconds that it was given",
             "It was cancelled, on the server too; nothing was written",
             "Ask for fewer rows or views, or give it more time with `timeout`",
+            service="Postgres",
         )
 
 
 @contextmanager
 def session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
-    """A session in UTC, outside a transaction, closed at the end. Its one limit is for locks: raises TableLocked."""
-    from feast.infra.utils.postgres.connection_utils import _get_conn_kwargs, _get_conninfo
+    """A session in UTC, outside a transaction, closed at the end. Its one limit is for locks: raises LockHeld."""
+    from feature_repo.feast_internals import postgres_connection_options, postgres_conninfo
 
     store: Any = config.offline_store
     with psycopg.connect(
-        _get_conninfo(store),
-        **_get_conn_kwargs(store),
+        postgres_conninfo(store),
+        **postgres_connection_options(store),
         keepalives_idle=store.keepalives_idle,
         application_name=name,
         connect_timeout=10,

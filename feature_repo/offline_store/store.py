@@ -16,14 +16,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from feast import OnDemandFeatureView
 from feast.infra.offline_stores.contrib.postgres_offline_store.postgres import (
     PostgreSQLOfflineStore,
     PostgreSQLOfflineStoreConfig,
 )
-from feast.on_demand_feature_view import OnDemandFeatureView
-from feast.utils import compute_non_entity_date_range
 from psycopg import sql
 
+from feature_repo.feast_internals import compute_non_entity_date_range
 from feature_repo.offline_store import file_views
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.jobs import EveryRowJob, PointInTimeRetrievalJob, QueryJob, Retrieval, StretchJob

@@ -12,6 +12,7 @@ from feast.types import Array, Json
 from psycopg import sql
 
 from feature_repo.errors import RowsUnfit
+from feature_repo.feast_internals import postgres_table
 from feature_repo.offline_store.arrow_tables import require_outside
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.json_columns import as_texts, is_json
@@ -35,7 +36,7 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
     Raises RowsUnfit for a source that is a query, for columns that the table does not have and values that do not fit.
     """
     source: Any = source_of(view)
-    read, name = origin_of(view), source._postgres_options._table
+    read, name = origin_of(view), postgres_table(source)
     own = own_names(source)
     table = table.rename_columns([own.get(column, column) for column in table.column_names])
     if not name:

@@ -10,8 +10,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from feast.infra.online_stores.helpers import _redis_key_prefix
-
+from feature_repo.feast_internals import feast_redis_key_prefix
 from feature_repo.online_store.layout import is_entity_key, marks_key, timestamp_field
 
 # Keys looked at before the next ones are asked for.
@@ -106,7 +105,7 @@ def _entities(
 
     A scan of Redis may show a key more than once: it is given once in a batch, and never again when it is gone.
     """
-    pattern = _literally(_redis_key_prefix(list(join_keys))) + b"*" + _literally(project.encode())
+    pattern = _literally(feast_redis_key_prefix(list(join_keys))) + b"*" + _literally(project.encode())
     found = client.scan_iter(match=pattern, count=_BATCH)
     ours = (key for key in found if key not in but and is_entity_key(key, join_keys, project))
     while keys := list(dict.fromkeys(islice(ours, _BATCH))):

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from feast.errors import FeastError
-from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 
 from feature_repo import errors
+from feature_repo.feast_internals import EntityKey, serialize_entity_key
 from feature_repo.online_store.layout import entity_key, key_prefix
 from feature_repo.online_store.read_plan import RequestKeys
 

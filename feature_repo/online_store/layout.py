@@ -136,8 +136,7 @@ def varint(message: bytes, at: int) -> tuple[int, int]:
 
 
 def _any(message: bytes) -> Any:
-    from feast.protos.feast.types.Value_pb2 import Value
-    from feast.type_map import feast_value_type_to_python_type
+    from feature_repo.feast_internals import Value, feast_value_type_to_python_type
 
     return feast_value_type_to_python_type(Value.FromString(message))
 

@@ -68,7 +68,7 @@ def _varint(value: int) -> bytes:
 
 def _as_feast(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
     """Any other type, as slowly as Feast does it."""
-    from feast.type_map import python_values_to_proto_values
+    from feature_repo.feast_internals import python_values_to_proto_values
 
     messages = python_values_to_proto_values(column.to_list(), feast_type.to_value_type())
     return [message.SerializeToString() for message in messages]

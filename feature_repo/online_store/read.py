@@ -16,9 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
-from feast.protos.feast.types.Value_pb2 import Value
-
+from feature_repo.feast_internals import FieldStatus, Value
 from feature_repo.online_store.freshness import as_of, is_outside
 from feature_repo.online_store.layout import (
     decode_instant,

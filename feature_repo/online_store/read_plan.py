@@ -9,9 +9,7 @@ import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from feast.infra.online_stores.helpers import compute_versioned_name
-from feast.protos.feast.serving.ServingService_pb2 import GetOnlineFeaturesResponseMetadata
-
+from feature_repo.feast_internals import GetOnlineFeaturesResponseMetadata, compute_versioned_name
 from feature_repo.online_store.layout import feature_field, timestamp_field
 from feature_repo.sources import reasserted
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import redis
 from feast.errors import FeastError
-from feast.infra.online_stores.redis import RedisOnlineStore
 from google.protobuf.message import DecodeError
 from redis import exceptions
 
 from feature_repo import errors
+from feature_repo.feast_internals import feast_redis_settings
 from feature_repo.online_store.client import TIMEOUTS, address, secrets
 
 # RedisClusterException is no RedisError.
@@ -23,7 +23,7 @@ _LOGIN: Final = "Check user, password and rights in REDIS_URL; `pikkit doctor` t
 _REBUILD: Final = "`pikkit materialize --rebuild` fills it anew from Postgres"
 
 
-class FeastOnlineStoreUnavailable(errors.OnlineStoreUnavailable, redis.RedisError, FeastError):
+class FeastOnlineStoreUnavailable(errors.Unreachable, redis.RedisError, FeastError):
     """What is raised: whoever catches redis-py's errors catches it too, and `feast serve` answers 503."""
 
     def http_status_code(self) -> int:
@@ -33,7 +33,7 @@ class FeastOnlineStoreUnavailable(errors.OnlineStoreUnavailable, redis.RedisErro
 
 @contextmanager
 def told(store: Any, state: str = "Nothing was read") -> Iterator[None]:
-    """Raise OnlineStoreUnavailable for whatever Redis, or what is written there, makes fail. `state`: what things are
+    """Raise Unreachable for whatever Redis, or what is written there, makes fail. `state`: what things are
     in then. `store` is the configuration of the online store.
     """
     try:
@@ -50,7 +50,7 @@ def told(store: Any, state: str = "Nothing was read") -> Iterator[None]:
 def unavailable(store: Any, error: Exception, state: str) -> FeastOnlineStoreUnavailable:
     """The error for a failure of the client."""
     what, next_step = _reason(store, error)
-    return FeastOnlineStoreUnavailable(f"Redis at {address(store)} {what}", state, next_step)
+    return FeastOnlineStoreUnavailable(f"Redis at {address(store)} {what}", state, next_step, service="Redis")
 
 
 def _reason(store: Any, error: Exception) -> tuple[str, str]:
@@ -81,7 +81,7 @@ def _is_of_glide(error: Exception) -> bool:
 
 def _patience(store: Any, text: str) -> float:
     name = "socket_connect_timeout" if "connect" in text.lower() else "socket_timeout"
-    _, given = RedisOnlineStore._parse_connection_string(store.connection_string)
+    _, given = feast_redis_settings(store.connection_string)
     return float(given.get(name) or TIMEOUTS[name])
 
 

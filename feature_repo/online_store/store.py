@@ -4,7 +4,7 @@ Same configuration, same layout in Redis, same answers as `type: redis` wherever
 
 status     NOT_FOUND, NULL_VALUE, OUTSIDE_MAX_AGE and PRESENT are told apart, and a value past its view's TTL is null
 deletion   touches this project's keys only
-failures   one error (OnlineStoreUnavailable), within seconds; a request with half a key is refused
+failures   one error (Unreachable), within seconds; a request with half a key is refused
 
 docs/online-store.md has the reasons.
 """
@@ -22,16 +22,21 @@ from typing import Any, Final, Literal
 import redis
 import redis.asyncio
 from feast import FeatureView, RepoConfig
-from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
-from feast.infra.online_stores.helpers import _redis_key
-from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig, _versioned_fv_name
-from feast.metrics import track_feature_statuses
-from feast.online_response import OnlineResponse
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import Value
+from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from hiredis import pack_command
 
 from feature_repo import clock
+from feature_repo.feast_internals import (
+    DUMMY_ENTITY_ID,
+    DUMMY_ENTITY_VAL,
+    EntityKey,
+    OnlineResponse,
+    Value,
+    declared_types,
+    feast_redis_key,
+    stored_view_name,
+    track_feature_statuses,
+)
 from feature_repo.offline_store.json_values import accept_json
 from feature_repo.online_store import delete, read
 from feature_repo.online_store.client import redis_client
@@ -165,7 +170,7 @@ class FreshOnlineStore(RedisOnlineStore):
         self, config: RepoConfig, table: FeatureView, entity_keys: Any, requested_features: list[str] | None = None
     ) -> list[OnlineRow]:
         """The rows of one view, in the order of the keys: (None, None) where nothing is stored of a key, and null
-        values where what is stored is older than the view's TTL. Raises OnlineStoreUnavailable, EntityKeysMissing.
+        values where what is stored is older than the view's TTL. Raises Unreachable, EntityKeysMissing.
         """
         one = _OneView(config, table, entity_keys, requested_features)
         with told(config.online_store):
@@ -188,7 +193,7 @@ class FreshOnlineStore(RedisOnlineStore):
 
         The same instant again is written again, where stock skips it: a correction may keep its instant.
         """
-        settings, view = config.online_store, _versioned_fv_name(table, config)
+        settings, view = config.online_store, stored_view_name(table, config)
         expire = expiry(table, settings.key_ttl_seconds)
         with told(settings, f"Some rows of {table.name} may be written; the same ones can be written again"):
             client = self._get_client(settings)
@@ -208,7 +213,7 @@ class FreshOnlineStore(RedisOnlineStore):
     def _stored(config: RepoConfig, key: Any, values: Any, at: datetime, _: datetime | None) -> Stored:
         # Of a view without entities Feast hides the key when rows are given by hand, but not when they are read.
         key = key if key.join_keys else _NO_ENTITY
-        redis_key = _redis_key(config.project, key, config.entity_key_serialization_version)
+        redis_key = feast_redis_key(config.project, key, config.entity_key_serialization_version)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
         return Stored(redis_key, microseconds(at), [value.SerializeToString() for value in values.values()])
 
@@ -216,7 +221,7 @@ class FreshOnlineStore(RedisOnlineStore):
 
     def delete_table(self, config: RepoConfig, table: FeatureView) -> None:
         """Remove what this project holds of a view, its mark first."""
-        stored = _versioned_fv_name(table, config)
+        stored = stored_view_name(table, config)
         fields = [feature_field(stored, field.name) for field in table.features]
         with told(config.online_store, f"{table.name} may be deleted in part"):
             client = self._get_client(config.online_store)
@@ -237,7 +242,7 @@ class FreshOnlineStore(RedisOnlineStore):
         partial: bool,
     ) -> None:
         """Remove views that are gone; with `full_scan_for_deletion: false` only their marks."""
-        names = [_versioned_fv_name(table, config) for table in tables_to_delete]
+        names = [stored_view_name(table, config) for table in tables_to_delete]
         if names:
             with told(config.online_store, "The views may be deleted in part"):
                 delete.forget_marks(self._get_client(config.online_store), config.project, names)
@@ -279,7 +284,7 @@ def _join_keys(table: Any) -> list[str]:
 
 
 def _read_out_fast(response: OnlineResponse) -> FreshOnlineResponse:
-    return FreshOnlineResponse(response.proto, response._feature_types)
+    return FreshOnlineResponse(response.proto, declared_types(response))
 
 
 def _never_precomputed(features: Any) -> Any:

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
-from feature_repo.errors import RunLockHeld, RunLockLost, RunLockRefused
+from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.servers.connections import LOCK_PATIENCE, milliseconds
 
@@ -30,8 +30,8 @@ _session: ContextVar[int | None] = ContextVar("run_lock_session", default=None)
 def run_lock(connection: psycopg.Connection, name: str) -> Iterator[None]:
     """Hold the lock of this connection's database, in another session; others read `name` in `pg_stat_activity`.
 
-    Enter it with no transaction open, and commit inside: what is uncommitted at the end is undone. Raises RunLockHeld
-    at once when another session has the lock, RunLockRefused when the role may not take it or the store lacks it.
+    Enter it with no transaction open, and commit inside: what is uncommitted at the end is undone. Raises LockHeld
+    at once when another session has the lock, ConfigurationError when the role may not take it or the store lacks it.
     """
     with connection.transaction():
         pid = connection.execute(
@@ -57,12 +57,13 @@ def is_held_here(connection: psycopg.Connection) -> bool:
 
 
 def check_held(connection: psycopg.Connection) -> None:
-    """Raise RunLockLost when this context took the lock of this connection's database and its session ended since."""
+    """Raise Unreachable when this context took the lock of this connection's database and its session ended since."""
     if _session.get() is not None and not is_held_here(connection):
-        raise RunLockLost(
+        raise Unreachable(
             "The session that held the run lock has ended at the server",
             "What was not committed is undone",
             "Find out who or what ends sessions that are idle, then run the command again",
+            service="Postgres",
         )
 
 
@@ -92,7 +93,7 @@ def _taken(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connectio
             row = holder.execute("select pg_backend_pid()").fetchone()
         except errors.LockNotAvailable:
             who = lock_holder(connection) or "a session that has ended since"
-            raise RunLockHeld(
+            raise LockHeld(
                 f"Another run holds the lock: {who}",
                 "Nothing was done",
                 "Wait until it is done, or end it, then run the command again",
@@ -100,7 +101,7 @@ def _taken(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connectio
             ) from None
         except (errors.InsufficientPrivilege, errors.UndefinedTable, errors.InvalidSchemaName) as error:
             lacks = not isinstance(error, errors.InsufficientPrivilege)
-            raise RunLockRefused(
+            raise ConfigurationError(
                 f"The run lock cannot be taken ({error.diag.message_primary})",
                 "Nothing was done",
                 "Run `pikkit migrate`"

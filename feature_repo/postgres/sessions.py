@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import errors
 
-from feature_repo.errors import TableLocked
+from feature_repo.errors import LockHeld
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.postgres.run_lock import is_held_here, run_lock
 from feature_repo.servers.connections import LOCK_PATIENCE, milliseconds
@@ -20,21 +20,22 @@ if TYPE_CHECKING:
 
 @contextmanager
 def told_of_locks(service: str = "Postgres") -> Iterator[None]:
-    """Raise TableLocked for a statement whose wait for a lock has ended after LOCK_PATIENCE; `service` has the lock."""
+    """Raise LockHeld for a statement whose wait for a lock has ended after LOCK_PATIENCE; `service` has the lock."""
     try:
         yield
     except errors.LockNotAvailable as error:
-        raise TableLocked(
+        raise LockHeld(
             f"{service} has a lock that another session holds, and this waited {LOCK_PATIENCE:.0f} s for it "
             f"({error.diag.message_primary})",
             "What was not committed is undone",
             "`pikkit doctor` names open transactions; end the one that holds it, then try again",
+            holder="another session of the database",
         ) from error
 
 
 @contextmanager
 def locked_session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
-    """A session under the run lock, taken for as long unless this is part of a run that has it. Raises RunLockHeld."""
+    """A session under the run lock, taken for as long unless this is part of a run that has it. Raises LockHeld."""
     store = config.offline_store
     with psycopg.connect(
         host=store.host,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from feast.errors import FeatureServiceNotFoundException
 from feast.types import Bool, Float32, Float64, Int32, Int64, String
-from feast.utils import _get_feature_views_to_use
 
 from feature_repo.bets.frame import Bets, ColumnsMissing, bet_columns
 from feature_repo.declarations.groups import GROUPS
 from feature_repo.errors import EntityKeysMissing, NotScorable
+from feature_repo.feast_internals import feature_views_of_service
 from feature_repo.group_keys import REQUEST_COLUMNS, entity_columns
 from feature_repo.near_names import did_you_mean
 from feature_repo.online_store.read_plan import ReadPlan, make_plan
@@ -82,7 +82,7 @@ def read_definitions(store: FeatureStore, name: str) -> Definitions:
     fields = [(field, _name(view)) for view in service.feature_view_projections for field in view.features]
     homes: dict[str, str] = {field.name: view for field, view in fields}
     # With the views that only on-demand functions read from.
-    views, on_demand = _get_feature_views_to_use(store.registry, store.project, service)
+    views, on_demand = feature_views_of_service(store.registry, store.project, service)
     require_own_functions(on_demand)
     plan = _plan(store, name, views)
     reader = Reader(plan, store.project)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from feast.infra.online_stores.redis import RedisOnlineStore
 
+from feature_repo.feast_internals import read_hash_fields, redis_client_of
 from feature_repo.online_store.read import Reply
 from feature_repo.online_store.round_trip import is_direct, read_at_once
 
@@ -43,9 +44,9 @@ def fields(names: Sequence[str | bytes]) -> PackedFields:
 
 def send(online: RedisOnlineStore, config: Any, commands: Sequence[Command]) -> Sequence[Reply]:
     """The replies to the commands, in order; from one server, all from one instant. Raises what redis-py raises."""
-    client: Any = None if config.online_store.client != "redis" else online._get_client(config.online_store)
+    client: Any = None if config.online_store.client != "redis" else redis_client_of(online, config)
     if is_direct(client):
         return read_at_once(client, [one.packed() for one in commands])
     # A cluster, and Glide, which has no connections to write to, go Feast's way.
-    replies: Any = online._read_hash_fields(config, [(one.key, one.fields.names) for one in commands])
+    replies: Any = read_hash_fields(online, config, [(one.key, one.fields.names) for one in commands])
     return list(replies)

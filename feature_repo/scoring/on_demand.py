@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from feast import ValueType
-from feast.type_map import feast_value_type_to_python_type, python_values_to_proto_values
+
+from feature_repo.feast_internals import feast_value_type_to_python_type, python_values_to_proto_values
 
 # What is its own Python value after Feast wrote it into a message of this type and read it back.
 _AS_THEY_ARE: Final = {

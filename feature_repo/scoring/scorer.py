@@ -57,7 +57,7 @@ class Scorer:
         `time_placed` has to be there as everything else has; give the current instant for a bet that is being placed.
         `now`, aware, is when ages are taken and compared with TTLs (default: the clock).
         Raises ColumnsMissing and ValueError for bets that cannot be read, EntityKeysMissing for one without the id that
-        the service needs, and OnlineStoreUnavailable when Redis does not answer.
+        the service needs, and Unreachable when Redis does not answer.
         """
         definitions, now = self._definitions.get(), now or clock.now()
         columns = definitions.entity_columns([bets] if isinstance(bets, Mapping) else bets)

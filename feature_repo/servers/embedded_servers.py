@@ -152,7 +152,7 @@ def not_ready(home: Path, server: str, state: ServerState, seconds: float = ANSW
         f"The embedded {NAMES[server]} under {home} (process {pid}) {reason}",
         "It was left as it is; what it keeps is whole",
         next_step,
-        server=server,
+        service=server,
         pid=pid,
         condition=state.condition,
     )

@@ -8,11 +8,10 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from feature_repo.errors import HomeUnsafe
+from feature_repo.errors import ConfigurationError, HomeUnsafe
 from feature_repo.servers.connections import Connections, recorded
 from ingestion import clock
 from ingestion.cli.output import say
-from ingestion.errors import ConfigurationError
 from ingestion.settings import Settings, no_store
 
 if TYPE_CHECKING:
@@ -53,9 +52,9 @@ def source_opener(settings: Settings, source: str | None, mapping: Path | None) 
     A file that lacks columns because its mapping was left out is refused with the name of that mapping, where a store
     that answers knows it.
     """
+    from feature_repo.errors import SourceRejected, Unreachable
     from ingestion.database.access import connect
     from ingestion.database.migrate import pending
-    from ingestion.errors import SourceRejected, Unreachable
     from ingestion.intake.stream_formats import check_mapping_given
     from ingestion.sources.files.file_source import stream_of
     from ingestion.sources.source_choice import chosen_source

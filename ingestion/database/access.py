@@ -13,12 +13,11 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import errors, sql
 
-from feature_repo.errors import RunLockHeld, RunLockLost, RunLockRefused, TableLocked
+from feature_repo.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from feature_repo.postgres import run_lock as locks
 from feature_repo.postgres.queries import statement_of
 from feature_repo.postgres.sessions import told_of_locks
 from feature_repo.servers.connections import LOCK_PATIENCE, Postgres, milliseconds
-from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 
 __all__ = [
     "LOCK_PATIENCE",
@@ -104,8 +103,6 @@ def translated_errors(service: str) -> Iterator[None]:
     try:
         with told_of_locks(service):
             yield
-    except TableLocked as error:
-        raise LockHeld(error.what, error.state, error.next_step, holder="another session of the database") from error
     except errors.DiskFull as error:
         raise StoreFull(
             f"{service} has no disk space left ({reason(error)})",
@@ -146,21 +143,13 @@ def hold_run_lock(connection: psycopg.Connection, verb: str) -> Iterator[None]:
     Raises LockHeld at once when another session has it, ConfigurationError when this role may not take it. Enter it
     with no transaction open, and commit inside by `commit`.
     """
-    try:
-        with locks.run_lock(connection, f"pikkit {verb}"):
-            yield
-    except RunLockHeld as error:
-        raise LockHeld(error.what, error.state, error.next_step, holder=error.holder) from error
-    except RunLockRefused as error:
-        raise ConfigurationError(error.what, error.state, error.next_step) from error
+    with locks.run_lock(connection, f"pikkit {verb}"):
+        yield
 
 
 def commit(connection: psycopg.Connection) -> None:
     """Commit, unless the run lock that this context took was lost with its session. Raises Unreachable then."""
-    try:
-        locks.check_held(connection)
-    except RunLockLost as error:
-        raise Unreachable(error.what, error.state, error.next_step, service="Postgres") from error
+    locks.check_held(connection)
     connection.commit()
 
 

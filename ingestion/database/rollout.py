@@ -14,13 +14,12 @@ from typing import Final, NamedTuple
 
 import psycopg
 
-from feature_repo.declarations.groups import STORED_VIEWS
-from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS
+from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS, STORED_VIEWS
+from feature_repo.errors import ConfigurationError
 from feature_repo.online_store.layout import varint
 from feature_repo.store import REPOSITORY
 from ingestion.database.access import statement
 from ingestion.database.migrate import check_migrated
-from ingestion.errors import ConfigurationError
 
 # What Feast calls the types of the columns that it reads without rounding or surprises.
 COLUMN_TYPES: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from feature_repo.errors import HomeUnsafe
+from feature_repo.errors import HomeUnsafe, PikkitError
 from feature_repo.servers.connections import recorded
 from feature_repo.servers.embedded_servers import NAMES, ServerState, not_ready, postgres_state, server_states
 from ingestion.database.read_only import read_only_store
@@ -14,7 +14,6 @@ from ingestion.doctor.postgres import check_postgres
 from ingestion.doctor.redis import check_redis
 from ingestion.doctor.settings import check_feature_store_yaml, check_home, check_packages, check_settings
 from ingestion.doctor.sources import check_sources
-from ingestion.errors import PikkitError
 from ingestion.intake.streams import StreamState, stream_states
 from ingestion.settings import Settings, setting_problems
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
+from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Postgres
@@ -17,7 +18,6 @@ from ingestion.database.access import LOCK_PATIENCE, connect, statement, transla
 from ingestion.database.migrate import pending
 from ingestion.database.rollout import misnamed, missing_columns, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
-from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.features.feature_versions import redefined_views
 from ingestion.features.watermark import server_clock
 from ingestion.intake.name_variants import name_variants

@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from feature_repo.errors import ColumnsVanished, SourceDenied, Unreachable
 from ingestion.doctor.check import REFUSED, UNREACHABLE, Check, fail, ok, warn
-from ingestion.errors import ColumnsVanished, SourceDenied, Unreachable
 from ingestion.intake.streams import StreamState, check_columns, reconcile_command
 from ingestion.progress import silent
 from ingestion.sources.postgres.postgres_facts import Facts, look_at, obstacles

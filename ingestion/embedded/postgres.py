@@ -23,7 +23,7 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 from psycopg import sql
 
-from feature_repo.errors import ServerNotReady
+from feature_repo.errors import ConfigurationError, ServerNotReady
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Postgres, socket_directory
 from feature_repo.servers.embedded_servers import PID_FILES, ServerState, find_server, postgres_state
@@ -31,7 +31,6 @@ from feature_repo.servers.private_files import open_private
 from ingestion.database.access import translated_errors
 from ingestion.embedded.home import pass_through
 from ingestion.embedded.process import SYSTEM_USER, Account, Report, Wait, alive, failure, launch, run_as, stop
-from ingestion.errors import ConfigurationError
 
 _MAJOR = "18"
 _PORT = 5432  # of the socket's name only: nothing listens on TCP

@@ -1,8 +1,7 @@
 """The whole log replayed into new change rows, and the stored ones replaced by them, in one transaction.
 
-After a change of a feature's definition, or of the code that computes it. Rows that come out the same stay as they
-are, with the run that first wrote them if a gate let it through; readers see the old rows until the commit and never
-wait.
+After a change of a feature's definition. Rows that come out the same stay as they are, with the run that first wrote
+them if a gate let it through; readers see the old rows until the commit and never wait.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from uuid import UUID
 import polars as pl
 import psycopg
 
-from feature_repo.declarations.groups import GROUPS, STORED_VIEWS
+from feature_repo.declarations.groups import GROUPS
+from feature_repo.declarations.views import STORED_VIEWS
 from ingestion.database.access import statement
 from ingestion.features import feature_versions
 from ingestion.features.full_replay import comparison_query, replay_log

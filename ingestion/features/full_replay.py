@@ -6,22 +6,19 @@
 from __future__ import annotations
 
 import uuid
-from typing import Final, LiteralString
+from typing import LiteralString
 
 import polars as pl
 import psycopg
 from psycopg import sql
 
-from feature_repo.declarations.groups import STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from feature_repo.postgres.copy import copy_in
 from ingestion.database.access import statement
 from ingestion.features.refresh import STRETCH, read_log
 from ingestion.features.replay import MemoryStates, replay
 from ingestion.features.watermark import features_log_position
 from ingestion.progress import Progress, silent
-
-# Compared to the letter; all other features are ratios.
-_EXACT: Final = frozenset(("american_odds", "is_live", "bet_type", "sport", "league", "market", "institution_name"))
 
 
 def replay_log(connection: psycopg.Connection, progress: Progress = silent, stretch: int = STRETCH) -> MemoryStates:
@@ -55,10 +52,10 @@ def comparison_query(name: LiteralString, view: GroupedView | BetView) -> sql.Co
     differ.
     """
     conditions = [
-        sql.SQL(
-            "stored.{0} is distinct from replayed.{0}" if _is_exact(feature) else statement("ratio_differs")
-        ).format(sql.Identifier(feature))
-        for feature in view.features
+        sql.SQL("stored.{0} is distinct from replayed.{0}" if feature.is_exact else statement("ratio_differs")).format(
+            sql.Identifier(feature.name)
+        )
+        for feature in view.declared
     ]
     columns = (view.join_key, "event_timestamp", "created_timestamp", *view.features)
     return sql.SQL(statement(name)).format(
@@ -68,7 +65,3 @@ def comparison_query(name: LiteralString, view: GroupedView | BetView) -> sql.Co
         columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
         differs=sql.SQL(" or ").join(conditions),
     )
-
-
-def _is_exact(feature: str) -> bool:
-    return feature in _EXACT or feature.endswith("_count")

@@ -13,7 +13,8 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.clock import stopped_at
-from feature_repo.declarations.groups import RECENT_LONG, STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.features import RECENT_LONG
+from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from feature_repo.postgres.copy import copy_out
 from feature_repo.postgres.queries import feast_statement
 from ingestion.database.access import statement

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import psycopg
 
+from feature_repo.errors import ClockAhead, ClockRewound
 from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import statement
-from ingestion.errors import ClockAhead, ClockRewound
 
 # How far a run's clock may lie past the database's own.
 MOST_AHEAD: Final = timedelta(hours=1)

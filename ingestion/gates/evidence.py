@@ -15,7 +15,8 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from feature_repo.declarations.groups import STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.features import FeatureScale
+from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from feature_repo.group_keys import key_expression
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
@@ -90,7 +91,7 @@ def evidence_with_features(
         if isinstance(view, GroupedView):
             # Not every source knows closing lines.
             lines = newest["clv_percentage"].is_not_null().any()
-            known = [name for name in view.features if lines or not name.endswith("_avg_clv")]
+            known = [feature.name for feature in view.declared if lines or feature.scale is not FeatureScale.CLV]
             completeness.append(_completeness(view.name, known, current.join(asked, on="key")))
         if watermark_before is not None:
             # Windows of the same length, and not the batch: what is bet on differs from hour to hour.
@@ -155,9 +156,8 @@ def _values(
 
 
 def _types(view: _View) -> dict[str, pl.DataType]:
-    texts = dict.fromkeys(("bet_type", "sport", "league", "market", "institution_name"), pl.String())
-    others = {**texts, "is_live": pl.Boolean()}
-    return {name: others.get(name, pl.Float64()) for name in view.features}
+    others: dict[str, pl.DataType] = {"String": pl.String(), "Bool": pl.Boolean()}
+    return {feature.name: others.get(feature.dtype, pl.Float64()) for feature in view.declared}
 
 
 def _features(view: _View, values: pl.DataFrame) -> pl.DataFrame:

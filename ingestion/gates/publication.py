@@ -15,9 +15,9 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from feature_repo.errors import GateRefused
 from feature_repo.postgres.copy import copy_in
 from ingestion.database.access import statement
-from ingestion.errors import GateRefused
 from ingestion.features import feature_versions
 from ingestion.features.watermark import features_log_position
 from ingestion.runs.actor import current_actor

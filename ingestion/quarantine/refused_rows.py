@@ -17,10 +17,10 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Connections
 from ingestion import clock
 from ingestion.database.access import commit, statement
-from ingestion.errors import ConfigurationError
 
 # A row may have 16 MiB.
 _ROWS_AT_ONCE: Final = 20

@@ -20,10 +20,10 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from feature_repo.errors import GateRefused, PikkitError
 from feature_repo.servers.connections import Postgres
 from ingestion import clock
 from ingestion.database.access import connect, statement
-from ingestion.errors import GateRefused, PikkitError
 from ingestion.runs.run_ids import short_run_ids
 
 Counts = dict[str, Any]

@@ -14,14 +14,14 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from feature_repo.declarations.groups import STORED_VIEWS, GroupedView
+from feature_repo.declarations.views import STORED_VIEWS, GroupedView
+from feature_repo.errors import Unreachable
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import REGISTRY_SCHEMA, Connections, Redis
 from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import connect, statement, translated_errors
 from ingestion.database.migrate import pending
 from ingestion.database.rollout import missing_columns, unapplied
-from ingestion.errors import Unreachable
 from ingestion.features.feature_versions import redefined_views
 from ingestion.runs.alerts import REFUSAL
 from ingestion.runs.run_ids import short_run_ids

@@ -18,10 +18,10 @@ from uuid import UUID
 
 import psycopg
 
-from feature_repo.declarations.groups import BET_VIEWS, STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.views import BET_VIEWS, STORED_VIEWS, BetView, GroupedView
+from feature_repo.errors import Unreachable
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import statement
-from ingestion.errors import GateRefused, Unreachable
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import Documented
 
@@ -38,14 +38,10 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
     """
     import redis
 
-    from feature_repo.errors import OnlineStoreUnavailable, PublicationRefused
     from feature_repo.store import store_at
 
     try:
         yield store_at(connections)
-    except PublicationRefused as error:
-        runs = {view: [unsound._asdict() for unsound in found] for view, found in error.runs.items()}
-        raise GateRefused(error.what, error.state, error.next_step, runs=runs) from error
     except redis.ResponseError as error:
         # An answer, and so no trouble on the way.
         raise Unreachable(
@@ -56,9 +52,9 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
             service="Redis",
         ) from error
     except redis.RedisError as error:
-        what = error.what if isinstance(error, OnlineStoreUnavailable) else f"does not answer ({error})"
+        does_not_answer = f"Redis at {connections.redis.address} does not answer ({error})"
         raise Unreachable(
-            what if what.startswith("Redis at ") else f"Redis at {connections.redis.address} {what}",
+            error.what if isinstance(error, Unreachable) else does_not_answer,
             "The features are committed in Postgres; the online store still serves what it had",
             "Look at `pikkit doctor`, then run `pikkit materialize`; the next `pikkit run` catches up too",
             service="Redis",
@@ -104,17 +100,18 @@ def copy_online(
     """Copy what the online store lacks of each view and say how many keys were written. Hold the run lock.
 
     `anew` copies everything that is to be served, over whatever stands there. Safe to repeat. Raises
-    PublicationRefused when something of it passed no gate, or is not as it passed it.
+    GateRefused when something of it passed no gate, or is not as it passed it.
     """
+    from feature_repo.feast_internals import redis_client_of
     from feature_repo.materialization.online_copy import CopyTarget, discard_foreign_watermarks, is_current_copy
     from feature_repo.materialization.publish_guard import require_sound
     from feature_repo.online_store import watermarks
     from feature_repo.online_store.delete import delete_other_types
     from feature_repo.online_store.round_trip import Outbox
 
-    online: Any = store._get_provider().online_store
+    online: Any = store.provider.online_store
     registry: Any = store.registry
-    project, client = store.project, online._get_client(store.config.online_store)
+    project, client = store.project, redis_client_of(online, store.config)
     is_empty = client.dbsize() == 0
     if anew and not is_empty:
         delete_other_types(client, [(view.join_key,) for view in STORED_VIEWS], project)

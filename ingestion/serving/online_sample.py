@@ -21,7 +21,7 @@ import psycopg
 from google.protobuf.message import DecodeError
 from psycopg import sql
 
-from feature_repo.declarations.groups import STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from feature_repo.online_store.layout import (
     decode_instant,
     decode_plain,

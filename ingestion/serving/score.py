@@ -20,12 +20,12 @@ from feature_repo.bets.bet_types import BetType
 from feature_repo.bets.frame import NEEDED
 from feature_repo.bets.odds import american_of_decimal
 from feature_repo.bets.vocabulary import VocabularyUnavailable
-from feature_repo.declarations.groups import BET_VIEWS, STORED_VIEWS
+from feature_repo.declarations.views import BET_VIEWS, STORED_VIEWS
+from feature_repo.errors import ConfigurationError, SourceRejected, Unreachable
 from feature_repo.near_names import did_you_mean, nearest_names
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect, statement
 from ingestion.database.rollout import check_readable
-from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
 from quality.advice import ADVICE
 from quality.schema.bet import BET_COLUMNS, KINDS, judge_row
 from quality.schema.grammar import HAS_OFFSET, NUMBER
@@ -297,7 +297,6 @@ def _unknown_names(connections: Connections, vectors: Sequence[Vector]) -> tuple
 @contextmanager
 def _serving(connections: Connections, service: str) -> Iterator[Scorer]:
     """A scorer of the service, without Feast's warnings, and with trouble of the stores in our words."""
-    from feature_repo.errors import NotScorable, OnlineStoreUnavailable
     from feature_repo.scoring import scorer
     from feature_repo.store import store_at
 
@@ -307,9 +306,8 @@ def _serving(connections: Connections, service: str) -> Iterator[Scorer]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield scorer(service, store=store_at(connections))
-    except NotScorable as error:
-        raise ConfigurationError(error.what, error.state, error.next_step) from None
-    except OnlineStoreUnavailable as error:
-        raise Unreachable(error.what, "Nothing was scored", error.next_step, service="Redis") from error
+    except Unreachable as error:
+        error.state = "Nothing was scored"
+        raise
     except VocabularyUnavailable as error:
         raise Unreachable(str(error), "Nothing was scored", "Look at `pikkit doctor`", service="Postgres") from error

@@ -11,7 +11,7 @@ from typing import Final, NoReturn, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from ingestion.errors import Unreachable
+from feature_repo.errors import Unreachable
 
 # Seconds. The first wait is drawn between 0 and this, and each further one between 0 and twice as much.
 FIRST_WAIT: Final = 1.0

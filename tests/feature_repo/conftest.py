@@ -20,7 +20,7 @@ import redis
 from psycopg import sql
 
 from feature_repo import REPOSITORY, clock
-from feature_repo.declarations.groups import GROUPED_VIEWS
+from feature_repo.declarations.views import GROUPED_VIEWS
 from feature_repo.group_keys import make_key
 from feature_repo.servers.connections import Connections, Postgres, Redis, feast_environment
 from ingestion.database.access import connect

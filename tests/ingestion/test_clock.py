@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_repo.errors import ConfigurationError
 from ingestion import clock
 from ingestion.clock import parse_instant
-from ingestion.errors import ConfigurationError
 
 INSTANT = datetime(2026, 5, 24, 15, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from feature_repo.errors import ConfigurationError
 from ingestion import clock
 from ingestion.database.access import connect
-from ingestion.errors import ConfigurationError
 from ingestion.features.verify import verify_offline
 from ingestion.intake.load import SyncRequest
 from ingestion.pipeline import run_pipeline, run_sync

@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 import redis
 
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
+from feature_repo.errors import ClockRewound, LockHeld, Unreachable
 from feature_repo.group_keys import entity_frame, entity_rows
 from feature_repo.servers.connections import feast_environment
 from feature_repo.store import store_at
 from ingestion import clock
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.doctor.postgres import check_postgres
-from ingestion.errors import ClockRewound, LockHeld, Unreachable
 from ingestion.features import running_sums, single_bets
 from ingestion.pipeline import compare, run_materialize
 from ingestion.sources.files.file_source import open_file

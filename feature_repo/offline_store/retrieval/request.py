@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.errors import RowsUnfit
+from feature_repo.feast_internals import get_feature_view_query_context
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.source_table import Origin, changes_of, origin_of, own_names, source_of
 from feature_repo.sources import Reasserted, reasserted
@@ -66,8 +67,6 @@ def asked(
     expanded: bool = False,
 ) -> list[ViewRequest]:
     """What is asked of each view, in Feast's order. `expanded` reads re-asserted sources row by row."""
-    from feast.infra.offline_stores.offline_utils import get_feature_view_query_context
-
     never = datetime(2000, 1, 1, tzinfo=UTC)
     contexts = get_feature_view_query_context(refs, list(views), registry, project, (never, never))
     projections: list[Any] = [view.projection for view in views]

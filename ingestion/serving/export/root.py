@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from ingestion.errors import ConfigurationError, PikkitError, StoreFull, Unreachable
+from feature_repo.errors import ConfigurationError, PikkitError, StoreFull, Unreachable
 
 TEMPORARY: Final = "_pikkit_tmp"
 _DIGEST_BYTES: Final = 16

@@ -16,8 +16,8 @@ from typing import Final
 
 import pyarrow as pa
 
+from feature_repo.errors import SourceRejected
 from feature_repo.near_names import did_you_mean
-from ingestion.errors import SourceRejected
 from ingestion.sources.files.csv import DELIMITER_NAMES, csv_pages, survey_csv
 from ingestion.sources.files.formats.example import begun_mapping
 from ingestion.sources.files.formats.registry import FileFormat, nearest_format, recognised, shipped_formats

@@ -20,8 +20,8 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from feature_repo.errors import SourceDenied, Unreachable
 from ingestion.database.access import reason, snapshot
-from ingestion.errors import SourceDenied, Unreachable
 from ingestion.progress import Progress
 from ingestion.sources.retry import Passing, patiently
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ingestion.errors import SourceDenied
+from feature_repo.errors import SourceDenied
 from ingestion.sources.retry import Passing, patiently, retry_after
 from ingestion.sources.settings import SupabaseProject
 

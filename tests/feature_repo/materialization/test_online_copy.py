@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.clock import stopped_at
-from feature_repo.declarations.groups import SPORT_STATS
-from feature_repo.errors import PublicationRefused
+from feature_repo.declarations.views import SPORT_STATS
+from feature_repo.errors import GateRefused
 from feature_repo.materialization.online_copy import CopyTarget, copy_runs, copy_window
 from feature_repo.online_store import watermarks
 from feature_repo.online_store.layout import (
@@ -245,7 +245,7 @@ def test_plain_feast_leaves_the_copy_of_another_store_as_it_was_when_the_gate_re
     watermarks.set_copy_of(client, "pikkit", "another store")
     before = {key: client.dump(key) for key in client.scan_iter()}
     published.execute("update features.sport_stats_changes set sport_count = 99")
-    with pytest.raises(PublicationRefused):
+    with pytest.raises(GateRefused):
         gated.materialize(MARK - DAY, MARK, feature_views=["sport_stats"])
     assert {key: client.dump(key) for key in client.scan_iter()} == before
 

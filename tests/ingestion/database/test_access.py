@@ -21,11 +21,11 @@ from psycopg.pq import TransactionStatus
 
 import ingestion.database
 import ingestion.doctor.postgres
+from feature_repo.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from feature_repo.postgres.copy import copy_in, copy_out, copy_pages
 from feature_repo.servers.connections import Postgres
 from ingestion.database.access import commit, connect, hold_run_lock, snapshot, taking_turns, translated_errors
 from ingestion.doctor.postgres import check_postgres
-from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from tests.conftest import REPOSITORY
 from tests.rigs.commands import by_name
 from tests.rigs.processes import wait_until

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from feature_repo import open_store
+from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.servers.connections import LOCK_PATIENCE, Connections, feast_environment, milliseconds
 from ingestion.database.apply import _feast_errors, apply_declarations
-from ingestion.errors import ConfigurationError, LockHeld, Unreachable
 
 
 def test_the_first_apply_creates_everything_and_the_second_changes_nothing(registry: Connections) -> None:

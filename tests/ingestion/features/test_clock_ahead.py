@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import redis
 
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
+from feature_repo.errors import ClockAhead, ClockRewound, ConfigurationError
 from feature_repo.online_store.watermarks import read_marks
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
 from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.doctor.postgres import check_postgres
-from ingestion.errors import ClockAhead, ClockRewound, ConfigurationError
 from ingestion.pipeline import compare, run_reconcile, run_sync
 from ingestion.quarantine.refused_rows import Selection
 from ingestion.quarantine.retry import retry_quarantined

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from feature_repo.errors import SourceRejected
 from ingestion.database.access import connect
-from ingestion.errors import SourceRejected
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from ingestion.intake.load import take_in

@@ -10,10 +10,10 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from feature_repo.errors import ClockRewound, ConfigurationError, LockHeld, Unreachable
 from ingestion import clock
-from ingestion.cli.output import error_documents, print_json, print_json_with_rows
+from ingestion.cli.documents import error_documents, print_json, print_json_with_rows
 from ingestion.database.access import connect, hold_run_lock, statement
-from ingestion.errors import ClockRewound, ConfigurationError, LockHeld, Unreachable
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from ingestion.intake.load import CONFLICT, take_in

@@ -11,10 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ingestion import clock
-from ingestion.database.access import connect
-from ingestion.doctor.sources import check_sources
-from ingestion.errors import (
+from feature_repo.errors import (
     ColumnsVanished,
     ConfigurationError,
     DeletesRefused,
@@ -22,6 +19,9 @@ from ingestion.errors import (
     LateFirstLoad,
     SourceShrank,
 )
+from ingestion import clock
+from ingestion.database.access import connect
+from ingestion.doctor.sources import check_sources
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from ingestion.gates.config_file import gates_of

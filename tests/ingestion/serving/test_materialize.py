@@ -13,7 +13,8 @@ import psycopg
 import pytest
 import redis
 
-from feature_repo.declarations.groups import GROUPED_VIEWS, STORED_VIEWS
+from feature_repo.declarations.views import GROUPED_VIEWS, STORED_VIEWS
+from feature_repo.errors import GateRefused, Unreachable
 from feature_repo.group_keys import entity_rows
 from feature_repo.materialization.online_copy import CopyTarget
 from feature_repo.online_store import watermarks
@@ -23,7 +24,6 @@ from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
 from ingestion import clock, pipeline
 from ingestion.database.access import connect
-from ingestion.errors import GateRefused, Unreachable
 from ingestion.pipeline import compare, run_materialize
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingestion.cli.output import Json, print_json, print_line, progress_bar, say
+from ingestion.cli.documents import print_json
+from ingestion.cli.options import Json
+from ingestion.cli.output import print_line, say
+from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.stores import begin, prepared_stores
 from ingestion.wording import counted
 

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from feature_repo.bets.frame import NEEDED
-from ingestion.cli.bets import as_json, print_vectors
-from ingestion.cli.output import Json, decimals, print_json, print_line, print_table, progress_bar
-from ingestion.cli.runs import run_document
+from ingestion.cli.documents import print_json
+from ingestion.cli.options import Json
+from ingestion.cli.output import print_line
+from ingestion.cli.progress_bar import progress_bar
+from ingestion.cli.run_report import run_document
+from ingestion.cli.serve.vectors import as_json, print_vectors
 from ingestion.cli.stores import begin, load_feast, stores
 from ingestion.cli.story import Story
+from ingestion.cli.tables import decimals, print_table
 from ingestion.wording import counted, span
 
 if TYPE_CHECKING:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from ingestion.cli.output import Json, print_json, print_line, print_table, progress_bar
+from ingestion.cli.documents import print_json
+from ingestion.cli.options import Json
+from ingestion.cli.output import print_line
+from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.stores import begin, stores
+from ingestion.cli.tables import print_table
 from ingestion.wording import counted
 
 

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ingestion.cli.output import Json, print_json, print_line, print_table
+from ingestion.cli.documents import print_json
+from ingestion.cli.options import Json
+from ingestion.cli.output import print_line
 from ingestion.cli.stores import begin, stores
+from ingestion.cli.tables import print_table
 
 if TYPE_CHECKING:
     from ingestion.serving.known_names import KnownName
