@@ -19,7 +19,7 @@ from ingestion.database.migrate import pending
 from ingestion.database.rollout import misnamed, missing_columns, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.features.feature_versions import redefined_views
-from ingestion.features.rewind import server_clock
+from ingestion.features.watermark import server_clock
 from ingestion.intake.name_variants import name_variants
 from ingestion.runs.status import STORE_SCHEMAS
 from ingestion.wording import span

@@ -9,8 +9,9 @@ its copy is so caught up by the next, and a Redis that was emptied, set back or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -22,7 +23,7 @@ from feature_repo.errors import Unreachable
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import statement
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts
+from ingestion.runs.record import Documented
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -60,6 +61,23 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
         ) from error
 
 
+@dataclass(frozen=True)
+class OnlineCopyCounts(Documented):
+    """What was copied to the online store."""
+
+    #: Keys written, of every view that was to be copied.
+    keys_written: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """Keys written in all views."""
+        return sum(self.keys_written.values())
+
+    def document(self) -> dict[str, Any]:
+        """The keys by view."""
+        return dict(self.keys_written)
+
+
 class Lack(NamedTuple):
     """What the online store lacks of a view by what Postgres remembers: what `runs` wrote, or all of it."""
 
@@ -78,8 +96,8 @@ def copy_online(
     views: Sequence[GroupedView | BetView] = STORED_VIEWS,
     anew: bool = False,
     progress: Progress = silent,
-) -> Counts:
-    """Copy what the online store lacks of each view and return how many keys were written. Hold the run lock.
+) -> OnlineCopyCounts:
+    """Copy what the online store lacks of each view and say how many keys were written. Hold the run lock.
 
     `anew` copies everything that is to be served, over whatever stands there. Safe to repeat. Raises
     GateRefused when something of it passed no gate, or is not as it passed it.
@@ -112,10 +130,10 @@ def copy_online(
             require_sound(connection, [target.view], None if target.overwrite else lack.runs)
         discard_foreign_watermarks(connection, client, project)
     outbox = Outbox(client) if not any(target.overwrite for target in targets) else None
-    written: Counts = {}
+    keys_written = dict[str, int]()
     for done, (target, lack) in enumerate(zip(targets, lacks, strict=True)):
         progress("materialize", done, len(views))
-        written[lack.view.name] = _copy(connection, target._replace(outbox=outbox), lack, is_empty=is_empty)
+        keys_written[lack.view.name] = _copy(connection, target._replace(outbox=outbox), lack, is_empty=is_empty)
         if outbox is None:
             _record(connection, registry, project, lack, anew=anew)
     if outbox is not None:
@@ -125,7 +143,7 @@ def copy_online(
     if anew and {*views} == {*STORED_VIEWS}:
         watermarks.set_copy_of(client, project, name)
     progress("materialize", len(views), len(views))
-    return written
+    return OnlineCopyCounts(keys_written)
 
 
 def _lacks(connection: psycopg.Connection, views: Sequence[GroupedView | BetView]) -> list[Lack]:
