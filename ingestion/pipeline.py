@@ -21,12 +21,7 @@ import psycopg
 
 from feature_repo import clock
 from feature_repo.servers.connections import Connections
-from ingestion.database.access import commit
-from ingestion.database.access import connect
-from ingestion.database.access import hold_run_lock
-from ingestion.database.access import translated_errors
-from ingestion.database.rollout import check_prepared
-from feature_repo import clock
+from ingestion.database.access import commit, connect
 from ingestion.database.locked_store import locked_store
 from ingestion.features import feature_versions
 from ingestion.features.backfill import replace_by_replay

@@ -17,7 +17,6 @@ import narwhals as nw
 import polars as pl
 import psycopg
 
-from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.declarations.groups import SPORT_MARKET, Group
 from feature_repo.group_keys import key_expression, split_key
 from feature_repo.postgres.copy import copy_in, copy_out

@@ -16,7 +16,6 @@ from uuid import UUID
 import psycopg
 
 from feature_repo.clock import CLOCK_TOLERANCE
-from feature_repo.errors import ClockAhead
 from feature_repo.errors import ConfigurationError
 from feature_repo.postgres.queries import feast_statement
 from ingestion.database.access import statement
