@@ -32,7 +32,7 @@ class FeastOnlineStoreUnavailable(errors.Unreachable, redis.RedisError, FeastErr
 
 
 @contextmanager
-def told(store: Any, state: str = "Nothing was read") -> Iterator[None]:
+def translated_redis_errors(store: Any, state: str = "Nothing was read") -> Iterator[None]:
     """Raise Unreachable for whatever Redis, or what is written there, makes fail. `state`: what things are
     in then. `store` is the configuration of the online store.
     """
