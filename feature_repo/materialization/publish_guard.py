@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 
 from feature_repo.errors import GateRefused, UnsoundRun
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -84,7 +84,7 @@ def without_outdated(connection: psycopg.Connection, view: FeatureView, rows: Se
 
     An outdated row of a re-asserted view would be served as what holds now, where the online store has no newer one.
     """
-    again = reasserted(view.batch_source)
+    again = carry_forward_of(view.batch_source)
     if again is None:
         return [*range(len(rows))]
     (join_key,) = view.join_keys
@@ -138,15 +138,17 @@ def _published(
 
 def is_history(view: FeatureView) -> bool:
     """Whether the view reads a table of ours, which only runs write."""
+    from feature_repo.feast_internals import is_postgres_source
+
     source: Any = view.batch_source
     # A source that is no table of a database, a file say, has no such name at all.
-    return hasattr(source, "_postgres_options") and source.get_table_query_string().startswith("features.")
+    return is_postgres_source(source) and str(source.get_table_query_string()).startswith("features.")
 
 
 def _reads_history_as_it_stands(view: FeatureView) -> bool:
     """Whether what is served of a view are the very values of its history: nothing computed, nothing renamed."""
     source: Any = view.batch_source
-    again = reasserted(source)
+    again = carry_forward_of(source)
     return (
         type(view).__name__ == "FeatureView"
         and not view.source_views

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 
 import narwhals as nw
 
+from feature_repo.bets.odds import implied_probability_expression
 from feature_repo.declarations.features import SHRINKAGE
 from feature_repo.declarations.groups import GROUP_COLUMNS, Group
 from feature_repo.declarations.views import GroupedView
@@ -51,8 +52,7 @@ def contributions(log: Frame) -> Frame:
     # A stake that nobody knows gives no ROI: its profit would stand in the ratio without it.
     at_risk = risked & ~nw.col("amount_cents").is_null()
     settled = exists & (nw.col("status") != BetStatus.PENDING)
-    odds = nw.col("american_odds").cast(nw.Float64)
-    implied = nw.when(odds < 0).then(odds.abs() / (odds.abs() + 100)).otherwise(100 / (odds + 100))
+    implied = implied_probability_expression(nw.col("american_odds").cast(nw.Float64))
     priced = graded & ~nw.col("american_odds").is_null()
     has_roi = at_risk & (nw.col("amount_cents") > 0)
     # 0 stakes give no ratio; the filter below keeps them out, and 1 keeps the division quiet
