@@ -19,8 +19,8 @@ from typing import Any
 
 import psycopg
 
+from feature_repo import clock
 from feature_repo.servers.connections import Connections
-from ingestion import clock
 from ingestion.database.access import commit, connect
 from ingestion.database.locked_store import locked_store
 from ingestion.features import feature_versions

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import psycopg
 
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Connections
-from ingestion.database.access import connect, hold_run_lock, translated_errors
+from ingestion.database.access import connect, hold_run_lock
 from ingestion.database.rollout import check_prepared
 
 
@@ -20,7 +21,7 @@ def locked_store(connections: Connections, verb: str) -> Iterator[psycopg.Connec
     Unreachable.
     """
     with (
-        translated_errors(f"Postgres at {connections.postgres.address}"),
+        postgres_errors(f"Postgres at {connections.postgres.address}"),
         connect(connections.postgres, purpose=verb) as connection,
     ):
         check_prepared(connection)

@@ -15,9 +15,9 @@ from uuid import UUID
 
 import psycopg
 
+from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.errors import ConfigurationError
 from feature_repo.postgres.queries import feast_statement
-from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import statement
 from ingestion.features.watermark import MOST_AHEAD, server_clock
 

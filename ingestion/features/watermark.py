@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import psycopg
 
+from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.errors import ClockAhead, ClockRewound
-from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import statement
 
 # How far a run's clock may lie past the database's own.

@@ -17,9 +17,9 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from feature_repo import clock
 from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Connections
-from ingestion import clock
 from ingestion.database.access import commit, statement
 
 # A row may have 16 MiB.

@@ -17,9 +17,9 @@ from typing import Final, LiteralString, TypeAlias
 import polars as pl
 import psycopg
 
+from feature_repo import clock
 from feature_repo.postgres.copy import copy_in, copy_out
 from feature_repo.servers.connections import Connections
-from ingestion import clock
 from ingestion.database.access import commit, statement
 from ingestion.database.locked_store import locked_store
 from ingestion.features.watermark import check_clock

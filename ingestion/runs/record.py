@@ -20,9 +20,9 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from feature_repo import clock
 from feature_repo.errors import GateRefused, PikkitError
 from feature_repo.servers.connections import Postgres
-from ingestion import clock
 from ingestion.database.access import connect, statement
 from ingestion.runs.run_ids import short_run_ids
 

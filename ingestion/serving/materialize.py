@@ -19,7 +19,6 @@ from uuid import UUID
 import psycopg
 
 from feature_repo.declarations.views import BET_VIEWS, STORED_VIEWS, BetView, GroupedView
-from feature_repo.errors import Unreachable
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import statement
 from ingestion.progress import Progress, silent
@@ -33,32 +32,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
-    """Feast's store, with its refusals and with trouble of the online store in our words. What Postgres holds is
-    committed by then.
-    """
-    import redis
-
+    """Feast's store. Raises Unreachable for trouble of the online store; what Postgres holds is committed by then."""
+    from feature_repo.online_store.redis_errors import FeastOnlineStoreUnavailable, redis_errors
     from feature_repo.store import store_at
 
+    store = store_at(connections)
+    state = "The features are committed in Postgres; the online store still serves what it had"
     try:
-        yield store_at(connections)
-    except redis.ResponseError as error:
-        # An answer, and so no trouble on the way.
-        raise Unreachable(
-            f"Redis at {connections.redis.address} answered with an error ({error})",
-            "The features are committed in Postgres; the online store still serves what it had",
-            "`pikkit materialize --rebuild` writes everything anew, also over keys of another type; `pikkit doctor` "
-            "tells of rights and memory",
-            service="Redis",
-        ) from error
-    except redis.RedisError as error:
-        does_not_answer = f"Redis at {connections.redis.address} does not answer ({error})"
-        raise Unreachable(
-            error.what if isinstance(error, Unreachable) else does_not_answer,
-            "The features are committed in Postgres; the online store still serves what it had",
-            "Look at `pikkit doctor`, then run `pikkit materialize`; the next `pikkit run` catches up too",
-            service="Redis",
-        ) from error
+        with redis_errors(store.config.online_store, state):
+            yield store
+    except FeastOnlineStoreUnavailable as error:
+        if not error.has_answered:
+            error.next_step = (
+                "Look at `pikkit doctor`, then run `pikkit materialize`; the next `pikkit run` catches up too"
+            )
+        raise
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from feature_repo import clock
 from feature_repo.errors import ConfigurationError
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.features.verify import verify_offline
 from ingestion.intake.load import SyncRequest

@@ -15,9 +15,10 @@ import pytest
 import redis
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import GateRefused
-from ingestion import clock, pipeline
+from ingestion import pipeline
 from ingestion.database.access import connect
 from ingestion.gates.config_file import gates_of
 from ingestion.gates.results import verdicts

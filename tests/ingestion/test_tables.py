@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from feature_repo import clock
 from feature_repo.group_keys import entity_rows
 from feature_repo.store import store_at
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.intake.load import TableRows
 from ingestion.pipeline import compare, run_reconcile

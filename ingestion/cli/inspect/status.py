@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from feature_repo.servers.connections import Connections, recorded
-from feature_repo.servers.embedded_servers import postgres_state
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import postgres_state, recorded
 from ingestion.cli.documents import print_json
 from ingestion.cli.inspect.status_tables import print_status
 from ingestion.cli.inspect.store_verdict import store_problem, store_verdict
@@ -38,8 +38,8 @@ def status(
     """
     from dataclasses import replace
 
+    from feature_repo import clock
     from feature_repo.errors import Unreachable
-    from ingestion import clock
     from ingestion.runs.status import store_status as look
 
     settings = begin(now)

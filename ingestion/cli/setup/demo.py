@@ -81,7 +81,7 @@ def _servers(story: Story, settings: Settings) -> Connections:
 
 
 def _sample(story: Story, settings: Settings, bets: int) -> FileSource:
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.demo import demo_source
 
     with story.step("Sample", "synthetic bets, as a source would send them"):
@@ -159,7 +159,7 @@ def _train(story: Story, connections: Connections) -> pd.DataFrame:
 
 
 def _score(story: Story, connections: Connections) -> tuple[dict[str, Any], Scored]:
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.database.access import connect
     from ingestion.demo import newest_bets
     from ingestion.serving.score import DEFAULT_SERVICE, score_bets
@@ -172,7 +172,7 @@ def _score(story: Story, connections: Connections) -> tuple[dict[str, Any], Scor
             print_vectors(scored)
         ages = [one.age for one in scored.vectors[0].views if one.age is not None]
         oldest = f"; no view is older than {span(max(ages))}" if ages else ""
-        story.line(f"{len(scored.homes)} features of the open bet {bet['id']}{oldest}.")
+        story.line(f"{len(scored.feature_views)} features of the open bet {bet['id']}{oldest}.")
     return bet, scored
 
 

@@ -44,8 +44,8 @@ def sync(
     Of a table that is what changed since the last sync. A part (--sport, --since, --until) leaves that place where it
     is: the next sync reads what it would have read.
     """
+    from feature_repo.clock import parse_instant
     from feature_repo.errors import ConfigurationError
-    from ingestion.clock import parse_instant
     from ingestion.intake.load import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_sync

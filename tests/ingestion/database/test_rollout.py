@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ConfigurationError, GateRefused
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
-from ingestion import clock, pipeline
+from ingestion import pipeline
 from ingestion.cli.inspect.store_verdict import store_verdict
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.database.apply import apply_declarations

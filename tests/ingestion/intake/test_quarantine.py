@@ -10,8 +10,8 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from feature_repo import clock
 from feature_repo.errors import ClockRewound, ConfigurationError, LockHeld, Unreachable
-from ingestion import clock
 from ingestion.cli.documents import error_documents, print_json, print_json_with_rows
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.features.refresh import refresh

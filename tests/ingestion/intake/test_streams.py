@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.errors import (
     ColumnsVanished,
     ConfigurationError,
@@ -19,7 +20,6 @@ from feature_repo.errors import (
     LateFirstLoad,
     SourceShrank,
 )
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.doctor.sources import check_sources
 from ingestion.features.refresh import refresh
