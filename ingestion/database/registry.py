@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import psycopg
 
-from feature_repo.online_store.layout import varint
+from feature_repo.online_store.protobuf import decode_varint
 from ingestion.database.access import statement
 
 # Field numbers of Feast's messages FeatureView, FeatureViewSpec and FeatureSpecV2, and of protobuf's Duration.
@@ -95,7 +95,7 @@ def _registered_view(message: bytes) -> RegisteredView:
     return RegisteredView(
         _name(spec),
         frozenset(name.decode() for name in names),
-        timedelta(seconds=varint(seconds[-1], 0)[0] if seconds else 0),
+        timedelta(seconds=decode_varint(seconds[-1], 0)[0] if seconds else 0),
         computes=any(number in (_SOURCE_VIEWS, _TRANSFORMATION) for number, _ in parts),
     )
 
@@ -132,12 +132,12 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
     """Number and bytes of each field of a protobuf message, in order; of a number the bytes of its varint."""
     at = 0
     while at < len(message):
-        tag, at = varint(message, at)
+        tag, at = decode_varint(message, at)
         kind = tag & 7
         if kind == 0:
-            end = varint(message, at)[1]
+            end = decode_varint(message, at)[1]
         elif kind == 2:
-            length, at = varint(message, at)
+            length, at = decode_varint(message, at)
             end = at + length
         else:
             end = at + (8 if kind == 1 else 4)

@@ -4,9 +4,9 @@ Each version of a bet asserts its contribution to its groups and retracts that o
 own `known_at` (rule R2). All sums are integers (cents, counts, billionths), so that adding and retracting gives the
 same bits in any order and any batching (rule R3). One set of Narwhals expressions; Polars runs it here.
 
-The log is a frame with replay.LOG_SCHEMA. To continue from a state, pass the versions past the reach of that state
-together with the versions they replace, and `after` = the reach: what lies at or before it is only retracted, never
-asserted again.
+The log is a frame with replay.LOG_SCHEMA. To continue from a state, pass the versions past the log position of that
+state together with the versions they replace, and `after` = that position: what lies at or before it is only
+retracted, never asserted again.
 
 What changes the values of a feature changes its definition too (`ingestion/features/feature_definitions.py`).
 """
@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 
 import narwhals as nw
 
+from feature_repo.bets.odds import implied_probability_expression
 from feature_repo.declarations.features import SHRINKAGE
 from feature_repo.declarations.groups import GROUP_COLUMNS, Group
 from feature_repo.declarations.views import GroupedView
@@ -51,8 +52,7 @@ def contributions(log: Frame) -> Frame:
     # A stake that nobody knows gives no ROI: its profit would stand in the ratio without it.
     at_risk = risked & ~nw.col("amount_cents").is_null()
     settled = exists & (nw.col("status") != BetStatus.PENDING)
-    odds = nw.col("american_odds").cast(nw.Float64)
-    implied = nw.when(odds < 0).then(odds.abs() / (odds.abs() + 100)).otherwise(100 / (odds + 100))
+    implied = implied_probability_expression(nw.col("american_odds").cast(nw.Float64))
     priced = graded & ~nw.col("american_odds").is_null()
     has_roi = at_risk & (nw.col("amount_cents") > 0)
     # 0 stakes give no ratio; the filter below keeps them out, and 1 keeps the division quiet

@@ -9,8 +9,9 @@ its copy is so caught up by the next, and a Redis that was emptied, set back or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -21,7 +22,7 @@ from feature_repo.declarations.views import BET_VIEWS, STORED_VIEWS, BetView, Gr
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import statement
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts
+from ingestion.runs.record import Documented
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -48,6 +49,23 @@ def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
         raise
 
 
+@dataclass(frozen=True)
+class OnlineCopyCounts(Documented):
+    """What was copied to the online store."""
+
+    #: Keys written, of every view that was to be copied.
+    keys_written: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """Keys written in all views."""
+        return sum(self.keys_written.values())
+
+    def document(self) -> dict[str, Any]:
+        """The keys by view."""
+        return dict(self.keys_written)
+
+
 class Lack(NamedTuple):
     """What the online store lacks of a view by what Postgres remembers: what `runs` wrote, or all of it."""
 
@@ -66,8 +84,8 @@ def copy_online(
     views: Sequence[GroupedView | BetView] = STORED_VIEWS,
     anew: bool = False,
     progress: Progress = silent,
-) -> Counts:
-    """Copy what the online store lacks of each view and return how many keys were written. Hold the run lock.
+) -> OnlineCopyCounts:
+    """Copy what the online store lacks of each view and say how many keys were written. Hold the run lock.
 
     `anew` copies everything that is to be served, over whatever stands there. Safe to repeat. Raises
     GateRefused when something of it passed no gate, or is not as it passed it.
@@ -100,10 +118,10 @@ def copy_online(
             require_sound(connection, [target.view], None if target.overwrite else lack.runs)
         discard_foreign_watermarks(connection, client, project)
     outbox = Outbox(client) if not any(target.overwrite for target in targets) else None
-    written: Counts = {}
+    keys_written = dict[str, int]()
     for done, (target, lack) in enumerate(zip(targets, lacks, strict=True)):
         progress("materialize", done, len(views))
-        written[lack.view.name] = _copy(connection, target._replace(outbox=outbox), lack, is_empty=is_empty)
+        keys_written[lack.view.name] = _copy(connection, target._replace(outbox=outbox), lack, is_empty=is_empty)
         if outbox is None:
             _record(connection, registry, project, lack, anew=anew)
     if outbox is not None:
@@ -113,13 +131,13 @@ def copy_online(
     if anew and {*views} == {*STORED_VIEWS}:
         watermarks.set_copy_of(client, project, name)
     progress("materialize", len(views), len(views))
-    return written
+    return OnlineCopyCounts(keys_written)
 
 
 def _lacks(connection: psycopg.Connection, views: Sequence[GroupedView | BetView]) -> list[Lack]:
     by_name = {view.name: view for view in views}
     with connection.transaction():
-        rows = connection.execute(statement("uncopied_runs"), {"views": list(by_name)}).fetchall()
+        rows = connection.execute(statement("backlog"), {"views": list(by_name)}).fetchall()
     return [Lack(by_name[name], *rest) for name, *rest in rows]
 
 
@@ -159,8 +177,8 @@ def _record(connection: psycopg.Connection, registry: Any, project: str, lack: L
             statement("record_materialization"),
             {
                 "view": lack.view.name,
-                "refreshed_at": lack.refreshed_at,
-                "seq": lack.seq,
+                "online_watermark": lack.refreshed_at,
+                "log_position": lack.seq,
                 "finished_at": datetime.now(UTC),
             },
         )
