@@ -3,7 +3,7 @@
 It is a lock on the table ops.run_lock, which only a role that may change that table can take. Such a lock ends with its
 transaction, so it has a session of its own, whose one transaction stays open: commits of the work do not give it up,
 and it goes when the process dies. That transaction holds neither a snapshot nor a transaction id, so it keeps no vacuum
-back. Nobody waits for the lock: who finds it taken is told by whom.
+back. Nobody waits for the lock: when another session has it, LockHeld says which, at once.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import make_conninfo
 
-from feature_repo.errors import RunLockHeld, RunLockLost, RunLockRefused
+from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.servers.connections import LOCK_PATIENCE, milliseconds
+from feature_repo.postgres.sessions import feast_session, start_session
+
+if TYPE_CHECKING:
+    from feast import RepoConfig
 
 # The process at the server whose session holds the lock for what runs in this context. A materialization inside a run
 # goes on under the run's lock.
@@ -30,22 +33,37 @@ _session: ContextVar[int | None] = ContextVar("run_lock_session", default=None)
 def run_lock(connection: psycopg.Connection, name: str) -> Iterator[None]:
     """Hold the lock of this connection's database, in another session; others read `name` in `pg_stat_activity`.
 
-    Enter it with no transaction open, and commit inside: what is uncommitted at the end is undone. Raises RunLockHeld
-    at once when another session has the lock, RunLockRefused when the role may not take it or the store lacks it.
+    Enter it with no transaction open, and commit inside: what is uncommitted at the end is undone. Raises LockHeld
+    at once when another session has the lock, ConfigurationError when the role may not take it or the store lacks it.
     """
     with connection.transaction():
         pid = connection.execute(
             "select pg_backend_pid() from set_config('application_name', %s, false)", [name]
         ).fetchone()
-    holder, holder_pid = _taken(connection, f"{name}, process {pid[0] if pid else 'unknown'}")
+    lock_session, holder_pid = _take_lock(connection, f"{name}, process {pid[0] if pid else 'unknown'}")
     token = _session.set(holder_pid)
     try:
         yield
     finally:
         _session.reset(token)
         undo(connection)  # before the next run may look
-        undo(holder)
-        holder.close()
+        undo(lock_session)
+        lock_session.close()
+
+
+@contextmanager
+def locked_session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
+    """A session at the Postgres of Feast's offline store, under the run lock; closed at the end.
+
+    The lock is taken for as long, unless what runs in this context has it already. Raises what `run_lock` and
+    `feast_session` raise.
+    """
+    with feast_session(config, name) as connection:
+        if is_held_here(connection):
+            yield connection
+        else:
+            with run_lock(connection, name):
+                yield connection
 
 
 def is_held_here(connection: psycopg.Connection) -> bool:
@@ -57,12 +75,13 @@ def is_held_here(connection: psycopg.Connection) -> bool:
 
 
 def check_held(connection: psycopg.Connection) -> None:
-    """Raise RunLockLost when this context took the lock of this connection's database and its session ended since."""
+    """Raise Unreachable when this context took the lock of this connection's database and its session ended since."""
     if _session.get() is not None and not is_held_here(connection):
-        raise RunLockLost(
+        raise Unreachable(
             "The session that held the run lock has ended at the server",
             "What was not committed is undone",
             "Find out who or what ends sessions that are idle, then run the command again",
+            service="Postgres",
         )
 
 
@@ -80,37 +99,36 @@ def undo(connection: psycopg.Connection) -> None:
         connection.close()
 
 
-def _taken(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connection, int]:
+def _take_lock(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connection, int]:
     """A session at the same server with the same login that holds the lock, and its process there."""
     info = connection.info
-    holder = psycopg.connect(make_conninfo(info.dsn, password=info.password, application_name=name[:63]))
-    with contextlib.ExitStack() as given_up:
-        given_up.callback(holder.close)
+    lock_session = start_session(info.dsn, name=name[:63], password=info.password)
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(lock_session.close)
         try:
-            holder.execute(feast_statement("session"), {"lock_timeout": milliseconds(LOCK_PATIENCE)})
-            holder.execute("lock table ops.run_lock in exclusive mode nowait")
-            row = holder.execute("select pg_backend_pid()").fetchone()
+            lock_session.execute("lock table ops.run_lock in exclusive mode nowait")
+            row = lock_session.execute("select pg_backend_pid()").fetchone()
         except errors.LockNotAvailable:
-            who = lock_holder(connection) or "a session that has ended since"
-            raise RunLockHeld(
-                f"Another run holds the lock: {who}",
+            holder = lock_holder(connection) or "a session that has ended since"
+            raise LockHeld(
+                f"Another run holds the lock: {holder}",
                 "Nothing was done",
                 "Wait until it is done, or end it, then run the command again",
-                holder=who,
+                holder=holder,
             ) from None
         except (errors.InsufficientPrivilege, errors.UndefinedTable, errors.InvalidSchemaName) as error:
-            lacks = not isinstance(error, errors.InsufficientPrivilege)
-            raise RunLockRefused(
+            is_denied = isinstance(error, errors.InsufficientPrivilege)
+            raise ConfigurationError(
                 f"The run lock cannot be taken ({error.diag.message_primary})",
                 "Nothing was done",
-                "Run `pikkit migrate`"
-                if lacks
-                else "Use the role that owns the store, as docs/store-roles.sql makes it",
+                "Use the role that owns the store, as docs/store-roles.sql makes it"
+                if is_denied
+                else "Run `pikkit migrate`",
             ) from error
         if row is None:
             raise LookupError("Postgres does not tell its process")
-        given_up.pop_all()
-        return holder, row[0]
+        on_failure.pop_all()
+        return lock_session, row[0]
 
 
 def _holders(connection: psycopg.Connection) -> list[tuple[str, int]]:
