@@ -30,7 +30,7 @@ from feature_repo.errors import GateRefused, LockHeld, PublishedListChanged
 from feature_repo.feast_internals import feast_value_type_to_python_type
 from feature_repo.materialization.engine import GatedEngine
 from feature_repo.materialization.publish_guard import RowToPublish, is_history, require_published, without_outdated
-from feature_repo.postgres.sessions import locked_session
+from feature_repo.postgres.run_lock import locked_session
 from feature_repo.registry.pinned_services import check_published_lists, declared_services
 from feature_repo.registry.ungated_views import has_histories, is_ungated
 

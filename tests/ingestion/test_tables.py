@@ -293,4 +293,4 @@ def test_a_bet_that_is_deleted_while_it_is_counted_refuses_nothing(prepared, sou
     counted = TableRows.pages
     monkeypatch.setattr(TableRows, "pages", lambda rows: (delete(source.postgres, ["b7"]), counted(rows))[1])
     done = run(prepared, table)
-    assert done.counts["gates"]["state"] == "passed"
+    assert done.summary.gates.state == "passed"

@@ -112,7 +112,7 @@ def test_a_changed_view_is_refused_until_it_is_applied_and_is_not_fresh_until_a_
     assert by_name(check_postgres(store.postgres))["registry"].verdict == "ok"
     # More than one run: the first must not pass for a backfill.
     for hours in (1, 2):
-        warnings = load(bet(f"c{hours}", 3, clv_percentage=1.0), hours=hours).counts["warnings"]
+        warnings = load(bet(f"c{hours}", 3, clv_percentage=1.0), hours=hours).summary.warnings
         assert [warning for warning in warnings if VIEW in warning and "pikkit backfill" in warning]
         contents, verdict = look(store)
         assert states(contents) == {VIEW: ("redefined", "redefined")}

@@ -96,7 +96,7 @@ def test_a_store_that_a_clock_ahead_has_locked_is_rewound_to_the_present_and_run
     assert {(view.offline.state, view.online.state) for view in found.views} == {("ahead", "ahead")}
 
     done = run_backfill(prepared, rewound=True)
-    assert done.counts["versions_rewound"] == len(moved)
+    assert done.summary.versions_rewound == len(moved)
     found = store_status(prepared, PRESENT).contents
     assert found is not None
     assert {(view.offline.state, view.online.state) for view in found.views} == {("fresh", "fresh")}

@@ -59,7 +59,7 @@ def database(prepared: Connections) -> Iterator[psycopg.Connection]:
 
 def written(done: Any) -> dict[str, int]:
     """The keys written per view."""
-    return next(step.counts for step in done.steps if step.name == "materialize")
+    return dict(done.summary.online.keys_written)
 
 
 def differences(connections: Connections) -> list[str]:
@@ -84,7 +84,7 @@ def test_a_run_writes_what_changed(load: Load, prepared: Connections) -> None:
 
 def test_a_run_without_news_writes_nothing_and_keeps_all_groups_served(load: Load, prepared: Connections) -> None:
     rows = bet("a", 1), bet("refused", 2, status="?")
-    assert load(*rows).counts["quarantined"] == 1
+    assert load(*rows).summary.sync.quarantined == 1
     later = NOW + 5 * 24 * HOUR
     assert set(written(load(*rows, now=later)).values()) == {0}
     served = store_at(prepared).get_online_features(["sport_stats:sport_count"], [{"sport": "Soccer"}])
