@@ -17,7 +17,7 @@ from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Postgres
 from ingestion.database.access import LOCK_PATIENCE, connect, statement
 from ingestion.database.migrate import pending
-from ingestion.database.rollout import misnamed, missing_columns, unapplied
+from ingestion.database.rollout import columns_gap, definitions_gap, misnamed, missing_columns, registry_gap, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.features.feature_versions import redefined_views
 from ingestion.features.watermark import server_clock
@@ -173,8 +173,8 @@ def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
             "Find out who can write the schema `feast` (docs/serving.md), then run `pikkit apply`, which mends them",
         )
     elif views := unapplied(connection):
-        found = f"Feast's registry does not have {', '.join(views)} as feature_repo/ declares it"
-        yield warn("registry", found, "Run `pikkit apply`")
+        gap = registry_gap(views)
+        yield warn("registry", gap.clause, gap.next_step)
     else:
         yield ok("registry", "Feast knows every view as it is declared")
 
@@ -198,15 +198,12 @@ def _refreshed(connection: psycopg.Connection) -> Check:
 
 
 def _definitions(connection: psycopg.Connection) -> Check:
-    if missing := missing_columns(connection):
-        return fail(
-            "definitions",
-            f"the store has no column for {', '.join(missing)}",
-            "Add them in a new file of ingestion/sql/migrations, then run `pikkit migrate`",
-        )
+    if features := missing_columns(connection):
+        gap = columns_gap(features)
+        return fail("definitions", gap.clause, gap.next_step)
     if views := redefined_views(connection):
-        found = f"the definition of {', '.join(views)} changed since their rows were written"
-        return warn("definitions", found, "Run `pikkit backfill`")
+        gap = definitions_gap(views)
+        return warn("definitions", gap.clause, gap.next_step)
     return ok("definitions", "the rows of every view are of today's")
 
 

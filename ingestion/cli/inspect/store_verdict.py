@@ -85,22 +85,18 @@ def _ahead(found: StoreStatus, refreshed_at: datetime) -> str:
 
 
 def _not_rolled_out(contents: Contents) -> str | None:
+    """The first gap between this code and the store, in the order in which they are closed; None without one."""
+    from ingestion.database.rollout import columns_gap, definitions_gap, registry_gap
+
     if contents.missing_columns:
-        return (
-            f"The store has no column for {', '.join(contents.missing_columns)}. Add them in a new file of "
-            "ingestion/sql/migrations, then run `pikkit migrate`."
-        )
-    if contents.unapplied:
-        return (
-            f"Feast's registry does not have {', '.join(contents.unapplied)} as feature_repo/ declares it. "
-            "Run `pikkit apply`."
-        )
-    if contents.redefined:
-        return (
-            f"The definition of {', '.join(contents.redefined)} changed since their rows were written. "
-            "Run `pikkit backfill`."
-        )
-    return None
+        gap = columns_gap(contents.missing_columns)
+    elif contents.unapplied:
+        gap = registry_gap(contents.unapplied)
+    elif contents.redefined:
+        gap = definitions_gap(contents.redefined)
+    else:
+        return None
+    return f"{gap.what}. {gap.next_step}."
 
 
 def _not_as_postgres_has_it(faulty: list[ViewStatus], views: list[ViewStatus]) -> str:
