@@ -17,10 +17,14 @@ _CHANGES: Final = "pikkit.changes"
 _STEP: Final = "pikkit.step_seconds"
 
 
-class Reasserted(NamedTuple):
-    """A source that says the rows of a table of changes again, every `step` until the next change or the mark.
+class CarryForward(NamedTuple):
+    """How a source carries the rows of a changelog forward (rule R6): every `step`, until the next change of the key or
+    the watermark.
 
-    What holds for a key up to the mark can so be told from its last change alone, without the rows in between.
+    What holds for a key up to the watermark can so be told from its last change alone, without the rows in between.
+
+    `changes`  the table of the changelog
+    `step`     the TTL of the view
     """
 
     changes: str
@@ -47,7 +51,7 @@ def history_source(view: GroupedView | BetView) -> PostgreSQLSource:
     )
 
 
-def reasserted(source: DataSource | None) -> Reasserted | None:
-    """How the source re-asserts its rows; None for one that does not."""
+def carry_forward_of(source: DataSource | None) -> CarryForward | None:
+    """How the source carries its rows forward; None for one that does not."""
     tags = source.tags if source is not None else {}
-    return Reasserted(tags[_CHANGES], timedelta(seconds=int(tags[_STEP]))) if _CHANGES in tags else None
+    return CarryForward(tags[_CHANGES], timedelta(seconds=int(tags[_STEP]))) if _CHANGES in tags else None

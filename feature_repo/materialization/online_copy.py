@@ -26,7 +26,7 @@ from feature_repo.online_store.round_trip import Outbox
 from feature_repo.online_store.write import Stored, expiry, stored_rows, write_online_rows
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView, RepoConfig
@@ -68,11 +68,11 @@ class CopyTarget(NamedTuple):
     @property
     def asserted_until(self) -> datetime | None:
         """Until when all keys of the view are copied; None where that is not known."""
-        return watermarks.asserted_until(self.client, self.config.project, self.view, self.name)
+        return watermarks.online_watermark(self.client, self.config.project, self.view, self.name)
 
     def assert_until(self, until: datetime) -> None:
         """Note that all keys of the view are copied as they held at `until`."""
-        command = watermarks.assertion(self.config.project, self.view, self.name, until)
+        command = watermarks.watermark_command(self.config.project, self.view, self.name, until)
         if self.outbox is not None:
             self.outbox.add([command])
         else:
@@ -137,9 +137,9 @@ def lacking(
     A re-asserted view is copied from where its copy stands, whatever `since` is, and up to the mark at most: its rows
     before that are there, and those after it do not exist.
     """
-    if reasserted(target.view.batch_source) is None:
+    if carry_forward_of(target.view.batch_source) is None:
         return since, until
-    row = connection.execute(feast_statement("mark")).fetchone()
+    row = connection.execute(feast_statement("features_watermark")).fetchone()
     if row is None or since > row[0]:
         return None
     until, copied = min(until, row[0].astimezone(UTC)), None if target.overwrite else target.asserted_until
@@ -161,7 +161,7 @@ def copy_window(
     # The view itself would say every group again: the mark does.
     with closing(latest_pages(connection, target.view, *window, changed_only=True, rows=_ROWS)) as pages:
         written = target.put_all(pages) if whole else target.put(pages)
-    if reasserted(target.view.batch_source) is not None:
+    if carry_forward_of(target.view.batch_source) is not None:
         target.assert_until(window[1])
     return written
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from feast import FeatureView
     from feast.data_source import DataSource
 
-    from feature_repo.sources import Reasserted
+    from feature_repo.sources import CarryForward
 
 
 class Origin(NamedTuple):
@@ -79,7 +79,7 @@ def with_no_key(listing: sql.Composable, keys: Sequence[str]) -> sql.Composable:
     return sql.SQL("{}, {}::text as {}").format(listing, sql.Literal(DUMMY_ENTITY_VAL), sql.Identifier(DUMMY_ENTITY_ID))
 
 
-def changes_of(again: Reasserted) -> sql.Composable:
+def changes_of(again: CarryForward) -> sql.Composable:
     """The table of changes behind a re-asserted source."""
     return sql.Identifier(*again.changes.split("."))
 

@@ -46,7 +46,7 @@ from feature_repo.online_store.layout import feature_field, microseconds
 from feature_repo.online_store.read_plan import Plans, ReadPlan, make_plan
 from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.response import FreshOnlineResponse
-from feature_repo.online_store.round_trip import LONGEST_TRANSACTION, is_direct, read_at_once
+from feature_repo.online_store.round_trip import LONGEST_TRANSACTION, Reply, is_direct, read_at_once
 from feature_repo.online_store.write import Stored, expiry, write_online_rows
 from feature_repo.registry.forks import keep_connections_in_their_process
 from feature_repo.registry.own_functions import ignore_stored_functions
@@ -220,7 +220,7 @@ class FreshOnlineStore(RedisOnlineStore):
     # ---- deleting ----------------------------------------------------------------------------------------------------
 
     def delete_table(self, config: RepoConfig, table: FeatureView) -> None:
-        """Remove what this project holds of a view, its mark first."""
+        """Remove what this project holds of a view, its watermark first."""
         stored = stored_view_name(table, config)
         fields = [feature_field(stored, field.name) for field in table.features]
         with redis_errors(config.online_store, f"{table.name} may be deleted in part"):
@@ -241,11 +241,11 @@ class FreshOnlineStore(RedisOnlineStore):
         entities_to_keep: Any,
         partial: bool,
     ) -> None:
-        """Remove views that are gone; with `full_scan_for_deletion: false` only their marks."""
+        """Remove views that are gone; with `full_scan_for_deletion: false` only their watermarks."""
         names = [stored_view_name(table, config) for table in tables_to_delete]
         if names:
             with redis_errors(config.online_store, "The views may be deleted in part"):
-                delete.forget_marks(self._get_client(config.online_store), config.project, names)
+                delete.forget_watermarks(self._get_client(config.online_store), config.project, names)
         super().update(config, tables_to_delete, tables_to_keep, entities_to_delete, entities_to_keep, partial)
 
     def teardown(self, config: RepoConfig, tables: Any, entities: Any) -> None:  # noqa: ARG002 (Feast's signature)
@@ -271,10 +271,10 @@ class _OneView:
         self.keys = keys_of_protos(entity_keys, config.project.encode(), config.entity_key_serialization_version)
         (self.at,), self.commands = read.commands(self.plan, [self.keys], config.project)
 
-    def rows(self, replies: Sequence[read.Reply]) -> list[OnlineRow]:
+    def rows(self, replies: Sequence[Reply]) -> list[OnlineRow]:
         """The rows, from what Redis answered."""
         (view,), now = self.plan.views, microseconds(clock.now())
-        mark = read.marks_in(replies[0])[view.mark] if view.mark is not None and replies else None
+        mark = read.watermarks_in(replies[0])[view.watermark] if view.watermark is not None and replies else None
         return [read.row_of(view, self.features, replies[self.at[key]], mark, now) for key in self.keys]
 
 
@@ -288,16 +288,16 @@ def _read_out_fast(response: OnlineResponse) -> FreshOnlineResponse:
 
 
 def _never_precomputed(features: Any) -> Any:
-    """A service as one that is read from its rows: vectors made beforehand know no marks and no TTL."""
+    """A service as one that is read from its rows: vectors made beforehand know no watermarks and no TTL."""
     if getattr(features, "precompute_online", False):
         features = copy(features)
         features.precompute_online = False
     return features
 
 
-def _keys(config: RepoConfig, plan: ReadPlan, given: Any) -> list[list[bytes]]:
+def _keys(config: RepoConfig, plan: ReadPlan, request: Any) -> list[list[bytes]]:
     project, version = config.project.encode(), config.entity_key_serialization_version
-    return [redis_keys(asked, given, project, version) for asked in plan.asked]
+    return [redis_keys(entity, request, project, version) for entity in plan.entities]
 
 
 def _fill(plan: ReadPlan, keys: Any, at: Any, replies: Any, response: Any) -> None:
@@ -305,11 +305,11 @@ def _fill(plan: ReadPlan, keys: Any, at: Any, replies: Any, response: Any) -> No
     response.MergeFromString(written)
     for view, count in zip(plan.views, present, strict=True):
         # Feast counts whatever is not present as not found.
-        track_feature_statuses(view.name, count, len(view.slots) * len(keys[view.asked]) - count)
+        track_feature_statuses(view.name, count, len(view.slots) * len(keys[view.entity]) - count)
 
 
 def _name_versions(plan: ReadPlan, response: Any) -> None:
-    named = {one.name for one in response.metadata.feature_view_metadata}
+    named = {metadata.name for metadata in response.metadata.feature_view_metadata}
     for view in plan.views:
         if view.label not in named:
             named.add(view.label)

@@ -18,7 +18,7 @@ from feature_repo.errors import GateRefused
 from feature_repo.offline_store.sessions import history_session
 from feature_repo.offline_store.source_table import origin
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import RepoConfig
@@ -70,7 +70,7 @@ def _is_ours(config: RepoConfig, view: Any) -> bool:
             )
         return True
     source = getattr(view, "batch_source", None)
-    if reasserted(source) is not None:
+    if carry_forward_of(source) is not None:
         return True
     return has_histories(config) and _is_of_postgres(source) and _reads_features(config, view, source)
 

@@ -20,7 +20,7 @@ from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ClockRewound, LockHeld, Unreachable
 from feature_repo.group_keys import entity_frame, entity_rows
-from feature_repo.servers.connections import feast_environment
+from feature_repo.servers.environment import feast_environment
 from feature_repo.store import store_at
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.doctor.postgres import check_postgres
@@ -231,7 +231,7 @@ def test_a_backfill_does_not_make_a_dead_pipeline_look_alive(load, prepared):
     clock.set_now(NOW + timedelta(days=3))
     run_backfill(prepared)
     with connect(prepared.postgres, purpose="test") as connection:
-        assert connection.execute("select refreshed_at from features.reach").fetchone() == (NOW,)
+        assert connection.execute("select features_watermark from features.watermark").fetchone() == (NOW,)
 
 
 def test_a_run_warns_of_rows_that_another_definition_computed(load, prepared):

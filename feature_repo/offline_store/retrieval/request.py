@@ -14,7 +14,7 @@ from feature_repo.errors import RowsUnfit
 from feature_repo.feast_internals import get_feature_view_query_context
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.source_table import Origin, changes_of, origin_of, own_names, source_of
-from feature_repo.sources import Reasserted, reasserted
+from feature_repo.sources import CarryForward, carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -34,7 +34,7 @@ class ViewRequest:
     join_keys: tuple[str, ...]
     features: dict[str, str]
     ttl: int
-    again: Reasserted | None
+    again: CarryForward | None
 
     @property
     def columns(self) -> list[str]:
@@ -76,7 +76,7 @@ def asked(
 
 def _asked(view: FeatureView, context: Any, *, full_names: bool, expanded: bool) -> ViewRequest:
     source, own = source_of(view), own_names(source_of(view))
-    again, origin = reasserted(source), origin_of(view)
+    again, origin = carry_forward_of(source), origin_of(view)
     if again is not None and (expanded or 0 < context.ttl < again.step.total_seconds()):
         again = None
     if again is not None:

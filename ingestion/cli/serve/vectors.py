@@ -52,7 +52,7 @@ def print_scored(scored: Scored) -> None:
     print_line()
     nulls = sum(value is None for one in scored.vectors for value in one.values.values())
     bets = f" of {len(scored.vectors):,} bets" if scored.vectors[1:] else ""
-    print_line(f"{len(scored.homes)} features{bets} by {scored.service}, {nulls:,} null. Nothing was changed.")
+    print_line(f"{len(scored.feature_views)} features{bets} by {scored.service}, {nulls:,} null. Nothing was changed.")
 
 
 def print_vectors(scored: Scored) -> None:
@@ -64,7 +64,7 @@ def print_vectors(scored: Scored) -> None:
         if start:
             print_line()
         headers = ["feature", *(names if scored.vectors[1:] else ["value"]), "view"]
-        print_table(headers, zip(scored.homes, *values, scored.homes.values(), strict=True))
+        print_table(headers, zip(scored.feature_views, *values, scored.feature_views.values(), strict=True))
 
 
 def oldest(scored: Scored) -> list[ViewAge]:

@@ -172,7 +172,7 @@ def _score(story: Story, connections: Connections) -> tuple[dict[str, Any], Scor
             print_vectors(scored)
         ages = [one.age for one in scored.vectors[0].views if one.age is not None]
         oldest = f"; no view is older than {span(max(ages))}" if ages else ""
-        story.line(f"{len(scored.homes)} features of the open bet {bet['id']}{oldest}.")
+        story.line(f"{len(scored.feature_views)} features of the open bet {bet['id']}{oldest}.")
     return bet, scored
 
 

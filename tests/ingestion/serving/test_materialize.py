@@ -19,7 +19,7 @@ from feature_repo.errors import GateRefused, Unreachable
 from feature_repo.group_keys import entity_rows
 from feature_repo.materialization.online_copy import CopyTarget
 from feature_repo.online_store import watermarks
-from feature_repo.online_store.layout import entity_key, key_prefix, marks_key
+from feature_repo.online_store.layout import entity_key, key_prefix, watermarks_key
 from feature_repo.scoring import scorer
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
@@ -160,7 +160,7 @@ def test_a_rebuild_replaces_keys_of_another_type_which_stop_every_other_copy(
     load: Load, prepared: Connections, server: Any
 ) -> None:
     load(bet("a", 1), lost("b", 2))
-    taken = [entity_key(key_prefix("sport"), "Soccer", b"pikkit"), marks_key("pikkit")]
+    taken = [entity_key(key_prefix("sport"), "Soccer", b"pikkit"), watermarks_key("pikkit")]
     theirs = entity_key(key_prefix("sport"), "Soccer", b"another_pikkit")
     for key in (*taken, theirs):
         server.delete(key)
