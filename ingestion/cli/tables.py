@@ -22,8 +22,10 @@ _NARROWEST = 24
 
 def print_state(state: str, text: str, *, width: int) -> None:
     """A line of the result that begins with a state, so many characters wide."""
-    shown = plain(state)
-    write_line(f"{styled(shown, STATE_STYLES.get(state), sys.stdout)}{' ' * (width - len(shown))}  {plain(text)}")
+    printable = plain(state)
+    write_line(
+        f"{styled(printable, STATE_STYLES.get(state), sys.stdout)}{' ' * (width - len(printable))}  {plain(text)}"
+    )
 
 
 def print_table(
