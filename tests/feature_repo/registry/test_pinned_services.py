@@ -51,13 +51,13 @@ def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) 
     package = tmp_path / "feature_repo"
     edited(package / "declarations" / "groups.py", 'MEASURES = ("win_rate", ', 'MEASURES = ("avg_stake", "win_rate", ')
     edited(
-        package / "fields.py",
+        package / "declarations" / "fields.py",
         "_MEASURES: dict[str, tuple[str, Scale]] = {",
         '_MEASURES: dict[str, tuple[str, Scale]] = {\n    "avg_stake": ("Mean stake of {bets}.", Scale.MONEY),',
     )
     first = 'feature(\n            "implied_prob"'
     added = 'feature("american_odds", "Float64", "The price.", Scale.AMERICAN_ODDS),\n        '
-    edited(package / "views.py", first, added + first)
+    edited(package / "declarations" / "views.py", first, added + first)
     assert lists_of(tmp_path) == LISTS
 
 
