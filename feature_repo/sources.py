@@ -17,13 +17,15 @@ _CHANGES: Final = "pikkit.changes"
 _STEP: Final = "pikkit.step_seconds"
 
 
-class Reasserted(NamedTuple):
-    """A source that says the rows of a table of changes again, every `step` until the next change or the mark.
+class CarriedForward(NamedTuple):
+    """How a source carries its rows forward: each change again every `step`, until the next change or the watermark.
 
-    What holds for a key up to the mark can so be told from its last change alone, without the rows in between.
+    So the last change of a key tells alone what holds for it up to the watermark; the rows in between need not be read.
     """
 
-    changes: str
+    # the table of change rows, as `schema.table`
+
+    changelog: str
     step: timedelta
 
 
@@ -47,7 +49,7 @@ def history_source(view: GroupedView | BetView) -> PostgreSQLSource:
     )
 
 
-def reasserted(source: DataSource | None) -> Reasserted | None:
-    """How the source re-asserts its rows; None for one that does not."""
+def carried_forward(source: DataSource | None) -> CarriedForward | None:
+    """How the source carries its rows forward; None for one that does not."""
     tags = source.tags if source is not None else {}
-    return Reasserted(tags[_CHANGES], timedelta(seconds=int(tags[_STEP]))) if _CHANGES in tags else None
+    return CarriedForward(tags[_CHANGES], timedelta(seconds=int(tags[_STEP]))) if _CHANGES in tags else None

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from feature_repo.feast_internals import GetOnlineFeaturesResponseMetadata, compute_versioned_name
 from feature_repo.online_store.layout import feature_field, timestamp_field
-from feature_repo.sources import reasserted
+from feature_repo.sources import carried_forward
 
 # Plans kept: one for each list of features that a process asks for.
 _KEPT: Final = 256
@@ -84,7 +84,7 @@ def make_plan(
         stored = compute_versioned_name(view, versioned)
         entity = _asked(view, names)
         slots = fields.setdefault(entity.join_keys, {})
-        held = reasserted(getattr(view, "batch_source", None)) is not None
+        held = carried_forward(getattr(view, "batch_source", None)) is not None
         views.append(
             ViewPlan(
                 name=view.name,

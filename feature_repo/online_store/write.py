@@ -19,7 +19,7 @@ from feature_repo.online_store.layout import (
 )
 from feature_repo.online_store.protobuf import encode_values
 from feature_repo.online_store.round_trip import Outbox, run_commands
-from feature_repo.sources import reasserted
+from feature_repo.sources import carried_forward
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -54,7 +54,7 @@ def expiry(view: Any, seconds: int | None) -> int | None:
     The key belongs to all views by these join keys: a view of the user's own over a group must not let it go, either.
     """
     of_group = getattr(view, "join_keys", None) in _GROUP_KEYS
-    return None if of_group or reasserted(getattr(view, "batch_source", None)) else seconds
+    return None if of_group or carried_forward(getattr(view, "batch_source", None)) else seconds
 
 
 def write_online_rows(

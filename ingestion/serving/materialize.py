@@ -137,25 +137,23 @@ def _lacks(connection: psycopg.Connection, views: Sequence[GroupedView | BetView
 
 def _placed(target: CopyTarget, lack: Lack) -> CopyTarget:
     """The target, to be overwritten as a whole where what stands there is not known to be ours up to a time."""
-    standing, remembered = target.asserted_until, lack.copied_until
+    standing, remembered = target.online_watermark, lack.copied_until
     # A mark behind what was copied, or ahead of what there is, is that of another time, here or there.
     is_known = standing is not None and remembered is not None and remembered <= standing <= lack.refreshed_at
     return target._replace(overwrite=target.overwrite or not is_known)
 
 
 def _copy(connection: psycopg.Connection, target: CopyTarget, lack: Lack, *, is_empty: bool) -> int:
-    from feature_repo.materialization.online_copy import copy_runs, copy_window
+    from feature_repo.materialization.online_copy import copy_range, copy_runs
 
     # Older bets are not served any more.
     oldest = lack.refreshed_at - lack.view.ttl if lack.view in BET_VIEWS else None
     with connection.transaction():
         if target.overwrite:
-            written = copy_window(
-                connection, target, oldest or lack.refreshed_at, lack.refreshed_at, whole=not is_empty
-            )
+            written = copy_range(connection, target, oldest or lack.refreshed_at, lack.refreshed_at, whole=not is_empty)
         else:
             written = copy_runs(connection, target, lack.runs, since=oldest)
-    target.assert_until(lack.refreshed_at)
+    target.set_watermark(lack.refreshed_at)
     return written
 
 

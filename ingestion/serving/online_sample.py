@@ -199,7 +199,7 @@ def online_findings(
     connection: psycopg.Connection, expected: ExpectedCopy, standing: StandingCopy
 ) -> dict[str, Finding]:
     """What is found of each view that was expected. The connection's snapshot must be newer than the look at Redis."""
-    mark = connection.execute(feast_statement("mark")).fetchone()
+    mark = connection.execute(feast_statement("features_watermark")).fetchone()
     latest = mark[0].astimezone(UTC) if mark else None
     findings = {}
     for view, replies in zip(expected.views, standing.replies, strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.materialization.intervals import KEPT_INTERVALS, compacted, record_interval
+from feature_repo.materialization.intervals import KEPT_INTERVALS, merge_intervals, record_interval
 from tests.rigs.published_store import MARK, Published
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,24 +22,24 @@ def hour(number: int) -> datetime:
 
 
 def test_windows_that_overlap_or_touch_are_one() -> None:
-    assert compacted([(hour(5), hour(6)), (hour(0), hour(2)), (hour(1), hour(3)), (hour(3), hour(4))]) == [
+    assert merge_intervals([(hour(5), hour(6)), (hour(0), hour(2)), (hour(1), hour(3)), (hour(3), hour(4))]) == [
         (hour(0), hour(4)),
         (hour(5), hour(6)),
     ]
 
 
 def test_a_window_that_ends_before_it_starts_held_nothing() -> None:
-    assert compacted([(hour(3), hour(1))]) == []
+    assert merge_intervals([(hour(3), hour(1))]) == []
 
 
 @given(intervals)
 def test_the_newest_end_is_kept(drawn: list[tuple[datetime, datetime]]) -> None:
-    assert max((end for _, end in compacted(drawn)), default=None) == max((end for _, end in drawn), default=None)
+    assert max((end for _, end in merge_intervals(drawn)), default=None) == max((end for _, end in drawn), default=None)
 
 
 @given(intervals)
 def test_what_is_kept_is_short_apart_and_in_order(drawn: list[tuple[datetime, datetime]]) -> None:
-    kept = compacted(drawn)
+    kept = merge_intervals(drawn)
     assert len(kept) <= KEPT_INTERVALS
     assert all(before[1] < after[0] for before, after in pairwise(kept))
 
@@ -55,15 +55,15 @@ def test_a_short_list_covers_just_what_was_copied(drawn: list[tuple[datetime, da
         }
 
     few = drawn[:KEPT_INTERVALS]
-    assert covered(compacted(few)) == covered(few)
+    assert covered(merge_intervals(few)) == covered(few)
 
 
 @given(intervals)
 def test_window_by_window_is_as_all_at_once_while_the_list_is_short(drawn: list[tuple[datetime, datetime]]) -> None:
     one_by_one: list[tuple[datetime, datetime]] = []
     for window in drawn[:KEPT_INTERVALS]:
-        one_by_one = compacted([*one_by_one, window])
-    assert one_by_one == compacted(drawn[:KEPT_INTERVALS])
+        one_by_one = merge_intervals([*one_by_one, window])
+    assert one_by_one == merge_intervals(drawn[:KEPT_INTERVALS])
 
 
 # ---- in the registry -----------------------------------------------------------------------------------------------

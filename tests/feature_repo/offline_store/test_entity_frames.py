@@ -13,7 +13,7 @@ import pytest
 from feast import FeatureStore
 
 from feature_repo.errors import EntityFrameUnfit
-from feature_repo.offline_store.retrieval.entity_frame import rows_of_frame
+from feature_repo.offline_store.retrieval.entity_frame import entity_rows_of_frame
 from tests.rigs.offline_stores import HOUR, NOON, Stores, retrieve, stores
 
 __all__ = ["stores"]
@@ -167,7 +167,7 @@ def test_a_column_named_like_a_feature_gives_way_to_it(stores: Stores) -> None:
 
 def test_the_only_column_of_instants_says_when() -> None:
     frame = pd.DataFrame({"at": NAIVE, "player": PLAYERS, "day": [date(2026, 5, 24)] * 3, "id": [UUID(int=5)] * 3})
-    rows = rows_of_frame(frame)
+    rows = entity_rows_of_frame(frame)
     assert rows.instant_column == "at"
     assert rows.instants.to_list() == INSTANTS
     assert rows.table.column("id").to_pylist() == [str(UUID(int=5))] * 3

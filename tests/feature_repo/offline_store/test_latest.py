@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from feature_repo.offline_store.latest import latest_pages, newest
-from feature_repo.offline_store.source_table import columns, origin_of, source_of
-from feature_repo.sources import reasserted
+from feature_repo.offline_store.latest import latest_pages, latest_query
+from feature_repo.offline_store.source_table import column_list, source_of, table_of_view
+from feature_repo.sources import carried_forward
 
 pytest.importorskip("feast")
 
@@ -112,11 +112,13 @@ def test_a_page_has_the_columns_of_the_view_and_no_more_rows_than_asked_for(data
 
 def test_the_rows_in_between_are_not_made(database: psycopg.Connection) -> None:
     view = recent()
-    query = newest(origin_of(view), reasserted(source_of(view)), ["sport_market"], NOON, NOON, given=True)
+    query = latest_query(
+        table_of_view(view), carried_forward(source_of(view)), ["sport_market"], NOON, NOON, keys_only=True
+    )
     database.execute("set timezone to 'UTC'")
     plan = "\n".join(line for (line,) in database.execute(b"explain " + query.as_bytes(database)))
     assert "generate_series" not in plan
-    assert columns(["sport_market"]).as_string(database) == '"sport_market"'
+    assert column_list(["sport_market"]).as_string(database) == '"sport_market"'
 
 
 QUERIES = [

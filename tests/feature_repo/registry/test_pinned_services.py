@@ -55,7 +55,7 @@ def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) 
         "_MEASURES: dict[str, tuple[str, Scale]] = {",
         '_MEASURES: dict[str, tuple[str, Scale]] = {\n    "avg_stake": ("Mean stake of {bets}.", Scale.MONEY),',
     )
-    first = 'feature(\n            "implied_prob"'
+    first = 'feature(\n                "implied_prob"'
     added = 'feature("american_odds", "Float64", "The price.", Scale.AMERICAN_ODDS),\n        '
     edited(package / "declarations" / "views.py", first, added + first)
     assert lists_of(tmp_path) == LISTS
