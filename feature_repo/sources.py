@@ -5,27 +5,27 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from feature_repo.declarations.groups import GroupedView
+from feature_repo.declarations.views import GroupedView
 
 if TYPE_CHECKING:
     from feast.data_source import DataSource
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
 
-    from feature_repo.declarations.groups import BetView
+    from feature_repo.declarations.views import BetView
 
 _CHANGES: Final = "pikkit.changes"
 _STEP: Final = "pikkit.step_seconds"
 
 
-class CarriedForward(NamedTuple):
+class CarryForward(NamedTuple):
     """How a source carries its rows forward: each change again every `step`, until the next change or the watermark.
 
     So the last change of a key tells alone what holds for it up to the watermark; the rows in between need not be read.
     """
 
     # the table of change rows, as `schema.table`
-
     changelog: str
+    # the TTL of the view
     step: timedelta
 
 
@@ -49,7 +49,7 @@ def history_source(view: GroupedView | BetView) -> PostgreSQLSource:
     )
 
 
-def carried_forward(source: DataSource | None) -> CarriedForward | None:
+def carry_forward_of(source: DataSource | None) -> CarryForward | None:
     """How the source carries its rows forward; None for one that does not."""
     tags = source.tags if source is not None else {}
-    return CarriedForward(tags[_CHANGES], timedelta(seconds=int(tags[_STEP]))) if _CHANGES in tags else None
+    return CarryForward(tags[_CHANGES], timedelta(seconds=int(tags[_STEP]))) if _CHANGES in tags else None

@@ -27,7 +27,7 @@ from feature_repo.online_store.round_trip import Outbox
 from feature_repo.online_store.write import Stored, expiry, stored_rows, write_online_rows
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import carried_forward
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView, RepoConfig
@@ -69,11 +69,11 @@ class CopyTarget(NamedTuple):
     @property
     def online_watermark(self) -> datetime | None:
         """The instant up to which all keys of the view are copied; None where that is not known."""
-        return watermarks.asserted_until(self.client, self.config.project, self.view, self.name)
+        return watermarks.online_watermark(self.client, self.config.project, self.view, self.name)
 
     def set_watermark(self, until: datetime) -> None:
         """Set the online watermark: all keys of the view are copied as they held at `until`."""
-        command = watermarks.assertion(self.config.project, self.view, self.name, until)
+        command = watermarks.watermark_command(self.config.project, self.view, self.name, until)
         if self.outbox is not None:
             self.outbox.add([command])
         else:
@@ -138,7 +138,7 @@ def backlog_range(
     A view that is carried forward is copied from its online watermark, whatever `since` is, and up to the features
     watermark at most: its rows before the one are there, and rows after the other do not exist.
     """
-    if carried_forward(target.view.batch_source) is None:
+    if carry_forward_of(target.view.batch_source) is None:
         return since, until
     row = connection.execute(feast_statement("features_watermark")).fetchone()
     if row is None or since > row[0]:
@@ -162,7 +162,7 @@ def copy_range(
     # Read from the view itself, every key would be written again: the watermark carries those that did not change.
     with closing(latest_pages(connection, target.view, *missing_range, changed_only=True, rows=_ROWS)) as pages:
         written = target.put_all(pages) if whole else target.put(pages)
-    if carried_forward(target.view.batch_source) is not None:
+    if carry_forward_of(target.view.batch_source) is not None:
         target.set_watermark(missing_range[1])
     return written
 

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 
 from feature_repo.errors import GateRefused, UnsoundRun
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import carried_forward
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -84,7 +84,7 @@ def without_outdated(connection: psycopg.Connection, view: FeatureView, rows: Se
 
     An outdated row of a view that is carried forward would be served as what holds now, where no newer one is online.
     """
-    carried = carried_forward(view.batch_source)
+    carried = carry_forward_of(view.batch_source)
     if carried is None:
         return [*range(len(rows))]
     (join_key,) = view.join_keys
@@ -148,7 +148,7 @@ def is_history(view: FeatureView) -> bool:
 def _reads_history_as_it_stands(view: FeatureView) -> bool:
     """Whether what is served of a view are the very values of its history: nothing computed, nothing renamed."""
     source: Any = view.batch_source
-    carried = carried_forward(source)
+    carried = carry_forward_of(source)
     return (
         type(view).__name__ == "FeatureView"
         and not view.source_views

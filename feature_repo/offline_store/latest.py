@@ -32,7 +32,7 @@ from feature_repo.offline_store.source_table import (
 )
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import CarriedForward, carried_forward
+from feature_repo.sources import CarryForward, carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -58,7 +58,7 @@ def latest_pages(
     Raises RowsUnfit for a column of a type that COPY does not carry, and psycopg.Error.
     """
     source, table = source_of(view), table_of_view(view)
-    carried = carried_forward(source)
+    carried = carry_forward_of(source)
     if carried is not None and changed_only:
         table, carried = table._replace(source=changelog_table(carried)), None
     source_names = source_column_names(source)
@@ -77,7 +77,7 @@ def latest_pages(
 
 def latest_query(
     table: SourceTable,
-    carried: CarriedForward | None,
+    carried: CarryForward | None,
     names: Sequence[str],
     since: datetime,
     until: datetime,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from feast import FeatureView
     from feast.data_source import DataSource
 
-    from feature_repo.sources import CarriedForward
+    from feature_repo.sources import CarryForward
 
 
 class SourceTable(NamedTuple):
@@ -79,7 +79,7 @@ def with_dummy_key(listing: sql.Composable, keys: Sequence[str]) -> sql.Composab
     return sql.SQL("{}, {}::text as {}").format(listing, sql.Literal(DUMMY_ENTITY_VAL), sql.Identifier(DUMMY_ENTITY_ID))
 
 
-def changelog_table(carried: CarriedForward) -> sql.Composable:
+def changelog_table(carried: CarryForward) -> sql.Composable:
     """The changelog behind a source that is carried forward."""
     return sql.Identifier(*carried.changelog.split("."))
 

@@ -42,7 +42,7 @@ from feature_repo.offline_store.source_table import column_list, instant_literal
 from feature_repo.offline_store.validate import require_readable
 from feature_repo.offline_store.write import write_rows
 from feature_repo.registry.own_functions import ignore_stored_functions, require_own_functions
-from feature_repo.sources import carried_forward
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,7 +140,7 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
             with history_session(config) as connection:
                 names = list(describe_query(connection, sql.SQL("select * from {} as source").format(table.source)))
         times = [timestamp_field, *filter(None, [created_timestamp_column])]
-        query = latest_query(table, carried_forward(data_source), names, start_date, end_date, keys_only=False)
+        query = latest_query(table, carry_forward_of(data_source), names, start_date, end_date, keys_only=False)
         ordered = column_list(names if not feature_name_columns else list(dict.fromkeys([*names, *times])))
         selected = with_dummy_key(ordered, join_key_columns)
         return QueryJob(config, sql.SQL("select {} from ({}\n) as latest").format(selected, query))

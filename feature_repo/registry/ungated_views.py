@@ -18,7 +18,7 @@ from feature_repo.errors import GateRefused
 from feature_repo.offline_store.sessions import history_session
 from feature_repo.offline_store.source_table import source_table
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import carried_forward
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import RepoConfig
@@ -70,7 +70,7 @@ def _is_ours(config: RepoConfig, view: Any) -> bool:
             )
         return True
     source = getattr(view, "batch_source", None)
-    if carried_forward(source) is not None:
+    if carry_forward_of(source) is not None:
         return True
     return has_histories(config) and _is_of_postgres(source) and _reads_features(config, view, source)
 
@@ -83,16 +83,16 @@ def _is_of_postgres(source: Any) -> bool:
 
 def _reads_features(config: RepoConfig, view: Any, source: Any) -> bool:
     query = sql.SQL(feast_statement("planned_relations")).format(source=source_table(source, (), "", None).source)
-    try:
-        with history_session(config) as connection:
+    with history_session(config) as connection:
+        try:
             (plan,) = connection.execute(query).fetchone() or (None,)
-    except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
-        raise GateRefused(
-            f"The source of {view.name} cannot be read ({error.diag.message_primary}): "
-            "whether it is a history of this repository cannot be told",
-            _STATE,
-            "Make its source readable for POSTGRES_USER, then try again",
-        ) from error
+        except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
+            raise GateRefused(
+                f"The source of {view.name} cannot be read ({error.diag.message_primary}): "
+                "whether it is a history of this repository cannot be told",
+                _STATE,
+                "Make its source readable for POSTGRES_USER, then try again",
+            ) from error
     return "features" in _schemas(json.loads(plan) if isinstance(plan, str) else plan)
 
 

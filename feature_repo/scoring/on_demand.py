@@ -48,7 +48,9 @@ class Computed:
 def as_declared(values: list[Any], feast_type: ValueType) -> list[Any]:
     """The values as Feast hands them on: in the declared type, NaN as None."""
     kinds = set(map(type, values))
-    if kinds <= _AS_THEY_ARE.get(feast_type, set()) and not (float in kinds and any(one != one for one in values)):
+    if kinds <= _AS_THEY_ARE.get(feast_type, set()) and not (
+        float in kinds and any(value != value for value in values)
+    ):
         return values
     return [feast_value_type_to_python_type(message) for message in python_values_to_proto_values(values, feast_type)]
 

@@ -1,3 +1,3 @@
 -- Grain    one row, or none before the first refresh: the instant up to which every change is carried forward
--- Reads    features.reach
-select refreshed_at from features.reach
+-- Reads    features.watermark
+select features_watermark from features.watermark

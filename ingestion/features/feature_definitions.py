@@ -14,11 +14,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
-from feature_repo.declarations.groups import BET_VIEWS, GROUPED_VIEWS, RECENT, RECENT_LONG, GroupedView
-from feature_repo.declarations.views import STORED_DECLARATIONS
-
-# How many bets at the market's own estimate a group's win rate is shrunk towards.
-SHRINKAGE: Final = 25
+from feature_repo.declarations.features import RECENT, RECENT_LONG, SHRINKAGE, DeclaredFeature
+from feature_repo.declarations.views import BET_VIEWS, GROUPED_VIEWS
 
 
 class Formula(NamedTuple):
@@ -72,7 +69,7 @@ _PRICED_COUNT: Final = f"count({_PRICED})"
 _IMPLIED_SUM: Final = f"sum({_IMPLIED} rounded to billionths if {_PRICED})"
 
 # Measure -> its formula, for all groups alike.
-MEASURE_FORMULAS: Final = {
+GROUP_FORMULAS: Final = {
     "win_rate": Formula(f"{_WINS} / {_GRADED_COUNT}"),
     "roi": Formula(f"100 * sum(profit_cents if {_AT_RISK}) / sum(amount_cents if {_AT_RISK})"),
     "avg_bet_roi": Formula(
@@ -85,10 +82,10 @@ MEASURE_FORMULAS: Final = {
         f"null where {_PRICED_COUNT} is 0"
     ),
     "avg_clv": Formula(f"mean(clv_percentage rounded to billionths if {_CLV})"),
-}
-WINDOW_FORMULAS: Final = {
-    name: Formula(f"{_WINS} / {_GRADED_COUNT} of the last {size} bets if {_GRADED}, in order of (known_at, id)")
-    for name, size in (("recent_win_rate", RECENT), ("recent_win_rate_50", RECENT_LONG))
+    **{
+        name: Formula(f"{_WINS} / {_GRADED_COUNT} of the last {size} bets if {_GRADED}, in order of (known_at, id)")
+        for name, size in (("recent_win_rate", RECENT), ("recent_win_rate_50", RECENT_LONG))
+    },
 }
 BET_FORMULAS: Final = {
     "american_odds": Formula("american_odds"),
@@ -128,24 +125,17 @@ def feature_definitions() -> dict[str, dict[str, FeatureDefinition]]:
     views: dict[str, dict[str, FeatureDefinition]] = {}
     for view in GROUPED_VIEWS:
         key = f"{', '.join(view.group.columns)}; {_KEY_SPELLING}"
-        views[view.name] = _defined(view.name, _group_formulas(view), _ROWS_OF_GROUPS, key)
+        views[view.name] = {
+            feature.name: _definition(feature, GROUP_FORMULAS[feature.measure], _ROWS_OF_GROUPS, key)
+            for feature in view.declared
+        }
     for bets in BET_VIEWS:
-        formulas = {feature: BET_FORMULAS[feature] for feature in bets.features}
-        views[bets.name] = _defined(bets.name, formulas, _ROWS_OF_BETS[bets.name], "id")
+        views[bets.name] = {
+            feature.name: _definition(feature, BET_FORMULAS[feature.name], _ROWS_OF_BETS[bets.name], "id")
+            for feature in bets.declared
+        }
     return views
 
 
-def _group_formulas(view: GroupedView) -> dict[str, Formula]:
-    prefix = f"{view.group.name}_"
-    return {
-        feature: WINDOW_FORMULAS.get(feature) or MEASURE_FORMULAS[feature.removeprefix(prefix)]
-        for feature in view.features
-    }
-
-
-def _defined(view: str, formulas: dict[str, Formula], rows: str, key: str) -> dict[str, FeatureDefinition]:
-    types = {feature.name: feature.dtype for feature in STORED_DECLARATIONS[view].features}
-    return {
-        name: FeatureDefinition(formula.text, formula.revision, rows, key, types[name])
-        for name, formula in formulas.items()
-    }
+def _definition(feature: DeclaredFeature, formula: Formula, rows: str, key: str) -> FeatureDefinition:
+    return FeatureDefinition(formula.text, formula.revision, rows, key, feature.dtype)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from feature_repo.declarations.groups import STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from ingestion.database.access import statement
 from ingestion.features.feature_definitions import feature_definitions
 

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from feature_repo.declarations.groups import RECENT, RECENT_LONG, SPORT_MARKET_RECENT
+from feature_repo.declarations.features import RECENT, RECENT_LONG
+from feature_repo.declarations.views import SPORT_MARKET_RECENT
 from ingestion.features.running_sums import Frame, group_keys
 
 _Integers = npt.NDArray[np.int64]

@@ -1,13 +1,14 @@
 """Features brought up to the end of the log, in the caller's transaction: change rows, group state, vocabulary,
-counts of bets, reach, mark.
+counts of bets, log position, watermark.
 
 The cost follows the number of new versions, not the history: each group that changed starts from its state in
-features.group_state. A long log goes through in stretches, so memory is bounded too.
+features.group_state. A long log goes through in chunks, so memory is bounded too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -17,54 +18,66 @@ import polars as pl
 import psycopg
 
 from feature_repo.declarations.groups import SPORT_MARKET, Group
-from feature_repo.errors import ClockRewound
 from feature_repo.group_keys import key_expression, split_key
 from feature_repo.postgres.copy import copy_in, copy_out
-from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import statement
 from ingestion.features import feature_versions
 from ingestion.features.last_n import BETS_SCHEMA, RecentBets, short_of_bets
 from ingestion.features.replay import LOG_SCHEMA, STATE_SCHEMA, replay
-from ingestion.features.rewind import MOST_AHEAD, check_not_ahead, server_clock
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts
-
-_LEAVE_OUT: Final = (
-    "Leave out --now and PIKKIT_NOW, or use another store for the older clock: PIKKIT_HOME=<new directory>"
-)
-_REWIND: Final = (
-    "It was refreshed by a clock that ran ahead: `pikkit backfill --rewind` takes the store back to the present"
-)
+from ingestion.runs.record import Documented
 
 # Versions that go through memory at once: about 600 MB at the peak.
-STRETCH: Final = 500_000
+CHUNK_SIZE: Final = 500_000
+
+
+@dataclass(frozen=True)
+class RefreshCounts(Documented):
+    """What a refresh wrote."""
+
+    #: Change rows written by view; a view without any may be missing.
+    change_rows: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """Change rows written in all views."""
+        return sum(self.change_rows.values())
+
+    def document(self) -> dict[str, Any]:
+        """The change rows by view."""
+        return dict(self.change_rows)
 
 
 def refresh(
-    connection: psycopg.Connection, *, run_id: UUID, now: datetime, progress: Progress = silent, stretch: int = STRETCH
-) -> Counts:
-    """Bring the features up to the end of the log and set the mark to `now`. Returns change rows written per view."""
-    after, _, log_end = _one(connection, statement("reach"))
+    connection: psycopg.Connection,
+    *,
+    run_id: UUID,
+    now: datetime,
+    progress: Progress = silent,
+    chunk_size: int = CHUNK_SIZE,
+) -> RefreshCounts:
+    """Bring the features up to the end of the log and set the features watermark to `now`. Returns what was written."""
+    after, _, log_end = _one(connection, statement("log_position"))
     first, written = after, dict[str, int]()
     states = DatabaseStates(connection)
     while after < log_end:
-        until: int = _one(connection, statement("stretch_end"), after=after, size=stretch)[0]
+        until: int = _one(connection, statement("chunk_end"), after=after, size=chunk_size)[0]
         log = read_log(connection, after, until)
-        states.reach = after
+        states.log_position = after
         for view, rows in replay(log, after, states):
             written[view] = written.get(view, 0) + store_changes(connection, view, rows, run_id)
         connection.execute(statement("extend_vocabulary"), {"after": after, "until": until})
         connection.execute(statement("count_bets"), {"after": after, "until": until})
         after = until
         progress("features", after - first, log_end - first)
-    connection.execute(statement("upsert_reach"), {"seq": after, "now": now, "run_id": run_id})
+    connection.execute(statement("upsert_features_watermark"), {"seq": after, "now": now, "run_id": run_id})
     feature_versions.record_versions(connection, run_id=run_id, now=now)
-    return written
+    return RefreshCounts(written)
 
 
 def read_log(connection: psycopg.Connection, after: int, until: int) -> pl.DataFrame:
     """The counted versions in (after, until] and those they replace, with replay.LOG_SCHEMA."""
-    return copy_out(connection, statement("log_stretch"), {"after": after, "until": until}, LOG_SCHEMA)
+    return copy_out(connection, statement("log_chunk"), {"after": after, "until": until}, LOG_SCHEMA)
 
 
 def store_changes(connection: psycopg.Connection, view: str, rows: pl.DataFrame, run_id: UUID) -> int:
@@ -81,42 +94,17 @@ def withhold_refused(connection: psycopg.Connection) -> int:
     return connection.execute(statement("withhold_refused")).rowcount
 
 
-def features_reach(connection: psycopg.Connection) -> int:
-    """The log position up to which the features go; 0 before the first refresh."""
-    reach: int = _one(connection, statement("reach"))[0]
-    return reach
-
-
-def check_clock(connection: psycopg.Connection, now: datetime, *, clock_ahead: bool = False) -> datetime | None:
-    """The store's last refresh. Raises ClockRewound when `now` lies before it: what was published then is history.
-
-    Raises ClockAhead when it lies more than an hour past the database's clock, unless `clock_ahead` says that it may.
-    """
-    check_not_ahead(connection, now, clock_ahead=clock_ahead)
-    refreshed_at: datetime | None = _one(connection, statement("reach"))[1]
-    is_ahead = refreshed_at is not None and refreshed_at > server_clock(connection) + MOST_AHEAD
-    connection.rollback()
-    if refreshed_at and now < refreshed_at - CLOCK_TOLERANCE:
-        raise ClockRewound(
-            f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
-            f"but this store was refreshed at {refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
-            "Nothing was done; published history is never rewritten",
-            _REWIND if is_ahead else _LEAVE_OUT,
-        )
-    return refreshed_at
-
-
 class DatabaseStates:
     """The groups' states as features.group_state holds them (replay.States)."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
         # The log position of the states; bets are reloaded as they stood there.
-        self.reach = 0
+        self.log_position = 0
 
     def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
         """See States."""
-        if not self.reach:
+        if not self.log_position:
             return STATE_SCHEMA.to_frame()
         params = {"grouping": group.name, "keys": list(keys)}
         return copy_out(self._connection, statement("group_sums"), params, STATE_SCHEMA)
@@ -128,7 +116,7 @@ class DatabaseStates:
     def recent(self, events: pl.DataFrame) -> RecentBets:
         """See States."""
         keys = events["key"].unique().to_list()
-        if not self.reach or not keys:
+        if not self.log_position or not keys:
             return RecentBets.none()
         params = {"grouping": SPORT_MARKET.name, "keys": keys}
         schema = {"key": pl.String(), "recent": pl.String()}
@@ -146,7 +134,7 @@ class DatabaseStates:
         wanted = {"sports": list(sports), "markets": list(markets), "needed": groups["needed"].to_list()}
         columns = {name: dtype for name, dtype in BETS_SCHEMA.items() if name != "key"}
         schema = {**columns, "sport": pl.String(), "market": pl.String()}
-        params = {"until": self.reach, **wanted}
+        params = {"until": self.log_position, **wanted}
         newest = nw.from_native(copy_out(self._connection, statement("newest_graded_bets"), params, schema))
         return newest.with_columns(key=key_expression(SPORT_MARKET.columns)).to_native().select(BETS_SCHEMA.names())
 

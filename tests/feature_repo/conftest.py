@@ -20,9 +20,10 @@ import redis
 from psycopg import sql
 
 from feature_repo import REPOSITORY, clock
-from feature_repo.declarations.groups import GROUPED_VIEWS
+from feature_repo.declarations.views import GROUPED_VIEWS
 from feature_repo.group_keys import make_key
-from feature_repo.servers.connections import Connections, Postgres, Redis, feast_environment
+from feature_repo.servers.connections import Connections, Postgres, Redis
+from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from tests.builders.judgements import pass_gates
@@ -62,7 +63,7 @@ BETS = [
     bet("Soccer", "nil", "Moneyline", "line one\nline two"),
     bet("⚽️ Fußball", "Серия A", "Über 2½", "賭博🎲"),
     bet("s" * 200, "l" * 200, "m" * 200, "i" * 200),
-    bet("s" * 199 + "t", "l" * 200, "m" * 200, "'; drop table features.reach; --"),
+    bet("s" * 199 + "t", "l" * 200, "m" * 200, "'; drop table features.watermark; --"),
 ]
 
 FACTS = {
@@ -152,7 +153,7 @@ def _materialize() -> None:
 
 def _fill(database: psycopg.Connection, features_of: dict[tuple[str, str], int]) -> None:
     known_at = REFRESHED_AT - timedelta(hours=30)
-    database.execute("insert into features.reach values (true, 1, %s, gen_random_uuid())", [REFRESHED_AT])
+    database.execute("insert into features.watermark values (true, 1, %s, gen_random_uuid())", [REFRESHED_AT])
     for view in GROUPED_VIEWS:
         for (name, key), number in features_of.items():
             if name == view.name:

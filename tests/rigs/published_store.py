@@ -31,8 +31,9 @@ import redis
 from psycopg import sql
 
 from feature_repo import REPOSITORY
-from feature_repo.declarations.groups import BET_FACTS, INSTITUTION_STATS, SPORT_STATS
-from feature_repo.servers.connections import Connections, Postgres, feast_environment
+from feature_repo.declarations.views import BET_FACTS, INSTITUTION_STATS, SPORT_STATS
+from feature_repo.servers.connections import Connections, Postgres
+from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from tests.builders.judgements import pass_gates
@@ -131,7 +132,7 @@ def gated(published: Published) -> Any:
 
 
 def _fill(database: psycopg.Connection) -> None:
-    database.execute("insert into features.reach values (true, 1, %s, %s)", [MARK, SECOND])
+    database.execute("insert into features.watermark values (true, 1, %s, %s)", [MARK, SECOND])
     first, second, lone = MARK - timedelta(days=10), MARK - timedelta(hours=1), MARK - timedelta(days=20)
     stats = dict.fromkeys(SPORT_STATS.features, 1)
     for key, run_id, instant in (

@@ -20,7 +20,7 @@ from feature_repo.offline_store.source_table import (
     source_of,
     table_of_view,
 )
-from feature_repo.sources import CarriedForward, carried_forward
+from feature_repo.sources import CarryForward, carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -41,7 +41,7 @@ class ViewRequest:
     # seconds, 0 for no limit
     ttl: int
     # set where the changelog is read in the place of the view; None where the source is read row by row
-    carried: CarriedForward | None
+    carried: CarryForward | None
 
     @property
     def columns(self) -> list[str]:
@@ -89,7 +89,7 @@ def view_requests(
 
 def _view_request(view: FeatureView, context: Any, *, full_names: bool, expanded: bool) -> ViewRequest:
     source, source_names = source_of(view), source_column_names(source_of(view))
-    carried, table = carried_forward(source), table_of_view(view)
+    carried, table = carry_forward_of(source), table_of_view(view)
     if carried is not None and (expanded or 0 < context.ttl < carried.step.total_seconds()):
         carried = None
     if carried is not None:

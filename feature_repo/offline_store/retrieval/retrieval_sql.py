@@ -18,7 +18,7 @@ from feature_repo.offline_store.retrieval.history_sql import as_instant, row_as_
 from feature_repo.offline_store.retrieval.request import ViewRequest
 from feature_repo.offline_store.source_table import joined
 
-_WATERMARK: Final = sql.SQL("(select refreshed_at from features.reach)")
+_WATERMARK: Final = sql.SQL("(select features_watermark from features.watermark)")
 
 
 def retrieval_sql(

@@ -1,4 +1,4 @@
--- A definition hash covers what a feature means (ingestion/features/feature_definitions.py), and no longer the text of modules.
+-- A definition hash covers what a feature means (the module feature_definitions), and no longer the text of modules.
 -- Rows computed by the last code that hashed modules (commit e3a66e2) get the hash of the same definition, so that they wait for
 -- no backfill. Rows of code before it keep theirs and do. That hash depended on the Python that ran, so each view has several.
 with hashed_code (view, definition_hash) as (

@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.clock import stopped_at
-from feature_repo.declarations.groups import SPORT_STATS
+from feature_repo.declarations.views import SPORT_STATS
 from feature_repo.errors import GateRefused
 from feature_repo.materialization.online_copy import CopyTarget, copy_range, copy_runs
 from feature_repo.online_store import watermarks
 from feature_repo.online_store.layout import (
-    encode_instant,
     entity_key,
     feature_field,
     key_prefix,
-    marks_key,
     microseconds,
     timestamp_field,
+    watermarks_key,
 )
+from feature_repo.online_store.protobuf import encode_instant
 from tests.builders.judgements import judge, seal
 from tests.rigs.published_store import FIRST, MARK, SECOND, Published, insert
 
@@ -68,7 +68,7 @@ def changed(published: Published, sport: str, count: int, at: datetime, run: UUI
 
 
 def refreshed(published: Published, at: datetime) -> None:
-    published.execute("update features.reach set refreshed_at = %s", at)
+    published.execute("update features.watermark set features_watermark = %s", at)
 
 
 def test_the_first_copy_brings_every_group(published: Published, gated: Any, target: CopyTarget) -> None:
@@ -113,7 +113,7 @@ def test_a_copy_up_to_an_earlier_instant_holds_what_held_then(
 
 
 def test_a_store_without_a_refresh_has_nothing_to_copy(published: Published, target: CopyTarget) -> None:
-    published.execute("delete from features.reach")
+    published.execute("delete from features.watermark")
     assert copy_range(published.database, target, EVER, MARK) == 0
     assert target.online_watermark is None
 
@@ -151,13 +151,13 @@ def test_a_whole_copy_removes_groups_that_are_gone(
     published.execute("delete from features.sport_stats_changes where sport = 'NFL'")
     copy_range(published.database, target._replace(overwrite=True), EVER, MARK, whole=True)
     assert served(gated, "NBA", "NFL", "NHL") == [(1, MARK), (None, None), (1, MARK)]
-    assert len([key for key in client.scan_iter() if key != marks_key("pikkit")]) == 3
+    assert len([key for key in client.scan_iter() if key != watermarks_key("pikkit")]) == 3
 
 
 def test_groups_stay_and_bets_go(published: Published, gated: Any, target: CopyTarget, client: Any) -> None:
     copy_range(published.database, target, MARK, MARK)
     copy_range(published.database, target_of(gated, "bet_facts"), MARK - DAY, MARK)
-    lives = {key[-14:]: client.ttl(key) for key in client.scan_iter() if key != marks_key("pikkit")}
+    lives = {key[-14:]: client.ttl(key) for key in client.scan_iter() if key != watermarks_key("pikkit")}
     assert len(lives) == 4
     assert sorted(life > 0 for life in lives.values()) == [False, False, False, True]
     assert max(lives.values()) <= gated.config.online_store.key_ttl_seconds
@@ -252,7 +252,7 @@ def test_plain_feast_leaves_the_copy_of_another_store_as_it_was_when_the_gate_re
 
 def test_a_group_that_feasts_own_store_lets_expire_stays(published: Published, target: CopyTarget, client: Any) -> None:
     copy_range(published.database, target, MARK, MARK)
-    keys = [key for key in client.scan_iter() if key != marks_key("pikkit")]
+    keys = [key for key in client.scan_iter() if key != watermarks_key("pikkit")]
     for key in keys:
         client.expire(key, 1000)
     copy_range(published.database, target._replace(overwrite=True), MARK, MARK)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from feature_repo.declarations.groups import SPORT_STATS
+from feature_repo.declarations.views import SPORT_STATS
 from feature_repo.errors import GateRefused, RowsUnfit
 from tests.rigs.published_store import MARK, SECOND, Published
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from feature_repo.offline_store.latest import latest_pages, latest_query
 from feature_repo.offline_store.source_table import column_list, source_of, table_of_view
-from feature_repo.sources import carried_forward
+from feature_repo.sources import carry_forward_of
 
 pytest.importorskip("feast")
 
@@ -34,7 +34,7 @@ def recent() -> Any:
 def fill(database: psycopg.Connection, changes: list[tuple[str, datetime]], mark: datetime | None) -> None:
     database.execute("set timezone to 'UTC'")
     if mark is not None:
-        database.execute("insert into features.reach values (true, 1, %s, gen_random_uuid())", [mark])
+        database.execute("insert into features.watermark values (true, 1, %s, gen_random_uuid())", [mark])
     for number, (key, at) in enumerate(changes, start=1):
         database.execute(
             "insert into features.sport_market_recent_changes values (%s, %s, %s, gen_random_uuid(), %s, null, %s)",
@@ -113,7 +113,7 @@ def test_a_page_has_the_columns_of_the_view_and_no_more_rows_than_asked_for(data
 def test_the_rows_in_between_are_not_made(database: psycopg.Connection) -> None:
     view = recent()
     query = latest_query(
-        table_of_view(view), carried_forward(source_of(view)), ["sport_market"], NOON, NOON, keys_only=True
+        table_of_view(view), carry_forward_of(source_of(view)), ["sport_market"], NOON, NOON, keys_only=True
     )
     database.execute("set timezone to 'UTC'")
     plan = "\n".join(line for (line,) in database.execute(b"explain " + query.as_bytes(database)))

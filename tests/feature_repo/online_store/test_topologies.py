@@ -12,7 +12,7 @@ from feast.infra.online_stores.redis import RedisOnlineStoreConfig
 
 from feature_repo import clock
 from feature_repo.errors import Unreachable
-from feature_repo.online_store.layout import Mark, marks_key, microseconds
+from feature_repo.online_store.layout import OnlineWatermark, microseconds, watermarks_key
 from feature_repo.online_store.store import FreshOnlineStoreConfig
 from tests.rigs.online_stores import store_of, write
 from tests.rigs.processes import free_port
@@ -28,7 +28,7 @@ def fill(store: Any, node: Server) -> None:
     write(store, "facts", [({"sport": "NFL"}, {"odds": 1.5}, NOW)])
     write(store, "world", [({}, {"everywhere": 2.5}, NOW)])
     with node.client() as client:
-        client.hset(marks_key("bets"), "stats", Mark(microseconds(NOW), b"-" * 8).packed())
+        client.hset(watermarks_key("bets"), "stats", OnlineWatermark(microseconds(NOW), b"-" * 8).packed())
 
 
 def read_both_ways(store: Any) -> list[dict[str, Any]]:

@@ -46,18 +46,13 @@ def edited(file: Path, old: str, new: str) -> None:
 
 
 def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) -> None:
-    """In a copy of the package, edited as the README says one adds a measure."""
+    """In a copy of the package, edited as CONTRIBUTING.md says one adds a measure."""
     shutil.copytree(REPOSITORY / "feature_repo", tmp_path / "feature_repo")
-    package = tmp_path / "feature_repo"
-    edited(package / "declarations" / "groups.py", 'MEASURES = ("win_rate", ', 'MEASURES = ("avg_stake", "win_rate", ')
-    edited(
-        package / "declarations" / "fields.py",
-        "_MEASURES: dict[str, tuple[str, Scale]] = {",
-        '_MEASURES: dict[str, tuple[str, Scale]] = {\n    "avg_stake": ("Mean stake of {bets}.", Scale.MONEY),',
-    )
-    first = 'feature(\n                "implied_prob"'
-    added = 'feature("american_odds", "Float64", "The price.", Scale.AMERICAN_ODDS),\n        '
-    edited(package / "declarations" / "views.py", first, added + first)
+    features = tmp_path / "feature_repo" / "declarations" / "features.py"
+    measure = 'GroupMeasure("avg_stake", "Float64", "Mean stake of {bets}.", FeatureScale.MONEY),'
+    edited(features, "\nMEASURES: Final = (", f"\nMEASURES: Final = (\n    {measure}")
+    field = 'DeclaredFeature("american_odds", "Float64", "The price.", FeatureScale.AMERICAN_ODDS),'
+    edited(features, "PLACED_BET_FEATURES: Final = (", f"PLACED_BET_FEATURES: Final = (\n    {field}")
     assert lists_of(tmp_path) == LISTS
 
 

@@ -28,7 +28,7 @@ from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source i
 from feast.types import Float64, Int64, String
 
 from feature_repo import clock
-from feature_repo.declarations.groups import SPORT_STATS
+from feature_repo.declarations.views import SPORT_STATS
 from feature_repo.errors import GateRefused, RowsUnfit
 from feature_repo.postgres.run_lock import run_lock
 from feature_repo.registry.ungated_views import GATE_TAG, NO_GATE

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from feature_repo.errors import ConfigurationError
-from feature_repo.servers.connections import Connections, recorded
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import recorded
 from feature_repo.services import market_profitability_at_placement_v1, market_profitability_v1
 from ingestion.database.access import connect
 from ingestion.demo import check_store, demo_source
@@ -29,7 +30,7 @@ from tests.rigs.commands import digests, pikkit
 STEPS = ["Servers", "Sample", "Feast", "Migrate", "Apply", "Run", "Train", "Score"]
 # What a run that finds nothing new still writes: when it last looked.
 LOOKED_AT = {
-    "features.reach", "ops.materializations", "ops.sync_state", "features.feature_metadata",
+    "features.watermark", "ops.materializations", "ops.sync_state", "features.feature_metadata",
     "ops.gates", "ops.gate_results", "ops.drift",
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from ingestion.features.feature_definitions import feature_definitions
 from ingestion.features.replay import MemoryStates, replay
 from tests.builders.bet_logs import EPOCH, chained, frame

@@ -11,7 +11,7 @@ import pytest
 import redis
 from psycopg import sql
 
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import SourceRejected, Unreachable
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from ingestion.database.access import connect, hold_run_lock
