@@ -67,7 +67,7 @@ def expected(tables: dict[str, list[Any]], row: Any, *, visible: bool) -> list[l
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=60)
 @given(some_of_unknown_age, teams, frames, st.booleans())
-def test_every_row_has_what_held_at_its_instant(
+def test_entity_row_gets_the_features_that_held_at_its_instant(
     stores: Stores, way: Any, plays: list[Any], teams: list[Any], frames: list[Any], visible: bool
 ) -> None:
     tables = numbered(plays, teams)
@@ -81,7 +81,7 @@ def test_every_row_has_what_held_at_its_instant(
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-def test_what_came_late_does_not_hide_what_was_newer(stores: Stores, way: str) -> None:
+def test_late_older_row_does_not_hide_a_newer_row(stores: Stores, way: str) -> None:
     plays = [("a", NOON, NOON, 1.0, 1, "newer"), ("a", NOON - HOUR, NOON + HOUR, 2.0, 1, "late")]
     plays += [("a", NOON, NOON + HOUR, 3.0, 1, "corrected"), ("a", NOON, None, 4.0, 1, "of unknown age")]
     at = [NOON - MICRO, NOON, NOON + HOUR - MICRO, NOON + HOUR, NOON + 3 * HOUR]
@@ -99,7 +99,7 @@ def test_what_came_late_does_not_hide_what_was_newer(stores: Stores, way: str) -
 
 
 @pytest.mark.parametrize(("rows", "way"), [(1, "lookup"), (100, "lookup"), (20_000, "as-of")])
-def test_few_rows_are_looked_up_and_many_are_joined(stores: Stores, rows: int, way: str) -> None:
+def test_few_entity_rows_are_looked_up_and_many_are_joined(stores: Stores, rows: int, way: str) -> None:
     ways = []
 
     class Telling(ViewReader):
@@ -122,7 +122,7 @@ def test_few_rows_are_looked_up_and_many_are_joined(stores: Stores, rows: int, w
 
 @settings(max_examples=60)
 @given(plays, teams, frames, st.booleans())
-def test_where_feasts_own_store_is_right_the_values_are_the_same(
+def test_retrieved_values_equal_those_of_the_stock_store_where_that_is_right(
     stores: Stores, plays: list[Any], teams: list[Any], frames: list[Any], visible: bool
 ) -> None:
     # Not right: rows that nothing tells apart come twice, players and teams of one text are one, rows have no order.

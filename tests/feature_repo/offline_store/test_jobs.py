@@ -48,7 +48,7 @@ def job(store: Any, entities: Any, refs: list[str] = KEYED, **options: Any) -> A
 
 @settings(max_examples=40)
 @given(plays, teams, frames, st.booleans(), st.booleans())
-def test_the_statement_gives_the_same_in_any_session(
+def test_to_sql_returns_the_same_rows_in_any_session(
     stores: Stores, plays: Any, teams: Any, frames: Any, visible: bool, as_text: bool
 ) -> None:
     # What nothing tells apart may be told apart differently.
@@ -65,7 +65,7 @@ def test_the_statement_gives_the_same_in_any_session(
     assert records(found.astype(object)) == records(table.astype(object))
 
 
-def test_the_statement_needs_no_table_of_ours(stores: Stores) -> None:
+def test_to_sql_reads_no_table_of_this_repository(stores: Stores) -> None:
     with stores.filled(plays=PLAYS):
         statement = job(stores.ours, frame()).to_sql()
     assert "create" not in statement.lower()
@@ -75,7 +75,7 @@ def test_the_statement_needs_no_table_of_ours(stores: Stores) -> None:
 # ---- as a table ------------------------------------------------------------------------------------------------------
 
 
-def test_a_saved_dataset_reads_back_as_it_was(stores: Stores) -> None:
+def test_saved_dataset_reads_back_unchanged(stores: Stores) -> None:
     """With what nobody joins on (an id, a label), and with rows without an instant."""
     labelled = frame_of([("b", 1, NOON), ("a", 1, NOON), ("a", 1, None)]).assign(bet_id=["x", "y", "z"], won=True)
     with stores.filled(plays=PLAYS, teams=[("a", 1, NOON, 3)]) as database:
@@ -89,7 +89,7 @@ def test_a_saved_dataset_reads_back_as_it_was(stores: Stores) -> None:
     assert records(found) == records(expected)
 
 
-def test_a_table_that_is_there_stays_unless_told_otherwise(stores: Stores) -> None:
+def test_persist_keeps_an_existing_table_without_allow_overwrite(stores: Stores) -> None:
     storage = SavedDatasetPostgreSQLStorage("public.kept")
     with stores.filled(plays=PLAYS) as database:
         job(stores.ours, frame().head(1)).persist(storage)
@@ -101,7 +101,7 @@ def test_a_table_that_is_there_stays_unless_told_otherwise(stores: Stores) -> No
         database.execute("drop table public.kept")
 
 
-def test_every_kind_of_column_is_kept(stores: Stores) -> None:
+def test_persist_keeps_every_type_of_column(stores: Stores) -> None:
     kept = pd.DataFrame(
         {
             "player": ["a"], "team": [1], "event_timestamp": [NOON], "day": [NOON.date()], "flag": [True],
@@ -129,7 +129,7 @@ def busy(database: psycopg.Connection) -> int:
     return int(row[0])
 
 
-def test_a_retrieval_ends_when_its_time_is_up(stores: Stores) -> None:
+def test_retrieval_ends_at_its_timeout(stores: Stores) -> None:
     with stores.filled(plays=PLAYS) as database:
         slow = job(stores.ours, SLOW)
         with pytest.raises(TimeoutError, match="longer than the 1 seconds"):
@@ -137,14 +137,14 @@ def test_a_retrieval_ends_when_its_time_is_up(stores: Stores) -> None:
         wait_until(lambda: busy(database) == 0)
 
 
-def test_time_is_counted_over_all_steps(stores: Stores) -> None:
+def test_retrieval_timeout_counts_over_all_statements(stores: Stores) -> None:
     with stores.filled(plays=PLAYS), pytest.raises(RetrievalTimedOut):
         job(stores.ours, frame()).to_arrow(timeout=1e-9)
     with stores.filled(plays=PLAYS):
         assert len(job(stores.ours, frame()).to_arrow(timeout=3600)) == 3
 
 
-def test_a_table_that_another_session_keeps_locked_ends_the_wait_with_that(
+def test_retrieval_raises_lock_held_when_another_session_keeps_the_table_locked(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)
@@ -170,7 +170,7 @@ job.persist(SavedDatasetPostgreSQLStorage("public.interrupted"))
 """
 
 
-def test_an_interrupted_retrieval_leaves_nothing_behind(stores: Stores) -> None:
+def test_interrupted_retrieval_leaves_no_session_or_table(stores: Stores) -> None:
     directory = Path(str(stores.ours.config.registry_config)).parent
     arguments = [repr(vars(stores.postgres)), str(directory), SLOW]
     with stores.filled(plays=PLAYS) as database:
@@ -193,7 +193,7 @@ def test_an_interrupted_retrieval_leaves_nothing_behind(stores: Stores) -> None:
 # ---- without a frame -------------------------------------------------------------------------------------------------
 
 
-def test_a_stretch_of_one_view_is_its_rows(stores: Stores) -> None:
+def test_time_range_of_one_view_returns_its_rows(stores: Stores) -> None:
     with stores.filled(plays=PLAYS):
         ours, stock = (
             s.get_historical_features(
@@ -211,7 +211,7 @@ def test_a_stretch_of_one_view_is_its_rows(stores: Stores) -> None:
 
 @settings(max_examples=30)
 @given(plays)
-def test_a_stretch_of_several_views_has_a_row_per_key_and_instant(stores: Stores, plays: Any) -> None:
+def test_time_range_of_several_views_returns_a_row_per_key_and_instant(stores: Stores, plays: Any) -> None:
     plays = list({(row[0], row[1]): row for row in plays}.values())
     with stores.filled(**numbered(plays, [])):
         ours, stock = (
@@ -249,7 +249,7 @@ def test_all_views_are_read_at_one_snapshot(stores: Stores) -> None:
     assert table.column("narrow__score").to_pylist() == table.column("endless__points").to_pylist() == [2.5, 1.5, None]
 
 
-def test_the_job_knows_what_it_was_asked_for(stores: Stores) -> None:
+def test_job_metadata_names_features_keys_and_time_range(stores: Stores) -> None:
     with stores.filled(plays=PLAYS):
         for entities in (frame(), QUERY):
             known = job(stores.ours, entities).metadata
@@ -283,7 +283,7 @@ def read(store: Any, source: Any, names: list[str]) -> pa.Table:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_type_is_what_it_is_in_feasts_own_store(stores: Stores, kind: str) -> None:
+def test_pulled_types_equal_those_of_the_stock_store(stores: Stores, kind: str) -> None:
     rows = f"(values ({KINDS[kind]}::{kind}), (null)) as t (value)"
     query = f"select value, timestamptz '2026-05-24 12:00+00' as at from {rows}"
     source = PostgreSQLSource(name="kinds", query=query, timestamp_field="at")
@@ -294,7 +294,7 @@ def test_a_type_is_what_it_is_in_feasts_own_store(stores: Stores, kind: str) -> 
 
 @pytest.mark.parametrize("kind", OURS_ALONE)
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-def test_types_that_feasts_own_store_cannot_read_are_text(stores: Stores, way: str, kind: str, tmp_path: Path) -> None:
+def test_pulled_types_unknown_to_the_stock_store_are_text(stores: Stores, way: str, kind: str, tmp_path: Path) -> None:
     found = OURS_ALONE[kind]
     value = f"'{found}'" if isinstance(found, str) else f"array['{found[0]}']"
     ids = "00000000-0000-0000-0000-00000000000a"

@@ -45,7 +45,7 @@ def edited(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) -> None:
+def test_new_measure_and_new_field_are_in_no_published_list(tmp_path: Path) -> None:
     """In a copy of the package, edited as CONTRIBUTING.md says one adds a measure."""
     shutil.copytree(REPOSITORY / "feature_repo", tmp_path / "feature_repo")
     features = tmp_path / "feature_repo" / "declarations" / "features.py"
@@ -56,7 +56,7 @@ def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) 
     assert lists_of(tmp_path) == LISTS
 
 
-def test_a_field_that_was_added_leaves_the_order_of_the_scorer_as_it_was(published: Published, gated: Any) -> None:
+def test_added_field_keeps_the_order_of_scored_features(published: Published, gated: Any) -> None:
     before = scorer(PLACEMENT, store=gated)([bet("a")])
     now = on_demand.bet_features
     wider = DeclaredOnDemandFeatureView(
@@ -80,7 +80,7 @@ def test_a_field_that_was_added_leaves_the_order_of_the_scorer_as_it_was(publish
     ],
     ids=["shorter", "longer", "reordered"],
 )
-def test_an_apply_that_changes_a_published_list_is_refused_and_names_the_next_version(
+def test_apply_that_changes_a_published_list_is_refused_and_names_the_next_version(
     published: Published,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[list[Field]], list[Field]],
@@ -97,7 +97,7 @@ def test_an_apply_that_changes_a_published_list_is_refused_and_names_the_next_ve
     assert published.registry() == before
 
 
-def test_feasts_own_apply_is_refused_too(published: Published, tmp_path: Path) -> None:
+def test_feast_apply_that_changes_a_published_list_is_refused(published: Published, tmp_path: Path) -> None:
     for name in ("feature_repo", "feature_store.yaml", ".feastignore"):
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
@@ -119,6 +119,6 @@ def test_feasts_own_apply_is_refused_too(published: Published, tmp_path: Path) -
     assert published.registry() == before
 
 
-def test_an_apply_of_the_same_lists_is_none_of_these(published: Published) -> None:
+def test_apply_of_unchanged_published_lists_passes(published: Published) -> None:
     check_published_lists(published.database, "pikkit", declared_services())
     assert apply_declarations(published.connections).updated == ()
