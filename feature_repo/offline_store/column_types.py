@@ -95,10 +95,10 @@ def describe_columns(connection: psycopg.Connection, query: sql.Composable) -> l
 
 
 def _type_name(connection: psycopg.Connection, oid: int) -> str:
-    known = connection.adapters.types.get(oid)
-    if known is None:
+    registered = connection.adapters.types.get(oid)
+    if registered is None:
         return str(oid)
-    return f"_{known.name}" if oid == known.array_oid else known.name
+    return f"_{registered.name}" if oid == registered.array_oid else registered.name
 
 
 def column_type(type_name: str) -> ColumnType | None:

@@ -95,7 +95,7 @@ def instants_in_range(
             "Give an entity frame, or ask for the views of one entity at a time",
         )
     queries = [_instants_of(view, view.types(connection), keys, start, end) for view in views]
-    union = reduce(lambda one, other: sql.SQL("{} union {}").format(one, other), queries)
+    union = reduce(lambda query, next_query: sql.SQL("{} union {}").format(query, next_query), queries)
     order = joined(map(sql.Identifier, (EVENT_TIMESTAMP, *keys)))
     return sql.SQL("select * from ({}) as instants order by {}").format(union, order)
 

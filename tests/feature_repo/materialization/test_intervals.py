@@ -39,9 +39,9 @@ def test_merged_intervals_keep_the_newest_end(drawn: list[tuple[datetime, dateti
 
 @given(intervals)
 def test_merged_intervals_are_few_disjoint_and_sorted(drawn: list[tuple[datetime, datetime]]) -> None:
-    kept = merge_intervals(drawn)
-    assert len(kept) <= KEPT_INTERVALS
-    assert all(before[1] < after[0] for before, after in pairwise(kept))
+    merged = merge_intervals(drawn)
+    assert len(merged) <= KEPT_INTERVALS
+    assert all(before[1] < after[0] for before, after in pairwise(merged))
 
 
 @given(intervals)

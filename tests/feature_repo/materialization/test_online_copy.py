@@ -51,10 +51,10 @@ def target_of(store: Any, view: str, **more: Any) -> CopyTarget:
 def served(store: Any, *sports: str, now: datetime = MARK) -> list[tuple[Any, datetime | None]]:
     """Count and instant of the sports, as anybody gets them who asks at that instant."""
     with stopped_at(now):
-        found = store.get_online_features(["sport_stats:sport_count"], [{"sport": sport} for sport in sports])
-    told = found.to_dict(include_event_timestamps=True)
-    instants = [datetime.fromtimestamp(at, UTC) if at else None for at in told["sport_count__ts"]]
-    return list(zip(told["sport_count"], instants, strict=True))
+        response = store.get_online_features(["sport_stats:sport_count"], [{"sport": sport} for sport in sports])
+    answer = response.to_dict(include_event_timestamps=True)
+    instants = [datetime.fromtimestamp(at, UTC) if at else None for at in answer["sport_count__ts"]]
+    return list(zip(answer["sport_count"], instants, strict=True))
 
 
 def changed(published: Published, sport: str, count: int, at: datetime, run: UUID | None = None) -> UUID:
@@ -270,10 +270,10 @@ def test_precomputed_vectors_are_not_served(published: Published, gated: Any, cl
     copy_range(published.database, target_of(gated, "sport_stats"), MARK, MARK + 2 * HOUR)
     for hours, count in ((2, 7), (30, None)):
         with stopped_at(MARK + HOUR * hours):
-            found = gated.get_online_features(
+            response = gated.get_online_features(
                 gated.get_feature_service("stats"), [{"sport": "NBA"}], full_feature_names=True
             )
-        assert found.to_dict()["sport_stats__sport_count"] == [count]
+        assert response.to_dict()["sport_stats__sport_count"] == [count]
 
 
 COPIES = st.lists(

@@ -190,10 +190,10 @@ def test_refused_feast_materialize_exits_with_3(published: Published, command: s
     published.execute("update features.watermark set features_watermark = now()")
     before = published.registry()
     window = ["2020-01-01T00:00:00"] if command == "materialize" else []
-    done = published.feast(command, *window, "2100-01-01T00:00:00")
-    assert (done.returncode, published.held(), published.registry()) == (3, set(), before)
-    assert "Error: sport_stats: rows of one run did not pass a quality gate" in done.stderr
-    assert "Traceback" not in done.stderr
+    process = published.feast(command, *window, "2100-01-01T00:00:00")
+    assert (process.returncode, published.held(), published.registry()) == (3, set(), before)
+    assert "Error: sport_stats: rows of one run did not pass a quality gate" in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 def as_declared(gated: Any, kind: str) -> Any:

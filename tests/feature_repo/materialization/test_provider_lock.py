@@ -98,16 +98,16 @@ def test_feast_commands_exit_with_5_while_the_run_lock_is_held(
 ) -> None:
     before = published.registry()
     for command in (["apply"], ["materialize", "2026-01-01", "2026-05-01"]):
-        done = published.feast(*command)
-        assert (done.returncode, "Traceback" in done.stderr) == (5, False)
-        assert "Error: Another run holds the lock: pikkit backfill, process" in done.stderr
+        process = published.feast(*command)
+        assert (process.returncode, "Traceback" in process.stderr) == (5, False)
+        assert "Error: Another run holds the lock: pikkit backfill, process" in process.stderr
     assert published.registry() == before
 
 
 def test_apply_and_plan_hold_and_release_the_run_lock(published: Published) -> None:
     for command in (["apply"], ["plan"], ["apply", "--skip-source-validation"]):
-        done = published.feast(*command)
-        assert done.returncode == 0, done.stderr
+        process = published.feast(*command)
+        assert process.returncode == 0, process.stderr
     assert lock_holder(published.database) is None
 
 

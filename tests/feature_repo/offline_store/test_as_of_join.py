@@ -72,9 +72,9 @@ def test_entity_row_gets_the_features_that_held_at_its_instant(
 ) -> None:
     tables = numbered(plays, teams)
     with stores.filled(**tables):
-        found = records(retrieve(stores.ours, frame_of(frames), way=way, filter_by_created_timestamp=visible))
-    assert [(row["player"], row["team"], row["event_timestamp"]) for row in found] == frames
-    for row, given_row in zip(found, frames, strict=True):
+        result = records(retrieve(stores.ours, frame_of(frames), way=way, filter_by_created_timestamp=visible))
+    assert [(row["player"], row["team"], row["event_timestamp"]) for row in result] == frames
+    for row, given_row in zip(result, frames, strict=True):
         for possible in expected(tables, given_row, visible=visible):
             possible = [{name: value if value == value else None for name, value in p.items()} for p in possible]
             assert {name: row[name] for name in possible[0]} in possible
@@ -103,8 +103,8 @@ def test_few_entity_rows_are_looked_up_and_many_are_joined(stores: Stores, rows:
     ways = []
 
     class Telling(ViewReader):
-        def _way(self, *given: Any) -> Any:
-            ways.append(super()._way(*given))
+        def _way(self, *entities: Any) -> Any:
+            ways.append(super()._way(*entities))
             return ways[-1]
 
     with stores.filled() as database:

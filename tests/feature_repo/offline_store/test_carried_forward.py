@@ -82,10 +82,10 @@ rows = st.lists(st.tuples(st.sampled_from("abcd"), instants), unique=True, min_s
 def retrieve(store: Any, frame: pd.DataFrame, way: Any = None, **options: Any) -> list[dict[str, Any]]:
     job = store.get_historical_features(frame, REFS, full_feature_names=True, **options)
     job.way = way
-    found = records(job.to_df())
-    for row in found:
+    result = records(job.to_df())
+    for row in result:
         row["event_timestamp"] = pd.Timestamp(row["event_timestamp"]).tz_localize(None)
-    return sorted(found, key=lambda row: (row["sport_market"], row["event_timestamp"]))
+    return sorted(result, key=lambda row: (row["sport_market"], row["event_timestamp"]))
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])

@@ -50,16 +50,16 @@ def filled(stores: Stores) -> Stores:
 def test_instants_without_a_zone_are_utc_up_to_the_ttl(filled: Stores, way: str) -> None:
     instants = [NOON - MICRO, NOON, NOON + HOUR, NOON + HOUR + MICRO]
     frame = pd.DataFrame({"player": "a", "event_timestamp": instants})
-    found = retrieve(filled.ours, frame, ["zoneless_timestamp:rank"], way=way)
-    assert found["zoneless_timestamp__rank"].fillna(0).to_list() == [0, 1, 1, 0]
+    result = retrieve(filled.ours, frame, ["zoneless_timestamp:rank"], way=way)
+    assert result["zoneless_timestamp__rank"].fillna(0).to_list() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
 def test_a_date_begins_at_midnight_in_utc(filled: Stores, way: str) -> None:
     midnight = NOON - timedelta(hours=12)
     frame = pd.DataFrame({"player": "a", "event_timestamp": [midnight - MICRO, midnight, midnight + HOUR, NOON]})
-    found = retrieve(filled.ours, frame, ["zoneless_date:rank"], way=way)
-    assert found["zoneless_date__rank"].fillna(0).to_list() == [0, 1, 1, 0]
+    result = retrieve(filled.ours, frame, ["zoneless_date:rank"], way=way)
+    assert result["zoneless_date__rank"].fillna(0).to_list() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
@@ -67,8 +67,8 @@ def test_a_date_begins_at_midnight_in_utc(filled: Stores, way: str) -> None:
 @pytest.mark.parametrize("make", [int, Decimal], ids=["whole", "decimal"])
 def test_numeric_keys_are_compared_to_their_last_digit(filled: Stores, kind: str, make: Any, way: str) -> None:
     frame = pd.DataFrame({"number": [make(LARGE), make(LARGE + 1), make(LARGE + 2)], "event_timestamp": NOON})
-    found = retrieve(filled.ours, frame, [f"numbered_{kind}:rank"], way=way)
-    assert found[f"numbered_{kind}__rank"].fillna(0).to_list() == [1, 2, 0]
+    result = retrieve(filled.ours, frame, [f"numbered_{kind}:rank"], way=way)
+    assert result[f"numbered_{kind}__rank"].fillna(0).to_list() == [1, 2, 0]
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
@@ -77,17 +77,17 @@ def test_numeric_keys_are_compared_to_their_last_digit(filled: Stores, kind: str
 )
 def test_numeric_keys_match_however_the_number_is_spelled(filled: Stores, values: list[Any], way: str) -> None:
     frame = pd.DataFrame({"number": values, "event_timestamp": NOON})
-    found = retrieve(filled.ours, frame, ["numbered_numeric:rank"], way=way)
-    assert found["numbered_numeric__rank"].fillna(0).to_list() == [3, 0, 0]
+    result = retrieve(filled.ours, frame, ["numbered_numeric:rank"], way=way)
+    assert result["numbered_numeric__rank"].fillna(0).to_list() == [3, 0, 0]
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
 def test_key_that_postgres_cannot_hold_finds_no_row(stores: Stores, way: str) -> None:
     frame = pd.DataFrame({"player": ["a\0", "a"], "event_timestamp": NOON})
     with stores.filled(plays=[("a", NOON, NOON, 1.5, None, None)]):
-        found = retrieve(stores.ours, frame, ["narrow:score"], way=way)
-    assert found["narrow__score"].fillna(0).to_list() == [0, 1.5]
-    assert found["player"].to_list() == ["a\0", "a"]
+        result = retrieve(stores.ours, frame, ["narrow:score"], way=way)
+    assert result["narrow__score"].fillna(0).to_list() == [0, 1.5]
+    assert result["player"].to_list() == ["a\0", "a"]
 
 
 def test_comment_behind_the_semicolon_of_an_entity_query_is_ignored(stores: Stores) -> None:

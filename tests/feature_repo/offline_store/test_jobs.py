@@ -59,10 +59,10 @@ def test_to_sql_returns_the_same_rows_in_any_session(
         database.execute("set timezone to 'America/New_York'")
         statement = database.execute(ours.to_sql())
         names = [column.name for column in statement.description or ()]
-        found = pd.DataFrame(statement.fetchall(), columns=names)
+        result = pd.DataFrame(statement.fetchall(), columns=names)
         table = ours.to_df()
     assert names == table.columns.to_list()
-    assert records(found.astype(object)) == records(table.astype(object))
+    assert records(result.astype(object)) == records(table.astype(object))
 
 
 def test_to_sql_reads_no_table_of_this_repository(stores: Stores) -> None:
@@ -81,12 +81,12 @@ def test_saved_dataset_reads_back_unchanged(stores: Stores) -> None:
     with stores.filled(plays=PLAYS, teams=[("a", 1, NOON, 3)]) as database:
         ours = job(stores.ours, labelled)
         stores.ours.create_saved_dataset(ours, "season", SavedDatasetPostgreSQLStorage("public.season"))
-        found = stores.ours.get_saved_dataset("season").to_df().sort_values("bet_id", ignore_index=True)
+        result = stores.ours.get_saved_dataset("season").to_df().sort_values("bet_id", ignore_index=True)
         expected = ours.to_df().sort_values("bet_id", ignore_index=True)
         expected["event_timestamp"] = expected["event_timestamp"].dt.tz_localize(None)
         database.execute("drop table public.season")
-    assert found.columns.to_list() == expected.columns.to_list()
-    assert records(found) == records(expected)
+    assert result.columns.to_list() == expected.columns.to_list()
+    assert records(result) == records(expected)
 
 
 def test_persist_keeps_an_existing_table_without_allow_overwrite(stores: Stores) -> None:
@@ -102,7 +102,7 @@ def test_persist_keeps_an_existing_table_without_allow_overwrite(stores: Stores)
 
 
 def test_persist_keeps_every_type_of_column(stores: Stores) -> None:
-    kept = pd.DataFrame(
+    saved = pd.DataFrame(
         {
             "player": ["a"], "team": [1], "event_timestamp": [NOON], "day": [NOON.date()], "flag": [True],
             "bytes": [b"\x00\\"], "words": [["x", 'y"z']], "numbers": [[1, 2]], "nothing": [None],
@@ -110,7 +110,7 @@ def test_persist_keeps_every_type_of_column(stores: Stores) -> None:
         }
     )  # fmt: skip
     with stores.filled(plays=PLAYS) as database:
-        job(stores.ours, kept, ["narrow:score"]).persist(SavedDatasetPostgreSQLStorage("public.kinds"))
+        job(stores.ours, saved, ["narrow:score"]).persist(SavedDatasetPostgreSQLStorage("public.kinds"))
         row = database.execute("select * from public.kinds").fetchone()
         database.execute("drop table public.kinds")
     assert row == (
@@ -232,14 +232,14 @@ def test_time_range_of_several_views_returns_a_row_per_key_and_instant(stores: S
 def test_all_views_are_read_at_one_snapshot(stores: Stores) -> None:
     with stores.filled(plays=PLAYS) as database:
         reads = job(stores.ours, frame(), ["narrow:score", "endless:points"])
-        found = []
+        tables = []
         original = type(reads)._read
 
         def change_in_between(self: Any, connection: Any, deadline: Any) -> Any:
             connection.execute("select 1")
             database.execute("update public.plays set score = -1")
-            found.append(original(self, connection, deadline))
-            return found[0]
+            tables.append(original(self, connection, deadline))
+            return tables[0]
 
         type(reads)._read = change_in_between
         try:
@@ -252,11 +252,11 @@ def test_all_views_are_read_at_one_snapshot(stores: Stores) -> None:
 def test_job_metadata_names_features_keys_and_time_range(stores: Stores) -> None:
     with stores.filled(plays=PLAYS):
         for entities in (frame(), QUERY):
-            known = job(stores.ours, entities).metadata
-            assert sorted(known.keys) == ["player", "team"]
-            assert known.features == KEYED
-            assert known.max_event_timestamp == NOON
-        assert known.min_event_timestamp == NOON - HOUR
+            metadata = job(stores.ours, entities).metadata
+            assert sorted(metadata.keys) == ["player", "team"]
+            assert metadata.features == KEYED
+            assert metadata.max_event_timestamp == NOON
+        assert metadata.min_event_timestamp == NOON - HOUR
 
 
 # ---- types -----------------------------------------------------------------------------------------------------------
@@ -295,8 +295,8 @@ def test_pulled_types_equal_those_of_the_stock_store(stores: Stores, kind: str) 
 @pytest.mark.parametrize("kind", OURS_ALONE)
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
 def test_pulled_types_unknown_to_the_stock_store_are_text(stores: Stores, way: str, kind: str, tmp_path: Path) -> None:
-    found = OURS_ALONE[kind]
-    value = f"'{found}'" if isinstance(found, str) else f"array['{found[0]}']"
+    expected = OURS_ALONE[kind]
+    value = f"'{expected}'" if isinstance(expected, str) else f"array['{expected[0]}']"
     ids = "00000000-0000-0000-0000-00000000000a"
     query = f"select '{ids}'::uuid as id, {value}::{kind} as value, timestamptz '2026-05-24 12:00+00' as at"
     view = FeatureView(
@@ -308,7 +308,7 @@ def test_pulled_types_unknown_to_the_stock_store_are_text(stores: Stores, way: s
     )
     store = FeatureStore(config=repo_config(stores.postgres, tmp_path, OURS))
     store.apply([Entity(name="id", join_keys=["id"], value_type=ValueType.STRING), view])
-    given = pd.DataFrame({"id": [ids, "other"], "event_timestamp": [NOON, NOON + timedelta(days=900)]})
-    reads = store.get_historical_features(given, ["odd:value"])
+    entities = pd.DataFrame({"id": [ids, "other"], "event_timestamp": [NOON, NOON + timedelta(days=900)]})
+    reads = store.get_historical_features(entities, ["odd:value"])
     reads.way = way
-    assert reads.to_arrow().column("value").to_pylist() == [found, None]
+    assert reads.to_arrow().column("value").to_pylist() == [expected, None]

@@ -63,8 +63,8 @@ def row(sport: str = "NBA", **differs: Any) -> pd.DataFrame:
 
 
 def online(store: Any, sport: str = "NBA") -> dict[str, Any]:
-    found = store.get_online_features(REFS, [{"sport": sport}]).to_dict()
-    return {name: found[name][0] for name in NAMES}
+    result = store.get_online_features(REFS, [{"sport": sport}]).to_dict()
+    return {name: result[name][0] for name in NAMES}
 
 
 def trained(store: Any, sport: str = "NBA") -> Any:

@@ -26,8 +26,8 @@ __all__ = ["stores"]
 ALL = "select player, at, made, score, shots, note from public.plays order by 1, 2, 3, 4"
 
 
-def rows(*given: tuple[Any, ...]) -> pd.DataFrame:
-    return pd.DataFrame(given, columns=["player", "at", "made", "score", "shots", "note"])
+def rows(*rows_written: tuple[Any, ...]) -> pd.DataFrame:
+    return pd.DataFrame(rows_written, columns=["player", "at", "made", "score", "shots", "note"])
 
 
 def write(stores: Stores, frame: pd.DataFrame) -> None:
@@ -46,13 +46,13 @@ def unique(stores: Stores) -> Any:
 
 
 def test_offline_write_stores_exact_values_and_skips_existing_rows(stores: Stores) -> None:
-    given = rows(("a", NOON, NOON, 0.1, None, "tab\t\\N"), ("b", NOON, NOON, None, None, ""))
-    given["shots"] = pd.array([2**53 + 1, None], "Int64")
+    rows_written = rows(("a", NOON, NOON, 0.1, None, "tab\t\\N"), ("b", NOON, NOON, None, None, ""))
+    rows_written["shots"] = pd.array([2**53 + 1, None], "Int64")
     with stores.filled() as database:
         for _ in range(2):
-            write(stores, given)
-        found = database.execute(ALL).fetchall()
-    assert found == [("a", NOON, NOON, 0.1, 2**53 + 1, "tab\t\\N"), ("b", NOON, NOON, None, None, "")]
+            write(stores, rows_written)
+        result = database.execute(ALL).fetchall()
+    assert result == [("a", NOON, NOON, 0.1, 2**53 + 1, "tab\t\\N"), ("b", NOON, NOON, None, None, "")]
 
 
 def test_offline_write_replaces_the_row_of_the_same_key_and_instant(stores: Stores, unique: psycopg.Connection) -> None:

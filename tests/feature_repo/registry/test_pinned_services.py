@@ -32,10 +32,10 @@ print(json.dumps({service.name: references(service) for service in declared_serv
 
 
 def lists_of(repository: Path) -> dict[str, list[str]]:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", TELL_LISTS], cwd=repository, capture_output=True, text=True, check=True
     )
-    lists: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    lists: dict[str, list[str]] = json.loads(process.stdout.splitlines()[-1])
     return lists
 
 
@@ -72,7 +72,7 @@ def test_added_field_keeps_the_order_of_scored_features(published: Published, ga
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "difference"),
     [
         (lambda features: features[:-1], "without sport_stats:sport_avg_clv"),
         (lambda features: [*features, Field(name="sport_new", dtype=Float64)], "with sport_stats:sport_new"),
@@ -84,12 +84,12 @@ def test_apply_that_changes_a_published_list_is_refused_and_names_the_next_versi
     published: Published,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[list[Field]], list[Field]],
-    told: str,
+    difference: str,
 ) -> None:
     of_sport = services.market_profitability_at_placement_v1.feature_view_projections[0]
     monkeypatch.setattr(of_sport, "features", change(of_sport.features))
     before = published.registry()
-    with pytest.raises(PublishedListChanged, match=told) as refused:
+    with pytest.raises(PublishedListChanged, match=difference) as refused:
         check_published_lists(published.database, "pikkit", declared_services())
     assert refused.value.services == (PLACEMENT,)
     with pytest.raises(ConfigurationError, match="market_profitability_at_placement_v2"):
@@ -107,7 +107,7 @@ def test_feast_apply_that_changes_a_published_list_is_refused(published: Publish
         '    "bet_clv_features": (\n',
     )
     before = published.registry()
-    done = subprocess.run(
+    process = subprocess.run(
         published.command("apply"),
         cwd=tmp_path,
         env=published.environ() | {"PYTHONPATH": str(tmp_path)},
@@ -115,7 +115,9 @@ def test_feast_apply_that_changes_a_published_list_is_refused(published: Publish
         text=True,
         check=False,
     )
-    assert (done.returncode, "without bet_clv_features:clv_percentage" in done.stderr) == (2, True), done.stderr
+    assert (process.returncode, "without bet_clv_features:clv_percentage" in process.stderr) == (2, True), (
+        process.stderr
+    )
     assert published.registry() == before
 
 

@@ -72,8 +72,8 @@ def served(store: Any, *names: str) -> list[Any]:
     """What is served of each view for the one entity of these tests."""
     features = {name: "doubled" if name == "doubling" else name for name in names}
     refs = [f"{name}:{feature}" for name, feature in features.items()]
-    found = store.get_online_features(refs, [{"sport": "NBA", "team_id": 7}]).to_dict()
-    return [found[feature][0] for feature in features.values()]
+    response = store.get_online_features(refs, [{"sport": "NBA", "team_id": 7}]).to_dict()
+    return [response[feature][0] for feature in features.values()]
 
 
 def test_ungated_views_of_every_kind_are_materialized_pushed_and_written(
