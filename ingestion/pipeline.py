@@ -29,11 +29,12 @@ from ingestion.features.verify import Comparison, verify_offline, verify_online
 from ingestion.gates import publication
 from ingestion.gates.evidence import evidence_of_batch, evidence_with_features, evidence_without_batch, flag_counts
 from ingestion.gates.publication import Outcome, publish
+from ingestion.intake.counts import FormatOfFile, SyncCounts
 from ingestion.intake.load import RowSource, SyncRequest, TableRows, requested_rows, take_in
 from ingestion.intake.name_variants import name_variants
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.stream_formats import check_mapping_given, is_read_as_before, keep_stream_format
-from ingestion.intake.streams import check_columns, check_table, check_taken, record_stream, stream_state
+from ingestion.intake.streams import check_columns, check_intake, check_table, record_stream, stream_state
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import Counts, Run, recorded_run
 from ingestion.runs.source_failures import failed_reconciliation_told, sync_failures_counted
@@ -137,7 +138,7 @@ def run_reconcile(
                 failed_reconciliation_told(connection, connections.postgres, this, table.name),
                 table.reading() as reading,
             ):
-                step.counts = reconcile_table(
+                reconciled = reconcile_table(
                     connection,
                     table.name,
                     reading,
@@ -147,6 +148,7 @@ def run_reconcile(
                     include_streams=include_streams,
                     progress=progress,
                 )
+                step.counts = reconciled.document()
             with this.step("commit"):
                 commit(connection)
             this.counts = _sync_summary(sync) | {"reconciled": step.counts}
@@ -234,7 +236,7 @@ def _sync(
     source: FileSource | SourceTable,
     request: SyncRequest,
     progress: Progress,
-) -> Counts:
+) -> SyncCounts:
     # Whoever loads a file is looking.
     is_file = isinstance(source, FileSource)
     with (
@@ -247,7 +249,7 @@ def _sync(
         before = stream_state(connection, source.name)
         shown = check_table(before, rows, request) if isinstance(rows, TableRows) else None
         is_read_anew = isinstance(source, FileSource) and not is_read_as_before(connection, source.name, source.format)
-        step.counts = take_in(
+        intake = take_in(
             connection,
             rows,
             run_id=this.run_id,
@@ -256,21 +258,25 @@ def _sync(
             is_read_anew=is_read_anew,
             progress=progress,
         )
-        columns: Collection[str] = step.counts.pop("columns")
+        step.counts = intake.document()
+        columns: Collection[str] = intake.columns
         if isinstance(rows, TableRows):
             columns = rows.columns
-            if rows.row_count is not None and step.counts["rows_read"] < rows.row_count:
-                step.counts["source_rows"] = rows.recount()
+            if rows.row_count is not None and intake.rows_read < rows.row_count:
+                intake = replace(intake, source_rows=rows.recount())
+                step.counts = intake.document()
         elif isinstance(source, FileSource) and not is_read_anew:
-            check_columns(before, source.name, columns, step.counts["unknown_columns"], request.without)
-        check_taken(before, source.name, step.counts, request, shown)
-        step.counts |= record_stream(
+            check_columns(before, source.name, columns, intake.unknown_columns, request.without)
+        check_intake(before, source.name, intake, request, shown)
+        stream = record_stream(
             connection, this, source.name, before, columns=columns, without=request.without, shown=shown
         )
+        sync = SyncCounts(**vars(intake), **vars(stream))
         if isinstance(source, FileSource) and source.format is not None:
             keep_stream_format(connection, source.name, source.format, run_id=this.run_id, now=this.now)
-            step.counts["format"] = source.format.document()
-    return step.counts
+            sync = replace(sync, format=FormatOfFile(**source.format.document()))
+        step.counts = sync.document()
+    return sync
 
 
 @contextmanager
@@ -284,12 +290,10 @@ def _rows(
             yield rows
 
 
-def _sync_summary(sync: Counts) -> Counts:
+def _sync_summary(sync: SyncCounts) -> Counts:
+    document = sync.document()
     return {
-        "rows_read": sync["rows_read"],
-        "accepted": sync["accepted"],
-        "quarantined": sync["quarantined"],
-        **({"format": sync["format"]} if "format" in sync else {}),
+        **{name: document[name] for name in ("rows_read", "accepted", "quarantined", "format") if name in document},
         "warnings": on_sync(sync),
     }
 

@@ -18,6 +18,7 @@ from feature_repo.declarations.groups import STORED_VIEWS, BetView, GroupedView
 from feature_repo.group_keys import key_expression
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
+from ingestion.intake.counts import SyncCounts
 from ingestion.runs.record import Counts
 from quality.anomalies import Baseline, detect
 from quality.drift import drift
@@ -36,17 +37,17 @@ _BETS_SCHEMA: Final = {
 }
 
 
-def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: Counts, now: datetime) -> Evidence:
+def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: SyncCounts, now: datetime) -> Evidence:
     """What the batch says for itself: the versions past the log position `since`. Before the features follow it.
 
-    `sync` is what `take_in` counted.
+    `sync` is what the sync before it counted.
     """
     params = {"since": since}
     batch = copy_out(connection, statement("audit_batch"), params, BATCH_SCHEMA)
     usual = copy_out(connection, statement("audit_baseline"), {"since": since, "rows": BASELINE_ROWS}, BATCH_SCHEMA)
     neighbours = copy_out(connection, statement("audit_neighbours"), params, BATCH_SCHEMA)
     graded = copy_out(connection, statement("audit_graded"), {"until": None, "rows": NEWEST_ROWS}, GRADED)
-    told = {"rows_read": sync["rows_read"], "source_rows": sync["source_rows"], "follows_log": True}
+    told = {"rows_read": sync.rows_read, "source_rows": sync.source_rows, "follows_log": True}
     return Evidence(
         now=now,
         batch=batch,

@@ -25,9 +25,9 @@ from psycopg.rows import dict_row
 
 from feature_repo.postgres.copy import copy_in
 from ingestion.database.access import statement
+from ingestion.intake.counts import IntakeCounts
 from ingestion.intake.tombstones import write_tombstones
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts
 from ingestion.sources.digests import row_digest
 from ingestion.sources.page import Page
 from ingestion.sources.table import SourceTable, StampWindow, TableReader
@@ -182,26 +182,15 @@ def take_in(
     known_from: datetime | None = None,
     is_read_anew: bool = False,
     progress: Progress = silent,
-) -> Counts:
+) -> IntakeCounts:
     """Bring every row of the source into the store and return what became of them.
 
     `first_known_by` is the column that says when a row became known while the log is empty (setting KNOWN_AT_COLUMN).
     No version is known before `known_from`: rows that the store itself kept back count from when they were let in.
     `is_read_anew` says that a file is read by another format than the last time.
-    The counts: source_rows (as the source says, null where it cannot), rows_read, copies (exact, inside this batch),
-    seen_before, returned (a table shows again what it showed once), accepted, of these late (their updated_at lies
-    before what was answered already: known from now on) and superseded (a newer version was there), quarantined,
-    reasons (how many rows each reason refused), deleted (accepted versions that say so), broken_deletes (bets whose
-    row in a table says so and is refused for something else: deleted from now on), naive_timestamps, empty_texts,
-    null_words, columns (known ones that the rows have), unknown_columns, future (new versions past the clock, which the
-    cursor waits for), newest_stamp, newest_accepted, known_until, log_watermark (up to where answers were given before
-    this run: its log's newest version, or the last refresh), first_load (the store was empty), first_sync (nothing was
-    read of the whole stream before), is_new_source (so, and the store holds none of these bets), largest_instant (how
-    many accepted versions become known at one instant by their source), settlements_differ (by settled_at fewer would),
-    repeated_ids (how many ids more than one row of the table is known to have), is_table, is_partial.
     """
     connection.execute(statement("incoming_table"))
-    counts = _stage(connection, source, now, progress)
+    staged = _stage(connection, source, now, progress)
     progress("store", 0, None)
     if not source.is_table:
         connection.execute(statement("refuse_conflicts"), {"reason": CONFLICT})
@@ -215,13 +204,9 @@ def take_in(
         {"now": now, "first_known_by": first_known_by, "known_from": known_from, "is_table": source.is_table},
     )
     with connection.cursor(row_factory=dict_row) as cursor:
-        stored = (
-            cursor.execute(
-                statement("intake_counts"), {"now": now, "stream": source.name, "first_known_by": first_known_by}
-            ).fetchone()
-            or {}
-        )
-        reasons = cursor.execute(statement("refusal_counts")).fetchall()
+        params = {"now": now, "stream": source.name, "first_known_by": first_known_by}
+        (versions,) = cursor.execute(statement("intake_counts"), params).fetchall()
+        refusals = cursor.execute(statement("refusal_counts")).fetchall()
     batch = {"run_id": run_id, "source": source.name, "received_at": now}
     if source.is_table:
         connection.execute(statement("record_shown"), {"source": source.name})
@@ -236,35 +221,30 @@ def take_in(
     broken_deletes = [bet for (bet,) in connection.execute(statement("broken_deletes"))] if source.is_table else []
     if broken_deletes:
         write_tombstones(connection, broken_deletes, source.name, run_id=run_id, now=now, is_gone=False)
-    known_until: datetime | None = stored.pop("known_until")
-    newest_stamp: datetime | None = stored.pop("newest_stamp")
-    compared = {name: stored.pop(name) for name in ("newest_accepted", "log_watermark")}
+    counts = IntakeCounts(
+        **versions,
+        **vars(staged),
+        broken_deletes=len(broken_deletes),
+        source_rows=source.row_count,
+        reasons={row["reason"]: row["rows"] for row in refusals},
+        repeated_ids=repeated_ids,
+        is_table=source.is_table,
+        is_partial=source.is_partial,
+    )
     connection.execute(
         statement("upsert_sync_state"),
         {
             "stream": source.name,
             "moves_cursor": source.is_table and not source.is_partial,
             "is_partial": source.is_partial,
-            "high_water_mark": known_until,
-            "versions": stored["accepted"] + stored["quarantined"],
+            "high_water_mark": counts.known_until,
+            "versions": counts.accepted + counts.quarantined,
             "repeated_ids": repeated_ids,
             "now": now,
         },
     )
     connection.execute(statement("drop_intake"))
-    return {
-        **stored,
-        "broken_deletes": len(broken_deletes),
-        "source_rows": source.row_count,
-        "reasons": {row["reason"]: row["rows"] for row in reasons},
-        **counts,
-        "repeated_ids": repeated_ids,
-        "is_table": source.is_table,
-        "is_partial": source.is_partial,
-        "newest_stamp": f"{newest_stamp:%Y-%m-%dT%H:%M:%SZ}" if newest_stamp else None,
-        "known_until": known_until.isoformat() if known_until else None,
-        **{name: instant.isoformat() if instant else None for name, instant in compared.items()},
-    }
+    return counts
 
 
 def _repeated_ids(connection: psycopg.Connection, source: RowSource) -> int:
@@ -297,7 +277,18 @@ def _look_at_shown(connection: psycopg.Connection, source: RowSource, *, ids_rep
     connection.execute(query, params)
 
 
-def _stage(connection: psycopg.Connection, source: RowSource, now: datetime, progress: Progress) -> Counts:
+@dataclass(frozen=True)
+class _Staged:
+    """What only the rows themselves show. Attributes as of IntakeCounts."""
+
+    naive_timestamps: int
+    empty_texts: int
+    null_words: int
+    columns: list[str]
+    unknown_columns: list[str]
+
+
+def _stage(connection: psycopg.Connection, source: RowSource, now: datetime, progress: Progress) -> _Staged:
     """Validate page by page into pg_temp.incoming, so that memory follows the page and not the source."""
     arrived, naive, empty, null_words = 0, 0, 0, 0
     columns, unknown = set[str](), set[str]()
@@ -312,13 +303,7 @@ def _stage(connection: psycopg.Connection, source: RowSource, now: datetime, pro
         columns |= page.columns
         unknown.update(map(_printable, page.unknown_columns))
         progress("read", arrived, source.row_count)
-    return {
-        "naive_timestamps": naive,
-        "empty_texts": empty,
-        "null_words": null_words,
-        "columns": sorted(columns),
-        "unknown_columns": sorted(unknown),
-    }
+    return _Staged(naive, empty, null_words, sorted(columns), sorted(unknown))
 
 
 def _accepted(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:

@@ -26,11 +26,11 @@ from feature_repo.bets.names import WHITESPACE
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
 from ingestion.errors import ConfigurationError, DeletesRefused
+from ingestion.intake.counts import ReconcileCounts
 from ingestion.intake.load import take_in
 from ingestion.intake.streams import reconcile_command
 from ingestion.intake.tombstones import write_tombstones
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts
 from ingestion.sources.digests import row_digest
 from ingestion.sources.page import Page
 from ingestion.sources.table import DIGESTS_SCHEMA, KEYS_SCHEMA, TableReader
@@ -80,14 +80,12 @@ def reconcile_table(
     most_deletes: int | None = None,
     include_streams: Sequence[str] = (),
     progress: Progress = silent,
-) -> Counts:
+) -> ReconcileCounts:
     """Compare the table with raw, after a sync of it, and bring in what differs. Part of the caller's transaction.
 
     The bets of `include_streams` (names, or patterns as of a shell) are compared as if they were this table's.
     Raises ConfigurationError when there is no such stream, and DeletesRefused when more than `most_deletes` bets
-    vanished; null: what is believed unasked. The counts: days (compared), differing (of these), missed (versions that a
-    sync had not brought), quarantined (rows of the same kind that were refused) and reasons, deleted, of_other_streams
-    (bets that are not in the table, and were left: how many by stream).
+    vanished; null: what is believed unasked.
     """
     streams = [name, *_included(connection, name, include_streams)]
     theirs = reading.digests()
@@ -99,24 +97,21 @@ def reconcile_table(
     rows = Doubtful(name, reading, sorted({*missed, *vanished, *vanished.values()}))
     # What was written while both sides were compared lies past the clock of the beginning.
     now = clock()
-    brought: Counts = {"accepted": 0, "quarantined": 0, "reasons": {}}
-    if rows.ids:
-        brought = take_in(connection, rows, run_id=run_id, now=now, progress=progress)
+    intake = take_in(connection, rows, run_id=run_id, now=now, progress=progress) if rows.ids else None
     deleted = sorted(set(vanished) - rows.found)
     _check(deleted, int(ours["rows"].sum()), most_deletes, name, include_streams)
     if deleted:
         write_tombstones(connection, deleted, name, run_id=run_id, now=now, is_gone=True)
-    return {
-        "days": pl.concat([ours["day"], theirs["day"]]).n_unique(),
-        "differing": len(days),
-        "missed": brought["accepted"],
-        "quarantined": brought["quarantined"],
-        "reasons": brought["reasons"],
-        "deleted": len(deleted),
-        "of_other_streams": dict(
-            connection.execute(statement("bets_of_other_streams"), {"streams": streams}).fetchall()
-        ),
-    }
+    of_other_streams = connection.execute(statement("bets_of_other_streams"), {"streams": streams})
+    return ReconcileCounts(
+        days=pl.concat([ours["day"], theirs["day"]]).n_unique(),
+        differing=len(days),
+        missed=intake.accepted if intake else 0,
+        quarantined=intake.quarantined if intake else 0,
+        reasons=intake.reasons if intake else {},
+        deleted=len(deleted),
+        of_other_streams=dict(of_other_streams.fetchall()),
+    )
 
 
 def _included(connection: psycopg.Connection, name: str, patterns: Sequence[str]) -> list[str]:

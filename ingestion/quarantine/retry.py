@@ -118,7 +118,7 @@ def _bring_in(connection: psycopg.Connection, this: Run, sound: int, progress: P
     source = SoundRows(connection, sound, stream_formats(connection))
     taken = take_in(connection, source, run_id=this.run_id, now=this.now, known_from=this.now, progress=progress)
     settled = connection.execute(statement("quarantine_accepted"), {"now": this.now})
-    return {"accepted": settled.rowcount, "versions": taken["accepted"], "superseded": taken["superseded"]}
+    return {"accepted": settled.rowcount, "versions": taken.accepted, "superseded": taken.superseded}
 
 
 def _kept(connection: psycopg.Connection, name: LiteralString) -> Iterator[pl.DataFrame]:

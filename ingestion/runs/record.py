@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -27,6 +27,15 @@ from ingestion.errors import GateRefused, PikkitError
 from ingestion.runs.run_ids import short_run_ids
 
 Counts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Documented:
+    """What a step or a run did: a frozen dataclass that is kept with the run, and printed by `--json`, as an object."""
+
+    def document(self) -> dict[str, Any]:
+        """The object: the attributes by their names, unless a class says otherwise. JSON and jsonb can hold it."""
+        return asdict(self)
 
 
 @dataclass
