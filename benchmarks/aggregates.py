@@ -38,11 +38,12 @@ def ours(sample: Path) -> tuple[float, int]:
     import narwhals as nw
     import polars as pl
 
-    from feature_repo.declarations.groups import GROUPED_VIEWS
+    from feature_repo.declarations.groups import GROUP_COLUMNS
+    from feature_repo.declarations.views import GROUPED_VIEWS
     from feature_repo.group_keys import key_expression
     from ingestion.features.refresh import STRETCH
     from ingestion.features.replay import LOG_SCHEMA, MemoryStates, replay
-    from ingestion.features.running_sums import SUMMED_COLUMNS, group_keys
+    from ingestion.features.running_sums import group_keys
 
     known = pl.max_horizontal("updated_at", pl.col("time_placed") + pl.duration(microseconds=1))
     log = (
@@ -71,7 +72,7 @@ def ours(sample: Path) -> tuple[float, int]:
         for view, rows in islice(replay(pl.concat([replaced, fresh]), after, states), len(GROUPED_VIEWS)):
             changes[view].append(rows)
     placed = nw.from_native(bets.sort("time_placed"), eager_only=True)
-    placed = placed.with_columns(cell=key_expression(SUMMED_COLUMNS).cast(nw.Categorical))
+    placed = placed.with_columns(cell=key_expression(GROUP_COLUMNS).cast(nw.Categorical))
     joined = placed.to_native().select("id", "time_placed", "cell")
     for grouped in GROUPED_VIEWS:
         key = f"{grouped.name}_key"

@@ -23,7 +23,7 @@ from benchmarks.online import SERVICE, percentiles, requests, timed
 from benchmarks.runs import corrigible, hour
 from benchmarks.stores import Stores, bets_of, our_store, reopened, stores
 from feature_repo import scorer
-from feature_repo.declarations.groups import GROUPED_VIEWS
+from feature_repo.declarations.views import GROUPED_VIEWS
 from feature_repo.online_store import round_trip
 
 TRANSACTIONS, PARTS = "transactions", "parts"

@@ -28,7 +28,8 @@ from typing import Any
 from benchmarks.measuring import Row, Sample, alone, show
 from benchmarks.stores import OUR_REDIS, REDIS, Stores, bets_of, our_store, reopened, scratch, stores
 from feature_repo import REPOSITORY, scorer
-from feature_repo.declarations.groups import GROUPED_VIEWS, GROUPS
+from feature_repo.declarations.groups import GROUPS
+from feature_repo.declarations.views import GROUPED_VIEWS
 from feature_repo.group_keys import entity_rows
 from feature_repo.online_store.layout import entity_key, feature_field, key_prefix, timestamp_field
 from feature_repo.servers.connections import PROJECT, Connections

@@ -19,7 +19,7 @@ from typing import Any
 from feast import FeatureView
 
 from benchmarks.measuring import Row, Sample, show
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.materialization.intervals import Interval, compacted, record_interval
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at

@@ -30,7 +30,7 @@ from psycopg import sql
 
 from benchmarks.measuring import GIB, Row, Sample, alone, peak_memory, show, timed
 from benchmarks.stores import OUR_POSTGRES, Loaded, Stores, bets_of, feast_store, our_store, quiet, reopened, stores
-from feature_repo.declarations.groups import GROUPED_VIEWS, GroupedView
+from feature_repo.declarations.views import GROUPED_VIEWS, GroupedView
 from feature_repo.group_keys import entity_frame
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect
@@ -89,7 +89,9 @@ def copied(connection: psycopg.Connection, view: GroupedView, tables: str) -> pl
     with connection.cursor().copy(query) as copy:
         text.writelines(copy)
     text.seek(0)
-    features: dict[str, Any] = {name: pl.Int64 if name in view.integers else pl.Float64 for name in view.features}
+    features: dict[str, Any] = {
+        feature.name: pl.Int64 if feature.dtype == "Int64" else pl.Float64 for feature in view.declared
+    }
     rows = pl.read_csv(
         text, has_header=False, schema={view.join_key: pl.String, "event_timestamp": pl.Int64, **features}
     )

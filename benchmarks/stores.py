@@ -24,7 +24,7 @@ import psycopg
 from psycopg import sql
 
 from feature_repo import clock
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.servers.connections import PROJECT, Connections, Postgres, Redis
 from feature_repo.servers.embedded_servers import embedded_at
 from feature_repo.store import store_at

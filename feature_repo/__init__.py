@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from feature_repo.store import REPOSITORY, open_store
 
 if TYPE_CHECKING:
-    from feature_repo.scoring.scorer import Scorer, scorer
+    from feature_repo.scoring.scorer import scorer
 
-__all__ = ["REPOSITORY", "Scorer", "open_store", "scorer"]
+__all__ = ["REPOSITORY", "open_store", "scorer"]
 
 
 def __getattr__(name: str) -> Any:
     # Loaded when somebody asks for it: it imports Feast.
-    if name in ("Scorer", "scorer"):
-        from feature_repo import scoring
+    if name == "scorer":
+        from feature_repo.scoring import scorer
 
-        return getattr(scoring, name)
+        return scorer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

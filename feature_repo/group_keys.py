@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from feature_repo.bets.frame import GROUP_COLUMNS, Bets, bet_columns, bet_frame
-from feature_repo.declarations.groups import GROUPS
+from feature_repo.bets.frame import Bets, bet_columns, bet_frame
+from feature_repo.declarations.groups import GROUP_COLUMNS, GROUPS
 
 if TYPE_CHECKING:
     import narwhals as nw

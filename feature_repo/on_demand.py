@@ -25,9 +25,9 @@ def _bet_features(inputs: dict[str, list]) -> dict[str, list]:  # type: ignore[t
 
     from feature_repo.bets.odds import implied_probability
     from feature_repo.bets.vocabulary import encode_names
+    from feature_repo.clock import as_utc
     from feature_repo.columns import Column
     from feature_repo.group_keys import only_part
-    from feature_repo.instants import as_utc
 
     placed = [as_utc(instant) for instant in inputs["time_placed"]]
     sports = [only_part(key) for key in inputs["sport"]]
@@ -49,7 +49,7 @@ bet_features = DeclaredOnDemandFeatureView(
     description=BET_FEATURES.description,
     function=_bet_features,
     sources=[*looked_up_views(BET_FEATURES, (sport_stats, institution_stats)), bet_request],
-    schema=feast_fields(BET_FEATURES.features),
+    schema=feast_fields(BET_FEATURES.declared),
 )
 
 
@@ -71,7 +71,7 @@ bet_clv_features = DeclaredOnDemandFeatureView(
     description=BET_CLV_FEATURES.description,
     function=_bet_clv_features,
     sources=[clv_request],
-    schema=feast_fields(BET_CLV_FEATURES.features),
+    schema=feast_fields(BET_CLV_FEATURES.declared),
 )
 
 ON_DEMAND_VIEWS = (bet_features, bet_clv_features)

@@ -16,7 +16,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from weakref import finalize
 
@@ -24,12 +24,13 @@ import pyarrow as pa
 from feast import FeatureView
 from feast.infra.compute_engines.base import ComputeEngine
 from feast.infra.passthrough_provider import PassthroughProvider
-from feast.type_map import feast_value_type_to_python_type
 
-from feature_repo.errors import PublicationRefused, PublishedListChanged, RunLockHeld
+from feature_repo.clock import as_utc
+from feature_repo.errors import GateRefused, LockHeld, PublishedListChanged
+from feature_repo.feast_internals import feast_value_type_to_python_type
 from feature_repo.materialization.engine import GatedEngine
 from feature_repo.materialization.publish_guard import RowToPublish, is_history, require_published, without_outdated
-from feature_repo.postgres.sessions import locked_session
+from feature_repo.postgres.run_lock import locked_session
 from feature_repo.registry.pinned_services import check_published_lists, declared_services
 from feature_repo.registry.ungated_views import has_histories, is_ungated
 
@@ -58,13 +59,13 @@ class GatedProvider(PassthroughProvider):
     def online_write_batch(
         self, config: Any, table: Any, data: list[Any], progress: Callable[[int], Any] | None
     ) -> None:
-        """Write rows that are published, or of a view that no gate judges. Raises PublicationRefused, RunLockHeld."""
+        """Write rows that are published, or of a view that no gate judges. Raises GateRefused, LockHeld."""
         if is_ungated(config, table):
             # Nothing of a run's is touched: it need not be waited for.
             super().online_write_batch(config, table, data, progress)
             return
         if not isinstance(table, FeatureView):
-            raise PublicationRefused(
+            raise GateRefused(
                 f"{table.name} is not a stored view: whether its rows passed a gate cannot be told",
                 "Nothing was written",
                 "Its values are computed when they are asked for; write none",
@@ -86,7 +87,7 @@ class GatedProvider(PassthroughProvider):
     ) -> None:
         """Append rows to the table that a view reads. Of a history of ours they must stand there already.
 
-        Its rows follow from the bets (rule R3), so there is nothing to write by hand. Raises PublicationRefused.
+        Its rows follow from the bets (rule R3), so there is nothing to write by hand. Raises GateRefused.
         """
         if not is_history(feature_view):
             super().offline_write_batch(config, feature_view, data, progress)
@@ -97,7 +98,7 @@ class GatedProvider(PassthroughProvider):
     # ---- applying ------------------------------------------------------------------------------------------------
 
     def validate_data_source(self, config: Any, data_source: Any) -> None:
-        """Where `feast apply` and `feast plan` begin: they hold the run lock from here on. Raises RunLockHeld."""
+        """Where `feast apply` and `feast plan` begin: they hold the run lock from here on. Raises LockHeld."""
         self._begin_apply()
         super().validate_data_source(config, data_source)
 
@@ -110,9 +111,9 @@ class GatedProvider(PassthroughProvider):
         """Where every apply ends."""
         try:
             self._begin_apply()
-        except RunLockHeld as error:
+        except LockHeld as error:
             # `store.apply` and `--skip-source-validation` ask nothing of a provider before they write.
-            raise RunLockHeld(
+            raise LockHeld(
                 error.what,
                 "The registry has the new definitions; the online store still holds what was deleted from them",
                 "Wait until it is done, or end it, then apply again",
@@ -124,7 +125,7 @@ class GatedProvider(PassthroughProvider):
             self._end_apply()
 
     def teardown_infra(self, *args: Any, **kwargs: Any) -> None:
-        """Empty the online store, under the run lock. Raises RunLockHeld."""
+        """Empty the online store, under the run lock. Raises LockHeld."""
         with locked_session(self.repo_config, "feast teardown") if has_histories(self.repo_config) else nullcontext():
             super().teardown_infra(*args, **kwargs)
 
@@ -147,11 +148,7 @@ def _rows(view: FeatureView, data: pa.Table) -> Iterator[RowToPublish]:
     (join_key,) = view.join_keys
     for row in data.to_pylist():
         values = {field.name: row.get(field.name) for field in view.features}
-        yield RowToPublish(row[join_key], _utc(row["event_timestamp"]), values)
-
-
-def _utc(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        yield RowToPublish(row[join_key], as_utc(row["event_timestamp"]), values)
 
 
 def _row(key: Any, values: dict[str, Any], instant: datetime, _: datetime | None) -> RowToPublish:
@@ -159,6 +156,6 @@ def _row(key: Any, values: dict[str, Any], instant: datetime, _: datetime | None
     (name,) = key.entity_values
     return RowToPublish(
         feast_value_type_to_python_type(name),
-        _utc(instant),
+        as_utc(instant),
         {feature: feast_value_type_to_python_type(value) for feature, value in values.items()},
     )

@@ -5,22 +5,26 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from feature_repo.declarations.groups import GroupedView
+from feature_repo.declarations.views import GroupedView
 
 if TYPE_CHECKING:
     from feast.data_source import DataSource
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
 
-    from feature_repo.declarations.groups import BetView
+    from feature_repo.declarations.views import BetView
 
 _CHANGES: Final = "pikkit.changes"
 _STEP: Final = "pikkit.step_seconds"
 
 
-class Reasserted(NamedTuple):
-    """A source that says the rows of a table of changes again, every `step` until the next change or the mark.
+class CarryForward(NamedTuple):
+    """How a source carries the rows of a changelog forward (rule R6): every `step`, until the next change of the key or
+    the watermark.
 
-    What holds for a key up to the mark can so be told from its last change alone, without the rows in between.
+    What holds for a key up to the watermark can so be told from its last change alone, without the rows in between.
+
+    `changes`  the table of the changelog
+    `step`     the TTL of the view
     """
 
     changes: str
@@ -47,7 +51,7 @@ def history_source(view: GroupedView | BetView) -> PostgreSQLSource:
     )
 
 
-def reasserted(source: DataSource | None) -> Reasserted | None:
-    """How the source re-asserts its rows; None for one that does not."""
+def carry_forward_of(source: DataSource | None) -> CarryForward | None:
+    """How the source carries its rows forward; None for one that does not."""
     tags = source.tags if source is not None else {}
-    return Reasserted(tags[_CHANGES], timedelta(seconds=int(tags[_STEP]))) if _CHANGES in tags else None
+    return CarryForward(tags[_CHANGES], timedelta(seconds=int(tags[_STEP]))) if _CHANGES in tags else None

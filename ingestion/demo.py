@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.group_keys import entity_frame
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import statement
-from ingestion.errors import ConfigurationError
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.sources.files.file_source import FileSource, open_file
 

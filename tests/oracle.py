@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from feature_repo.declarations.groups import GROUPED_VIEWS, SPORT_MARKET_RECENT
+from feature_repo.declarations.views import GROUPED_VIEWS, SPORT_MARKET_RECENT
 from feature_repo.group_keys import make_key
 
 FACTS = ("american_odds", "is_live", "bet_type", "sport", "league", "market", "institution_name")
@@ -72,7 +72,7 @@ def of_group(view, bets):
     if view is SPORT_MARKET_RECENT:
         return recent(bets)
     measures, totals = stats(bets)
-    return {f: measures[f.removeprefix(f"{view.group.name}_")] for f in view.features}, totals
+    return {feature.name: measures[feature.measure] for feature in view.declared}, totals
 
 
 def rows_of_view(view, log):

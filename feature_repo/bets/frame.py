@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from feature_repo.bets.bet_types import known_bet_type
 from feature_repo.bets.names import WHITESPACE, normal_name, normal_names
-from feature_repo.declarations.groups import GROUPS
-from feature_repo.instants import as_utc
+from feature_repo.clock import as_utc
+from feature_repo.declarations.groups import GROUP_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Bets: TypeAlias = "pd.DataFrame | pl.DataFrame | Sequence[Mapping[str, Any]]"
 
-GROUP_COLUMNS: Final = tuple(dict.fromkeys(column for group in GROUPS for column in group.columns))
 NEEDED: Final = (*GROUP_COLUMNS, "bet_type", "american_odds", "is_live", "time_placed")
 # A bet that is not stored yet has no id, and its closing line is unknown when it is placed.
 OPTIONAL_COLUMNS: Final = ("bet_id", "clv_percentage")

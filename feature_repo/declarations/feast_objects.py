@@ -1,4 +1,4 @@
-"""What is declared as plain data (views.py, feature_lists.py) as Feast's own objects."""
+"""What is declared as plain data (features.py, views.py, feature_lists.py), as Feast's own objects."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any, Final, cast
 from feast import Entity, FeatureService, FeatureView, Field, OnDemandFeatureView, RequestSource, types
 
 from feature_repo.declarations.feature_lists import FeatureList
-from feature_repo.declarations.fields import DataType, DeclaredFeature
-from feature_repo.declarations.groups import BetView, GroupedView
-from feature_repo.declarations.views import STORED_DECLARATIONS, OnDemandDeclaration
+from feature_repo.declarations.features import DataType, DeclaredFeature
+from feature_repo.declarations.views import BetView, GroupedView, OnDemandDeclaration
 from feature_repo.sources import history_source
 
 _TYPES: Final[Mapping[DataType, types.PrimitiveFeastType]] = {
@@ -44,16 +43,15 @@ def request_source(name: str, description: str, columns: Mapping[str, DataType])
 
 def stored_view(view: GroupedView | BetView, entity: Entity) -> FeatureView:
     """The view as Feast reads it from Postgres: its key, spelled as in feature_repo/group_keys.py, and its features."""
-    declared = STORED_DECLARATIONS[view.name]
     key = Field(
         name=view.join_key, dtype=types.String, description="Join key, as feature_repo/group_keys.py spells it."
     )
     return FeatureView(
         name=view.name,
-        description=declared.description,
+        description=view.description,
         entities=[entity],
         ttl=view.ttl,
-        schema=[key, *feast_fields(declared.features)],
+        schema=[key, *feast_fields(view.declared)],
         source=history_source(view),
     )
 

@@ -1,118 +1,155 @@
-"""Every view as plain data: what feature_repo/views/ and on_demand.py make Feast's objects of.
+"""The ten views, as plain data: what they are looked up by, their TTLs, and their features (features.py).
 
-Nothing here needs Feast, which takes seconds to import: `pikkit features` lists the views from here.
+feature_repo/views/ and on_demand.py make Feast's objects of them. Nothing here needs Feast, which takes seconds to
+import: `pikkit features` lists the views from here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-from feature_repo.declarations.fields import DataType, DeclaredFeature, FeatureScale, feature, group_features
-from feature_repo.declarations.groups import (
-    BET_CLOSING_LINE,
-    BET_FACTS,
-    INSTITUTION_STATS,
-    SPORT_LEAGUE_MARKET_STATS,
-    SPORT_LEAGUE_STATS,
-    SPORT_MARKET_RECENT,
-    SPORT_MARKET_STATS,
-    SPORT_STATS,
-    BetView,
-    GroupedView,
+from feature_repo.declarations.features import (
+    BET_CLOSING_LINE_FEATURES,
+    BET_FACT_FEATURES,
+    COUNT,
+    MEASURES,
+    PLACED_BET_CLV_FEATURES,
+    PLACED_BET_FEATURES,
+    RECENT_MEASURES,
+    DataType,
+    DeclaredFeature,
+    GroupFeature,
+    GroupMeasure,
 )
+from feature_repo.declarations.groups import (
+    INSTITUTION,
+    SPORT,
+    SPORT_LEAGUE,
+    SPORT_LEAGUE_MARKET,
+    SPORT_MARKET,
+    Group,
+)
+
+# TTLs (rule R6). Runs are hourly. A day without one means that the pipeline is down, not that nothing happened.
+DAY: Final = timedelta(hours=24)
+# Recent form is what an hourly run is for: one that is overdue leaves null.
+HOUR: Final = timedelta(hours=1)
+# Longer than nearly any bet is open. A settled bet is nobody's question any more and may leave the store.
+MONTH: Final = timedelta(days=30)
+
+
+# ---- views of groups -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class StoredDeclaration:
-    """A view whose rows are stored: its keys and TTL are those of `view`, its `entity` what it is looked up by."""
+class GroupedView:
+    """A stored view over one grouping. Past its `ttl` without a run it serves null."""
 
-    view: GroupedView | BetView
-    entity: str
+    name: str
+    group: Group
+    ttl: timedelta
     description: str
-    features: tuple[DeclaredFeature, ...]
+    declared: tuple[GroupFeature, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of its features, in the order of its table."""
+        return tuple(feature.name for feature in self.declared)
+
+    @property
+    def entity(self) -> str:
+        """The entity that it is looked up by."""
+        return self.group.name
+
+    @property
+    def join_key(self) -> str:
+        """The column that holds the group's key."""
+        return self.group.join_key
+
+
+def _stats(group: Group, about: str, measures: tuple[GroupMeasure, ...] = MEASURES) -> GroupedView:
+    features = tuple(measure.feature_of(group) for measure in measures)
+    return GroupedView(f"{group.name}_stats", group, DAY, f"{about} A group without history is null.", features)
+
+
+SPORT_STATS: Final = _stats(SPORT, "How bets on one sport have gone.")
+# The count stands in sport_market_recent, whose shorter TTL it shares; a feature has one home.
+SPORT_MARKET_STATS: Final = _stats(
+    SPORT_MARKET,
+    "How bets on one market of one sport have gone.",
+    tuple(measure for measure in MEASURES if measure is not COUNT),
+)
+SPORT_MARKET_RECENT: Final = GroupedView(
+    "sport_market_recent",
+    SPORT_MARKET,
+    HOUR,
+    "How the newest bets on one market of one sport have gone. A group without history is null.",
+    (*(measure.feature_of_only(SPORT_MARKET) for measure in RECENT_MEASURES), COUNT.feature_of(SPORT_MARKET)),
+)
+SPORT_LEAGUE_STATS: Final = _stats(SPORT_LEAGUE, "How bets on one league have gone.")
+SPORT_LEAGUE_MARKET_STATS: Final = _stats(SPORT_LEAGUE_MARKET, "How bets on one market of one league have gone.")
+INSTITUTION_STATS: Final = _stats(INSTITUTION, "How bets placed with one sportsbook have gone.")
+
+GROUPED_VIEWS: Final = (
+    SPORT_STATS,
+    SPORT_MARKET_STATS,
+    SPORT_MARKET_RECENT,
+    SPORT_LEAGUE_STATS,
+    SPORT_LEAGUE_MARKET_STATS,
+    INSTITUTION_STATS,
+)
+
+# ---- views of single bets --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BetView:
+    """A stored view over single bets. For `ttl` after its last change a bet is looked up."""
+
+    name: str
+    ttl: timedelta
+    description: str
+    declared: tuple[DeclaredFeature, ...]
+    entity: str = "bet"
+    join_key: str = "bet_id"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of its features, in the order of its table."""
+        return tuple(feature.name for feature in self.declared)
+
+
+BET_FACTS: Final = BetView("bet_facts", MONTH, "What was known of one bet when it was placed.", BET_FACT_FEATURES)
+BET_CLOSING_LINE: Final = BetView(
+    "bet_closing_line",
+    MONTH,
+    "How the price of one bet compared with the closing line. Not known when the bet is placed.",
+    BET_CLOSING_LINE_FEATURES,
+)
+
+BET_VIEWS: Final = (BET_FACTS, BET_CLOSING_LINE)
+STORED_VIEWS: Final[tuple[GroupedView | BetView, ...]] = (*GROUPED_VIEWS, *BET_VIEWS)
+
+# ---- views on demand -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class OnDemandDeclaration:
     """A view that is computed when it is asked for: from the columns of a request, and from features looked up.
 
-    `looked_up` are references, `view:feature`; what they are looked up by is asked of a request too.
+    `looked_up`  references, `view:feature`; a request has to have what these are looked up by, too
+    `request`    the columns of a request that it is computed from, with their types
     """
 
     name: str
     description: str
     looked_up: tuple[str, ...]
-    request: dict[str, DataType]
-    features: tuple[DeclaredFeature, ...]
+    request: Mapping[str, DataType]
+    declared: tuple[DeclaredFeature, ...]
 
-
-def _grouped(view: GroupedView, description: str, bets: str) -> StoredDeclaration:
-    text = f"{description} A group without history is null."
-    return StoredDeclaration(view, view.group.name, text, group_features(view, bets))
-
-
-def _single(view: BetView, description: str, *features: DeclaredFeature) -> StoredDeclaration:
-    return StoredDeclaration(view, "bet", description, features)
-
-
-STORED_DECLARATIONS: Final = {
-    declaration.view.name: declaration
-    for declaration in (
-        _grouped(SPORT_STATS, "How bets on one sport have gone.", "bets on the sport"),
-        _grouped(
-            SPORT_MARKET_STATS, "How bets on one market of one sport have gone.", "bets on the market of the sport"
-        ),
-        _grouped(
-            SPORT_MARKET_RECENT,
-            "How the newest bets on one market of one sport have gone.",
-            "bets on the market of the sport",
-        ),
-        _grouped(SPORT_LEAGUE_STATS, "How bets on one league have gone.", "bets on the league"),
-        _grouped(
-            SPORT_LEAGUE_MARKET_STATS,
-            "How bets on one market of one league have gone.",
-            "bets on the market of the league",
-        ),
-        _grouped(INSTITUTION_STATS, "How bets placed with one sportsbook have gone.", "bets with the sportsbook"),
-        _single(
-            BET_FACTS,
-            "What was known of one bet when it was placed.",
-            feature("american_odds", "Int64", "Price taken.", FeatureScale.AMERICAN_ODDS),
-            feature(
-                "decimal_odds",
-                "Float64",
-                "Price taken, as what a winning stake of 1 pays back.",
-                FeatureScale.DECIMAL_ODDS,
-            ),
-            feature(
-                "implied_prob", "Float64", "Chance at which the price taken breaks even.", FeatureScale.PROBABILITY
-            ),
-            feature("is_live", "Bool", "Placed while the event was under way.", FeatureScale.FLAG),
-            feature("bet_type", "String", "Kind of bet: straight, parlay, round_robin_3 and so on.", FeatureScale.TEXT),
-            feature("sport", "String", "Sport, as the source names it.", FeatureScale.TEXT),
-            feature("league", "String", "League, as the source names it.", FeatureScale.TEXT),
-            feature("market", "String", "Market, as the source names it.", FeatureScale.TEXT),
-            feature("institution_name", "String", "Sportsbook, as the source names it.", FeatureScale.TEXT),
-            feature("amount", "Float64", "Stake; 0 is a free bet.", FeatureScale.MONEY),
-        ),
-        _single(
-            BET_CLOSING_LINE,
-            "How the price of one bet compared with the closing line. Not known when the bet is placed.",
-            feature(
-                "clv_percentage", "Float64", "How far the price taken beat the last one.", FeatureScale.CLV, "close"
-            ),
-            feature(
-                "clv_ev",
-                "Float64",
-                "Product of clv_percentage and the implied probability of the price taken.",
-                FeatureScale.CLV,
-                "close",
-            ),
-            feature("clv_current_odds", "Float64", "The market's last price.", FeatureScale.AMERICAN_ODDS, "close"),
-        ),
-    )
-}
 
 BET_FEATURES: Final = OnDemandDeclaration(
     name="bet_features",
@@ -128,39 +165,17 @@ BET_FEATURES: Final = OnDemandDeclaration(
         "market": "String",
         "bet_type": "String",
     },
-    features=(
-        feature(
-            "implied_prob",
-            "Float64",
-            "Chance at which the price breaks even; null without a price.",
-            FeatureScale.PROBABILITY,
-        ),
-        feature("is_live", "Bool", "Placed while the event is under way.", FeatureScale.FLAG),
-        feature("day_of_week", "Int64", "Day of time_placed in UTC; 0 is Monday.", FeatureScale.WEEKDAY),
-        feature("hour_of_day", "Int64", "Hour of time_placed in UTC.", FeatureScale.HOUR),
-        feature("sport_encoded", "Int64", "Code of the sport; 0 is unknown, null is none.", FeatureScale.CODE),
-        feature("league_encoded", "Int64", "Code of the league; 0 is unknown, null is none.", FeatureScale.CODE),
-        feature("market_encoded", "Int64", "Code of the market; 0 is unknown, null is none.", FeatureScale.CODE),
-        feature(
-            "institution_encoded", "Int64", "Code of the sportsbook; 0 is unknown, null is none.", FeatureScale.CODE
-        ),
-        feature("bet_type_encoded", "Int64", "Code of the kind of bet; 0 is unknown, null is none.", FeatureScale.CODE),
-    ),
+    declared=PLACED_BET_FEATURES,
 )
-
 BET_CLV_FEATURES: Final = OnDemandDeclaration(
     name="bet_clv_features",
     description="How the bet's price compared with the closing line.",
     looked_up=(),
     request={"american_odds": "Float64", "clv_percentage": "Float64"},
-    features=(
-        feature("clv_percentage", "Float64", "How far the price taken beat the last one.", FeatureScale.CLV, "close"),
-        feature("clv_ev", "Float64", "Product of clv_percentage and implied_prob.", FeatureScale.CLV, "close"),
-        feature("has_clv", "Bool", "Whether the closing line value is known.", FeatureScale.FLAG, "close"),
-    ),
+    declared=PLACED_BET_CLV_FEATURES,
 )
 
 ON_DEMAND_DECLARATIONS: Final = {declaration.name: declaration for declaration in (BET_CLV_FEATURES, BET_FEATURES)}
 
 # The names of all views of this repository, of either kind.
-OUR_VIEWS: Final = frozenset((*STORED_DECLARATIONS, *ON_DEMAND_DECLARATIONS))
+OUR_VIEWS: Final = frozenset((*(view.name for view in STORED_VIEWS), *ON_DEMAND_DECLARATIONS))

@@ -19,9 +19,8 @@ import psycopg
 from feast import FeatureView
 from feast.infra.common.materialization_job import MaterializationJob, MaterializationJobStatus, MaterializationTask
 from feast.infra.compute_engines.base import ComputeEngine
-from feast.infra.compute_engines.local.compute import LocalComputeEngine
-from feast.infra.compute_engines.local.job import LocalMaterializationJob
 
+from feature_repo.feast_internals import LocalComputeEngine, LocalMaterializationJob
 from feature_repo.materialization.intervals import record_interval
 from feature_repo.materialization.online_copy import (
     CopyTarget,
@@ -32,9 +31,9 @@ from feature_repo.materialization.online_copy import (
 )
 from feature_repo.materialization.publish_guard import PublishWindow, require_publishable
 from feature_repo.offline_store.store import PointInTimeOfflineStore
-from feature_repo.online_store.redis_errors import told
+from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.store import FreshOnlineStore
-from feature_repo.postgres.sessions import locked_session
+from feature_repo.postgres.run_lock import locked_session
 from feature_repo.registry.ungated_views import has_histories, is_ungated
 
 
@@ -59,7 +58,7 @@ class GatedEngine(ComputeEngine):
         return True
 
     def materialize(self, registry: Any, tasks: Any, **options: Any) -> list[MaterializationJob]:
-        """Copy the windows, view by view, and record each. Raises PublicationRefused, RunLockHeld: nothing was copied.
+        """Copy the windows, view by view, and record each. Raises GateRefused, LockHeld: nothing was copied.
 
         The first view that fails ends it with its error, as in Feast. Those before it stay copied and recorded.
         """
@@ -79,14 +78,14 @@ class GatedEngine(ComputeEngine):
         judged: Sequence[MaterializationTask],
         by_column: Sequence[MaterializationTask],
     ) -> None:
-        """Raise PublicationRefused unless all windows may be served; then let go of watermarks of another store."""
+        """Raise GateRefused unless all windows may be served; then let go of watermarks of another store."""
         project = self.repo_config.project
         if by_column:
-            with told(self.repo_config.online_store, "Nothing was copied"):
+            with redis_errors(self.repo_config.online_store, "Nothing was copied"):
                 self._is_our_copy = is_current_copy(connection, self._target(by_column[0]).client, project)
         require_publishable(connection, [self._window(connection, task) for task in judged])
         if by_column:
-            with told(self.repo_config.online_store, "Nothing was copied"):
+            with redis_errors(self.repo_config.online_store, "Nothing was copied"):
                 discard_foreign_watermarks(connection, self._target(by_column[0]).client, project)
 
     def _copy(
@@ -129,7 +128,7 @@ class GatedEngine(ComputeEngine):
         )
 
     def _copy_columns(self, connection: psycopg.Connection, task: MaterializationTask) -> MaterializationJob:
-        with told(self.repo_config.online_store, "What was copied so far stays; nothing else was changed"):
+        with redis_errors(self.repo_config.online_store, "What was copied so far stays; nothing else was changed"):
             copy_window(connection, self._target(task), task.start_time, task.end_time)
         name = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
         return LocalMaterializationJob(job_id=name, status=MaterializationJobStatus.SUCCEEDED)

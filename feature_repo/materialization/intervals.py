@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
-    from feast.infra.registry.base_registry import BaseRegistry
-    from feast.infra.registry.sql import SqlRegistry
-    from feast.protos.feast.core.FeatureView_pb2 import FeatureViewMeta
+    from feature_repo.feast_internals import BaseRegistry, FeatureViewMeta, SqlRegistry
 
 Interval = tuple[datetime, datetime]
 
@@ -42,7 +40,7 @@ def record_interval(registry: BaseRegistry, project: str, view: str, interval: I
     materialization would write back the definition that it had loaded before it had the run lock. A view without a
     state is served, and left alone. In a registry that is no database there is but Feast's way.
     """
-    from feast.infra.registry.sql import SqlRegistry
+    from feature_repo.feast_internals import SqlRegistry
 
     if isinstance(registry, SqlRegistry):
         _change(registry, project, view, lambda held: [*held, interval])
@@ -58,12 +56,18 @@ def cut_intervals(registry: SqlRegistry, project: str, view: str, until: datetim
 def _change(
     registry: SqlRegistry, project: str, view: str, changed: Callable[[list[Interval]], Iterable[Interval]]
 ) -> None:
-    from feast.infra.registry.sql import feature_views, stream_feature_views
-    from feast.protos.feast.core.FeatureView_pb2 import FeatureView
-    from feast.protos.feast.core.StreamFeatureView_pb2 import StreamFeatureView
+    from feature_repo.feast_internals import (
+        FeatureViewMessage,
+        StreamFeatureViewMessage,
+        feature_views_table,
+        stream_feature_views_table,
+    )
 
     with registry.write_engine.begin() as connection:
-        for table, message in ((feature_views, FeatureView), (stream_feature_views, StreamFeatureView)):
+        for table, message in (
+            (feature_views_table, FeatureViewMessage),
+            (stream_feature_views_table, StreamFeatureViewMessage),
+        ):
             if _note(connection, table, message, project, view, changed):
                 break
     registry.refresh(project)

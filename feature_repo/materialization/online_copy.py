@@ -14,10 +14,10 @@ from uuid import UUID
 
 import polars as pl
 import psycopg
-from feast.infra.online_stores.redis import _versioned_fv_name
 from feast.types import Bool, Float64, Int64, String
 from psycopg import sql
 
+from feature_repo.feast_internals import redis_client_of, stored_view_name
 from feature_repo.offline_store.latest import latest_pages
 from feature_repo.online_store import watermarks
 from feature_repo.online_store.delete import delete_rows, forget_copy
@@ -26,7 +26,7 @@ from feature_repo.online_store.round_trip import Outbox
 from feature_repo.online_store.write import Stored, expiry, stored_rows, write_online_rows
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView, RepoConfig
@@ -58,21 +58,21 @@ class CopyTarget(NamedTuple):
     @property
     def client(self) -> Any:
         """The client of Redis that the store uses itself."""
-        return self.store._get_client(self.config.online_store)
+        return redis_client_of(self.store, self.config)
 
     @property
     def name(self) -> str:
         """What the view is called there."""
-        return str(_versioned_fv_name(self.view, self.config))
+        return stored_view_name(self.view, self.config)
 
     @property
     def asserted_until(self) -> datetime | None:
         """Until when all keys of the view are copied; None where that is not known."""
-        return watermarks.asserted_until(self.client, self.config.project, self.view, self.name)
+        return watermarks.online_watermark(self.client, self.config.project, self.view, self.name)
 
     def assert_until(self, until: datetime) -> None:
         """Note that all keys of the view are copied as they held at `until`."""
-        command = watermarks.assertion(self.config.project, self.view, self.name, until)
+        command = watermarks.watermark_command(self.config.project, self.view, self.name, until)
         if self.outbox is not None:
             self.outbox.add([command])
         else:
@@ -137,7 +137,7 @@ def lacking(
     A re-asserted view is copied from where its copy stands, whatever `since` is, and up to the mark at most: its rows
     before that are there, and those after it do not exist.
     """
-    if reasserted(target.view.batch_source) is None:
+    if carry_forward_of(target.view.batch_source) is None:
         return since, until
     row = connection.execute(feast_statement("mark")).fetchone()
     if row is None or since > row[0]:
@@ -161,7 +161,7 @@ def copy_window(
     # The view itself would say every group again: the mark does.
     with closing(latest_pages(connection, target.view, *window, changed_only=True, rows=_ROWS)) as pages:
         written = target.put_all(pages) if whole else target.put(pages)
-    if reasserted(target.view.batch_source) is not None:
+    if carry_forward_of(target.view.batch_source) is not None:
         target.assert_until(window[1])
     return written
 

@@ -16,9 +16,9 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.rows import dict_row
 
-from feature_repo.errors import PublicationRefused, UnsoundRun
+from feature_repo.errors import GateRefused, UnsoundRun
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -48,7 +48,7 @@ class RowToPublish(NamedTuple):
 
 
 def require_publishable(connection: psycopg.Connection, windows: Sequence[PublishWindow]) -> None:
-    """Raise PublicationRefused, with every run at fault, when any window holds a row that may not be served."""
+    """Raise GateRefused, with every run at fault, when any window holds a row that may not be served."""
     with _fail_closed():
         unsound = {window.view.name: runs for window in windows if (runs := _unsound_in(connection, window))}
     if unsound:
@@ -56,7 +56,7 @@ def require_publishable(connection: psycopg.Connection, windows: Sequence[Publis
 
 
 def require_sound(connection: psycopg.Connection, views: Iterable[FeatureView], runs: Collection[UUID] | None) -> None:
-    """Raise PublicationRefused when what these runs (None: all) wrote to any of the views may not be served."""
+    """Raise GateRefused when what these runs (None: all) wrote to any of the views may not be served."""
     with _fail_closed():
         unsound = {view.name: found for view in views if (found := _unsound_runs(connection, view, runs))}
     if unsound:
@@ -64,13 +64,13 @@ def require_sound(connection: psycopg.Connection, views: Iterable[FeatureView], 
 
 
 def require_published(connection: psycopg.Connection, view: FeatureView, rows: Collection[RowToPublish]) -> None:
-    """Raise PublicationRefused unless every row stands in the view's history, value for value, and may be served."""
+    """Raise GateRefused unless every row stands in the view's history, value for value, and may be served."""
     with _fail_closed():
         published = _published(connection, view, rows)
         differing = [problem for row in rows if (problem := _difference(row, published.get((row.key, row.instant))))]
         unsound = _unsound_runs(connection, view, {run for _, run in published.values()})
     if differing:
-        raise PublicationRefused(
+        raise GateRefused(
             f"{len(differing):,} of {len(rows):,} rows for {view.name} are not published{_list(differing)}",
             _UNCHANGED,
             f"Give rows of features.{view.name} as they stand there: `pikkit run` writes them, and copies them online",
@@ -84,7 +84,7 @@ def without_outdated(connection: psycopg.Connection, view: FeatureView, rows: Se
 
     An outdated row of a re-asserted view would be served as what holds now, where the online store has no newer one.
     """
-    again = reasserted(view.batch_source)
+    again = carry_forward_of(view.batch_source)
     if again is None:
         return [*range(len(rows))]
     (join_key,) = view.join_keys
@@ -138,15 +138,17 @@ def _published(
 
 def is_history(view: FeatureView) -> bool:
     """Whether the view reads a table of ours, which only runs write."""
+    from feature_repo.feast_internals import is_postgres_source
+
     source: Any = view.batch_source
     # A source that is no table of a database, a file say, has no such name at all.
-    return hasattr(source, "_postgres_options") and source.get_table_query_string().startswith("features.")
+    return is_postgres_source(source) and str(source.get_table_query_string()).startswith("features.")
 
 
 def _reads_history_as_it_stands(view: FeatureView) -> bool:
     """Whether what is served of a view are the very values of its history: nothing computed, nothing renamed."""
     source: Any = view.batch_source
-    again = reasserted(source)
+    again = carry_forward_of(source)
     return (
         type(view).__name__ == "FeatureView"
         and not view.source_views
@@ -161,7 +163,7 @@ def _reads_history_as_it_stands(view: FeatureView) -> bool:
 def _history(view: FeatureView) -> sql.Identifier:
     """Where the view's rows stand. Only there is known which run wrote a row."""
     if not _reads_history_as_it_stands(view):
-        raise PublicationRefused(
+        raise GateRefused(
             f"{view.name} does not read features.{view.name} as it is: whether its rows passed a gate cannot be told",
             _UNCHANGED,
             "Declare it as a plain FeatureView whose source is made by feature_repo.sources.history_source, and apply",
@@ -180,7 +182,7 @@ def _fail_closed() -> Iterator[None]:
         errors.UndefinedColumn,
         errors.InsufficientPrivilege,
     ) as error:
-        raise PublicationRefused(
+        raise GateRefused(
             f"Whether the rows passed their gate cannot be told ({error.diag.message_primary})",
             _UNCHANGED,
             "Run `pikkit migrate`; `pikkit doctor` tells which rights POSTGRES_USER lacks",
@@ -210,11 +212,11 @@ def _reason(state: str | None, sealed_rows: int | None, rows: int) -> str:
     return f"of its {rows:,} rows, some are not as they passed its gate"
 
 
-def _refusal(unsound: Mapping[str, Sequence[UnsoundRun]]) -> PublicationRefused:
+def _refusal(unsound: Mapping[str, Sequence[UnsoundRun]]) -> GateRefused:
     unsound = dict(sorted(unsound.items()))
     runs = {run.run_id for of_view in unsound.values() for run in of_view}
     lines = [f"{view}: run {run.run_id}: {run.reason}" for view, of_view in unsound.items() for run in of_view]
-    return PublicationRefused(
+    return GateRefused(
         f"{', '.join(unsound)}: rows of {'one run' if len(runs) == 1 else f'{len(runs):,} runs'} "
         f"did not pass a quality gate, or are not as they were when they did{_list(lines)}",
         _UNCHANGED,

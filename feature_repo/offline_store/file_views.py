@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from feast import FileSource
 
 from feature_repo.errors import RowsUnfit
+from feature_repo.feast_internals import with_offline_settings
 
 if TYPE_CHECKING:
     from feast import FeatureView, RepoConfig
@@ -43,6 +44,4 @@ def config_of(config: RepoConfig) -> RepoConfig:
     """The same configuration with Feast's store for files."""
     from feast.infra.offline_stores.dask import DaskOfflineStoreConfig
 
-    copy: Any = config.model_copy()
-    copy._offline_store = DaskOfflineStoreConfig()
-    return copy  # type: ignore[no-any-return]
+    return with_offline_settings(config, DaskOfflineStoreConfig())

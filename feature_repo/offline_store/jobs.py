@@ -16,6 +16,7 @@ from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMeta
 from psycopg import sql
 
 from feature_repo.errors import EntityFrameUnfit
+from feature_repo.feast_internals import postgres_table
 from feature_repo.offline_store.arrow_tables import read_table
 from feature_repo.offline_store.column_types import column_types
 from feature_repo.offline_store.json_columns import is_json, parsed
@@ -28,8 +29,7 @@ from feature_repo.offline_store.retrieval.view_reader import Options, ViewReader
 from feature_repo.offline_store.sessions import Deadline, history_session
 
 if TYPE_CHECKING:
-    from feast import RepoConfig
-    from feast.on_demand_feature_view import OnDemandFeatureView
+    from feast import OnDemandFeatureView, RepoConfig
 
     from feature_repo.offline_store.retrieval.join_strategy import Way
 
@@ -91,7 +91,7 @@ class Job(RetrievalJob):
         With `allow_overwrite` it is replaced, in one transaction.
         """
         table = self.to_arrow(timeout=timeout)
-        name = storage.postgres_options._table
+        name = postgres_table(storage)
         persist(self.config, table, name, json_columns=self._json, overwrite=bool(allow_overwrite))
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:

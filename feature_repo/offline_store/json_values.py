@@ -11,7 +11,9 @@ from functools import wraps
 from typing import Any, Final
 
 import numpy as np
-from feast import ValueType, type_map
+from feast import ValueType
+
+from feature_repo.feast_internals import replace_value_conversion, value_conversion
 
 _VALUES: Final = frozenset({ValueType.MAP, ValueType.STRUCT, ValueType.JSON})
 _LISTS_OF_DICTS: Final = frozenset({ValueType.MAP_LIST, ValueType.STRUCT_LIST})
@@ -20,7 +22,7 @@ _LISTS: Final = _LISTS_OF_DICTS | {ValueType.JSON_LIST}
 
 def accept_json() -> None:
     """From now on Feast turns all such values into its messages. May be called again."""
-    original = type_map._python_value_to_proto_value
+    original = value_conversion()
     if hasattr(original, "__wrapped__"):
         return
 
@@ -30,7 +32,7 @@ def accept_json() -> None:
             values = [_as_taken(value, feast_value_type) for value in values]
         return original(feast_value_type, values)
 
-    type_map._python_value_to_proto_value = to_proto
+    replace_value_conversion(to_proto)
 
 
 def _as_taken(value: Any, kind: ValueType) -> Any:

@@ -26,7 +26,7 @@ from feature_repo.offline_store.source_table import (
 )
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import Reasserted, reasserted
+from feature_repo.sources import CarryForward, carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -52,7 +52,7 @@ def latest_pages(
     Raises RowsUnfit for a column of a type that COPY does not carry, and psycopg.Error.
     """
     source, read = source_of(view), origin_of(view)
-    again = reasserted(source)
+    again = carry_forward_of(source)
     if again is not None and changed_only:
         read, again = read._replace(source=changes_of(again)), None
     own = own_names(source)
@@ -70,7 +70,7 @@ def latest_pages(
 
 
 def newest(
-    read: Origin, again: Reasserted | None, names: Sequence[str], since: datetime, until: datetime, *, given: bool
+    read: Origin, again: CarryForward | None, names: Sequence[str], since: datetime, until: datetime, *, given: bool
 ) -> sql.Composed:
     """The query of the newest row per key: these columns, the instant, the time of creation. `given`: no null keys.
 

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 from psycopg import sql
 
 from feature_repo.errors import RowsUnfit
+from feature_repo.feast_internals import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL, is_postgres_source
 
 if TYPE_CHECKING:
     from feast import FeatureView
     from feast.data_source import DataSource
 
-    from feature_repo.sources import Reasserted
-
-# The key that Feast gives to a view without entities.
-_NO_KEY: Final = "__dummy_id"
-_NO_KEY_VALUE: Final = ""
+    from feature_repo.sources import CarryForward
 
 
 class Origin(NamedTuple):
@@ -32,7 +29,7 @@ class Origin(NamedTuple):
 
 def origin(source: DataSource, keys: tuple[str, ...], instant: str, created: str | None) -> Origin:
     """The rows of a source that has these columns. Raises RowsUnfit for a source that is not in Postgres."""
-    if not hasattr(source, "_postgres_options"):
+    if not is_postgres_source(source):
         raise RowsUnfit(
             f"The source {source.name} is a {type(source).__name__}, which this offline store does not read",
             "Nothing was read",
@@ -42,7 +39,7 @@ def origin(source: DataSource, keys: tuple[str, ...], instant: str, created: str
     if text.endswith(")"):
         # The line break ends a comment that a query may end with.
         text = f"{text[:-1]}\n)"
-    return Origin(sql.SQL(text), tuple(key for key in keys if key != _NO_KEY), instant, created or None)
+    return Origin(sql.SQL(text), tuple(key for key in keys if key != DUMMY_ENTITY_ID), instant, created or None)
 
 
 def origin_of(view: FeatureView) -> Origin:
@@ -72,17 +69,17 @@ def own_names(source: DataSource) -> dict[str, str]:
 
 def join_keys(view: FeatureView) -> tuple[str, ...]:
     """The join keys of a view by its own names; none for a view without entities."""
-    return tuple(column.name for column in view.entity_columns if column.name != _NO_KEY)
+    return tuple(column.name for column in view.entity_columns if column.name != DUMMY_ENTITY_ID)
 
 
 def with_no_key(listing: sql.Composable, keys: Sequence[str]) -> sql.Composable:
     """A select list, and Feast's own key where there is none: what is stored online of a view without entities."""
     if keys:
         return listing
-    return sql.SQL("{}, {}::text as {}").format(listing, sql.Literal(_NO_KEY_VALUE), sql.Identifier(_NO_KEY))
+    return sql.SQL("{}, {}::text as {}").format(listing, sql.Literal(DUMMY_ENTITY_VAL), sql.Identifier(DUMMY_ENTITY_ID))
 
 
-def changes_of(again: Reasserted) -> sql.Composable:
+def changes_of(again: CarryForward) -> sql.Composable:
     """The table of changes behind a re-asserted source."""
     return sql.Identifier(*again.changes.split("."))
 

@@ -16,14 +16,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from feast import OnDemandFeatureView
 from feast.infra.offline_stores.contrib.postgres_offline_store.postgres import (
     PostgreSQLOfflineStore,
     PostgreSQLOfflineStoreConfig,
 )
-from feast.on_demand_feature_view import OnDemandFeatureView
-from feast.utils import compute_non_entity_date_range
 from psycopg import sql
 
+from feature_repo.feast_internals import compute_non_entity_date_range
 from feature_repo.offline_store import file_views
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.jobs import EveryRowJob, PointInTimeRetrievalJob, QueryJob, Retrieval, StretchJob
@@ -36,7 +36,7 @@ from feature_repo.offline_store.source_table import columns, instant_literal, li
 from feature_repo.offline_store.validate import require_readable
 from feature_repo.offline_store.write import write_rows
 from feature_repo.registry.own_functions import ignore_stored_functions, require_own_functions
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -143,7 +143,7 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
             with history_session(config) as connection:
                 names = list(describe_query(connection, sql.SQL("select * from {} as source").format(read.source)))
         times = [timestamp_field, *filter(None, [created_timestamp_column])]
-        query = newest(read, reasserted(data_source), names, start_date, end_date, given=False)
+        query = newest(read, carry_forward_of(data_source), names, start_date, end_date, given=False)
         ordered = columns(names if not feature_name_columns else list(dict.fromkeys([*names, *times])))
         selected = with_no_key(ordered, join_key_columns)
         return QueryJob(config, sql.SQL("select {} from ({}\n) as latest").format(selected, query))

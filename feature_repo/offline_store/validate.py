@@ -12,7 +12,7 @@ from feature_repo.errors import RowsUnfit
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.sessions import history_session
 from feature_repo.offline_store.source_table import origin, own_names
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import RepoConfig
@@ -46,7 +46,7 @@ def require_readable(config: RepoConfig, source: Any) -> None:
 
 
 def _columns(config: RepoConfig, source: PostgreSQLSource) -> dict[str, str]:
-    read, again = origin(source, (), "", None), reasserted(source)
+    read, again = origin(source, (), "", None), carry_forward_of(source)
     tables = [read.source, *([sql.Identifier(*again.changes.split("."))] if again is not None else [])]
     with history_session(config) as connection:
         try:

@@ -12,9 +12,11 @@ from typing import Any, Final
 import redis
 import redis.asyncio
 import redis.asyncio.retry
-from feast.infra.online_stores.redis import RedisOnlineStore, RedisType
+from feast.infra.online_stores.redis import RedisType
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from feature_repo.feast_internals import feast_redis_settings
 
 # Seconds. An answer takes milliseconds; a write of a batch less than one second.
 TIMEOUTS: Final = {"socket_connect_timeout": 2.0, "socket_timeout": 5.0}
@@ -22,7 +24,7 @@ TIMEOUTS: Final = {"socket_connect_timeout": 2.0, "socket_timeout": 5.0}
 
 def redis_client(store: Any, kit: ModuleType = redis) -> Any:
     """A client of the kind that the online store's configuration names, from `redis` or `redis.asyncio`."""
-    nodes, given = RedisOnlineStore._parse_connection_string(store.connection_string)
+    nodes, given = feast_redis_settings(store.connection_string)
     settings = {**TIMEOUTS, **given}
     settings.setdefault("retry", _retry(kit))
     if store.redis_type == RedisType.redis_cluster:
@@ -35,7 +37,7 @@ def redis_client(store: Any, kit: ModuleType = redis) -> Any:
 
 def address(store: Any) -> str:
     """How messages name the server: no user, no password."""
-    nodes, given = RedisOnlineStore._parse_connection_string(store.connection_string)
+    nodes, given = feast_redis_settings(store.connection_string)
     servers = ", ".join(f"{node.get('host')}:{node.get('port', 6379)}" for node in nodes)
     if store.redis_type == RedisType.redis_sentinel:
         return f"{store.sentinel_master} behind the sentinels {servers}"
@@ -44,7 +46,7 @@ def address(store: Any) -> str:
 
 def secrets(store: Any) -> list[str]:
     """What must not be shown of the connection string."""
-    _, given = RedisOnlineStore._parse_connection_string(store.connection_string)
+    _, given = feast_redis_settings(store.connection_string)
     return [str(value) for name, value in given.items() if "password" in name and value]
 
 

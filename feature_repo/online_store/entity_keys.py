@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from feast.errors import FeastError
-from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 
 from feature_repo import errors
+from feature_repo.feast_internals import EntityKey, serialize_entity_key
 from feature_repo.online_store.layout import entity_key, key_prefix
 from feature_repo.online_store.read_plan import RequestKeys
 
 # Rows named in a message before "and so many more".
-_TOLD: Final = 5
+_ROWS_NAMED: Final = 5
 
 
 class FeastEntityKeysMissing(errors.EntityKeysMissing, FeastError, KeyError):
@@ -25,26 +24,26 @@ class FeastEntityKeysMissing(errors.EntityKeysMissing, FeastError, KeyError):
         return 422
 
 
-def redis_keys(asked: RequestKeys, given: Mapping[str, Sequence[Any]], project: bytes, version: int) -> list[bytes]:
-    """The Redis key of each row of a request, in order. Raises EntityKeysMissing."""
-    if missing := [column for column in asked.columns if column not in given]:
+def redis_keys(entity: RequestKeys, request: Mapping[str, Sequence[Any]], project: bytes, version: int) -> list[bytes]:
+    """The Redis key of each row of a request (column -> Value messages), in order. Raises EntityKeysMissing."""
+    if missing := [column for column in entity.columns if column not in request]:
         named = sorted(missing)
         raise FeastEntityKeysMissing(
             # Feast's own words.
             f"Missing join key values for keys: {named}. No values provided for keys: {named}. "
-            f"Provided join_key_values: {list(given)}",
+            f"Provided join_key_values: {list(request)}",
             "Nothing was read",
-            f"Give every row {' and '.join(asked.columns)}",
+            f"Give every row {' and '.join(entity.columns)}",
         )
-    if len(asked.join_keys) == 1 and version == 3:
-        values = given[asked.columns[0]]
-        keys = _text_keys(asked.join_keys[0], values, project)
+    if len(entity.join_keys) == 1 and version == 3:
+        values = request[entity.columns[0]]
+        keys = _text_keys(entity.join_keys[0], values, project)
         if keys is not None:
             return keys
-    columns = [given[column] for column in asked.columns]
-    _check_whole(asked.columns, columns)
+    columns = [request[column] for column in entity.columns]
+    _check_whole(entity.columns, columns)
     return [
-        serialize_entity_key(EntityKey(join_keys=asked.join_keys, entity_values=row), version) + project
+        serialize_entity_key(EntityKey(join_keys=entity.join_keys, entity_values=row), version) + project
         for row in zip(*columns, strict=True)
     ]
 
@@ -80,9 +79,9 @@ def _is_null(value: Any) -> bool:
 
 
 def _null_key(name: str, rows: Sequence[int]) -> FeastEntityKeysMissing:
-    more = f" and {len(rows) - _TOLD} more" if len(rows) > _TOLD else ""
+    more = f" and {len(rows) - _ROWS_NAMED} more" if len(rows) > _ROWS_NAMED else ""
     return FeastEntityKeysMissing(
-        f"{name} is null in row {', '.join(map(str, rows[:_TOLD]))}{more} of the request (the first row is 0)",
+        f"{name} is null in row {', '.join(map(str, rows[:_ROWS_NAMED]))}{more} of the request (the first row is 0)",
         "Nothing was read",
         f"Leave these rows out: nothing is stored of a null {name}",
     )

@@ -1,17 +1,25 @@
-"""Columns of a frame as serialized Value messages: byte for byte what Feast makes of each value."""
+"""Values as serialized protobuf messages, byte for byte what Feast makes of them, written and read without objects."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from google.protobuf.timestamp_pb2 import Timestamp
 
 # One byte of tag (field number and wire type of the Value message), then the value.
 _DOUBLE: Final = np.dtype([("tag", "u1"), ("value", "<f8")])
 _FLAGS: Final = {None: b"", False: b"\x38\x00", True: b"\x38\x01"}
 _NULL: Final = b""
+
+# What `decode_plain` returns for a message that it does not read.
+NOT_PLAIN: Final = object()
+
+
+# ---- columns to messages ---------------------------------------------------------------------------------------------
 
 
 def encode_values(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
@@ -30,35 +38,107 @@ def encode_values(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
 
 
 def _doubles(column: pl.Series) -> Sequence[bytes]:
-    known = column.fill_nan(None)
+    numbers = column.fill_nan(None)
     messages = np.empty(len(column), _DOUBLE)
-    messages["tag"], messages["value"] = 0x29, known.fill_null(0.0).to_numpy()
+    messages["tag"], messages["value"] = 0x29, numbers.fill_null(0.0).to_numpy()
     encoded: list[bytes] = messages.view(f"V{_DOUBLE.itemsize}").tolist()
-    for position in known.is_null().arg_true():
+    for position in numbers.is_null().arg_true():
         encoded[position] = _NULL
     return encoded
 
 
 def _each(column: pl.Series, encoded: Callable[[Any], bytes]) -> Sequence[bytes]:
     """Every value that occurs is encoded once: names and prices come again and again."""
-    known = {value: _NULL if value is None else encoded(value) for value in column.unique()}
-    return [known[value] for value in column]
+    messages = {value: _NULL if value is None else encoded(value) for value in column.unique()}
+    return [messages[value] for value in column]
 
 
 def _integer(value: int) -> bytes:
-    return b"\x20" + _varint(value)
+    return b"\x20" + encode_varint(value)
 
 
 def _text(value: str) -> bytes:
     text = value.encode()
-    return b"\x12" + _varint(len(text)) + text
+    return b"\x12" + encode_varint(len(text)) + text
 
 
-def _varint(value: int) -> bytes:
-    if 0 <= value < 0x80:
-        return value.to_bytes()
-    # A negative number is written as the 64 bits of its two's complement.
-    rest, encoded = value & 0xFFFF_FFFF_FFFF_FFFF, bytearray()
+def _as_feast(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
+    """Any other type, as slowly as Feast does it."""
+    from feature_repo.feast_internals import python_values_to_proto_values
+
+    messages = python_values_to_proto_values(column.to_list(), feast_type.to_value_type())
+    return [message.SerializeToString() for message in messages]
+
+
+# ---- messages to values ----------------------------------------------------------------------------------------------
+
+
+def decode(message: bytes | None) -> Any:
+    """The Python value of a serialized Value message; None where there is none, or none in it.
+
+    A message of a kind that no view of this repository has is read by Feast, which takes seconds to import.
+    """
+    value = decode_plain(message)
+    return _decoded_by_feast(message or b"") if value is NOT_PLAIN else value
+
+
+def decode_plain(message: bytes | None) -> Any:
+    """The same of a double, a text, a 64-bit integer or a boolean; NOT_PLAIN for a message of any other kind.
+
+    Raises IndexError or ValueError for bytes that are none.
+    """
+    if not message:
+        return None
+    tag = message[0]
+    if tag == 0x29 and len(message) == 9:  # double
+        return struct.unpack_from("<d", message, 1)[0]
+    if tag == 0x12:  # text
+        length, at = decode_varint(message, 1)
+        if at + length == len(message):
+            return message[at:].decode()
+    elif tag == 0x20:  # 64-bit integer
+        value, at = decode_varint(message, 1)
+        if at == len(message):
+            return value - (1 << 64) if value >> 63 else value
+    elif tag == 0x38 and len(message) == 2:
+        return message[1] != 0
+    return NOT_PLAIN
+
+
+def _decoded_by_feast(message: bytes) -> Any:
+    from feature_repo.feast_internals import Value, feast_value_type_to_python_type
+
+    return feast_value_type_to_python_type(Value.FromString(message))
+
+
+# ---- instants and numbers --------------------------------------------------------------------------------------------
+
+
+def encode_instant(microseconds: int) -> bytes:
+    """A serialized Timestamp message."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    stamp: bytes = Timestamp(seconds=seconds, nanos=rest * 1000).SerializeToString()
+    return stamp
+
+
+def decode_instant(message: bytes | None) -> int | None:
+    """Microseconds since 1970 in a serialized Timestamp message; None where there is none."""
+    if message is None:
+        return None
+    stamp: Any = Timestamp.FromString(message)
+    microseconds: int = stamp.seconds * 1_000_000 + stamp.nanos // 1000
+    return microseconds
+
+
+def encode_varint(number: int) -> bytes:
+    """A whole number as protobuf writes it. A negative one is written as the 64 bits of its two's complement.
+
+    >>> list(encode_varint(300))
+    [172, 2]
+    """
+    if 0 <= number < 0x80:
+        return number.to_bytes()
+    rest, encoded = number & 0xFFFF_FFFF_FFFF_FFFF, bytearray()
     while rest > 0x7F:
         encoded.append(rest & 0x7F | 0x80)
         rest >>= 7
@@ -66,9 +146,17 @@ def _varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def _as_feast(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
-    """Any other type, as slowly as Feast does it."""
-    from feast.type_map import python_values_to_proto_values
+def decode_varint(message: bytes, at: int) -> tuple[int, int]:
+    """The number that stands at a position of a protobuf message, and the position after it. Never negative.
 
-    messages = python_values_to_proto_values(column.to_list(), feast_type.to_value_type())
-    return [message.SerializeToString() for message in messages]
+    >>> decode_varint(bytes([172, 2]), 0)
+    (300, 2)
+    """
+    value = shift = 0
+    while True:
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7

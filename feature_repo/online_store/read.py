@@ -16,18 +16,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
-from feast.protos.feast.types.Value_pb2 import Value
-
+from feature_repo.feast_internals import FieldStatus, Value
 from feature_repo.online_store.freshness import as_of, is_outside
-from feature_repo.online_store.layout import (
-    decode_instant,
-    encode_instant,
-    instant_of_microseconds,
-    marks_key,
-    unpack_mark,
-)
+from feature_repo.online_store.layout import instant_of_microseconds, unpack_watermark, watermarks_key
+from feature_repo.online_store.protobuf import decode_instant, encode_instant, encode_varint
 from feature_repo.online_store.read_plan import ReadPlan, ViewPlan
+from feature_repo.online_store.round_trip import Reply
 
 PRESENT: Final = FieldStatus.PRESENT
 NULL_VALUE: Final = FieldStatus.NULL_VALUE
@@ -36,11 +30,14 @@ OUTSIDE_MAX_AGE: Final = FieldStatus.OUTSIDE_MAX_AGE
 
 # What Feast's own store calls a command: a key, and fields of its hash.
 FetchedFields = tuple[bytes, list[str | bytes]]
-Reply = Sequence[bytes | None]
 
 
 class Age(NamedTuple):
-    """Until when a row is known to hold, in microseconds, and what is told of all its features; `gone` 0: it holds."""
+    """How old a row is.
+
+    `gone`   the status of all its features where it must not be served (NOT_FOUND, OUTSIDE_MAX_AGE); 0 where it may
+    `until`  up to when it is known to hold, microseconds since 1970; None where there is no row
+    """
 
     gone: int
     until: int | None
@@ -52,32 +49,33 @@ class Age(NamedTuple):
 def commands(
     plan: ReadPlan, keys: Sequence[Sequence[bytes]], project: str
 ) -> tuple[list[dict[bytes, int]], list[FetchedFields]]:
-    """One (key, fields) for the marks, then one for each distinct entity; and where the reply to each entity comes.
+    """Where the reply to each entity comes, and the reads: one (key, fields) for the watermarks, one for each entity.
 
-    `keys` and the positions are in the order of `plan.asked`. The marks come first: a mark is moved when all rows are
-    written, so rows read after it are at least as new as it says, and rows read before it may not be.
+    `keys` and the positions (Redis key -> position of its reply) are in the order of `plan.entities`. The watermarks
+    come first: one is moved when all rows are written, so rows read after it are at least as new as it says, and rows
+    read before it may not be.
     """
-    asked: list[FetchedFields] = [(marks_key(project), list(plan.marks))] if plan.marks else []
+    reads: list[FetchedFields] = [(watermarks_key(project), list(plan.watermarks))] if plan.watermarks else []
     positions: dict[tuple[str, ...], dict[bytes, int]] = {join_keys: {} for join_keys in plan.fields}
-    for one, rows in zip(plan.asked, keys, strict=True):
-        known, fields = positions[one.join_keys], plan.fields[one.join_keys]
-        for key in rows:
-            if key not in known:
-                known[key] = len(asked)
-                asked.append((key, fields))
-    at = [positions[one.join_keys] for one in plan.asked]
-    return at, asked if any(at) else []
+    for entity, entity_keys in zip(plan.entities, keys, strict=True):
+        position_of, fields = positions[entity.join_keys], plan.fields[entity.join_keys]
+        for key in entity_keys:
+            if key not in position_of:
+                position_of[key] = len(reads)
+                reads.append((key, fields))
+    at = [positions[entity.join_keys] for entity in plan.entities]
+    return at, reads if any(at) else []
 
 
-def marks_in(reply: Reply) -> list[int | None]:
-    """The marks in the reply to `plan.marks`, in microseconds: until when the rows of these views are asserted."""
-    marks = map(unpack_mark, reply)
-    return [mark.asserted_until if mark is not None else None for mark in marks]
+def watermarks_in(reply: Reply) -> list[int | None]:
+    """The watermarks in the reply to `plan.watermarks`, in microseconds since 1970; None for a view without one."""
+    watermarks = map(unpack_watermark, reply)
+    return [watermark.instant if watermark is not None else None for watermark in watermarks]
 
 
-def age_of(stamp: bytes | None, mark: int | None, ttl: int, now: int) -> Age:
-    """How a row with this timestamp stands at `now`."""
-    until = as_of(instant_of(stamp), mark)
+def age_of(stamp: bytes | None, watermark: int | None, ttl: int, now: int) -> Age:
+    """How a row with this timestamp stands at `now`; all but `stamp` in microseconds."""
+    until = as_of(instant_of(stamp), watermark)
     if until is None:
         return Age(NOT_FOUND, None)
     return Age(OUTSIDE_MAX_AGE if is_outside(until, ttl, now) else 0, until)
@@ -98,7 +96,7 @@ def response_bytes(
     now: int,
 ) -> tuple[bytes, list[int]]:
     """A serialized GetOnlineFeaturesResponse of all views, and for each how many of its values are present."""
-    marks = marks_in(replies[0]) if plan.marks and replies else [None] * len(plan.marks)
+    watermarks = watermarks_in(replies[0]) if plan.watermarks and replies else [None] * len(plan.watermarks)
     # The fields of each entity asked for, as columns: (field, row) instead of (row, field).
     columns = [
         list(zip(*[replies[position[key]] for key in rows], strict=True))
@@ -106,21 +104,21 @@ def response_bytes(
     ]
     written, present = [], []
     for view in plan.views:
-        mark = marks[view.mark] if view.mark is not None else None
-        vectors, count = _vectors(view, columns[view.asked], mark, now)
+        watermark = watermarks[view.watermark] if view.watermark is not None else None
+        vectors, count = _vectors(view, columns[view.entity], watermark, now)
         written += [_message(b"\x0a", view.names), *vectors]
         present.append(count)
     return b"".join(written), present
 
 
-def _vectors(view: ViewPlan, columns: Sequence[Reply], mark: int | None, now: int) -> tuple[list[bytes], int]:
+def _vectors(view: ViewPlan, columns: Sequence[Reply], watermark: int | None, now: int) -> tuple[list[bytes], int]:
     """A FeatureVector for each feature of a view, as results of the response, and the count of values present."""
     if not columns:
         return [b"\x12\x00"] * len(view.slots), 0
-    gone, stamps = _ages(view, columns[view.stamp], mark, now)
+    gone, stamps = _ages(view, columns[view.stamp], watermark, now)
     rows = len(gone)
-    length, last = b"\x12" + _varint(rows), b"".join(stamps)
-    nulls = [one or NULL_VALUE for one in gone] if any(gone) else None
+    length, last = b"\x12" + encode_varint(rows), b"".join(stamps)
+    nulls = [status or NULL_VALUE for status in gone] if any(gone) else None
     vectors, present = [], 0
     for slot in view.slots:
         values = columns[slot]
@@ -137,14 +135,15 @@ def _vectors(view: ViewPlan, columns: Sequence[Reply], mark: int | None, now: in
     return vectors, present
 
 
-def _ages(view: ViewPlan, stamps: Reply, mark: int | None, now: int) -> tuple[list[int], list[bytes]]:
-    """For each row what is told of all its features (0: the row holds), and its timestamp in a FeatureVector."""
-    asserted = _message(b"\x1a", encode_instant(mark)) if mark is not None else b""
+def _ages(view: ViewPlan, stamps: Reply, watermark: int | None, now: int) -> tuple[list[int], list[bytes]]:
+    """For each row `Age.gone`, and its timestamp in a FeatureVector."""
+    carried_forward = _message(b"\x1a", encode_instant(watermark)) if watermark is not None else b""
     gone, messages = [], []
     for stamp in stamps:
-        age = age_of(stamp, mark, view.ttl, now)
+        age = age_of(stamp, watermark, view.ttl, now)
         gone.append(age.gone)
-        messages.append(asserted if asserted and age.until == mark else _message(b"\x1a", stamp or b""))
+        is_carried_forward = watermark is not None and age.until == watermark
+        messages.append(carried_forward if is_carried_forward else _message(b"\x1a", stamp or b""))
     return gone, messages
 
 
@@ -153,33 +152,21 @@ def _cell(value: bytes | None) -> bytes:
 
 
 def _message(tag: bytes, message: bytes) -> bytes:
-    return tag + _varint(len(message)) + message
-
-
-def _varint(number: int) -> bytes:
-    """A whole number as protobuf writes lengths."""
-    if number < 0x80:
-        return number.to_bytes()
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+    return tag + encode_varint(len(message)) + message
 
 
 # What stands before a value of each short length in a FeatureVector.
-_HEADS: Final = [b"\x0a" + _varint(length) for length in range(128)]
+_HEADS: Final = [b"\x0a" + encode_varint(length) for length in range(128)]
 
 
 # ---- answering with rows -------------------------------------------------------------------------------------------
 
 
 def row_of(
-    view: ViewPlan, features: Sequence[str], reply: Reply, mark: int | None, now: int
+    view: ViewPlan, features: Sequence[str], reply: Reply, watermark: int | None, now: int
 ) -> tuple[datetime | None, dict[str, Any] | None]:
     """One entity as `online_read` gives it: (None, None) when nothing is stored, null values when it is outside."""
-    age = age_of(reply[view.stamp], mark, view.ttl, now)
+    age = age_of(reply[view.stamp], watermark, view.ttl, now)
     if age.until is None:
         return None, None
     values = [None if age.gone else reply[slot] for slot in view.slots]

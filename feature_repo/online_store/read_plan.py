@@ -9,48 +9,60 @@ import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from feast.infra.online_stores.helpers import compute_versioned_name
-from feast.protos.feast.serving.ServingService_pb2 import GetOnlineFeaturesResponseMetadata
-
+from feature_repo.feast_internals import GetOnlineFeaturesResponseMetadata, compute_versioned_name
 from feature_repo.online_store.layout import feature_field, timestamp_field
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 # Plans kept: one for each list of features that a process asks for.
 _KEPT: Final = 256
 
 
 class RequestKeys(NamedTuple):
-    """Columns of a request that name an entity: its join keys, and the request's names for them (an alias, maybe)."""
+    """Columns of a request that name an entity.
+
+    `join_keys`  as the entity has them
+    `columns`    as the request calls them (an alias, maybe)
+    """
 
     join_keys: tuple[str, ...]
     columns: tuple[str, ...]
 
 
 class ViewPlan(NamedTuple):
-    """One view: where its keys come from, and which of the fields read for them are its own."""
+    """One view: where its keys come from, and which of the fields read for them are its own.
+
+    `entity`     position in `ReadPlan.entities` of what it is looked up by
+    `stamp`      position of its timestamp in the fields of its join keys
+    `slots`      positions of its features in these fields
+    `ttl`        microseconds, 0 for none
+    `watermark`  position in `ReadPlan.watermarks`; None for a view that is not carried forward
+    `names`      GetOnlineFeaturesResponseMetadata with the names in the response, serialized
+    `label`      what Feast calls it in the metadata of versions
+    """
 
     name: str
-    asked: int
-    # positions in the fields of its join keys
+    entity: int
     stamp: int
     slots: tuple[int, ...]
     ttl: int
-    # position in `Plan.marks`; None for a view that is not re-asserted
-    mark: int | None
-    # GetOnlineFeaturesResponseMetadata with the names in the response, serialized
+    watermark: int | None
     names: bytes
-    # what Feast calls it in the metadata of versions
     label: str
     version: int
 
 
 class ReadPlan(NamedTuple):
-    """All views of a read. `fields[join_keys]` is what is fetched for each entity with these join keys."""
+    """All views of a read.
+
+    `entities`    what the request is looked up by
+    `fields`      join keys -> the fields that are read of each entity with these
+    `watermarks`  the views, as they are stored, whose watermarks are read
+    """
 
     views: tuple[ViewPlan, ...]
-    asked: tuple[RequestKeys, ...]
+    entities: tuple[RequestKeys, ...]
     fields: dict[tuple[str, ...], list[str | bytes]]
-    marks: tuple[str, ...]
+    watermarks: tuple[str, ...]
 
 
 class Plans:
@@ -66,7 +78,7 @@ class Plans:
         key = (full, versioned, *[(id(view), *features) for view, features in grouped_refs])
         kept = self._kept.get(key)
         # An id may be that of another view by now.
-        if kept is None or any(one() is not view for one, (view, _) in zip(kept[0], grouped_refs, strict=True)):
+        if kept is None or any(ref() is not view for ref, (view, _) in zip(kept[0], grouped_refs, strict=True)):
             if len(self._kept) >= _KEPT:
                 self._kept = {}
             views = [weakref.ref(view) for view, _ in grouped_refs]
@@ -79,28 +91,33 @@ def make_plan(
 ) -> ReadPlan:
     """Work out the plan of these (view, features)."""
     fields: dict[tuple[str, ...], dict[bytes, int]] = {}
-    asked: dict[RequestKeys, int] = {}
-    marks: dict[str, int] = {}
+    entities: dict[RequestKeys, int] = {}
+    watermarks: dict[str, int] = {}
     views = []
     for view, features in grouped_refs:
         stored = compute_versioned_name(view, versioned)
-        entity = _asked(view, names)
+        entity = _request_keys(view, names)
         slots = fields.setdefault(entity.join_keys, {})
-        held = reasserted(getattr(view, "batch_source", None)) is not None
+        is_carried_forward = carry_forward_of(getattr(view, "batch_source", None)) is not None
         views.append(
             ViewPlan(
                 name=view.name,
-                asked=asked.setdefault(entity, len(asked)),
+                entity=entities.setdefault(entity, len(entities)),
                 stamp=slots.setdefault(timestamp_field(stored), len(slots)),
                 slots=tuple(slots.setdefault(feature_field(stored, name), len(slots)) for name in features),
                 ttl=time_to_live(view),
-                mark=marks.setdefault(stored, len(marks)) if held else None,
+                watermark=watermarks.setdefault(stored, len(watermarks)) if is_carried_forward else None,
                 names=_metadata(view, features, full),
                 label=view.projection.name_alias or view.projection.name,
                 version=getattr(view, "current_version_number", 0) or 0,
             )
         )
-    return ReadPlan(tuple(views), tuple(asked), {keys: list(one) for keys, one in fields.items()}, tuple(marks))
+    return ReadPlan(
+        views=tuple(views),
+        entities=tuple(entities),
+        fields={join_keys: list(positions) for join_keys, positions in fields.items()},
+        watermarks=tuple(watermarks),
+    )
 
 
 def time_to_live(view: Any) -> int:
@@ -109,7 +126,7 @@ def time_to_live(view: Any) -> int:
     return round(ttl.total_seconds() * 1_000_000) if ttl else 0
 
 
-def _asked(view: Any, names: dict[str, str]) -> RequestKeys:
+def _request_keys(view: Any, names: dict[str, str]) -> RequestKeys:
     join_keys = sorted(names[entity] for entity in view.entities)
     aliases = view.projection.join_key_map
     return RequestKeys(tuple(join_keys), tuple(aliases.get(key, key) for key in join_keys))

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from feast import ValueType
-from feast.online_response import TIMESTAMP_POSTFIX, OnlineResponse
-from feast.type_map import feast_value_type_to_python_type
+
+from feature_repo.feast_internals import TIMESTAMP_POSTFIX, OnlineResponse, feast_value_type_to_python_type
 
 # What Feast gives out just as it stands in the message, when the view says no more of it than one of these types.
 _PLAIN_KINDS: Final = frozenset({"double_val", "int64_val", "string_val", "bool_val"})

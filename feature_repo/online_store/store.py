@@ -4,7 +4,7 @@ Same configuration, same layout in Redis, same answers as `type: redis` wherever
 
 status     NOT_FOUND, NULL_VALUE, OUTSIDE_MAX_AGE and PRESENT are told apart, and a value past its view's TTL is null
 deletion   touches this project's keys only
-failures   one error (OnlineStoreUnavailable), within seconds; a request with half a key is refused
+failures   one error (Unreachable), within seconds; a request with half a key is refused
 
 docs/online-store.md has the reasons.
 """
@@ -15,32 +15,38 @@ import asyncio
 import weakref
 from collections.abc import Callable, Sequence
 from copy import copy
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, Literal
 
 import redis
 import redis.asyncio
 from feast import FeatureView, RepoConfig
-from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
-from feast.infra.online_stores.helpers import _redis_key
-from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig, _versioned_fv_name
-from feast.metrics import track_feature_statuses
-from feast.online_response import OnlineResponse
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import Value
+from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from hiredis import pack_command
 
 from feature_repo import clock
+from feature_repo.clock import as_utc
+from feature_repo.feast_internals import (
+    DUMMY_ENTITY_ID,
+    DUMMY_ENTITY_VAL,
+    EntityKey,
+    OnlineResponse,
+    Value,
+    declared_types,
+    feast_redis_key,
+    stored_view_name,
+    track_feature_statuses,
+)
 from feature_repo.offline_store.json_values import accept_json
 from feature_repo.online_store import delete, read
 from feature_repo.online_store.client import redis_client
 from feature_repo.online_store.entity_keys import keys_of_protos, redis_keys
 from feature_repo.online_store.layout import feature_field, microseconds
 from feature_repo.online_store.read_plan import Plans, ReadPlan, make_plan
-from feature_repo.online_store.redis_errors import told
+from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.response import FreshOnlineResponse
-from feature_repo.online_store.round_trip import LONGEST_TRANSACTION, is_direct, read_at_once
+from feature_repo.online_store.round_trip import LONGEST_TRANSACTION, Reply, is_direct, read_at_once
 from feature_repo.online_store.write import Stored, expiry, write_online_rows
 from feature_repo.registry.forks import keep_connections_in_their_process
 from feature_repo.registry.own_functions import ignore_stored_functions
@@ -117,7 +123,7 @@ class FreshOnlineStore(RedisOnlineStore):
         plan = self._plan(config, grouped_refs, entity_name_to_join_key_map, full_feature_names)
         keys = _keys(config, plan, join_key_values)
         at, commands = read.commands(plan, keys, config.project)
-        with told(config.online_store):
+        with redis_errors(config.online_store):
             replies = self._read_hash_fields(config, commands) if commands else []
             _fill(plan, keys, at, replies, online_features_response)
         if include_feature_view_version_metadata:
@@ -136,7 +142,7 @@ class FreshOnlineStore(RedisOnlineStore):
         plan = self._plan(config, grouped_refs, entity_name_to_join_key_map, full_feature_names)
         keys = _keys(config, plan, join_key_values)
         at, commands = read.commands(plan, keys, config.project)
-        with told(config.online_store):
+        with redis_errors(config.online_store):
             replies = await self._read_hash_fields_async(config, commands) if commands else []
             _fill(plan, keys, at, replies, online_features_response)
         if include_feature_view_version_metadata:
@@ -165,10 +171,10 @@ class FreshOnlineStore(RedisOnlineStore):
         self, config: RepoConfig, table: FeatureView, entity_keys: Any, requested_features: list[str] | None = None
     ) -> list[OnlineRow]:
         """The rows of one view, in the order of the keys: (None, None) where nothing is stored of a key, and null
-        values where what is stored is older than the view's TTL. Raises OnlineStoreUnavailable, EntityKeysMissing.
+        values where what is stored is older than the view's TTL. Raises Unreachable, EntityKeysMissing.
         """
         one = _OneView(config, table, entity_keys, requested_features)
-        with told(config.online_store):
+        with redis_errors(config.online_store):
             return one.rows(self._read_hash_fields(config, one.commands) if one.commands else [])
 
     async def online_read_async(
@@ -176,7 +182,7 @@ class FreshOnlineStore(RedisOnlineStore):
     ) -> list[OnlineRow]:
         """The same, without blocking."""
         one = _OneView(config, table, entity_keys, requested_features)
-        with told(config.online_store):
+        with redis_errors(config.online_store):
             return one.rows(await self._read_hash_fields_async(config, one.commands) if one.commands else [])
 
     # ---- writing -----------------------------------------------------------------------------------------------------
@@ -188,9 +194,9 @@ class FreshOnlineStore(RedisOnlineStore):
 
         The same instant again is written again, where stock skips it: a correction may keep its instant.
         """
-        settings, view = config.online_store, _versioned_fv_name(table, config)
+        settings, view = config.online_store, stored_view_name(table, config)
         expire = expiry(table, settings.key_ttl_seconds)
-        with told(settings, f"Some rows of {table.name} may be written; the same ones can be written again"):
+        with redis_errors(settings, f"Some rows of {table.name} may be written; the same ones can be written again"):
             client = self._get_client(settings)
             for features, rows in groupby(data, lambda row: tuple(row[1])):
                 stored = (self._stored(config, *row) for row in rows)
@@ -208,23 +214,22 @@ class FreshOnlineStore(RedisOnlineStore):
     def _stored(config: RepoConfig, key: Any, values: Any, at: datetime, _: datetime | None) -> Stored:
         # Of a view without entities Feast hides the key when rows are given by hand, but not when they are read.
         key = key if key.join_keys else _NO_ENTITY
-        redis_key = _redis_key(config.project, key, config.entity_key_serialization_version)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-        return Stored(redis_key, microseconds(at), [value.SerializeToString() for value in values.values()])
+        redis_key = feast_redis_key(config.project, key, config.entity_key_serialization_version)
+        return Stored(redis_key, microseconds(as_utc(at)), [value.SerializeToString() for value in values.values()])
 
     # ---- deleting ----------------------------------------------------------------------------------------------------
 
     def delete_table(self, config: RepoConfig, table: FeatureView) -> None:
-        """Remove what this project holds of a view, its mark first."""
-        stored = _versioned_fv_name(table, config)
+        """Remove what this project holds of a view, its watermark first."""
+        stored = stored_view_name(table, config)
         fields = [feature_field(stored, field.name) for field in table.features]
-        with told(config.online_store, f"{table.name} may be deleted in part"):
+        with redis_errors(config.online_store, f"{table.name} may be deleted in part"):
             client = self._get_client(config.online_store)
             delete.delete_view(client, _join_keys(table), config.project, stored, fields)
 
     def delete_entity_values(self, config: RepoConfig, join_keys: list[str]) -> None:
         """Remove what this project holds of all entities with these join keys."""
-        with told(config.online_store, f"Entities by {', '.join(join_keys)} may be deleted in part"):
+        with redis_errors(config.online_store, f"Entities by {', '.join(join_keys)} may be deleted in part"):
             delete.delete_entities(self._get_client(config.online_store), join_keys, config.project)
 
     def update(
@@ -236,16 +241,16 @@ class FreshOnlineStore(RedisOnlineStore):
         entities_to_keep: Any,
         partial: bool,
     ) -> None:
-        """Remove views that are gone; with `full_scan_for_deletion: false` only their marks."""
-        names = [_versioned_fv_name(table, config) for table in tables_to_delete]
+        """Remove views that are gone; with `full_scan_for_deletion: false` only their watermarks."""
+        names = [stored_view_name(table, config) for table in tables_to_delete]
         if names:
-            with told(config.online_store, "The views may be deleted in part"):
-                delete.forget_marks(self._get_client(config.online_store), config.project, names)
+            with redis_errors(config.online_store, "The views may be deleted in part"):
+                delete.forget_watermarks(self._get_client(config.online_store), config.project, names)
         super().update(config, tables_to_delete, tables_to_keep, entities_to_delete, entities_to_keep, partial)
 
     def teardown(self, config: RepoConfig, tables: Any, entities: Any) -> None:  # noqa: ARG002 (Feast's signature)
         """Remove all that this project holds of these views, and every note about its copy."""
-        with told(config.online_store, "The online store may be emptied in part"):
+        with redis_errors(config.online_store, "The online store may be emptied in part"):
             delete.forget_copy(self._get_client(config.online_store), config.project)
         for join_keys in dict.fromkeys(tuple(sorted(_join_keys(table))) for table in tables):
             self.delete_entity_values(config, list(join_keys))
@@ -266,10 +271,10 @@ class _OneView:
         self.keys = keys_of_protos(entity_keys, config.project.encode(), config.entity_key_serialization_version)
         (self.at,), self.commands = read.commands(self.plan, [self.keys], config.project)
 
-    def rows(self, replies: Sequence[read.Reply]) -> list[OnlineRow]:
+    def rows(self, replies: Sequence[Reply]) -> list[OnlineRow]:
         """The rows, from what Redis answered."""
         (view,), now = self.plan.views, microseconds(clock.now())
-        mark = read.marks_in(replies[0])[view.mark] if view.mark is not None and replies else None
+        mark = read.watermarks_in(replies[0])[view.watermark] if view.watermark is not None and replies else None
         return [read.row_of(view, self.features, replies[self.at[key]], mark, now) for key in self.keys]
 
 
@@ -279,20 +284,20 @@ def _join_keys(table: Any) -> list[str]:
 
 
 def _read_out_fast(response: OnlineResponse) -> FreshOnlineResponse:
-    return FreshOnlineResponse(response.proto, response._feature_types)
+    return FreshOnlineResponse(response.proto, declared_types(response))
 
 
 def _never_precomputed(features: Any) -> Any:
-    """A service as one that is read from its rows: vectors made beforehand know no marks and no TTL."""
+    """A service as one that is read from its rows: vectors made beforehand know no watermarks and no TTL."""
     if getattr(features, "precompute_online", False):
         features = copy(features)
         features.precompute_online = False
     return features
 
 
-def _keys(config: RepoConfig, plan: ReadPlan, given: Any) -> list[list[bytes]]:
+def _keys(config: RepoConfig, plan: ReadPlan, request: Any) -> list[list[bytes]]:
     project, version = config.project.encode(), config.entity_key_serialization_version
-    return [redis_keys(asked, given, project, version) for asked in plan.asked]
+    return [redis_keys(entity, request, project, version) for entity in plan.entities]
 
 
 def _fill(plan: ReadPlan, keys: Any, at: Any, replies: Any, response: Any) -> None:
@@ -300,11 +305,11 @@ def _fill(plan: ReadPlan, keys: Any, at: Any, replies: Any, response: Any) -> No
     response.MergeFromString(written)
     for view, count in zip(plan.views, present, strict=True):
         # Feast counts whatever is not present as not found.
-        track_feature_statuses(view.name, count, len(view.slots) * len(keys[view.asked]) - count)
+        track_feature_statuses(view.name, count, len(view.slots) * len(keys[view.entity]) - count)
 
 
 def _name_versions(plan: ReadPlan, response: Any) -> None:
-    named = {one.name for one in response.metadata.feature_view_metadata}
+    named = {metadata.name for metadata in response.metadata.feature_view_metadata}
     for view in plan.views:
         if view.label not in named:
             named.add(view.label)

@@ -1,4 +1,4 @@
-"""Until when the rows of each view in Redis are asserted, and whose copy they are. One hash per project."""
+"""The watermark of each view in Redis, and whose copy the values there are. One hash per project (layout.py)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import psycopg
 
 from feature_repo.online_store.layout import (
     COPY_OF,
-    Mark,
+    OnlineWatermark,
     features_digest,
     instant_of_microseconds,
-    marks_key,
     microseconds,
-    unpack_mark,
+    unpack_watermark,
+    watermarks_key,
 )
 from feature_repo.postgres.queries import feast_statement
 
@@ -22,21 +22,25 @@ if TYPE_CHECKING:
     from feast import FeatureView
 
 
-class Marks(NamedTuple):
-    """All that one project's hash says: whose copy its values are (None: nobody said so), and the mark of each view."""
+class OnlineWatermarks(NamedTuple):
+    """All that one project's hash says.
+
+    `copy_of`  whose copy the values are (`copy_name`); None: nobody said so
+    `views`    view, as it is stored -> its watermark
+    """
 
     copy_of: str | None
-    views: dict[str, Mark]
+    views: dict[str, OnlineWatermark]
 
 
-def read_marks(client: Any, project: str) -> Marks:
+def read_watermarks(client: Any, project: str) -> OnlineWatermarks:
     """Everything at once. Raises redis.RedisError."""
-    stored: dict[bytes, bytes] = client.hgetall(marks_key(project))
+    stored: dict[bytes, bytes] = client.hgetall(watermarks_key(project))
     owner = stored.pop(COPY_OF, None)
-    unpacked = {name.decode(): unpack_mark(mark) for name, mark in stored.items()}
-    return Marks(
+    unpacked = {view.decode(): unpack_watermark(packed) for view, packed in stored.items()}
+    return OnlineWatermarks(
         owner.decode() if owner is not None else None,
-        {name: mark for name, mark in unpacked.items() if mark is not None},
+        {view: watermark for view, watermark in unpacked.items() if watermark is not None},
     )
 
 
@@ -45,26 +49,28 @@ def copy_name(connection: psycopg.Connection) -> str:
     return "/".join(str(run_id) for (run_id,) in connection.execute(feast_statement("copy_name")))
 
 
-def asserted_until(client: Any, project: str, view: FeatureView, name: str) -> datetime | None:
-    """The mark of the view that is stored as `name`; None without one, or when it was set for other features."""
-    mark = unpack_mark(client.hget(marks_key(project), name))
-    return instant_of_microseconds(mark.asserted_until) if mark is not None and mark.features == _digest(view) else None
+def online_watermark(client: Any, project: str, view: FeatureView, name: str) -> datetime | None:
+    """The watermark of the view that is stored as `name`; None without one, or when it was set for other features."""
+    watermark = unpack_watermark(client.hget(watermarks_key(project), name))
+    if watermark is None or watermark.features != _digest(view):
+        return None
+    return instant_of_microseconds(watermark.instant)
 
 
-def assertion(project: str, view: FeatureView, name: str, until: datetime) -> tuple[Any, ...]:
-    """The command that sets the mark: every key of the view stands in Redis as it held at `until`."""
-    return "HSET", marks_key(project), name, Mark(microseconds(until), _digest(view)).packed()
+def watermark_command(project: str, view: FeatureView, name: str, until: datetime) -> tuple[Any, ...]:
+    """The command that moves the watermark to `until`: every key of the view stands in Redis as it held then."""
+    return "HSET", watermarks_key(project), name, OnlineWatermark(microseconds(until), _digest(view)).packed()
 
 
 def copy_of(client: Any, project: str) -> str | None:
     """Whose copy the project's values are; None when nobody said so."""
-    owner = client.hget(marks_key(project), COPY_OF)
+    owner = client.hget(watermarks_key(project), COPY_OF)
     return owner.decode() if owner is not None else None
 
 
 def set_copy_of(client: Any, project: str, owner: str) -> None:
     """Note whose copy the project's values are."""
-    client.hset(marks_key(project), COPY_OF, owner)
+    client.hset(watermarks_key(project), COPY_OF, owner)
 
 
 def _digest(view: FeatureView) -> bytes:

@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import polars as pl
 
 from feature_repo.declarations.groups import GROUPS
-from feature_repo.online_store.layout import (
-    decode_instant,
-    encode_instant,
-    entity_key,
-    feature_field,
-    key_prefix,
-    timestamp_field,
-)
-from feature_repo.online_store.protobuf import encode_values
+from feature_repo.online_store.layout import entity_key, feature_field, key_prefix, timestamp_field
+from feature_repo.online_store.protobuf import decode_instant, encode_instant, encode_values
 from feature_repo.online_store.round_trip import Outbox, run_commands
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -49,12 +42,12 @@ def stored_rows(frame: pl.DataFrame, view: FeatureView, project: str) -> Iterato
 
 
 def expiry(view: Any, seconds: int | None) -> int | None:
-    """After how many seconds a key of the view goes. A group's row is true as long as its view is asserted.
+    """After how many seconds a key of the view goes. A group's row is true as long as its view's watermark moves.
 
     The key belongs to all views by these join keys: a view of the user's own over a group must not let it go, either.
     """
     of_group = getattr(view, "join_keys", None) in _GROUP_KEYS
-    return None if of_group or reasserted(getattr(view, "batch_source", None)) else seconds
+    return None if of_group or carry_forward_of(getattr(view, "batch_source", None)) else seconds
 
 
 def write_online_rows(
@@ -102,7 +95,7 @@ def write_online_rows(
 def _newest(batch: Iterable[Stored]) -> list[Stored]:
     newest: dict[bytes, Stored] = {}
     for row in batch:
-        if (known := newest.get(row.key)) is None or known.instant <= row.instant:
+        if (other := newest.get(row.key)) is None or other.instant <= row.instant:
             newest[row.key] = row
     return list(newest.values())
 

@@ -12,14 +12,17 @@ import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import make_conninfo
 
-from feature_repo.errors import RunLockHeld, RunLockLost, RunLockRefused
+from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.servers.connections import LOCK_PATIENCE, milliseconds
+from feature_repo.postgres.sessions import feast_session, open_session
+
+if TYPE_CHECKING:
+    from feast import RepoConfig
 
 # The process at the server whose session holds the lock for what runs in this context. A materialization inside a run
 # goes on under the run's lock.
@@ -30,8 +33,8 @@ _session: ContextVar[int | None] = ContextVar("run_lock_session", default=None)
 def run_lock(connection: psycopg.Connection, name: str) -> Iterator[None]:
     """Hold the lock of this connection's database, in another session; others read `name` in `pg_stat_activity`.
 
-    Enter it with no transaction open, and commit inside: what is uncommitted at the end is undone. Raises RunLockHeld
-    at once when another session has the lock, RunLockRefused when the role may not take it or the store lacks it.
+    Enter it with no transaction open, and commit inside: what is uncommitted at the end is undone. Raises LockHeld
+    at once when another session has the lock, ConfigurationError when the role may not take it or the store lacks it.
     """
     with connection.transaction():
         pid = connection.execute(
@@ -48,6 +51,21 @@ def run_lock(connection: psycopg.Connection, name: str) -> Iterator[None]:
         holder.close()
 
 
+@contextmanager
+def locked_session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
+    """A session at the Postgres of Feast's offline store, under the run lock; closed at the end.
+
+    The lock is taken for as long, unless what runs in this context has it already. Raises what `run_lock` and
+    `feast_session` raise.
+    """
+    with feast_session(config, name) as connection:
+        if is_held_here(connection):
+            yield connection
+        else:
+            with run_lock(connection, name):
+                yield connection
+
+
 def is_held_here(connection: psycopg.Connection) -> bool:
     """Whether what runs in this context has the lock of this connection's database, by whatever session."""
     if (session := _session.get()) is None:
@@ -57,12 +75,13 @@ def is_held_here(connection: psycopg.Connection) -> bool:
 
 
 def check_held(connection: psycopg.Connection) -> None:
-    """Raise RunLockLost when this context took the lock of this connection's database and its session ended since."""
+    """Raise Unreachable when this context took the lock of this connection's database and its session ended since."""
     if _session.get() is not None and not is_held_here(connection):
-        raise RunLockLost(
+        raise Unreachable(
             "The session that held the run lock has ended at the server",
             "What was not committed is undone",
             "Find out who or what ends sessions that are idle, then run the command again",
+            service="Postgres",
         )
 
 
@@ -83,16 +102,15 @@ def undo(connection: psycopg.Connection) -> None:
 def _taken(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connection, int]:
     """A session at the same server with the same login that holds the lock, and its process there."""
     info = connection.info
-    holder = psycopg.connect(make_conninfo(info.dsn, password=info.password, application_name=name[:63]))
+    holder = open_session(info.dsn, name=name[:63], password=info.password)
     with contextlib.ExitStack() as given_up:
         given_up.callback(holder.close)
         try:
-            holder.execute(feast_statement("session"), {"lock_timeout": milliseconds(LOCK_PATIENCE)})
             holder.execute("lock table ops.run_lock in exclusive mode nowait")
             row = holder.execute("select pg_backend_pid()").fetchone()
         except errors.LockNotAvailable:
             who = lock_holder(connection) or "a session that has ended since"
-            raise RunLockHeld(
+            raise LockHeld(
                 f"Another run holds the lock: {who}",
                 "Nothing was done",
                 "Wait until it is done, or end it, then run the command again",
@@ -100,7 +118,7 @@ def _taken(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connectio
             ) from None
         except (errors.InsufficientPrivilege, errors.UndefinedTable, errors.InvalidSchemaName) as error:
             lacks = not isinstance(error, errors.InsufficientPrivilege)
-            raise RunLockRefused(
+            raise ConfigurationError(
                 f"The run lock cannot be taken ({error.diag.message_primary})",
                 "Nothing was done",
                 "Run `pikkit migrate`"

@@ -21,20 +21,22 @@ from functools import cache, wraps
 from typing import Any, Final, NoReturn
 
 from feast import FeatureView, OnDemandFeatureView, StreamFeatureView
-from feast.infra.registry.sql import (
-    SqlRegistry,
-    feature_views,
-    label_views,
-    on_demand_feature_views,
-    stream_feature_views,
-)
-from feast.transformation.python_transformation import PythonTransformation
 from sqlalchemy import LargeBinary, func, select
 
 from feature_repo.declarations.views import OUR_VIEWS
 from feature_repo.errors import StoredFunctionDiffers
+from feature_repo.feast_internals import (
+    REGISTRY_READERS,
+    PythonTransformation,
+    SqlRegistry,
+    feature_views_table,
+    forget_stored_transformation,
+    label_views_table,
+    on_demand_feature_views_table,
+    stream_feature_views_table,
+)
 
-_TABLES: Final = (feature_views, on_demand_feature_views, stream_feature_views, label_views)
+_TABLES: Final = (feature_views_table, on_demand_feature_views_table, stream_feature_views_table, label_views_table)
 
 # The name of the row that Feast is reading views from; None where it reads none, or inside one.
 _row: ContextVar[str | None] = ContextVar("_row", default=None)
@@ -46,7 +48,7 @@ def ignore_stored_functions() -> None:
         original = vars(kind)["from_proto"].__func__
         if not hasattr(original, "__wrapped__"):
             setattr(kind, "from_proto", classmethod(read(original)))  # noqa: B010 (not an assignment that types allow)
-    for method in (*_BY_NAME, "_list_objects"):
+    for method in (*REGISTRY_READERS, "_list_objects"):
         original = vars(SqlRegistry)[method]
         if not hasattr(original, "__wrapped__"):
             setattr(SqlRegistry, method, _listed(original) if method == "_list_objects" else _named(original))
@@ -69,18 +71,10 @@ def _declared() -> dict[str, OnDemandFeatureView]:
 
 # ---- rows and the messages in them -----------------------------------------------------------------------------------
 
-# Methods of Feast's registry that read the row of one view, with the argument that names it.
-_BY_NAME: Final[dict[str, Callable[[Any], str | None]]] = {
-    "_get_object": lambda given: given["name"],
-    "_apply_object": lambda given: given["name"] or getattr(given["obj"], "name", None),
-    "apply_feature_view": lambda given: given["feature_view"].name,
-    "get_feature_view_by_version": lambda given: given["name"],
-}
-
 
 def _named(original: Callable[..., Any]) -> Callable[..., Any]:
     """Views that are read meanwhile are those of the row that is asked for."""
-    signature, name = inspect.signature(original), _BY_NAME[original.__name__]
+    signature, name = inspect.signature(original), REGISTRY_READERS[original.__name__]
 
     @wraps(original)
     def read(*args: Any, **kwargs: Any) -> Any:
@@ -171,7 +165,7 @@ def _on_demand(original: Callable[..., Any]) -> Callable[..., Any]:
             view = original(cls, proto, skip_udf=skip_udf or is_ours)
         if is_ours and not skip_udf:
             ours = _declared().get(proto.spec.name)
-            view._raw_feature_transformation_proto = None
+            forget_stored_transformation(view)
             view.feature_transformation = _refusing(proto.spec)
             if ours is not None:
                 # What Feast looks up besides, with whatever functions that has.

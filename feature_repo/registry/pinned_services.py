@@ -10,9 +10,9 @@ from typing import Any
 
 import psycopg
 from feast import FeatureService
-from feast.protos.feast.core.FeatureService_pb2 import FeatureService as FeatureServiceProto
 
 from feature_repo.errors import PublishedListChanged
+from feature_repo.feast_internals import FeatureServiceMessage
 from feature_repo.postgres.queries import feast_statement
 
 
@@ -61,7 +61,9 @@ def _published_lists(connection: psycopg.Connection, project: str) -> dict[str, 
     if not has_registry:
         return {}
     rows = connection.execute(feast_statement("registered_services"), {"project": project}).fetchall()
-    return {name: references(FeatureService.from_proto(FeatureServiceProto.FromString(proto))) for name, proto in rows}
+    return {
+        name: references(FeatureService.from_proto(FeatureServiceMessage.FromString(proto))) for name, proto in rows
+    }
 
 
 def _difference(published: Sequence[str], declared: Sequence[str]) -> str:

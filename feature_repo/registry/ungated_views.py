@@ -14,11 +14,11 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.declarations.views import OUR_VIEWS
-from feature_repo.errors import PublicationRefused
+from feature_repo.errors import GateRefused
 from feature_repo.offline_store.sessions import history_session
 from feature_repo.offline_store.source_table import origin
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
     from feast import RepoConfig
@@ -32,12 +32,12 @@ _STATE: Final = "Nothing was written: the online store and the registry are as t
 def is_ungated(config: RepoConfig, view: Any) -> bool:
     """Whether rows of the view are served as they come; False for a view of ours, which the gates judge.
 
-    Raises PublicationRefused for a view that is neither ours nor tagged, and for one of which it cannot be told.
+    Raises GateRefused for a view that is neither ours nor tagged, and for one of which it cannot be told.
     """
     if _is_ours(config, view):
         return False
     if (view.tags or {}).get(GATE_TAG) != NO_GATE:
-        raise PublicationRefused(
+        raise GateRefused(
             f"{view.name} is no view of this repository: no gate judges its rows",
             _STATE,
             f'Give it tags={{"{GATE_TAG}": "{NO_GATE}"}} and apply, if its rows are to be served without a gate',
@@ -62,7 +62,7 @@ def bears_our_name(view: Any) -> bool:
 def _is_ours(config: RepoConfig, view: Any) -> bool:
     if bears_our_name(view):
         if not has_histories(config):
-            raise PublicationRefused(
+            raise GateRefused(
                 f"{view.name} is a view of this repository, and the offline store is not the Postgres of its history: "
                 "whether its rows passed a gate cannot be told",
                 _STATE,
@@ -70,7 +70,7 @@ def _is_ours(config: RepoConfig, view: Any) -> bool:
             )
         return True
     source = getattr(view, "batch_source", None)
-    if reasserted(source) is not None:
+    if carry_forward_of(source) is not None:
         return True
     return has_histories(config) and _is_of_postgres(source) and _reads_features(config, view, source)
 
@@ -83,16 +83,16 @@ def _is_of_postgres(source: Any) -> bool:
 
 def _reads_features(config: RepoConfig, view: Any, source: Any) -> bool:
     query = sql.SQL(feast_statement("planned_relations")).format(source=origin(source, (), "", None).source)
-    try:
-        with history_session(config) as connection:
+    with history_session(config) as connection:
+        try:
             (plan,) = connection.execute(query).fetchone() or (None,)
-    except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
-        raise PublicationRefused(
-            f"The source of {view.name} cannot be read ({error.diag.message_primary}): "
-            "whether it is a history of this repository cannot be told",
-            _STATE,
-            "Make its source readable for POSTGRES_USER, then try again",
-        ) from error
+        except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
+            raise GateRefused(
+                f"The source of {view.name} cannot be read ({error.diag.message_primary}): "
+                "whether it is a history of this repository cannot be told",
+                _STATE,
+                "Make its source readable for POSTGRES_USER, then try again",
+            ) from error
     return "features" in _schemas(json.loads(plan) if isinstance(plan, str) else plan)
 
 

@@ -1,11 +1,11 @@
 """Bets to feature vectors in one round trip to Redis: what a Python service scores with.
 
+scorer.py            the way in: a service bound to its store, called with bets
 definitions.py       what a service consists of, read from Feast's registry once and then now and then
-stored_features.py   entities to values
-hmget.py             one round trip to Redis
+refreshed.py         a value that is read anew beside those who use it: the definitions
+stored_features.py   entities to values, through online_store/round_trip.py
 on_demand.py         the on-demand functions, over all bets at once
 vectors.py           what comes out
-refreshed.py       definitions that are kept current beside the scoring
 
 Values, statuses and timestamps are those of `get_online_features` over the same store, for a fraction of its time: no
 message objects, and nothing looked up twice.

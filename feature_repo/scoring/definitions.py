@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from feast.errors import FeatureServiceNotFoundException
 from feast.types import Bool, Float32, Float64, Int32, Int64, String
-from feast.utils import _get_feature_views_to_use
 
 from feature_repo.bets.frame import Bets, ColumnsMissing, bet_columns
 from feature_repo.declarations.groups import GROUPS
 from feature_repo.errors import EntityKeysMissing, NotScorable
+from feature_repo.feast_internals import feature_views_of_service
 from feature_repo.group_keys import REQUEST_COLUMNS, entity_columns
 from feature_repo.near_names import did_you_mean
 from feature_repo.online_store.read_plan import ReadPlan, make_plan
@@ -36,21 +36,30 @@ _PANDAS: Final[dict[Any, str]] = {
 
 @dataclass(frozen=True)
 class Definitions:
-    """One service. `homes`, `types` and `views` as Vectors has them."""
+    """One service.
+
+    `names`          its features, in its order
+    `feature_views`  feature -> the view it comes from
+    `types`          feature -> pandas' type
+    `views`          stored view -> its position in what `reader` gives
+    `reader`         of the stored views
+    `computed`       its on-demand views
+    `join_keys`      what bets are looked up by
+    `request`        the columns of a bet that on-demand functions get
+    `inputs`         the stored features that they get -> their positions in a row of `reader`
+    `arrange`        brings a row, stored values first and computed ones then, into the order of `names`
+    """
 
     service: str
     names: tuple[str, ...]
-    homes: Mapping[str, str]
+    feature_views: Mapping[str, str]
     types: Mapping[str, str]
     views: Mapping[str, int]
     reader: Reader
     computed: tuple[Computed, ...]
-    # what bets are looked up by, and what on-demand functions ask of them
     join_keys: frozenset[str]
     request: tuple[str, ...]
-    # the features that these functions get, with their positions in what is read
     inputs: Mapping[str, int]
-    # from the order in which values are got, read ones first, to that of `names`
     arrange: Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
     def entity_columns(self, bets: Bets) -> dict[str, list[Any]]:
@@ -80,31 +89,31 @@ def read_definitions(store: FeatureStore, name: str) -> Definitions:
     service = _service(store, name)
     _require_published(service)
     fields = [(field, _name(view)) for view in service.feature_view_projections for field in view.features]
-    homes: dict[str, str] = {field.name: view for field, view in fields}
+    feature_views: dict[str, str] = {field.name: view for field, view in fields}
     # With the views that only on-demand functions read from.
-    views, on_demand = _get_feature_views_to_use(store.registry, store.project, service)
+    views, on_demand = feature_views_of_service(store.registry, store.project, service)
     require_own_functions(on_demand)
     plan = _plan(store, name, views)
     reader = Reader(plan, store.project)
-    read = [views[position] for position in reader.views]
-    labels = [_name(view.projection) for view in read]
-    stored = [field.name for view in read for field in view.projection.features]
+    stored_views = [views[position] for position in reader.views]
+    labels = [_name(view.projection) for view in stored_views]
+    stored = [field.name for view in stored_views for field in view.projection.features]
     computed = tuple(_computed(name, view, views) for view in on_demand)
-    got = [*stored, *(field for view in computed for field in view.outputs)]
-    if len(homes) < len(fields) or len(set(got)) < len(got):
+    values = [*stored, *(field for view in computed for field in view.outputs)]
+    if len(feature_views) < len(fields) or len(set(values)) < len(values):
         raise _refused(name, "two features of its views have the same name")
     return Definitions(
         service=name,
-        names=tuple(homes),
-        homes=homes,
+        names=tuple(feature_views),
+        feature_views=feature_views,
         types={field.name: _PANDAS.get(field.dtype, "object") for field, _ in fields},
-        views={home: labels.index(home) for home in dict.fromkeys(homes.values()) if home in labels},
+        views={view: labels.index(view) for view in dict.fromkeys(feature_views.values()) if view in labels},
         reader=reader,
         computed=computed,
         inputs={name: stored.index(name) for view in computed for name in view.inputs.values() if name in stored},
-        join_keys=frozenset(column for asked in plan.asked for column in asked.columns),
+        join_keys=frozenset(column for entity in plan.entities for column in entity.columns),
         request=tuple(dict.fromkeys(column for view in on_demand for column in view.get_request_data_schema())),
-        arrange=_arrangement([got.index(feature) for feature in homes]),
+        arrange=_arrangement([values.index(feature) for feature in feature_views]),
     )
 
 
@@ -122,7 +131,7 @@ def _service(store: FeatureStore, name: str) -> FeatureService:
 
 def _require_published(service: FeatureService) -> None:
     """A service of this repository consists of what is declared here: nothing else of the registry is loaded for it."""
-    declared = {one.name: references(one) for one in declared_services()}
+    declared = {ours.name: references(ours) for ours in declared_services()}
     if service.name in declared and references(service) != declared[service.name]:
         raise NotScorable(
             f"Feast's registry holds another list of features for {service.name} than "
@@ -138,7 +147,7 @@ def _plan(store: FeatureStore, service: str, views: Sequence[FeatureView]) -> Re
     refs = [(view, [field.name for field in view.projection.features]) for view in views]
     plan = make_plan(refs, entities, full=False, versioned=versioned)
     for view, planned in zip(views, plan.views, strict=True):
-        columns = plan.asked[planned.asked].columns
+        columns = plan.entities[planned.entity].columns
         if len(columns) != 1 or columns[0] not in _JOIN_KEYS:
             raise _refused(service, f"view {view.name} is looked up by {' and '.join(columns) or 'nothing'}")
         if view.entity_columns[0].dtype != String:

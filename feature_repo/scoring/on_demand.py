@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from feast import ValueType
-from feast.type_map import feast_value_type_to_python_type, python_values_to_proto_values
+
+from feature_repo.feast_internals import feast_value_type_to_python_type, python_values_to_proto_values
 
 # What is its own Python value after Feast wrote it into a message of this type and read it back.
 _AS_THEY_ARE: Final = {
@@ -47,7 +48,9 @@ class Computed:
 def as_declared(values: list[Any], feast_type: ValueType) -> list[Any]:
     """The values as Feast hands them on: in the declared type, NaN as None."""
     kinds = set(map(type, values))
-    if kinds <= _AS_THEY_ARE.get(feast_type, set()) and not (float in kinds and any(one != one for one in values)):
+    if kinds <= _AS_THEY_ARE.get(feast_type, set()) and not (
+        float in kinds and any(value != value for value in values)
+    ):
         return values
     return [feast_value_type_to_python_type(message) for message in python_values_to_proto_values(values, feast_type)]
 

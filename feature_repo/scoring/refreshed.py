@@ -13,7 +13,7 @@ _Value = TypeVar("_Value")
 _log = logging.getLogger(__name__)
 
 
-class Current(Generic[_Value]):
+class Refreshed(Generic[_Value]):
     """Reads the value when it is made, and raises what that raises. Safe for threads, and across a fork.
 
     `get` gives the value, and has it read anew in a thread of its own when it is older than `seconds`. While that

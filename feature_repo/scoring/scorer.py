@@ -13,11 +13,10 @@ from feature_repo import clock
 from feature_repo.bets.frame import Bets
 from feature_repo.errors import NotScorable
 from feature_repo.online_store.layout import microseconds
-from feature_repo.online_store.read import Reply
-from feature_repo.online_store.redis_errors import told
+from feature_repo.online_store.redis_errors import redis_errors
+from feature_repo.online_store.round_trip import HashRead, Reply, read_hashes
 from feature_repo.scoring.definitions import Definitions, read_definitions
-from feature_repo.scoring.hmget import Command, send
-from feature_repo.scoring.refreshed import Current
+from feature_repo.scoring.refreshed import Refreshed
 from feature_repo.scoring.stored_features import StoredRow
 from feature_repo.scoring.vectors import Vectors
 from feature_repo.store import open_store
@@ -32,7 +31,7 @@ class Scorer:
     def __init__(self, store: FeatureStore, service: str, refresh_seconds: float) -> None:
         self._store, self._config, self._process = store, store.config, os.getpid()
         self._online = _redis_of(store, service)
-        self._definitions: Current[Definitions] = Current(
+        self._definitions: Refreshed[Definitions] = Refreshed(
             lambda: read_definitions(self._own_store(), service), refresh_seconds, f"The definition of {service}"
         )
 
@@ -47,9 +46,9 @@ class Scorer:
         return self._definitions.get().names
 
     @property
-    def homes(self) -> Mapping[str, str]:
+    def feature_views(self) -> Mapping[str, str]:
         """Feature -> the view it comes from."""
-        return self._definitions.get().homes
+        return self._definitions.get().feature_views
 
     def __call__(self, bets: Bets | Mapping[str, Any], *, now: datetime | None = None) -> Vectors:
         """The vectors of bets: a dict, a list of dicts, or a pandas or Polars frame, read as `entity_rows` reads them.
@@ -57,17 +56,17 @@ class Scorer:
         `time_placed` has to be there as everything else has; give the current instant for a bet that is being placed.
         `now`, aware, is when ages are taken and compared with TTLs (default: the clock).
         Raises ColumnsMissing and ValueError for bets that cannot be read, EntityKeysMissing for one without the id that
-        the service needs, and OnlineStoreUnavailable when Redis does not answer.
+        the service needs, and Unreachable when Redis does not answer.
         """
         definitions, now = self._definitions.get(), now or clock.now()
         columns = definitions.entity_columns([bets] if isinstance(bets, Mapping) else bets)
-        with told(self._config.online_store):
+        with redis_errors(self._config.online_store):
             rows, standings = definitions.reader.read(self._fetch, columns, microseconds(now))
         return Vectors(
             service=definitions.service,
             names=definitions.names,
             rows=_completed(definitions, rows, columns),
-            homes=definitions.homes,
+            feature_views=definitions.feature_views,
             now=now,
             _types=definitions.types,
             _views=definitions.views,
@@ -82,8 +81,8 @@ class Scorer:
             self._store, self._process = type(self._store)(config=self._config), os.getpid()
         return self._store
 
-    def _fetch(self, commands: Sequence[Command]) -> Sequence[Reply]:
-        return send(self._online, self._config, commands)
+    def _fetch(self, reads: Sequence[HashRead]) -> Sequence[Reply]:
+        return read_hashes(self._online, self._config, reads)
 
 
 def scorer(service: str, *, store: FeatureStore | None = None, refresh_seconds: float | None = None) -> Scorer:
@@ -104,9 +103,8 @@ def _completed(definitions: Definitions, rows: list[StoredRow], columns: Mapping
     """The rows with what is computed, in the order of the service."""
     if rows and definitions.computed:
         read = {name: [row[position] for row in rows] for name, position in definitions.inputs.items()}
-        given = {**columns, **read}
-        computed = [view.columns(given, len(rows)) for view in definitions.computed]
-        added = zip(*(values for one in computed for values in one.values()), strict=True)
+        computed = [view.columns({**columns, **read}, len(rows)) for view in definitions.computed]
+        added = zip(*(values for of_view in computed for values in of_view.values()), strict=True)
         rows = [row + more for row, more in zip(rows, added, strict=True)]
     return list(map(definitions.arrange, rows))
 

@@ -8,14 +8,14 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from feature_repo.online_store import read
-from feature_repo.online_store.layout import decode, entity_key, key_prefix, marks_key
-from feature_repo.online_store.read import Reply
+from feature_repo.online_store.layout import entity_key, key_prefix, watermarks_key
+from feature_repo.online_store.protobuf import decode
 from feature_repo.online_store.read_plan import ReadPlan, ViewPlan
-from feature_repo.scoring.hmget import Command, PackedFields, fields
+from feature_repo.online_store.round_trip import HashRead, PackedFields, Reply, packed_fields
 from feature_repo.scoring.vectors import Standing, ValueStatus
 
-# Runs all commands in one round trip.
-Fetch: TypeAlias = Callable[[list[Command]], Sequence[Reply]]
+# Sends all reads in one round trip, and gives the reply to each.
+Fetch: TypeAlias = Callable[[list[HashRead]], Sequence[Reply]]
 StoredRow: TypeAlias = tuple[Any, ...]
 Standings: TypeAlias = tuple[Standing, ...]
 
@@ -51,17 +51,19 @@ class Reader:
 
     def __init__(self, plan: ReadPlan, project: str) -> None:
         self._project = project.encode()
-        self.views = sorted(range(len(plan.views)), key=lambda position: plan.views[position].asked)
+        self.views = sorted(range(len(plan.views)), key=lambda position: plan.views[position].entity)
         self._entities = [
             _Entity(
-                column=asked.columns[0],
-                prefix=key_prefix(asked.join_keys[0]),
-                fields=fields(plan.fields[asked.join_keys]),
-                views=_views_of(plan, number),
+                column=entity.columns[0],
+                prefix=key_prefix(entity.join_keys[0]),
+                fields=packed_fields(plan.fields[entity.join_keys]),
+                views=_views_of(plan, position),
             )
-            for number, asked in enumerate(plan.asked)
+            for position, entity in enumerate(plan.entities)
         ]
-        self._marks = [Command(marks_key(project), fields(plan.marks))] if plan.marks else []
+        self._watermarks = (
+            [HashRead(watermarks_key(project), packed_fields(plan.watermarks))] if plan.watermarks else []
+        )
 
     def read(
         self, fetch: Fetch, columns: Mapping[str, Sequence[str]], now: int
@@ -73,29 +75,30 @@ class Reader:
         if not self._entities:
             nothing: list[StoredRow] = [()] * max(map(len, columns.values()))
             return nothing, nothing
-        named = [dict.fromkeys(columns[entity.column]) for entity in self._entities]
-        commands = [
-            Command(entity_key(entity.prefix, value, self._project), entity.fields)
-            for entity, values in zip(self._entities, named, strict=True)
+        values_of_entities = [dict.fromkeys(columns[entity.column]) for entity in self._entities]
+        reads = [
+            HashRead(entity_key(entity.prefix, value, self._project), entity.fields)
+            for entity, values in zip(self._entities, values_of_entities, strict=True)
             for value in values
         ]
-        # The marks come first: rows read after a mark are at least as new as it says.
-        next_reply = iter(fetch(self._marks + commands) if commands else [])
-        marks = read.marks_in(next(next_reply, ())) if self._marks else []
-        bets = []
-        for entity, values in zip(self._entities, named, strict=True):
-            known = {value: _entity(entity.views, next(next_reply), marks, now) for value in values}
-            bets.append([known[value] for value in columns[entity.column]])
+        # The watermarks come first: rows read after a watermark are at least as new as it says.
+        next_reply = iter(fetch(self._watermarks + reads) if reads else [])
+        watermarks = read.watermarks_in(next(next_reply, ())) if self._watermarks else []
+        # Per entity column, what each bet gets from it.
+        parts_of_bets = []
+        for entity, values in zip(self._entities, values_of_entities, strict=True):
+            part_of = {value: _entity(entity.views, next(next_reply), watermarks, now) for value in values}
+            parts_of_bets.append([part_of[value] for value in columns[entity.column]])
         rows, standings = [], []
-        for parts in zip(*bets, strict=True):
+        for parts in zip(*parts_of_bets, strict=True):
             rows.append(tuple(chain.from_iterable([values for values, _ in parts])))
-            standings.append(tuple(chain.from_iterable([stand for _, stand in parts])))
+            standings.append(tuple(chain.from_iterable([standing for _, standing in parts])))
         return rows, standings
 
 
-def _views_of(plan: ReadPlan, asked: int) -> tuple[_View, ...]:
+def _views_of(plan: ReadPlan, entity: int) -> tuple[_View, ...]:
     return tuple(
-        _View(view, _picker(view.slots), (None,) * len(view.slots)) for view in plan.views if view.asked == asked
+        _View(view, _picker(view.slots), (None,) * len(view.slots)) for view in plan.views if view.entity == entity
     )
 
 
@@ -103,12 +106,15 @@ def _picker(slots: tuple[int, ...]) -> Callable[[Reply], Reply]:
     return itemgetter(*slots) if len(slots) > 1 else lambda reply: [reply[slot] for slot in slots]
 
 
-def _entity(views: Sequence[_View], reply: Reply, marks: Sequence[int | None], now: int) -> tuple[StoredRow, Standings]:
-    found = [_view(view, reply, marks, now) for view in views]
-    return tuple(chain.from_iterable([values for values, _ in found])), tuple([standing for _, standing in found])
+def _entity(
+    views: Sequence[_View], reply: Reply, watermarks: Sequence[int | None], now: int
+) -> tuple[StoredRow, Standings]:
+    parts = [_view(view, reply, watermarks, now) for view in views]
+    return tuple(chain.from_iterable([values for values, _ in parts])), tuple([standing for _, standing in parts])
 
 
-def _view(view: _View, reply: Reply, marks: Sequence[int | None], now: int) -> tuple[StoredRow, Standing]:
+def _view(view: _View, reply: Reply, watermarks: Sequence[int | None], now: int) -> tuple[StoredRow, Standing]:
     plan, values_of, nothing = view
-    gone, until = read.age_of(reply[plan.stamp], None if plan.mark is None else marks[plan.mark], plan.ttl, now)
+    watermark = None if plan.watermark is None else watermarks[plan.watermark]
+    gone, until = read.age_of(reply[plan.stamp], watermark, plan.ttl, now)
     return nothing if gone else tuple(map(decode, values_of(reply))), Standing(_STATUSES[gone], until)

@@ -40,10 +40,10 @@ class Standing(NamedTuple):
 class Vectors:
     """The vectors of some bets, in the order of the bets.
 
-    `names`    the features, in the order of the service: always the same for one service
-    `rows`     one tuple per bet, one value per name: float, int, bool, str, or None
-    `homes`    feature -> the view it comes from
-    `now`      the instant at which ages were taken
+    `names`          the features, in the order of the service: always the same for one service
+    `rows`           one tuple per bet, one value per name: float, int, bool, str, or None
+    `feature_views`  feature -> the view it comes from
+    `now`            the instant at which ages were taken
 
     Values of on-demand views are computed from the bet itself: PRESENT, also when they are None, and of no age.
     """
@@ -51,7 +51,7 @@ class Vectors:
     service: str
     names: tuple[str, ...]
     rows: list[tuple[Any, ...]]
-    homes: Mapping[str, str]
+    feature_views: Mapping[str, str]
     now: datetime
     # pandas' type of each feature; the stored views, with their positions in `_standings`; how they stand for each bet
     _types: Mapping[str, str] = field(repr=False)
@@ -72,7 +72,7 @@ class Vectors:
     def as_of(self) -> dict[str, list[datetime | None]]:
         """Stored view -> until when its values of each bet are known to hold, aware; None where it holds nothing."""
         return {
-            view: [None if one.as_of is None else instant_of_microseconds(one.as_of) for one in standings]
+            view: [None if each.as_of is None else instant_of_microseconds(each.as_of) for each in standings]
             for view, standings in self._by_view().items()
         }
 
@@ -83,7 +83,8 @@ class Vectors:
         Below zero the store is ahead of the clock: values that are not known yet at `now`.
         """
         return {
-            view: [None if one is None else self.now - one for one in instants] for view, instants in self.as_of.items()
+            view: [None if instant is None else self.now - instant for instant in instants]
+            for view, instants in self.as_of.items()
         }
 
     @property
@@ -91,8 +92,11 @@ class Vectors:
         """Feature -> its status, one per bet."""
         by_view = self._by_view()
         return {
-            name: [_status(one, value) for one, value in zip(by_view[self.homes[name]], values, strict=True)]
-            if self.homes[name] in by_view
+            name: [
+                _status(standing, value)
+                for standing, value in zip(by_view[self.feature_views[name]], values, strict=True)
+            ]
+            if self.feature_views[name] in by_view
             else [ValueStatus.PRESENT] * len(values)
             for name, values in self.columns.items()
         }

@@ -6,7 +6,7 @@ Written   by `pikkit run` to features.bet_closing_line_changes; Feast reads it t
 """
 
 from feature_repo.declarations.feast_objects import stored_view
-from feature_repo.declarations.groups import BET_CLOSING_LINE
+from feature_repo.declarations.views import BET_CLOSING_LINE
 from feature_repo.entities import bet
 
 bet_closing_line = stored_view(BET_CLOSING_LINE, bet)

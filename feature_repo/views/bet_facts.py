@@ -6,7 +6,7 @@ Written   by `pikkit run` to features.bet_facts_changes; Feast reads it through 
 """
 
 from feature_repo.declarations.feast_objects import stored_view
-from feature_repo.declarations.groups import BET_FACTS
+from feature_repo.declarations.views import BET_FACTS
 from feature_repo.entities import bet
 
 bet_facts = stored_view(BET_FACTS, bet)

@@ -6,7 +6,7 @@ Written   by `pikkit run` to features.institution_stats_changes; Feast reads it 
 """
 
 from feature_repo.declarations.feast_objects import stored_view
-from feature_repo.declarations.groups import INSTITUTION_STATS
+from feature_repo.declarations.views import INSTITUTION_STATS
 from feature_repo.entities import institution
 
 institution_stats = stored_view(INSTITUTION_STATS, institution)

@@ -7,7 +7,7 @@ Written   by `pikkit run` to features.sport_league_market_stats_changes; Feast r
 """
 
 from feature_repo.declarations.feast_objects import stored_view
-from feature_repo.declarations.groups import SPORT_LEAGUE_MARKET_STATS
+from feature_repo.declarations.views import SPORT_LEAGUE_MARKET_STATS
 from feature_repo.entities import sport_league_market
 
 sport_league_market_stats = stored_view(SPORT_LEAGUE_MARKET_STATS, sport_league_market)

@@ -6,7 +6,7 @@ Written   by `pikkit run` to features.sport_league_stats_changes; Feast reads it
 """
 
 from feature_repo.declarations.feast_objects import stored_view
-from feature_repo.declarations.groups import SPORT_LEAGUE_STATS
+from feature_repo.declarations.views import SPORT_LEAGUE_STATS
 from feature_repo.entities import sport_league
 
 sport_league_stats = stored_view(SPORT_LEAGUE_STATS, sport_league)

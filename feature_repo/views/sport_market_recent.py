@@ -6,7 +6,7 @@ Written   by `pikkit run` to features.sport_market_recent_changes; Feast reads i
 """
 
 from feature_repo.declarations.feast_objects import stored_view
-from feature_repo.declarations.groups import SPORT_MARKET_RECENT
+from feature_repo.declarations.views import SPORT_MARKET_RECENT
 from feature_repo.entities import sport_market
 
 sport_market_recent = stored_view(SPORT_MARKET_RECENT, sport_market)

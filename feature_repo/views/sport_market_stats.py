@@ -6,7 +6,7 @@ Written   by `pikkit run` to features.sport_market_stats_changes; Feast reads it
 """
 
 from feature_repo.declarations.feast_objects import stored_view
-from feature_repo.declarations.groups import SPORT_MARKET_STATS
+from feature_repo.declarations.views import SPORT_MARKET_STATS
 from feature_repo.entities import sport_market
 
 sport_market_stats = stored_view(SPORT_MARKET_STATS, sport_market)

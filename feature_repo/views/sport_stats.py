@@ -6,7 +6,7 @@ Written   by `pikkit run` to features.sport_stats_changes; Feast reads it throug
 """
 
 from feature_repo.declarations.feast_objects import stored_view
-from feature_repo.declarations.groups import SPORT_STATS
+from feature_repo.declarations.views import SPORT_STATS
 from feature_repo.entities import sport
 
 sport_stats = stored_view(SPORT_STATS, sport)

@@ -1,4 +1,4 @@
-"""The command line: `pikkit`, also `python -m ingestion`. One module per group of verbs; a verb imports what it needs.
+"""The command line: `pikkit`, also `python -m ingestion`. One module per verb; a verb imports what it needs.
 
 Results go to stdout (`--json` for machines), progress and messages to stderr; the last line says what changed. With
 `--json` an error is a document on stdout too, unless the command has printed its result before it failed.
@@ -15,17 +15,38 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
-from feature_repo.errors import Refusal
-from ingestion.cli import bets, demo, export, gates, groups, publish, quarantine, runs, services, status, store, sync
-from ingestion.cli.output import error_documents, plain, print_line, report_error, say
+from feature_repo.errors import ConfigurationError, PikkitError
+from ingestion.cli.documents import error_documents, report_error
+from ingestion.cli.inspect.features import features
+from ingestion.cli.inspect.gate import gate
+from ingestion.cli.inspect.groups import groups
+from ingestion.cli.inspect.runs import runs
+from ingestion.cli.inspect.status import status
+from ingestion.cli.inspect.verify import verify
+from ingestion.cli.output import plain, print_line, say
+from ingestion.cli.quarantine import quarantine_app
+from ingestion.cli.serve.export import export
+from ingestion.cli.serve.materialize import materialize
+from ingestion.cli.serve.publish_supabase import publish_supabase
+from ingestion.cli.serve.score import score
+from ingestion.cli.setup.apply import apply
+from ingestion.cli.setup.demo import demo
+from ingestion.cli.setup.doctor import doctor
+from ingestion.cli.setup.down import down
+from ingestion.cli.setup.env import env
+from ingestion.cli.setup.migrate import migrate
+from ingestion.cli.setup.sample import sample
+from ingestion.cli.setup.up import up
 from ingestion.cli.terminal import closable_streams
-from ingestion.errors import ConfigurationError, PikkitError
+from ingestion.cli.update.backfill import backfill
+from ingestion.cli.update.reconcile import reconcile
+from ingestion.cli.update.run import run
+from ingestion.cli.update.sync import sync
 
 # What Typer ends a command with after Ctrl-C.
 _INTERRUPTED: Final = 130
 # Arguments that are not those of a command. Typer has a copy of Click of its own, which does not name the class.
 _UsageError: Final[type[Any]] = typer.BadParameter.__mro__[1]
-
 app = typer.Typer(
     name="pikkit",
     help="A Feast feature store for models that predict the profit of sports bets.",
@@ -59,14 +80,13 @@ def _takes_value(option: Any) -> bool:
     return option.param_type_name == "option" and not option.is_flag
 
 
+# In the order of `pikkit --help`.
 for verb in (
-    demo.demo, services.up, services.down, status.status, services.doctor, services.env,
-    store.migrate, store.apply, sync.sync, runs.run, runs.backfill, runs.verify, sync.reconcile, store.materialize,
-    gates.gate, gates.runs, export.export, publish.publish_supabase,
-    store.features, groups.groups, bets.score, bets.sample,
+    demo, up, down, status, doctor, env, migrate, apply, sync, run, backfill, verify, reconcile, materialize,
+    gate, runs, export, publish_supabase, features, groups, score, sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
-app.add_typer(quarantine.quarantine_app, name="quarantine")
+app.add_typer(quarantine_app, name="quarantine")
 
 
 def _print_version(asked: bool) -> None:
@@ -102,9 +122,9 @@ def execute(arguments: Sequence[str]) -> int:
             misused = ConfigurationError(error.format_message(), "Nothing was done", lists)
             print_document("UsageError", misused, misused.exit_code)
             return misused.exit_code
-        except (PikkitError, Refusal) as error:
+        except PikkitError as error:
             report_error(error)
-            print_document(type(error).__name__, error, error.exit_code)
+            print_document(error.kind, error, error.exit_code)
             return error.exit_code
         except Exception as bug:
             lookup = "`pikkit status` tells how the store stands; report this, with the traceback on stderr"

@@ -8,11 +8,11 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from feature_repo.errors import HomeUnsafe
-from feature_repo.servers.connections import Connections, recorded
-from ingestion import clock
+from feature_repo import clock
+from feature_repo.errors import ConfigurationError, HomeUnsafe
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import recorded
 from ingestion.cli.output import say
-from ingestion.errors import ConfigurationError
 from ingestion.settings import Settings, no_store
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def source_opener(settings: Settings, source: str | None, mapping: Path | None) 
     A file that lacks columns because its mapping was left out is refused with the name of that mapping, where a store
     that answers knows it.
     """
+    from feature_repo.errors import SourceRejected, Unreachable
     from ingestion.database.access import connect
     from ingestion.database.migrate import pending
-    from ingestion.errors import SourceRejected, Unreachable
     from ingestion.intake.stream_formats import check_mapping_given
     from ingestion.sources.files.file_source import stream_of
     from ingestion.sources.source_choice import chosen_source
@@ -118,13 +118,14 @@ def prepared_stores(settings: Settings, *, create: bool = True) -> Connections:
 
 def prepare(connections: Connections) -> None:
     """Bring the store's schema and Feast's registry up to this code, and say what was done."""
-    from ingestion.database.access import connect, hold_run_lock, translated_errors
+    from feature_repo.postgres.postgres_errors import postgres_errors
+    from ingestion.database.access import connect, hold_run_lock
     from ingestion.database.apply import apply_declarations
     from ingestion.database.migrate import apply_migrations, create_registry
     from ingestion.database.rollout import unapplied
 
     postgres = connections.postgres
-    with translated_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose="prepare") as connection:
+    with postgres_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose="prepare") as connection:
         if applied := apply_migrations(connection):
             say(f"Migrated: {', '.join(applied)}")
         if unapplied(connection):

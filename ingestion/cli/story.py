@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ingestion.cli.output import print_line, print_table, say
+from ingestion.cli.output import print_line, say
+from ingestion.cli.tables import print_table
 
 
 class Story:

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
+from feature_repo.errors import ConfigurationError, Unreachable
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
-from ingestion.database.access import connect, statement, translated_errors
+from ingestion.database.access import connect, statement
 from ingestion.database.rollout import COLUMN_TYPES, ON_DEMAND, STORED, registered_messages, relation_columns
-from ingestion.errors import ConfigurationError, Unreachable
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
-    from feast.repo_contents import RepoContents
+
+    from feature_repo.feast_internals import RepoContents
 
 # The lists of the registry that this repository fills, and what one item of each is called.
 _KINDS: Final = {
@@ -57,10 +59,10 @@ def apply_declarations(connections: Connections) -> ApplyResult:
     or of the registry are missing or do not fit, or when a published list of features would change; Unreachable when a
     store does not answer.
     """
-    with _feast_errors(connections), warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
+    with _registry_errors(connections), warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
         # "experimental", "does not scale for offline retrieval": known, and nothing that an operator can act upon.
         warnings.simplefilter("ignore")
-        from feast.repo_operations import extract_objects_for_apply_delete, parse_repo
+        from feature_repo.feast_internals import extract_objects_for_apply_delete, parse_repo
 
         # Not the root, as the command does: it would look at every file of .venv, only to ignore it.
         declared = parse_repo(REPOSITORY / "feature_repo")
@@ -95,14 +97,10 @@ def _check_tables(connections: Connections, declared: RepoContents) -> None:
 
 
 def _check_services(connections: Connections, project: str, declared: RepoContents) -> None:
-    from feature_repo.errors import PublishedListChanged
     from feature_repo.registry.pinned_services import check_published_lists
 
     with connect(connections.postgres, purpose="apply", autocommit=True) as connection:
-        try:
-            check_published_lists(connection, project, declared.feature_services)
-        except PublishedListChanged as error:
-            raise ConfigurationError(error.what, error.state, error.next_step) from error
+        check_published_lists(connection, project, declared.feature_services)
 
 
 def _problems(relation: str, found: dict[str, str], view: FeatureView) -> list[str]:
@@ -126,16 +124,18 @@ def _mend(connections: Connections) -> set[str]:
 
     Nothing of them is executed. What else is wrong with them, the apply puts right.
     """
-    from feast.protos.feast.core.FeatureView_pb2 import FeatureView
-    from feast.protos.feast.core.LabelView_pb2 import LabelView
-    from feast.protos.feast.core.OnDemandFeatureView_pb2 import OnDemandFeatureView
-    from feast.protos.feast.core.StreamFeatureView_pb2 import StreamFeatureView
+    from feature_repo.feast_internals import (
+        FeatureViewMessage,
+        LabelViewMessage,
+        OnDemandFeatureViewMessage,
+        StreamFeatureViewMessage,
+    )
 
     kinds: dict[str, Any] = {
-        STORED: FeatureView,
-        ON_DEMAND: OnDemandFeatureView,
-        "stream_feature_views": StreamFeatureView,
-        "label_views": LabelView,
+        STORED: FeatureViewMessage,
+        ON_DEMAND: OnDemandFeatureViewMessage,
+        "stream_feature_views": StreamFeatureViewMessage,
+        "label_views": LabelViewMessage,
     }
     own = {view.name for view in STORED_VIEWS}
     mended = set()
@@ -200,11 +200,12 @@ def _difference(before: dict[str, Any], after: dict[str, Any], mended: set[str])
 
 
 @contextlib.contextmanager
-def _feast_errors(connections: Connections) -> Iterator[None]:
-    from feast.infra.registry.sql import FeastRegistrySchemaError
-    from psycopg.errors import LockNotAvailable
-    from redis.exceptions import RedisError
+def _registry_errors(connections: Connections) -> Iterator[None]:
+    """Raise what Feast, SQLAlchemy and the online store raise during an apply as our errors."""
     from sqlalchemy.exc import OperationalError
+
+    from feature_repo.feast_internals import FeastRegistrySchemaError
+    from feature_repo.online_store.redis_errors import FeastOnlineStoreUnavailable
 
     try:
         yield
@@ -212,15 +213,19 @@ def _feast_errors(connections: Connections) -> Iterator[None]:
         raise ConfigurationError(
             "The tables of Feast's registry are missing", "Nothing was applied", "Run `pikkit migrate`"
         ) from error
-    except (OperationalError, RedisError) as error:
-        of_redis = isinstance(error, RedisError)
-        service = f"Redis at {connections.redis.address}" if of_redis else f"Postgres at {connections.postgres.address}"
-        if isinstance(error, OperationalError) and isinstance(error.orig, LockNotAvailable):
-            with translated_errors(service):
-                raise error.orig from error
-        raise Unreachable(
-            f"{service} does not answer",
-            "The registry may be half applied",
-            "Run `pikkit apply` again",
-            service=service,
-        ) from error
+    except OperationalError as error:
+        with _half_applied(), postgres_errors(f"Postgres at {connections.postgres.address}"):
+            raise error.orig or error from error  # psycopg's own, which SQLAlchemy has wrapped
+    except FeastOnlineStoreUnavailable:
+        with _half_applied():
+            raise
+
+
+@contextlib.contextmanager
+def _half_applied() -> Iterator[None]:
+    """Feast writes the registry object by object: a store that goes in the middle leaves a part of them."""
+    try:
+        yield
+    except Unreachable as error:
+        error.state, error.next_step = "The registry may be half applied", "Run `pikkit apply` again"
+        raise

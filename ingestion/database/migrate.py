@@ -11,9 +11,9 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import REGISTRY_SCHEMA, Postgres
 from ingestion.database.access import connect, statement, taking_turns
-from ingestion.errors import ConfigurationError
 
 FOLDER = resources.files("ingestion").joinpath("sql", "migrations")
 
@@ -75,7 +75,7 @@ def create_registry(postgres: Postgres) -> bool:
         # Feast takes seconds to import, so the schema remembers for which version it was made.
         if _registry_note(connection) == note:
             return False
-        import feast.infra.registry.sql  # noqa: F401 (before the turn, in which others wait for us)
+        import feature_repo.feast_internals  # noqa: F401 (before the turn, in which others wait for us)
 
         with taking_turns(connection, _LOCK):
             if _registry_note(connection) == note:
@@ -92,12 +92,13 @@ def _registry_note(connection: psycopg.Connection) -> str | None:
 
 
 def _create_registry_tables(postgres: Postgres) -> None:
-    from feast.infra.registry.sql import metadata
     from sqlalchemy import create_engine
+
+    from feature_repo.feast_internals import registry_metadata
 
     engine = create_engine(postgres.sqlalchemy_url)
     try:
-        metadata.create_all(engine)
+        registry_metadata.create_all(engine)
     finally:
         engine.dispose()
 

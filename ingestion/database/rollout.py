@@ -14,13 +14,12 @@ from typing import Final, NamedTuple
 
 import psycopg
 
-from feature_repo.declarations.groups import STORED_VIEWS
-from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS
-from feature_repo.online_store.layout import varint
+from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS, STORED_VIEWS
+from feature_repo.errors import ConfigurationError
+from feature_repo.online_store.protobuf import decode_varint
 from feature_repo.store import REPOSITORY
 from ingestion.database.access import statement
 from ingestion.database.migrate import check_migrated
-from ingestion.errors import ConfigurationError
 
 # What Feast calls the types of the columns that it reads without rounding or surprises.
 COLUMN_TYPES: Final = {
@@ -186,7 +185,7 @@ def _registered_view(message: bytes) -> RegisteredView:
     return RegisteredView(
         _name(spec),
         frozenset(name.decode() for name in names),
-        timedelta(seconds=varint(seconds[-1], 0)[0] if seconds else 0),
+        timedelta(seconds=decode_varint(seconds[-1], 0)[0] if seconds else 0),
         computes=any(number in (_SOURCE_VIEWS, _TRANSFORMATION) for number, _ in parts),
     )
 
@@ -223,12 +222,12 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
     """Number and bytes of each field of a protobuf message, in order; of a number the bytes of its varint."""
     at = 0
     while at < len(message):
-        tag, at = varint(message, at)
+        tag, at = decode_varint(message, at)
         kind = tag & 7
         if kind == 0:
-            end = varint(message, at)[1]
+            end = decode_varint(message, at)[1]
         elif kind == 2:
-            length, at = varint(message, at)
+            length, at = decode_varint(message, at)
             end = at + length
         else:
             end = at + (8 if kind == 1 else 4)

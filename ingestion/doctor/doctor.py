@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from feature_repo.errors import HomeUnsafe
-from feature_repo.servers.connections import recorded
-from feature_repo.servers.embedded_servers import NAMES, ServerState, not_ready, postgres_state, server_states
+from feature_repo.errors import HomeUnsafe, PikkitError
+from feature_repo.servers.embedded_servers import NAMES, ServerState, not_ready, postgres_state, recorded, server_states
 from ingestion.database.read_only import read_only_store
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.doctor.postgres import check_postgres
 from ingestion.doctor.redis import check_redis
 from ingestion.doctor.settings import check_feature_store_yaml, check_home, check_packages, check_settings
 from ingestion.doctor.sources import check_sources
-from ingestion.errors import PikkitError
 from ingestion.intake.streams import StreamState, stream_states
 from ingestion.settings import Settings, setting_problems
 

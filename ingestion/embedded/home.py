@@ -14,11 +14,10 @@ from typing import Final
 
 import psutil  # type: ignore[import-untyped]
 
-from feature_repo.errors import HomeUnsafe
+from feature_repo.errors import ConfigurationError, HomeUnsafe, LockHeld
 from feature_repo.servers.embedded_servers import is_paused
 from feature_repo.servers.private_files import open_private, refuse_unsafe_file, refuse_unsafe_home, user_name
 from ingestion.embedded.process import POLL, SILENCE, SYSTEM_USER, Report
-from ingestion.errors import ConfigurationError, LockHeld
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 

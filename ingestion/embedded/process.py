@@ -19,9 +19,8 @@ from typing import IO, Any, Final
 
 import psutil  # type: ignore[import-untyped]
 
-from feature_repo.errors import ServerNotReady
+from feature_repo.errors import PikkitError, ServerNotReady, StoreFull, Unreachable
 from feature_repo.servers.embedded_servers import NAMES, ServerState, not_ready
-from ingestion.errors import PikkitError, StoreFull, Unreachable
 
 # The system user that PostgreSQL runs as when we are root, and its group.
 SYSTEM_USER: Final = "pgserver"
@@ -148,7 +147,7 @@ def _does_not_end(home: Path, server: str, pid: int) -> ServerNotReady:
         f"The embedded {NAMES[server]} under {home} (process {pid}) was asked to end and still runs",
         "It was not killed, and ends as soon as it gets to it",
         f"Wait, then run the command again; `kill -9 {pid}` ends it at once, and its next start reads its log again",
-        server=server,
+        service=server,
         pid=pid,
         condition="ending",
     )

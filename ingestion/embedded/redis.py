@@ -16,11 +16,11 @@ import signal
 import socket
 from pathlib import Path
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Redis
 from feature_repo.servers.embedded_servers import PID_FILES, ServerState, find_server, not_ready, redis_state
 from feature_repo.servers.private_files import open_private, read_private, write_private
 from ingestion.embedded.process import Report, Wait, alive, failure, launch, stop
-from ingestion.errors import ConfigurationError
 
 _ATTEMPTS = 5
 

@@ -18,13 +18,12 @@ from typing import NamedTuple
 import psutil  # type: ignore[import-untyped]
 
 from feature_repo.errors import ServerNotReady
-from feature_repo.servers.connections import Connections, recorded
-from feature_repo.servers.embedded_servers import PID_FILES, find_server
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import PID_FILES, find_server, recorded
 from feature_repo.servers.private_files import refuse_unsafe_home, write_private
 from ingestion.embedded import postgres, redis
 from ingestion.embedded.home import locked_home, prepare_home
 from ingestion.embedded.process import Report
-from ingestion.settings import translated_refusals
 
 __all__ = ["EnvironmentHomes", "environment_homes", "running", "start_servers", "stop_servers"]
 
@@ -35,17 +34,16 @@ def start_servers(home: Path, report: Report = lambda _: None) -> Connections:
     Raises Unreachable for a server that runs and cannot be used, and leaves it as it is; ConfigurationError for a home
     that others made or could replace; LockHeld when another caller does not get on.
     """
-    with translated_refusals():
-        prepare_home(home, report)
-        with locked_home(home, report) as say:
-            last = recorded(home)
-            connections = Connections(
-                postgres=postgres.start_postgres(home, say),
-                redis=redis.start_redis(home, last.redis if last else None, say),
-                embedded=True,
-            )
-            if connections != last:
-                _record(home, connections)
+    prepare_home(home, report)
+    with locked_home(home, report) as say:
+        last = recorded(home)
+        connections = Connections(
+            postgres=postgres.start_postgres(home, say),
+            redis=redis.start_redis(home, last.redis if last else None, say),
+            embedded=True,
+        )
+        if connections != last:
+            _record(home, connections)
     return connections
 
 
@@ -54,23 +52,22 @@ def stop_servers(home: Path, report: Report = lambda _: None) -> list[str]:
 
     A server that cannot be stopped does not keep the other one.
     """
-    with translated_refusals():
-        refuse_unsafe_home(home)
-        if not home.is_dir():
-            return []
-        stopped: list[str] = []
-        refused: list[ServerNotReady] = []
-        with locked_home(home, report) as say:
-            for name, halt in (("redis", redis.stop_redis), ("postgres", postgres.stop_postgres)):
-                try:
-                    if halt(home, say):
-                        stopped.append(name)
-                except ServerNotReady as error:
-                    refused.append(error)
-        if refused:
-            if stopped:
-                report(f"Stopped {' and '.join(stopped)} under {home}")
-            raise refused[0]
+    refuse_unsafe_home(home)
+    if not home.is_dir():
+        return []
+    stopped: list[str] = []
+    refused: list[ServerNotReady] = []
+    with locked_home(home, report) as say:
+        for name, halt in (("redis", redis.stop_redis), ("postgres", postgres.stop_postgres)):
+            try:
+                if halt(home, say):
+                    stopped.append(name)
+            except ServerNotReady as error:
+                refused.append(error)
+    if refused:
+        if stopped:
+            report(f"Stopped {' and '.join(stopped)} under {home}")
+        raise refused[0]
     return stopped
 
 

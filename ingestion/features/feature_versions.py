@@ -1,52 +1,21 @@
-"""The version of every stored feature: counted up when rows are computed anew by another definition than before, with
-a digest of what it holds.
+"""The version of every stored feature: counted up when its rows are computed anew by another definition than before,
+with a digest of what its view holds.
 
-A definition is the code that computes the view (comments and docstrings aside), the view's columns and its TTL. A run
-that adds rows beside those of another definition leaves the version as it was: only a backfill makes a new one.
+A definition is what `feature_definitions.py` says of the feature. A run that adds rows beside those of another
+definition leaves the version as it was: only a backfill makes a new one.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from uuid import UUID
 
 import psycopg
 
-from feature_repo.declarations.groups import (
-    BET_VIEWS,
-    GROUPED_VIEWS,
-    SPORT_MARKET_RECENT,
-    STORED_VIEWS,
-    BetView,
-    GroupedView,
-)
+from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from ingestion.database.access import statement
-
-# The modules that compute views, by name: a look at a store imports none of them.
-_AGGREGATES, _RECENT, _BET_VIEWS = (
-    "ingestion.features.running_sums",
-    "ingestion.features.last_n",
-    "ingestion.features.single_bets",
-)
-_KEYS = "feature_repo.group_keys"
-
-
-@cache
-def definitions() -> dict[str, tuple[tuple[str, ...], str]]:
-    """For each stored view: its features and the digest of their definition (SHA-256)."""
-    views = {}
-    for view in GROUPED_VIEWS:
-        code = (_RECENT, _AGGREGATES, _KEYS) if view is SPORT_MARKET_RECENT else (_AGGREGATES, _KEYS)
-        views[view.name] = (view.features, _digest(repr(view), *map(_code, code)))
-    for bets in BET_VIEWS:
-        views[bets.name] = (bets.features, _digest(repr(bets), _code(_BET_VIEWS)))
-    return views
+from ingestion.features.feature_definitions import feature_definitions
 
 
 def record_versions(connection: psycopg.Connection, *, run_id: UUID, now: datetime) -> None:
@@ -75,13 +44,13 @@ def _record(
     from_scratch: bool,
     now: datetime,
 ) -> None:
-    features, digest = definitions()[view.name]
+    definitions = feature_definitions()[view.name]
     connection.execute(
         statement("record_feature_versions"),
         {
             "view": view.name,
-            "features": list(features),
-            "definition_hash": digest,
+            "features": list(definitions),
+            "definition_hashes": [definition.digest for definition in definitions.values()],
             "checksum": checksum,
             "rows": rows,
             "from_scratch": from_scratch,
@@ -91,24 +60,15 @@ def _record(
 
 
 def redefined_views(connection: psycopg.Connection) -> list[str]:
-    """The views that hold rows which another definition than today's has computed. Until a backfill they do."""
-    stored: dict[str, str] = dict(connection.execute(statement("stored_definitions")).fetchall())
-    return [view for view, (_, digest) in definitions().items() if stored.get(view, digest) != digest]
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _code(module: str) -> str:
-    found = find_spec(module)
-    if found is None or found.origin is None:
-        raise LookupError(f"no source of {module}")
-    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and ast.get_docstring(node, clean=False) is not None
-        ):
-            del node.body[0]
-    return ast.dump(tree)
+    """The views that hold rows of a feature which another definition than today's has computed, or of before there was
+    the feature. Until a backfill they do.
+    """
+    stored: dict[str, dict[str, str]] = {}
+    for view, feature, digest in connection.execute(statement("stored_definitions")):
+        stored.setdefault(view, {})[feature] = digest
+    return [
+        view
+        for view, definitions in feature_definitions().items()
+        if view in stored
+        and any(stored[view].get(feature) != definition.digest for feature, definition in definitions.items())
+    ]

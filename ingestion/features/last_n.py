@@ -6,6 +6,8 @@ the few rows for which one has are read backwards, bet by bet, all of them at on
 
 A stored state keeps only the newest KEPT bets of a group. A group that is about to lose more of those than come in
 their place, and than it can spare (`short_of_bets`), gets its newest bets from the log first.
+
+What changes the values of a feature changes its definition too (`ingestion/features/feature_definitions.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from feature_repo.declarations.groups import RECENT, RECENT_LONG, SPORT_MARKET_RECENT
+from feature_repo.declarations.features import RECENT, RECENT_LONG
+from feature_repo.declarations.views import SPORT_MARKET_RECENT
 from ingestion.features.running_sums import Frame, group_keys
 
 _Integers = npt.NDArray[np.int64]

@@ -12,14 +12,8 @@ from typing import Final, Protocol
 import narwhals as nw
 import polars as pl
 
-from feature_repo.declarations.groups import (
-    BET_CLOSING_LINE,
-    BET_FACTS,
-    GROUPED_VIEWS,
-    GROUPS,
-    SPORT_MARKET_RECENT,
-    Group,
-)
+from feature_repo.declarations.groups import GROUPS, Group
+from feature_repo.declarations.views import BET_CLOSING_LINE, BET_FACTS, GROUPED_VIEWS, SPORT_MARKET_RECENT
 from ingestion.features import last_n, running_sums, single_bets
 from ingestion.features.last_n import RecentBets
 from ingestion.features.running_sums import Frame

@@ -7,6 +7,8 @@ same bits in any order and any batching (rule R3). One set of Narwhals expressio
 The log is a frame with replay.LOG_SCHEMA. To continue from a state, pass the versions past the reach of that state
 together with the versions they replace, and `after` = the reach: what lies at or before it is only retracted, never
 asserted again.
+
+What changes the values of a feature changes its definition too (`ingestion/features/feature_definitions.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ from typing import Any, Final, TypeAlias
 
 import narwhals as nw
 
-from feature_repo.declarations.groups import Group, GroupedView
+from feature_repo.bets.odds import implied_probability_expression
+from feature_repo.declarations.features import SHRINKAGE
+from feature_repo.declarations.groups import GROUP_COLUMNS, Group
+from feature_repo.declarations.views import GroupedView
 from feature_repo.group_keys import key_expression
 from quality.schema import BetStatus
 
@@ -35,12 +40,6 @@ NANO: Final = 1_000_000_000
 # Events that go through memory at once, at the most; 2 to the 40th leaves 8 million groups.
 _MOST_EVENTS: Final = 2**40
 
-# How many bets at the market's own estimate a group's win rate is shrunk towards.
-SHRINKAGE: Final = 25
-
-# Every column that some grouping goes by; together they name a cell (`events`).
-SUMMED_COLUMNS: Final = ("sport", "league", "market", "institution_name")
-
 
 def contributions(log: Frame) -> Frame:
     """The log with what each version adds to the SUMS of its groups (rule R4), all zero where it adds nothing."""
@@ -53,8 +52,7 @@ def contributions(log: Frame) -> Frame:
     # A stake that nobody knows gives no ROI: its profit would stand in the ratio without it.
     at_risk = risked & ~nw.col("amount_cents").is_null()
     settled = exists & (nw.col("status") != BetStatus.PENDING)
-    odds = nw.col("american_odds").cast(nw.Float64)
-    implied = nw.when(odds < 0).then(odds.abs() / (odds.abs() + 100)).otherwise(100 / (odds + 100))
+    implied = implied_probability_expression(nw.col("american_odds").cast(nw.Float64))
     priced = graded & ~nw.col("american_odds").is_null()
     has_roi = at_risk & (nw.col("amount_cents") > 0)
     # 0 stakes give no ratio; the filter below keeps them out, and 1 keeps the division quiet
@@ -99,8 +97,8 @@ def events(log: Frame, after: int) -> Frame:
     """
     contributes = nw.any_horizontal(*(nw.col(name) != 0 for name in SUMS), ignore_nulls=True)
     versions = contributions(log).filter(contributes)
-    versions = versions.with_columns(cell=key_expression(SUMMED_COLUMNS).cast(nw.Categorical))
-    shared = ("id", "graded", "cell", *SUMMED_COLUMNS, *SUMS)
+    versions = versions.with_columns(cell=key_expression(GROUP_COLUMNS).cast(nw.Categorical))
+    shared = ("id", "graded", "cell", *GROUP_COLUMNS, *SUMS)
     asserted = versions.filter(nw.col("seq") > after).select(
         "known_at", *shared, version=nw.col("seq"), stood_at=nw.col("known_at"), departs=nw.lit(False)
     )
@@ -109,7 +107,7 @@ def events(log: Frame, after: int) -> Frame:
     )
     replaced = versions.select(*shared, version=nw.col("seq"), stood_at=nw.col("known_at"))
     retracted = replacing.join(replaced, on="version", how="inner").select(
-        "known_at", "id", "graded", "cell", *SUMMED_COLUMNS, *(-nw.col(name) for name in SUMS), "version", "stood_at",
+        "known_at", "id", "graded", "cell", *GROUP_COLUMNS, *(-nw.col(name) for name in SUMS), "version", "stood_at",
         departs=nw.lit(True),
     )  # fmt: skip
     return nw.concat([asserted, retracted], how="vertical").sort("known_at")
@@ -168,11 +166,10 @@ def stats_features(sums: Frame, view: GroupedView) -> Frame:
     default.
     """
     expressions = _measures()
-    prefix = f"{view.group.name}_"
     return sums.select(
         nw.col("key").alias(view.group.join_key),
         nw.col("known_at").alias("event_timestamp"),
-        *(expressions[feature.removeprefix(prefix)].alias(feature) for feature in view.features),
+        *(expressions[feature.measure].alias(feature.name) for feature in view.declared),
     )
 
 

@@ -3,6 +3,8 @@
 bet_facts         first row at time_placed (whoever placed the bet knew it then), a correction at its known_at
 bet_closing_line  a row at each known_at at which the closing line changed
 A deleted bet gets a row of nulls at the known_at of its tombstone.
+
+What changes the values of a feature changes its definition too (`ingestion/features/feature_definitions.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from typing import Final
 
 import narwhals as nw
 
-from feature_repo.declarations.groups import BET_CLOSING_LINE, BET_FACTS
+from feature_repo.bets.odds import implied_probability_expression
+from feature_repo.declarations.views import BET_CLOSING_LINE, BET_FACTS
 from ingestion.features.running_sums import Frame
 
 FACTS: Final = BET_FACTS.features
@@ -39,7 +42,7 @@ def _described(log: Frame) -> Frame:
     computed = log.with_columns(
         nw.col("american_odds").cast(nw.Int64),
         decimal_odds=nw.when(odds < 0).then(1 + 100 / size).otherwise(1 + size / hundred),
-        implied_prob=nw.when(odds < 0).then(size / (size + 100)).otherwise(100 / (size + 100)),
+        implied_prob=implied_probability_expression(odds),
         amount=nw.col("amount_cents") / hundred,
     ).with_columns(clv_ev=nw.col("clv_percentage") * nw.col("implied_prob"))
     return computed.with_columns(

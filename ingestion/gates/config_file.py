@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ingestion.errors import ConfigurationError
+from feature_repo.errors import ConfigurationError
 from quality.gates import Gates, GatesUnusable, default_gates, gates_with
 
 

@@ -10,8 +10,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from feature_repo.errors import ConfigurationError
 from ingestion.database.access import statement
-from ingestion.errors import ConfigurationError
 from ingestion.runs.run_ids import short_run_ids
 from quality.verdict import Tally, Verdict
 

@@ -23,9 +23,9 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.bets.names import WHITESPACE
+from feature_repo.errors import ConfigurationError, DeletesRefused
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
-from ingestion.errors import ConfigurationError, DeletesRefused
 from ingestion.intake.counts import ReconcileCounts
 from ingestion.intake.load import take_in
 from ingestion.intake.streams import reconcile_command

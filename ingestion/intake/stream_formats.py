@@ -7,8 +7,8 @@ from uuid import UUID
 
 import psycopg
 
+from feature_repo.errors import ConfigurationError, MappingMissing
 from ingestion.database.access import statement
-from ingestion.errors import ConfigurationError, MappingMissing
 from ingestion.sources.files.formats.declaration import FormatInvalid
 from ingestion.sources.files.formats.registry import FileFormat, declared_format, shipped_formats
 

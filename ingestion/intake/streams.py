@@ -17,9 +17,9 @@ from typing import Final
 import psycopg
 from psycopg.rows import dict_row
 
+from feature_repo.errors import ColumnsVanished, ConfigurationError, LateFirstLoad, SourceShrank
 from feature_repo.near_names import LIKENESS, nearest_names
 from ingestion.database.access import statement
-from ingestion.errors import ColumnsVanished, ConfigurationError, LateFirstLoad, SourceShrank
 from ingestion.intake.counts import IntakeCounts, StreamChanges
 from ingestion.intake.load import SyncRequest, TableRows
 from ingestion.runs.alerts import resolve_alerts

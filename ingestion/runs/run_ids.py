@@ -12,8 +12,8 @@ from uuid import UUID
 
 import psycopg
 
+from feature_repo.errors import RunUnknown
 from ingestion.database.access import statement
-from ingestion.errors import RunUnknown
 
 _DIGITS: Final = 32
 # Runs that an error names.

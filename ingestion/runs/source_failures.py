@@ -12,9 +12,9 @@ from typing import Final
 
 import psycopg
 
+from feature_repo.errors import PikkitError, SourceShrank
 from feature_repo.servers.connections import Postgres
 from ingestion.database.access import connect, statement
-from ingestion.errors import PikkitError, SourceShrank
 from ingestion.intake.streams import ROWS_SHOWN
 from ingestion.runs.alerts import open_alert, resolve_alerts
 from ingestion.runs.record import Run

@@ -20,7 +20,7 @@ LONG_AGO: Final = timedelta(hours=24)
 
 
 def on_refresh(before: datetime | None, refreshed_at: datetime, redefined: list[str]) -> list[str]:
-    """Remarks on the refresh: the one before it, and features whose code changed since their rows were written."""
+    """Remarks on the refresh: the one before it, and views whose definition changed since their rows were written."""
     remarks = []
     if before is not None and refreshed_at - before > LONG_AGO:
         remarks.append(
@@ -30,7 +30,7 @@ def on_refresh(before: datetime | None, refreshed_at: datetime, redefined: list[
         )
     if redefined:
         remarks.append(
-            f"The code that computes {', '.join(redefined)} changed since their rows were written, and new rows stand "
+            f"The definition of {', '.join(redefined)} changed since their rows were written, and new rows stand "
             "beside old ones now. Run `pikkit backfill`."
         )
     return remarks

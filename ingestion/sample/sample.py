@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ingestion.errors import ConfigurationError
+from feature_repo.errors import ConfigurationError
 from ingestion.sample.bets import place
 from ingestion.sample.log import version_history
 from ingestion.sample.table import as_table

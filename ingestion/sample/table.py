@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from feature_repo.bets.odds import implied_probability_expression
 from ingestion.sample.arrays import Floats, IntegerArray
 from ingestion.sample.bets import PlacedBets
 from ingestion.sample.catalogue import BET_TYPES, BOOKS, LEAGUES, MARKETS, SPORTS
@@ -22,7 +23,7 @@ def as_table(bets: PlacedBets, versions: BetVersions, seed: int) -> pl.DataFrame
     bet, status = versions.bet, versions.status
     settled = status != PENDING
     price, odds = bets.price[bet], np.rint(bets.odds[bet])
-    implied = np.where(odds < 0, -odds, 100) / (np.abs(odds) + 100)
+    implied = implied_probability_expression(pl.Series(odds)).to_numpy()
     closing = np.where(settled, bets.closing_price[bet], np.nan)
     clv = np.round(100 * (price / closing - 1), 4)
     amount, profit = versions.stake / 100, np.where(settled, versions.profit / 100, np.nan)

@@ -13,17 +13,17 @@ from datetime import datetime, timedelta
 import psycopg
 
 from feature_repo.declarations.feature_lists import FEATURE_LISTS
-from feature_repo.declarations.fields import DeclaredFeature
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.features import DeclaredFeature
 from feature_repo.declarations.views import (
     ON_DEMAND_DECLARATIONS,
-    STORED_DECLARATIONS,
+    STORED_VIEWS,
+    BetView,
+    GroupedView,
     OnDemandDeclaration,
-    StoredDeclaration,
 )
+from feature_repo.errors import ConfigurationError
 from feature_repo.near_names import did_you_mean
 from ingestion.database.access import statement
-from ingestion.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -96,20 +96,20 @@ def stored_versions(connection: psycopg.Connection) -> VersionsByFeature:
 
 
 def _views(versions: VersionsByFeature) -> list[CataloguedView]:
-    stored = [_stored_view(STORED_DECLARATIONS[view.name], versions) for view in STORED_VIEWS]
+    stored = [_stored_view(view, versions) for view in STORED_VIEWS]
     by_name = {view.name: view for view in stored}
     return [*stored, *(_on_demand_view(declared, by_name, versions) for declared in ON_DEMAND_DECLARATIONS.values())]
 
 
-def _stored_view(declared: StoredDeclaration, versions: VersionsByFeature) -> CataloguedView:
+def _stored_view(view: GroupedView | BetView, versions: VersionsByFeature) -> CataloguedView:
     return CataloguedView(
-        name=declared.view.name,
-        description=declared.description,
-        entities=(declared.entity,),
-        join_keys=(declared.view.join_key,),
+        name=view.name,
+        description=view.description,
+        entities=(view.entity,),
+        join_keys=(view.join_key,),
         inputs=(),
-        ttl=declared.view.ttl,
-        features=_features(declared.view.name, declared.features, versions),
+        ttl=view.ttl,
+        features=_features(view.name, view.declared, versions),
     )
 
 
@@ -124,7 +124,7 @@ def _on_demand_view(
         join_keys=tuple(key for view in looked_up for key in view.join_keys),
         inputs=tuple(declared.request),
         ttl=None,
-        features=_features(declared.name, declared.features, versions),
+        features=_features(declared.name, declared.declared, versions),
     )
 
 

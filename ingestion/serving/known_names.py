@@ -11,10 +11,10 @@ import psycopg
 from psycopg.rows import dict_row
 
 from feature_repo.declarations.groups import GROUPS
+from feature_repo.errors import ConfigurationError
 from feature_repo.group_keys import make_key
 from feature_repo.near_names import did_you_mean
 from ingestion.database.access import statement
-from ingestion.errors import ConfigurationError
 
 # What can be listed: the columns of one name, and those of the groups that are looked up by several.
 NAME_KINDS: Final[dict[str, tuple[str, ...]]] = {

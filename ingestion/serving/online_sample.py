@@ -21,10 +21,8 @@ import psycopg
 from google.protobuf.message import DecodeError
 from psycopg import sql
 
-from feature_repo.declarations.groups import STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from feature_repo.online_store.layout import (
-    decode_instant,
-    decode_plain,
     entity_key,
     feature_field,
     features_digest,
@@ -32,7 +30,8 @@ from feature_repo.online_store.layout import (
     key_prefix,
     timestamp_field,
 )
-from feature_repo.online_store.watermarks import Marks, copy_name, read_marks
+from feature_repo.online_store.protobuf import decode_instant, decode_plain
+from feature_repo.online_store.watermarks import OnlineWatermarks, copy_name, read_watermarks
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.servers.connections import PROJECT
 from ingestion.database.access import statement
@@ -71,7 +70,7 @@ class ExpectedCopy(NamedTuple):
 class StandingCopy(NamedTuple):
     """What Redis said: the marks, and for each row that was expected the reply of its hash (timestamp, features)."""
 
-    marks: Marks
+    marks: OnlineWatermarks
     replies: Sequence[Sequence[Any]]
 
 
@@ -174,9 +173,9 @@ def standing_copy(client: Any, expected: ExpectedCopy) -> StandingCopy:
     import redis
 
     try:
-        marks = read_marks(client, PROJECT)
+        marks = read_watermarks(client, PROJECT)
     except (redis.ResponseError, UnicodeDecodeError):  # something else stands under that key
-        marks = Marks(None, {})
+        marks = OnlineWatermarks(None, {})
     pipe = client.pipeline(transaction=False)
     for view in expected.views:
         fields = _fields(view.view)
@@ -205,14 +204,14 @@ def online_findings(
     for view, replies in zip(expected.views, standing.replies, strict=True):
         sample = _compared(connection, view, replies)
         found = standing.marks.views.get(view.view.name)
-        until = instant_of_microseconds(found.asserted_until) if found is not None else None
+        until = instant_of_microseconds(found.instant) if found is not None else None
         fault, reason = _fault_of_marks(expected, view, standing.marks, latest) or _fault_of_sample(sample)
         findings[view.view.name] = Finding(fault, reason, until, sample)
     return findings
 
 
 def _fault_of_marks(
-    expected: ExpectedCopy, view: ExpectedView, marks: Marks, latest: datetime | None
+    expected: ExpectedCopy, view: ExpectedView, marks: OnlineWatermarks, latest: datetime | None
 ) -> tuple[Fault, str] | None:
     mark = marks.views.get(view.view.name)
     if marks.copy_of not in (None, expected.name):
@@ -223,7 +222,7 @@ def _fault_of_marks(
         return "incomplete", "nothing there says whose copy it is"
     if mark.features != view.features:
         return "redefined", "what stands there was copied for other features"
-    until = instant_of_microseconds(mark.asserted_until)
+    until = instant_of_microseconds(mark.instant)
     if until < view.refreshed_at:
         return (
             "incomplete",

@@ -20,12 +20,12 @@ from feature_repo.bets.bet_types import BetType
 from feature_repo.bets.frame import NEEDED
 from feature_repo.bets.odds import american_of_decimal
 from feature_repo.bets.vocabulary import VocabularyUnavailable
-from feature_repo.declarations.groups import BET_VIEWS, STORED_VIEWS
+from feature_repo.declarations.views import BET_VIEWS, STORED_VIEWS
+from feature_repo.errors import ConfigurationError, SourceRejected, Unreachable
 from feature_repo.near_names import did_you_mean, nearest_names
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect, statement
 from ingestion.database.rollout import check_readable
-from ingestion.errors import ConfigurationError, SourceRejected, Unreachable
 from quality.advice import ADVICE
 from quality.schema.bet import BET_COLUMNS, KINDS, judge_row
 from quality.schema.grammar import HAS_OFFSET, NUMBER
@@ -97,20 +97,20 @@ class UnknownName:
 
 @dataclass(frozen=True)
 class Scored:
-    """Vectors in the order of the bets; `homes` is the view of each feature, in the order of the service.
+    """Vectors in the order of the bets; `feature_views` is the view of each feature, in the order of the service.
 
     `unknown_names`: each name that the store does not know once, in the order of the columns and of the bets.
     """
 
     service: str
-    homes: dict[str, str]
+    feature_views: dict[str, str]
     vectors: tuple[Vector, ...]
     unknown_names: tuple[UnknownName, ...]
 
     @property
     def is_by_id(self) -> bool:
         """Whether the service looks bets up by their id, and asks for nothing else of them."""
-        return set(self.homes.values()) <= _BET_VIEWS
+        return set(self.feature_views.values()) <= _BET_VIEWS
 
     @property
     def unknown(self) -> list[str]:
@@ -137,10 +137,10 @@ def score_bets(
     Raises ConfigurationError that names all that is missing or wrong in the bets, Unreachable when a store is silent.
     """
     with _serving(connections, service) as scorer:
-        typed = _typed(bets, _needed(set(scorer.homes.values())), now)
+        typed = _typed(bets, _needed(set(scorer.feature_views.values())), now)
         batches = [typed[start : start + _BATCH] for start in range(0, len(typed), _BATCH)]
         vectors = [vector for batch in batches for vector in _vectors(scorer(batch, now=now), batch)]
-        return Scored(service, dict(scorer.homes), tuple(vectors), _unknown_names(connections, vectors))
+        return Scored(service, dict(scorer.feature_views), tuple(vectors), _unknown_names(connections, vectors))
 
 
 def naive_instants(bets: Sequence[Bet]) -> list[str]:
@@ -297,7 +297,6 @@ def _unknown_names(connections: Connections, vectors: Sequence[Vector]) -> tuple
 @contextmanager
 def _serving(connections: Connections, service: str) -> Iterator[Scorer]:
     """A scorer of the service, without Feast's warnings, and with trouble of the stores in our words."""
-    from feature_repo.errors import NotScorable, OnlineStoreUnavailable
     from feature_repo.scoring import scorer
     from feature_repo.store import store_at
 
@@ -307,9 +306,8 @@ def _serving(connections: Connections, service: str) -> Iterator[Scorer]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield scorer(service, store=store_at(connections))
-    except NotScorable as error:
-        raise ConfigurationError(error.what, error.state, error.next_step) from None
-    except OnlineStoreUnavailable as error:
-        raise Unreachable(error.what, "Nothing was scored", error.next_step, service="Redis") from error
+    except Unreachable as error:
+        error.state = "Nothing was scored"
+        raise
     except VocabularyUnavailable as error:
         raise Unreachable(str(error), "Nothing was scored", "Look at `pikkit doctor`", service="Postgres") from error

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.near_names import did_you_mean
-from ingestion.errors import ConfigurationError
 from ingestion.progress import Progress
 from ingestion.sources.files.file_source import FileSource, open_file
 from ingestion.sources.files.formats.registry import read_mapping

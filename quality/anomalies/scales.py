@@ -28,11 +28,6 @@ def american_price(log_odds: pl.Expr) -> pl.Expr:
     return (pl.when(log_odds > 0).then(-1).otherwise(1) * 100 * log_odds.abs().exp()).round()
 
 
-def implied_probability_expression(american: pl.Expr) -> pl.Expr:
-    """What the price says the chance of a win is, the book's margin included."""
-    return 1 / (1 + (-log_odds(american)).exp())
-
-
 def payout(american: pl.Expr) -> pl.Expr:
     """Percent of the stake that a win at this price pays."""
     return 100 * (-log_odds(american)).exp()

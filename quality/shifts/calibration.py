@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from feature_repo.bets.bet_types import BetType
-from quality.anomalies.scales import implied_probability_expression, log_odds, price
+from feature_repo.bets.odds import implied_probability_expression
+from quality.anomalies.scales import log_odds, price
 from quality.shifts.segments import as_shifts, in_segments
 
 CALIBRATION_TESTS = ("calibration", "calibration_recent", "win_rate_level")

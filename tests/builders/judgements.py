@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 
 
 def pass_gates(database: psycopg.Connection) -> None:

@@ -13,7 +13,7 @@ from feast.repo_contents import RepoContents
 from feast.repo_operations import get_repo_files, parse_repo
 
 from feature_repo import REPOSITORY
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 
 SPELLING = re.compile(
     r"[A-Z].*\w\. "

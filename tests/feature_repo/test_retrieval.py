@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from feature_repo.declarations.groups import GROUPED_VIEWS
+from feature_repo.declarations.views import GROUPED_VIEWS
 from feature_repo.group_keys import entity_frame, entity_rows, make_key
 from tests.feature_repo.conftest import BETS, CLOSING_LINES, FACTS, REFRESHED_AT, bet
 

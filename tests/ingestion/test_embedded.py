@@ -22,11 +22,11 @@ import psycopg
 import pytest
 import redis
 
-from feature_repo.errors import ServerNotReady
+from feature_repo.errors import ConfigurationError, LockHeld, ServerNotReady, StoreFull, Unreachable
 from feature_repo.servers import embedded_servers
-from feature_repo.servers.connections import Connections, NotRunning, Redis, socket_directory
-from feature_repo.servers.embedded_servers import PID_FILES, ask_redis, embedded_at
-from ingestion.cli import services
+from feature_repo.servers.connections import Connections, Redis
+from feature_repo.servers.embedded_servers import PID_FILES, ask_redis, embedded_at, socket_directory
+from ingestion.cli.setup.down import down
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.database.migrate import apply_migrations
 from ingestion.doctor.doctor import examine
@@ -36,7 +36,6 @@ from ingestion.embedded import redis as embedded_redis
 from ingestion.embedded import servers as embedded
 from ingestion.embedded.home import locked_home
 from ingestion.embedded.process import failure
-from ingestion.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from ingestion.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.rigs.commands import by_name
@@ -113,7 +112,7 @@ def test_down_stops_what_runs_and_names_it(home: Path) -> None:
     running = embedded.running(home)
     assert [embedded.stop_servers(home), embedded.stop_servers(home), embedded.running(home)] == [running, [], []]
     assert running == ["redis", "postgres"]
-    with pytest.raises(NotRunning):
+    with pytest.raises(Unreachable):
         embedded_at(home)
 
 
@@ -437,7 +436,7 @@ def test_down_all_stops_every_home_whose_servers_run_from_the_environment(
     new_home.mkdir()
     embedded_redis.start_redis(new_home, None, lambda _: None)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    services.down(all_homes=True)
+    down(all_homes=True)
     assert capsys.readouterr().out == f"Stopped redis under {new_home}. The data is kept.\n"
     assert (embedded.running(new_home), len(embedded.running(home))) == ([], 2)
 

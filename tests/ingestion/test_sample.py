@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from feature_repo.bets.bet_types import BetType
-from ingestion.errors import ConfigurationError
+from feature_repo.errors import ConfigurationError
 from ingestion.sample.catalogue import BET_TYPES
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.sources.files.file_source import open_file

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.servers.connections import Connections
-from ingestion.errors import ConfigurationError, Unreachable
 from ingestion.settings import Settings
 from ingestion.sources.settings import SourceSettings
 

@@ -19,7 +19,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.type_map import python_values_to_proto_values
 from feast.types import Array, Bool, Bytes, Float32, Float64, Int32, Int64, String, UnixTimestamp
 
-from feature_repo.online_store.layout import Mark, marks_key, microseconds
+from feature_repo.online_store.layout import OnlineWatermark, microseconds, watermarks_key
 from feature_repo.servers.connections import Redis
 
 OURS = "feature_repo.online_store.store.FreshOnlineStore"
@@ -104,7 +104,7 @@ def write(
 def mark(server: Redis, project: str, name: str, until: datetime) -> None:
     """Say until when the rows of a view are asserted."""
     with redis.Redis.from_url(server.url) as client:
-        client.hset(marks_key(project), name, Mark(microseconds(until), b"-" * 8).packed())
+        client.hset(watermarks_key(project), name, OnlineWatermark(microseconds(until), b"-" * 8).packed())
 
 
 def entity_key(**keys: str | int) -> EntityKey:

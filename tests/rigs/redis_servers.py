@@ -16,7 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from feature_repo.errors import OnlineStoreUnavailable
+from feature_repo.errors import Unreachable
 from feature_repo.servers.connections import Redis
 from ingestion.embedded.redis import _binary
 from tests.rigs.processes import PATIENCE, free_port, wait_until
@@ -166,7 +166,7 @@ def in_time(act: Callable[[], T]) -> T:
     def is_answered() -> bool:
         try:
             answers.append(act())
-        except OnlineStoreUnavailable as error:
+        except Unreachable as error:
             if "did not answer within" not in str(error):
                 raise
             return False

@@ -11,9 +11,10 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.errors import RowsUnfit
+from feature_repo.feast_internals import get_feature_view_query_context
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.source_table import Origin, changes_of, origin_of, own_names, source_of
-from feature_repo.sources import Reasserted, reasserted
+from feature_repo.sources import CarryForward, carry_forward_of
 
 if TYPE_CHECKING:
     from feast import FeatureView
@@ -33,7 +34,7 @@ class ViewRequest:
     join_keys: tuple[str, ...]
     features: dict[str, str]
     ttl: int
-    again: Reasserted | None
+    again: CarryForward | None
 
     @property
     def columns(self) -> list[str]:
@@ -66,8 +67,6 @@ def asked(
     expanded: bool = False,
 ) -> list[ViewRequest]:
     """What is asked of each view, in Feast's order. `expanded` reads re-asserted sources row by row."""
-    from feast.infra.offline_stores.offline_utils import get_feature_view_query_context
-
     never = datetime(2000, 1, 1, tzinfo=UTC)
     contexts = get_feature_view_query_context(refs, list(views), registry, project, (never, never))
     projections: list[Any] = [view.projection for view in views]
@@ -77,7 +76,7 @@ def asked(
 
 def _asked(view: FeatureView, context: Any, *, full_names: bool, expanded: bool) -> ViewRequest:
     source, own = source_of(view), own_names(source_of(view))
-    again, origin = reasserted(source), origin_of(view)
+    again, origin = carry_forward_of(source), origin_of(view)
     if again is not None and (expanded or 0 < context.ttl < again.step.total_seconds()):
         again = None
     if again is not None:

@@ -24,11 +24,11 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.servers.connections import Postgres
 from ingestion.database.access import statement, taking_turns
 from ingestion.database.read_only import read_only_store
-from ingestion.errors import ConfigurationError
 from ingestion.progress import Progress, silent
 from ingestion.serving.export import manifest
 from ingestion.serving.export.datasets import BET_VERSIONS, BETS, DATASETS, RAW, Dataset

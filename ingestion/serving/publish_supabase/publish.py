@@ -16,10 +16,10 @@ from typing import Final
 import psycopg
 from psycopg import IsolationLevel, sql
 
+from feature_repo.errors import ConfigurationError, PikkitError
 from feature_repo.servers.connections import Postgres
 from ingestion.database.access import statement, taking_turns
 from ingestion.database.read_only import read_only_store
-from ingestion.errors import ConfigurationError, PikkitError
 from ingestion.progress import Progress, silent
 from ingestion.serving.publish_supabase.tables import TABLES, PublishedKey, PublishedRow, PublishedTable, from_store
 from ingestion.serving.publish_supabase.target import SupabaseTarget, open_target

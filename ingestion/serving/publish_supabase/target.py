@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ingestion.errors import Unreachable
+from feature_repo.errors import Unreachable
 from ingestion.serving.publish_supabase.tables import PublishedKey, PublishedRow, PublishedTable
 from ingestion.sources.retry import Passing
 from ingestion.sources.settings import SupabaseProject

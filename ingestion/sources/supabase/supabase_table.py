@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from ingestion.errors import ConfigurationError, SourceDenied, Unreachable
+from feature_repo.errors import ConfigurationError, SourceDenied, Unreachable
 from ingestion.progress import Progress
 from ingestion.sources.digests import day_of, digests_of, digests_told, keys_of_pages
 from ingestion.sources.files.jsonl import page_of

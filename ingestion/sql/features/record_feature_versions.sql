@@ -1,6 +1,6 @@
 -- Grain    one row per feature and version; a version is a definition, and its history is kept
 -- Writes   features.feature_metadata
--- Params   view, features, definition_hash, checksum and rows (of new change rows, or of all where from_scratch), now
+-- Params   view, features, definition_hashes (of the features, in their order), checksum and rows (of new change rows, or of all where from_scratch), now
 -- Rows added beside those of another definition count to its version; features that are new with today's wait for a backfill.
 with newest as (
     select distinct on (feature) *
@@ -13,13 +13,13 @@ described as (
     select
         listed.feature,
         case
-            when not %(from_scratch)s or newest.definition_hash = %(definition_hash)s then coalesce(newest.version, 1)
+            when not %(from_scratch)s or newest.definition_hash = listed.definition_hash then coalesce(newest.version, 1)
             else coalesce(newest.version, 0) + 1
         end as version,
-        case when %(from_scratch)s then %(definition_hash)s else coalesce(newest.definition_hash, %(definition_hash)s) end as definition_hash,
+        case when %(from_scratch)s then listed.definition_hash else coalesce(newest.definition_hash, listed.definition_hash) end as definition_hash,
         case when %(from_scratch)s then 0 else coalesce(newest.data_checksum, 0) end as checksum_before,
         case when %(from_scratch)s then 0 else coalesce(newest.record_count, 0) end as rows_before
-    from unnest(%(features)s::text[]) as listed (feature)
+    from unnest(%(features)s::text[], %(definition_hashes)s::text[]) as listed (feature, definition_hash)
     left join newest using (feature)
     where %(from_scratch)s or newest.feature is not null or not exists (select from newest)
 )

@@ -1,5 +1,5 @@
--- Grain    one row per stored view: the digest of the definition that its newest feature versions have
+-- Grain    one row per stored feature: the digest of the definition that its newest version has
 -- Reads    features.feature_metadata
-select distinct on (view) view, definition_hash
+select distinct on (view, feature) view, feature, definition_hash
 from features.feature_metadata
-order by view, version desc, last_computed_at desc
+order by view, feature, version desc

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import polars as pl
 
+from feature_repo.bets.odds import implied_probability_expression
 from quality.gates.measures.measure import Measure, MeasuredValue
 from quality.gates.required_evidence import Provided, Unusable
 
@@ -30,7 +31,6 @@ def _against_prices(evidence: Provided) -> MeasuredValue:
         raise Unusable(f"graded.american_odds lies inside (-100, 100) in {odd:,} rows, where no price can be")
     if priced.is_empty():
         return MeasuredValue(None, 0, "no graded bet has a price")
-    # The chance at which a bet breaks even: the stake over stake and profit (feature_repo/bets/odds.py).
-    implied = pl.when(odds < 0).then(odds.abs()).otherwise(100.0) / (odds.abs() + 100)
-    won, expected = priced.select(pl.col("is_win").cast(pl.Float64).mean(), implied.mean().alias("implied")).row(0)
+    implied = implied_probability_expression(pl.col("american_odds").cast(pl.Float64))
+    won, expected = priced.select(pl.col("is_win").cast(pl.Float64).mean(), implied.mean()).row(0)
     return MeasuredValue(won - expected, priced.height, f"{won:.1%} won, the prices say {expected:.1%}")

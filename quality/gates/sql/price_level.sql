@@ -1,4 +1,5 @@
 -- The prices of each book, new and before.
+-- The chance of a win that a price implies: feature_repo/bets/odds.py.
 select
     institution_name,
     seq > {since} as is_new,

@@ -1,4 +1,5 @@
 -- How often each book's new bets won at short and at long prices, and how often the prices say that they do.
+-- The chance of a win that a price implies: feature_repo/bets/odds.py.
 select
     institution_name,
     american_odds < 0 as is_favourite,

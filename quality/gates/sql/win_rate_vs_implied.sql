@@ -1,4 +1,5 @@
 -- How often the newest graded bets won, and how often their prices say that they do, by book and sport.
+-- The chance of a win that a price implies: feature_repo/bets/odds.py.
 select
     institution_name,
     sport,

@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_repo.clock import stopped_at
-from feature_repo.declarations.groups import SPORT_STATS
-from feature_repo.errors import PublicationRefused
+from feature_repo.declarations.views import SPORT_STATS
+from feature_repo.errors import GateRefused
 from feature_repo.materialization.online_copy import CopyTarget, copy_runs, copy_window
 from feature_repo.online_store import watermarks
 from feature_repo.online_store.layout import (
-    encode_instant,
     entity_key,
     feature_field,
     key_prefix,
-    marks_key,
     microseconds,
     timestamp_field,
+    watermarks_key,
 )
+from feature_repo.online_store.protobuf import encode_instant
 from tests.builders.judgements import judge, seal
 from tests.rigs.published_store import FIRST, MARK, SECOND, Published, insert
 
@@ -151,13 +151,13 @@ def test_a_whole_copy_removes_groups_that_are_gone(
     published.execute("delete from features.sport_stats_changes where sport = 'NFL'")
     copy_window(published.database, target._replace(overwrite=True), EVER, MARK, whole=True)
     assert served(gated, "NBA", "NFL", "NHL") == [(1, MARK), (None, None), (1, MARK)]
-    assert len([key for key in client.scan_iter() if key != marks_key("pikkit")]) == 3
+    assert len([key for key in client.scan_iter() if key != watermarks_key("pikkit")]) == 3
 
 
 def test_groups_stay_and_bets_go(published: Published, gated: Any, target: CopyTarget, client: Any) -> None:
     copy_window(published.database, target, MARK, MARK)
     copy_window(published.database, target_of(gated, "bet_facts"), MARK - DAY, MARK)
-    lives = {key[-14:]: client.ttl(key) for key in client.scan_iter() if key != marks_key("pikkit")}
+    lives = {key[-14:]: client.ttl(key) for key in client.scan_iter() if key != watermarks_key("pikkit")}
     assert len(lives) == 4
     assert sorted(life > 0 for life in lives.values()) == [False, False, False, True]
     assert max(lives.values()) <= gated.config.online_store.key_ttl_seconds
@@ -245,14 +245,14 @@ def test_plain_feast_leaves_the_copy_of_another_store_as_it_was_when_the_gate_re
     watermarks.set_copy_of(client, "pikkit", "another store")
     before = {key: client.dump(key) for key in client.scan_iter()}
     published.execute("update features.sport_stats_changes set sport_count = 99")
-    with pytest.raises(PublicationRefused):
+    with pytest.raises(GateRefused):
         gated.materialize(MARK - DAY, MARK, feature_views=["sport_stats"])
     assert {key: client.dump(key) for key in client.scan_iter()} == before
 
 
 def test_a_group_that_feasts_own_store_lets_expire_stays(published: Published, target: CopyTarget, client: Any) -> None:
     copy_window(published.database, target, MARK, MARK)
-    keys = [key for key in client.scan_iter() if key != marks_key("pikkit")]
+    keys = [key for key in client.scan_iter() if key != watermarks_key("pikkit")]
     for key in keys:
         client.expire(key, 1000)
     copy_window(published.database, target._replace(overwrite=True), MARK, MARK)

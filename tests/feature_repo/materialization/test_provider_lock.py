@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from feature_repo import REPOSITORY
-from feature_repo.errors import PublicationRefused, RunLockHeld
+from feature_repo.errors import GateRefused, LockHeld
 from feature_repo.postgres.run_lock import lock_holder, run_lock
 from ingestion.database.access import connect
 from tests.feature_repo.materialization.test_provider_writes import frame
@@ -60,7 +60,7 @@ def test_nothing_is_done_while_another_holds_the_lock(
     published: Published, gated: Any, somebody: psycopg.Connection, act: Callable[[Any], None]
 ) -> None:
     before = published.registry()
-    with pytest.raises(RunLockHeld) as refused:
+    with pytest.raises(LockHeld) as refused:
         act(gated)
     assert refused.value.holder.startswith("pikkit backfill, process ")
     assert (published.held(), published.registry()) == (set(), before)
@@ -79,7 +79,7 @@ def test_the_lock_of_another_store_is_not_this_ones(published: Published, gated:
         run_lock(elsewhere, "pikkit run"),
         connect(published.connections.postgres, purpose="test") as session,
         holding(session),
-        pytest.raises(RunLockHeld),
+        pytest.raises(LockHeld),
     ):
         gated.materialize(*WINDOW)
 
@@ -88,7 +88,7 @@ def test_the_lock_of_another_store_is_not_this_ones(published: Published, gated:
 def test_the_lock_is_given_up_afterwards(published: Published, gated: Any, refused: bool) -> None:
     if refused:
         published.execute("delete from ops.seals")
-    with contextlib.suppress(PublicationRefused):
+    with contextlib.suppress(GateRefused):
         gated.materialize(*WINDOW)
     assert lock_holder(published.database) is None
 
@@ -181,7 +181,7 @@ def test_an_apply_since_the_definitions_were_loaded_is_not_undone(
         view.tags = {"since": "then"}
         other.apply(view)
 
-    with contextlib.redirect_stdout(Meanwhile(apply)), contextlib.suppress(PublicationRefused):
+    with contextlib.redirect_stdout(Meanwhile(apply)), contextlib.suppress(GateRefused):
         gated.materialize(*WINDOW)
     assert published.store().get_feature_view("sport_stats").tags == {"since": "then"}
 
@@ -213,6 +213,6 @@ def test_store_apply_says_what_was_done_when_the_lock_is_taken(
     """Feast asks nothing of a provider before `store.apply` writes; what it wrote stays."""
     view = gated.get_feature_view("sport_stats")
     view.tags = {"new": "yes"}
-    with pytest.raises(RunLockHeld, match="The registry has the new definitions"):
+    with pytest.raises(LockHeld, match="The registry has the new definitions"):
         gated.apply(view)
     assert published.store().get_feature_view("sport_stats").tags == {"new": "yes"}

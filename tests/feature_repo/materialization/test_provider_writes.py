@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from feature_repo.declarations.groups import SPORT_STATS
-from feature_repo.errors import PublicationRefused, RowsUnfit
+from feature_repo.declarations.views import SPORT_STATS
+from feature_repo.errors import GateRefused, RowsUnfit
 from tests.rigs.published_store import MARK, SECOND, Published
 
 CHANGED = MARK - timedelta(hours=1)
@@ -67,32 +67,32 @@ def test_an_unknown_value_is_a_value(published: Published, gated: Any) -> None:
     ids=["key", "case", "microsecond", "before", "value", "null", "count"],
 )
 def test_a_row_that_is_not_published_is_refused(published: Published, gated: Any, row: pd.DataFrame) -> None:
-    with pytest.raises(PublicationRefused, match="1 of 1 rows for sport_stats are not published"):
+    with pytest.raises(GateRefused, match="1 of 1 rows for sport_stats are not published"):
         gated.write_to_online_store("sport_stats", row)
     assert not published.held()
 
 
 def test_one_row_that_is_not_published_stops_all_of_a_frame(published: Published, gated: Any) -> None:
-    with pytest.raises(PublicationRefused, match="1 of 2 rows"):
+    with pytest.raises(GateRefused, match="1 of 2 rows"):
         gated.write_to_online_store("sport_stats", pd.concat([frame(), frame(sport_roi=7.0)]))
     assert not published.held()
 
 
 def test_the_run_that_a_frame_claims_is_not_believed(published: Published, gated: Any) -> None:
-    with pytest.raises(PublicationRefused):
+    with pytest.raises(GateRefused):
         gated.write_to_online_store("sport_stats", frame(sport_roi=7.0).assign(run_id=str(SECOND)))
     assert not published.held()
 
 
 def test_a_row_whose_run_is_at_fault_is_refused(published: Published, gated: Any) -> None:
     published.execute("update features.sport_stats_changes set sport_roi = 7 where run_id = %s", SECOND)
-    with pytest.raises(PublicationRefused, match="of its 1 rows"):
+    with pytest.raises(GateRefused, match="of its 1 rows"):
         gated.write_to_online_store("sport_stats", frame(sport_roi=7.0))
     assert not published.held()
 
 
 def test_the_asynchronous_twin_refuses_as_well(published: Published, gated: Any) -> None:
-    with pytest.raises(PublicationRefused):
+    with pytest.raises(GateRefused):
         asyncio.run(gated.write_to_online_store_async("sport_stats", frame(sport_roi=7.0)))
     assert not published.held()
 
@@ -107,14 +107,14 @@ def test_asynchronous_writers_of_one_process_take_turns(gated: Any) -> None:
 
 
 def test_a_key_that_looks_like_an_attack_is_only_a_key(published: Published, gated: Any) -> None:
-    with pytest.raises(PublicationRefused) as refused:
+    with pytest.raises(GateRefused) as refused:
         gated.write_to_online_store("sport_stats", frame("'); drop table ops.seals; --\n\x1b[31m"))
     assert "drop table ops.seals; --\\n\\x1b[31m" in str(refused.value)
 
 
 def test_a_view_computed_on_demand_takes_no_rows(published: Published, gated: Any) -> None:
     provider, view = gated.provider, gated.get_on_demand_feature_view("bet_features")
-    with pytest.raises(PublicationRefused, match="bet_features is not a stored view"):
+    with pytest.raises(GateRefused, match="bet_features is not a stored view"):
         provider.online_write_batch(gated.config, view, [], None)
 
 
@@ -140,7 +140,7 @@ def test_rows_that_are_published_need_not_be_written_offline(published: Publishe
 def test_a_row_of_our_history_cannot_be_made_up(published: Published, gated: Any) -> None:
     before, rows = change_rows(published), published_rows(published)
     rows.loc[0, "sport_roi"] = 7.0
-    with pytest.raises(PublicationRefused, match=r"1 of .* rows for sport_stats are not published"):
+    with pytest.raises(GateRefused, match=r"1 of .* rows for sport_stats are not published"):
         gated.write_to_offline_store("sport_stats", rows)
     assert change_rows(published) == before
 
@@ -156,7 +156,7 @@ def test_pushed_rows_keep_to_the_same_rule(published: Published, gated: Any) -> 
     rows, before = published_rows(published), change_rows(published)
     gated.push("pushed", rows, to=PushMode.OFFLINE)
     rows.loc[0, "sport_roi"] = 7.0
-    with pytest.raises(PublicationRefused):
+    with pytest.raises(GateRefused):
         gated.push("pushed", rows, to=PushMode.OFFLINE)
     assert change_rows(published) == before
 
@@ -179,7 +179,7 @@ def test_a_table_of_somebody_elses_takes_what_is_pushed(published: Published, ga
         pd.DataFrame({"sport": ["NBA"], "event_timestamp": [MARK]}), ["moods:mood"]
     )
     assert training.to_df()["mood"].tolist() == [0.75]
-    with pytest.raises(PublicationRefused, match="moods is no view of this repository"):
+    with pytest.raises(GateRefused, match="moods is no view of this repository"):
         gated.materialize(MARK - timedelta(days=1), MARK, feature_views=["moods"])
 
 
@@ -200,6 +200,6 @@ def test_a_table_of_ours_is_known_however_it_is_called(published: Published, gat
     )
     rows, before = published_rows(published, "sport_stats_changes"), change_rows(published)
     rows["sport_roi"] = 99.0
-    with pytest.raises((PublicationRefused, RowsUnfit)):
+    with pytest.raises((GateRefused, RowsUnfit)):
         gated._get_provider().offline_write_batch(gated.config, view, pa.Table.from_pandas(rows), None)
     assert change_rows(published) == before

@@ -15,7 +15,7 @@ from feast.types import Float64, Int64, String
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from feature_repo.declarations.groups import GROUPED_VIEWS
+from feature_repo.declarations.views import GROUPED_VIEWS
 from feature_repo.servers.connections import Postgres
 from feature_repo.sources import history_source
 from ingestion.database.access import connect

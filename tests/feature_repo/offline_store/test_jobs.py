@@ -23,7 +23,7 @@ from feast.types import String
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_repo.errors import RetrievalTimedOut, RowsUnfit, TableLocked
+from feature_repo.errors import LockHeld, RetrievalTimedOut, RowsUnfit
 from tests.feature_repo.offline_store.test_as_of_join import frame_of, frames, numbered, plays, teams
 from tests.rigs.offline_stores import HOUR, KEYED, NOON, OURS, Stores, records, repo_config, stores
 from tests.rigs.processes import PATIENCE, wait_until
@@ -147,10 +147,10 @@ def test_time_is_counted_over_all_steps(stores: Stores) -> None:
 def test_a_table_that_another_session_keeps_locked_ends_the_wait_with_that(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("feature_repo.offline_store.sessions.LOCK_PATIENCE", 0.2)
+    monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)
     with stores.filled(plays=PLAYS) as database, database.transaction():
         database.execute("lock table public.plays in access exclusive mode")
-        with pytest.raises(TableLocked, match="another session holds"):
+        with pytest.raises(LockHeld, match="another session holds"):
             job(stores.ours, frame()).to_arrow()
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from feature_repo.offline_store.latest import latest_pages, newest
 from feature_repo.offline_store.source_table import columns, origin_of, source_of
-from feature_repo.sources import reasserted
+from feature_repo.sources import carry_forward_of
 
 pytest.importorskip("feast")
 
@@ -112,7 +112,7 @@ def test_a_page_has_the_columns_of_the_view_and_no_more_rows_than_asked_for(data
 
 def test_the_rows_in_between_are_not_made(database: psycopg.Connection) -> None:
     view = recent()
-    query = newest(origin_of(view), reasserted(source_of(view)), ["sport_market"], NOON, NOON, given=True)
+    query = newest(origin_of(view), carry_forward_of(source_of(view)), ["sport_market"], NOON, NOON, given=True)
     database.execute("set timezone to 'UTC'")
     plan = "\n".join(line for (line,) in database.execute(b"explain " + query.as_bytes(database)))
     assert "generate_series" not in plan

@@ -15,7 +15,7 @@ from feast.types import Float64
 
 from feature_repo import clock
 from feature_repo.online_store import delete
-from feature_repo.online_store.layout import COPY_OF, marks_key
+from feature_repo.online_store.layout import COPY_OF, watermarks_key
 from feature_repo.servers.connections import Connections, Redis
 from tests.conftest import _empty_redis
 from tests.rigs.online_stores import DAY, mark, store_of, view, write
@@ -85,7 +85,7 @@ def test_a_deleted_view_is_gone_from_its_own_project_only(filled: Filled, shared
     # An entity that never had the view keeps the one that it has.
     assert store.get_online_features(["facts:odds"], [{"sport": "NFL"}]).to_dict()["odds"] == [1.5]
     assert content(shared, of=neighbour.project) == before
-    assert content(shared, of=mine)[marks_key(mine)].keys() == {b"world"}
+    assert content(shared, of=mine)[watermarks_key(mine)].keys() == {b"world"}
 
 
 @projects
@@ -105,7 +105,7 @@ def test_entities_are_deleted_by_their_join_keys_with_the_marks_of_their_views(
     store, neighbour, before = both(filled, shared, mine)
     online(store).delete_entity_values(store.config, ["sport"])
     assert read(store) == PRESENT | {"win_rate": [None], "odds": [None]}
-    assert content(shared, of=mine)[marks_key(mine)].keys() == {b"world"}
+    assert content(shared, of=mine)[watermarks_key(mine)].keys() == {b"world"}
     online(store).delete_entity_values(store.config, ["sport", "market"])
     assert read(store) == PRESENT | {"win_rate": [None], "odds": [None], "pair_rate": [None]}
     assert content(shared, of=neighbour.project) == before
@@ -115,7 +115,7 @@ def test_entities_are_deleted_by_their_join_keys_with_the_marks_of_their_views(
 def test_a_teardown_leaves_nothing_of_its_own_and_all_of_the_other(filled: Filled, shared: Redis, mine: str) -> None:
     with redis.Redis.from_url(shared.url) as client:
         for project in ("bets", "dev_bets"):
-            client.hset(marks_key(project), COPY_OF, "somebody's")
+            client.hset(watermarks_key(project), COPY_OF, "somebody's")
     store, neighbour, before = both(filled, shared, mine)
     store.teardown()
     assert content(shared, of=mine) == {}
@@ -138,7 +138,7 @@ def test_without_a_scan_at_least_the_mark_goes(filled: Filled, shared: Redis) ->
     store = filled("bets", full_scan_for_deletion=False)
     store.apply([], objects_to_delete=[store.get_feature_view("stats")], partial=False)
     held = content(shared, of="bets")
-    assert held[marks_key("bets")].keys() == {b"world"}
+    assert held[watermarks_key("bets")].keys() == {b"world"}
     assert any(b"_ts:stats" in fields for fields in held.values())
 
 

@@ -17,7 +17,7 @@ from feast.errors import FeastError
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 
 from feature_repo import clock
-from feature_repo.errors import OnlineStoreUnavailable, Refusal
+from feature_repo.errors import PikkitError, Unreachable
 from feature_repo.servers.connections import Redis
 from tests.rigs.online_stores import entity_key, store_of, write
 from tests.rigs.redis_servers import Server, Wire, in_time, server
@@ -74,7 +74,7 @@ reading = pytest.mark.parametrize("read", [read, read_async, read_rows])
 
 def refused(act: Callable[[Any], Any], store: Any) -> str:
     """The message of the error that this must raise."""
-    with pytest.raises(OnlineStoreUnavailable) as raised:
+    with pytest.raises(Unreachable) as raised:
         act(store)
     assert raised.value.exit_code == 4
     assert raised.value.__suppress_context__  # a traceback shows nothing of the client's
@@ -96,7 +96,7 @@ def test_a_dead_server_is_named_at_once(filled: Any, node: Server, act: Any, ret
 
 def test_the_error_is_known_to_whoever_catches_redis_feast_or_us(filled: Any, node: Server) -> None:
     node.stop()
-    for kind in (redis.RedisError, FeastError, Refusal):
+    for kind in (redis.RedisError, FeastError, PikkitError):
         with pytest.raises(kind) as raised:
             read(filled)
     assert raised.value.http_status_code() == 503

@@ -11,8 +11,8 @@ import pytest
 from feast.infra.online_stores.redis import RedisOnlineStoreConfig
 
 from feature_repo import clock
-from feature_repo.errors import OnlineStoreUnavailable
-from feature_repo.online_store.layout import Mark, marks_key, microseconds
+from feature_repo.errors import Unreachable
+from feature_repo.online_store.layout import OnlineWatermark, microseconds, watermarks_key
 from feature_repo.online_store.store import FreshOnlineStoreConfig
 from tests.rigs.online_stores import store_of, write
 from tests.rigs.processes import free_port
@@ -28,7 +28,7 @@ def fill(store: Any, node: Server) -> None:
     write(store, "facts", [({"sport": "NFL"}, {"odds": 1.5}, NOW)])
     write(store, "world", [({}, {"everywhere": 2.5}, NOW)])
     with node.client() as client:
-        client.hset(marks_key("bets"), "stats", Mark(microseconds(NOW), b"-" * 8).packed())
+        client.hset(watermarks_key("bets"), "stats", OnlineWatermark(microseconds(NOW), b"-" * 8).packed())
 
 
 def read_both_ways(store: Any) -> list[dict[str, Any]]:
@@ -67,13 +67,13 @@ def test_a_server_is_found_through_a_sentinel(tmp_path: Path) -> None:
 def test_a_sentinel_that_knows_no_such_server_says_so(tmp_path: Path) -> None:
     with server(tmp_path) as master, sentinel(tmp_path, master, name="main") as port:
         store = store_of(tmp_path, f"127.0.0.1:{port}", redis_type="redis_sentinel", sentinel_master="other")
-        with pytest.raises(OnlineStoreUnavailable, match=f"other behind the sentinels 127.0.0.1:{port}"):
+        with pytest.raises(Unreachable, match=f"other behind the sentinels 127.0.0.1:{port}"):
             store.get_online_features(*REQUEST)
 
 
 def test_sentinels_that_are_down_are_not_asked_again_and_again(tmp_path: Path, retry_waits: list[float]) -> None:
     store = store_of(tmp_path, f"127.0.0.1:{free_port()}", redis_type="redis_sentinel", sentinel_master="main")
-    with pytest.raises(OnlineStoreUnavailable, match="main behind the sentinels"):
+    with pytest.raises(Unreachable, match="main behind the sentinels"):
         store.get_online_features(*REQUEST)
     assert retry_waits == []
 
@@ -83,7 +83,7 @@ def test_a_cluster_that_is_down_says_so(tmp_path: Path) -> None:
         store = store_of(tmp_path, f"127.0.0.1:{node.port}", redis_type="redis_cluster")
         fill(store, node)
         node.stop()
-        with pytest.raises(OnlineStoreUnavailable, match=f"127.0.0.1:{node.port}"):
+        with pytest.raises(Unreachable, match=f"127.0.0.1:{node.port}"):
             store.get_online_features(*REQUEST)
 
 

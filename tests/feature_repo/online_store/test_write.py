@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from feature_repo.online_store import round_trip
 from feature_repo.online_store import write as writing
-from feature_repo.online_store.layout import decode_instant, feature_field, timestamp_field
+from feature_repo.online_store.layout import feature_field, timestamp_field
+from feature_repo.online_store.protobuf import decode_instant
 from feature_repo.online_store.round_trip import Outbox
 from feature_repo.online_store.write import Stored, write_online_rows
 from feature_repo.servers.connections import Connections

@@ -15,7 +15,7 @@ from feast.protos.feast.core.FeatureView_pb2 import FeatureView
 from feast.protos.feast.core.OnDemandFeatureView_pb2 import OnDemandFeatureView
 
 from feature_repo import scorer
-from feature_repo.errors import NotScorable, PublicationRefused, StoredFunctionDiffers
+from feature_repo.errors import GateRefused, NotScorable, StoredFunctionDiffers
 from feature_repo.group_keys import entity_frame, entity_rows
 from ingestion.database.apply import apply_declarations
 from ingestion.database.rollout import unapplied
@@ -137,7 +137,7 @@ def test_a_function_that_is_stored_with_a_view_of_ours_is_not_run(
 
     tamper(published, "feature_views", "sport_stats", FeatureView, change)
     assert scorer(SERVICE, store=published.store())([BET]).names
-    with pytest.raises(PublicationRefused, match="does not read"):
+    with pytest.raises(GateRefused, match="does not read"):
         published.store().materialize(MARK, MARK, ["sport_stats"])
     assert not marker.exists()
 

@@ -16,10 +16,9 @@ from feast.types import Float64
 
 from feature_repo import REPOSITORY, on_demand, scorer, services
 from feature_repo.declarations.feast_objects import DeclaredOnDemandFeatureView
-from feature_repo.errors import PublishedListChanged
+from feature_repo.errors import ConfigurationError, PublishedListChanged
 from feature_repo.registry.pinned_services import check_published_lists, declared_services, references
 from ingestion.database.apply import apply_declarations
-from ingestion.errors import ConfigurationError
 from tests.builders.bet_files import bet
 from tests.rigs.published_store import Published
 
@@ -49,16 +48,11 @@ def edited(file: Path, old: str, new: str) -> None:
 def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) -> None:
     """In a copy of the package, edited as the README says one adds a measure."""
     shutil.copytree(REPOSITORY / "feature_repo", tmp_path / "feature_repo")
-    package = tmp_path / "feature_repo"
-    edited(package / "groups.py", 'MEASURES = ("win_rate", ', 'MEASURES = ("avg_stake", "win_rate", ')
-    edited(
-        package / "fields.py",
-        "_MEASURES: dict[str, tuple[str, Scale]] = {",
-        '_MEASURES: dict[str, tuple[str, Scale]] = {\n    "avg_stake": ("Mean stake of {bets}.", Scale.MONEY),',
-    )
-    first = 'feature(\n            "implied_prob"'
-    added = 'feature("american_odds", "Float64", "The price.", Scale.AMERICAN_ODDS),\n        '
-    edited(package / "views.py", first, added + first)
+    features = tmp_path / "feature_repo" / "declarations" / "features.py"
+    measure = 'GroupMeasure("avg_stake", "Float64", "Mean stake of {bets}.", FeatureScale.MONEY),'
+    edited(features, "\nMEASURES: Final = (", f"\nMEASURES: Final = (\n    {measure}")
+    field = 'DeclaredFeature("american_odds", "Float64", "The price.", FeatureScale.AMERICAN_ODDS),'
+    edited(features, "PLACED_BET_FEATURES: Final = (", f"PLACED_BET_FEATURES: Final = (\n    {field}")
     assert lists_of(tmp_path) == LISTS
 
 
@@ -108,7 +102,7 @@ def test_feasts_own_apply_is_refused_too(published: Published, tmp_path: Path) -
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
     edited(
-        tmp_path / "feature_repo" / "feature_lists.py",
+        tmp_path / "feature_repo" / "declarations" / "feature_lists.py",
         '    "bet_clv_features": (\n        "clv_percentage",\n',
         '    "bet_clv_features": (\n',
     )

@@ -28,8 +28,8 @@ from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source i
 from feast.types import Float64, Int64, String
 
 from feature_repo import clock
-from feature_repo.declarations.groups import SPORT_STATS
-from feature_repo.errors import PublicationRefused, RowsUnfit
+from feature_repo.declarations.views import SPORT_STATS
+from feature_repo.errors import GateRefused, RowsUnfit
 from feature_repo.postgres.run_lock import run_lock
 from feature_repo.registry.ungated_views import GATE_TAG, NO_GATE
 from feature_repo.servers.connections import Connections
@@ -158,7 +158,7 @@ def test_a_computed_view_of_the_users_own_is_stored_where_its_sources_are_the_us
     assert served(gated, "doubling") == [6.0]
     of_ours = copy(doubling)
     of_ours.source_feature_view_projections = {"sport_stats": gated.get_feature_view("sport_stats").projection}
-    with pytest.raises(PublicationRefused, match="doubling is not a stored view"):
+    with pytest.raises(GateRefused, match="doubling is not a stored view"):
         gated.provider.online_write_batch(gated.config, of_ours, [], None)
 
 
@@ -182,7 +182,7 @@ def test_a_view_of_the_users_own_without_the_tag_is_refused_online_as_a_whole(pu
         lambda: asyncio.run(gated.write_to_online_store_async("untagged", row("untagged", 1.0))),
         lambda: gated.materialize(SINCE, MARK),
     ):
-        with pytest.raises(PublicationRefused) as refused:
+        with pytest.raises(GateRefused) as refused:
             write()
         assert refused.value.what == "untagged is no view of this repository: no gate judges its rows"
         assert refused.value.state.startswith("Nothing was written")
@@ -202,9 +202,9 @@ def test_a_view_that_reads_a_history_of_ours_is_not_freed_by_its_tag(published: 
         history = PostgreSQLSource(name="mine", timestamp_field="event_timestamp", **named)
         view = moods("mine", [gated.get_entity("sport")], history)
         gated.registry.apply_feature_view(view, gated.project)
-        with pytest.raises(PublicationRefused):
+        with pytest.raises(GateRefused):
             gated.materialize(SINCE, MARK, ["mine"])
-        with pytest.raises(PublicationRefused):
+        with pytest.raises(GateRefused):
             gated.write_to_online_store("mine", row("mine", 7.0).rename(columns={"at": "event_timestamp"}))
         assert not published.held(), named
 
@@ -217,9 +217,9 @@ def test_a_view_called_like_one_of_ours_is_not_freed_by_its_tag(published: Publi
     gated.apply([stats])
     changed = pd.DataFrame([{"sport": "NBA", "event_timestamp": MARK} | dict.fromkeys(SPORT_STATS.features, 7)])
     changed["created_timestamp"] = MARK
-    with pytest.raises(PublicationRefused, match="some are not as they passed its gate"):
+    with pytest.raises(GateRefused, match="some are not as they passed its gate"):
         gated.materialize(SINCE, MARK, ["sport_stats"])
-    with pytest.raises(PublicationRefused):
+    with pytest.raises(GateRefused):
         gated.write_to_online_store("sport_stats", changed)
     source = PushSource(name="imitation", batch_source=table(published, "imitation"))
     imitations = [
@@ -227,7 +227,7 @@ def test_a_view_called_like_one_of_ours_is_not_freed_by_its_tag(published: Publi
         moods("sport_stats", [gated.get_entity("sport")], source, kind=StreamFeatureView),
     ]
     for imitation in imitations:
-        with pytest.raises(PublicationRefused, match="does not read"):
+        with pytest.raises(GateRefused, match="does not read"):
             gated.provider.online_write_batch(gated.config, imitation, [], None)
     assert not published.held()
 
@@ -241,7 +241,7 @@ def test_a_history_that_is_copied_from_another_table_than_is_judged_is_refused(
     stats = gated.get_feature_view("sport_stats")
     stats.batch_source.tags = stats.batch_source.tags | {"pikkit.changes": "public.forged"}
     gated.registry.apply_feature_view(stats, gated.project)
-    with pytest.raises(PublicationRefused, match="does not read"):
+    with pytest.raises(GateRefused, match="does not read"):
         gated.materialize(SINCE, MARK, ["sport_stats"])
     assert not published.held()
 
@@ -274,6 +274,6 @@ def test_without_a_postgres_behind_it_the_provider_serves_views_of_the_users_own
     assert served(store, "mood") == [1.0]
     store.push("pushed_source", row("mood", 2.0), to=PushMode.ONLINE_AND_OFFLINE)
     assert served(store, "mood") == [2.0]
-    with pytest.raises(PublicationRefused, match="sport_stats is a view of this repository"):
+    with pytest.raises(GateRefused, match="sport_stats is a view of this repository"):
         store.materialize(SINCE, MARK)
     store.teardown()

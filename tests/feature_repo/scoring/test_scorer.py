@@ -23,13 +23,13 @@ from feature_repo.bets.frame import ColumnsMissing
 from feature_repo.errors import EntityKeysMissing
 from feature_repo.group_keys import entity_rows
 from feature_repo.online_store.layout import (
-    Mark,
+    OnlineWatermark,
     entity_key,
     feature_field,
     key_prefix,
-    marks_key,
     microseconds,
     timestamp_field,
+    watermarks_key,
 )
 from feature_repo.scoring import Scorer, ValueStatus
 from feature_repo.servers.connections import Connections
@@ -55,8 +55,8 @@ def holes(stocked: Connections) -> Iterator[None]:
         marks = {"sport_stats": -2, "sport_league_stats": 3}
         for view, hours in marks.items():
             until = microseconds(REFRESHED_AT + timedelta(hours=hours))
-            client.hset(marks_key("pikkit"), view, Mark(until, b"-" * 8).packed())
-        client.hdel(marks_key("pikkit"), "institution_stats")
+            client.hset(watermarks_key("pikkit"), view, OnlineWatermark(until, b"-" * 8).packed())
+        client.hdel(watermarks_key("pikkit"), "institution_stats")
         yield
         client.flushdb()  # the next module fills it anew, and finds no mark that says it need not
 
@@ -94,7 +94,7 @@ def by_scorer(vectors: Any) -> dict[str, list[Told]]:
             for value, status, instant in zip(
                 vectors.columns[name],
                 vectors.statuses[name],
-                vectors.as_of.get(vectors.homes[name], nowhen),
+                vectors.as_of.get(vectors.feature_views[name], nowhen),
                 strict=True,
             )
         ]

@@ -18,7 +18,7 @@ from feast.types import Float64, Int64, String, UnixTimestamp
 from feature_repo import REPOSITORY, clock, scorer
 from feature_repo.errors import NotScorable
 from feature_repo.group_keys import entity_rows
-from feature_repo.scoring.refreshed import Current
+from feature_repo.scoring.refreshed import Refreshed
 from feature_repo.servers.connections import Connections
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
 from tests.rigs import online_stores
@@ -274,7 +274,7 @@ def test_nobody_waits_for_a_slow_registry() -> None:
             slow.wait(PATIENCE)
         return answer
 
-    current = Current(read, 0.01, "it")
+    current = Refreshed(read, 0.01, "it")
     time.sleep(0.02)
     assert [current.get() for _ in range(100)] == ["first"] * 100
     slow.set()
@@ -283,7 +283,7 @@ def test_nobody_waits_for_a_slow_registry() -> None:
 
 def test_what_is_read_seldom_is_not_read_at_every_look() -> None:
     reads: list[int] = []
-    current = Current(lambda: reads.append(1), 3600, "it")
+    current = Refreshed(lambda: reads.append(1), 3600, "it")
     for _ in range(1000):
         current.get()
     assert len(reads) == 1
@@ -300,7 +300,7 @@ def test_a_scorer_made_before_a_fork_scores_after_it(stocked: Connections, envir
     import subprocess
     import sys
 
-    from feature_repo.servers.connections import feast_environment
+    from feature_repo.servers.environment import feast_environment
 
     program = (
         "import os, sys, time\n"

@@ -13,7 +13,7 @@ import redis
 from feast import FeatureService, FeatureStore
 
 from feature_repo import clock, scorer
-from feature_repo.errors import OnlineStoreUnavailable
+from feature_repo.errors import Unreachable
 from feature_repo.online_store.layout import entity_key, key_prefix
 from feature_repo.scoring import Scorer, ValueStatus
 from tests.feature_repo.conftest import bet
@@ -136,7 +136,7 @@ def test_a_redis_that_is_down_is_an_error_at_once_and_heals(
 ) -> None:
     score(NBA)
     own_redis.stop()
-    with pytest.raises(OnlineStoreUnavailable, match=rf"Redis at 127\.0\.0\.1:{own_redis.port}/0 cannot be reached"):
+    with pytest.raises(Unreachable, match=rf"Redis at 127\.0\.0\.1:{own_redis.port}/0 cannot be reached"):
         score(NBA)
     assert retry_waits == []
     own_redis.start()
@@ -151,7 +151,7 @@ def test_a_redis_that_hangs_is_an_error_and_its_late_answer_is_nobodys(
         score = scorer(SERVICE, store=online_stores.store_of(tmp_path, f"127.0.0.1:{wire.port},socket_timeout=0.3"))
         in_time(lambda: score(MLS))
         wire.hold()
-        with pytest.raises(OnlineStoreUnavailable, match=r"did not answer within 0\.3 s"):
+        with pytest.raises(Unreachable, match=r"did not answer within 0\.3 s"):
             score(MLS)
         wire.release()
         assert in_time(lambda: score([NBA, MLS])).rows == WANTED
@@ -163,7 +163,7 @@ def test_a_key_that_is_no_hash_is_an_error_and_the_next_answer_is_the_right_one(
     with own_redis.client() as client:
         key = entity_key(key_prefix("sport"), "NBA", b"bets")
         client.set(key, "?")
-        with pytest.raises(OnlineStoreUnavailable, match="WRONGTYPE"):
+        with pytest.raises(Unreachable, match="WRONGTYPE"):
             score([NBA, MLS])
         client.delete(key)
     assert score([MLS]).rows == WANTED[1:]
@@ -195,7 +195,7 @@ def test_no_password_is_in_the_error(tmp_path: Path) -> None:
         with one.client() as client:
             client.config_set("requirepass", "other")
             client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        with pytest.raises(OnlineStoreUnavailable, match="refuses the login") as refused:
+        with pytest.raises(Unreachable, match="refuses the login") as refused:
             score(NBA)
     assert "hush" not in str(refused.value)
 

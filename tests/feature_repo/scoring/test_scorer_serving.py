@@ -21,7 +21,8 @@ import redis
 from feature_repo import REPOSITORY, clock, scorer
 from feature_repo.group_keys import entity_rows
 from feature_repo.online_store.layout import entity_key, key_prefix
-from feature_repo.servers.connections import Connections, feast_environment
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.environment import feast_environment
 from tests.conftest import OUR_VARIABLES
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
 from tests.rigs.processes import PATIENCE, serving
@@ -175,6 +176,6 @@ def test_feast_serve_tells_what_the_scorer_tells(feast_serve: int, store: Any, s
 def test_bets_that_the_page_calls_outside_are_null_a_day_after_the_last_run(store: Any) -> None:
     clock.set_now(REFRESHED_AT + timedelta(hours=24, seconds=1))
     vectors = scorer(AT_PLACEMENT, store=store)(PLACED)
-    stored = [name for name in vectors.names if vectors.homes[name] != "bet_features"]
+    stored = [name for name in vectors.names if vectors.feature_views[name] != "bet_features"]
     assert {value for name in stored for value in vectors.columns[name]} == {None}
     assert {str(one) for name in stored for one in vectors.statuses[name]} == {"OUTSIDE_MAX_AGE"}

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from feature_repo.errors import HomeUnsafe
-from feature_repo.servers.connections import recorded
+from feature_repo.errors import ConfigurationError, HomeUnsafe
+from feature_repo.servers.embedded_servers import recorded
 from feature_repo.servers.private_files import open_private, refuse_unsafe_home, write_private
 from ingestion.doctor.settings import check_home
 from ingestion.embedded import servers
 from ingestion.embedded.home import locked_home, prepare_home
-from ingestion.errors import ConfigurationError
 from tests.rigs.commands import by_name
 
 NOBODY = 65534

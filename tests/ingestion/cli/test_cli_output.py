@@ -19,7 +19,9 @@ import pytest
 import redis
 
 from feature_repo.servers.connections import Connections, Postgres
-from ingestion.cli import bets, execute, runs
+from ingestion.cli import execute
+from ingestion.cli.setup import sample
+from ingestion.cli.update import backfill
 from ingestion.database.access import connect, hold_run_lock
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.ingestion.cli.test_cli_help import VERBS
@@ -111,7 +113,7 @@ def test_a_bug_is_a_document_and_is_raised(monkeypatch: pytest.MonkeyPatch, caps
     def broken(now: str | None = None) -> None:
         raise KeyError("bet")
 
-    monkeypatch.setattr(bets, "begin", broken)
+    monkeypatch.setattr(sample, "begin", broken)
     with pytest.raises(KeyError):
         execute(["sample", "--out", "x", "--json"])
     error = json.loads(capsys.readouterr().out)["error"]
@@ -122,7 +124,7 @@ def test_an_interrupted_command_is_a_document(monkeypatch: pytest.MonkeyPatch) -
     def interrupted(now: str | None = None) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "begin", interrupted)
+    monkeypatch.setattr(backfill, "begin", interrupted)
     done = pikkit_here("backfill", "--json", environ={})
     assert (done.returncode, error_of(done)["kind"]) == (130, "Interrupted")
 

@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
-from feature_repo.servers.connections import Connections, recorded
+from feature_repo.errors import ConfigurationError
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import recorded
 from feature_repo.services import market_profitability_at_placement_v1, market_profitability_v1
 from ingestion.database.access import connect
 from ingestion.demo import check_store, demo_source
 from ingestion.embedded import servers
-from ingestion.errors import ConfigurationError
 from tests.builders.bet_files import NOW
 from tests.builders.json_documents import check_documents
 from tests.conftest import OUR_VARIABLES

@@ -9,13 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from feature_repo.errors import RunLockRefused
+from feature_repo.errors import ConfigurationError, PikkitError
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.database.migrate import apply_migrations
 from ingestion.doctor.postgres import check_postgres
-from ingestion.errors import PikkitError
 from ingestion.sources.postgres.postgres_table import open_postgres
 from ingestion.sources.settings import SourcePostgres
 from ingestion.sources.table import StampWindow
@@ -119,7 +118,7 @@ def test_the_trainer_s_role_asks_feast_and_changes_nothing(
 ) -> None:
     import pandas as pd
 
-    from feature_repo.servers.connections import feast_environment
+    from feature_repo.servers.environment import feast_environment
     from feature_repo.store import store_at
 
     trainer = as_role("pikkit_trainer")
@@ -148,7 +147,7 @@ def test_the_trainer_s_role_asks_feast_and_changes_nothing(
         "do $$ begin lock table ops.run_lock in access share mode; end $$",
         *HELD_UP,
     )
-    with pytest.raises(RunLockRefused, match="permission denied"):
+    with pytest.raises(ConfigurationError, match="permission denied"):
         store_at(trainer).materialize_incremental(NOW)
     # A lock that a reader can take on what it reads keeps nobody from the run lock.
     with connect(trainer.postgres, purpose="test") as reading, connect(worked.postgres, purpose="test") as writing:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from feature_repo.declarations.groups import GROUPED_VIEWS, GroupedView
+from feature_repo.declarations.views import GROUPED_VIEWS, GroupedView
 from tests.builders.bet_files import T0
 
 

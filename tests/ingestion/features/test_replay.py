@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_repo.declarations.groups import GROUPED_VIEWS
+from feature_repo.declarations.views import GROUPED_VIEWS
 from ingestion.features.replay import MemoryStates, replay
 from tests import oracle
 from tests.builders.bet_logs import frame, graded, logs, stretches

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from feature_repo.errors import SourceRejected
 from ingestion.database.access import connect
-from ingestion.errors import SourceRejected
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from ingestion.intake.load import take_in
@@ -80,7 +80,7 @@ def brought_up(database):
         written = refresh(database, run_id=uuid.uuid4(), now=now)
         with database.transaction(force_rollback=True):
             differences = sum(compared.differences for compared in verify_offline(database))
-        return sum(written.values()), differences
+        return written.total, differences
 
     return brought_up
 

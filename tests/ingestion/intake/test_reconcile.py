@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 
+from feature_repo.errors import ConfigurationError, DeletesRefused
 from ingestion.database.access import connect
-from ingestion.errors import ConfigurationError, DeletesRefused
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from ingestion.intake.load import SyncRequest, requested_rows, take_in

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from psycopg import sql
 
+from feature_repo.errors import Unreachable
 from ingestion.database.access import connect
-from ingestion.errors import Unreachable
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from quality.schema import BET_COLUMNS

@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from ingestion.errors import RunUnknown
+from feature_repo.errors import RunUnknown
 from ingestion.runs.run_ids import find_run, short_run_ids
 from tests.builders.bet_files import NOW
 

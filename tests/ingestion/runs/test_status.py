@@ -11,10 +11,10 @@ import pytest
 import redis
 from psycopg import sql
 
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
+from feature_repo.errors import SourceRejected, Unreachable
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from ingestion.database.access import connect, hold_run_lock
-from ingestion.errors import SourceRejected, Unreachable
 from ingestion.features.refresh import refresh
 from ingestion.intake.load import take_in
 from ingestion.runs.record import recorded_run, uuid7

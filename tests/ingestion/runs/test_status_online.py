@@ -14,12 +14,13 @@ import pytest
 import redis
 from psycopg import IsolationLevel
 
-from feature_repo.declarations.groups import STORED_VIEWS
-from feature_repo.online_store.layout import entity_key, feature_field, key_prefix, marks_key
+from feature_repo import clock
+from feature_repo.declarations.views import STORED_VIEWS
+from feature_repo.errors import GateRefused
+from feature_repo.online_store.layout import entity_key, feature_field, key_prefix, watermarks_key
 from feature_repo.servers.connections import Connections
-from ingestion import clock, pipeline, wording
+from ingestion import pipeline, wording
 from ingestion.database.access import connect
-from ingestion.errors import GateRefused
 from ingestion.pipeline import run_materialize
 from ingestion.runs.alerts import open_alert, resolve_alerts
 from ingestion.runs.status import ViewStatus, store_status
@@ -85,7 +86,7 @@ def test_status_finds_whatever_redis_lost_or_has_otherwise_and_names_the_command
 
     def delete_all_keys_but_the_marks() -> None:
         for key in server.scan_iter():
-            if key != marks_key("pikkit"):
+            if key != watermarks_key("pikkit"):
                 server.delete(key)
 
     def flush_but_for_a_foreign_key() -> None:
@@ -93,7 +94,7 @@ def test_status_finds_whatever_redis_lost_or_has_otherwise_and_names_the_command
         server.set("somebody else's", "1")
 
     def evict_nine_keys_of_ten() -> None:
-        kept = marks_key("pikkit")
+        kept = watermarks_key("pikkit")
         for place, key in enumerate(sorted(key for key in server.scan_iter() if key != kept)):
             if place % 10:
                 server.delete(key)
@@ -118,10 +119,10 @@ def test_status_finds_whatever_redis_lost_or_has_otherwise_and_names_the_command
             server.hset(key, feature_field("sport_stats", "sport_count"), b"\x12\xff")
 
     def remove_the_marks() -> None:
-        server.delete(marks_key("pikkit"))
+        server.delete(watermarks_key("pikkit"))
 
     def name_another_store() -> None:
-        server.hset(marks_key("pikkit"), "", "another store")
+        server.hset(watermarks_key("pikkit"), "", "another store")
 
     assert online(prepared, later) == {}
     assert command("--check", now=later)[0] == 0

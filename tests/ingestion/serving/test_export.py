@@ -25,10 +25,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.postgres.copy import copy_in
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect, statement
-from ingestion.errors import ConfigurationError
 from ingestion.intake.load import take_in
 from ingestion.serving.export.datasets import BET_VERSIONS, BETS, RAW
 from ingestion.serving.export.export import export_store

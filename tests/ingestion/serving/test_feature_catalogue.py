@@ -15,10 +15,10 @@ from feast.repo_contents import RepoContents
 from feast.repo_operations import parse_repo
 
 from feature_repo import REPOSITORY
-from feature_repo.declarations.groups import STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
+from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
-from ingestion.errors import ConfigurationError
 from ingestion.features.refresh import refresh
 from ingestion.intake.load import take_in
 from ingestion.runs.record import uuid7

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect
-from ingestion.errors import ConfigurationError
 from ingestion.intake.load import take_in
 from ingestion.serving.known_names import columns_of
 from ingestion.sources.files.file_source import open_file

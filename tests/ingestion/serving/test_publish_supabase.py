@@ -15,9 +15,9 @@ from datetime import timedelta
 
 import pytest
 
+from feature_repo.errors import ConfigurationError, SourceDenied, Unreachable
 from feature_repo.servers.connections import Connections, Redis
 from ingestion.database.access import connect
-from ingestion.errors import ConfigurationError, SourceDenied, Unreachable
 from ingestion.features.refresh import refresh
 from ingestion.serving.publish_supabase import publish as publish_supabase
 from ingestion.serving.publish_supabase.publish import publish_to_supabase

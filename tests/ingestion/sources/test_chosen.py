@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.errors import ConfigurationError, SourceRejected
+from feature_repo.errors import ConfigurationError, SourceRejected
 from ingestion.intake.streams import reconcile_command
 from ingestion.sources.settings import SourceSettings
 from ingestion.sources.source_choice import chosen_source, chosen_table

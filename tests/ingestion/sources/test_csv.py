@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.errors import SourceRejected
+from feature_repo.errors import SourceRejected
 from ingestion.sources.files.file_source import open_file
 from tests.ingestion.sources.conftest import CSV_HEADER, CSV_ROW, in_one_directory, texts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from ingestion.errors import SourceRejected
+from feature_repo.errors import SourceRejected
 from ingestion.sources.files.file_source import open_file
 from ingestion.sources.files.lines import LONGEST_LINE
 from quality.schema import BET_COLUMNS, REQUIRED_COLUMNS, validate

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.bets.odds import american_of_decimal
-from ingestion.errors import ConfigurationError, SourceRejected
+from feature_repo.errors import ConfigurationError, SourceRejected
 from ingestion.sources.files.csv import delimiter_of
 from ingestion.sources.files.file_source import open_file
 from ingestion.sources.files.formats.declaration import FormatInvalid

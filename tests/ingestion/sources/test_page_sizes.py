@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.errors import SourceRejected
+from feature_repo.errors import SourceRejected
 from ingestion.sources import page
 from ingestion.sources.files import parquet
 from ingestion.sources.files.file_source import open_file

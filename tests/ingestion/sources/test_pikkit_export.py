@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from ingestion.errors import SourceRejected
+from feature_repo.errors import SourceRejected
 from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.sources.files.file_source import open_file

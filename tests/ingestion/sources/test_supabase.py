@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
+from feature_repo.errors import ConfigurationError, SourceDenied
 from ingestion.database.access import connect
-from ingestion.errors import ConfigurationError, SourceDenied
 from ingestion.sources.supabase.supabase_table import open_supabase
 from ingestion.sources.table import StampWindow
 from quality.schema import BET_COLUMNS, REQUIRED_COLUMNS

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from ingestion.errors import SourceDenied, Unreachable
+from feature_repo.errors import SourceDenied, Unreachable
 from ingestion.sources import retry
 from ingestion.sources.supabase import rest
 from ingestion.sources.supabase import supabase_table as source

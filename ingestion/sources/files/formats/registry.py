@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from ingestion.errors import ConfigurationError
+from feature_repo.errors import ConfigurationError
 from ingestion.sources.files.formats.declaration import Format, FormatInvalid, folded, parse_format, read_text
 from ingestion.sources.files.formats.phrases import FORMATS_FOLDER, SUFFIX, shipped_tables
 from quality.schema import REQUIRED_COLUMNS

@@ -1,0 +1,80 @@
+"""What machines read on stdout: results and errors as JSON documents; and errors in words on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from feature_repo.errors import PikkitError
+from ingestion.cli.output import escaped, plain_lines, print_line, result_begun
+from ingestion.cli.terminal import styled
+
+
+def print_json(value: Any) -> None:
+    """The result for machines: one JSON document on stdout. It does nothing to a terminal either."""
+    print_line(_json_text(value))
+
+
+def print_json_with_rows(members: dict[str, Any], name: str, rows: Iterable[Any]) -> None:
+    """As `print_json` an object of these members and, after them, the array `name` of the rows, one row at a time."""
+    start, end = _json_text({**members, name: []}).rsplit("[]", 1)
+    before, after = f"{start}[\n", ""
+    for row in rows:
+        result_begun.set(True)
+        sys.stdout.write(before + textwrap.indent(_json_text(row), "    "))
+        before, after = ",\n", "\n  "
+    print_line(f"{after}]{end}" if after else f"{start}[]{end}")
+
+
+def _json_text(value: Any) -> str:
+    lines = json.dumps(value, indent=2, default=_jsonable, ensure_ascii=False).split("\n")
+    return "\n".join(escaped(line, lambda c: json.dumps(c)[1:-1]) for line in lines)
+
+
+def report_error(error: PikkitError) -> None:
+    """The three parts of an error on stderr: what happened, what state things are in, what to do next."""
+    kind = styled(error.kind, "bad", sys.stderr)
+    sys.stderr.write(f"{kind}: {plain_lines(str(error))}\n")
+    sys.stderr.flush()
+
+
+class ErrorDocument(Protocol):
+    """Told of an error by its kind, its three parts and data, and the exit code that it ends the command with."""
+
+    def __call__(self, kind: str, error: PikkitError, exit_code: int) -> None:
+        """Print it as JSON on stdout."""
+
+
+@contextmanager
+def error_documents(*, wanted: bool) -> Iterator[ErrorDocument]:
+    """What prints an error for machines, where that is wanted and no part of a result has been printed inside.
+
+    So stdout holds one document: a result, or the reason why there is none.
+    """
+    token = result_begun.set(False)
+
+    def print_document(kind: str, error: PikkitError, exit_code: int) -> None:
+        if wanted and not result_begun.get():
+            print_json({"error": _error_document(kind, error, exit_code)})
+
+    try:
+        yield print_document
+    finally:
+        result_begun.reset(token)
+
+
+def _error_document(kind: str, error: PikkitError, exit_code: int) -> dict[str, Any]:
+    parts = {"what": error.what, "state": error.state, "next_step": error.next_step}
+    return {"kind": kind, **parts, "exit_code": exit_code, "data": error.data()}
+
+
+def _jsonable(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)

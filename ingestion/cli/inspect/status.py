@@ -1,0 +1,123 @@
+"""The verb status: where a store stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import postgres_state, recorded
+from ingestion.cli.documents import print_json
+from ingestion.cli.inspect.status_tables import print_status
+from ingestion.cli.inspect.store_verdict import store_problem, store_verdict
+from ingestion.cli.options import Json, Now
+from ingestion.cli.output import print_line
+from ingestion.cli.stores import begin
+
+if TYPE_CHECKING:
+    from feature_repo.errors import Unreachable
+    from ingestion.runs.status import Copy, StoreStatus
+    from ingestion.settings import Settings
+
+_UNHEALTHY: Final = 3
+
+
+def status(
+    check: Annotated[
+        bool, typer.Option("--check", help="Print the verdict alone; exit 0 when healthy, 3 when not, 4 as always.")
+    ] = False,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Show how fresh each view is, and what the store holds.
+
+    Views against their TTL, a few keys of each as they stand in Redis, rows, lag, storage, the last run, and who holds
+    the lock. Starts nothing and changes nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are
+    down included; 0 in every other state, stale and empty ones included: the last line, --check and --json tell.
+    """
+    from dataclasses import replace
+
+    from feature_repo import clock
+    from feature_repo.errors import Unreachable
+    from ingestion.runs.status import store_status as look
+
+    settings = begin(now)
+    found = look(_as_they_are(settings), clock.now(), is_clock_stopped=clock.is_stopped())
+    if isinstance(found.online, Unreachable) and settings.external is None:
+        found = replace(found, online=_why_redis_is_not_ready(settings) or found.online)
+    if json:
+        print_json(_status_document(found))
+    elif check:
+        print_line(store_verdict(found))
+    else:
+        print_status(found)
+    if check and store_problem(found) is not None:
+        raise typer.Exit(found.online.exit_code if isinstance(found.online, Unreachable) else _UNHEALTHY)
+    if isinstance(found.online, Unreachable):
+        raise found.online
+
+
+def _as_they_are(settings: Settings) -> Connections:
+    """The stores, started or not. Unreachable when they are embedded and Postgres cannot be used."""
+    found = settings.external or recorded(settings.home)
+    if found is not None and (not found.embedded or postgres_state(settings.home, found.postgres).condition == "ready"):
+        return found
+    return settings.connections()
+
+
+def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:
+    """What keeps an embedded Redis that runs from answering; or that it is down; null when it answers by now."""
+    from feature_repo.errors import Unreachable
+
+    try:
+        settings.connections()
+    except Unreachable as error:
+        return error
+    return None
+
+
+def _status_document(found: StoreStatus) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from feature_repo.errors import Unreachable
+
+    contents = found.contents
+    return {
+        "now": found.now,
+        "is_clock_stopped": found.is_clock_stopped,
+        "healthy": store_problem(found) is None,
+        "verdict": store_verdict(found),
+        "pending": found.pending,
+        "missing_columns": contents.missing_columns if contents else [],
+        "unapplied": contents.unapplied if contents else [],
+        "redefined": contents.redefined if contents else [],
+        "views": [
+            {
+                "view": view.name,
+                "ttl_seconds": view.ttl.total_seconds(),
+                "offline": _copy_document(view.offline),
+                "online": _copy_document(view.online),
+                "sample": asdict(view.sample) if view.sample else None,
+                "keys": view.keys,
+                "change_rows": view.change_rows,
+            }
+            for view in (contents.views if contents else ())
+        ],
+        "rows": contents.rows if contents else {},
+        "refreshed_at": contents.refreshed_at if contents else None,
+        "known_until": contents.known_until if contents else None,
+        "versions_behind": contents.versions_behind if contents else None,
+        "sources": [asdict(stream) for stream in contents.streams] if contents else [],
+        "alerts": [asdict(alert) for alert in contents.alerts] if contents else [],
+        "gate": asdict(contents.gate) if contents and contents.gate else None,
+        "last_run": asdict(contents.last_run) if contents and contents.last_run else None,
+        "bytes": found.bytes,
+        "redis": {"error": str(found.online)} if isinstance(found.online, Unreachable) else asdict(found.online),
+        "lock_holder": found.lock_holder,
+    }
+
+
+def _copy_document(copy: Copy) -> dict[str, Any]:
+    age = copy.age.total_seconds() if copy.age is not None else None
+    return {"state": copy.state, "refreshed_at": copy.refreshed_at, "age_seconds": age, "reason": copy.reason}

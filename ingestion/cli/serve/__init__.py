@@ -1,0 +1,1 @@
+"""Verbs that bring features to who reads them: materialize, score, export, publish-supabase."""

@@ -1,0 +1,107 @@
+"""The verb score: bets turned into their feature vectors, read online."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ingestion.cli.documents import print_json
+from ingestion.cli.options import Json, MappingOption, Now
+from ingestion.cli.serve.score_warnings import say_what_was_left_out, warn_of_ages, warn_of_naive, warn_of_unknown
+from ingestion.cli.serve.vectors import as_json, print_scored
+from ingestion.cli.stores import begin, load_feast, stores
+
+
+def score(
+    bet: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="The bet as a JSON object, or several in an array; - reads standard input."),
+    ] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A Parquet, JSON or CSV file of bets.")] = None,
+    mapping: MappingOption = None,
+    id: Annotated[str | None, typer.Option(help="Id of the bet; bet_lookup_v1 needs nothing else.")] = None,
+    sport: Annotated[str | None, typer.Option(help="Sport; an empty text is an unknown one, here and below.")] = None,
+    league: Annotated[str | None, typer.Option(help="League.")] = None,
+    market: Annotated[str | None, typer.Option(help="Market.")] = None,
+    institution_name: Annotated[str | None, typer.Option(help="Sportsbook.")] = None,
+    american_odds: Annotated[str | None, typer.Option(help="Price: -110, +250.")] = None,
+    bet_type: Annotated[str | None, typer.Option(help="straight, parlay, round_robin_3 and so on.")] = None,
+    live: Annotated[
+        bool | None, typer.Option("--live/--no-live", help="Whether the event is under way (is_live).")
+    ] = None,
+    time_placed: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="When it is placed (ISO 8601). Default: now.")
+    ] = None,
+    clv_percentage: Annotated[str | None, typer.Option(help="Closing line value, where it is known already.")] = None,
+    service: Annotated[
+        str | None, typer.Option(help="Feature service. Default: market_profitability_at_placement_v1.")
+    ] = None,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Turn a bet into its feature vector, read online.
+
+    The bet is JSON, or a row of a file, or options for its columns; an option that is left out stands for a value that
+    is not known. Names that the store does not know are told with the nearest that it knows.
+    """
+    from feature_repo import clock
+    from ingestion.serving.score import DEFAULT_SERVICE, check, naive_instants
+    from ingestion.serving.score import score_bets as look_up
+
+    columns = {
+        "id": id,
+        "sport": sport,
+        "league": league,
+        "market": market,
+        "institution_name": institution_name,
+        "american_odds": american_odds,
+        "bet_type": bet_type,
+        "is_live": live,
+        "time_placed": time_placed,
+        "clv_percentage": clv_percentage,
+    }
+    settings = begin(now)
+    named = {name: value for name, value in columns.items() if value is not None}
+    bets = _given(bet, file, mapping, named)
+    naive = naive_instants(bets)
+    service = service or DEFAULT_SERVICE
+    check(bets, service=service, now=clock.now())
+    connections = stores(settings, create=False)
+    load_feast(checks_types=False)
+    scored = look_up(connections, bets, service=service, now=clock.now())
+    if json:
+        print_json(as_json(scored) | {"naive_instants": naive})
+    else:
+        print_scored(scored)
+    if naive:
+        warn_of_naive(naive)
+    if named and not scored.is_by_id:
+        say_what_was_left_out(named)
+    warn_of_unknown(scored)
+    warn_of_ages(scored)
+
+
+def _given(text: str | None, file: Path | None, mapping: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """The bets, in whichever of the three ways they were given."""
+    from feature_repo.bets.frame import NEEDED
+    from feature_repo.errors import ConfigurationError
+    from ingestion.serving.score import parse_bets, read_bets
+
+    if (text is not None) + (file is not None) + bool(columns) != 1:
+        raise ConfigurationError(
+            "A bet is given by --bet, by --file, or by --sport, --league and the rest, and by one of these alone",
+            "Nothing was scored",
+            "`pikkit score --help` lists the options",
+        )
+    if mapping is not None and file is None:
+        raise ConfigurationError("--mapping is for a --file", "Nothing was scored", "Leave it out")
+    if file is not None:
+        from ingestion.sources.files.formats.registry import read_mapping
+
+        return read_bets(file, read_mapping(mapping) if mapping else None)
+    if text is None:
+        return [dict.fromkeys(NEEDED) | columns]
+    return parse_bets(sys.stdin.read() if text == "-" else text)

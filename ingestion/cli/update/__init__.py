@@ -1,0 +1,1 @@
+"""Verbs that change the log and the features: sync, run, backfill, reconcile."""

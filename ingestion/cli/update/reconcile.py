@@ -1,0 +1,113 @@
+"""The verb reconcile: find what syncs miss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from ingestion.cli.documents import print_json
+from ingestion.cli.options import ClockAheadOption, Json, Now, WithoutOption
+from ingestion.cli.output import print_line, say
+from ingestion.cli.progress_bar import progress_bar
+from ingestion.cli.run_report import print_steps, run_document
+from ingestion.cli.stores import begin, prepared_stores
+from ingestion.cli.tables import print_refused, print_table
+from ingestion.wording import counted
+
+if TYPE_CHECKING:
+    from ingestion.runs.record import FinishedRun
+    from ingestion.runs.summaries import ReconcileSummary
+
+_STREAMS_NAMED: Final = 5
+TableOption = Annotated[
+    str | None, typer.Option("--source", metavar="TABLE", help="supabase or postgres; if one is configured, that one.")
+]
+
+
+def reconcile(
+    source: TableOption = None,
+    most_deletes: Annotated[
+        int | None,
+        typer.Option("--most-deletes", min=0, help="How many vanished bets to believe. Default: 1 %, at least 100."),
+    ] = None,
+    include_stream: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--include-stream",
+            metavar="NAME",
+            help="This table took over the bets of that stream too (a renamed table; 'file:*'). May be repeated.",
+        ),
+    ] = None,
+    without: WithoutOption = None,
+    clock_ahead: ClockAheadOption = False,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Find what syncs miss: deletes, late and rewritten rows.
+
+    Syncs first. Then both sides are compared by a digest per day; only days that differ are looked into. Bets that
+    another stream brought, and that this table does not show, are left.
+    """
+    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.streams import optional_columns
+    from ingestion.pipeline import run_reconcile
+    from ingestion.sources.source_choice import chosen_table
+
+    settings = begin(now)
+    opener = chosen_table(source, settings.sources)
+    request = SyncRequest(
+        first_known_by=settings.known_at_column,
+        overlap=settings.sources.overlap,
+        without=optional_columns(without or ()),
+    )
+    connections = prepared_stores(settings, create=False)
+    with progress_bar() as progress:
+        done = run_reconcile(
+            connections,
+            opener(progress),
+            request,
+            most_deletes=most_deletes,
+            include_streams=include_stream or (),
+            clock_ahead=clock_ahead,
+            progress=progress,
+        )
+    if json:
+        print_json(run_document(done))
+        return
+    print_steps(done)
+    found = done.summary.reconciled
+    print_table(
+        ["compared", "number"],
+        [
+            ("days", found.days),
+            ("days that differed", found.differing),
+            ("versions that were missed, or written under an old stamp", found.missed),
+            ("such rows that were refused", found.quarantined),
+            ("bets that vanished", found.deleted),
+        ],
+    )
+    if found.reasons:
+        print_line()
+        print_refused(found.reasons)
+    print_line()
+    if found.of_other_streams:
+        counted = [f"{bets:,} of {stream}" for stream, bets in found.of_other_streams.items()]
+        bets = ", ".join(counted[:_STREAMS_NAMED])
+        if len(counted) > _STREAMS_NAMED:
+            bets += f", and others of {len(counted) - _STREAMS_NAMED:,} more streams (--json has them all)"
+        say(
+            f"Bets of other streams, which this table does not show, were left: {bets}. If this table took over a "
+            "stream (it was renamed, or was loaded from that file): --include-stream NAME."
+        )
+    print_line(_what_differed(done))
+
+
+def _what_differed(done: FinishedRun[ReconcileSummary]) -> str:
+    found = done.summary.reconciled
+    if not found.missed + found.quarantined + found.deleted:
+        return f"Reconciliation {done.short_id}: no row was missed or rewritten, and no bet vanished."
+    added, refused = counted(found.missed, "version"), counted(found.quarantined, "row")
+    what = f"{added} added, {refused} quarantined, {counted(found.deleted, 'bet')} deleted."
+    publishes = " `pikkit run` publishes them." if found.missed + found.deleted else ""
+    return f"Reconciliation {done.short_id}: {what}{publishes}"

@@ -1,0 +1,89 @@
+"""The verb run: load what is new, compute its features, publish them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingestion.cli.documents import print_json
+from ingestion.cli.options import (
+    ClockAheadOption,
+    Json,
+    LateOption,
+    MappingOption,
+    Now,
+    OverrideOption,
+    SourceOption,
+    WithoutOption,
+    override_reason,
+)
+from ingestion.cli.output import print_line
+from ingestion.cli.progress_bar import progress_bar
+from ingestion.cli.run_report import print_steps, run_document
+from ingestion.cli.stores import begin, prepared_stores, source_opener
+from ingestion.wording import counted
+
+if TYPE_CHECKING:
+    from ingestion.runs.record import FinishedRun
+    from ingestion.runs.summaries import PipelineSummary
+
+
+def run(
+    source: SourceOption = None,
+    mapping: MappingOption = None,
+    without: WithoutOption = None,
+    late: LateOption = False,
+    override_gate: OverrideOption = None,
+    clock_ahead: ClockAheadOption = False,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Load what is new, compute its features, publish them. The hourly job.
+
+    What fails a quality gate is not published: exit 3, with the checks that failed. The rows stay, and the next good
+    run publishes them.
+    """
+    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.streams import optional_columns
+    from ingestion.pipeline import run_pipeline
+
+    settings = begin(now)
+    opener = source_opener(settings, source, mapping)
+    request = SyncRequest(
+        first_known_by=settings.known_at_column,
+        overlap=settings.sources.overlap,
+        without=optional_columns(without or ()),
+        late=late,
+    )
+    gates = settings.gates()
+    connections = prepared_stores(settings)
+    with progress_bar() as progress:
+        done = run_pipeline(
+            connections,
+            opener(progress),
+            request,
+            gates=gates,
+            override=override_reason(override_gate),
+            clock_ahead=clock_ahead,
+            progress=progress,
+        )
+    print_run(done, as_json=json)
+
+
+def print_run(done: FinishedRun[PipelineSummary], *, as_json: bool) -> None:
+    """A run's steps with rows and seconds, its warnings, and what it changed."""
+    if as_json:
+        print_json(run_document(done))
+        return
+    print_steps(done)
+    print_line(_what_changed(done))
+
+
+def _what_changed(done: FinishedRun[PipelineSummary]) -> str:
+    sync, change_rows = done.summary.sync, done.summary.refresh.total
+    if not sync.accepted + sync.quarantined + change_rows:
+        as_of = f"{done.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        return f"Run {done.short_id}: nothing new. The features were confirmed as of {as_of}."
+    return (
+        f"Run {done.short_id}: {counted(sync.accepted, 'bet version')} and {counted(change_rows, 'change row')} added, "
+        f"{counted(sync.quarantined, 'row')} quarantined."
+    )

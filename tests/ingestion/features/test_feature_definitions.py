@@ -1,0 +1,57 @@
+"""A feature's version counts up exactly when its definition changes, and no value changes without its definition."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from feature_repo.declarations.views import GROUPED_VIEWS, SPORT_MARKET_RECENT, STORED_VIEWS
+from ingestion.features import feature_versions, running_sums
+from ingestion.features.backfill import replace_by_replay
+from ingestion.features.feature_definitions import feature_definitions
+from ingestion.features.feature_versions import redefined_views
+from tests.builders.bet_logs import graded
+from tests.ingestion.features.feature_values import RECORDED, current, differences
+from tests.ingestion.features.test_refresh import LATER, refresh_in
+
+
+def test_every_stored_feature_has_a_definition() -> None:
+    defined = {view: tuple(definitions) for view, definitions in feature_definitions().items()}
+    assert defined == {view.name: view.features for view in STORED_VIEWS}
+
+
+def test_no_value_changes_without_its_definition() -> None:
+    assert differences(json.loads(RECORDED.read_text()), current())[0] == []
+
+
+def test_a_value_that_changes_without_its_definition_is_named_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running_sums, "SHRINKAGE", running_sums.SHRINKAGE + 1)  # type: ignore[attr-defined]
+    problems, not_to_be_recorded = differences(json.loads(RECORDED.read_text()), current())
+    assert problems == [
+        f"the definition of {view.name}.{view.group.name}_win_rate_shrunk changed: count its revision up"
+        for view in GROUPED_VIEWS
+        if view is not SPORT_MARKET_RECENT
+    ]
+    assert not_to_be_recorded == problems
+
+
+def test_a_backfill_counts_up_the_feature_whose_definition_changed_and_no_other(
+    database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh_in(database, [[graded(1, "a")]], stretch=10)
+    assert redefined_views(database) == []
+    definitions = feature_definitions()
+    stats = definitions["sport_stats"]
+    revised = definitions | {"sport_stats": stats | {"sport_roi": replace(stats["sport_roi"], revision=2)}}
+    monkeypatch.setattr(feature_versions, "feature_definitions", lambda: revised)
+    refresh_in(database, [[graded(2, "b")]], stretch=10)
+    assert redefined_views(database) == ["sport_stats"]
+
+    replace_by_replay(database, run_id=uuid.uuid4(), now=LATER)
+    assert redefined_views(database) == []
+    newer = "select view, feature, version from features.feature_metadata where version > 1"
+    assert database.execute(newer).fetchall() == [("sport_stats", "sport_roi", 2)]
