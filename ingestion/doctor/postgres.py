@@ -181,7 +181,7 @@ def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
 
 def _refreshed(connection: psycopg.Connection) -> Check:
     """Whether the store was refreshed by a clock that ran ahead, which locks it until that day."""
-    mark: tuple[datetime] | None = connection.execute(feast_statement("mark")).fetchone()
+    mark: tuple[datetime] | None = connection.execute(feast_statement("features_watermark")).fetchone()
     if mark is None:
         return ok("store clock", "nothing was refreshed yet")
     (refreshed_at,) = mark

@@ -196,6 +196,38 @@ def test_rows_of_the_last_hashed_code_wait_for_no_backfill_and_older_ones_do(
     assert redefined_views(blank) == ["sport_stats"]
 
 
+def test_watermarks_of_a_store_made_before_they_had_their_names_stay_what_they_were(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
+    ship(monkeypatch, tmp_path, {name: text for name, text in texts.items() if name < "0016"})
+    apply_migrations(blank)
+    blank.execute(
+        """
+        insert into features.reach (seq, refreshed_at, run_id)
+        values (2, '2026-05-02', '00000000-0000-7000-8000-000000000001');
+        insert into features.sport_stats_changes (sport, event_timestamp, created_timestamp, run_id, sport_win_rate)
+        values ('Soccer', '2026-05-01', '2026-05-01', '00000000-0000-7000-8000-000000000001', 0.5);
+        insert into ops.materializations (view, refreshed_at, seq, finished_at)
+        values ('sport_stats', '2026-05-02', 2, '2026-05-02');
+        insert into ops.sync_state (stream, high_water_mark) values ('file:a.csv', '2026-05-01');
+        """
+    )
+    carried_forward = "select sport, event_timestamp, sport_win_rate from features.sport_stats order by 2"
+    before = blank.execute(carried_forward).fetchall()
+    blank.commit()
+    ship(monkeypatch, tmp_path, texts)
+    apply_migrations(blank)
+    assert len(before) == 2
+    assert blank.execute(carried_forward).fetchall() == before
+    watermarks = """
+        select features.watermark.log_position, features_watermark::date::text, materializations.log_position,
+            online_watermark::date::text, source_watermark::date::text
+        from features.watermark, ops.materializations, ops.sync_state
+    """
+    assert blank.execute(watermarks).fetchall() == [(2, "2026-05-02", 2, "2026-05-02", "2026-05-01")]
+
+
 def test_the_registry_is_created_once(blank_postgres: Postgres) -> None:
     assert [create_registry(blank_postgres) for _ in range(2)] == [True, False]
 
