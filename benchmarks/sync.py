@@ -30,7 +30,8 @@ from ingestion.database.migrate import apply_migrations
 from ingestion.embedded import servers
 from ingestion.features.refresh import refresh
 from ingestion.intake.counts import IntakeCounts
-from ingestion.intake.load import SyncRequest, requested_rows, take_in
+from ingestion.intake.load import take_in
+from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import silent
 from ingestion.sample.sample import generate_sample
 from ingestion.sources.postgres.postgres_table import open_postgres

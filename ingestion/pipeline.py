@@ -36,9 +36,11 @@ from ingestion.gates.publication import (
     raise_if_refused,
 )
 from ingestion.intake.counts import FormatOfFile, SyncCounts
-from ingestion.intake.load import RowSource, SyncRequest, TableRows, requested_rows, take_in
+from ingestion.intake.load import take_in
 from ingestion.intake.name_variants import name_variants
 from ingestion.intake.reconcile import reconcile_table
+from ingestion.intake.request import SyncRequest, TableRows, requested_rows
+from ingestion.intake.row_source import RowSource
 from ingestion.intake.stream_formats import check_mapping_given, is_read_as_before, keep_stream_format
 from ingestion.intake.streams import check_columns, check_intake, check_table, record_stream, stream_state
 from ingestion.progress import Progress, silent

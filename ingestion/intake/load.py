@@ -10,12 +10,9 @@ one id, the one with the newest stamp is that bet.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, Protocol, runtime_checkable
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import polars as pl
@@ -25,151 +22,18 @@ from psycopg.rows import dict_row
 
 from feature_repo.postgres.copy import copy_in
 from ingestion.database.access import statement
+from ingestion.intake.content_hash import content_hashes, text_digests
 from ingestion.intake.counts import IntakeCounts
+from ingestion.intake.row_source import RowsOfTable, RowSource
 from ingestion.intake.tombstones import write_tombstones
 from ingestion.progress import Progress, silent
 from ingestion.sources.digests import row_digest
 from ingestion.sources.page import Page
-from ingestion.sources.table import SourceTable, StampWindow, TableReader
 from quality.schema import ACCEPTED_SCHEMA, ValidationResult, validate
 
 CONFLICT: Final = "updated_at: copies that differ under one updated_at"
-WHOLE_TABLE: Final = StampWindow()
-_DIGEST_BYTES: Final = 16
 # So many of the ids that came more than once are asked for again, to see whether they repeat in the table.
 _IDS_LOOKED_AT: Final = 1000
-
-
-class RowSource(Protocol):
-    """Where bets come from."""
-
-    @property
-    def name(self) -> str:
-        """The stream that sync_state keeps its place under."""
-
-    @property
-    def is_table(self) -> bool:
-        """Whether its rows say what is now, not what was."""
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether it covers a part only of what changed, so that the next sync must not go on from its end."""
-
-    @property
-    def row_count(self) -> int | None:
-        """How many rows there are, where the source can say it beforehand."""
-
-    def pages(self) -> Iterator[Page]:
-        """The rows, a page at a time."""
-
-
-@runtime_checkable
-class RowsOfTable(RowSource, Protocol):
-    """Rows of a table that can be asked for more than it was to show."""
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether these are all rows of the table."""
-
-    @property
-    def shows_all_rows_of_ids(self) -> bool:
-        """Whether of each id that it shows it shows every row."""
-
-    def repeated_among(self, ids: Sequence[str]) -> set[str]:
-        """Those of these ids that more than one row of the table has."""
-
-
-@dataclass(frozen=True)
-class SyncRequest:
-    """What to read of a table: what changed since the cursor, less the overlap; with `is_full` everything.
-
-    One that names a sport or a time is partial: it leaves the cursor where it is. A file is always read whole.
-    `first_known_by` is `take_in`'s. `without` are columns that the source may have lost, `late` lets a first load be
-    older than all that was published, `believes_deletes` lets a table show fewer rows than it did (streams.py).
-    """
-
-    first_known_by: str = "updated_at"
-    overlap: timedelta = timedelta(minutes=10)
-    is_full: bool = False
-    sport: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    without: frozenset[str] = frozenset()
-    late: bool = False
-    believes_deletes: bool = False
-
-    @property
-    def is_partial(self) -> bool:
-        """See Source."""
-        return any(part is not None for part in (self.sport, self.since, self.until))
-
-
-@dataclass(frozen=True)
-class TableRows:
-    """The rows of a table that a request asks for, as a source."""
-
-    name: str
-    reading: TableReader
-    window: StampWindow
-    # null where the server had no time to count all of them
-    row_count: int | None
-    is_partial: bool = False
-    is_table: bool = True
-
-    def pages(self) -> Iterator[Page]:
-        """See Source."""
-        return self.reading.pages(self.window)
-
-    @property
-    def columns(self) -> Sequence[str]:
-        """See Reading."""
-        return self.reading.columns
-
-    @property
-    def unknown_columns(self) -> tuple[str, ...]:
-        """See Reading."""
-        return self.reading.unknown_columns
-
-    @property
-    def is_everything(self) -> bool:
-        """See RowsOfTable."""
-        return self.window == WHOLE_TABLE
-
-    @property
-    def shows_all_rows_of_ids(self) -> bool:
-        """See RowsOfTable."""
-        return self.is_everything
-
-    def repeated_among(self, ids: Sequence[str]) -> set[str]:
-        """See RowsOfTable."""
-        return self.reading.repeated_among(ids)
-
-    def total(self) -> int | None:
-        """How many rows the table shows in all; null where the server has no time to count them."""
-        return self.row_count if self.is_everything else self.reading.total()
-
-    def recount(self) -> int | None:
-        """How many rows there are now: some may have gone while they were read."""
-        return _counted(self.reading, self.window)
-
-
-@contextmanager
-def requested_rows(connection: psycopg.Connection, table: SourceTable, request: SyncRequest) -> Iterator[TableRows]:
-    """The rows of the table that the request asks for, given where the store's cursor stands."""
-    window = StampWindow(request.since, request.until, request.sport)
-    if not request.is_partial and not request.is_full:
-        window = StampWindow(since=_read_from(connection, table.name, request.overlap))
-    with table.reading() as reading:
-        yield TableRows(table.name, reading, window, _counted(reading, window), request.is_partial)
-
-
-def _counted(reading: TableReader, window: StampWindow) -> int | None:
-    return reading.total() if window == WHOLE_TABLE else reading.count(window)
-
-
-def _read_from(connection: psycopg.Connection, stream: str, overlap: timedelta) -> datetime | None:
-    row = connection.execute(statement("read_from"), {"stream": stream, "overlap": overlap}).fetchone()
-    return row[0] if row else None
 
 
 def take_in(
@@ -322,7 +186,7 @@ def _refused(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
     problem = page.problems.gather(rows["row"])
     return rows.select(
         arrival=pl.col("row").cast(pl.Int64) + offset,
-        content_hash=_digests(payload),
+        content_hash=text_digests(payload),
         payload=payload,
         id="id",
         updated_at="updated_at",
@@ -335,26 +199,3 @@ def _refused(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
 def _printable(name: str) -> str:
     """The name of a column that no bet has, as a record in Postgres can hold it: NUL and half characters as escapes."""
     return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
-def content_hashes(accepted: pl.DataFrame) -> pl.Series:
-    """A digest of each row's typed values, the same for the same bet from any source and in any spelling.
-
-    That of a row that is not deleted says nothing of deletes, as all did before they were read.
-    """
-    columns = [_canonical(pl.col(name), dtype) for name, dtype in ACCEPTED_SCHEMA.items() if name != "is_deleted"]
-    suffix = pl.when("is_deleted").then(pl.lit(" deleted")).otherwise(pl.lit(""))
-    return _digests(accepted.select(row=pl.struct(columns).struct.json_encode() + suffix)["row"])
-
-
-def _canonical(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    if isinstance(dtype, pl.Datetime):
-        return column.dt.timestamp("us")
-    if dtype.is_float():  # -0.0 is 0.0, though JSON spells it otherwise
-        return pl.when(column == 0).then(0.0).otherwise(column).name.keep()
-    return column
-
-
-def _digests(texts: pl.Series) -> pl.Series:
-    digests = [hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest() for text in texts]
-    return pl.Series("content_hash", digests, pl.Binary)

@@ -21,7 +21,7 @@ from feature_repo.errors import ColumnsVanished, ConfigurationError, LateFirstLo
 from feature_repo.near_names import LIKENESS, nearest_names
 from ingestion.database.access import statement
 from ingestion.intake.counts import IntakeCounts, StreamChanges
-from ingestion.intake.load import SyncRequest, TableRows
+from ingestion.intake.request import SyncRequest, TableRows
 from ingestion.runs.alerts import resolve_alerts
 from ingestion.runs.record import Run
 from quality.schema import BET_COLUMNS, REQUIRED_COLUMNS

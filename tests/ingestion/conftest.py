@@ -18,8 +18,9 @@ from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import create_registry
 from ingestion.intake.counts import IntakeCounts, ReconcileCounts
-from ingestion.intake.load import SyncRequest, requested_rows, take_in
+from ingestion.intake.load import take_in
 from ingestion.intake.reconcile import reconcile_table
+from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import Progress, silent
 from ingestion.sources.postgres.postgres_table import open_postgres
 from ingestion.sources.settings import SourcePostgres

@@ -15,7 +15,7 @@ from feature_repo import clock
 from feature_repo.group_keys import entity_rows
 from feature_repo.store import store_at
 from ingestion.database.access import connect
-from ingestion.intake.load import TableRows
+from ingestion.intake.request import TableRows
 from ingestion.pipeline import compare, run_reconcile
 from ingestion.progress import silent
 from tests.builders.bet_files import NOW, T0, bet, lost

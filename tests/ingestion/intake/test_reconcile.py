@@ -16,8 +16,9 @@ from feature_repo.errors import ConfigurationError, DeletesRefused
 from ingestion.database.access import connect
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
-from ingestion.intake.load import SyncRequest, requested_rows, take_in
+from ingestion.intake.load import take_in
 from ingestion.intake.reconcile import differing_days, our_digests, reconcile_table
+from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import silent
 from ingestion.sources.files.file_source import open_file
 from ingestion.sources.postgres.postgres_table import open_postgres

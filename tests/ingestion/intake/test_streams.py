@@ -25,13 +25,15 @@ from ingestion.doctor.sources import check_sources
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from ingestion.gates.config_file import gates_of
-from ingestion.intake.load import SyncRequest, content_hashes, take_in
+from ingestion.intake.content_hash import content_hashes
+from ingestion.intake.load import take_in
+from ingestion.intake.request import SyncRequest
 from ingestion.intake.streams import optional_columns, stream_states
 from ingestion.pipeline import run_reconcile, run_sync
 from ingestion.progress import silent
 from ingestion.runs.status import store_status
 from ingestion.sources.files.file_source import open_file
-from ingestion.sources.files.jsonl import page_of
+from ingestion.sources.json_rows import page_of
 from ingestion.sources.postgres.postgres_table import PostgresReading, open_postgres
 from ingestion.sources.settings import SourcePostgres, SourceSettings
 from quality.schema import validate
