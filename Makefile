@@ -22,11 +22,12 @@ demo: setup ## run the whole pipeline on a sample, on embedded Postgres and Redi
 test: setup $(BIN)/postgrest $(BIN)/.readers ## run all tests, on servers that they start and stop themselves
 	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
-check: setup ## check format, lint, types and import directions; changes nothing
+check: setup ## check format, lint, types, import directions, names and folders; changes nothing
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.house --check
 
 bench: setup ## measure the claims of benchmarks/ side by side, in minutes
 	$(BIN)/python -m benchmarks

@@ -77,8 +77,8 @@ def hour(connections: Connections, bets: pl.DataFrame, home: Path, number: int) 
     clock.set_now(now)
     with quiet():
         run = pipeline.run_pipeline(connections, open_file(file), override="benchmark")
-    if run.counts["accepted"] < CHANGES * 0.98:
-        raise RuntimeError(f"only {run.counts['accepted']} of {CHANGES} changes were accepted: {run.counts}")
+    if run.summary.sync.accepted < CHANGES * 0.98:
+        raise RuntimeError(f"only {run.summary.sync.accepted} of {CHANGES} changes were accepted: {run.summary.sync}")
     return {step.name: step.seconds for step in run.steps}
 
 

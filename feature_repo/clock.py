@@ -1,6 +1,6 @@
-"""What time it is, for everything that asks: `--now` moves all of it (rule R10).
+"""What time it is, for everything that asks: `--now` moves all of it (rule R10). And every instant as aware UTC.
 
-Time is aware UTC. `PIKKIT_NOW` in the environment stops the clock at an instant; `set_now` does the same and wins.
+`PIKKIT_NOW` in the environment stops the clock at an instant; `set_now` does the same and wins.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, overload
 
-from feature_repo.instants import as_utc
+from feature_repo.errors import ConfigurationError
 
 # How far instants that others wrote may lie ahead of this clock before it counts as wrong: two machines' clocks differ,
 # the schema grants a bet's timestamps five minutes, and the order of the log some microseconds.
@@ -22,7 +22,7 @@ _stopped_at: datetime | None = None
 
 
 def now() -> datetime:
-    """The current instant, or the one at which the clock was stopped. Raises ValueError when it is unreadable."""
+    """The current instant, or the one at which the clock was stopped. Raises ConfigurationError: PIKKIT_NOW is none."""
     if _stopped_at is not None:
         return _stopped_at
     text = os.environ.get("PIKKIT_NOW", "").strip()
@@ -39,7 +39,7 @@ def set_now(instant: datetime | None) -> None:
     global _stopped_at
     if instant is not None and instant.tzinfo is None:
         raise ValueError(f"the clock takes aware instants, not {instant!r}")
-    _stopped_at = instant.astimezone(UTC) if instant is not None else None
+    _stopped_at = as_utc(instant)
 
 
 @contextmanager
@@ -56,14 +56,16 @@ def stopped_at(instant: datetime) -> Iterator[None]:
 
 @lru_cache(maxsize=16)
 def parse_instant(text: str) -> datetime:
-    """The instant that an ISO 8601 text names. Without an offset it is UTC; a date alone is its midnight."""
+    """The instant that an ISO 8601 text names. Without an offset it is UTC; a date alone is its midnight.
+
+    Raises ConfigurationError for a text that names none.
+    """
     try:
-        instant = as_utc(text)
+        return as_utc(_read(text))
     except (ValueError, OverflowError):
-        instant = None
-    if instant is None:
-        raise ValueError(f"{text!r} is not an instant; write it in ISO 8601, such as 2026-05-24T15:00:00Z")
-    return instant
+        raise ConfigurationError(
+            f"{text!r} is not an instant", "Nothing was done", "Write it in ISO 8601, such as 2026-05-24T15:00:00Z"
+        ) from None
 
 
 def names_zone(text: str) -> bool:
@@ -72,4 +74,31 @@ def names_zone(text: str) -> bool:
     >>> names_zone("2026-05-24T15:00:00Z"), names_zone("2026-05-24 15:00"), names_zone("2026-05-24")
     (True, False, False)
     """
-    return datetime.fromisoformat(text.strip().upper()).tzinfo is not None
+    return _read(text).tzinfo is not None
+
+
+@overload
+def as_utc(value: datetime) -> datetime: ...
+@overload
+def as_utc(value: datetime | str | float | None) -> datetime | None: ...
+def as_utc(value: datetime | str | float | None) -> datetime | None:
+    """The instant as aware UTC. A naive one is UTC, text is ISO 8601, a number counts seconds since 1970.
+
+    None, NaN and pandas' NaT are no instant: None. Raises ValueError and OverflowError for texts and numbers that name
+    none. Feast hands an on-demand view aware datetimes online, naive ones in a training frame, and over HTTP what JSON
+    held.
+
+    >>> as_utc(datetime(2026, 5, 24, 15)) == as_utc("2026-05-24T17:00+02:00") == as_utc(1779634800)
+    True
+    """
+    if value is None or value != value:  # NaT and NaN differ from themselves
+        return None
+    if isinstance(value, str):
+        value = _read(value)
+    if not isinstance(value, datetime):
+        return datetime.fromtimestamp(value, tz=UTC)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _read(text: str) -> datetime:
+    return datetime.fromisoformat(text.strip().upper())

@@ -25,9 +25,9 @@ def _bet_features(inputs: dict[str, list]) -> dict[str, list]:  # type: ignore[t
 
     from feature_repo.bets.odds import implied_probability
     from feature_repo.bets.vocabulary import encode_names
+    from feature_repo.clock import as_utc
     from feature_repo.columns import Column
     from feature_repo.group_keys import only_part
-    from feature_repo.instants import as_utc
 
     placed = [as_utc(instant) for instant in inputs["time_placed"]]
     sports = [only_part(key) for key in inputs["sport"]]

@@ -16,7 +16,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from weakref import finalize
 
@@ -25,11 +25,12 @@ from feast import FeatureView
 from feast.infra.compute_engines.base import ComputeEngine
 from feast.infra.passthrough_provider import PassthroughProvider
 
+from feature_repo.clock import as_utc
 from feature_repo.errors import GateRefused, LockHeld, PublishedListChanged
 from feature_repo.feast_internals import feast_value_type_to_python_type
 from feature_repo.materialization.engine import GatedEngine
 from feature_repo.materialization.publish_guard import RowToPublish, is_history, require_published, without_outdated
-from feature_repo.postgres.sessions import locked_session
+from feature_repo.postgres.run_lock import locked_session
 from feature_repo.registry.pinned_services import check_published_lists, declared_services
 from feature_repo.registry.ungated_views import has_histories, is_ungated
 
@@ -147,11 +148,7 @@ def _rows(view: FeatureView, data: pa.Table) -> Iterator[RowToPublish]:
     (join_key,) = view.join_keys
     for row in data.to_pylist():
         values = {field.name: row.get(field.name) for field in view.features}
-        yield RowToPublish(row[join_key], _utc(row["event_timestamp"]), values)
-
-
-def _utc(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        yield RowToPublish(row[join_key], as_utc(row["event_timestamp"]), values)
 
 
 def _row(key: Any, values: dict[str, Any], instant: datetime, _: datetime | None) -> RowToPublish:
@@ -159,6 +156,6 @@ def _row(key: Any, values: dict[str, Any], instant: datetime, _: datetime | None
     (name,) = key.entity_values
     return RowToPublish(
         feast_value_type_to_python_type(name),
-        _utc(instant),
+        as_utc(instant),
         {feature: feast_value_type_to_python_type(value) for feature, value in values.items()},
     )

@@ -14,34 +14,50 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import psycopg
 
+from feature_repo import clock
 from feature_repo.servers.connections import Connections
-from ingestion import clock
-from ingestion.database.access import commit, connect, hold_run_lock, translated_errors
-from ingestion.database.rollout import check_prepared
+from ingestion.database.access import commit, connect
+from ingestion.database.locked_store import locked_store
 from ingestion.features import feature_versions
 from ingestion.features.backfill import replace_by_replay
-from ingestion.features.refresh import check_clock, features_reach, refresh, withhold_refused
-from ingestion.features.rewind import check_not_ahead, check_rewindable, rewind
+from ingestion.features.refresh import refresh, withhold_refused
+from ingestion.features.rewind import check_rewindable, rewind
 from ingestion.features.verify import Comparison, verify_offline, verify_online
-from ingestion.gates import publication
+from ingestion.features.watermark import check_clock, check_not_ahead, features_log_position
 from ingestion.gates.evidence import evidence_of_batch, evidence_with_features, evidence_without_batch, flag_counts
-from ingestion.gates.publication import Outcome, publish
+from ingestion.gates.publication import (
+    gate_outcome,
+    gate_warnings,
+    mark_features,
+    publish_or_undo,
+    raise_if_refused,
+)
+from ingestion.intake.counts import FormatOfFile, IntakeCounts, ReconcileCounts, SyncCounts
 from ingestion.intake.load import RowSource, SyncRequest, TableRows, requested_rows, take_in
 from ingestion.intake.name_variants import name_variants
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.stream_formats import check_mapping_given, is_read_as_before, keep_stream_format
 from ingestion.intake.streams import check_columns, check_table, check_taken, record_stream, stream_state
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts, Run, recorded_run
+from ingestion.runs.record import FinishedRun, Run, recorded_run
 from ingestion.runs.source_failures import failed_reconciliation_told, sync_failures_counted
+from ingestion.runs.summaries import (
+    BackfillSummary,
+    MaterializeSummary,
+    PipelineSummary,
+    ReconcileSummary,
+    SyncSummary,
+)
 from ingestion.runs.warnings import on_names, on_refresh, on_sync
-from ingestion.serving.materialize import copy_online, open_online_store
+from ingestion.serving.materialize import OnlineCopyCounts, copy_online, open_online_store
 from ingestion.sources.files.file_source import FileSource
 from ingestion.sources.table import SourceTable
-from quality.gates import Gates
+from quality.gates import Gates, default_gates
 
 EVERYTHING_NEW = SyncRequest()
 
@@ -55,8 +71,8 @@ def run_pipeline(
     override: str | None = None,
     clock_ahead: bool = False,
     progress: Progress = silent,
-) -> Run:
-    """Load what is new in the source, bring the features up to date, publish them. Returns the run with its counts.
+) -> FinishedRun[PipelineSummary]:
+    """Load what is new in the source, bring the features up to date, publish them.
 
     `gates` are the default ones unless given; `override` publishes what they refuse, and says why.
 
@@ -66,32 +82,41 @@ def run_pipeline(
     with locked_store(connections, "run") as connection:
         # One instant for all of it: what the source says later than this is the next run's.
         now = clock.now()
-        before = check_clock(connection, now, clock_ahead=clock_ahead)
+        watermark_before = check_clock(connection, now, clock_ahead=clock_ahead)
         with recorded_run(connections.postgres, "run", source=source.name, now=now) as this:
-            sync = _sync(connection, connections, this, source, request, progress)
-            this.counts = _sync_summary(sync)
+            synced = _sync(connection, connections, this, source, request, progress)
+            this.summary = synced
             redefined = feature_versions.redefined_views(connection)
             withhold_refused(connection)
-            since = features_reach(connection)
+            since = features_log_position(connection)
             with this.step("anomalies") as step:
                 progress("anomalies", 0, None)
-                batch = evidence_of_batch(connection, since=since, sync=sync, now=now)
-                step.counts = flag_counts(batch)
-            judged = publish(
-                connection,
-                this,
-                "features",
-                lambda: refresh(connection, run_id=this.run_id, now=now, progress=progress),
-                lambda: evidence_with_features(
-                    connection, batch, since=since, reach=features_reach(connection), published=before
-                ),
-                gates,
-                override,
-            )
-            _copy_online(connection, connections, this, progress)
-            remarks = on_refresh(before, now, redefined) + on_names(name_variants(connection))
-            this.counts = _summary(this, judged, remarks)
-            return this
+                batch = evidence_of_batch(connection, since=since, sync=synced.sync, now=now)
+                step.result = flags = flag_counts(batch)
+            mark_features(connection)
+            with this.step("features") as step:
+                step.result = refreshed = refresh(connection, run_id=this.run_id, now=now, progress=progress)
+            with this.step("gates") as step:
+                evidence = evidence_with_features(
+                    connection,
+                    batch,
+                    since=since,
+                    until=features_log_position(connection),
+                    watermark_before=watermark_before,
+                )
+                outcome = gate_outcome(gates or default_gates(), evidence, override)
+                step.result = outcome = publish_or_undo(connection, this, evidence, outcome)
+            with this.step("commit"):
+                commit(connection)
+            raise_if_refused(connection, this, outcome)
+            online = _copy_online(connection, connections, this, progress)
+            warnings = [
+                *on_refresh(watermark_before, now, redefined),
+                *on_names(name_variants(connection)),
+                *synced.warnings,
+                *gate_warnings(outcome),
+            ]
+            return this.finished(PipelineSummary(synced.sync, warnings, flags, refreshed, now, outcome, online))
 
 
 def run_sync(
@@ -101,17 +126,16 @@ def run_sync(
     *,
     clock_ahead: bool = False,
     progress: Progress = silent,
-) -> Run:
+) -> FinishedRun[SyncSummary]:
     """Load what is new in the source into the log, and no further: the features follow with the next `run`."""
     with locked_store(connections, "sync") as connection:
         now = clock.now()
         check_clock(connection, now, clock_ahead=clock_ahead)
         with recorded_run(connections.postgres, "sync", source=source.name, now=now) as this:
-            sync = _sync(connection, connections, this, source, request, progress)
+            synced = _sync(connection, connections, this, source, request, progress)
             with this.step("commit"):
                 commit(connection)
-            this.counts = _sync_summary(sync)
-            return this
+            return this.finished(synced)
 
 
 def run_reconcile(
@@ -123,7 +147,7 @@ def run_reconcile(
     include_streams: Sequence[str] = (),
     clock_ahead: bool = False,
     progress: Progress = silent,
-) -> Run:
+) -> FinishedRun[ReconcileSummary]:
     """Sync, then bring in what the sync could not see: bets that vanished, and rows it missed (reconcile.py)."""
     with locked_store(connections, "reconcile") as connection:
         now = clock.now()
@@ -131,13 +155,13 @@ def run_reconcile(
         with recorded_run(connections.postgres, "reconcile", source=table.name, now=now) as this:
             # How many are believed to be deleted is judged below.
             believing = replace(request, believes_deletes=most_deletes is not None)
-            sync = _sync(connection, connections, this, table, believing, progress)
+            synced = _sync(connection, connections, this, table, believing, progress)
             with (
                 this.step("reconcile") as step,
                 failed_reconciliation_told(connection, connections.postgres, this, table.name),
                 table.reading() as reading,
             ):
-                step.counts = reconcile_table(
+                counts = reconcile_table(
                     connection,
                     table.name,
                     reading,
@@ -147,10 +171,10 @@ def run_reconcile(
                     include_streams=include_streams,
                     progress=progress,
                 )
+                step.result = reconciled = ReconcileCounts(**counts)
             with this.step("commit"):
                 commit(connection)
-            this.counts = _sync_summary(sync) | {"reconciled": step.counts}
-            return this
+            return this.finished(ReconcileSummary(synced.sync, synced.warnings, reconciled))
 
 
 def run_backfill(
@@ -161,7 +185,7 @@ def run_backfill(
     rewound: bool = False,
     clock_ahead: bool = False,
     progress: Progress = silent,
-) -> Run:
+) -> FinishedRun[BackfillSummary]:
     """Replay the whole log, replace what comes out differently, publish it. `gates` and `override` as of `run`.
 
     `rewound` takes a store that was refreshed by a clock which ran ahead back to the present first
@@ -174,57 +198,43 @@ def run_backfill(
         if rewound:
             check_rewindable(connection, now)
         with recorded_run(connections.postgres, "backfill", now=now) as this:
-            versions_rewound: Counts = {}
-
-            def change() -> Counts:
-                if rewound:
-                    versions_rewound["versions_rewound"] = rewind(connection, run_id=this.run_id, now=now)
-                return replace_by_replay(connection, run_id=this.run_id, now=now, progress=progress)
-
-            judged = publish(
-                connection,
-                this,
-                "replay",
-                change,
-                lambda: evidence_without_batch(connection, reach=features_reach(connection), now=now),
-                gates,
-                override,
-            )
-            _copy_online(connection, connections, this, progress, anew=True)
-            this.counts = versions_rewound | {"gates": judged.counts, "warnings": publication.warnings(judged)}
-            return this
+            mark_features(connection)
+            with this.step("replay") as step:
+                versions_rewound = rewind(connection, run_id=this.run_id, now=now) if rewound else None
+                step.result = replaced = replace_by_replay(connection, run_id=this.run_id, now=now, progress=progress)
+            with this.step("gates") as step:
+                evidence = evidence_without_batch(connection, until=features_log_position(connection), now=now)
+                outcome = gate_outcome(gates or default_gates(), evidence, override)
+                step.result = outcome = publish_or_undo(connection, this, evidence, outcome)
+            with this.step("commit"):
+                commit(connection)
+            raise_if_refused(connection, this, outcome)
+            online = _copy_online(connection, connections, this, progress, anew=True)
+            warnings = gate_warnings(outcome)
+            return this.finished(BackfillSummary(versions_rewound, replaced, outcome, online, warnings))
 
 
-def run_materialize(connections: Connections, *, rebuild: bool = False, progress: Progress = silent) -> Run:
+def run_materialize(
+    connections: Connections, *, rebuild: bool = False, progress: Progress = silent
+) -> FinishedRun[MaterializeSummary]:
     """Copy to the online store what it lacks; with `rebuild`, everything that it is to serve, whatever stands there."""
     with (
         locked_store(connections, "materialize") as connection,
         recorded_run(connections.postgres, "materialize") as this,
     ):
-        _copy_online(connection, connections, this, progress, anew=rebuild)
-        return this
-
-
-@contextmanager
-def locked_store(connections: Connections, verb: str) -> Iterator[psycopg.Connection]:
-    """A connection to a store that is up to this code, holding the run lock for this verb."""
-    with (
-        translated_errors(f"Postgres at {connections.postgres.address}"),
-        connect(connections.postgres, purpose=verb) as connection,
-    ):
-        check_prepared(connection)
-        with hold_run_lock(connection, verb):
-            yield connection
+        online = _copy_online(connection, connections, this, progress, anew=rebuild)
+        return this.finished(MaterializeSummary(online, this.steps[-1].seconds))
 
 
 def _copy_online(
     connection: psycopg.Connection, connections: Connections, this: Run, progress: Progress, *, anew: bool = False
-) -> None:
+) -> OnlineCopyCounts:
     with this.step("load feast"):  # seconds that would be charged to the copy
         progress("load feast", 0, None)
         import feast  # noqa: F401
     with this.step("materialize") as step, open_online_store(connections) as store:
-        step.counts = copy_online(connection, store, anew=anew, progress=progress)
+        step.result = counts = copy_online(connection, store, anew=anew, progress=progress)
+    return counts
 
 
 def _sync(
@@ -234,7 +244,7 @@ def _sync(
     source: FileSource | SourceTable,
     request: SyncRequest,
     progress: Progress,
-) -> Counts:
+) -> SyncSummary:
     # Whoever loads a file is looking.
     is_file = isinstance(source, FileSource)
     with (
@@ -247,7 +257,7 @@ def _sync(
         before = stream_state(connection, source.name)
         shown = check_table(before, rows, request) if isinstance(rows, TableRows) else None
         is_read_anew = isinstance(source, FileSource) and not is_read_as_before(connection, source.name, source.format)
-        step.counts = take_in(
+        counts = take_in(
             connection,
             rows,
             run_id=this.run_id,
@@ -256,21 +266,23 @@ def _sync(
             is_read_anew=is_read_anew,
             progress=progress,
         )
-        columns: Collection[str] = step.counts.pop("columns")
+        columns: Collection[str] = counts.pop("columns")
+        step.result = intake = _intake(counts)
         if isinstance(rows, TableRows):
             columns = rows.columns
-            if rows.row_count is not None and step.counts["rows_read"] < rows.row_count:
-                step.counts["source_rows"] = rows.recount()
+            if rows.row_count is not None and intake.rows_read < rows.row_count:
+                step.result = intake = replace(intake, source_rows=rows.recount())
         elif isinstance(source, FileSource) and not is_read_anew:
-            check_columns(before, source.name, columns, step.counts["unknown_columns"], request.without)
-        check_taken(before, source.name, step.counts, request, shown)
-        step.counts |= record_stream(
+            check_columns(before, source.name, columns, intake.unknown_columns, request.without)
+        check_taken(before, source.name, counts, request, shown)
+        stream = record_stream(
             connection, this, source.name, before, columns=columns, without=request.without, shown=shown
         )
+        step.result = sync = SyncCounts(**vars(intake), **stream)
         if isinstance(source, FileSource) and source.format is not None:
             keep_stream_format(connection, source.name, source.format, run_id=this.run_id, now=this.now)
-            step.counts["format"] = source.format.document()
-    return step.counts
+            step.result = sync = replace(sync, format=FormatOfFile(**source.format.document()))
+    return SyncSummary(sync, on_sync(sync))
 
 
 @contextmanager
@@ -284,24 +296,10 @@ def _rows(
             yield rows
 
 
-def _sync_summary(sync: Counts) -> Counts:
-    return {
-        "rows_read": sync["rows_read"],
-        "accepted": sync["accepted"],
-        "quarantined": sync["quarantined"],
-        **({"format": sync["format"]} if "format" in sync else {}),
-        "warnings": on_sync(sync),
-    }
-
-
-def _summary(this: Run, judged: Outcome, remarks: list[str]) -> Counts:
-    features = next(step for step in this.steps if step.name == "features")
-    return this.counts | {
-        "change_rows": sum(features.counts.values()),
-        "refreshed_at": f"{this.now:%Y-%m-%dT%H:%M:%SZ}",
-        "gates": judged.counts,
-        "warnings": remarks + this.counts["warnings"] + publication.warnings(judged),
-    }
+def _intake(counts: dict[str, Any]) -> IntakeCounts:
+    instants = ("newest_stamp", "known_until", "newest_accepted", "log_watermark")
+    parsed = {name: datetime.fromisoformat(counts[name]) if counts[name] else None for name in instants}
+    return IntakeCounts(**(counts | parsed))
 
 
 def redefined_features(connections: Connections) -> list[str]:

@@ -19,11 +19,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from feature_repo.clock import parse_instant
 from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.servers import connections
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.embedded_servers import embedded_at
-from ingestion.clock import parse_instant
 from ingestion.sources import settings as sources
 from ingestion.sources.settings import SourceSettings
 

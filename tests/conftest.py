@@ -25,8 +25,8 @@ import pytest
 import redis
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.servers.connections import Connections, Postgres, Redis, feast_environment
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.database.migrate import apply_migrations, create_registry
 from ingestion.embedded import servers as embedded

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from feature_repo.bets.bet_types import known_bet_type
 from feature_repo.bets.names import WHITESPACE, normal_name, normal_names
+from feature_repo.clock import as_utc
 from feature_repo.declarations.groups import GROUP_COLUMNS
-from feature_repo.instants import as_utc
 
 if TYPE_CHECKING:
     import pandas as pd

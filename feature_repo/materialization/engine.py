@@ -31,9 +31,9 @@ from feature_repo.materialization.online_copy import (
 )
 from feature_repo.materialization.publish_guard import PublishWindow, require_publishable
 from feature_repo.offline_store.store import PointInTimeOfflineStore
-from feature_repo.online_store.redis_errors import translated_redis_errors
+from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.store import FreshOnlineStore
-from feature_repo.postgres.sessions import locked_session
+from feature_repo.postgres.run_lock import locked_session
 from feature_repo.registry.ungated_views import has_histories, is_ungated
 
 
@@ -81,11 +81,11 @@ class GatedEngine(ComputeEngine):
         """Raise GateRefused unless all windows may be served; then let go of watermarks of another store."""
         project = self.repo_config.project
         if by_column:
-            with translated_redis_errors(self.repo_config.online_store, "Nothing was copied"):
+            with redis_errors(self.repo_config.online_store, "Nothing was copied"):
                 self._is_our_copy = is_current_copy(connection, self._target(by_column[0]).client, project)
         require_publishable(connection, [self._window(connection, task) for task in judged])
         if by_column:
-            with translated_redis_errors(self.repo_config.online_store, "Nothing was copied"):
+            with redis_errors(self.repo_config.online_store, "Nothing was copied"):
                 discard_foreign_watermarks(connection, self._target(by_column[0]).client, project)
 
     def _copy(
@@ -128,9 +128,7 @@ class GatedEngine(ComputeEngine):
         )
 
     def _copy_columns(self, connection: psycopg.Connection, task: MaterializationTask) -> MaterializationJob:
-        with translated_redis_errors(
-            self.repo_config.online_store, "What was copied so far stays; nothing else was changed"
-        ):
+        with redis_errors(self.repo_config.online_store, "What was copied so far stays; nothing else was changed"):
             copy_window(connection, self._target(task), task.start_time, task.end_time)
         name = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
         return LocalMaterializationJob(job_id=name, status=MaterializationJobStatus.SUCCEEDED)

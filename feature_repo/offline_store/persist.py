@@ -12,10 +12,10 @@ from psycopg import errors, sql
 
 from feature_repo.errors import RowsUnfit
 from feature_repo.offline_store.arrow_tables import require_outside
-from feature_repo.offline_store.sessions import session
 from feature_repo.offline_store.source_table import listed
 from feature_repo.postgres.copy import copy_in
 from feature_repo.postgres.queries import feast_statement
+from feature_repo.postgres.sessions import feast_session
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -52,7 +52,7 @@ def persist(config: RepoConfig, table: pa.Table, name: str, *, json_columns: Col
         for column in table.schema
     }
     listing = listed(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, (t, _) in columns.items())
-    with session(config, "feast persist") as connection, connection.transaction():
+    with feast_session(config, "feast persist") as connection, connection.transaction():
         # Whoever reads the table may take long; nobody should wait behind this for that.
         connection.execute("set local lock_timeout = '10s'")
         if overwrite:

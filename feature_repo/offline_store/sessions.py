@@ -1,19 +1,17 @@
-"""Sessions for reading and writing histories: as the configuration says, in UTC, with an end to how long they wait."""
+"""Sessions that read histories: one snapshot, nothing written, and an end to how long a retrieval may take."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 from psycopg import IsolationLevel, errors, sql
 
 from feature_repo.errors import RetrievalTimedOut
-from feature_repo.postgres.queries import feast_statement
-from feature_repo.postgres.sessions import told_of_locks
-from feature_repo.servers.connections import LOCK_PATIENCE, milliseconds
+from feature_repo.postgres.sessions import feast_session
 
 if TYPE_CHECKING:
     from feast import RepoConfig
@@ -60,32 +58,12 @@ class Deadline:
 
 
 @contextmanager
-def session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
-    """A session in UTC, outside a transaction, closed at the end. Its one limit is for locks: raises LockHeld."""
-    from feature_repo.feast_internals import postgres_connection_options, postgres_conninfo
-
-    store: Any = config.offline_store
-    with psycopg.connect(
-        postgres_conninfo(store),
-        **postgres_connection_options(store),
-        keepalives_idle=store.keepalives_idle,
-        application_name=name,
-        connect_timeout=10,
-        client_encoding="UTF8",
-        autocommit=True,
-    ) as connection:
-        connection.execute(feast_statement("session"), {"lock_timeout": milliseconds(LOCK_PATIENCE)})
-        with told_of_locks():
-            yield connection
-
-
-@contextmanager
 def history_session(config: RepoConfig, deadline: Deadline | None = None) -> Iterator[psycopg.Connection]:
     """A session that reads one snapshot and can write nothing: a read-only role or a standby suffices.
 
     Raises RetrievalTimedOut for a statement that the server ended because the deadline had passed.
     """
-    with session(config, "feast retrieval") as connection:
+    with feast_session(config, "feast retrieval") as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         with ending(deadline), connection.transaction():

@@ -16,10 +16,10 @@ from feature_repo.feast_internals import postgres_table
 from feature_repo.offline_store.arrow_tables import require_outside
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.json_columns import as_texts, is_json
-from feature_repo.offline_store.sessions import session
 from feature_repo.offline_store.source_table import Origin, listed, origin_of, own_names, source_of
 from feature_repo.postgres.copy import copy_in
 from feature_repo.postgres.queries import feast_statement
+from feature_repo.postgres.sessions import feast_session
 
 if TYPE_CHECKING:
     from feast import FeatureView, RepoConfig
@@ -41,7 +41,7 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
     table = table.rename_columns([own.get(column, column) for column in table.column_names])
     if not name:
         raise RowsUnfit(f"{view.name} reads a query", _STATE, "Write to the tables that the query reads")
-    with session(config, "feast write") as connection, connection.transaction():
+    with feast_session(config, "feast write") as connection, connection.transaction():
         require_outside(connection, name, _STATE)
         types = _types(connection, view, read, table)
         names = [column for column in table.column_names if column in types]

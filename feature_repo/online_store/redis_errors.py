@@ -1,4 +1,4 @@
-"""Trouble of Redis in our words: one error, whatever went wrong, with the address and without a secret."""
+"""Errors of Redis in our words: one error, whatever went wrong, with the address and without a secret."""
 
 from __future__ import annotations
 
@@ -11,20 +11,32 @@ from feast.errors import FeastError
 from google.protobuf.message import DecodeError
 from redis import exceptions
 
-from feature_repo import errors
+from feature_repo.errors import Unreachable
 from feature_repo.feast_internals import feast_redis_settings
 from feature_repo.online_store.client import TIMEOUTS, address, secrets
 
 # RedisClusterException is no RedisError.
 _TROUBLE: Final = (redis.RedisError, exceptions.RedisClusterException, DecodeError, OSError)
-_REFUSALS: Final = ("NOAUTH", "WRONGPASS", "NOPERM", "Authentication required", "invalid username-password")
 _LOOK: Final = "Start it, or name another in REDIS_URL; `pikkit doctor` tells more"
 _LOGIN: Final = "Check user, password and rights in REDIS_URL; `pikkit doctor` tells more"
+_ANSWERED: Final = (
+    "`pikkit materialize --rebuild` writes everything anew, also over keys of another type; `pikkit doctor` tells of "
+    "rights and memory"
+)
 _REBUILD: Final = "`pikkit materialize --rebuild` fills it anew from Postgres"
 
 
-class FeastOnlineStoreUnavailable(errors.Unreachable, redis.RedisError, FeastError):
-    """What is raised: whoever catches redis-py's errors catches it too, and `feast serve` answers 503."""
+class FeastOnlineStoreUnavailable(Unreachable, redis.RedisError, FeastError):
+    """Unreachable as Feast must see it: what catches redis-py's errors catches it, and `feast serve` answers 503.
+
+    `has_answered`: whether Redis answered, with an error. Otherwise there is trouble on the way to it.
+    """
+
+    def __init__(
+        self, what: str, state: str, next_step: str, *, service: str = "Redis", has_answered: bool = False
+    ) -> None:
+        super().__init__(what, state, next_step, service=service)
+        self.has_answered = has_answered
 
     def http_status_code(self) -> int:
         """Not the fault of the request; another try may succeed."""
@@ -32,28 +44,29 @@ class FeastOnlineStoreUnavailable(errors.Unreachable, redis.RedisError, FeastErr
 
 
 @contextmanager
-def translated_redis_errors(store: Any, state: str = "Nothing was read") -> Iterator[None]:
-    """Raise Unreachable for whatever Redis, or what is written there, makes fail. `state`: what things are
-    in then. `store` is the configuration of the online store.
+def redis_errors(store: Any, state: str = "Nothing was read") -> Iterator[None]:
+    """Raise FeastOnlineStoreUnavailable for whatever Redis, or what is written there, makes fail.
+
+    `store` is the configuration of the online store. `state` says what things are in then; where these contexts stand
+    in one another, that of the outermost counts, which knows what of the whole is left undone.
     """
     try:
         yield
-    except FeastOnlineStoreUnavailable:
+    except FeastOnlineStoreUnavailable as error:
+        error.state = state
         raise
     except Exception as error:
         if not (isinstance(error, _TROUBLE) or _is_of_glide(error)):
             raise
         # The cause is not chained: a traceback would show what the client says, and that is not ours to vouch for.
-        raise unavailable(store, error, state) from None
-
-
-def unavailable(store: Any, error: Exception, state: str) -> FeastOnlineStoreUnavailable:
-    """The error for a failure of the client."""
-    what, next_step = _reason(store, error)
-    return FeastOnlineStoreUnavailable(f"Redis at {address(store)} {what}", state, next_step, service="Redis")
+        what, next_step = _reason(store, error)
+        raise FeastOnlineStoreUnavailable(
+            f"Redis at {address(store)} {what}", state, next_step, has_answered=_is_an_answer(error)
+        ) from None
 
 
 def _reason(store: Any, error: Exception) -> tuple[str, str]:
+    """What happened, and what to do, for a failure of the client."""
     text = _masked(str(error), store)
     if isinstance(error, DecodeError):
         return "holds something else than Feast writes", f"If nothing else writes there: {_REBUILD}"
@@ -61,17 +74,23 @@ def _reason(store: Any, error: Exception) -> tuple[str, str]:
         return "did not answer in time", _LOOK
     if isinstance(error, redis.TimeoutError | TimeoutError):
         return f"did not answer within {_patience(store, text)} s", _LOOK
-    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError) or _is_login(text):
+    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError) or _is_login(error, text):
         return f"refuses the login ({text})", _LOGIN
     if isinstance(error, exceptions.BusyLoadingError):
         return "is still reading its data", "Wait until it is done"
-    if isinstance(error, redis.ResponseError) or text.startswith("WRONGTYPE"):
-        return f"answered with an error ({text})", "`pikkit doctor` tells more"
+    if _is_an_answer(error):
+        return f"answered with an error ({text})", _ANSWERED
     return f"cannot be reached ({text.strip()})", _LOOK
 
 
-def _is_login(text: str) -> bool:
-    return any(refusal in text for refusal in _REFUSALS)
+def _is_an_answer(error: Exception) -> bool:
+    return isinstance(error, redis.ResponseError) or (_is_of_glide(error) and type(error).__name__ == "RequestError")
+
+
+def _is_login(error: Exception, text: str) -> bool:
+    # These two give nothing but the server's text: no class, no code.
+    tells_by_text = _is_of_glide(error) or isinstance(error, exceptions.RedisClusterException)
+    return tells_by_text and any(refusal in text for refusal in ("NOAUTH", "WRONGPASS", "NOPERM"))
 
 
 def _is_of_glide(error: Exception) -> bool:
@@ -80,6 +99,7 @@ def _is_of_glide(error: Exception) -> bool:
 
 
 def _patience(store: Any, text: str) -> float:
+    # redis-py has one class for both; only its text says which of the two it was.
     name = "socket_connect_timeout" if "connect" in text.lower() else "socket_timeout"
     _, given = feast_redis_settings(store.connection_string)
     return float(given.get(name) or TIMEOUTS[name])

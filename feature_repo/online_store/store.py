@@ -15,7 +15,7 @@ import asyncio
 import weakref
 from collections.abc import Callable, Sequence
 from copy import copy
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, Literal
 
@@ -26,6 +26,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreCo
 from hiredis import pack_command
 
 from feature_repo import clock
+from feature_repo.clock import as_utc
 from feature_repo.feast_internals import (
     DUMMY_ENTITY_ID,
     DUMMY_ENTITY_VAL,
@@ -43,7 +44,7 @@ from feature_repo.online_store.client import redis_client
 from feature_repo.online_store.entity_keys import keys_of_protos, redis_keys
 from feature_repo.online_store.layout import feature_field, microseconds
 from feature_repo.online_store.read_plan import Plans, ReadPlan, make_plan
-from feature_repo.online_store.redis_errors import translated_redis_errors
+from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.response import FreshOnlineResponse
 from feature_repo.online_store.round_trip import LONGEST_TRANSACTION, Reply, is_direct, read_at_once
 from feature_repo.online_store.write import Stored, expiry, write_online_rows
@@ -122,7 +123,7 @@ class FreshOnlineStore(RedisOnlineStore):
         plan = self._plan(config, grouped_refs, entity_name_to_join_key_map, full_feature_names)
         keys = _keys(config, plan, join_key_values)
         at, commands = read.commands(plan, keys, config.project)
-        with translated_redis_errors(config.online_store):
+        with redis_errors(config.online_store):
             replies = self._read_hash_fields(config, commands) if commands else []
             _fill(plan, keys, at, replies, online_features_response)
         if include_feature_view_version_metadata:
@@ -141,7 +142,7 @@ class FreshOnlineStore(RedisOnlineStore):
         plan = self._plan(config, grouped_refs, entity_name_to_join_key_map, full_feature_names)
         keys = _keys(config, plan, join_key_values)
         at, commands = read.commands(plan, keys, config.project)
-        with translated_redis_errors(config.online_store):
+        with redis_errors(config.online_store):
             replies = await self._read_hash_fields_async(config, commands) if commands else []
             _fill(plan, keys, at, replies, online_features_response)
         if include_feature_view_version_metadata:
@@ -173,7 +174,7 @@ class FreshOnlineStore(RedisOnlineStore):
         values where what is stored is older than the view's TTL. Raises Unreachable, EntityKeysMissing.
         """
         one = _OneView(config, table, entity_keys, requested_features)
-        with translated_redis_errors(config.online_store):
+        with redis_errors(config.online_store):
             return one.rows(self._read_hash_fields(config, one.commands) if one.commands else [])
 
     async def online_read_async(
@@ -181,7 +182,7 @@ class FreshOnlineStore(RedisOnlineStore):
     ) -> list[OnlineRow]:
         """The same, without blocking."""
         one = _OneView(config, table, entity_keys, requested_features)
-        with translated_redis_errors(config.online_store):
+        with redis_errors(config.online_store):
             return one.rows(await self._read_hash_fields_async(config, one.commands) if one.commands else [])
 
     # ---- writing -----------------------------------------------------------------------------------------------------
@@ -195,9 +196,7 @@ class FreshOnlineStore(RedisOnlineStore):
         """
         settings, view = config.online_store, stored_view_name(table, config)
         expire = expiry(table, settings.key_ttl_seconds)
-        with translated_redis_errors(
-            settings, f"Some rows of {table.name} may be written; the same ones can be written again"
-        ):
+        with redis_errors(settings, f"Some rows of {table.name} may be written; the same ones can be written again"):
             client = self._get_client(settings)
             for features, rows in groupby(data, lambda row: tuple(row[1])):
                 stored = (self._stored(config, *row) for row in rows)
@@ -216,8 +215,7 @@ class FreshOnlineStore(RedisOnlineStore):
         # Of a view without entities Feast hides the key when rows are given by hand, but not when they are read.
         key = key if key.join_keys else _NO_ENTITY
         redis_key = feast_redis_key(config.project, key, config.entity_key_serialization_version)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-        return Stored(redis_key, microseconds(at), [value.SerializeToString() for value in values.values()])
+        return Stored(redis_key, microseconds(as_utc(at)), [value.SerializeToString() for value in values.values()])
 
     # ---- deleting ----------------------------------------------------------------------------------------------------
 
@@ -225,13 +223,13 @@ class FreshOnlineStore(RedisOnlineStore):
         """Remove what this project holds of a view, its watermark first."""
         stored = stored_view_name(table, config)
         fields = [feature_field(stored, field.name) for field in table.features]
-        with translated_redis_errors(config.online_store, f"{table.name} may be deleted in part"):
+        with redis_errors(config.online_store, f"{table.name} may be deleted in part"):
             client = self._get_client(config.online_store)
             delete.delete_view(client, _join_keys(table), config.project, stored, fields)
 
     def delete_entity_values(self, config: RepoConfig, join_keys: list[str]) -> None:
         """Remove what this project holds of all entities with these join keys."""
-        with translated_redis_errors(config.online_store, f"Entities by {', '.join(join_keys)} may be deleted in part"):
+        with redis_errors(config.online_store, f"Entities by {', '.join(join_keys)} may be deleted in part"):
             delete.delete_entities(self._get_client(config.online_store), join_keys, config.project)
 
     def update(
@@ -246,13 +244,13 @@ class FreshOnlineStore(RedisOnlineStore):
         """Remove views that are gone; with `full_scan_for_deletion: false` only their watermarks."""
         names = [stored_view_name(table, config) for table in tables_to_delete]
         if names:
-            with translated_redis_errors(config.online_store, "The views may be deleted in part"):
+            with redis_errors(config.online_store, "The views may be deleted in part"):
                 delete.forget_watermarks(self._get_client(config.online_store), config.project, names)
         super().update(config, tables_to_delete, tables_to_keep, entities_to_delete, entities_to_keep, partial)
 
     def teardown(self, config: RepoConfig, tables: Any, entities: Any) -> None:  # noqa: ARG002 (Feast's signature)
         """Remove all that this project holds of these views, and every note about its copy."""
-        with translated_redis_errors(config.online_store, "The online store may be emptied in part"):
+        with redis_errors(config.online_store, "The online store may be emptied in part"):
             delete.forget_copy(self._get_client(config.online_store), config.project)
         for join_keys in dict.fromkeys(tuple(sorted(_join_keys(table))) for table in tables):
             self.delete_entity_values(config, list(join_keys))

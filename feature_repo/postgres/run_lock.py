@@ -12,14 +12,17 @@ import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import make_conninfo
 
 from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.servers.connections import LOCK_PATIENCE, milliseconds
+from feature_repo.postgres.sessions import feast_session, open_session
+
+if TYPE_CHECKING:
+    from feast import RepoConfig
 
 # The process at the server whose session holds the lock for what runs in this context. A materialization inside a run
 # goes on under the run's lock.
@@ -46,6 +49,21 @@ def run_lock(connection: psycopg.Connection, name: str) -> Iterator[None]:
         undo(connection)  # before the next run may look
         undo(holder)
         holder.close()
+
+
+@contextmanager
+def locked_session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]:
+    """A session at the Postgres of Feast's offline store, under the run lock; closed at the end.
+
+    The lock is taken for as long, unless what runs in this context has it already. Raises what `run_lock` and
+    `feast_session` raise.
+    """
+    with feast_session(config, name) as connection:
+        if is_held_here(connection):
+            yield connection
+        else:
+            with run_lock(connection, name):
+                yield connection
 
 
 def is_held_here(connection: psycopg.Connection) -> bool:
@@ -84,11 +102,10 @@ def undo(connection: psycopg.Connection) -> None:
 def _taken(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connection, int]:
     """A session at the same server with the same login that holds the lock, and its process there."""
     info = connection.info
-    holder = psycopg.connect(make_conninfo(info.dsn, password=info.password, application_name=name[:63]))
+    holder = open_session(info.dsn, name=name[:63], password=info.password)
     with contextlib.ExitStack() as given_up:
         given_up.callback(holder.close)
         try:
-            holder.execute(feast_statement("session"), {"lock_timeout": milliseconds(LOCK_PATIENCE)})
             holder.execute("lock table ops.run_lock in exclusive mode nowait")
             row = holder.execute("select pg_backend_pid()").fetchone()
         except errors.LockNotAvailable:

@@ -83,16 +83,16 @@ def _is_of_postgres(source: Any) -> bool:
 
 def _reads_features(config: RepoConfig, view: Any, source: Any) -> bool:
     query = sql.SQL(feast_statement("planned_relations")).format(source=origin(source, (), "", None).source)
-    try:
-        with history_session(config) as connection:
+    with history_session(config) as connection:
+        try:
             (plan,) = connection.execute(query).fetchone() or (None,)
-    except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
-        raise GateRefused(
-            f"The source of {view.name} cannot be read ({error.diag.message_primary}): "
-            "whether it is a history of this repository cannot be told",
-            _STATE,
-            "Make its source readable for POSTGRES_USER, then try again",
-        ) from error
+        except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
+            raise GateRefused(
+                f"The source of {view.name} cannot be read ({error.diag.message_primary}): "
+                "whether it is a history of this repository cannot be told",
+                _STATE,
+                "Make its source readable for POSTGRES_USER, then try again",
+            ) from error
     return "features" in _schemas(json.loads(plan) if isinstance(plan, str) else plan)
 
 

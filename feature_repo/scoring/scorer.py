@@ -13,7 +13,7 @@ from feature_repo import clock
 from feature_repo.bets.frame import Bets
 from feature_repo.errors import NotScorable
 from feature_repo.online_store.layout import microseconds
-from feature_repo.online_store.redis_errors import translated_redis_errors
+from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.round_trip import HashRead, Reply, read_hashes
 from feature_repo.scoring.definitions import Definitions, read_definitions
 from feature_repo.scoring.refreshed import Refreshed
@@ -60,7 +60,7 @@ class Scorer:
         """
         definitions, now = self._definitions.get(), now or clock.now()
         columns = definitions.entity_columns([bets] if isinstance(bets, Mapping) else bets)
-        with translated_redis_errors(self._config.online_store):
+        with redis_errors(self._config.online_store):
             rows, standings = definitions.reader.read(self._fetch, columns, microseconds(now))
         return Vectors(
             service=definitions.service,

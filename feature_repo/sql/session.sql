@@ -1,13 +1,15 @@
 -- Grain    one row per setting, thrown away
 -- Reads    pg_settings
 -- Writes   this session's settings, so that none that a role or a database carries can change what is compared or end
---          the session, and the lock with it, while rows are being copied; and the longest wait for a table that
---          another session keeps locked
+--          the session, and a lock with it, while rows are being copied: times in UTC, floats with every digit, no time
+--          limit; and the longest wait for a table that another session keeps locked
 -- Params   lock_timeout: that wait, with its unit
-select set_config(wanted.name, wanted.value, false)
+--          transaction_only: whether they end with the transaction
+select set_config(wanted.name, wanted.value, %(transaction_only)s)
 from (
     values
         ('TimeZone', 'UTC'),
+        ('DateStyle', 'ISO'),
         ('extra_float_digits', '1'),
         ('statement_timeout', '0'),
         ('lock_timeout', %(lock_timeout)s),

@@ -8,68 +8,85 @@ from ingestion.cli.output import print_line, say, say_warning
 from ingestion.cli.tables import print_refused, print_table
 
 if TYPE_CHECKING:
-    from ingestion.runs.record import Run
+    from ingestion.gates.evidence import FlagCounts
+    from ingestion.intake.counts import FormatOfFile, SyncCounts
+    from ingestion.runs.record import Documented, FinishedRun
+    from ingestion.runs.summaries import SyncSummary
 
 
-def print_steps(done: Run) -> None:
+def print_steps(done: FinishedRun[SyncSummary]) -> None:
     """The steps of a run that begins with a sync, what was refused there, and the warnings."""
-    print_table(["step", "rows", "seconds", ""], [(s.name, *_told(s.name, s.counts, s.seconds)) for s in done.steps])
-    sync = done.steps[0].counts
-    if sync["reasons"]:
+    print_table(
+        ["step", "rows", "seconds", ""], [(step.name, *_told(step.result, step.seconds)) for step in done.steps]
+    )
+    sync = done.summary.sync
+    if sync.reasons:
         print_line()
-        print_refused(sync["reasons"])
-    for warning in done.counts["warnings"]:
+        print_refused(sync.reasons)
+    for warning in done.summary.warnings:
         say_warning(warning)
-    if sync.get("format"):
-        say(_read_as(sync["format"]))
+    if sync.format:
+        say(_read_as(sync.format))
     print_line()
 
 
-def _read_as(format_: dict[str, Any]) -> str:
+def _read_as(format_: FormatOfFile) -> str:
     """What a file was taken for, and which columns of a bet were derived from its own."""
-    by = "by the mapping" if format_["is_mapping"] else "as"
-    unknown = f" Not in it, and null: {', '.join(format_['unknown'])}." if format_["unknown"] else ""
-    return f"The file was read {by} {format_['title']}. Derived: {', '.join(format_['derived']) or 'nothing'}.{unknown}"
+    by = "by the mapping" if format_.is_mapping else "as"
+    unknown = f" Not in it, and null: {', '.join(format_.unknown)}." if format_.unknown else ""
+    return f"The file was read {by} {format_.title}. Derived: {', '.join(format_.derived) or 'nothing'}.{unknown}"
 
 
-def run_document(done: Run) -> dict[str, Any]:
+def run_document(done: FinishedRun[Documented]) -> dict[str, Any]:
     """A run for machines."""
-    steps = [{"step": step.name, "seconds": round(step.seconds, 3), "counts": step.counts} for step in done.steps]
-    return {"run_id": done.run_id, "steps": steps, "counts": done.counts}
+    steps = [{"step": step.name, "seconds": round(step.seconds, 3), "counts": step.document()} for step in done.steps]
+    return {"run_id": done.run_id, "steps": steps, "counts": done.summary.document()}
 
 
-def _told(step: str, counts: dict[str, Any], seconds: float) -> tuple[int | None, float, str]:
-    if step == "sync":
-        parts = [
-            f"{counts[name]:,} {name.replace('_', ' ')}"
-            for name in (
-                "accepted",
-                "deleted",
-                "quarantined",
-                "late",
-                "returned",
-                "seen_before",
-                "copies",
-                "superseded",
-            )
-        ]
-        return counts["rows_read"], seconds, ", ".join(part for part in parts if not part.startswith("0 "))
-    if step == "anomalies":
-        return counts["rows"], seconds, _flags(counts)
-    if step == "features":
-        return sum(counts.values()), seconds, "change rows"
-    if step == "gates":
-        from quality.verdict import skipped
+def _told(result: Documented | None, seconds: float) -> tuple[int | None, float, str]:
+    """Of a step: how many rows, how many seconds, and what it did in words."""
+    from ingestion.features.refresh import RefreshCounts
+    from ingestion.gates.evidence import FlagCounts
+    from ingestion.gates.publication import GateOutcome
+    from ingestion.intake.counts import SyncCounts
+    from ingestion.serving.materialize import OnlineCopyCounts
+    from quality.verdict import skipped
 
-        parts = [f"{counts[state]} {state}" for state in ("failed", "warned") if counts[state]]
-        if counts["not_judged"]:
-            parts.append(skipped(counts["not_judged_because"]))
-        return counts["judged"], seconds, "; ".join([f"checks judged: {counts['state']}", *parts])
-    if step == "materialize":
-        return sum(counts.values()), seconds, "keys written online"
-    return None, seconds, ""
+    match result:
+        case SyncCounts():
+            return result.rows_read, seconds, _intake(result)
+        case FlagCounts():
+            return result.rows, seconds, _flags(result)
+        case RefreshCounts():
+            return result.total, seconds, "change rows"
+        case GateOutcome():
+            tally = result.tally
+            parts = [
+                f"{number} {state}" for state, number in (("failed", tally.failed), ("warned", tally.warned)) if number
+            ]
+            if tally.not_judged:
+                parts.append(skipped(tally.not_judged))
+            return tally.judged, seconds, "; ".join([f"checks judged: {result.state}", *parts])
+        case OnlineCopyCounts():
+            return result.total, seconds, "keys written online"
+        case _:
+            return None, seconds, ""
 
 
-def _flags(counts: dict[str, Any]) -> str:
-    kinds = (f"{sum(found.values()):,} {kind}" for kind, found in counts["kinds"].items())
+def _intake(sync: SyncCounts) -> str:
+    numbers = {
+        "accepted": sync.accepted,
+        "deleted": sync.deleted,
+        "quarantined": sync.quarantined,
+        "late": sync.late,
+        "returned": sync.returned,
+        "seen before": sync.seen_before,
+        "copies": sync.copies,
+        "superseded": sync.superseded,
+    }
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
+
+
+def _flags(counts: FlagCounts) -> str:
+    kinds = (f"{sum(severities.values()):,} {kind}" for kind, severities in counts.kinds.items())
     return f"judged; {', '.join(kinds) or 'no'} flags"

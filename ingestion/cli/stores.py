@@ -8,9 +8,9 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from feature_repo import clock
 from feature_repo.errors import ConfigurationError, HomeUnsafe
 from feature_repo.servers.connections import Connections, recorded
-from ingestion import clock
 from ingestion.cli.output import say
 from ingestion.settings import Settings, no_store
 
@@ -117,13 +117,14 @@ def prepared_stores(settings: Settings, *, create: bool = True) -> Connections:
 
 def prepare(connections: Connections) -> None:
     """Bring the store's schema and Feast's registry up to this code, and say what was done."""
-    from ingestion.database.access import connect, hold_run_lock, translated_errors
+    from feature_repo.postgres.postgres_errors import postgres_errors
+    from ingestion.database.access import connect, hold_run_lock
     from ingestion.database.apply import apply_declarations
     from ingestion.database.migrate import apply_migrations, create_registry
     from ingestion.database.rollout import unapplied
 
     postgres = connections.postgres
-    with translated_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose="prepare") as connection:
+    with postgres_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose="prepare") as connection:
         if applied := apply_migrations(connection):
             say(f"Migrated: {', '.join(applied)}")
         if unapplied(connection):

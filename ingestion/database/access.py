@@ -1,4 +1,4 @@
-"""The only way to Postgres: connections, the SQL files, the run lock, errors in our words.
+"""The only way to Postgres: connections, the SQL files, the run lock, turns.
 
 Frames go in and out by feature_repo/postgres/copy.py.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import psycopg
 from psycopg import errors, sql
 
-from feature_repo.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
+from feature_repo.errors import LockHeld
 from feature_repo.postgres import run_lock as locks
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.queries import statement_of
-from feature_repo.postgres.sessions import told_of_locks
+from feature_repo.postgres.sessions import connect_to, open_session, set_session
 from feature_repo.servers.connections import LOCK_PATIENCE, Postgres, milliseconds
 
 __all__ = [
@@ -24,29 +25,16 @@ __all__ = [
     "commit",
     "connect",
     "hold_run_lock",
-    "reason",
     "snapshot",
     "statement",
     "taking_turns",
-    "translated_errors",
 ]
-
-# What libpq or Postgres report when the server, not the statement, is the trouble: connection lost (08), login refused
-# (28), no such database (3D), out of connections or memory (53), shutting down (57P0x), disk trouble (58).
-_SERVER_TROUBLE = ("08", "28", "3D", "53", "57P0", "58")
 
 
 def connect(postgres: Postgres, *, purpose: str, autocommit: bool = False) -> psycopg.Connection:
-    """An open connection in UTC that names its purpose in `pg_stat_activity`. Raises Unreachable."""
-    with translated_errors(f"Postgres at {postgres.address}"):
-        connection = psycopg.connect(**postgres.conninfo, **_params(purpose), autocommit=True)
-        try:
-            connection.execute(statement("session"), _session_settings(transaction_only=False))
-            connection.autocommit = autocommit
-        except BaseException:
-            connection.close()
-            raise
-    return connection
+    """An open connection that names its purpose in `pg_stat_activity`. Raises Unreachable."""
+    with postgres_errors(f"Postgres at {postgres.address}"):
+        return open_session(name=f"pikkit {purpose}", autocommit=autocommit, **postgres.conninfo)
 
 
 def snapshot(conninfo: str, *, purpose: str, locked: sql.Identifier | None = None) -> psycopg.Connection:
@@ -57,80 +45,24 @@ def snapshot(conninfo: str, *, purpose: str, locked: sql.Identifier | None = Non
     The snapshot is taken once the table `locked` is: after a rewrite of it (ALTER, TRUNCATE) that committed later, it
     would show the table empty.
     """
-    connection = psycopg.connect(conninfo, **_params(purpose), prepare_threshold=None)
+    connection = connect_to(conninfo, name=f"pikkit {purpose}", prepare_threshold=None)
     try:
         connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
         if locked is not None:
             # A setting of the transaction, made without a snapshot.
             connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(milliseconds(LOCK_PATIENCE))))
             connection.execute(sql.SQL("lock table {} in access share mode").format(locked))
-        connection.execute(statement("session"), _session_settings(transaction_only=True))
+        set_session(connection, transaction_only=True)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _session_settings(*, transaction_only: bool) -> dict[str, Any]:
-    return {"transaction_only": transaction_only, "lock_timeout": milliseconds(LOCK_PATIENCE)}
-
-
-def _params(purpose: str) -> dict[str, Any]:
-    return {
-        "application_name": f"pikkit {purpose}",
-        "connect_timeout": 10,
-        "client_encoding": "UTF8",
-        # A peer that vanished without a word is noticed after about a minute, on either side.
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-    }
-
-
 @cache
 def statement(name: str) -> LiteralString:
     """The text of `<name>.sql` below `ingestion/sql`. Raises KeyError when there is none."""
     return statement_of("ingestion", name)
-
-
-@contextmanager
-def translated_errors(service: str) -> Iterator[None]:
-    """Trouble with the server becomes Unreachable or StoreFull, a missing right ConfigurationError, a lock that was not
-    to be had LockHeld.
-
-    Any other trouble with a statement is a bug and passes.
-    """
-    try:
-        with told_of_locks(service):
-            yield
-    except errors.DiskFull as error:
-        raise StoreFull(
-            f"{service} has no disk space left ({reason(error)})",
-            "What was not committed is undone",
-            "Free some space and run the command again",
-            service=service,
-        ) from error
-    except errors.InsufficientPrivilege as error:
-        raise ConfigurationError(
-            f"{service} refuses what this needs ({reason(error)})",
-            "What was not committed is undone",
-            "`pikkit doctor` tells which rights POSTGRES_USER lacks",
-        ) from error
-    except psycopg.OperationalError as error:
-        if error.sqlstate is not None and not error.sqlstate.startswith(_SERVER_TROUBLE):
-            raise
-        raise Unreachable(
-            f"{service} does not answer ({reason(error)})",
-            "What was not committed is undone",
-            "`pikkit doctor` tells which setting or server is at fault; then run the command again",
-            service=service,
-        ) from error
-
-
-def reason(error: psycopg.Error) -> str:
-    """The server's own words in one line. libpq never puts a password into them."""
-    text = error.diag.message_primary or str(error)
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip()) or type(error).__name__
 
 
 # ---- the run lock ------------------------------------------------------------------------------------------------

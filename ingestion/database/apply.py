@@ -17,9 +17,10 @@ from psycopg import sql
 
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ConfigurationError, Unreachable
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
-from ingestion.database.access import connect, statement, translated_errors
+from ingestion.database.access import connect, statement
 from ingestion.database.rollout import COLUMN_TYPES, ON_DEMAND, STORED, registered_messages, relation_columns
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def apply_declarations(connections: Connections) -> ApplyResult:
     or of the registry are missing or do not fit, or when a published list of features would change; Unreachable when a
     store does not answer.
     """
-    with _feast_errors(connections), warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
+    with _registry_errors(connections), warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
         # "experimental", "does not scale for offline retrieval": known, and nothing that an operator can act upon.
         warnings.simplefilter("ignore")
         from feature_repo.feast_internals import extract_objects_for_apply_delete, parse_repo
@@ -199,12 +200,12 @@ def _difference(before: dict[str, Any], after: dict[str, Any], mended: set[str])
 
 
 @contextlib.contextmanager
-def _feast_errors(connections: Connections) -> Iterator[None]:
-    from psycopg.errors import LockNotAvailable
-    from redis.exceptions import RedisError
+def _registry_errors(connections: Connections) -> Iterator[None]:
+    """Raise what Feast, SQLAlchemy and the online store raise during an apply as our errors."""
     from sqlalchemy.exc import OperationalError
 
     from feature_repo.feast_internals import FeastRegistrySchemaError
+    from feature_repo.online_store.redis_errors import FeastOnlineStoreUnavailable
 
     try:
         yield
@@ -212,15 +213,19 @@ def _feast_errors(connections: Connections) -> Iterator[None]:
         raise ConfigurationError(
             "The tables of Feast's registry are missing", "Nothing was applied", "Run `pikkit migrate`"
         ) from error
-    except (OperationalError, RedisError) as error:
-        of_redis = isinstance(error, RedisError)
-        service = f"Redis at {connections.redis.address}" if of_redis else f"Postgres at {connections.postgres.address}"
-        if isinstance(error, OperationalError) and isinstance(error.orig, LockNotAvailable):
-            with translated_errors(service):
-                raise error.orig from error
-        raise Unreachable(
-            f"{service} does not answer",
-            "The registry may be half applied",
-            "Run `pikkit apply` again",
-            service=service,
-        ) from error
+    except OperationalError as error:
+        with _half_applied(), postgres_errors(f"Postgres at {connections.postgres.address}"):
+            raise error.orig or error from error  # psycopg's own, which SQLAlchemy has wrapped
+    except FeastOnlineStoreUnavailable:
+        with _half_applied():
+            raise
+
+
+@contextlib.contextmanager
+def _half_applied() -> Iterator[None]:
+    """Feast writes the registry object by object: a store that goes in the middle leaves a part of them."""
+    try:
+        yield
+    except Unreachable as error:
+        error.state, error.next_step = "The registry may be half applied", "Run `pikkit apply` again"
+        raise

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import psycopg
 
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Postgres
-from ingestion.database.access import connect, translated_errors
+from ingestion.database.access import connect
 from ingestion.database.migrate import check_migrated
 
 
@@ -18,7 +19,7 @@ def read_only_store(postgres: Postgres, *, purpose: str) -> Iterator[psycopg.Con
 
     Raises ConfigurationError when migrations are pending, and what `connect` raises.
     """
-    with translated_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose=purpose) as connection:
+    with postgres_errors(f"Postgres at {postgres.address}"), connect(postgres, purpose=purpose) as connection:
         check_migrated(connection)
         yield connection
         connection.rollback()

@@ -9,17 +9,18 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
+from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.errors import ConfigurationError, Unreachable
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Postgres
-from ingestion.clock import CLOCK_TOLERANCE
-from ingestion.database.access import LOCK_PATIENCE, connect, statement, translated_errors
+from ingestion.database.access import LOCK_PATIENCE, connect, statement
 from ingestion.database.migrate import pending
 from ingestion.database.rollout import misnamed, missing_columns, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.features.feature_versions import redefined_views
-from ingestion.features.rewind import server_clock
+from ingestion.features.watermark import server_clock
 from ingestion.intake.name_variants import name_variants
 from ingestion.runs.status import STORE_SCHEMAS
 from ingestion.wording import span
@@ -33,7 +34,7 @@ def check_postgres(postgres: Postgres) -> Iterator[Check]:
     """Everything about the database. Ends early where the server does not answer."""
     try:
         with (
-            translated_errors(f"Postgres at {postgres.address}"),
+            postgres_errors(f"Postgres at {postgres.address}"),
             connect(postgres, purpose="doctor", autocommit=True) as connection,
         ):
             asked = datetime.now(UTC)

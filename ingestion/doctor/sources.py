@@ -15,7 +15,7 @@ from ingestion.doctor.check import REFUSED, UNREACHABLE, Check, fail, ok, warn
 from ingestion.intake.streams import StreamState, check_columns, reconcile_command
 from ingestion.progress import silent
 from ingestion.sources.postgres.postgres_facts import Facts, look_at, obstacles
-from ingestion.sources.postgres.postgres_table import PostgresReading, open_session
+from ingestion.sources.postgres.postgres_table import PostgresReading, open_source_session
 from ingestion.sources.settings import SourcePostgres, SourceSettings, SupabaseProject
 from ingestion.sources.table import TableReader
 from ingestion.wording import counted
@@ -62,7 +62,7 @@ def check_source_postgres(
     source: SourcePostgres, patience: timedelta, states: Mapping[str, StreamState]
 ) -> Iterator[Check]:
     """The table in a Postgres. Raises SourceDenied and Unreachable."""
-    with open_session(source, patience, silent) as session:
+    with open_source_session(source, patience, silent) as session:
         asked = datetime.now(UTC)
         facts, columns = session.ask(lambda connection: look_at(connection, source))
         answered = datetime.now(UTC)

@@ -24,11 +24,11 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.errors import ConfigurationError, ServerNotReady
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Postgres, socket_directory
 from feature_repo.servers.embedded_servers import PID_FILES, ServerState, find_server, postgres_state
 from feature_repo.servers.private_files import open_private
-from ingestion.database.access import translated_errors
 from ingestion.embedded.home import pass_through
 from ingestion.embedded.process import SYSTEM_USER, Account, Report, Wait, alive, failure, launch, run_as, stop
 
@@ -76,7 +76,7 @@ def start_postgres(home: Path, report: Report) -> Postgres:
         else:
             # Down means that it has not written its pid yet.
             wait.go_on(ServerState("silent", launched) if launched and state.condition == "down" else state)
-    with translated_errors("The embedded PostgreSQL"):
+    with postgres_errors("The embedded PostgreSQL"):
         _ensure_database(postgres)
     return postgres
 

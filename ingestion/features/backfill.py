@@ -6,7 +6,10 @@ them if a gate let it through; readers see the old rows until the commit and nev
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import polars as pl
@@ -16,30 +19,57 @@ from feature_repo.declarations.groups import GROUPS
 from feature_repo.declarations.views import STORED_VIEWS
 from ingestion.database.access import statement
 from ingestion.features import feature_versions
+from ingestion.features.full_replay import comparison_query, replay_log
 from ingestion.features.refresh import DatabaseStates
 from ingestion.features.replay import MemoryStates
-from ingestion.features.verify import comparison_query, replay_log
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts
+from ingestion.runs.record import Documented
+
+
+@dataclass(frozen=True)
+class ReplacedRows:
+    """How many change rows of a view a backfill replaced."""
+
+    #: Stored rows that the replay has not, or has otherwise.
+    removed: int
+    #: Rows of the replay that were not stored.
+    written: int
+
+
+@dataclass(frozen=True)
+class BackfillCounts(Documented):
+    """What a backfill replaced."""
+
+    #: Of every stored view.
+    views: Mapping[str, ReplacedRows]
+
+    @property
+    def written(self) -> int:
+        """Change rows written in all views."""
+        return sum(rows.written for rows in self.views.values())
+
+    def document(self) -> dict[str, Any]:
+        """The counts by view."""
+        return {view: asdict(rows) for view, rows in self.views.items()}
 
 
 def replace_by_replay(
     connection: psycopg.Connection, *, run_id: UUID, now: datetime, progress: Progress = silent
-) -> Counts:
-    """Replace what differs from a full replay, and the group state. Returns rows removed and written per view."""
+) -> BackfillCounts:
+    """Replace what differs from a full replay, and the group state. Returns how many rows."""
     states = replay_log(connection, progress)
-    counts: Counts = {}
+    views = dict[str, ReplacedRows]()
     for view in STORED_VIEWS:
         removed = connection.execute(comparison_query("drop_differing", view)).rowcount
         connection.execute(comparison_query("take_over_unjudged", view), {"run_id": run_id})
         written = connection.execute(comparison_query("insert_missing", view), {"run_id": run_id}).rowcount
-        counts[view.name] = {"removed": removed, "written": written}
+        views[view.name] = ReplacedRows(removed, written)
     _replace_state(connection, states)
     connection.execute("truncate features.bet_counts")
     connection.execute(statement("recount_bets"))
     # The mark stays: a backfill reads no source, so nothing is known to be fresher than before.
     feature_versions.record_versions_anew(connection, now=now)
-    return counts
+    return BackfillCounts(views)
 
 
 def _replace_state(connection: psycopg.Connection, states: MemoryStates) -> None:

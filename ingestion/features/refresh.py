@@ -7,7 +7,8 @@ features.group_state. A long log goes through in stretches, so memory is bounded
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -17,33 +18,40 @@ import polars as pl
 import psycopg
 
 from feature_repo.declarations.groups import SPORT_MARKET, Group
-from feature_repo.errors import ClockRewound
 from feature_repo.group_keys import key_expression, split_key
 from feature_repo.postgres.copy import copy_in, copy_out
-from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import statement
 from ingestion.features import feature_versions
 from ingestion.features.last_n import BETS_SCHEMA, RecentBets, short_of_bets
 from ingestion.features.replay import LOG_SCHEMA, STATE_SCHEMA, replay
-from ingestion.features.rewind import MOST_AHEAD, check_not_ahead, server_clock
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts
-
-_LEAVE_OUT: Final = (
-    "Leave out --now and PIKKIT_NOW, or use another store for the older clock: PIKKIT_HOME=<new directory>"
-)
-_REWIND: Final = (
-    "It was refreshed by a clock that ran ahead: `pikkit backfill --rewind` takes the store back to the present"
-)
+from ingestion.runs.record import Documented
 
 # Versions that go through memory at once: about 600 MB at the peak.
 STRETCH: Final = 500_000
 
 
+@dataclass(frozen=True)
+class RefreshCounts(Documented):
+    """What a refresh wrote."""
+
+    #: Change rows written by view; a view without any may be missing.
+    change_rows: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """Change rows written in all views."""
+        return sum(self.change_rows.values())
+
+    def document(self) -> dict[str, Any]:
+        """The change rows by view."""
+        return dict(self.change_rows)
+
+
 def refresh(
     connection: psycopg.Connection, *, run_id: UUID, now: datetime, progress: Progress = silent, stretch: int = STRETCH
-) -> Counts:
-    """Bring the features up to the end of the log and set the mark to `now`. Returns change rows written per view."""
+) -> RefreshCounts:
+    """Bring the features up to the end of the log and set the mark to `now`. Returns what was written."""
     after, _, log_end = _one(connection, statement("reach"))
     first, written = after, dict[str, int]()
     states = DatabaseStates(connection)
@@ -59,7 +67,7 @@ def refresh(
         progress("features", after - first, log_end - first)
     connection.execute(statement("upsert_reach"), {"seq": after, "now": now, "run_id": run_id})
     feature_versions.record_versions(connection, run_id=run_id, now=now)
-    return written
+    return RefreshCounts(written)
 
 
 def read_log(connection: psycopg.Connection, after: int, until: int) -> pl.DataFrame:
@@ -79,31 +87,6 @@ def withhold_refused(connection: psycopg.Connection) -> int:
     They were never served, so no answer changes. Before the features follow the log past them.
     """
     return connection.execute(statement("withhold_refused")).rowcount
-
-
-def features_reach(connection: psycopg.Connection) -> int:
-    """The log position up to which the features go; 0 before the first refresh."""
-    reach: int = _one(connection, statement("reach"))[0]
-    return reach
-
-
-def check_clock(connection: psycopg.Connection, now: datetime, *, clock_ahead: bool = False) -> datetime | None:
-    """The store's last refresh. Raises ClockRewound when `now` lies before it: what was published then is history.
-
-    Raises ClockAhead when it lies more than an hour past the database's clock, unless `clock_ahead` says that it may.
-    """
-    check_not_ahead(connection, now, clock_ahead=clock_ahead)
-    refreshed_at: datetime | None = _one(connection, statement("reach"))[1]
-    is_ahead = refreshed_at is not None and refreshed_at > server_clock(connection) + MOST_AHEAD
-    connection.rollback()
-    if refreshed_at and now < refreshed_at - CLOCK_TOLERANCE:
-        raise ClockRewound(
-            f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
-            f"but this store was refreshed at {refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
-            "Nothing was done; published history is never rewritten",
-            _REWIND if is_ahead else _LEAVE_OUT,
-        )
-    return refreshed_at
 
 
 class DatabaseStates:

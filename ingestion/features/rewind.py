@@ -10,42 +10,16 @@ version never counts; where it was not, there is no rewind.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
 
-from feature_repo.errors import ClockAhead, ConfigurationError
+from feature_repo.clock import CLOCK_TOLERANCE
+from feature_repo.errors import ConfigurationError
 from feature_repo.postgres.queries import feast_statement
-from ingestion.clock import CLOCK_TOLERANCE
 from ingestion.database.access import statement
-
-# How far a run's clock may lie past the database's own.
-MOST_AHEAD: Final = timedelta(hours=1)
-
-
-def server_clock(connection: psycopg.Connection) -> datetime:
-    """What the database's own clock says."""
-    row: tuple[datetime] | None = connection.execute(statement("server_clock")).fetchone()
-    if row is None:
-        raise LookupError("no clock")
-    return row[0]
-
-
-def check_not_ahead(connection: psycopg.Connection, now: datetime, *, clock_ahead: bool = False) -> None:
-    """Raise ClockAhead when `now` lies more than an hour past the database's clock, unless that is meant."""
-    theirs = server_clock(connection)
-    connection.rollback()
-    if clock_ahead or now - theirs <= MOST_AHEAD:
-        return
-    raise ClockAhead(
-        f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, but Postgres has {theirs:%Y-%m-%dT%H:%M:%SZ}",
-        "Nothing was done. A refresh by a clock that runs ahead would lock the store until that day: its clock only "
-        "moves forward",
-        "Set this machine's clock, or leave out --now and PIKKIT_NOW; --clock-ahead takes the clock as it is",
-        ahead=now - theirs,
-    )
+from ingestion.features.watermark import MOST_AHEAD, server_clock
 
 
 def check_rewindable(connection: psycopg.Connection, now: datetime) -> None:

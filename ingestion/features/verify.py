@@ -4,10 +4,9 @@ values.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, LiteralString
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 import psycopg
@@ -16,12 +15,13 @@ from psycopg import sql
 from feature_repo.clock import stopped_at
 from feature_repo.declarations.features import RECENT_LONG
 from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
-from feature_repo.postgres.copy import copy_in, copy_out
+from feature_repo.postgres.copy import copy_out
 from feature_repo.postgres.queries import feast_statement
 from ingestion.database.access import statement
+from ingestion.features.full_replay import comparison_query, replay_log
 from ingestion.features.last_n import RecentBets
-from ingestion.features.refresh import STRETCH, decoded, read_log
-from ingestion.features.replay import STATE_SCHEMA, MemoryStates, replay
+from ingestion.features.refresh import decoded
+from ingestion.features.replay import STATE_SCHEMA, MemoryStates
 from ingestion.features.running_sums import SUMS
 from ingestion.progress import Progress, silent
 
@@ -43,31 +43,6 @@ class Comparison:
     differences: int
 
 
-def replay_log(connection: psycopg.Connection, progress: Progress = silent, stretch: int = STRETCH) -> MemoryStates:
-    """Replay the log from its beginning to the features' reach into pg_temp.replayed_<view>; returns the states at
-    its end.
-
-    The temporary tables go with the transaction.
-    """
-    for view in STORED_VIEWS:
-        connection.execute(
-            sql.SQL("create temporary table {} on commit drop as select * from {} with no data").format(
-                sql.Identifier(f"replayed_{view.name}"), sql.Identifier("features", f"{view.name}_changes")
-            )
-        )
-    reach: int = _row(connection, sql.SQL(statement("reach")))[0]
-    states, after = MemoryStates(), 0
-    while after < reach:
-        end = connection.execute(statement("stretch_end"), {"after": after, "size": stretch}).fetchone()
-        until = min(reach, end[0] if end else reach)
-        for name, rows in replay(read_log(connection, after, until), after, states):
-            signed = rows.with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(uuid.UUID(int=0))))
-            copy_in(connection, f"replayed_{name}", signed)
-        after = until
-        progress("replay", after, reach)
-    return states
-
-
 def verify_offline(connection: psycopg.Connection, progress: Progress = silent) -> Iterator[Comparison]:
     """Compare every view's change rows, and the group state, with a replay of the whole log. Changes nothing."""
     states = replay_log(connection, progress)
@@ -75,26 +50,6 @@ def verify_offline(connection: psycopg.Connection, progress: Progress = silent) 
         yield Comparison(view.name, *_row(connection, comparison_query("count_differences", view)))
     yield _compare_state(connection, states)
     yield Comparison("bet_counts", *_row(connection, sql.SQL(statement("count_differing_bet_counts"))))
-
-
-def comparison_query(name: LiteralString, view: _View) -> sql.Composed:
-    """A statement over a view's change rows and their replay, with `differs` = the condition under which two rows
-    differ.
-    """
-    conditions = [
-        sql.SQL("stored.{0} is distinct from replayed.{0}" if feature.is_exact else statement("ratio_differs")).format(
-            sql.Identifier(feature.name)
-        )
-        for feature in view.declared
-    ]
-    columns = (view.join_key, "event_timestamp", "created_timestamp", *view.features)
-    return sql.SQL(statement(name)).format(
-        stored=sql.Identifier("features", f"{view.name}_changes"),
-        replayed=sql.Identifier("pg_temp", f"replayed_{view.name}"),
-        key=sql.Identifier(view.join_key),
-        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
-        differs=sql.SQL(" or ").join(conditions),
-    )
 
 
 def _compare_state(connection: psycopg.Connection, states: MemoryStates) -> Comparison:

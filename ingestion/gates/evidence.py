@@ -5,7 +5,8 @@ What the batch is judged against was published before: never the batch itself.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +20,8 @@ from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from feature_repo.group_keys import key_expression
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
-from ingestion.runs.record import Counts
+from ingestion.intake.counts import SyncCounts
+from ingestion.runs.record import Documented
 from quality.anomalies import Baseline, detect
 from quality.drift import drift
 from quality.evidence import ANOMALIES, BATCH_SCHEMA, COMPLETENESS, DRIFT, GRADED, INTAKE, SHIFTS, TOTALS, Evidence
@@ -37,17 +39,29 @@ _BETS_SCHEMA: Final = {
 }
 
 
-def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: Counts, now: datetime) -> Evidence:
+@dataclass(frozen=True)
+class FlagCounts(Documented):
+    """How many flags the anomalies raised in a batch."""
+
+    #: Rows of the batch.
+    rows: int
+    #: Flags in all; a row may have several.
+    flags: int
+    #: Flags by kind of anomaly and, below it, by severity.
+    kinds: Mapping[str, Mapping[str, int]]
+
+
+def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: SyncCounts, now: datetime) -> Evidence:
     """What the batch says for itself: the versions past the log position `since`. Before the features follow it.
 
-    `sync` is what `take_in` counted.
+    `sync` is what the sync before it counted.
     """
     params = {"since": since}
     batch = copy_out(connection, statement("audit_batch"), params, BATCH_SCHEMA)
     usual = copy_out(connection, statement("audit_baseline"), {"since": since, "rows": BASELINE_ROWS}, BATCH_SCHEMA)
     neighbours = copy_out(connection, statement("audit_neighbours"), params, BATCH_SCHEMA)
     graded = copy_out(connection, statement("audit_graded"), {"until": None, "rows": NEWEST_ROWS}, GRADED)
-    told = {"rows_read": sync["rows_read"], "source_rows": sync["source_rows"], "follows_log": True}
+    told = {"rows_read": sync.rows_read, "source_rows": sync.source_rows, "follows_log": True}
     return Evidence(
         now=now,
         batch=batch,
@@ -59,15 +73,16 @@ def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: Count
 
 
 def evidence_with_features(
-    connection: psycopg.Connection, evidence: Evidence, *, since: int, reach: int, published: datetime | None
+    connection: psycopg.Connection, evidence: Evidence, *, since: int, until: int, watermark_before: datetime | None
 ) -> Evidence:
-    """The same with what the features came to be. `published` is the mark before this refresh, null for the first.
+    """The same with what the features came to be.
 
-    The features reached the log position `since` then, and reach `reach` now.
+    The features had the log position `since` and the watermark `watermark_before` (null: this is the first refresh),
+    and have the log position `until` now.
     """
     newest, newest_then = (
         copy_out(connection, statement("audit_newest_bets"), {"until": end, "rows": NEWEST_ROWS}, _BETS_SCHEMA)
-        for end in (reach, since)
+        for end in (until, since)
     )
     completeness, moved = [], []
     for view in STORED_VIEWS:
@@ -78,9 +93,9 @@ def evidence_with_features(
             lines = newest["clv_percentage"].is_not_null().any()
             known = [feature.name for feature in view.declared if lines or feature.scale is not FeatureScale.CLV]
             completeness.append(_completeness(view.name, known, current.join(asked, on="key")))
-        if published is not None:
+        if watermark_before is not None:
             # Windows of the same length, and not the batch: what is bet on differs from hour to hour.
-            reference = _values(connection, view, _keys(view, newest_then)["key"], until=published)
+            reference = _values(connection, view, _keys(view, newest_then)["key"], until=watermark_before)
             moved.append(drift(view.name, _features(view, current), _features(view, reference)))
     return replace(
         evidence,
@@ -90,22 +105,25 @@ def evidence_with_features(
     )
 
 
-def evidence_without_batch(connection: psycopg.Connection, *, reach: int, now: datetime) -> Evidence:
-    """What a refresh is judged on that takes up nothing new, a backfill: whatever waits in the log is not its own."""
+def evidence_without_batch(connection: psycopg.Connection, *, until: int, now: datetime) -> Evidence:
+    """What a backfill is judged on, which takes up nothing new: the versions up to the features' log position `until`.
+
+    Whatever waits in the log past it is not its own.
+    """
     evidence = Evidence(
         now=now,
         batch=BATCH_SCHEMA.to_frame(),
         intake=copy_out(
             connection, statement("audit_intake"), {"rows_read": 0, "source_rows": None, "follows_log": False}, INTAKE
         ),
-        graded=copy_out(connection, statement("audit_graded"), {"until": reach, "rows": NEWEST_ROWS}, GRADED),
+        graded=copy_out(connection, statement("audit_graded"), {"until": until, "rows": NEWEST_ROWS}, GRADED),
         anomalies=ANOMALIES.to_frame(),
         shifts=SHIFTS.to_frame(),
     )
-    return evidence_with_features(connection, evidence, since=reach, reach=reach, published=None)
+    return evidence_with_features(connection, evidence, since=until, until=until, watermark_before=None)
 
 
-def flag_counts(evidence: Evidence) -> Counts:
+def flag_counts(evidence: Evidence) -> FlagCounts:
     """How many rows the batch has, and how many flags of each kind and severity."""
     if evidence.batch is None or evidence.anomalies is None:
         raise LookupError("no batch was looked at")
@@ -113,7 +131,7 @@ def flag_counts(evidence: Evidence) -> Counts:
     by_kind: dict[str, dict[str, int]] = {}
     for kind, severity, number in flags.iter_rows():
         by_kind.setdefault(kind, {})[severity] = number
-    return {"rows": evidence.batch.height, "flags": evidence.anomalies.height, "kinds": by_kind}
+    return FlagCounts(evidence.batch.height, evidence.anomalies.height, by_kind)
 
 
 def _keys(view: _View, bets: pl.DataFrame) -> pl.DataFrame:

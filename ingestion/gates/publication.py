@@ -5,10 +5,10 @@ What is refused has no features; everything else of its run stays, the judgement
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from textwrap import indent
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
 import psycopg
@@ -17,15 +17,15 @@ from psycopg.types.json import Jsonb
 
 from feature_repo.errors import GateRefused
 from feature_repo.postgres.copy import copy_in
-from ingestion.database.access import commit, statement
+from ingestion.database.access import statement
 from ingestion.features import feature_versions
-from ingestion.features.refresh import features_reach
+from ingestion.features.watermark import features_log_position
 from ingestion.runs.actor import current_actor
 from ingestion.runs.alerts import REFUSAL, open_alert, resolve_alerts, resolve_outlived_refusals
-from ingestion.runs.record import Counts, Run
+from ingestion.runs.record import Documented, Run
 from ingestion.wording import quantity
 from quality.evidence import Evidence
-from quality.gates import Gates, Judgement, Tally, Verdict, default_gates, judge_refresh
+from quality.gates import Gates, Judgement, Tally, Verdict, judge_refresh
 
 PublicationState = Literal["passed", "refused", "overridden"]
 
@@ -43,70 +43,82 @@ _FIRST: Final = (
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A judgement and what came of it.
-
-    `reason` is why a failed one was published nevertheless, `overridden_by` who did it (`ingestion/runs/actor.py`).
-    """
+class GateOutcome(Documented):
+    """A judgement over a refresh, and what came of it."""
 
     judgement: Judgement
     state: PublicationState
+    #: Why a failed one was published nevertheless.
     reason: str | None
+    #: Who did that (`ingestion/runs/actor.py`).
     overridden_by: dict[str, str | None] | None
+    #: Whether there was anything new to judge.
     has_new_rows: bool
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the features must stay as they were."""
+        return self.state == "refused"
 
     @property
     def tally(self) -> Tally:
         """How many of the checks came out how."""
         return Tally.of(self.judgement.verdicts, has_new_rows=self.has_new_rows)
 
-    @property
-    def counts(self) -> Counts:
+    def document(self) -> dict[str, Any]:
         """The state, how many checks came out how, and why some were not judged."""
         return {"state": self.state} | self.tally.counts
 
 
-def publish(
-    connection: psycopg.Connection,
-    run: Run,
-    step_name: str,
-    change: Callable[[], Counts],
-    look: Callable[[], Evidence],
-    gates: Gates | None,
-    override: str | None,
-) -> Outcome:
-    """Change the features and commit them with the judgement over them. Raises GateRefused, with them undone."""
+@dataclass(frozen=True)
+class RefusedSummary(Documented):
+    """What a run did that ended with a refusal."""
+
+    #: What it did before; null where that is nothing.
+    before: Documented | None
+    gates: GateOutcome
+
+    def document(self) -> dict[str, Any]:
+        """What it did before, and `gates`."""
+        return (self.before.document() if self.before else {}) | {"gates": self.gates.document()}
+
+
+def mark_features(connection: psycopg.Connection) -> None:
+    """Set the savepoint to which a refusal takes the features back."""
     connection.execute("savepoint features")
-    with run.step(step_name) as step:
-        step.counts = change()
-    with run.step("gates") as step:
-        evidence = look()
-        outcome = judged(gates or default_gates(), evidence, override)
-        if outcome.state == "refused":
-            connection.execute("rollback to savepoint features")
-        outcome = record_judgement(connection, run, evidence, outcome)
-        step.counts = outcome.counts
-    with run.step("commit"):
-        commit(connection)
-    if outcome.state == "refused":
-        run.counts |= {"gates": outcome.counts}
-        redefined = feature_versions.redefined_views(connection)
-        raise refusal(run, outcome, is_first=features_reach(connection) == 0, redefined=redefined)
-    return outcome
 
 
-def judged(gates: Gates, evidence: Evidence, override: str | None) -> Outcome:
-    """The judgement over the evidence. `override` publishes what failed, and says why."""
+def gate_outcome(gates: Gates, evidence: Evidence, override: str | None) -> GateOutcome:
+    """What the gates say of a refresh. `override` publishes what they refuse, and says why."""
     judgement = judge_refresh(gates, evidence)
     since, until = _judged_versions(evidence)
     if judgement.passed:
-        return Outcome(judgement, "passed", None, None, since < until)
+        return GateOutcome(judgement, "passed", None, None, since < until)
     if override:
-        return Outcome(judgement, "overridden", override, current_actor(), since < until)
-    return Outcome(judgement, "refused", None, None, since < until)
+        return GateOutcome(judgement, "overridden", override, current_actor(), since < until)
+    return GateOutcome(judgement, "refused", None, None, since < until)
 
 
-def record_judgement(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome: Outcome) -> Outcome:
+def publish_or_undo(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome: GateOutcome) -> GateOutcome:
+    """Undo a refresh that is refused, back to `mark_features`; record the judgement either way.
+
+    The caller commits, and then calls `raise_if_refused`. Returns the outcome with examples of the bets behind what
+    failed or warned.
+    """
+    if outcome.is_refused:
+        connection.execute("rollback to savepoint features")
+    return record_judgement(connection, run, evidence, outcome)
+
+
+def raise_if_refused(connection: psycopg.Connection, run: Run, outcome: GateOutcome) -> None:
+    """Raise GateRefused when the refresh was, after the judgement and the rows are committed."""
+    if outcome.is_refused:
+        run.summary = RefusedSummary(run.summary, outcome)
+        redefined = feature_versions.redefined_views(connection)
+        raise refusal(run, outcome, is_first=features_log_position(connection) == 0, redefined=redefined)
+
+
+def record_judgement(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome: GateOutcome) -> GateOutcome:
     """Keep the outcome and what it rests on, and open or clear the alerts that follow from it.
 
     Returns it with examples of the bets behind what failed or warned.
@@ -156,7 +168,7 @@ def _examples(connection: psycopg.Connection, verdict: Verdict) -> list[str]:
     return list(dict.fromkeys(str(row["id"]) for row in rows if row.get("id") is not None))
 
 
-def refusal(run: Run, outcome: Outcome, *, is_first: bool, redefined: Sequence[str] = ()) -> GateRefused:
+def refusal(run: Run, outcome: GateOutcome, *, is_first: bool, redefined: Sequence[str] = ()) -> GateRefused:
     """The error that ends a refused run: each failed check with its value, its threshold and the rows behind it.
 
     `is_first`: nothing was published yet. `redefined`: views that wait for a backfill, whose features may be null
@@ -190,7 +202,7 @@ def _backfill_first(redefined: Sequence[str]) -> str:
     )
 
 
-def warnings(outcome: Outcome) -> list[str]:
+def gate_warnings(outcome: GateOutcome) -> list[str]:
     """What a run that was published must still say of its checks."""
     failed = [f"Published over a failed check: {describe_verdict(verdict)}." for verdict in outcome.judgement.failed]
     return failed + [f"{describe_verdict(verdict)}." for verdict in outcome.judgement.warned]
@@ -219,7 +231,7 @@ def _keep_anomalies(connection: psycopg.Connection, run: Run, anomalies: pl.Data
     connection.execute(statement("store_anomalies"), {"run_id": run.run_id})
 
 
-def _alert(connection: psycopg.Connection, run: Run, outcome: Outcome) -> None:
+def _alert(connection: psycopg.Connection, run: Run, outcome: GateOutcome) -> None:
     judgement = outcome.judgement
     if outcome.state == "refused":
         names = ", ".join(verdict.gate for verdict in judgement.failed)

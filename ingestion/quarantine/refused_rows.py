@@ -17,9 +17,9 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from feature_repo import clock
 from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Connections
-from ingestion import clock
 from ingestion.database.access import commit, statement
 
 # A row may have 16 MiB.
@@ -167,7 +167,7 @@ def dismiss_quarantined(connections: Connections, selection: Selection, *, note:
 
     Raises ConfigurationError when the filters leave out none of several open rows and `everything` does not say so.
     """
-    from ingestion.pipeline import locked_store  # which lists need not load
+    from ingestion.database.locked_store import locked_store  # which lists need not load
 
     with locked_store(connections, "quarantine dismiss") as connection:
         selected = select_in(connection, selection, "open")
@@ -186,7 +186,7 @@ def reopen(connections: Connections, selection: Selection) -> dict[str, int]:
     """Take dismissals back. Returns how many rows are in which state now: superseded those of whose bet a sound version
     came since, or that vanished.
     """
-    from ingestion.pipeline import locked_store  # which lists need not load
+    from ingestion.database.locked_store import locked_store  # which lists need not load
 
     with locked_store(connections, "quarantine dismiss") as connection:
         select_in(connection, selection, "dismissed")

@@ -17,17 +17,17 @@ from typing import Final, LiteralString, TypeAlias
 import polars as pl
 import psycopg
 
+from feature_repo import clock
 from feature_repo.postgres.copy import copy_in, copy_out
 from feature_repo.servers.connections import Connections
-from ingestion import clock
 from ingestion.database.access import commit, statement
-from ingestion.features.refresh import check_clock
+from ingestion.database.locked_store import locked_store
+from ingestion.features.watermark import check_clock
 from ingestion.intake.load import CONFLICT, content_hashes, take_in
 from ingestion.intake.stream_formats import stream_formats
-from ingestion.pipeline import locked_store
 from ingestion.progress import Progress, silent
 from ingestion.quarantine.refused_rows import Selection, select_in
-from ingestion.runs.record import Counts, Run, recorded_run
+from ingestion.runs.record import Documented, FinishedRun, Run, recorded_run
 from ingestion.sources.files.formats.registry import FileFormat
 from ingestion.sources.files.formats.translation import translate
 from ingestion.sources.files.jsonl import page_of, raw_page_of
@@ -71,14 +71,52 @@ class SoundRows:
                 yield _page(rows, format_)
 
 
+@dataclass(frozen=True)
+class JudgedRows(Documented):
+    """What the schema of today says of the selected rows."""
+
+    #: Rows that are refused still.
+    refused: int
+    #: How many rows each reason refuses now.
+    reasons: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class AcceptedRows(Documented):
+    """What became of the sound rows."""
+
+    #: Rows that left the quarantine.
+    accepted: int
+    #: Versions that these became; fewer where the log had the same content already.
+    versions: int
+    #: Of these versions: older than what is known of their bet, so kept and never counted.
+    superseded: int
+
+
+@dataclass(frozen=True)
+class RetrySummary(Documented):
+    """What a retry did."""
+
+    #: Open rows that it looked at.
+    selected: int
+    #: Those of them that are refused still.
+    refused: int
+    #: How many rows each reason refuses now.
+    reasons: Mapping[str, int]
+    #: Rows that left the quarantine.
+    accepted: int
+    #: Versions that these became; fewer where the log had the same content already.
+    versions: int
+    #: Of these versions: older than what is known of their bet, so kept and never counted.
+    superseded: int
+
+
 def retry_quarantined(
     connections: Connections, selection: Selection, *, clock_ahead: bool = False, progress: Progress = silent
-) -> Run:
+) -> FinishedRun[RetrySummary]:
     """Judge the selected open rows again, and bring the sound ones into the log.
 
-    The counts: selected; accepted, the versions that these became (none where the log had the same content already),
-    superseded (of these versions: older than what is known of their bet, so kept and never counted); refused, and
-    reasons (how many rows each refuses now). Raises ConfigurationError when a named row is not there or not open,
+    Raises ConfigurationError when a named row is not there or not open,
     LockHeld, ClockRewound and, unless `clock_ahead`, ClockAhead.
     """
     with locked_store(connections, "quarantine retry") as connection:
@@ -87,16 +125,15 @@ def retry_quarantined(
         selected = select_in(connection, selection, "open")
         with recorded_run(connections.postgres, "quarantine retry", source=SOURCE, now=now) as this:
             with this.step("judge") as step:
-                step.counts = _judge(connection, this, selected, progress)
+                step.result = judged = _judge(connection, this, selected, progress)
             with this.step("sync") as step:
-                step.counts = _bring_in(connection, this, selected - this.steps[0].counts["refused"], progress)
+                step.result = brought = _bring_in(connection, this, selected - judged.refused, progress)
             with this.step("commit"):
                 commit(connection)
-            this.counts = {"selected": selected} | this.steps[0].counts | step.counts
-            return this
+            return this.finished(RetrySummary(selected, **vars(judged), **vars(brought)))
 
 
-def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: Progress) -> Counts:
+def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: Progress) -> JudgedRows:
     """Put what is to be said of each selected row into pg_temp.retried, and say it of those that stay refused."""
     connection.execute(statement("quarantine_retried_table"))
     done, formats = 0, stream_formats(connection)
@@ -109,16 +146,17 @@ def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: P
     connection.execute(statement("quarantine_outdated"), {"reason": OUTDATED})
     connection.execute(statement("quarantine_still_refused"))
     counts: dict[str | None, int] = dict(connection.execute(statement("quarantine_retry_counts")).fetchall())
-    return {"refused": counts.pop(None, 0), "reasons": counts}
+    refused = counts.pop(None, 0)
+    return JudgedRows(refused, {str(reason): rows for reason, rows in counts.items()})
 
 
-def _bring_in(connection: psycopg.Connection, this: Run, sound: int, progress: Progress) -> Counts:
+def _bring_in(connection: psycopg.Connection, this: Run, sound: int, progress: Progress) -> AcceptedRows:
     if not sound:
-        return {"accepted": 0, "versions": 0, "superseded": 0}
+        return AcceptedRows(0, 0, 0)
     source = SoundRows(connection, sound, stream_formats(connection))
     taken = take_in(connection, source, run_id=this.run_id, now=this.now, known_from=this.now, progress=progress)
     settled = connection.execute(statement("quarantine_accepted"), {"now": this.now})
-    return {"accepted": settled.rowcount, "versions": taken["accepted"], "superseded": taken["superseded"]}
+    return AcceptedRows(settled.rowcount, taken["accepted"], taken["superseded"])
 
 
 def _kept(connection: psycopg.Connection, name: LiteralString) -> Iterator[pl.DataFrame]:

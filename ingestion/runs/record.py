@@ -7,53 +7,86 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from feature_repo import clock
 from feature_repo.errors import GateRefused, PikkitError
 from feature_repo.servers.connections import Postgres
-from ingestion import clock
 from ingestion.database.access import connect, statement
 from ingestion.runs.run_ids import short_run_ids
 
 Counts = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Documented:
+    """What a step or a run did: a frozen dataclass that is kept with the run, and printed by `--json`, as an object."""
+
+    def document(self) -> dict[str, Any]:
+        """The object: the attributes by their names, unless a class says otherwise. JSON and jsonb can hold it."""
+        return asdict(self)
+
+
+SummaryT = TypeVar("SummaryT", bound=Documented)
+SummaryT_co = TypeVar("SummaryT_co", bound=Documented, covariant=True)
+
+
 @dataclass
 class Step:
-    """One step of a run; `counts` is filled in by the step."""
+    """One step of a run."""
 
     name: str
-    counts: Counts = field(default_factory=dict)
+    #: What it did; null for a step with nothing to say, and for one that failed before it could.
+    result: Documented | None = None
     seconds: float = 0.0
+
+    def document(self) -> dict[str, Any]:
+        """What it did, as an object; an empty one where there is nothing to say."""
+        return self.result.document() if self.result else {}
+
+
+@dataclass(frozen=True)
+class FinishedRun(Generic[SummaryT_co]):
+    """A run that ended well, as the verb that made it returns it."""
+
+    run_id: UUID
+    #: What messages call it (ingestion/runs/run_ids.py).
+    short_id: str
+    verb: str
+    #: In the order in which they began.
+    steps: Sequence[Step]
+    #: What the run did; each verb has its own (ingestion/runs/summaries.py).
+    summary: SummaryT_co
 
 
 @dataclass
 class Run:
-    """A run that is going on, or has ended."""
+    """A run that is going on."""
 
     run_id: UUID
     verb: str
-    # the run's clock: one instant for all of it
+    #: The run's clock: one instant for all of it.
     now: datetime
     steps: list[Step] = field(default_factory=list)
-    counts: Counts = field(default_factory=dict)
-    # what messages call it (ingestion/runs/run_ids.py)
+    #: What the record says that it did, also when it fails; null as long as that is nothing.
+    summary: Documented | None = None
+    #: What messages call it (ingestion/runs/run_ids.py).
     short_id: str = ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Time a step and keep its counts, also when it fails."""
+        """Time a step and keep its result, also when it fails."""
         step = Step(name)
         self.steps.append(step)
         started = time.perf_counter()
@@ -61,6 +94,11 @@ class Run:
             yield step
         finally:
             step.seconds = time.perf_counter() - started
+
+    def finished(self, summary: SummaryT) -> FinishedRun[SummaryT]:
+        """The run once all of its steps are over. The summary goes into its record too."""
+        self.summary = summary
+        return FinishedRun(self.run_id, self.short_id, self.verb, tuple(self.steps), summary)
 
 
 @contextmanager
@@ -104,7 +142,7 @@ def _finish(connection: psycopg.Connection, run: Run, error: BaseException | Non
                     "position": position,
                     "step": step.name,
                     "seconds": step.seconds,
-                    "counts": Jsonb(step.counts),
+                    "counts": Jsonb(step.document()),
                 },
             )
         connection.execute(
@@ -113,7 +151,7 @@ def _finish(connection: psycopg.Connection, run: Run, error: BaseException | Non
                 "run_id": run.run_id,
                 "state": _state(error),
                 "finished_at": datetime.now(UTC),
-                "counts": Jsonb(run.counts),
+                "counts": Jsonb(run.summary.document() if run.summary else {}),
                 "exit_code": error.exit_code if isinstance(error, PikkitError) else int(error is not None),
                 "error": str(error) or type(error).__name__ if error else None,
             },

@@ -14,12 +14,13 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.declarations.views import STORED_VIEWS, GroupedView
 from feature_repo.errors import Unreachable
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import REGISTRY_SCHEMA, Connections, Redis
-from ingestion.clock import CLOCK_TOLERANCE
-from ingestion.database.access import connect, statement, translated_errors
+from ingestion.database.access import connect, statement
 from ingestion.database.migrate import pending
 from ingestion.database.rollout import missing_columns, unapplied
 from ingestion.features.feature_versions import redefined_views
@@ -192,7 +193,7 @@ class StoreStatus:
 def store_status(connections: Connections, now: datetime, *, is_clock_stopped: bool = False) -> StoreStatus:
     """Look at both stores. Raises Unreachable when Postgres does not answer; if Redis does not, the answer says so."""
     address = f"Postgres at {connections.postgres.address}"
-    with translated_errors(address), connect(connections.postgres, purpose="status") as connection:
+    with postgres_errors(address), connect(connections.postgres, purpose="status") as connection:
         connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
         with connection.transaction():
             missing = pending(connection)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from psycopg import sql
 
+from feature_repo.clock import as_utc
 from ingestion.database.access import statement
 from ingestion.sources.table import DIGESTS_SCHEMA
 
@@ -121,5 +122,4 @@ def _microseconds(text: str) -> int:
         year = 1 - int(digits) if before_christ else int(digits)
         instant = datetime.fromisoformat(f"{2000 + year % 400:04}{rest}")
         shift = (year - 2000 - year % 400) // 400 * _400_YEARS
-    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // _MICROSECOND + shift
+    return (as_utc(instant) - _EPOCH) // _MICROSECOND + shift

@@ -11,6 +11,7 @@ from typing import Final, NoReturn, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
+from feature_repo.clock import as_utc
 from feature_repo.errors import Unreachable
 
 # Seconds. The first wait is drawn between 0 and this, and each further one between 0 and twice as much.
@@ -70,17 +71,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if said.isascii() and said.isdigit():
         return float(said)
     try:
-        then = _instant(said)
+        then = as_utc(parsedate_to_datetime(said))
         # By the server's own clock, where it tells it: ours may differ.
-        asked = _instant(headers["Date"]) if "Date" in headers else datetime.now(UTC)
+        asked = as_utc(parsedate_to_datetime(headers["Date"])) if "Date" in headers else datetime.now(UTC)
     except (ValueError, OverflowError):
         return None
     return max((then - asked).total_seconds(), 0.0)
-
-
-def _instant(text: str) -> datetime:
-    instant = parsedate_to_datetime(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _failure(state: RetryCallState) -> Passing:

@@ -10,6 +10,7 @@ from functools import cached_property
 import polars as pl
 from typing_extensions import override
 
+from feature_repo.clock import as_utc
 from quality.schema.grammar import HAS_OFFSET, TIMESTAMP
 from quality.schema.kinds import NULL_EXPRESSION, ColumnKind, Limit, Unreadable
 
@@ -33,7 +34,7 @@ class Instant(ColumnKind):
     @override
     def read(self, value: object) -> datetime:
         if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+            return as_utc(value)
         match = re.fullmatch(TIMESTAMP, value) if isinstance(value, str) else None
         if match is None:
             raise Unreadable

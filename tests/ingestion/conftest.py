@@ -12,8 +12,8 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from feature_repo import clock
 from feature_repo.servers.connections import Connections, Postgres
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import create_registry

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from feature_repo import clock
 from feature_repo.errors import ConfigurationError
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.features.verify import verify_offline
 from ingestion.intake.load import SyncRequest
@@ -68,15 +68,15 @@ def test_an_export_passes_the_default_gates_and_a_later_one_settles_what_was_ope
         return run_pipeline(prepared, open_file(path))
 
     first = publish(YESTERDAY)
-    assert first.steps[0].counts["format"]["name"] == "pikkit-export"
-    assert "market" in first.counts["format"]["derived"]
-    assert first.counts["quarantined"] == 1
+    assert first.summary.sync.format.name == "pikkit-export"
+    assert "market" in first.summary.sync.format.derived
+    assert first.summary.sync.quarantined == 1
     opened = {id for (id,) in query("select id from processed.bets where status = 'PENDING'")}
     second = publish(NOW)
     still_open = {id for (id,) in query("select id from processed.bets where status = 'PENDING'")}
     assert opened - still_open
     # The one price that no straight has, settled now.
-    assert second.counts["quarantined"] == 1
+    assert second.summary.sync.quarantined == 1
     lines = query(
         "select count(*) from processed.bet_versions as version join processed.bet_versions as before "
         "on before.id = version.id and before.updated_at = version.updated_at and before.seq < version.seq "
@@ -86,7 +86,7 @@ def test_an_export_passes_the_default_gates_and_a_later_one_settles_what_was_ope
     for until in (NOW, YESTERDAY):
         write_sample(as_pikkit_export(log, until, seed=3), path)
         again = run_pipeline(prepared, open_file(path))
-        assert (again.counts["accepted"], again.counts["change_rows"]) == (0, 0)
+        assert (again.summary.sync.accepted, again.summary.refresh.total) == (0, 0)
     with connect(prepared.postgres, purpose="test") as connection:
         assert sum(found.differences for found in verify_offline(connection)) == 0
 
@@ -97,12 +97,12 @@ def test_what_a_corrected_mapping_mends_leaves_the_quarantine(prepared, query, s
         (["status: unknown value"],),
         (["Price: not a decimal price above 1"],),
     ]
-    assert retry_quarantined(prepared, Selection()).counts["accepted"] == 0
+    assert retry_quarantined(prepared, Selection()).summary.accepted == 0
     # The one row that is new keeps the mapping with the store; rows that were refused before are not read again.
     sheet.write_text(SHEET + "4,SETTLED_WIN,2.5,10,15,2026-05-01T10:00:00Z,Golf\n")
     run_sync(prepared, open_file(sheet, mapping=declared_format(CORRECTED)))
     done = retry_quarantined(prepared, Selection())
-    assert done.counts["reasons"] == {"Price: not a decimal price above 1": 1}
+    assert done.summary.reasons == {"Price: not a decimal price above 1": 1}
     assert query("select id, american_odds, amount_cents from processed.bets order by id") == [
         ("1", 150, 1000),
         ("2", 150, 2000),

@@ -15,9 +15,10 @@ import pytest
 import redis
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import GateRefused
-from ingestion import clock, pipeline
+from ingestion import pipeline
 from ingestion.database.access import connect
 from ingestion.gates.config_file import gates_of
 from ingestion.gates.results import verdicts
@@ -349,8 +350,8 @@ def test_an_alert_stays_the_one_that_it_was_until_it_clears(prepared, load, hist
 def test_an_override_publishes_and_says_so_for_ever(prepared, load, history):
     load(history, now=NOW - HOUR)
     done = load(bad(history), override="half wins come later")
-    assert done.counts["gates"]["state"] == "overridden"
-    assert any("schema_pass_rate" in warning for warning in done.counts["warnings"])
+    assert done.summary.gates.state == "overridden"
+    assert any("schema_pass_rate" in warning for warning in done.summary.warnings)
     with connect(prepared.postgres, purpose="test") as connection:
         found = verdicts(connection, done.run_id)
     assert (found.gate.state, found.gate.reason) == ("overridden", "half wins come later")
@@ -366,7 +367,7 @@ def test_the_actor_of_ci_is_told_with_the_user_and_the_host_of_the_process() -> 
 
 def test_an_override_of_what_passes_is_none(prepared, load, history):
     done = load(history, override="just in case")
-    assert done.counts["gates"]["state"] == "passed"
+    assert done.summary.gates.state == "passed"
 
 
 def test_what_was_overridden_refuses_neither_the_same_file_again_nor_a_small_one_after_it(prepared, load, history):
@@ -374,7 +375,7 @@ def test_what_was_overridden_refuses_neither_the_same_file_again_nor_a_small_one
     load(bad(history), override="half wins come later")
     again = load(bad(history), now=NOW + HOUR)
     after = load(good(history, 12, minutes=45, name="after"), now=NOW + 2 * HOUR)
-    assert [done.counts["gates"]["state"] for done in (again, after)] == ["passed", "passed"]
+    assert [done.summary.gates.state for done in (again, after)] == ["passed", "passed"]
     with pytest.raises(GateRefused, match="schema_pass_rate"):
         load(good(history, name="bad").with_columns(status=pl.lit("?")), now=NOW + 3 * HOUR)
 

@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 import redis
 
+from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ClockRewound, LockHeld, Unreachable
 from feature_repo.group_keys import entity_frame, entity_rows
 from feature_repo.servers.connections import feast_environment
 from feature_repo.store import store_at
-from ingestion import clock
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.doctor.postgres import check_postgres
 from ingestion.features import running_sums, single_bets
@@ -139,7 +139,7 @@ def test_a_second_run_ends_at_once_and_names_the_first(prepared, tmp_path):
 def test_a_run_repeated_changes_nothing_but_the_mark(load, prepared):
     load(bet("a", 1), lost("b", 2))
     before = contents(prepared)
-    assert load(bet("a", 1), lost("b", 2), now=NOW + timedelta(hours=1)).counts["change_rows"] == 0
+    assert load(bet("a", 1), lost("b", 2), now=NOW + timedelta(hours=1)).summary.refresh.total == 0
     assert contents(prepared) == before
 
 
@@ -147,7 +147,7 @@ def test_a_run_repeated_changes_nothing_but_the_mark(load, prepared):
 def test_a_run_long_after_the_last_refresh_reminds_of_the_stopped_clock(load, hours, warned):
     load(bet("a", 1))
     done = load(bet("a", 1), now=NOW + timedelta(hours=hours))
-    assert any("stopped clock" in warning for warning in done.counts["warnings"]) == warned
+    assert any("stopped clock" in warning for warning in done.summary.warnings) == warned
 
 
 def test_a_clock_before_the_last_refresh_is_refused(load):
@@ -162,7 +162,7 @@ def test_a_run_leaves_a_record_with_its_steps_and_counts(load, prepared):
         record = connection.execute("select state, exit_code, counts ->> 'accepted' from ops.runs").fetchall()
         steps = connection.execute("select step, counts from ops.run_steps order by position").fetchall()
     assert record == [("done", 0, "1")]
-    assert [(name, counts) for name, counts in steps] == [(s.name, s.counts) for s in done.steps]
+    assert [(name, counts) for name, counts in steps] == [(step.name, step.document()) for step in done.steps]
 
 
 def test_a_run_that_fails_leaves_a_record_too_and_the_store_as_it_was(prepared, tmp_path):
@@ -238,7 +238,7 @@ def test_a_run_warns_of_rows_that_another_definition_computed(load, prepared):
     load(bet("a", 1))
     with connect(prepared.postgres, purpose="test") as connection:
         connection.execute("update features.feature_metadata set definition_hash = '?' where view = 'sport_stats'")
-    (warning,) = load(bet("b", 2)).counts["warnings"][:1]
+    (warning,) = load(bet("b", 2)).summary.warnings[:1]
     assert "sport_stats changed" in warning
     assert "pikkit backfill" in warning
 
@@ -354,7 +354,7 @@ def test_one_name_in_several_spellings_is_one_group_and_letter_case_is_reported(
     with connect(prepared.postgres, purpose="test") as connection:
         leagues = connection.execute("select distinct league from processed.bets where id like 'l%'").fetchall()
     assert leagues == [("Ligue Fran\u00e7aise",)]
-    warnings = [text for text in done.counts["warnings"] if "letter case" in text or "NULL" in text]
+    warnings = [text for text in done.summary.warnings if "letter case" in text or "NULL" in text]
     assert warnings == [
         "Names that differ in letter case only are groups of their own (graded bets): sport NBA (2), nba (1).",
         "1 names said NULL, None, NaN or N/A and were read as null.",

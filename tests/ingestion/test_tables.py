@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from feature_repo import clock
 from feature_repo.group_keys import entity_rows
 from feature_repo.store import store_at
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.intake.load import TableRows
 from ingestion.pipeline import compare, run_reconcile
@@ -293,4 +293,4 @@ def test_a_bet_that_is_deleted_while_it_is_counted_refuses_nothing(prepared, sou
     counted = TableRows.pages
     monkeypatch.setattr(TableRows, "pages", lambda rows: (delete(source.postgres, ["b7"]), counted(rows))[1])
     done = run(prepared, table)
-    assert done.counts["gates"]["state"] == "passed"
+    assert done.summary.gates.state == "passed"

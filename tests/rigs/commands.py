@@ -15,8 +15,8 @@ import psycopg
 import redis
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.servers.connections import Connections, feast_environment
-from ingestion import clock
 from ingestion.cli import execute
 from ingestion.doctor.doctor import Check
 from tests.conftest import LENIENT_GATES

@@ -15,8 +15,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
+from feature_repo.clock import as_utc
 from feature_repo.errors import EntityFrameUnfit
-from feature_repo.instants import as_utc
 from feature_repo.offline_store.column_types import UTC_INSTANT
 
 EVENT_TIMESTAMP: Final = "event_timestamp"

@@ -38,8 +38,8 @@ def status(
     """
     from dataclasses import replace
 
+    from feature_repo import clock
     from feature_repo.errors import Unreachable
-    from ingestion import clock
     from ingestion.runs.status import store_status as look
 
     settings = begin(now)

@@ -24,7 +24,8 @@ from ingestion.cli.tables import print_table
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.runs.record import Run
+    from ingestion.quarantine.retry import RetrySummary
+    from ingestion.runs.record import FinishedRun
 
 
 def retry(
@@ -52,26 +53,26 @@ def retry(
         done = retry_rows(
             prepared_stores(settings, create=False), selection, clock_ahead=clock_ahead, progress=progress
         )
-    counts = done.counts
+    counts = done.summary
     if json:
-        print_json({"run_id": done.run_id} | counts)
+        print_json({"run_id": done.run_id} | counts.document())
         return
-    if counts["reasons"]:
-        print_table(["still refused for", "rows"], [(plain(text), rows) for text, rows in counts["reasons"].items()])
+    if counts.reasons:
+        print_table(["still refused for", "rows"], [(plain(text), rows) for text, rows in counts.reasons.items()])
         print_line()
     print_line(_retried(done))
 
 
-def _retried(done: Run) -> str:
-    counts = done.counts
-    if not counts["selected"]:
+def _retried(done: FinishedRun[RetrySummary]) -> str:
+    counts = done.summary
+    if not counts.selected:
         return "No open row is meant by that. Nothing was changed."
-    refused = f"{counted(counts['refused'], 'row')} still refused"
-    if not counts["accepted"]:
+    refused = f"{counted(counts.refused, 'row')} still refused"
+    if not counts.accepted:
         return f"Retry {done.short_id}: {refused}. The log was not changed."
-    older = f" ({counts['superseded']:,} of them older than what is known of their bet)" if counts["superseded"] else ""
+    older = f" ({counts.superseded:,} of them older than what is known of their bet)" if counts.superseded else ""
     return (
-        f"Retry {done.short_id}: {counted(counts['accepted'], 'row')} accepted as "
-        f"{counted(counts['versions'], 'new bet version')}{older}"
+        f"Retry {done.short_id}: {counted(counts.accepted, 'row')} accepted as "
+        f"{counted(counts.versions, 'new bet version')}{older}"
         f", {refused}. `pikkit run` publishes them."
     )

@@ -43,7 +43,7 @@ def refused_row_selection(
     state: StateFilter = StateFilter.open,
 ) -> Selection:
     """The refused rows that these options mean. Raises ConfigurationError where an instant cannot be read."""
-    from ingestion.clock import parse_instant
+    from feature_repo.clock import parse_instant
     from ingestion.quarantine.refused_rows import Selection
 
     return Selection(

@@ -33,11 +33,10 @@ def materialize(
     settings = begin(now)
     with progress_bar() as progress:
         done = run_materialize(prepared_stores(settings, create=False), rebuild=rebuild, progress=progress)
-    copied = done.steps[-1]
-    counts = copied.counts
+    online = done.summary.online
     if json:
-        print_json({"run_id": done.run_id, "keys": counts})
+        print_json({"run_id": done.run_id, "keys": online.document()})
         return
-    print_table(["view", "keys written"], list(counts.items()))
+    print_table(["view", "keys written"], list(online.keys_written.items()))
     print_line()
-    print_line(f"{counted(sum(counts.values()), 'key')} written online in {copied.seconds:.1f} s.")
+    print_line(f"{counted(online.total, 'key')} written online in {done.summary.seconds:.1f} s.")

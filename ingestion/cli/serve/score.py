@@ -47,7 +47,7 @@ def score(
     The bet is JSON, or a row of a file, or options for its columns; an option that is left out stands for a value that
     is not known. Names that the store does not know are told with the nearest that it knows.
     """
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.serving.score import DEFAULT_SERVICE, check, naive_instants
     from ingestion.serving.score import score_bets as look_up
 

@@ -18,7 +18,7 @@ _NAMED = 10
 
 def warn_of_ages(scored: Scored) -> None:
     """A line on stderr when any view is null for being past its TTL, or holds what is not known yet by the clock."""
-    from ingestion.clock import CLOCK_TOLERANCE
+    from feature_repo.clock import CLOCK_TOLERANCE
 
     if ahead := [one for one in oldest(scored) if one.age is not None and one.age < -CLOCK_TOLERANCE]:
         say_warning(

@@ -12,12 +12,13 @@ def apply(json: Json = False) -> None:
     """Bring Feast's registry up to feature_repo/. What `feast apply` does, under the run lock."""
     from dataclasses import asdict
 
-    from ingestion.database.access import connect, hold_run_lock, translated_errors
+    from feature_repo.postgres.postgres_errors import postgres_errors
+    from ingestion.database.access import connect, hold_run_lock
     from ingestion.database.apply import apply_declarations
 
     connections = stores(begin())
     with (
-        translated_errors(f"Postgres at {connections.postgres.address}"),
+        postgres_errors(f"Postgres at {connections.postgres.address}"),
         connect(connections.postgres, purpose="apply") as connection,
         hold_run_lock(connection, "apply"),
     ):

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from feature_repo.servers.connections import Connections
     from ingestion.database.apply import ApplyResult
-    from ingestion.runs.record import Run
+    from ingestion.runs.record import FinishedRun
+    from ingestion.runs.summaries import PipelineSummary
     from ingestion.serving.score import Scored
     from ingestion.settings import Settings
     from ingestion.sources.files.file_source import FileSource
@@ -80,7 +81,7 @@ def _servers(story: Story, settings: Settings) -> Connections:
 
 
 def _sample(story: Story, settings: Settings, bets: int) -> FileSource:
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.demo import demo_source
 
     with story.step("Sample", "synthetic bets, as a source would send them"):
@@ -115,7 +116,7 @@ def _declare(story: Story, connections: Connections) -> ApplyResult:
     return applied
 
 
-def _run(story: Story, connections: Connections, source: FileSource, gates: Gates) -> Run:
+def _run(story: Story, connections: Connections, source: FileSource, gates: Gates) -> FinishedRun[PipelineSummary]:
     from ingestion.pipeline import run_pipeline
     from quality.gates import skipped
 
@@ -123,21 +124,22 @@ def _run(story: Story, connections: Connections, source: FileSource, gates: Gate
         with progress_bar() as progress:
             # The sample ends on a day of its own, whatever today is.
             done = run_pipeline(connections, source, gates=gates, clock_ahead=True, progress=progress)
-        counts = {step.name: step.counts for step in done.steps}
-        sync, features, online = counts["sync"], counts["features"], counts["materialize"]
+        sync, flags, tally = done.summary.sync, done.summary.flags, done.summary.gates.tally
         story.line(
-            f"{sync['rows_read']:,} rows read: {sync['accepted']:,} accepted, {sync['quarantined']:,} quarantined, "
-            f"{sync['seen_before']:,} seen before."
+            f"{sync.rows_read:,} rows read: {sync.accepted:,} accepted, {sync.quarantined:,} quarantined, "
+            f"{sync.seen_before:,} seen before."
         )
-        judged, checks = counts["anomalies"], counts["gates"]
         story.line(
-            f"{judged['rows']:,} rows judged, {judged['flags']:,} flags; the quality gate {checks['state']} them: "
-            f"{checks['judged']} checks judged, {checks['failed']} failed, {checks['warned']} warned"
-            f"{'; ' + skipped(checks['not_judged_because']) if checks['not_judged'] else ''}."
+            f"{flags.rows:,} rows judged, {flags.flags:,} flags; the quality gate {done.summary.gates.state} them: "
+            f"{tally.judged} checks judged, {tally.failed} failed, {tally.warned} warned"
+            f"{'; ' + skipped(tally.not_judged) if tally.not_judged else ''}."
         )
         story.table(
             ["view", "change rows", "keys written"],
-            [(view, features.get(view, 0), keys) for view, keys in online.items()],
+            [
+                (view, done.summary.refresh.change_rows.get(view, 0), keys)
+                for view, keys in done.summary.online.keys_written.items()
+            ],
         )
     return done
 
@@ -157,7 +159,7 @@ def _train(story: Story, connections: Connections) -> pd.DataFrame:
 
 
 def _score(story: Story, connections: Connections) -> tuple[dict[str, Any], Scored]:
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.database.access import connect
     from ingestion.demo import newest_bets
     from ingestion.serving.score import DEFAULT_SERVICE, score_bets
@@ -180,7 +182,7 @@ def _column(values: pd.Series[Any]) -> list[Any]:
     return decimals(given) if values.dtype.kind == "f" else given
 
 
-def _tell_seconds(story: Story, done: Run) -> None:
+def _tell_seconds(story: Story, done: FinishedRun[PipelineSummary]) -> None:
     rows = [(name, seconds) for name, seconds in story.seconds.items()]
     parts = [(f"  {step.name}", step.seconds) for step in done.steps]
     after_run = next(position for position, (name, _) in enumerate(rows, start=1) if name == "Run")
@@ -190,14 +192,14 @@ def _tell_seconds(story: Story, done: Run) -> None:
     )
 
 
-def _tell_end(settings: Settings, done: Run, bet: dict[str, Any]) -> None:
-    counts = done.counts
+def _tell_end(settings: Settings, done: FinishedRun[PipelineSummary], bet: dict[str, Any]) -> None:
+    sync, written = done.summary.sync, done.summary.refresh.total
     print_line()
-    if counts["accepted"] or counts["quarantined"] or counts["change_rows"]:
-        versions, change_rows = counted(counts["accepted"], "bet version"), counted(counts["change_rows"], "change row")
+    if sync.accepted or sync.quarantined or written:
+        versions, change_rows = counted(sync.accepted, "bet version"), counted(written, "change row")
         print_line(f"{versions} and {change_rows} were added.")
     else:
-        as_of = counts["refreshed_at"]
+        as_of = f"{done.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
         print_line(f"Nothing changed: the store already held all of it, and confirmed its features as of {as_of}.")
     print_line("\nTry next")
     for command in _next(settings, bet):
@@ -223,7 +225,12 @@ def _next(settings: Settings, bet: dict[str, Any]) -> list[str]:
 
 
 def _everything(
-    story: Story, source: FileSource, applied: ApplyResult, done: Run, frame: pd.DataFrame, scored: Scored
+    story: Story,
+    source: FileSource,
+    applied: ApplyResult,
+    done: FinishedRun[PipelineSummary],
+    frame: pd.DataFrame,
+    scored: Scored,
 ) -> dict[str, Any]:
     return {
         "sample": {"file": str(source.path), "rows": source.row_count},

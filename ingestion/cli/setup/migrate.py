@@ -10,11 +10,12 @@ from ingestion.cli.stores import begin, stores
 
 def migrate(json: Json = False) -> None:
     """Bring the store's schema up to this version."""
-    from ingestion.database.access import connect, translated_errors
+    from feature_repo.postgres.postgres_errors import postgres_errors
+    from ingestion.database.access import connect
     from ingestion.database.migrate import apply_migrations, create_registry
 
     postgres = stores(begin()).postgres
-    with translated_errors(f"Postgres at {postgres.address}"):
+    with postgres_errors(f"Postgres at {postgres.address}"):
         with connect(postgres, purpose="migrate") as connection:
             applied = apply_migrations(connection)
         registry = create_registry(postgres)

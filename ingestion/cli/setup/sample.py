@@ -41,7 +41,7 @@ def sample(
     It holds what a source would have sent until now: every bet in its versions, as placed, settled and corrected. With
     --as it holds one row a bet, in the columns and the spellings of that export.
     """
-    from ingestion import clock
+    from feature_repo import clock
     from ingestion.sample.sample import generate_sample, write_sample
 
     begin(now)
@@ -69,8 +69,8 @@ def sample(
 
 def _exported(rows: pl.DataFrame, shape: str | None, until: str | None, seed: int, layout: str | None) -> pl.DataFrame:
     """The sample in the shape that --as names."""
+    from feature_repo import clock
     from feature_repo.errors import ConfigurationError
-    from ingestion import clock
     from ingestion.sample.pikkit_export import LAYOUTS, as_pikkit_export
 
     if shape != "pikkit-export":

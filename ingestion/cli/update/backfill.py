@@ -43,22 +43,22 @@ def backfill(
             clock_ahead=clock_ahead,
             progress=progress,
         )
-    replaced = next((step.counts for step in done.steps if step.name == "replay"), {})
+    replaced = done.summary.replaced
     if json:
-        print_json({"run_id": done.run_id, "views": replaced, **done.counts})
+        print_json({"run_id": done.run_id, "views": replaced.document(), **done.summary.document()})
         return
-    print_table(["view", "removed", "written"], [(view, n["removed"], n["written"]) for view, n in replaced.items()])
-    for warning in done.counts["warnings"]:
+    rows = [(view, rows.removed, rows.written) for view, rows in replaced.views.items()]
+    print_table(["view", "removed", "written"], rows)
+    for warning in done.summary.warnings:
         say_warning(warning)
-    written = sum(n["written"] for n in replaced.values())
     print_line()
-    if rewind:
+    if done.summary.versions_rewound is not None:
         print_line(
-            f"The store is as of now again: {done.counts['versions_rewound']:,} versions that had become known later "
+            f"The store is as of now again: {done.summary.versions_rewound:,} versions that had become known later "
             "are known from now on (ops.rewound_versions keeps when). An export is made anew by `pikkit export --full`."
         )
     print_line(
-        f"Backfill {done.short_id}: {counted(written, 'change row')} replaced."
-        if written
+        f"Backfill {done.short_id}: {counted(replaced.written, 'change row')} replaced."
+        if replaced.written
         else "Nothing came out differently."
     )

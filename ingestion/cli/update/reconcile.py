@@ -16,7 +16,8 @@ from ingestion.cli.tables import print_refused, print_table
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.runs.record import Run
+    from ingestion.runs.record import FinishedRun
+    from ingestion.runs.summaries import ReconcileSummary
 
 _STREAMS_NAMED: Final = 5
 TableOption = Annotated[
@@ -75,23 +76,23 @@ def reconcile(
         print_json(run_document(done))
         return
     print_steps(done)
-    found = done.counts["reconciled"]
+    found = done.summary.reconciled
     print_table(
         ["compared", "number"],
         [
-            ("days", found["days"]),
-            ("days that differed", found["differing"]),
-            ("versions that were missed, or written under an old stamp", found["missed"]),
-            ("such rows that were refused", found["quarantined"]),
-            ("bets that vanished", found["deleted"]),
+            ("days", found.days),
+            ("days that differed", found.differing),
+            ("versions that were missed, or written under an old stamp", found.missed),
+            ("such rows that were refused", found.quarantined),
+            ("bets that vanished", found.deleted),
         ],
     )
-    if found["reasons"]:
+    if found.reasons:
         print_line()
-        print_refused(found["reasons"])
+        print_refused(found.reasons)
     print_line()
-    if found["of_other_streams"]:
-        counted = [f"{bets:,} of {stream}" for stream, bets in found["of_other_streams"].items()]
+    if found.of_other_streams:
+        counted = [f"{bets:,} of {stream}" for stream, bets in found.of_other_streams.items()]
         bets = ", ".join(counted[:_STREAMS_NAMED])
         if len(counted) > _STREAMS_NAMED:
             bets += f", and others of {len(counted) - _STREAMS_NAMED:,} more streams (--json has them all)"
@@ -102,11 +103,11 @@ def reconcile(
     print_line(_what_differed(done))
 
 
-def _what_differed(done: Run) -> str:
-    found = done.counts["reconciled"]
-    if not found["missed"] + found["quarantined"] + found["deleted"]:
+def _what_differed(done: FinishedRun[ReconcileSummary]) -> str:
+    found = done.summary.reconciled
+    if not found.missed + found.quarantined + found.deleted:
         return f"Reconciliation {done.short_id}: no row was missed or rewritten, and no bet vanished."
-    added, refused = counted(found["missed"], "version"), counted(found["quarantined"], "row")
-    what = f"{added} added, {refused} quarantined, {counted(found['deleted'], 'bet')} deleted."
-    publishes = " `pikkit run` publishes them." if found["missed"] + found["deleted"] else ""
+    added, refused = counted(found.missed, "version"), counted(found.quarantined, "row")
+    what = f"{added} added, {refused} quarantined, {counted(found.deleted, 'bet')} deleted."
+    publishes = " `pikkit run` publishes them." if found.missed + found.deleted else ""
     return f"Reconciliation {done.short_id}: {what}{publishes}"

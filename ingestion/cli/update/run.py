@@ -23,7 +23,8 @@ from ingestion.cli.stores import begin, prepared_stores, source_opener
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.runs.record import Run
+    from ingestion.runs.record import FinishedRun
+    from ingestion.runs.summaries import PipelineSummary
 
 
 def run(
@@ -68,7 +69,7 @@ def run(
     print_run(done, as_json=json)
 
 
-def print_run(done: Run, *, as_json: bool) -> None:
+def print_run(done: FinishedRun[PipelineSummary], *, as_json: bool) -> None:
     """A run's steps with rows and seconds, its warnings, and what it changed."""
     if as_json:
         print_json(run_document(done))
@@ -77,12 +78,12 @@ def print_run(done: Run, *, as_json: bool) -> None:
     print_line(_what_changed(done))
 
 
-def _what_changed(done: Run) -> str:
-    counts = done.counts
-    new = counts["accepted"] + counts["quarantined"] + counts["change_rows"]
-    if not new:
-        return f"Run {done.short_id}: nothing new. The features were confirmed as of {counts['refreshed_at']}."
+def _what_changed(done: FinishedRun[PipelineSummary]) -> str:
+    sync, change_rows = done.summary.sync, done.summary.refresh.total
+    if not sync.accepted + sync.quarantined + change_rows:
+        as_of = f"{done.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        return f"Run {done.short_id}: nothing new. The features were confirmed as of {as_of}."
     return (
-        f"Run {done.short_id}: {counted(counts['accepted'], 'bet version')} and "
-        f"{counted(counts['change_rows'], 'change row')} added, {counted(counts['quarantined'], 'row')} quarantined."
+        f"Run {done.short_id}: {counted(sync.accepted, 'bet version')} and {counted(change_rows, 'change row')} added, "
+        f"{counted(sync.quarantined, 'row')} quarantined."
     )

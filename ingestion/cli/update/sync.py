@@ -15,7 +15,8 @@ from ingestion.cli.stores import begin, prepared_stores, source_opener
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
-    from ingestion.runs.record import Run
+    from ingestion.runs.record import FinishedRun
+    from ingestion.runs.summaries import SyncSummary
 
 
 def sync(
@@ -43,8 +44,8 @@ def sync(
     Of a table that is what changed since the last sync. A part (--sport, --since, --until) leaves that place where it
     is: the next sync reads what it would have read.
     """
+    from feature_repo.clock import parse_instant
     from feature_repo.errors import ConfigurationError
-    from ingestion.clock import parse_instant
     from ingestion.intake.load import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_sync
@@ -85,10 +86,10 @@ def sync(
     print_line(_what_came(done))
 
 
-def _what_came(done: Run) -> str:
-    counts = done.counts
-    if not counts["accepted"] + counts["quarantined"]:
-        read = "nothing new" if counts["rows_read"] else "no row of the source matches"
+def _what_came(done: FinishedRun[SyncSummary]) -> str:
+    counts = done.summary.sync
+    if not counts.accepted + counts.quarantined:
+        read = "nothing new" if counts.rows_read else "no row of the source matches"
         return f"Sync {done.short_id}: {read}."
-    what = f"{counted(counts['accepted'], 'bet version')} added, {counted(counts['quarantined'], 'row')} quarantined."
-    return f"Sync {done.short_id}: {what}{' `pikkit run` publishes them.' if counts['accepted'] else ''}"
+    what = f"{counted(counts.accepted, 'bet version')} added, {counted(counts.quarantined, 'row')} quarantined."
+    return f"Sync {done.short_id}: {what}{' `pikkit run` publishes them.' if counts.accepted else ''}"

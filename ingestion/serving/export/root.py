@@ -75,13 +75,13 @@ class Root:
 
     def read(self, path: str) -> bytes:
         """What is in a file."""
-        with self.translated(), self._files.open(self._full(path), "rb") as file:
+        with export_errors(self.shown), self._files.open(self._full(path), "rb") as file:
             return bytes(file.read())
 
     @contextmanager
     def writing(self, path: str) -> Iterator[MeasuredFile]:
         """A new file, which is there when this ends without an error."""
-        with self.translated():
+        with export_errors(self.shown):
             self._files.makedirs(self._parent(path), exist_ok=True)
             with self._files.open(self._full(path), "wb") as file:
                 yield MeasuredFile(file)
@@ -89,7 +89,7 @@ class Root:
     def rename(self, path: str, target: str) -> None:
         """Put a file where another may be. A reader sees the one or the other."""
         source, destination = self._full(path), self._full(target)
-        with self.translated():
+        with export_errors(self.shown):
             self._files.makedirs(self._parent(target), exist_ok=True)
             if isinstance(self._files, LocalFileSystem):
                 Path(source).replace(destination)
@@ -101,7 +101,7 @@ class Root:
 
     def remove(self, path: str) -> None:
         """Remove a file, and the directories below the root that it leaves empty."""
-        with self.translated():
+        with export_errors(self.shown):
             self._files.rm_file(self._full(path))
         self.prune(path.rpartition("/")[0])
 
@@ -115,7 +115,7 @@ class Root:
 
     def ignores_case(self) -> bool:
         """Whether names that differ in case are one here. Only while a temporary file is there."""
-        with self.translated():
+        with export_errors(self.shown):
             return bool(self._files.exists(self._full(TEMPORARY.upper())))
 
     def _full(self, path: str) -> str:
@@ -123,16 +123,6 @@ class Root:
 
     def _parent(self, path: str) -> str:
         return self._full(path).rpartition("/")[0]
-
-    @contextmanager
-    def translated(self) -> Iterator[None]:
-        """Trouble with the place becomes one of our errors."""
-        try:
-            yield
-        except OSError as error:
-            raise _translated(error, self.shown) from error
-        except NotImplementedError as error:
-            raise ConfigurationError(f"{self.shown} can only be read", "Nothing was written", "Name another") from error
 
 
 def _opened(url: str) -> tuple[Any, str]:
@@ -162,6 +152,17 @@ def _shown(files: Any, path: str) -> str:
         return path or "/"
     protocol = files.protocol if isinstance(files.protocol, str) else files.protocol[0]
     return f"{protocol}://{path.lstrip('/')}"
+
+
+@contextmanager
+def export_errors(shown: str) -> Iterator[None]:
+    """Raise what the file system or the driver of an object store says as our errors; `shown` names the place."""
+    try:
+        yield
+    except OSError as error:
+        raise _translated(error, shown) from error
+    except NotImplementedError as error:
+        raise ConfigurationError(f"{shown} can only be read", "Nothing was written", "Name another") from error
 
 
 def _translated(error: Exception, shown: str) -> PikkitError:

@@ -93,7 +93,7 @@ class FileSource:
 
     def pages(self, size: int = FILE_PAGE_ROWS) -> Iterator[Page]:
         """The file's rows in its order, at most `size` a page. Memory follows the size of a page."""
-        with _refusing(self.path):
+        with file_errors(self.path):
             read = _file_type(self.path).pages
             if self.format is None:
                 for raw in read(self.path, size, BET_COLUMNS, TEXT_COLUMNS):
@@ -117,7 +117,7 @@ def open_file(
     Raises SourceRejected if none can be read from it, or a column of `required`, or one that its format needs, is
     missing.
     """
-    with _refusing(path):
+    with file_errors(path):
         if not path.exists():
             raise _rejected(path, f"does not exist{did_you_mean(path.name, _beside(path))}", "Check the path")
         if not path.is_file():
@@ -216,8 +216,8 @@ def _suffixes() -> str:
 
 
 @contextmanager
-def _refusing(path: Path) -> Iterator[None]:
-    """Turns what the file types and the file system say about a file into SourceRejected."""
+def file_errors(path: Path) -> Iterator[None]:
+    """Raise what the file system and the readers of file types say of a file as SourceRejected."""
     suffix = path.suffix.lower()
     mend = "Write it anew, or mend it there"
     try:

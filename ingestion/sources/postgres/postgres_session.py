@@ -21,7 +21,8 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from feature_repo.errors import SourceDenied, Unreachable
-from ingestion.database.access import reason, snapshot
+from feature_repo.postgres.postgres_errors import server_message
+from ingestion.database.access import snapshot
 from ingestion.progress import Progress
 from ingestion.sources.retry import Passing, patiently
 
@@ -110,10 +111,8 @@ class Session:
     def _open(self) -> Iterator[psycopg.Connection]:
         """The connection, and in our words what goes wrong with it."""
         try:
-            yield self._connected()
-        except psycopg.Error as error:
-            self.close()
-            raise _translated(error, self.name) from error
+            with source_postgres_errors(self.name):
+                yield self._connected()
         except BaseException:
             # Whoever leaves in the middle of an answer leaves a connection that is good for nothing.
             self.close()
@@ -127,14 +126,23 @@ class Session:
         return self._connection
 
 
+@contextmanager
+def source_postgres_errors(name: str) -> Iterator[None]:
+    """Raise psycopg's errors as SourceDenied or Passing; what is neither is a bug of ours, and passes as it is."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _translated(error, name) from error
+
+
 def _translated(error: psycopg.Error, name: str) -> Exception:
-    """What a caller is to be told; a bug of ours stays what it is."""
-    what = f"{name}: {reason(error)}"
+    what = f"{name}: {server_message(error)}"
     if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+        # libpq gives the text alone of a connection that could not be made: no code, and no class of error.
         refused = _REFUSED_LOGIN.search(str(error)) and not _PASSING_LOGIN.search(str(error))
-        return denied(what) if refused else Passing(reason(error))
+        return denied(what) if refused else Passing(server_message(error))
     if error.sqlstate is not None and error.sqlstate.startswith(_PASSING):
-        return Passing(reason(error))
+        return Passing(server_message(error))
     return denied(what) if error.sqlstate is not None and error.sqlstate.startswith(_REFUSED) else error
 
 

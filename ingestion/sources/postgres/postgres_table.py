@@ -61,13 +61,13 @@ class PostgresTable:
     def reading(self) -> Iterator[PostgresReading]:
         """See Table."""
         table = sql.Identifier(self.source.schema, self.source.table) if self.is_lockable else None
-        with open_session(self.source, self.patience, self.progress, locked=table) as session:
+        with open_source_session(self.source, self.patience, self.progress, locked=table) as session:
             yield PostgresReading(session, self.source, self.columns, has_unique_id=self.has_unique_id)
 
 
 def open_postgres(source: SourcePostgres, patience: timedelta, progress: Progress = silent) -> PostgresTable:
     """The table that the settings name. Raises SourceDenied when it cannot be read as bets, and Unreachable."""
-    with open_session(source, patience, progress) as session:
+    with open_source_session(source, patience, progress) as session:
         facts, columns = session.ask(lambda connection: look_at(connection, source))
         if wrong := obstacles(facts, columns):
             raise denied(f"{session.name} cannot be read as bets: {'; '.join(wrong)}")
@@ -78,7 +78,7 @@ def open_postgres(source: SourcePostgres, patience: timedelta, progress: Progres
 
 
 @contextmanager
-def open_session(
+def open_source_session(
     source: SourcePostgres, patience: timedelta, progress: Progress, *, locked: sql.Identifier | None = None
 ) -> Iterator[Session]:
     """A connection to the source, made when something is asked. Closed at the end."""

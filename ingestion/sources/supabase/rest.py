@@ -21,7 +21,6 @@ from ingestion.sources.settings import SupabaseProject
 
 if TYPE_CHECKING:
     import httpx
-    from postgrest import APIResponse
     from supabase import Client
 
 _T = TypeVar("_T")
@@ -124,7 +123,8 @@ class Rest:
 
     def _once(self, request: Any) -> httpx.Response:
         self._answer = None
-        _execute(request.execute, self._refused)
+        with rest_errors(self._refused):
+            request.execute()
         if self._answer is None:
             raise RuntimeError("supabase-py answered without a request")
         if not self._answer.is_success:
@@ -246,13 +246,17 @@ def _error(answer: httpx.Response) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _execute(execute: Callable[[], APIResponse], refused: Callable[[str, str], ProjectDenied]) -> None:
-    """Send the request. What comes back is judged by the answer, not by what supabase-py makes of it."""
+@contextmanager
+def rest_errors(refused: Callable[[str, str], ProjectDenied]) -> Iterator[None]:
+    """Raise what httpx makes of a request that brought no answer as Passing, or as what `refused` makes.
+
+    An answer that supabase-py does not like is no error here: it is judged by what it holds.
+    """
     import httpx
     from postgrest import APIError
 
     try:
-        execute()
+        yield
     except (APIError, ValueError, TypeError, RecursionError):
         return
     except httpx.ReadTimeout:

@@ -147,7 +147,7 @@ def test_time_is_counted_over_all_steps(stores: Stores) -> None:
 def test_a_table_that_another_session_keeps_locked_ends_the_wait_with_that(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("feature_repo.offline_store.sessions.LOCK_PATIENCE", 0.2)
+    monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)
     with stores.filled(plays=PLAYS) as database, database.transaction():
         database.execute("lock table public.plays in access exclusive mode")
         with pytest.raises(LockHeld, match="another session holds"):

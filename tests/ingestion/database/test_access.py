@@ -19,12 +19,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 
-import ingestion.database
-import ingestion.doctor.postgres
 from feature_repo.errors import ConfigurationError, LockHeld, StoreFull, Unreachable
 from feature_repo.postgres.copy import copy_in, copy_out, copy_pages
+from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Postgres
-from ingestion.database.access import commit, connect, hold_run_lock, snapshot, taking_turns, translated_errors
+from ingestion.database.access import commit, connect, hold_run_lock, snapshot, taking_turns
 from ingestion.doctor.postgres import check_postgres
 from tests.conftest import REPOSITORY
 from tests.rigs.commands import by_name
@@ -149,13 +148,13 @@ def test_a_lock_that_another_transaction_keeps_ends_the_wait_with_a_refusal_and_
 ) -> None:
     database.execute("create table things (n bigint)")
     database.commit()
-    monkeypatch.setattr(ingestion.database, "LOCK_PATIENCE", 0.2)
-    monkeypatch.setattr(ingestion.doctor.postgres, "LOCK_PATIENCE", 0.0)
+    monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)
+    monkeypatch.setattr("ingestion.doctor.postgres.LOCK_PATIENCE", 0.0)
     with psycopg.connect(**postgres.conninfo, application_name="psql") as holder:
         holder.execute("lock table things in access exclusive mode")
         with (
             pytest.raises(LockHeld, match="another session holds") as refused,
-            translated_errors("Postgres"),
+            postgres_errors("Postgres"),
             connect(postgres, purpose="run") as run,
         ):
             run.execute("insert into things values (1)")
@@ -170,7 +169,7 @@ def test_a_lock_that_another_transaction_keeps_ends_the_wait_with_a_refusal_and_
 def test_a_turn_that_does_not_come_is_refused_by_the_name_of_who_has_it(
     database: psycopg.Connection, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingestion.database, "LOCK_PATIENCE", 0.2)
+    monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)
     for key in (7, -(2**62)):
         with taking_turns(database, key), connect(postgres, purpose="export") as other:
             with pytest.raises(LockHeld) as refused, taking_turns(other, key):
@@ -224,7 +223,7 @@ def test_the_lock_of_a_killed_process_is_free(postgres: Postgres) -> None:
     script = (
         "import sys; from feature_repo.servers.connections import Postgres; from ingestion.database.access import *\n"
         f"connection = connect(Postgres(**{dataclasses.asdict(postgres)!r}), purpose='run')\n"
-        "with run_lock(connection, 'run'): print('held', flush=True); sys.stdin.read()"
+        "with hold_run_lock(connection, 'run'): print('held', flush=True); sys.stdin.read()"
     )
     holder = Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdin=PIPE, stdout=PIPE)
     assert holder.stdout is not None
@@ -235,7 +234,7 @@ def test_the_lock_of_a_killed_process_is_free(postgres: Postgres) -> None:
 
 
 def test_a_lock_lost_with_its_session_does_not_hide_the_error(database: psycopg.Connection, postgres: Postgres) -> None:
-    with pytest.raises(Unreachable), hold_run_lock(database, "run"), translated_errors("Postgres"):
+    with pytest.raises(Unreachable), hold_run_lock(database, "run"), postgres_errors("Postgres"):
         _terminate(postgres, database)
 
 
@@ -295,13 +294,13 @@ def test_a_missing_database_is_unreachable(postgres: Postgres) -> None:
 
 
 def test_a_session_that_the_server_ends_is_unreachable(database: psycopg.Connection, postgres: Postgres) -> None:
-    with pytest.raises(Unreachable, match="terminating connection"), translated_errors("Postgres"):
+    with pytest.raises(Unreachable, match="terminating connection"), postgres_errors("Postgres"):
         _terminate(postgres, database)
 
 
 def test_a_full_disk_is_told_as_such(database: psycopg.Connection) -> None:
     """Postgres raises the very error that a full disk makes; filling a disk for a test needs root."""
-    with pytest.raises(StoreFull, match="could not extend file"), translated_errors("Postgres"):
+    with pytest.raises(StoreFull, match="could not extend file"), postgres_errors("Postgres"):
         database.execute("do $$ begin raise 'could not extend file' using errcode = 'disk_full'; end $$")
 
 
@@ -309,7 +308,7 @@ def test_a_full_disk_is_told_as_such(database: psycopg.Connection) -> None:
     "mistake", ["select nonsense", "do $$ begin raise 'x' using errcode = 'deadlock_detected'; end $$"]
 )
 def test_trouble_with_a_statement_is_not_trouble_with_the_server(database: psycopg.Connection, mistake: str) -> None:
-    with pytest.raises(psycopg.Error), translated_errors("Postgres"):
+    with pytest.raises(psycopg.Error), postgres_errors("Postgres"):
         database.execute(mistake)  # type: ignore[call-overload]
 
 

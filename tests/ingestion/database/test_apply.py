@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from feature_repo import open_store
 from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.servers.connections import LOCK_PATIENCE, Connections, feast_environment, milliseconds
-from ingestion.database.apply import _feast_errors, apply_declarations
+from ingestion.database.apply import _registry_errors, apply_declarations
 
 
 def test_the_first_apply_creates_everything_and_the_second_changes_nothing(registry: Connections) -> None:
@@ -62,7 +62,11 @@ def test_a_registry_that_another_session_keeps_locked_ends_the_wait_with_that(re
     engine = create_engine(registry.postgres.sqlalchemy_url.replace(milliseconds(LOCK_PATIENCE), "200ms"))
     with psycopg.connect(**registry.postgres.conninfo) as holder:
         holder.execute("lock table feast.entities in access exclusive mode")
-        with pytest.raises(LockHeld, match="another session holds"), _feast_errors(registry), engine.connect() as ours:
+        with (
+            pytest.raises(LockHeld, match="another session holds"),
+            _registry_errors(registry),
+            engine.connect() as ours,
+        ):
             ours.execute(text("select 1 from entities"))
     engine.dispose()
 

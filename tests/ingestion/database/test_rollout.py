@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ConfigurationError, GateRefused
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
-from ingestion import clock, pipeline
+from ingestion import pipeline
 from ingestion.cli.inspect.store_verdict import store_verdict
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.database.apply import apply_declarations
@@ -111,7 +112,7 @@ def test_a_changed_view_is_refused_until_it_is_applied_and_is_not_fresh_until_a_
     assert by_name(check_postgres(store.postgres))["registry"].verdict == "ok"
     # More than one run: the first must not pass for a backfill.
     for hours in (1, 2):
-        warnings = load(bet(f"c{hours}", 3, clv_percentage=1.0), hours=hours).counts["warnings"]
+        warnings = load(bet(f"c{hours}", 3, clv_percentage=1.0), hours=hours).summary.warnings
         assert [warning for warning in warnings if VIEW in warning and "pikkit backfill" in warning]
         contents, verdict = look(store)
         assert states(contents) == {VIEW: ("redefined", "redefined")}

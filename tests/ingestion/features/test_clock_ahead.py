@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import redis
 
+from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ClockAhead, ClockRewound, ConfigurationError
 from feature_repo.online_store.watermarks import read_watermarks
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.doctor.postgres import check_postgres
 from ingestion.pipeline import compare, run_reconcile, run_sync
@@ -96,7 +96,7 @@ def test_a_store_that_a_clock_ahead_has_locked_is_rewound_to_the_present_and_run
     assert {(view.offline.state, view.online.state) for view in found.views} == {("ahead", "ahead")}
 
     done = run_backfill(prepared, rewound=True)
-    assert done.counts["versions_rewound"] == len(moved)
+    assert done.summary.versions_rewound == len(moved)
     found = store_status(prepared, PRESENT).contents
     assert found is not None
     assert {(view.offline.state, view.online.state) for view in found.views} == {("fresh", "fresh")}

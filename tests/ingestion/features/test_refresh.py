@@ -129,12 +129,12 @@ def test_bets_graded_anew_and_bets_that_a_state_does_not_hold_need_no_reading_of
 def test_a_refresh_writes_only_what_is_new(database):
     refresh_in(database, [[graded(1, "a")]], stretch=10)
     write_log(database, [graded(2, "b")])
-    assert refresh(database, run_id=uuid.uuid4(), now=LATER)["sport_stats"] == 1
+    assert refresh(database, run_id=uuid.uuid4(), now=LATER).change_rows["sport_stats"] == 1
 
 
 def test_a_refresh_without_news_writes_nothing_and_moves_the_mark(database):
     refresh_in(database, [[graded(1, "a")]], stretch=10)
-    assert refresh(database, run_id=uuid.uuid4(), now=LATER + timedelta(hours=1)) == {}
+    assert refresh(database, run_id=uuid.uuid4(), now=LATER + timedelta(hours=1)).change_rows == {}
     mark = database.execute("select refreshed_at from features.reach").fetchone()
     assert mark == (LATER + timedelta(hours=1),)
 

@@ -80,7 +80,7 @@ def brought_up(database):
         written = refresh(database, run_id=uuid.uuid4(), now=now)
         with database.transaction(force_rollback=True):
             differences = sum(compared.differences for compared in verify_offline(database))
-        return sum(written.values()), differences
+        return written.total, differences
 
     return brought_up
 

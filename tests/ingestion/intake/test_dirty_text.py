@@ -18,10 +18,10 @@ import psycopg
 import pytest
 import redis
 
+from feature_repo import clock
 from feature_repo.group_keys import entity_frame, entity_rows
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
-from ingestion import clock
 from ingestion.database.apply import apply_declarations
 from ingestion.pipeline import run_pipeline, run_sync
 from ingestion.serving.export.export import export_store

@@ -10,8 +10,8 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from feature_repo import clock
 from feature_repo.errors import ClockRewound, ConfigurationError, LockHeld, Unreachable
-from ingestion import clock
 from ingestion.cli.documents import error_documents, print_json, print_json_with_rows
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.features.refresh import refresh
@@ -173,7 +173,7 @@ def test_a_bet_from_the_future_comes_in_when_its_time_has_come(load, store, rows
     load(bet("a", 1), lost("b", 2))
     load(bet("a", updated_at=IN_AN_HOUR, status="SETTLED_LOSS", profit=-10.0))
     clock.set_now(LATER)
-    assert retry_quarantined(store, Selection(reason="future")).counts["accepted"] == 1
+    assert retry_quarantined(store, Selection(reason="future")).summary.accepted == 1
     assert rows("select id, known_at, profit_cents from processed.bets where id = 'a'") == [("a", LATER, -1000)]
     assert rows("select state, settled_by, settled_at from quarantine.bets") == [("accepted", 4, LATER)]
     assert refresh_at(store, LATER) == {}
@@ -183,8 +183,8 @@ def test_a_bet_from_the_future_comes_in_when_its_time_has_come(load, store, rows
 def test_a_row_that_is_still_refused_stays_where_it_is_once(load, store, rows):
     load(bet("a", status="?"), "no json", '{"id": "b", "id": "c"}', bet("d", amount={"x": 1}))
     before = rows("select * from raw.bet_versions"), rows("select * from quarantine.bets order by seq")
-    counts = retry_quarantined(store, Selection()).counts
-    assert (counts["accepted"], counts["refused"]) == (0, 4)
+    counts = retry_quarantined(store, Selection()).summary
+    assert (counts.accepted, counts.refused) == (0, 4)
     assert (rows("select * from raw.bet_versions"), rows("select * from quarantine.bets order by seq")) == before
 
 
@@ -199,8 +199,8 @@ def test_an_older_version_never_overrules_a_newer_one(load, store, rows):
     load(lost("a", 9))
     load(bet("a", 5, settled_at=IN_AN_HOUR))
     clock.set_now(LATER)
-    counts = retry_quarantined(store, Selection()).counts
-    assert (counts["accepted"], counts["superseded"]) == (1, 1)
+    counts = retry_quarantined(store, Selection()).summary
+    assert (counts.accepted, counts.superseded) == (1, 1)
     assert rows("select seq, profit_cents from processed.bets") == [(1, -1000)]
     assert rows("select state, settled_by from quarantine.bets") == [("accepted", 3)]
     assert refresh_at(store, LATER) == {}
@@ -208,7 +208,7 @@ def test_an_older_version_never_overrules_a_newer_one(load, store, rows):
 
 def test_copies_that_contradict_each_other_stay_refused_together(load, store, rows):
     load(bet("a", 1), lost("a", 1))
-    assert retry_quarantined(store, Selection()).counts["reasons"] == {CONFLICT: 2}
+    assert retry_quarantined(store, Selection()).summary.reasons == {CONFLICT: 2}
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
 
 
@@ -216,13 +216,13 @@ def test_a_copy_that_comes_sound_stays_refused_beside_one_that_contradicts_it_an
     """As at a sync, where a copy that was refused already counts as one."""
     load(bet("a", updated_at=IN_AN_HOUR), bet("a", updated_at=IN_AN_HOUR, status="?"))
     clock.set_now(LATER)
-    assert retry_quarantined(store, Selection()).counts["accepted"] == 0
+    assert retry_quarantined(store, Selection()).summary.accepted == 0
     assert rows("select distinct state from quarantine.bets") == [("open",)]
 
 
 def test_one_of_two_copies_that_contradict_each_other_is_accepted_alone(load, store, rows):
     load(bet("a", 1), lost("a", 1))
-    assert retry_quarantined(store, Selection(seqs=(2,))).counts["accepted"] == 1
+    assert retry_quarantined(store, Selection(seqs=(2,))).summary.accepted == 1
     assert rows("select profit_cents from processed.bets") == [(-1000,)]
     assert rows("select seq, state, settled_by from quarantine.bets order by seq") == [
         (1, "superseded", 3),
@@ -236,7 +236,7 @@ def test_copies_that_come_to_contradict_each_other_make_no_second_row(load, stor
     load(bet("a", updated_at=IN_AN_HOUR))
     load(lost("a", updated_at=IN_AN_HOUR))
     clock.set_now(LATER)
-    assert retry_quarantined(store, Selection()).counts["reasons"] == {CONFLICT: 2}
+    assert retry_quarantined(store, Selection()).summary.reasons == {CONFLICT: 2}
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
     assert rows("select state, reasons from quarantine.bets") == [("open", [CONFLICT])] * 2
 
@@ -244,8 +244,8 @@ def test_copies_that_come_to_contradict_each_other_make_no_second_row(load, stor
 def test_spellings_of_one_version_become_one_version(load, store, rows):
     load(bet("a", updated_at=IN_AN_HOUR), bet("a", updated_at=IN_AN_HOUR, amount="10.00"))
     clock.set_now(LATER)
-    counts = retry_quarantined(store, Selection()).counts
-    assert (counts["accepted"], counts["versions"]) == (2, 1)
+    counts = retry_quarantined(store, Selection()).summary
+    assert (counts.accepted, counts.versions) == (2, 1)
     assert rows("select state, settled_by from quarantine.bets") == [("accepted", 3)] * 2
 
 
@@ -260,7 +260,7 @@ def test_a_retry_repeated_changes_nothing(load, store, rows):
     clock.set_now(LATER)
     retry_quarantined(store, Selection())
     before = rows("select * from raw.bet_versions"), rows("select * from quarantine.bets order by seq")
-    assert retry_quarantined(store, Selection()).counts["selected"] == 1
+    assert retry_quarantined(store, Selection()).summary.selected == 1
     assert (rows("select * from raw.bet_versions"), rows("select * from quarantine.bets order by seq")) == before
 
 
@@ -279,7 +279,7 @@ def test_an_older_row_waits_while_what_the_table_shows_now_is_refused(at_the_tab
     broken = bet("a", updated_at=IN_AN_HOUR, status="?")
     at_the_table(broken)
     clock.set_now(LATER)
-    assert retry_quarantined(store, Selection()).counts["reasons"] == {OUTDATED: 1, "status: unknown value": 1}
+    assert retry_quarantined(store, Selection()).summary.reasons == {OUTDATED: 1, "status: unknown value": 1}
     at_the_table(broken, now=LATER)
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
 
@@ -292,7 +292,7 @@ def test_a_date_does_not_become_a_name_because_it_was_kept_as_text(store, tmp_pa
         take_in(connection, open_file(file), run_id=uuid.uuid4(), now=NOW)
         connection.commit()
     assert rows("select payload ->> 'sport' from quarantine.bets") == [("2026-05-01",)]
-    assert retry_quarantined(store, Selection()).counts["reasons"] == {"sport: not text": 1}
+    assert retry_quarantined(store, Selection()).summary.reasons == {"sport: not text": 1}
 
 
 def test_a_bet_of_a_file_stays_that_files_after_a_retry_until_another_file_brings_it(load, store, rows):
@@ -306,7 +306,7 @@ def test_a_bet_of_a_file_stays_that_files_after_a_retry_until_another_file_bring
     load(bet("a", updated_at=IN_AN_HOUR), bet("b", 1))
     ((of_first, count),) = streams()
     clock.set_now(LATER)
-    assert (retry_quarantined(store, Selection()).counts["accepted"], count) == (1, 2)
+    assert (retry_quarantined(store, Selection()).summary.accepted, count) == (1, 2)
     assert streams() == [(of_first, 2)]
     assert of("foreign_streams", own="") == [(of_first,)]
     load(lost("a", updated_at=LATER.isoformat()), now=LATER)

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.errors import (
     ColumnsVanished,
     ConfigurationError,
@@ -19,7 +20,6 @@ from feature_repo.errors import (
     LateFirstLoad,
     SourceShrank,
 )
-from ingestion import clock
 from ingestion.database.access import connect
 from ingestion.doctor.sources import check_sources
 from ingestion.features.refresh import refresh
@@ -56,7 +56,7 @@ def read(prepared, source):
     """Syncs the table and returns the run's warnings as one text."""
 
     def read(**request):
-        return "\n".join(run_sync(prepared, source.open(silent), SyncRequest(**request)).counts["warnings"])
+        return "\n".join(run_sync(prepared, source.open(silent), SyncRequest(**request)).summary.warnings)
 
     return read
 
@@ -134,8 +134,8 @@ def test_a_column_that_a_file_lost_is_named_and_nothing_is_changed(prepared, tmp
         load(other | {"CLV": 2.5})
     assert refused.value.columns == ("clv_percentage",)
     assert query("select clv_percentage from processed.bet_versions") == [(2.5,)]
-    assert load(other, without=frozenset({"clv_percentage"})).counts["accepted"] == 1
-    assert load(other).counts["accepted"] == 0
+    assert load(other, without=frozenset({"clv_percentage"})).summary.sync.accepted == 1
+    assert load(other).summary.sync.accepted == 0
 
 
 def test_without_refuses_a_required_column():
@@ -260,8 +260,8 @@ def test_a_column_whose_name_postgres_cannot_hold_is_named_by_its_escape(prepare
     file = tmp_path / "odd.jsonl"
     file.write_text(json.dumps(bet("a", 1) | {name: 1}) + "\n")
     done = run(prepared, open_file(file))
-    assert len(done.steps[0].counts["unknown_columns"]) == 1
-    assert done.counts["accepted"] == 1
+    assert len(done.summary.sync.unknown_columns) == 1
+    assert done.summary.sync.accepted == 1
 
 
 def test_a_row_that_is_not_deleted_has_the_content_hash_that_it_had_before_deletes_were_read():
@@ -319,7 +319,7 @@ def test_a_table_that_was_emptied_is_believed_when_somebody_says_so(prepared, so
     with pytest.raises(DeletesRefused):
         run_reconcile(prepared, source.open(silent), most_deletes=9)
     assert query("select row_count from ops.sync_state") == [(10,)]
-    assert run_reconcile(prepared, source.open(silent), most_deletes=10).counts["reconciled"]["deleted"] == 10
+    assert run_reconcile(prepared, source.open(silent), most_deletes=10).summary.reconciled.deleted == 10
     assert query("select row_count from ops.sync_state") == [(0,)]
     assert "shows no row" in read()
     put(source.postgres, bet("new", 60))
@@ -454,9 +454,9 @@ def test_a_first_load_that_is_older_than_what_was_published_asks_for_late(like_t
     assert "PIKKIT_HOME" in str(refused.value)
     assert digests(like_the_demo) == before
     done = run(like_the_demo, older, SyncRequest(late=True))
-    assert (done.counts["accepted"], done.steps[0].counts["late"]) == (100, 100)
+    assert (done.summary.sync.accepted, done.summary.sync.late) == (100, 100)
     later = open_file(jsonl(tmp_path / "mine.jsonl", *history(), bet("d", 15)))
-    assert run(like_the_demo, later).counts["accepted"] == 1
+    assert run(like_the_demo, later).summary.sync.accepted == 1
 
 
 def test_a_first_load_that_is_older_than_the_log_asks_for_late_though_nothing_was_published(prepared, tmp_path):
@@ -466,21 +466,21 @@ def test_a_first_load_that_is_older_than_the_log_asks_for_late_though_nothing_wa
     with pytest.raises(LateFirstLoad) as refused:
         run_sync(prepared, older)
     assert refused.value.watermark == T0 + timedelta(minutes=500)
-    assert run_sync(prepared, older, SyncRequest(late=True)).steps[0].counts["late"] == 100
+    assert run_sync(prepared, older, SyncRequest(late=True)).summary.sync.late == 100
 
 
 def test_fewer_than_a_hundred_late_bets_are_stragglers_and_ask_for_nothing(like_the_demo, tmp_path):
     done = run_sync(like_the_demo, open_file(jsonl(tmp_path / "few.jsonl", *history(rows=99))))
-    assert (done.counts["accepted"], "arrived late" in " ".join(done.counts["warnings"])) == (99, True)
+    assert (done.summary.sync.accepted, "arrived late" in " ".join(done.summary.warnings)) == (99, True)
 
 
 def test_a_first_load_of_known_bets_or_with_newer_rows_asks_for_nothing(like_the_demo, tmp_path):
     again = jsonl(tmp_path / "export (1).jsonl", bet("demo1", 1), lost("demo2", 30), *history())
-    assert run_sync(like_the_demo, open_file(again)).counts["accepted"] == 101
+    assert run_sync(like_the_demo, open_file(again)).summary.sync.accepted == 101
     clock.set_now(NOW + timedelta(hours=1))
     other = [row | {"id": f"other {row['id']}"} for row in history()]
     newer = jsonl(tmp_path / "newer.jsonl", *other, bet("b", updated_at=clock.now().isoformat()))
-    assert run_sync(like_the_demo, open_file(newer)).counts["accepted"] == 101
+    assert run_sync(like_the_demo, open_file(newer)).summary.sync.accepted == 101
 
 
 def test_a_table_that_is_older_than_what_was_published_asks_for_late(like_the_demo, source, read):
@@ -534,10 +534,10 @@ def test_what_a_gate_refused_is_published_once_it_is_put_right_under_its_old_sta
     put(source.postgres, *batch("Tennis"), bet("broken", updated_at=(NOW + timedelta(minutes=6)).isoformat()))
     put(source.postgres, bet("older", 3))
     done = run_at(2)
-    assert (done.counts["rows_read"], done.counts["accepted"]) == (4, 4)
+    assert (done.summary.sync.rows_read, done.summary.sync.accepted) == (4, 4)
     counts = "select sport, max(sport_count) from features.sport_stats_changes group by sport order by sport"
     assert query(counts) == [("Soccer", 3), ("Tennis", 3)]
     assert query("select count(*) from quarantine.bets where state = 'open'") == [(0,)]
-    assert run_at(3).counts["rows_read"] == 1
+    assert run_at(3).summary.sync.rows_read == 1
     full = run_sync(prepared, source.open(silent), SyncRequest(is_full=True))
-    assert full.counts["accepted"] == 1
+    assert full.summary.sync.accepted == 1

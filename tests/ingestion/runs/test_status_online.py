@@ -14,11 +14,12 @@ import pytest
 import redis
 from psycopg import IsolationLevel
 
+from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import GateRefused
 from feature_repo.online_store.layout import entity_key, feature_field, key_prefix, watermarks_key
 from feature_repo.servers.connections import Connections
-from ingestion import clock, pipeline, wording
+from ingestion import pipeline, wording
 from ingestion.database.access import connect
 from ingestion.pipeline import run_materialize
 from ingestion.runs.alerts import open_alert, resolve_alerts

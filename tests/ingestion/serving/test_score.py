@@ -15,12 +15,12 @@ import pytest
 import redis
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.errors import ConfigurationError, SourceRejected, Unreachable
 from feature_repo.group_keys import entity_rows
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.services import bet_lookup_v1, market_profitability_at_placement_v1, market_profitability_v1
 from feature_repo.store import store_at
-from ingestion import clock
 from ingestion.cli.serve.score_warnings import warn_of_naive
 from ingestion.database.apply import apply_declarations
 from ingestion.sample.sample import generate_sample, write_sample
