@@ -2,6 +2,7 @@
 
 PikkitError
 ├── ConfigurationError        2  a setting, an argument or what was handed in is missing or wrong
+│   ├── SettingsUnusable      2  settings of the environment or of .env are missing or wrong
 │   ├── HomeUnsafe            2  a PIKKIT_HOME, or a file in it, that others made or could replace
 │   ├── SourceRejected        2  a file cannot be read as bets
 │   ├── MappingMissing        2  a file that was read by a mapping is given without one
@@ -85,6 +86,14 @@ class ConfigurationError(PikkitError):
     """A setting, an argument or what was handed in is missing or wrong. Nothing was done."""
 
     exit_code = 2
+
+
+class SettingsUnusable(ConfigurationError):
+    """Settings are missing or wrong: `problems` has every one of them with its reason, and no secret."""
+
+    def __init__(self, what: str, state: str, next_step: str, *, problems: Mapping[str, str]) -> None:
+        super().__init__(what, state, next_step)
+        self.problems = dict(problems)
 
 
 class HomeUnsafe(ConfigurationError):

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from feature_repo.servers.connections import Connections, environment_over_dotenv, feast_environment
-from feature_repo.servers.embedded_servers import resolve
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.environment import environment_over_dotenv, feast_environment, resolve
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -20,9 +20,9 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 def open_store(environ: Mapping[str, str] | None = None) -> FeatureStore:
     """Feast's store, connected as `environ` says (default: the process environment over `.env`).
 
-    Does what `eval "$(pikkit env)"` and `FeatureStore(".")` do together. Raises `connections.ConnectionsUnknown` when
-    there is nothing to connect to, `refusals.ServerNotReady` for an embedded server that runs and cannot be used,
-    `refusals.HomeUnsafe` for a PIKKIT_HOME that others could write.
+    Does what `eval "$(pikkit env)"` and `FeatureStore(".")` do together. Raises SettingsUnusable for
+    settings that are missing or wrong, Unreachable when the embedded servers are meant and do not run, ServerNotReady
+    for one that runs and cannot be used, HomeUnsafe for a PIKKIT_HOME that others could write.
     """
     return store_at(resolve(dict(environ) if environ is not None else environment_over_dotenv()))
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from feature_repo.clock import parse_instant
-from feature_repo.errors import ConfigurationError, Unreachable
-from feature_repo.servers import connections
+from feature_repo.errors import ConfigurationError, SettingsUnusable, Unreachable
+from feature_repo.servers import environment
 from feature_repo.servers.connections import Connections
-from feature_repo.servers.embedded_servers import embedded_at
+from feature_repo.servers.embedded_servers import embedded_at, recorded
 from ingestion.sources import settings as sources
 from ingestion.sources.settings import SourceSettings
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 KnownAtColumn = Literal["updated_at", "settled_at"]
 _KNOWN_AT_COLUMNS = ("updated_at", "settled_at")
-_POSTGRES = tuple(name for name in connections.REQUIRED if name.startswith("POSTGRES_"))
+_POSTGRES = tuple(name for name in environment.REQUIRED if name.startswith("POSTGRES_"))
 _OF_ANOTHER_HOME = "the server of another PIKKIT_HOME, set by that one's `pikkit env`; unset POSTGRES_*"
 
 
@@ -50,16 +50,16 @@ class Settings:
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings; ConfigurationError names everything that is wrong with them at once."""
-        environ = environment() if environ is None else environ
+        environ = environment.environment_over_dotenv() if environ is None else environ
         if wrong := setting_problems(environ):
             raise _unusable(wrong)
         known_at_column = cast(KnownAtColumn, _known_at_column(environ))
         return cls(
-            connections.home(environ),
+            environment.home(environ),
             _now(environ),
             known_at_column,
             gates_file(environ),
-            connections.external(environ),
+            environment.external(environ),
             SourceSettings.load(environ),
         )
 
@@ -77,17 +77,9 @@ class Settings:
         """Where the stores are. Unreachable when they are the embedded ones and cannot be used."""
         if self.external is not None:
             return self.external
-        try:
-            return embedded_at(self.home)
-        except connections.NotRunning as error:
-            if connections.recorded(error.home) is None:
-                raise Unreachable(*no_store(error.home), service="embedded servers") from None
-            raise Unreachable(
-                f"The embedded servers under {error.home} are not running",
-                "Nothing was done",
-                "Start them with `pikkit up`",
-                service="embedded servers",
-            ) from None
+        if recorded(self.home) is None:
+            raise Unreachable(*no_store(self.home), service="embedded servers")
+        return embedded_at(self.home)
 
 
 def no_store(home: Path) -> tuple[str, str, str]:
@@ -99,8 +91,8 @@ def setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each setting, by name. Shows no value that may be a secret."""
     wrong: dict[str, str] = {}
     try:
-        connections.external(environ)
-    except connections.SettingsUnusable as error:
+        environment.external(environ)
+    except SettingsUnusable as error:
         wrong |= {"POSTGRES_HOST": _OF_ANOTHER_HOME} if _is_of_another_home(environ, error) else error.problems
     try:
         _now(environ)
@@ -111,15 +103,7 @@ def setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
     return wrong | sources.source_setting_problems(environ)
 
 
-def environment() -> dict[str, str]:
-    """The process environment over `.env`. ConfigurationError when `.env` cannot be read."""
-    try:
-        return connections.environment_over_dotenv()
-    except connections.SettingsUnusable as error:
-        raise _unusable(error.problems) from None
-
-
-def _is_of_another_home(environ: Mapping[str, str], error: connections.SettingsUnusable) -> bool:
+def _is_of_another_home(environ: Mapping[str, str], error: SettingsUnusable) -> bool:
     """Whether `pikkit env` of another home was evaluated here. It exports everything but REDIS_URL."""
     exports = "FEAST_REDIS_CONNECTION" in environ and environ.get("POSTGRES_HOST", "").startswith("/")
     return exports and error.problems.keys() == {"REDIS_URL"} and not environ.get("REDIS_URL", "").strip()
@@ -130,13 +114,9 @@ def _unusable(wrong: Mapping[str, str]) -> ConfigurationError:
         return ConfigurationError(
             "The POSTGRES_* of this shell are the exports of another PIKKIT_HOME's `pikkit env`",
             "Nothing was done",
-            f"Take them back: unset {' '.join((*_POSTGRES, *connections.OPTIONAL_VARIABLES))}",
+            f"Take them back: unset {' '.join((*_POSTGRES, *environment.OPTIONAL_VARIABLES))}",
         )
-    return ConfigurationError(
-        "The settings are not usable:" + "".join(f"\n  - {name}: {why}" for name, why in wrong.items()) + "\n",
-        "Nothing was done",
-        "Set them in the environment or in .env; with no POSTGRES_* and no REDIS_URL the stores are embedded",
-    )
+    return environment.settings_unusable(wrong)
 
 
 def _now(environ: Mapping[str, str]) -> datetime | None:

@@ -26,7 +26,8 @@ import redis
 from psycopg import sql
 
 from feature_repo import clock
-from feature_repo.servers.connections import Connections, Postgres, Redis, feast_environment
+from feature_repo.servers.connections import Connections, Postgres, Redis
+from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
 from ingestion.database.migrate import apply_migrations, create_registry
 from ingestion.embedded import servers as embedded

@@ -6,15 +6,19 @@ alone proves nothing: after a crash or a reboot it may belong to any other proce
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import os
+import re
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from feature_repo.errors import ServerNotReady
-from feature_repo.servers.connections import Connections, NotRunning, Postgres, Redis, external, home, recorded
+from feature_repo.errors import ServerNotReady, Unreachable
+from feature_repo.servers.connections import Connections, Postgres, Redis
+from feature_repo.servers.private_files import read_private, refuse_unsafe_home
 
 # The file that tells the process of each server, in the server's directory, which is called as the server is.
 PID_FILES: Final = {"redis": "redis.pid", "postgres": "postmaster.pid"}
@@ -26,6 +30,10 @@ ANSWER: Final = 5.0
 # paused    stopped by a signal            locked    another password     silent    it runs and does not answer
 Condition = Literal["down", "paused", "starting", "ready", "locked", "silent"]
 
+# libpq splits hosts at commas, Feast and SQLAlchemy build URLs of them: only letters that mean nothing to any of them.
+_PLAIN_PATH: Final = re.compile(r"/[A-Za-z0-9/._+@~-]*")
+# The kernel's limit for a socket's path is 103 bytes on macOS and 107 on Linux, with `/.s.PGSQL.5432` at its end.
+_LONGEST_SOCKET_DIRECTORY: Final = 103 - len("/.s.PGSQL.5432")
 _LOCKED: Final = (b"-WRONGPASS", b"-NOAUTH", b"-ERR AUTH", b"-ERR invalid password")
 
 
@@ -38,26 +46,46 @@ class ServerState:
     detail: str = ""
 
 
-def resolve(environ: Mapping[str, str]) -> Connections:
-    """The stores that this environment means. Raises what `external` and `embedded_at` raise."""
-    return external(environ) or embedded_at(home(environ))
-
-
 def embedded_at(home: Path) -> Connections:
     """The embedded servers of this home, when both answer.
 
-    Raises NotRunning when one is down, ServerNotReady when one runs and cannot be used, HomeUnsafe.
+    Raises Unreachable when one is down, ServerNotReady when one runs and cannot be used, HomeUnsafe.
     """
     connections = recorded(home)
-    if connections is None:
-        raise NotRunning(home)
-    states = server_states(home, connections)
-    if any(state.condition == "down" for state in states.values()):
-        raise NotRunning(home)
+    states = server_states(home, connections) if connections else {}
+    if connections is None or any(state.condition == "down" for state in states.values()):
+        raise Unreachable(
+            f"The embedded servers under {home} are not running",
+            "Nothing was done",
+            "Start them with `pikkit up`",
+            service="embedded servers",
+        )
     for server, state in states.items():
         if state.condition != "ready":
             raise not_ready(home, server, state)
     return connections
+
+
+def recorded(home: Path) -> Connections | None:
+    """What `pikkit up` last wrote down about the servers of this home, running or not.
+
+    Raises HomeUnsafe when others can have written it, or could replace the home.
+    """
+    refuse_unsafe_home(home)
+    try:
+        services = json.loads(read_private(home / "services.json"))
+        return Connections(Postgres(**services["postgres"]), Redis(**services["redis"]), embedded=True)
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
+        return None
+
+
+def socket_directory(home: Path) -> Path:
+    """Where the embedded Postgres of this home listens: its data directory, or a short name where that is unfit."""
+    data = home / "postgres"
+    if _PLAIN_PATH.fullmatch(str(data)) and len(str(data)) <= _LONGEST_SOCKET_DIRECTORY:
+        return data
+    # Not the TMPDIR of the moment: every process that means this home must arrive at the same name.
+    return Path("/tmp") / f"pikkit-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"  # noqa: S108
 
 
 def server_states(home: Path, connections: Connections) -> dict[str, ServerState]:

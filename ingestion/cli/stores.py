@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from feature_repo import clock
 from feature_repo.errors import ConfigurationError, HomeUnsafe
-from feature_repo.servers.connections import Connections, recorded
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import recorded
 from ingestion.cli.output import say
 from ingestion.settings import Settings, no_store
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from feature_repo.errors import HomeUnsafe, PikkitError
-from feature_repo.servers.connections import recorded
-from feature_repo.servers.embedded_servers import NAMES, ServerState, not_ready, postgres_state, server_states
+from feature_repo.servers.embedded_servers import NAMES, ServerState, not_ready, postgres_state, recorded, server_states
 from ingestion.database.read_only import read_only_store
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.doctor.postgres import check_postgres

@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 
 from feature_repo import REPOSITORY
 from feature_repo.errors import HomeUnsafe, SourceDenied
-from feature_repo.servers.connections import OPTIONAL_VARIABLES, REQUIRED, Connections, feast_environment, home
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.environment import OPTIONAL_VARIABLES, REQUIRED, feast_environment, home
 from feature_repo.servers.private_files import refuse_unsafe_home
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.gates.config_file import problems_of

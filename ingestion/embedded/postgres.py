@@ -26,8 +26,8 @@ from psycopg import sql
 from feature_repo.errors import ConfigurationError, ServerNotReady
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.run_lock import lock_holder
-from feature_repo.servers.connections import Postgres, socket_directory
-from feature_repo.servers.embedded_servers import PID_FILES, ServerState, find_server, postgres_state
+from feature_repo.servers.connections import Postgres
+from feature_repo.servers.embedded_servers import PID_FILES, ServerState, find_server, postgres_state, socket_directory
 from feature_repo.servers.private_files import open_private
 from ingestion.embedded.home import pass_through
 from ingestion.embedded.process import SYSTEM_USER, Account, Report, Wait, alive, failure, launch, run_as, stop

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import psutil  # type: ignore[import-untyped]
 
 from feature_repo.errors import ServerNotReady
-from feature_repo.servers.connections import Connections, recorded
-from feature_repo.servers.embedded_servers import PID_FILES, find_server
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import PID_FILES, find_server, recorded
 from feature_repo.servers.private_files import refuse_unsafe_home, write_private
 from ingestion.embedded import postgres, redis
 from ingestion.embedded.home import locked_home, prepare_home

@@ -22,7 +22,8 @@ from psycopg import sql
 from feature_repo import REPOSITORY, clock
 from feature_repo.declarations.views import GROUPED_VIEWS
 from feature_repo.group_keys import make_key
-from feature_repo.servers.connections import Connections, Postgres, Redis, feast_environment
+from feature_repo.servers.connections import Connections, Postgres, Redis
+from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from tests.builders.judgements import pass_gates

@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from feature_repo import REPOSITORY
-from feature_repo.servers.connections import Connections, feast_environment
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.environment import feast_environment
 from tests.feature_repo.conftest import REFRESHED_AT
 from tests.rigs.processes import serving
 

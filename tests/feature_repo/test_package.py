@@ -13,7 +13,9 @@ import yaml
 
 import feature_repo
 from feature_repo import REPOSITORY, open_store
-from feature_repo.servers.connections import Connections, NotRunning, Redis, feast_environment
+from feature_repo.errors import Unreachable
+from feature_repo.servers.connections import Connections, Redis
+from feature_repo.servers.environment import feast_environment
 
 CONFIGURATION = REPOSITORY / "feature_store.yaml"
 
@@ -36,7 +38,7 @@ def test_a_store_opens_by_the_settings_alone(registry: Connections) -> None:
 
 
 def test_without_servers_opening_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(NotRunning, match="pikkit up"):
+    with pytest.raises(Unreachable, match="pikkit up"):
         open_store({"PIKKIT_HOME": str(tmp_path)})
 
 

@@ -24,8 +24,8 @@ import redis
 
 from feature_repo.errors import ConfigurationError, LockHeld, ServerNotReady, StoreFull, Unreachable
 from feature_repo.servers import embedded_servers
-from feature_repo.servers.connections import Connections, NotRunning, Redis, socket_directory
-from feature_repo.servers.embedded_servers import PID_FILES, ask_redis, embedded_at
+from feature_repo.servers.connections import Connections, Redis
+from feature_repo.servers.embedded_servers import PID_FILES, ask_redis, embedded_at, socket_directory
 from ingestion.cli.setup.down import down
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.database.migrate import apply_migrations
@@ -112,7 +112,7 @@ def test_down_stops_what_runs_and_names_it(home: Path) -> None:
     running = embedded.running(home)
     assert [embedded.stop_servers(home), embedded.stop_servers(home), embedded.running(home)] == [running, [], []]
     assert running == ["redis", "postgres"]
-    with pytest.raises(NotRunning):
+    with pytest.raises(Unreachable):
         embedded_at(home)
 
 

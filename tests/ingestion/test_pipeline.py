@@ -20,7 +20,7 @@ from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ClockRewound, LockHeld, Unreachable
 from feature_repo.group_keys import entity_frame, entity_rows
-from feature_repo.servers.connections import feast_environment
+from feature_repo.servers.environment import feast_environment
 from feature_repo.store import store_at
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.doctor.postgres import check_postgres

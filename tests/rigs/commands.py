@@ -16,7 +16,8 @@ import redis
 from psycopg import sql
 
 from feature_repo import clock
-from feature_repo.servers.connections import Connections, feast_environment
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.environment import feast_environment
 from ingestion.cli import execute
 from ingestion.doctor.doctor import Check
 from tests.conftest import LENIENT_GATES

@@ -32,7 +32,8 @@ from psycopg import sql
 
 from feature_repo import REPOSITORY
 from feature_repo.declarations.views import BET_FACTS, INSTITUTION_STATS, SPORT_STATS
-from feature_repo.servers.connections import Connections, Postgres, feast_environment
+from feature_repo.servers.connections import Connections, Postgres
+from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from tests.builders.judgements import pass_gates

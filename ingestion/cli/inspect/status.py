@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from feature_repo.servers.connections import Connections, recorded
-from feature_repo.servers.embedded_servers import postgres_state
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import postgres_state, recorded
 from ingestion.cli.documents import print_json
 from ingestion.cli.inspect.status_tables import print_status
 from ingestion.cli.inspect.store_verdict import store_problem, store_verdict

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from feature_repo.servers.environment import environment_over_dotenv
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json
 from ingestion.cli.output import print_line
 from ingestion.cli.tables import print_state
-from ingestion.settings import environment
 
 
 def doctor(json: Json = False) -> None:
@@ -24,7 +24,7 @@ def doctor(json: Json = False) -> None:
     from ingestion.doctor.doctor import examine
 
     checks = []
-    for check in examine(environment()):
+    for check in examine(environment_over_dotenv()):
         checks.append(check)
         if not json:
             print_state(check.verdict, f"{check.name:<20}  {check.found}", width=4)

@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from feature_repo.errors import PikkitError, Unreachable
-from feature_repo.servers.connections import home
+from feature_repo.servers.environment import environment_over_dotenv, home
 from ingestion.cli.documents import print_json, report_error
 from ingestion.cli.options import Json
 from ingestion.cli.output import print_line, say
-from ingestion.settings import environment
 
 
 def down(
@@ -30,7 +29,7 @@ def down(
     from ingestion.embedded import servers
 
     # No other setting is looked at, so that servers can be stopped whatever the settings have become.
-    directories = [home(environment())]
+    directories = [home(environment_over_dotenv())]
     left: list[PikkitError] = []
     if all_homes:
         found = servers.environment_homes(Path(sys.prefix))

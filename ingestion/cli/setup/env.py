@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from feature_repo.servers.connections import feast_environment
+from feature_repo.servers.environment import feast_environment
 from ingestion.cli.output import print_line
 from ingestion.cli.stores import begin, stores
 

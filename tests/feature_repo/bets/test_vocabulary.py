@@ -7,7 +7,8 @@ import pytest
 
 from feature_repo.bets import vocabulary
 from feature_repo.bets.vocabulary import Vocabulary, VocabularyUnavailable
-from feature_repo.servers.connections import Postgres, feast_environment
+from feature_repo.servers.connections import Postgres
+from feature_repo.servers.environment import feast_environment
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feature_repo import REPOSITORY, clock
 from feature_repo.declarations.views import GROUPED_VIEWS
 from feature_repo.group_keys import entity_rows
-from feature_repo.servers.connections import Connections, feast_environment
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.environment import feast_environment
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
 from tests.rigs.online_stores import DAY, OURS, mark, store_of, write
 from tests.rigs.processes import PATIENCE, serving

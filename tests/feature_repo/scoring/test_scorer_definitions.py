@@ -300,7 +300,7 @@ def test_a_scorer_made_before_a_fork_scores_after_it(stocked: Connections, envir
     import subprocess
     import sys
 
-    from feature_repo.servers.connections import feast_environment
+    from feature_repo.servers.environment import feast_environment
 
     program = (
         "import os, sys, time\n"

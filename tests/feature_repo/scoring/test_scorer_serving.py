@@ -21,7 +21,8 @@ import redis
 from feature_repo import REPOSITORY, clock, scorer
 from feature_repo.group_keys import entity_rows
 from feature_repo.online_store.layout import entity_key, key_prefix
-from feature_repo.servers.connections import Connections, feast_environment
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.environment import feast_environment
 from tests.conftest import OUR_VARIABLES
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
 from tests.rigs.processes import PATIENCE, serving

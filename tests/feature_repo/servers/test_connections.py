@@ -14,19 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, make_url, text
 
-from feature_repo.servers.connections import (
-    Connections,
-    NotRunning,
-    Postgres,
-    Redis,
-    SettingsUnusable,
-    environment_over_dotenv,
-    external,
-    feast_environment,
-    home,
-    socket_directory,
-)
-from feature_repo.servers.embedded_servers import resolve
+from feature_repo.errors import SettingsUnusable, Unreachable
+from feature_repo.servers.connections import Connections, Postgres, Redis
+from feature_repo.servers.embedded_servers import socket_directory
+from feature_repo.servers.environment import environment_over_dotenv, external, feast_environment, home, resolve
 from tests.conftest import REPOSITORY
 
 # Letters that mean something to URLs, to YAML, to Feast's own splitting, or to its replacement of variables.
@@ -98,7 +89,7 @@ def test_a_password_keeps_its_blanks() -> None:
 
 
 def test_no_setting_means_the_embedded_servers(tmp_path: Path) -> None:
-    with pytest.raises(NotRunning, match="pikkit up"):
+    with pytest.raises(Unreachable, match="pikkit up"):
         resolve({"PIKKIT_HOME": str(tmp_path)})
 
 

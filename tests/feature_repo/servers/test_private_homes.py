@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from feature_repo.errors import ConfigurationError, HomeUnsafe
-from feature_repo.servers.connections import recorded
+from feature_repo.servers.embedded_servers import recorded
 from feature_repo.servers.private_files import open_private, refuse_unsafe_home, write_private
 from ingestion.doctor.settings import check_home
 from ingestion.embedded import servers

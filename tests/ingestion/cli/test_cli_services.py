@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from feature_repo.servers.connections import Connections, Postgres, feast_environment, recorded
+from feature_repo.servers.connections import Connections, Postgres
+from feature_repo.servers.embedded_servers import recorded
+from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.embedded import servers as embedded
 from tests.rigs.commands import pikkit

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from feature_repo.errors import ConfigurationError
-from feature_repo.servers.connections import Connections, recorded
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.embedded_servers import recorded
 from feature_repo.services import market_profitability_at_placement_v1, market_profitability_v1
 from ingestion.database.access import connect
 from ingestion.demo import check_store, demo_source

@@ -11,7 +11,8 @@ from sqlalchemy import create_engine, text
 
 from feature_repo import open_store
 from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
-from feature_repo.servers.connections import LOCK_PATIENCE, Connections, feast_environment, milliseconds
+from feature_repo.servers.connections import LOCK_PATIENCE, Connections, milliseconds
+from feature_repo.servers.environment import feast_environment
 from ingestion.database.apply import _registry_errors, apply_declarations
 
 

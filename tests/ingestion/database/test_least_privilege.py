@@ -118,7 +118,7 @@ def test_the_trainer_s_role_asks_feast_and_changes_nothing(
 ) -> None:
     import pandas as pd
 
-    from feature_repo.servers.connections import feast_environment
+    from feature_repo.servers.environment import feast_environment
     from feature_repo.store import store_at
 
     trainer = as_role("pikkit_trainer")
