@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import unicodedata
 
 import polars as pl
@@ -11,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_series_equal
 
-from feature_repo import clock, near_names
-from feature_repo.bets import bet_types, names, odds
+from feature_repo.bets import bet_types
 from feature_repo.bets.names import normal_name, normal_names
 from feature_repo.group_keys import entity_columns
 from quality.schema.bet import KINDS
@@ -70,7 +68,3 @@ def test_a_type_is_the_same_where_bets_are_loaded_and_where_they_are_asked_about
     except Unreadable:
         loaded = None
     assert loaded == bet_types.known_bet_type(text)
-
-
-def test_the_examples_of_the_docstrings_hold() -> None:
-    assert [doctest.testmod(module).failed for module in (clock, names, near_names, bet_types, odds)] == [0] * 5
