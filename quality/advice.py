@@ -19,8 +19,8 @@ _INSTANTS: Final = ("created_at", "updated_at", "time_placed", "settled_at", "de
 #: Reason -> a sentence without its full stop. Reasons that say themselves what is right are not here.
 ADVICE: Final[dict[str, str]] = {
     "status: unknown value": (
-        f"A status is one of {', '.join(BetStatus)}, in any letter case, or what apps say for these (placed, voided, cash_out and "
-        "the like: docs/data-quality.md)"
+        f"A status is one of {', '.join(BetStatus)}, in any letter case, or what apps say for these (placed, voided, "
+        "cash_out and the like: docs/data-quality.md)"
     ),
     "bet_type: unknown value": f"A bet_type is one of {', '.join(BetType)}, or round_robin_2 to round_robin_99",
     "american_odds: inside (-100, 100)": _AMERICAN,
