@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pandas as pd
 import pytest
@@ -14,9 +15,10 @@ from feature_repo.declarations.views import SPORT_STATS
 from feature_repo.online_store.freshness import as_of, is_outside
 from feature_repo.online_store.layout import microseconds
 from ingestion.runs.status import _copy
+from tests.builders.judgements import pass_gates
 from tests.feature_repo.conftest import bet
 from tests.rigs.online_stores import mark
-from tests.rigs.published_store import FIRST, MARK, Published, insert
+from tests.rigs.published_store import MARK, Published, insert
 
 HOUR, DAY, SHORTEST = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)
 TTL = SPORT_STATS.ttl
@@ -50,13 +52,16 @@ SERVED = {case.group: case.is_served for case in CASES}
 
 @pytest.fixture
 def stored(published: Published, gated: Any) -> Published:
-    """The changes of all cases, in Postgres and in Redis."""
+    """The changes of all cases in Postgres, by a run that passed its gate, and the last of each group in Redis."""
+    values, newest = dict.fromkeys(SPORT_STATS.features, 1), []
     for case in CASES:
         for change in case.changes:
-            row = {"sport": case.group} | dict.fromkeys(SPORT_STATS.features, 1)
-            insert(published.database, "sport_stats", FIRST, change, row)
-            times = {"event_timestamp": change, "created_timestamp": change}
-            gated.write_to_online_store("sport_stats", pd.DataFrame([row | times]))
+            insert(published.database, "sport_stats", UUID(int=9), change, {"sport": case.group} | values)
+        if case.changes:
+            times = dict.fromkeys(("event_timestamp", "created_timestamp"), max(case.changes))
+            newest.append({"sport": case.group} | values | times)
+    pass_gates(published.database)
+    gated.write_to_online_store("sport_stats", pd.DataFrame(newest))
     mark(published.connections.redis, "pikkit", "sport_stats", MARK)
     return published
 
