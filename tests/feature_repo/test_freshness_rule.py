@@ -66,7 +66,7 @@ def stored(published: Published, gated: Any) -> Published:
     return published
 
 
-def test_the_functions_of_the_online_store_follow_the_rule() -> None:
+def test_functions_of_the_online_store_follow_rule_r6() -> None:
     served = {}
     for case in CASES:
         row = microseconds(max(case.changes)) if case.changes else None
@@ -76,7 +76,7 @@ def test_the_functions_of_the_online_store_follow_the_rule() -> None:
     assert served == SERVED
 
 
-def test_online_reads_and_the_scorer_follow_the_rule(stored: Published, gated: Any) -> None:
+def test_online_reads_and_the_scorer_follow_rule_r6(stored: Published, gated: Any) -> None:
     score, by_feast, by_scorer = scorer("market_profitability_at_placement_v1", store=gated), {}, {}
     for case in CASES:
         clock.set_now(case.asked_at)
@@ -88,7 +88,7 @@ def test_online_reads_and_the_scorer_follow_the_rule(stored: Published, gated: A
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-def test_training_frames_follow_the_rule(stored: Published, gated: Any, way: str) -> None:
+def test_training_frames_follow_rule_r6(stored: Published, gated: Any, way: str) -> None:
     entities = pd.DataFrame(
         {"sport": [case.group for case in CASES], "event_timestamp": [case.asked_at for case in CASES]}
     )
@@ -98,7 +98,7 @@ def test_training_frames_follow_the_rule(stored: Published, gated: Any, way: str
     assert dict(zip(frame["sport"], frame["sport_count"].notna(), strict=True)) == SERVED
 
 
-def test_the_history_follows_the_rule(stored: Published) -> None:
+def test_history_views_follow_rule_r6(stored: Published) -> None:
     query = "select count(*) > 0 from features.sport_stats where sport = %s and event_timestamp between %s and %s"
     served = {
         case.group: stored.database.execute(query, [case.group, case.asked_at - TTL, case.asked_at]).fetchone()
@@ -107,7 +107,7 @@ def test_the_history_follows_the_rule(stored: Published) -> None:
     assert served == {group: (is_served,) for group, is_served in SERVED.items()}
 
 
-def test_status_calls_fresh_what_a_group_that_rests_is_served_by() -> None:
+def test_status_is_fresh_while_resting_groups_are_served() -> None:
     resting = [case for case in CASES if case.changes and max(case.changes) <= MARK <= case.asked_at]
     assert {case.group: _copy(MARK, TTL, case.asked_at).state == "fresh" for case in resting} == {
         case.group: case.is_served for case in resting
