@@ -34,14 +34,14 @@ GROUPINGS = (
 
 
 def ours(sample: Path) -> tuple[float, int]:
-    """Seconds, and rows of aggregates: replay the log in stretches, join as of placement."""
+    """Seconds, and rows of aggregates: replay the log in chunks, join as of placement."""
     import narwhals as nw
     import polars as pl
 
     from feature_repo.declarations.groups import GROUP_COLUMNS
     from feature_repo.declarations.views import GROUPED_VIEWS
     from feature_repo.group_keys import key_expression
-    from ingestion.features.refresh import STRETCH
+    from ingestion.features.refresh import CHUNK_SIZE
     from ingestion.features.replay import LOG_SCHEMA, MemoryStates, replay
     from ingestion.features.running_sums import group_keys
 
@@ -65,8 +65,8 @@ def ours(sample: Path) -> tuple[float, int]:
     started = time.perf_counter()
     changes: dict[str, list[pl.DataFrame]] = {view.name: [] for view in GROUPED_VIEWS}
     states = MemoryStates()
-    for after in range(0, log.height, STRETCH):
-        fresh = log.slice(after, STRETCH)
+    for after in range(0, log.height, CHUNK_SIZE):
+        fresh = log.slice(after, CHUNK_SIZE)
         replaced = log[(fresh["previous_seq"].drop_nulls() - 1).filter(fresh["previous_seq"].drop_nulls() <= after)]
         # The views of single bets come last, and are no aggregates.
         for view, rows in islice(replay(pl.concat([replaced, fresh]), after, states), len(GROUPED_VIEWS)):

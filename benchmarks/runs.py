@@ -46,7 +46,7 @@ def hours(home: Path) -> list[dict[str, float]]:
     bets = corrigible(home / "bets.parquet")
     with connect(connections.postgres, purpose="benchmark", autocommit=True) as connection:
         # A store may have seen such hours before; its clock never goes back.
-        (before,) = connection.execute("select refreshed_at from features.reach").fetchone() or (NOW,)
+        (before,) = connection.execute("select features_watermark from features.watermark").fetchone() or (NOW,)
     first = 1 + (before - NOW) // timedelta(hours=1)
     taken = [hour(connections, bets, home, number) for number in range(first, first + ROUNDS + 1)]
     return taken[1:]

@@ -5,7 +5,7 @@ lock ── sync ── anomalies ── features ── gates ── commit ─
 
 Everything up to the commit is one Postgres transaction (cursor, raw, processed, quarantine, features, verdicts). A
 crash at any instant leaves the store as it was, or committed and short of the copy. What the gates refuse is undone
-from the features on, and the rest committed; as the features remember how far into the log they reach, the next good
+from the features on, and the rest committed; as the features remember their log position, the next good
 run takes up what was refused.
 """
 

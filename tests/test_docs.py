@@ -23,6 +23,7 @@ _ANY_FOLDER = "|".join(FOLDERS)
 PATH = re.compile(rf"(?<![\w/.~-])(?:{_ANY_FOLDER})/[\w./<>*-]*")
 # A file that is named in backticks without its folder, or by the end of its path.
 FILE_NAME = re.compile(r"`([\w/<>*-]+\.(?:py|sql|toml|md|yaml))`")
+NAME_IN_FILE = re.compile(r"`(\w+)` (?:in|of) `([\w/]+\.py)`")
 DOTTED = re.compile(r"(?<![\w/.-])(?:feature_repo|quality|ingestion|tests|benchmarks)(?:\.[A-Za-z_]\w*)+")
 TABLE = re.compile(r"(?<![\w/.-])(raw|processed|quarantine|features|ops)\.(?!py\b|sql\b)([a-z]\w*)")
 
@@ -88,6 +89,12 @@ def test_files_on_a_page_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_dotted_names_on_a_page_exist(page: Path) -> None:
     assert [dotted for dotted in mentions(page, DOTTED) if not is_there(dotted)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_names_that_a_page_finds_in_a_file_are_there(page: Path) -> None:
+    pairs = NAME_IN_FILE.findall(page.read_text(encoding="utf-8"))
+    assert [(name, path) for name, path in pairs if name not in names_of(REPOSITORY / path)] == []
 
 
 def test_a_moved_file_and_a_renamed_name_are_noticed() -> None:

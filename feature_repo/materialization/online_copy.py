@@ -139,7 +139,7 @@ def lacking(
     """
     if carry_forward_of(target.view.batch_source) is None:
         return since, until
-    row = connection.execute(feast_statement("mark")).fetchone()
+    row = connection.execute(feast_statement("features_watermark")).fetchone()
     if row is None or since > row[0]:
         return None
     until, copied = min(until, row[0].astimezone(UTC)), None if target.overwrite else target.asserted_until

@@ -15,13 +15,15 @@ from psycopg import sql
 from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
 from feature_repo.postgres.copy import copy_in
 from ingestion.database.access import statement
-from ingestion.features.refresh import STRETCH, read_log
+from ingestion.features.refresh import CHUNK_SIZE, read_log
 from ingestion.features.replay import MemoryStates, replay
 from ingestion.features.watermark import features_log_position
 from ingestion.progress import Progress, silent
 
 
-def replay_log(connection: psycopg.Connection, progress: Progress = silent, stretch: int = STRETCH) -> MemoryStates:
+def replay_log(
+    connection: psycopg.Connection, progress: Progress = silent, chunk_size: int = CHUNK_SIZE
+) -> MemoryStates:
     """Replay the log from its beginning to the features' log position into pg_temp.replayed_<view>.
 
     Returns the states of all groups there.
@@ -37,7 +39,7 @@ def replay_log(connection: psycopg.Connection, progress: Progress = silent, stre
     log_position = features_log_position(connection)
     states, after = MemoryStates(), 0
     while after < log_position:
-        end = connection.execute(statement("stretch_end"), {"after": after, "size": stretch}).fetchone()
+        end = connection.execute(statement("chunk_end"), {"after": after, "size": chunk_size}).fetchone()
         until = min(log_position, end[0] if end else log_position)
         for name, rows in replay(read_log(connection, after, until), after, states):
             signed = rows.with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(uuid.UUID(int=0))))

@@ -1,8 +1,8 @@
 """Features brought up to the end of the log, in the caller's transaction: change rows, group state, vocabulary,
-counts of bets, reach, mark.
+counts of bets, log position, watermark.
 
 The cost follows the number of new versions, not the history: each group that changed starts from its state in
-features.group_state. A long log goes through in stretches, so memory is bounded too.
+features.group_state. A long log goes through in chunks, so memory is bounded too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ingestion.progress import Progress, silent
 from ingestion.runs.record import Documented
 
 # Versions that go through memory at once: about 600 MB at the peak.
-STRETCH: Final = 500_000
+CHUNK_SIZE: Final = 500_000
 
 
 @dataclass(frozen=True)
@@ -49,30 +49,35 @@ class RefreshCounts(Documented):
 
 
 def refresh(
-    connection: psycopg.Connection, *, run_id: UUID, now: datetime, progress: Progress = silent, stretch: int = STRETCH
+    connection: psycopg.Connection,
+    *,
+    run_id: UUID,
+    now: datetime,
+    progress: Progress = silent,
+    chunk_size: int = CHUNK_SIZE,
 ) -> RefreshCounts:
-    """Bring the features up to the end of the log and set the mark to `now`. Returns what was written."""
-    after, _, log_end = _one(connection, statement("reach"))
+    """Bring the features up to the end of the log and set the features watermark to `now`. Returns what was written."""
+    after, _, log_end = _one(connection, statement("log_position"))
     first, written = after, dict[str, int]()
     states = DatabaseStates(connection)
     while after < log_end:
-        until: int = _one(connection, statement("stretch_end"), after=after, size=stretch)[0]
+        until: int = _one(connection, statement("chunk_end"), after=after, size=chunk_size)[0]
         log = read_log(connection, after, until)
-        states.reach = after
+        states.log_position = after
         for view, rows in replay(log, after, states):
             written[view] = written.get(view, 0) + store_changes(connection, view, rows, run_id)
         connection.execute(statement("extend_vocabulary"), {"after": after, "until": until})
         connection.execute(statement("count_bets"), {"after": after, "until": until})
         after = until
         progress("features", after - first, log_end - first)
-    connection.execute(statement("upsert_reach"), {"seq": after, "now": now, "run_id": run_id})
+    connection.execute(statement("upsert_features_watermark"), {"seq": after, "now": now, "run_id": run_id})
     feature_versions.record_versions(connection, run_id=run_id, now=now)
     return RefreshCounts(written)
 
 
 def read_log(connection: psycopg.Connection, after: int, until: int) -> pl.DataFrame:
     """The counted versions in (after, until] and those they replace, with replay.LOG_SCHEMA."""
-    return copy_out(connection, statement("log_stretch"), {"after": after, "until": until}, LOG_SCHEMA)
+    return copy_out(connection, statement("log_chunk"), {"after": after, "until": until}, LOG_SCHEMA)
 
 
 def store_changes(connection: psycopg.Connection, view: str, rows: pl.DataFrame, run_id: UUID) -> int:
@@ -95,11 +100,11 @@ class DatabaseStates:
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
         # The log position of the states; bets are reloaded as they stood there.
-        self.reach = 0
+        self.log_position = 0
 
     def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
         """See States."""
-        if not self.reach:
+        if not self.log_position:
             return STATE_SCHEMA.to_frame()
         params = {"grouping": group.name, "keys": list(keys)}
         return copy_out(self._connection, statement("group_sums"), params, STATE_SCHEMA)
@@ -111,7 +116,7 @@ class DatabaseStates:
     def recent(self, events: pl.DataFrame) -> RecentBets:
         """See States."""
         keys = events["key"].unique().to_list()
-        if not self.reach or not keys:
+        if not self.log_position or not keys:
             return RecentBets.none()
         params = {"grouping": SPORT_MARKET.name, "keys": keys}
         schema = {"key": pl.String(), "recent": pl.String()}
@@ -129,7 +134,7 @@ class DatabaseStates:
         wanted = {"sports": list(sports), "markets": list(markets), "needed": groups["needed"].to_list()}
         columns = {name: dtype for name, dtype in BETS_SCHEMA.items() if name != "key"}
         schema = {**columns, "sport": pl.String(), "market": pl.String()}
-        params = {"until": self.reach, **wanted}
+        params = {"until": self.log_position, **wanted}
         newest = nw.from_native(copy_out(self._connection, statement("newest_graded_bets"), params, schema))
         return newest.with_columns(key=key_expression(SPORT_MARKET.columns)).to_native().select(BETS_SCHEMA.names())
 

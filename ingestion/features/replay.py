@@ -1,7 +1,7 @@
-"""Change rows of all eight views from a stretch of the log, continuing from a state: the one path for every caller.
+"""Change rows of all eight views from a chunk of the log, continuing from a state: the one path for every caller.
 
 A refresh runs it with the state of the store (`DatabaseStates` in ingestion/features/refresh.py), `verify` and
-`backfill` with an empty one in memory. A full replay is the stretch that starts at the beginning.
+`backfill` with an empty one in memory. A full replay is the chunk that starts at the beginning.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ STATE_SCHEMA: Final = pl.Schema({"key": pl.String, **dict.fromkeys(running_sums.
 
 
 class States(Protocol):
-    """What is known of each group at the point where a stretch of the log begins."""
+    """What is known of each group at the point where a chunk of the log begins."""
 
     def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
         """The groups' running sums, with STATE_SCHEMA; groups without history have no row."""
@@ -102,7 +102,7 @@ class MemoryStates:
 def replay(log: pl.DataFrame, after: int, states: States) -> Iterator[tuple[str, pl.DataFrame]]:
     """Change rows that the versions past `after` cause, a view at a time: (view name, frame); `states` is moved along.
 
-    `log` has LOG_SCHEMA: the versions past `after` and those they replace, without superseded ones. A stretch ends
+    `log` has LOG_SCHEMA: the versions past `after` and those they replace, without superseded ones. A chunk ends
     between two instants, never inside one.
     """
     versions = nw.from_native(log, eager_only=True)

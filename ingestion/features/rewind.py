@@ -28,7 +28,7 @@ def check_rewindable(connection: psycopg.Connection, now: datetime) -> None:
     A rewind to any other instant than the present would say of versions that they were known before they were.
     """
     theirs = server_clock(connection)
-    mark = connection.execute(feast_statement("mark")).fetchone()
+    mark = connection.execute(feast_statement("features_watermark")).fetchone()
     later, example = connection.execute(statement("placed_after"), {"now": now}).fetchone() or (0, None)
     connection.rollback()
     if abs(now - theirs) > MOST_AHEAD:

@@ -4,9 +4,9 @@ Each version of a bet asserts its contribution to its groups and retracts that o
 own `known_at` (rule R2). All sums are integers (cents, counts, billionths), so that adding and retracting gives the
 same bits in any order and any batching (rule R3). One set of Narwhals expressions; Polars runs it here.
 
-The log is a frame with replay.LOG_SCHEMA. To continue from a state, pass the versions past the reach of that state
-together with the versions they replace, and `after` = the reach: what lies at or before it is only retracted, never
-asserted again.
+The log is a frame with replay.LOG_SCHEMA. To continue from a state, pass the versions past the log position of that
+state together with the versions they replace, and `after` = that position: what lies at or before it is only
+retracted, never asserted again.
 
 What changes the values of a feature changes its definition too (`ingestion/features/feature_definitions.py`).
 """

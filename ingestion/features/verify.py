@@ -98,7 +98,7 @@ def verify_online(
 
     How long ago that was plays no part: `status` tells it.
     """
-    (refreshed_at,) = _row(connection, sql.SQL(feast_statement("mark")))
+    (refreshed_at,) = _row(connection, sql.SQL(feast_statement("features_watermark")))
     for done, view in enumerate(STORED_VIEWS):
         progress("online", done, len(STORED_VIEWS))
         newest, differences = _newest_rows(connection, view), 0

@@ -77,7 +77,7 @@ def server_clock(connection: psycopg.Connection) -> datetime:
 
 def _reach(connection: psycopg.Connection) -> tuple[Any, ...]:
     """The features' log position, their watermark, and the end of the log."""
-    row = connection.execute(statement("reach")).fetchone()
+    row = connection.execute(statement("log_position")).fetchone()
     if row is None:
         raise LookupError("no log position")
     return row

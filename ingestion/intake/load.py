@@ -245,7 +245,7 @@ def take_in(
             "stream": source.name,
             "moves_cursor": source.is_table and not source.is_partial,
             "is_partial": source.is_partial,
-            "high_water_mark": known_until,
+            "source_watermark": known_until,
             "versions": stored["accepted"] + stored["quarantined"],
             "repeated_ids": repeated_ids,
             "now": now,

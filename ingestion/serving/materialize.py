@@ -137,7 +137,7 @@ def copy_online(
 def _lacks(connection: psycopg.Connection, views: Sequence[GroupedView | BetView]) -> list[Lack]:
     by_name = {view.name: view for view in views}
     with connection.transaction():
-        rows = connection.execute(statement("uncopied_runs"), {"views": list(by_name)}).fetchall()
+        rows = connection.execute(statement("backlog"), {"views": list(by_name)}).fetchall()
     return [Lack(by_name[name], *rest) for name, *rest in rows]
 
 
@@ -177,8 +177,8 @@ def _record(connection: psycopg.Connection, registry: Any, project: str, lack: L
             statement("record_materialization"),
             {
                 "view": lack.view.name,
-                "refreshed_at": lack.refreshed_at,
-                "seq": lack.seq,
+                "online_watermark": lack.refreshed_at,
+                "log_position": lack.seq,
                 "finished_at": datetime.now(UTC),
             },
         )

@@ -101,7 +101,7 @@ class Finding:
 
 def expected_copy(connection: psycopg.Connection, now: datetime) -> ExpectedCopy:
     """What the store has copied, by what it remembers, and rows of it chosen anew at each call."""
-    rows = connection.execute(statement("uncopied_runs"), {"views": [view.name for view in STORED_VIEWS]}).fetchall()
+    rows = connection.execute(statement("backlog"), {"views": [view.name for view in STORED_VIEWS]}).fetchall()
     views = {view.name: view for view in STORED_VIEWS}
     types = relation_columns(connection, [f"features.{name}_changes" for name in views])
     return ExpectedCopy(
@@ -198,7 +198,7 @@ def online_findings(
     connection: psycopg.Connection, expected: ExpectedCopy, standing: StandingCopy
 ) -> dict[str, Finding]:
     """What is found of each view that was expected. The connection's snapshot must be newer than the look at Redis."""
-    mark = connection.execute(feast_statement("mark")).fetchone()
+    mark = connection.execute(feast_statement("features_watermark")).fetchone()
     latest = mark[0].astimezone(UTC) if mark else None
     findings = {}
     for view, replies in zip(expected.views, standing.replies, strict=True):

@@ -72,7 +72,7 @@ def frame(log):
     return pl.DataFrame(log, LOG_SCHEMA)
 
 
-def stretches(log, cuts):
+def chunks(log, cuts):
     """The log cut between instants: (rows past `after` with those they replace, after)."""
     instants = sorted({v["known_at"] for v in log})
     bounds = sorted({instants[c % len(instants)] for c in cuts}) if instants else []

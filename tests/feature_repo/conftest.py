@@ -63,7 +63,7 @@ BETS = [
     bet("Soccer", "nil", "Moneyline", "line one\nline two"),
     bet("⚽️ Fußball", "Серия A", "Über 2½", "賭博🎲"),
     bet("s" * 200, "l" * 200, "m" * 200, "i" * 200),
-    bet("s" * 199 + "t", "l" * 200, "m" * 200, "'; drop table features.reach; --"),
+    bet("s" * 199 + "t", "l" * 200, "m" * 200, "'; drop table features.watermark; --"),
 ]
 
 FACTS = {
@@ -153,7 +153,7 @@ def _materialize() -> None:
 
 def _fill(database: psycopg.Connection, features_of: dict[tuple[str, str], int]) -> None:
     known_at = REFRESHED_AT - timedelta(hours=30)
-    database.execute("insert into features.reach values (true, 1, %s, gen_random_uuid())", [REFRESHED_AT])
+    database.execute("insert into features.watermark values (true, 1, %s, gen_random_uuid())", [REFRESHED_AT])
     for view in GROUPED_VIEWS:
         for (name, key), number in features_of.items():
             if name == view.name:

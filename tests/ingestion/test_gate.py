@@ -214,7 +214,11 @@ def test_what_was_refused_is_published_with_enough_good_rows_beside_it(prepared,
         load(bad(history))
     load(good(history, 2000, minutes=45, name="more"), now=NOW + HOUR)
     assert (
-        count(prepared, "select count(*) from processed.bet_versions where seq > (select seq from features.reach)") == 0
+        count(
+            prepared,
+            "select count(*) from processed.bet_versions where seq > (select log_position from features.watermark)",
+        )
+        == 0
     )
     assert not sum(compared.differences for compared in compare(prepared))
 

@@ -231,7 +231,7 @@ def test_a_backfill_does_not_make_a_dead_pipeline_look_alive(load, prepared):
     clock.set_now(NOW + timedelta(days=3))
     run_backfill(prepared)
     with connect(prepared.postgres, purpose="test") as connection:
-        assert connection.execute("select refreshed_at from features.reach").fetchone() == (NOW,)
+        assert connection.execute("select features_watermark from features.watermark").fetchone() == (NOW,)
 
 
 def test_a_run_warns_of_rows_that_another_definition_computed(load, prepared):

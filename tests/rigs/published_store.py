@@ -132,7 +132,7 @@ def gated(published: Published) -> Any:
 
 
 def _fill(database: psycopg.Connection) -> None:
-    database.execute("insert into features.reach values (true, 1, %s, %s)", [MARK, SECOND])
+    database.execute("insert into features.watermark values (true, 1, %s, %s)", [MARK, SECOND])
     first, second, lone = MARK - timedelta(days=10), MARK - timedelta(hours=1), MARK - timedelta(days=20)
     stats = dict.fromkeys(SPORT_STATS.features, 1)
     for key, run_id, instant in (

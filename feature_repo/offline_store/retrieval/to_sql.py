@@ -18,7 +18,7 @@ from feature_repo.offline_store.retrieval.key_types import key_type
 from feature_repo.offline_store.retrieval.request import ViewRequest
 from feature_repo.offline_store.source_table import listed
 
-_MARK: Final = sql.SQL("(select refreshed_at from features.reach)")
+_MARK: Final = sql.SQL("(select features_watermark from features.watermark)")
 
 
 def as_sql(

@@ -121,7 +121,7 @@ class ViewReader:
 
 
 def _mark(connection: psycopg.Connection) -> datetime | None:
-    row = connection.execute("select refreshed_at from features.reach").fetchone()
+    row = connection.execute("select features_watermark from features.watermark").fetchone()
     return row[0] if row else None
 
 

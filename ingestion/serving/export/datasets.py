@@ -68,7 +68,7 @@ class Dataset:
 
     name: str
     schema: dict[str, pl.DataType]
-    reach: LiteralString
+    log_position: LiteralString
     changed: LiteralString
     rows: LiteralString
     by_sport: bool
@@ -87,18 +87,18 @@ class Dataset:
 
 
 BETS: Final = Dataset(
-    "bets", _BET, "export_reach", "export_changed_bets", "export_bets", by_sport=True, month="placed_month"
+    "bets", _BET, "export_log_position", "export_changed_bets", "export_bets", by_sport=True, month="placed_month"
 )
 BET_VERSIONS: Final = Dataset(
     "bet_versions",
     _BET | _LOG,
-    "export_reach",
+    "export_log_position",
     "export_changed_bet_versions",
     "export_bet_versions",
     by_sport=True,
     month="placed_month",
 )
 RAW: Final = Dataset(
-    "raw", _RAW, "export_raw_reach", "export_changed_raw", "export_raw", by_sport=False, month="received_month"
+    "raw", _RAW, "export_raw_log_position", "export_changed_raw", "export_raw", by_sport=False, month="received_month"
 )
 DATASETS: Final = (BETS, BET_VERSIONS, RAW)

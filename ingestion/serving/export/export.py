@@ -179,7 +179,7 @@ def _old(connection: psycopg.Connection, plan: _Plan, dataset: Dataset) -> Expor
 
 
 def _reach(connection: psycopg.Connection, dataset: Dataset, seq: int | None = None) -> tuple[int, str | None]:
-    row = connection.execute(statement(dataset.reach), {"seq": seq}).fetchone()
+    row = connection.execute(statement(dataset.log_position), {"seq": seq}).fetchone()
     return (row[0], row[1]) if row else (0, None)
 
 

@@ -118,7 +118,7 @@ def _latest_values(connection: psycopg.Connection) -> dict[PublishedTable, dict[
     """The rows of the three views as of one instant."""
     connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
     with connection.transaction():
-        refreshed = connection.execute("select from features.reach").fetchone()
+        refreshed = connection.execute("select from features.watermark").fetchone()
         found = {table: _rows(connection, table) for table in TABLES}
     connection.isolation_level, connection.read_only = None, None
     if refreshed is None:

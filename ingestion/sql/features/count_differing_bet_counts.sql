@@ -1,9 +1,9 @@
--- Grain    one row: how many groups are counted, and how many of them a count of the log up to the features' reach gives otherwise
--- Reads    processed.bet_versions, features.bet_counts, features.reach
+-- Grain    one row: how many groups are counted, and how many of them a count of the log up to the features' log position gives otherwise
+-- Reads    processed.bet_versions, features.bet_counts, features.watermark
 with newest as (
     select distinct on (id) *
     from processed.bet_versions
-    where seq <= (select seq from features.reach) and not is_superseded
+    where seq <= (select log_position from features.watermark) and not is_superseded
     order by id, seq desc
 ),
 

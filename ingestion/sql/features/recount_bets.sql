@@ -1,5 +1,5 @@
--- Grain    one row per sport and book: the current bets up to the features' reach, counted anew
--- Reads    processed.bet_versions, features.reach
+-- Grain    one row per sport and book: the current bets up to the features' log position, counted anew
+-- Reads    processed.bet_versions, features.watermark
 -- Writes   features.bet_counts, emptied before
 insert into features.bet_counts (sport, institution_name, bets, settled, without_market, without_price)
 select
@@ -8,7 +8,7 @@ select
 from (
     select distinct on (id) *
     from processed.bet_versions
-    where seq <= (select seq from features.reach) and not is_superseded
+    where seq <= (select log_position from features.watermark) and not is_superseded
     order by id, seq desc
 ) as newest
 where not is_deleted

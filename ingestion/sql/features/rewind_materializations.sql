@@ -1,6 +1,6 @@
 -- Grain    one row per view that was copied online
--- Reads    features.reach
+-- Reads    features.watermark
 -- Writes   ops.materializations: no copy is of a later refresh than there is
 update ops.materializations
-set refreshed_at = least(materializations.refreshed_at, reach.refreshed_at)
-from features.reach
+set online_watermark = least(materializations.online_watermark, watermark.features_watermark)
+from features.watermark

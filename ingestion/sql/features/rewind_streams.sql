@@ -3,5 +3,5 @@
 -- Params   now
 update ops.sync_state
 set cursor_updated_at = least(cursor_updated_at, %(now)s),
-    high_water_mark = least(high_water_mark, %(now)s),
+    source_watermark = least(source_watermark, %(now)s),
     last_success_at = least(last_success_at, %(now)s)

@@ -1,7 +1,7 @@
 -- Grain    one row per bet among the newest that a published refresh has seen, as it was seen: what may be called usual. The batch may
 --          replace all of them, and does not make them less usual.
 -- Reads    processed.bet_versions
--- Params   since: the log position that the features reach; rows: how many at most
+-- Params   since: the features' log position; rows: how many at most
 select *
 from processed.bet_versions as seen
 where seq <= %(since)s and not is_superseded and not is_deleted

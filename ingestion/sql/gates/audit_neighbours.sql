@@ -1,7 +1,7 @@
 -- Grain    one row per published version of a bet that was placed in the same second as one of the batch: another id may stand for the
 --          same bet
 -- Reads    processed.bet_versions, by its index on time_placed
--- Params   since: the log position that the features reach
+-- Params   since: the features' log position
 select earlier.*
 from (
     select distinct date_trunc('second', time_placed) as second

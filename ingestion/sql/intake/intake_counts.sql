@@ -1,5 +1,5 @@
 -- Grain    one row: what became of the rows of this run. Read before the log grows.
--- Reads    pg_temp.incoming, pg_temp.new_versions, processed.bet_versions, raw.bet_versions, features.reach, ops.sync_state
+-- Reads    pg_temp.incoming, pg_temp.new_versions, processed.bet_versions, raw.bet_versions, features.watermark, ops.sync_state
 -- Params   now, stream, first_known_by (as of new_versions_table.sql)
 with instants as (
     select incoming.updated_at as stamp, coalesce(settled_at, incoming.updated_at) as settlement
@@ -45,7 +45,7 @@ select
     max(updated_at) filter (where accepted) as newest_accepted,
     -- The same as log_end in new_versions_table.sql: what lies at or before it is late.
     (
-        select greatest(known_at, (select refreshed_at from features.reach))
+        select greatest(known_at, (select features_watermark from features.watermark))
         from processed.bet_versions order by seq desc limit 1
     ) as log_watermark,
     max(known_at) as known_until

@@ -1,7 +1,7 @@
 -- Grain    one row per version that is new to the store
 -- As of    known_at: the instant from which it may influence a feature (R1): the known_at column of the source, never past the
 --          run's clock, never before the bet was placed, always past the log and the last refresh. Null for a refused row.
--- Reads    pg_temp.unseen, raw.bet_versions, processed.bet_versions, features.reach
+-- Reads    pg_temp.unseen, raw.bet_versions, processed.bet_versions, features.watermark
 -- Writes   pg_temp.new_versions, gone with the transaction. seq continues the log in the order of knowledge.
 -- Params   now, first_known_by ('updated_at' or 'settled_at'; the latter counts only while the log is empty),
 --          known_from (no version is known earlier; null: no such limit), is_table
@@ -12,7 +12,7 @@ with log_end as (
         -- Up to here answers were given: to the newest version's known_at, and to the clock of the last refresh. While the
         -- log is empty there was nothing to answer from, and history may still come. (The same in intake_counts.sql.)
         (
-            select greatest(known_at, (select refreshed_at from features.reach))
+            select greatest(known_at, (select features_watermark from features.watermark))
             from processed.bet_versions order by seq desc limit 1
         ) as known_at
 ),

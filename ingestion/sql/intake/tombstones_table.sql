@@ -1,6 +1,6 @@
 -- Grain    one row per bet that vanished from its source, or whose row there says that it is deleted
 -- As of    known_at: now, when we learned of it, past the log and the last refresh; null for a bet that never had a sound version
--- Reads    raw.bet_versions, processed.bet_versions, features.reach
+-- Reads    raw.bet_versions, processed.bet_versions, features.watermark
 -- Writes   pg_temp.tombstones, gone with the transaction. seq continues the log.
 -- Params   ids, now, is_gone: the source does not hold the bet any more; otherwise its newest raw version is repeated
 create temporary table tombstones on commit drop as
@@ -8,7 +8,7 @@ with log_end as (
     select
         (select max(seq) from raw.bet_versions) as seq,
         (
-            select greatest(known_at, (select refreshed_at from features.reach))
+            select greatest(known_at, (select features_watermark from features.watermark))
             from processed.bet_versions order by seq desc limit 1
         ) as known_at
 )

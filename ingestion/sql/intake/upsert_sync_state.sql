@@ -2,12 +2,12 @@
 -- Reads    pg_temp.incoming
 -- Writes   ops.sync_state, in the transaction of the rows it speaks of. The cursor is the newest row read that does not lie in the
 --          future, so that no wrong clock can push it past rows that are still to come; it never moves back.
--- Params   stream, moves_cursor, is_partial (a part of the table says nothing of the rest), high_water_mark, versions,
+-- Params   stream, moves_cursor, is_partial (a part of the table says nothing of the rest), source_watermark, versions,
 --          repeated_ids, now
 insert into ops.sync_state as state
-    (stream, cursor_updated_at, cursor_id, high_water_mark, total_versions, last_success_at, repeated_ids)
+    (stream, cursor_updated_at, cursor_id, source_watermark, total_versions, last_success_at, repeated_ids)
 select
-    %(stream)s, newest.updated_at, newest.id, %(high_water_mark)s::timestamptz, %(versions)s,
+    %(stream)s, newest.updated_at, newest.id, %(source_watermark)s::timestamptz, %(versions)s,
     case when not %(is_partial)s then %(now)s::timestamptz end, %(repeated_ids)s
 from (values (0)) as always
 left join (
@@ -21,7 +21,7 @@ set cursor_updated_at = greatest(state.cursor_updated_at, excluded.cursor_update
         when excluded.cursor_updated_at >= state.cursor_updated_at or state.cursor_updated_at is null then excluded.cursor_id
         else state.cursor_id
     end,
-    high_water_mark = greatest(state.high_water_mark, excluded.high_water_mark),
+    source_watermark = greatest(state.source_watermark, excluded.source_watermark),
     total_versions = state.total_versions + excluded.total_versions,
     last_success_at = coalesce(excluded.last_success_at, state.last_success_at),
     repeated_ids = excluded.repeated_ids,

@@ -19,7 +19,7 @@ keyed as (
 select
     coalesce(keyed.keys, 0),
     coalesce(counted.record_count, 0),
-    copied.refreshed_at
+    copied.online_watermark
 from unnest(%(views)s::text[], %(key_sources)s::text[]) with ordinality as wanted (view, source, position)
 left join counted using (view)
 left join keyed using (source)

@@ -68,7 +68,7 @@ def changed(published: Published, sport: str, count: int, at: datetime, run: UUI
 
 
 def refreshed(published: Published, at: datetime) -> None:
-    published.execute("update features.reach set refreshed_at = %s", at)
+    published.execute("update features.watermark set features_watermark = %s", at)
 
 
 def test_the_first_copy_brings_every_group(published: Published, gated: Any, target: CopyTarget) -> None:
@@ -113,7 +113,7 @@ def test_a_copy_up_to_an_earlier_instant_holds_what_held_then(
 
 
 def test_a_store_without_a_refresh_has_nothing_to_copy(published: Published, target: CopyTarget) -> None:
-    published.execute("delete from features.reach")
+    published.execute("delete from features.watermark")
     assert copy_window(published.database, target, EVER, MARK) == 0
     assert target.asserted_until is None
 

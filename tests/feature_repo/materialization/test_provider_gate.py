@@ -187,7 +187,7 @@ def test_the_message_says_what_and_in_which_state_and_what_next(published: Publi
 @pytest.mark.parametrize("command", ["materialize", "materialize-incremental"])
 def test_feasts_own_command_refuses_with_exit_3(published: Published, command: str) -> None:
     break_(published, "a value changed")
-    published.execute("update features.reach set refreshed_at = now()")
+    published.execute("update features.watermark set features_watermark = now()")
     before = published.registry()
     window = ["2020-01-01T00:00:00"] if command == "materialize" else []
     done = published.feast(command, *window, "2100-01-01T00:00:00")

@@ -62,9 +62,9 @@ def both(template: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Both:
 
 def fill(postgres: Postgres, changes: list[tuple[str, datetime]], mark: datetime | None) -> None:
     with connect(postgres, purpose="test") as database:
-        database.execute("truncate features.sport_market_recent_changes, features.reach")
+        database.execute("truncate features.sport_market_recent_changes, features.watermark")
         if mark is not None:
-            database.execute("insert into features.reach values (true, 1, %s, gen_random_uuid())", [mark])
+            database.execute("insert into features.watermark values (true, 1, %s, gen_random_uuid())", [mark])
         for number, (key, at) in enumerate(changes, start=1):
             database.execute(
                 "insert into features.sport_market_recent_changes values (%s, %s, %s, gen_random_uuid(), %s, null, %s)",

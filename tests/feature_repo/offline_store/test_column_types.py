@@ -105,7 +105,9 @@ def test_a_query_that_cannot_be_run_is_told(stores: Stores, query: str) -> None:
         retrieve(stores.ours, query, ["narrow:score"])
 
 
-@pytest.mark.parametrize("table", ["features.reach", "features.new_one", "ops.seals", "public.plays", "public.a_view"])
+@pytest.mark.parametrize(
+    "table", ["features.watermark", "features.new_one", "ops.seals", "public.plays", "public.a_view"]
+)
 def test_only_a_saved_result_is_replaced(stores: Stores, table: str) -> None:
     job = stores.ours.get_historical_features(
         pd.DataFrame({"player": ["a"], "event_timestamp": NOON}), ["narrow:score"]
@@ -113,7 +115,7 @@ def test_only_a_saved_result_is_replaced(stores: Stores, table: str) -> None:
     with stores.filled(plays=[("a", NOON, NOON, 1.5, None, None)]) as database:
         database.execute("create schema if not exists features")
         database.execute("create schema if not exists ops")
-        for name in ("features.reach", "ops.seals"):
+        for name in ("features.watermark", "ops.seals"):
             database.execute(f"create table if not exists {name} (at timestamptz)")
         database.execute("create or replace view public.a_view as select * from public.plays")
         with pytest.raises(RowsUnfit):

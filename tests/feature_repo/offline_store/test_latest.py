@@ -34,7 +34,7 @@ def recent() -> Any:
 def fill(database: psycopg.Connection, changes: list[tuple[str, datetime]], mark: datetime | None) -> None:
     database.execute("set timezone to 'UTC'")
     if mark is not None:
-        database.execute("insert into features.reach values (true, 1, %s, gen_random_uuid())", [mark])
+        database.execute("insert into features.watermark values (true, 1, %s, gen_random_uuid())", [mark])
     for number, (key, at) in enumerate(changes, start=1):
         database.execute(
             "insert into features.sport_market_recent_changes values (%s, %s, %s, gen_random_uuid(), %s, null, %s)",

@@ -46,7 +46,7 @@ def edited(file: Path, old: str, new: str) -> None:
 
 
 def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) -> None:
-    """In a copy of the package, edited as the README says one adds a measure."""
+    """In a copy of the package, edited as CONTRIBUTING.md says one adds a measure."""
     shutil.copytree(REPOSITORY / "feature_repo", tmp_path / "feature_repo")
     features = tmp_path / "feature_repo" / "declarations" / "features.py"
     measure = 'GroupMeasure("avg_stake", "Float64", "Mean stake of {bets}.", FeatureScale.MONEY),'

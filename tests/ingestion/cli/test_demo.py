@@ -30,7 +30,7 @@ from tests.rigs.commands import digests, pikkit
 STEPS = ["Servers", "Sample", "Feast", "Migrate", "Apply", "Run", "Train", "Score"]
 # What a run that finds nothing new still writes: when it last looked.
 LOOKED_AT = {
-    "features.reach", "ops.materializations", "ops.sync_state", "features.feature_metadata",
+    "features.watermark", "ops.materializations", "ops.sync_state", "features.feature_metadata",
     "ops.gates", "ops.gate_results", "ops.drift",
 }  # fmt: skip
 

@@ -136,7 +136,7 @@ def test_the_trainer_s_role_asks_feast_and_changes_nothing(
         "select * from public.bets",
         "select * from other.secrets",
         "insert into features.vocabulary values ('sport', 'x', 99)",
-        "update features.reach set seq = 0",
+        "update features.watermark set log_position = 0",
         "delete from features.sport_stats_changes",
         "truncate features.sport_stats_changes",
         "delete from feast.feature_views",
@@ -151,7 +151,7 @@ def test_the_trainer_s_role_asks_feast_and_changes_nothing(
         store_at(trainer).materialize_incremental(NOW)
     # A lock that a reader can take on what it reads keeps nobody from the run lock.
     with connect(trainer.postgres, purpose="test") as reading, connect(worked.postgres, purpose="test") as writing:
-        reading.execute("lock table features.reach, features.sport_stats_changes in access share mode")
+        reading.execute("lock table features.watermark, features.sport_stats_changes in access share mode")
         with hold_run_lock(writing, "run"):
             assert lock_holder(reading) == f"pikkit run, process {writing.info.backend_pid}"
 
@@ -178,7 +178,7 @@ def test_the_reader_s_role_reads_the_table_and_changes_nothing(
     )
 
 
-def test_doctor_as_the_store_s_role_names_the_open_transaction_of_another_role_and_not_the_run_lock(
+def test_doctor_as_store_role_names_the_open_transaction_of_a_stranger_and_not_the_run_lock(
     blank_postgres: Postgres, as_role: Callable[[str], Connections]
 ) -> None:
     """Since when it is open is hidden from this role."""

@@ -54,7 +54,7 @@ def test_migrations_refuse_to_be_part_of_a_larger_transaction(blank: psycopg.Con
         apply_migrations(blank)
 
 
-def test_looking_for_what_is_pending_changes_nothing(blank: psycopg.Connection) -> None:
+def test_look_for_pending_migrations_changes_nothing(blank: psycopg.Connection) -> None:
     pending(blank)
     assert blank.execute("select to_regnamespace('ops')").fetchone() == (None,)
 
@@ -68,7 +68,7 @@ def test_everybody_who_migrates_at_once_sees_a_migrated_store(blank_postgres: Po
         assert sorted(pool.map(one, range(4))) == [[], [], [], SHIPPED]
 
 
-def test_a_failed_migration_leaves_those_before_it(
+def test_failed_migration_leaves_earlier_migrations(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ship(
@@ -113,7 +113,7 @@ def test_a_failure_gives_the_lock_back(
         assert apply_migrations(other) == ["0001_bad"]
 
 
-def test_what_was_published_before_there_were_gates_may_still_be_served(
+def test_rows_published_before_gates_existed_may_still_be_served(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
@@ -148,7 +148,7 @@ def test_what_was_published_before_there_were_gates_may_still_be_served(
     ]
 
 
-def test_migrated_bets_stay_those_of_their_last_table_and_retried_ones_of_their_file(
+def test_migrated_bets_stay_with_the_last_table_and_retried_bets_with_the_file(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
@@ -176,7 +176,7 @@ def test_migrated_bets_stay_those_of_their_last_table_and_retried_ones_of_their_
     ]
 
 
-def test_rows_of_the_last_hashed_code_wait_for_no_backfill_and_older_ones_do(
+def test_rows_of_the_last_hashed_code_wait_for_no_backfill_and_older_rows_do(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
@@ -194,6 +194,38 @@ def test_rows_of_the_last_hashed_code_wait_for_no_backfill_and_older_ones_do(
     apply_migrations(blank)
     # Beside sport_stats stand the views with a definition that changed after 0015.
     assert redefined_views(blank) == ["sport_stats"]
+
+
+def test_watermarks_of_a_store_made_before_they_had_their_names_stay_what_they_were(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
+    ship(monkeypatch, tmp_path, {name: text for name, text in texts.items() if name < "0016"})
+    apply_migrations(blank)
+    blank.execute(
+        """
+        insert into features.reach (seq, refreshed_at, run_id)
+        values (2, '2026-05-02', '00000000-0000-7000-8000-000000000001');
+        insert into features.sport_stats_changes (sport, event_timestamp, created_timestamp, run_id, sport_win_rate)
+        values ('Soccer', '2026-05-01', '2026-05-01', '00000000-0000-7000-8000-000000000001', 0.5);
+        insert into ops.materializations (view, refreshed_at, seq, finished_at)
+        values ('sport_stats', '2026-05-02', 2, '2026-05-02');
+        insert into ops.sync_state (stream, high_water_mark) values ('file:a.csv', '2026-05-01');
+        """
+    )
+    carried_forward = "select sport, event_timestamp, sport_win_rate from features.sport_stats order by 2"
+    before = blank.execute(carried_forward).fetchall()
+    blank.commit()
+    ship(monkeypatch, tmp_path, texts)
+    apply_migrations(blank)
+    assert len(before) == 2
+    assert blank.execute(carried_forward).fetchall() == before
+    watermarks = """
+        select features.watermark.log_position, features_watermark::date::text, materializations.log_position,
+            online_watermark::date::text, source_watermark::date::text
+        from features.watermark, ops.materializations, ops.sync_state
+    """
+    assert blank.execute(watermarks).fetchall() == [(2, "2026-05-02", 2, "2026-05-02", "2026-05-01")]
 
 
 def test_the_registry_is_created_once(blank_postgres: Postgres) -> None:

@@ -134,7 +134,7 @@ def test_a_role_that_may_write_everything_but_owns_nothing_is_a_warning(
         execute(postgres, f"grant usage on schema {schema} to {ordinary.user}")
         execute(postgres, f"grant select, insert, update, delete on all tables in schema {schema} to {ordinary.user}")
     assert by_name(check_postgres(ordinary))["schemas"].verdict == "warn"
-    execute(postgres, f"revoke delete on features.reach from {ordinary.user}")
+    execute(postgres, f"revoke delete on features.watermark from {ordinary.user}")
     assert by_name(check_postgres(ordinary))["schemas"].verdict == "FAIL"
 
 

@@ -28,7 +28,9 @@ def asserted(database, view):
                 " values ('k', %(at)s, %(at)s, %(run)s)",
                 {"at": T0 + change * view.ttl, "run": uuid.uuid4()},
             )
-        database.execute("insert into features.reach values (true, 1, %s, %s)", [T0 + mark * view.ttl, uuid.uuid4()])
+        database.execute(
+            "insert into features.watermark values (true, 1, %s, %s)", [T0 + mark * view.ttl, uuid.uuid4()]
+        )
         rows = database.execute(f"select event_timestamp, created_timestamp from features.{view.name} order by 1")
         return [(at - T0) / view.ttl for at, created in rows if at == created]
 

@@ -118,7 +118,7 @@ def test_a_store_that_a_clock_ahead_has_locked_is_rewound_to_the_present_and_run
     assert rows(prepared, "select rewound_from - rewound_to from ops.rewinds") == [(AHEAD + 2 * HOUR,)]
     with redis.Redis.from_url(prepared.redis.url) as client:
         marks = read_watermarks(client, "pikkit").views.values()
-    (mark,) = rows(prepared, "select refreshed_at from features.reach")
+    (mark,) = rows(prepared, "select features_watermark from features.watermark")
     assert {mark.asserted_until for mark in marks} == {int(mark[0].timestamp() * 1_000_000)}
     ends = [
         end
@@ -131,7 +131,7 @@ def test_a_store_that_a_clock_ahead_has_locked_is_rewound_to_the_present_and_run
     later = PRESENT + timedelta(minutes=30)
     load(placed("f", 0.2, lost), at=later)
     assert [one.name for one in compare(prepared) if one.differences] == []
-    assert rows(prepared, "select refreshed_at from features.reach") == [(later,)]
+    assert rows(prepared, "select features_watermark from features.watermark") == [(later,)]
     with pytest.raises(ConfigurationError, match="not refreshed later than the clock says"):
         run_backfill(prepared, rewound=True)
 

@@ -42,13 +42,13 @@ def test_a_value_that_changes_without_its_definition_is_named_and_no_other(monke
 def test_a_backfill_counts_up_the_feature_whose_definition_changed_and_no_other(
     database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refresh_in(database, [[graded(1, "a")]], stretch=10)
+    refresh_in(database, [[graded(1, "a")]], chunk_size=10)
     assert redefined_views(database) == []
     definitions = feature_definitions()
     stats = definitions["sport_stats"]
     revised = definitions | {"sport_stats": stats | {"sport_roi": replace(stats["sport_roi"], revision=2)}}
     monkeypatch.setattr(feature_versions, "feature_definitions", lambda: revised)
-    refresh_in(database, [[graded(2, "b")]], stretch=10)
+    refresh_in(database, [[graded(2, "b")]], chunk_size=10)
     assert redefined_views(database) == ["sport_stats"]
 
     replace_by_replay(database, run_id=uuid.uuid4(), now=LATER)

@@ -32,10 +32,10 @@ def write_log(connection, log):
     )
 
 
-def refresh_in(connection, batches, stretch):
+def refresh_in(connection, batches, chunk_size):
     for batch in batches:
         write_log(connection, batch)
-        refresh(connection, run_id=uuid.uuid4(), now=LATER, stretch=stretch)
+        refresh(connection, run_id=uuid.uuid4(), now=LATER, chunk_size=chunk_size)
 
 
 def differences(connection):
@@ -51,9 +51,9 @@ def batches_of(log, cuts):
 
 @settings(max_examples=10)
 @given(logs(max_size=40), st.lists(st.integers(0, 99), max_size=3), st.integers(5, 40))
-def test_any_batches_and_any_stretches_give_what_one_replay_gives(database, log, cuts, stretch):
+def test_any_batches_and_any_chunk_sizes_give_what_one_replay_gives(database, log, cuts, chunk_size):
     with database.transaction(force_rollback=True):
-        refresh_in(database, batches_of(log, cuts), stretch)
+        refresh_in(database, batches_of(log, cuts), chunk_size)
         assert differences(database) == {}
 
 
@@ -85,7 +85,7 @@ def graded_log(bets):
     st.integers(0, 99),
     st.integers(20, 400),
 )
-def test_groups_that_lose_most_of_their_newest_bets_give_what_one_replay_gives(database, blocks, cut, stretch):
+def test_groups_that_lose_most_of_their_newest_bets_give_what_one_replay_gives(database, blocks, cut, chunk_size):
     """Of 190 bets the state keeps 100; in blocks, the newest first, they vanish, are voided or are graded anew."""
     log, known_at = graded_log(190), EPOCH + timedelta(minutes=1)
     for change, size in blocks:
@@ -95,7 +95,7 @@ def test_groups_that_lose_most_of_their_newest_bets_give_what_one_replay_gives(d
             log.append(version | {"previous_seq": replaced["seq"]})
         known_at += timedelta(seconds=1)
     with database.transaction(force_rollback=True):
-        refresh_in(database, [log[:190], *batches_of(log[190:], [cut])], stretch)
+        refresh_in(database, [log[:190], *batches_of(log[190:], [cut])], chunk_size)
         assert differences(database) == {}
 
 
@@ -108,7 +108,7 @@ def test_a_group_that_loses_more_bets_than_its_state_can_spare_reads_as_many_as_
         graded(250 + n, f"b{251 - n:03}", is_deleted=True, previous_seq=251 - n, known_at=EPOCH + timedelta(minutes=1))
         for n in range(1, 81)
     ]
-    refresh_in(database, [log, vanished], stretch=1000)
+    refresh_in(database, [log, vanished], chunk_size=1000)
     assert differences(database) == {}
     assert asked.names.count("newest_graded_bets") == 1
     params = {"until": 250, "sports": ["S"], "markets": ["M"], "needed": [last_n.KEPT_BETS + 80]}
@@ -121,27 +121,27 @@ def test_bets_graded_anew_and_bets_that_a_state_does_not_hold_need_no_reading_of
     log, asked = graded_log(300), Statements(monkeypatch)
     anew = [graded(300 + n, f"b{301 - n:03}", previous_seq=301 - n) for n in range(1, 101)]
     old = [graded(400 + n, f"b{n:03}", previous_seq=n) for n in range(1, 101)]
-    refresh_in(database, [log, anew, old], stretch=1000)
+    refresh_in(database, [log, anew, old], chunk_size=1000)
     assert differences(database) == {}
     assert "newest_graded_bets" not in asked.names
 
 
 def test_a_refresh_writes_only_what_is_new(database):
-    refresh_in(database, [[graded(1, "a")]], stretch=10)
+    refresh_in(database, [[graded(1, "a")]], chunk_size=10)
     write_log(database, [graded(2, "b")])
     assert refresh(database, run_id=uuid.uuid4(), now=LATER).change_rows["sport_stats"] == 1
 
 
 def test_a_refresh_without_news_writes_nothing_and_moves_the_mark(database):
-    refresh_in(database, [[graded(1, "a")]], stretch=10)
+    refresh_in(database, [[graded(1, "a")]], chunk_size=10)
     assert refresh(database, run_id=uuid.uuid4(), now=LATER + timedelta(hours=1)).change_rows == {}
-    mark = database.execute("select refreshed_at from features.reach").fetchone()
+    mark = database.execute("select features_watermark from features.watermark").fetchone()
     assert mark == (LATER + timedelta(hours=1),)
 
 
 @pytest.mark.parametrize("view", [view.name for view in STORED_VIEWS])
 def test_verify_counts_a_row_that_somebody_changed(database, view):
-    refresh_in(database, [[graded(1, "a", clv_percentage=1.0)]], stretch=10)
+    refresh_in(database, [[graded(1, "a", clv_percentage=1.0)]], chunk_size=10)
     changed = {"bet_facts": "amount", "bet_closing_line": "clv_ev"}.get(view, STORED_VIEWS[0].features[0])
     column = next(v for v in STORED_VIEWS if v.name == view).features[0] if changed.startswith("sport_") else changed
     database.execute(f"update features.{view}_changes set {column} = 0.25")
@@ -149,13 +149,13 @@ def test_verify_counts_a_row_that_somebody_changed(database, view):
 
 
 def test_verify_counts_a_group_whose_recent_bets_somebody_changed(database):
-    refresh_in(database, [[graded(1, "a")]], stretch=10)
+    refresh_in(database, [[graded(1, "a")]], chunk_size=10)
     database.execute("""update features.group_state set recent = '{"older": 3, "bets": []}' where recent is not null""")
     assert differences(database) == {"group_state": 1}
 
 
 def test_feature_metadata_keeps_one_version_while_the_definition_stands(database):
-    refresh_in(database, [[graded(1, "a")], [graded(2, "b")]], stretch=10)
+    refresh_in(database, [[graded(1, "a")], [graded(2, "b")]], chunk_size=10)
     rows = database.execute("select version, record_count from features.feature_metadata where feature = 'sport_roi'")
     assert rows.fetchall() == [(1, 2)]
 
@@ -167,13 +167,13 @@ def test_the_checksum_does_not_depend_on_batches(clone, template):
     sums = []
     for batches in ([bets], [[bet] for bet in bets]):
         with connect(clone(template), purpose="test") as connection:
-            refresh_in(connection, batches, stretch=10)
+            refresh_in(connection, batches, chunk_size=10)
             query = "select feature, view, data_checksum from features.feature_metadata order by 1, 2"
             sums.append(connection.execute(query).fetchall())
     assert sums[0] == sums[1]
 
 
 def test_codes_of_the_vocabulary_never_change(database):
-    refresh_in(database, [[graded(1, "a", sport="Z")], [graded(2, "b", sport="A")]], stretch=10)
+    refresh_in(database, [[graded(1, "a", sport="Z")], [graded(2, "b", sport="A")]], chunk_size=10)
     rows = database.execute("select value, code from features.vocabulary where column_name = 'sport' order by code")
     assert rows.fetchall() == [("Z", 1), ("A", 2)]

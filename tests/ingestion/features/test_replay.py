@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from feature_repo.declarations.views import GROUPED_VIEWS
 from ingestion.features.replay import MemoryStates, replay
 from tests import oracle
-from tests.builders.bet_logs import frame, graded, logs, stretches
+from tests.builders.bet_logs import chunks, frame, graded, logs
 
 FEATURES = {view.name: view.features for view in GROUPED_VIEWS}
 FEATURES["bet_facts"] = (*oracle.FACTS, "decimal_odds", "implied_prob", "amount")
@@ -26,8 +26,8 @@ def as_rows(view, changes):
 
 def replayed(log, cuts=()):
     states, parts = MemoryStates(), {}
-    for stretch, after in stretches(log, cuts):
-        for view, changes in replay(stretch, after, states):
+    for chunk, after in chunks(log, cuts):
+        for view, changes in replay(chunk, after, states):
             parts.setdefault(view, []).append(changes)
     return {view: as_rows(view, pl.concat(frames)) for view, frames in parts.items()}
 

@@ -332,7 +332,7 @@ def test_a_table_that_never_showed_a_row_is_refused(prepared, source, read, quer
     with pytest.raises(SourceShrank, match="shows no row at all"):
         run(prepared, source.open(silent))
     assert query(ALERTS) == [("critical",)]
-    assert query("select count(*) from features.reach") == [(0,)]
+    assert query("select count(*) from features.watermark") == [(0,)]
     run_reconcile(prepared, source.open(silent), most_deletes=0)
     assert query(ALERTS) == []
     read()

@@ -139,7 +139,7 @@ def test_a_row_from_before_the_last_refresh_is_known_just_past_it(load, rows, da
     """A run at minute 60 answered for minute 50 without this bet, so training must answer the same for ever."""
     load(bet("a", 30))
     mark = T0 + timedelta(minutes=60)
-    database.execute("insert into features.reach values (true, 1, %s, %s)", [mark, uuid.uuid4()])
+    database.execute("insert into features.watermark values (true, 1, %s, %s)", [mark, uuid.uuid4()])
     assert load(bet("b", 45), bet("c", 90))["late"] == 1
     assert current(rows, "known_at") == {
         "a": T0 + timedelta(minutes=30),
@@ -150,7 +150,7 @@ def test_a_row_from_before_the_last_refresh_is_known_just_past_it(load, rows, da
 
 def test_a_first_run_that_accepted_nothing_leaves_history_open(load, rows, database):
     load(bet("z", status="nonsense"))
-    database.execute("insert into features.reach values (true, 0, %s, %s)", [NOW, uuid.uuid4()])
+    database.execute("insert into features.watermark values (true, 0, %s, %s)", [NOW, uuid.uuid4()])
     counts = load(bet("a", 10), bet("b", 20), now=NOW + timedelta(minutes=1))
     assert (counts["first_load"], counts["late"]) == (True, 0)
     assert current(rows, "known_at") == {"a": T0 + timedelta(minutes=10), "b": T0 + timedelta(minutes=20)}
@@ -187,7 +187,7 @@ def test_settled_at_does_not_move_knowledge_after_the_first_load(load, rows):
 
 def test_sync_state_is_written_with_the_rows(load, rows, tmp_path):
     load(path=jsonl(tmp_path / "one.jsonl", bet("a", 10), bet("b", 20, status="?")))
-    assert rows("select stream, high_water_mark, total_versions from ops.sync_state") == [
+    assert rows("select stream, source_watermark, total_versions from ops.sync_state") == [
         ("file:one.jsonl", T0 + timedelta(minutes=10), 2)
     ]
 

@@ -1,4 +1,4 @@
--- Grain    one row: the seq at which a stretch of about `size` versions ends, never inside an instant
+-- Grain    one row: the log position at which a chunk of about `size` versions ends, never inside an instant
 -- Reads    processed.bet_versions
 -- Params   after, size
 with edge as (
