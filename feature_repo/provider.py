@@ -113,7 +113,9 @@ class GatedProvider(PassthroughProvider):
             self._begin_apply()
         except LockHeld as error:
             # `store.apply` and `--skip-source-validation` ask nothing of a provider before they write.
-            error.state = "The registry has the new definitions; the online store still holds what was deleted from them"
+            error.state = (
+                "The registry has the new definitions; the online store still holds what was deleted from them"
+            )
             error.next_step = "Wait until it is done, or end it, then apply again"
             raise
         try:

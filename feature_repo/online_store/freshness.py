@@ -4,9 +4,9 @@ A row holds until the next change of its key, and is known to hold up to the fea
 up to an instant is served until the TTL of its view has passed after it, both bounds included. The same rule stands in
 
 online    here: `online_store/read.py` serves Feast by it, `scoring/stored_features.py` the scorer
-training  `offline_store/retrieval/as_of_join.py` (`_until`) and, in SQL, `history_sql.py` (`_still_said`)
+training  `offline_store/retrieval/as_of_join.py` in the process, `history_sql.py` beside it in SQL
 history   the views features.<view>: each row again at TTL steps, and at the watermark (migration 0002_features)
-copying   `sql/latest_assertions.sql`: the last of these rows up to an instant
+copying   `offline_store/latest.py`: the last of these rows up to an instant
 status    `ingestion/runs/status.py` (`_copy`)
 
 tests/feature_repo/test_freshness_rule.py holds them together; docs/semantics.md explains the rule.
