@@ -276,8 +276,8 @@ class _ViewRead:
     def rows(self, replies: Sequence[Reply]) -> list[OnlineRow]:
         """The rows, from what Redis answered."""
         (view,), now = self.plan.views, microseconds(clock.now())
-        mark = read.watermarks_in(replies[0])[view.watermark] if view.watermark is not None and replies else None
-        return [read.row_of(view, self.features, replies[self.at[key]], mark, now) for key in self.keys]
+        watermark = read.watermarks_in(replies[0])[view.watermark] if view.watermark is not None and replies else None
+        return [read.row_of(view, self.features, replies[self.at[key]], watermark, now) for key in self.keys]
 
 
 def _join_keys(table: Any) -> list[str]:
