@@ -55,7 +55,7 @@ class _Returns:
 
 
 def version_history(bets: PlacedBets, now: int, random: np.random.Generator) -> BetVersions:
-    """Every version of the bets that the source has shown by `now`, in the order in which it did."""
+    """Every version of the bets that the source has shown by `now` (microseconds since 1970), in that order."""
     returns = _returns(bets, random)
     settled = _settled(bets, returns, random)
     settled = settled.take(np.flatnonzero(settled.updated <= now))
@@ -86,9 +86,9 @@ def _with_profit(bets: PlacedBets, returns: _Returns, versions: BetVersions) -> 
 
 
 def _pending(bets: PlacedBets, settled: BetVersions, random: np.random.Generator) -> BetVersions:
-    shown = np.ones(len(bets), np.bool_)
-    shown[settled.bet] = random.random(len(settled)) < _SEEN_PENDING
-    bet = np.flatnonzero(shown)
+    has_pending_version = np.ones(len(bets), np.bool_)
+    has_pending_version[settled.bet] = random.random(len(settled)) < _SEEN_PENDING
+    bet = np.flatnonzero(has_pending_version)
     nothing = np.zeros(len(bet), np.int64)
     return BetVersions(bet, bets.created[bet], nothing, bets.market[bet], bets.stake[bet], nothing)
 
