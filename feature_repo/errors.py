@@ -24,6 +24,7 @@ PikkitError
 │   └── DeletesRefused        3  more bets vanished from the source than are deleted unasked
 ├── Unreachable               4  a store or a source does not answer, or not with what was asked for
 │   ├── StoreFull             4  the disk under the store is full
+│   ├── VocabularyUnavailable 4  the codes of names were never read, and cannot be read now
 │   ├── ServerNotReady        4  an embedded server runs and is paused, silent, starting or locked to us
 │   └── RetrievalTimedOut     4  a retrieval took longer than it was given
 └── LockHeld                  5  another run, session or command holds a lock that is needed
@@ -280,6 +281,10 @@ class Unreachable(PikkitError):
 
 class StoreFull(Unreachable):
     """The disk under the store is full. What was not committed is undone."""
+
+
+class VocabularyUnavailable(Unreachable):
+    """The codes of names were never read in this process and cannot be read now. A code of 0 would be a lie."""
 
 
 class ServerNotReady(Unreachable):

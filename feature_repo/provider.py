@@ -113,12 +113,9 @@ class GatedProvider(PassthroughProvider):
             self._begin_apply()
         except LockHeld as error:
             # `store.apply` and `--skip-source-validation` ask nothing of a provider before they write.
-            raise LockHeld(
-                error.what,
-                "The registry has the new definitions; the online store still holds what was deleted from them",
-                "Wait until it is done, or end it, then apply again",
-                holder=error.holder,
-            ) from error
+            error.state = "The registry has the new definitions; the online store still holds what was deleted from them"
+            error.next_step = "Wait until it is done, or end it, then apply again"
+            raise
         try:
             super().update_infra(*args, **kwargs)
         finally:

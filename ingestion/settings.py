@@ -38,21 +38,26 @@ _OF_ANOTHER_HOME = "the server of another PIKKIT_HOME, set by that one's `pikkit
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says. `external` is None when the embedded servers are meant. No secret is in its repr."""
+    """What the environment says. No secret is in its repr."""
 
+    # The directory of the embedded servers, absolute.
     home: Path
+    # Where PIKKIT_NOW stops the clock.
     now: datetime | None
+    # The column of a bet that a first load takes the time of knowledge from.
     known_at_column: KnownAtColumn
+    # The TOML file of PIKKIT_GATES.
     gates_file: Path | None
+    # The stores that are named; None when the embedded ones are meant.
     external: Connections | None
     sources: SourceSettings
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings; ConfigurationError names everything that is wrong with them at once."""
+        """Read the settings, by default from the environment over `.env`. Raises SettingsUnusable with all problems."""
         environ = environment.environment_over_dotenv() if environ is None else environ
-        if wrong := setting_problems(environ):
-            raise _unusable(wrong)
+        if problems := setting_problems(environ):
+            raise _unusable(problems)
         known_at_column = cast(KnownAtColumn, _known_at_column(environ))
         return cls(
             environment.home(environ),
@@ -66,15 +71,15 @@ class Settings:
     def gates(self) -> Gates:
         """What a refresh must keep to: the default gates, with what PIKKIT_GATES sets otherwise.
 
-        Raises ConfigurationError. The file is read here and not with the other settings, because that takes what
-        judges, and few commands judge.
+        Raises ConfigurationError. The file is read here and not with the other settings: that imports `quality`, which
+        few commands need.
         """
         from ingestion.gates.config_file import gates_of
 
         return gates_of(self.gates_file)
 
     def connections(self) -> Connections:
-        """Where the stores are. Unreachable when they are the embedded ones and cannot be used."""
+        """Where the stores are. Raises Unreachable when they are the embedded ones and cannot be used, HomeUnsafe."""
         if self.external is not None:
             return self.external
         if recorded(self.home) is None:
@@ -89,18 +94,18 @@ def no_store(home: Path) -> tuple[str, str, str]:
 
 def setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each setting, by name. Shows no value that may be a secret."""
-    wrong: dict[str, str] = {}
+    problems: dict[str, str] = {}
     try:
         environment.external(environ)
     except SettingsUnusable as error:
-        wrong |= {"POSTGRES_HOST": _OF_ANOTHER_HOME} if _is_of_another_home(environ, error) else error.problems
+        problems |= {"POSTGRES_HOST": _OF_ANOTHER_HOME} if _is_of_another_home(environ, error) else error.problems
     try:
         _now(environ)
     except ConfigurationError as error:
-        wrong["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
+        problems["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
-        wrong["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
-    return wrong | sources.source_setting_problems(environ)
+        problems["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
+    return problems | sources.source_setting_problems(environ)
 
 
 def _is_of_another_home(environ: Mapping[str, str], error: SettingsUnusable) -> bool:
@@ -109,14 +114,14 @@ def _is_of_another_home(environ: Mapping[str, str], error: SettingsUnusable) -> 
     return exports and error.problems.keys() == {"REDIS_URL"} and not environ.get("REDIS_URL", "").strip()
 
 
-def _unusable(wrong: Mapping[str, str]) -> ConfigurationError:
-    if wrong.keys() == {"POSTGRES_HOST"} and wrong["POSTGRES_HOST"] == _OF_ANOTHER_HOME:
+def _unusable(problems: Mapping[str, str]) -> ConfigurationError:
+    if problems.keys() == {"POSTGRES_HOST"} and problems["POSTGRES_HOST"] == _OF_ANOTHER_HOME:
         return ConfigurationError(
             "The POSTGRES_* of this shell are the exports of another PIKKIT_HOME's `pikkit env`",
             "Nothing was done",
             f"Take them back: unset {' '.join((*_POSTGRES, *environment.OPTIONAL_VARIABLES))}",
         )
-    return environment.settings_unusable(wrong)
+    return environment.settings_unusable(problems)
 
 
 def _now(environ: Mapping[str, str]) -> datetime | None:

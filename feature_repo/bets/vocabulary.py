@@ -16,6 +16,8 @@ from typing import Final
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from feature_repo.errors import VocabularyUnavailable
+
 ENCODED_COLUMNS: Final = ("sport", "league", "market", "institution_name", "bet_type")
 UNKNOWN: Final = 0
 REREAD_AFTER: Final = 5.0
@@ -29,10 +31,6 @@ _VARIABLES = {
     "sslmode": "POSTGRES_SSLMODE",
 }
 _log = logging.getLogger(__name__)
-
-
-class VocabularyUnavailable(RuntimeError):
-    """The codes were never read in this process and cannot be read now. A code of 0 would be a lie."""
 
 
 class Vocabulary:
@@ -65,7 +63,7 @@ class Vocabulary:
             self._codes = self._read()
         except VocabularyUnavailable as error:
             self._read_at = time.monotonic()
-            _log.warning("%s; values added since are encoded as %d", error, UNKNOWN)
+            _log.warning("%s; values added since are encoded as %d", error.what, UNKNOWN)
 
     def _read(self) -> dict[tuple[str, str], int]:
         try:
@@ -75,7 +73,12 @@ class Vocabulary:
                 rows = database.execute("select column_name, value, code from features.vocabulary").fetchall()
         except psycopg.Error as error:
             where = "{host}:{port}/{dbname}".format(**self._connection)
-            raise VocabularyUnavailable(f"features.vocabulary cannot be read at {where}: {error}") from error
+            raise VocabularyUnavailable(
+                f"features.vocabulary cannot be read at {where}: {error}",
+                "No name was encoded",
+                "Look at `pikkit doctor`",
+                service="Postgres",
+            ) from error
         self._read_at = time.monotonic()
         return {(column, value): code for column, value, code in rows}
 
@@ -90,8 +93,10 @@ def encode_names(column: str, values: Sequence[str | None]) -> list[int | None]:
     except KeyError:
         missing = [name for name in _VARIABLES.values() if name not in os.environ]
         raise VocabularyUnavailable(
-            f"features.vocabulary cannot be read: {', '.join(missing)} not set; open the store with "
-            '`feature_repo.open_store()`, or run `eval "$(pikkit env)"` first'
+            f"features.vocabulary cannot be read: {', '.join(missing)} not set",
+            "No name was encoded",
+            'Open the store with `feature_repo.open_store()`, or run `eval "$(pikkit env)"` first',
+            service="Postgres",
         ) from None
     vocabulary = _by_connection.get(connection) or _by_connection.setdefault(connection, Vocabulary(connection))
     return vocabulary.encode(column, values)

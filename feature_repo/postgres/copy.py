@@ -30,11 +30,11 @@ def copy_in(connection: psycopg.Connection, table: sql.Composable | str, frame: 
         sql.Identifier(*table.split(".")) if isinstance(table, str) else table,
         sql.SQL(", ").join(map(sql.Identifier, frame.columns)),
     )
-    spelled = [_spelled(name, dtype).alias(name) for name, dtype in frame.schema.items()]
+    texts = [_text_format(name, dtype).alias(name) for name, dtype in frame.schema.items()]
     with connection.cursor() as cursor, cursor.copy(command) as copy:
         for chunk in frame.iter_slices(_ROWS_PER_CHUNK):
             text = io.BytesIO()
-            chunk.select(spelled).write_csv(
+            chunk.select(texts).write_csv(
                 text,
                 include_header=False,
                 separator="\t",
@@ -68,12 +68,12 @@ def copy_pages(
     *,
     rows: int | None,
 ) -> Generator[pl.DataFrame]:
-    """The same as frames of at most `rows` rows (null: one frame), as they arrive. Memory follows a frame, and a frame
-    ends with the row that brings its text to FRAME_BYTES.
+    """The rows of a query as frames of exactly this schema, in the order of the query, as they arrive.
 
-    None for a query without rows. The connection is busy until the last one.
+    A frame has at most `rows` rows (None: no limit) and ends with the row that brings its text to FRAME_BYTES; one
+    frame at a time is in memory. A query without rows yields nothing. The connection is busy until the last frame.
     """
-    columns = {name: _fetched(name, dtype) for name, dtype in schema.items()}
+    columns = {name: _csv_format(name, dtype) for name, dtype in schema.items()}
     command = sql.SQL("copy (select 0, {} from ({}) as rows) to stdout (format csv)").format(
         sql.SQL(", ").join(expression for expression, _, _ in columns.values()),
         sql.SQL(_with_params(connection, query, params)),
@@ -90,7 +90,7 @@ def copy_pages(
 
 
 def _first(messages: Iterator[Message], rows: int) -> Iterator[Message]:
-    """So many of the messages, or as many as have FRAME_BYTES."""
+    """The first `rows` messages, or fewer that have FRAME_BYTES together."""
     size = 0
     for message in islice(messages, rows):
         yield message
@@ -116,7 +116,7 @@ def _with_params(
     return text.rstrip().removesuffix(";") + "\n"
 
 
-def _spelled(name: str, dtype: pl.DataType) -> pl.Expr:
+def _text_format(name: str, dtype: pl.DataType) -> pl.Expr:
     """A column in the spelling of Postgres' text format."""
     column = pl.col(name)
     if isinstance(dtype, pl.Binary):
@@ -131,10 +131,10 @@ def _spelled(name: str, dtype: pl.DataType) -> pl.Expr:
     return column.str.replace_many({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-def _fetched(
+def _csv_format(
     name: str, dtype: pl.DataType | type[pl.DataType]
 ) -> tuple[sql.Composable, pl.DataType | type[pl.DataType], pl.Expr]:
-    """How a column is selected, what it is on the wire, and how it is read from there."""
+    """How a column is selected, its type in the CSV that comes, and how it is read from there."""
     selected: sql.Composable = sql.Identifier(name)
     column = pl.col(name)
     if isinstance(dtype, pl.Datetime):

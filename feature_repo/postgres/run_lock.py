@@ -3,7 +3,7 @@
 It is a lock on the table ops.run_lock, which only a role that may change that table can take. Such a lock ends with its
 transaction, so it has a session of its own, whose one transaction stays open: commits of the work do not give it up,
 and it goes when the process dies. That transaction holds neither a snapshot nor a transaction id, so it keeps no vacuum
-back. Nobody waits for the lock: who finds it taken is told by whom.
+back. Nobody waits for the lock: when another session has it, LockHeld says which, at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from psycopg import errors
 
 from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.postgres.queries import feast_statement
-from feature_repo.postgres.sessions import feast_session, open_session
+from feature_repo.postgres.sessions import feast_session, start_session
 
 if TYPE_CHECKING:
     from feast import RepoConfig
@@ -40,15 +40,15 @@ def run_lock(connection: psycopg.Connection, name: str) -> Iterator[None]:
         pid = connection.execute(
             "select pg_backend_pid() from set_config('application_name', %s, false)", [name]
         ).fetchone()
-    holder, holder_pid = _taken(connection, f"{name}, process {pid[0] if pid else 'unknown'}")
+    lock_session, holder_pid = _take_lock(connection, f"{name}, process {pid[0] if pid else 'unknown'}")
     token = _session.set(holder_pid)
     try:
         yield
     finally:
         _session.reset(token)
         undo(connection)  # before the next run may look
-        undo(holder)
-        holder.close()
+        undo(lock_session)
+        lock_session.close()
 
 
 @contextmanager
@@ -99,36 +99,36 @@ def undo(connection: psycopg.Connection) -> None:
         connection.close()
 
 
-def _taken(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connection, int]:
+def _take_lock(connection: psycopg.Connection, name: str) -> tuple[psycopg.Connection, int]:
     """A session at the same server with the same login that holds the lock, and its process there."""
     info = connection.info
-    holder = open_session(info.dsn, name=name[:63], password=info.password)
-    with contextlib.ExitStack() as given_up:
-        given_up.callback(holder.close)
+    lock_session = start_session(info.dsn, name=name[:63], password=info.password)
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(lock_session.close)
         try:
-            holder.execute("lock table ops.run_lock in exclusive mode nowait")
-            row = holder.execute("select pg_backend_pid()").fetchone()
+            lock_session.execute("lock table ops.run_lock in exclusive mode nowait")
+            row = lock_session.execute("select pg_backend_pid()").fetchone()
         except errors.LockNotAvailable:
-            who = lock_holder(connection) or "a session that has ended since"
+            holder = lock_holder(connection) or "a session that has ended since"
             raise LockHeld(
-                f"Another run holds the lock: {who}",
+                f"Another run holds the lock: {holder}",
                 "Nothing was done",
                 "Wait until it is done, or end it, then run the command again",
-                holder=who,
+                holder=holder,
             ) from None
         except (errors.InsufficientPrivilege, errors.UndefinedTable, errors.InvalidSchemaName) as error:
-            lacks = not isinstance(error, errors.InsufficientPrivilege)
+            is_denied = isinstance(error, errors.InsufficientPrivilege)
             raise ConfigurationError(
                 f"The run lock cannot be taken ({error.diag.message_primary})",
                 "Nothing was done",
-                "Run `pikkit migrate`"
-                if lacks
-                else "Use the role that owns the store, as docs/store-roles.sql makes it",
+                "Use the role that owns the store, as docs/store-roles.sql makes it"
+                if is_denied
+                else "Run `pikkit migrate`",
             ) from error
         if row is None:
             raise LookupError("Postgres does not tell its process")
-        given_up.pop_all()
-        return holder, row[0]
+        on_failure.pop_all()
+        return lock_session, row[0]
 
 
 def _holders(connection: psycopg.Connection) -> list[tuple[str, int]]:

@@ -1,6 +1,6 @@
 """Sessions at Postgres, all opened here: in UTC, with floats of every digit, with no limit on time but for locks.
 
-open_session    any database, for a caller that has its address
+start_session    any database, for a caller that has its address
 feast_session   the Postgres of Feast's offline store, with its errors in our words
 """
 
@@ -29,7 +29,7 @@ _PARAMETERS: Final[dict[str, Any]] = {
 }
 
 
-def open_session(conninfo: str = "", *, name: str, autocommit: bool = False, **parameters: Any) -> psycopg.Connection:
+def start_session(conninfo: str = "", *, name: str, autocommit: bool = False, **parameters: Any) -> psycopg.Connection:
     """A connection that others see as `name` in `pg_stat_activity`, with no transaction open. Raises psycopg.Error.
 
     `parameters` are those of `psycopg.connect`; they say more than `conninfo`, or something else.
@@ -70,6 +70,6 @@ def feast_session(config: RepoConfig, name: str) -> Iterator[psycopg.Connection]
         options["keepalives_idle"] = store.keepalives_idle
     with (
         postgres_errors(f"Postgres at {store.host}:{store.port}/{store.database}"),
-        open_session(postgres_conninfo(store), name=name, autocommit=True, **options) as connection,
+        start_session(postgres_conninfo(store), name=name, autocommit=True, **options) as connection,
     ):
         yield connection

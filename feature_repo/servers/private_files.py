@@ -88,24 +88,24 @@ def read_private(path: Path) -> str:
         refuse_unsafe_file(path)
         raise
     with os.fdopen(descriptor, encoding="utf-8") as file:
-        found = os.fstat(descriptor)
-        refuse_unsafe_file(path, found)
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        status = os.fstat(descriptor)
+        refuse_unsafe_file(path, status)
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise HomeUnsafe(
                 f"{path} can be written by other users", _NOTHING, f"Look into it, then: chmod 600 {_quoted(path)}"
             )
         return file.read()
 
 
-def refuse_unsafe_file(path: Path, found: os.stat_result | None = None) -> None:
-    """Raise HomeUnsafe unless this is a regular file of ours. `found` is what is known of it, if it is open."""
-    found = found or path.lstat()
-    if stat.S_ISLNK(found.st_mode):
+def refuse_unsafe_file(path: Path, status: os.stat_result | None = None) -> None:
+    """Raise HomeUnsafe unless this is a regular file of ours. `status` is that of the file, if it is open."""
+    status = status or path.lstat()
+    if stat.S_ISLNK(status.st_mode):
         kind = "is a symbolic link, and a file of its own belongs there"
-    elif not stat.S_ISREG(found.st_mode):
+    elif not stat.S_ISREG(status.st_mode):
         kind = "is no regular file"
-    elif found.st_uid != os.geteuid():
-        kind = f"belongs to another user, {user_name(found.st_uid)}"
+    elif status.st_uid != os.geteuid():
+        kind = f"belongs to another user, {user_name(status.st_uid)}"
     else:
         return
     raise HomeUnsafe(f"{path} {kind}", _NOTHING, "Look who put it there, and remove it")
@@ -133,17 +133,17 @@ def _way(home: Path) -> Iterator[tuple[Path, os.stat_result, bool]]:
             directory = directory.parent
             continue
         entry = directory / part
-        found = entry.lstat()
-        yield directory, found, is_home
-        if not stat.S_ISLNK(found.st_mode):
+        status = entry.lstat()
+        yield directory, status, is_home
+        if not stat.S_ISLNK(status.st_mode):
             directory = entry
             continue
         links += 1
         if links > _MOST_LINKS:
             raise OSError(errno.ELOOP, "Too many levels of symbolic links")
         target = entry.readlink()
-        led = [name for name in target.parts if name != target.anchor]
-        parts.extendleft(reversed([(name, is_home and at == len(led)) for at, name in enumerate(led, 1)]))
+        names = [name for name in target.parts if name != target.anchor]
+        parts.extendleft(reversed([(name, is_home and at == len(names)) for at, name in enumerate(names, 1)]))
         if target.is_absolute():
             directory = Path(target.anchor)
 

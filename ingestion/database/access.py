@@ -14,10 +14,10 @@ import psycopg
 from psycopg import errors, sql
 
 from feature_repo.errors import LockHeld
-from feature_repo.postgres import run_lock as locks
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.queries import statement_of
-from feature_repo.postgres.sessions import connect_to, open_session, set_session
+from feature_repo.postgres.run_lock import check_held, run_lock, undo
+from feature_repo.postgres.sessions import connect_to, set_session, start_session
 from feature_repo.servers.connections import LOCK_PATIENCE, Postgres, milliseconds
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
 def connect(postgres: Postgres, *, purpose: str, autocommit: bool = False) -> psycopg.Connection:
     """An open connection that names its purpose in `pg_stat_activity`. Raises Unreachable."""
     with postgres_errors(f"Postgres at {postgres.address}"):
-        return open_session(name=f"pikkit {purpose}", autocommit=autocommit, **postgres.conninfo)
+        return start_session(name=f"pikkit {purpose}", autocommit=autocommit, **postgres.conninfo)
 
 
 def snapshot(conninfo: str, *, purpose: str, locked: sql.Identifier | None = None) -> psycopg.Connection:
@@ -75,13 +75,13 @@ def hold_run_lock(connection: psycopg.Connection, verb: str) -> Iterator[None]:
     Raises LockHeld at once when another session has it, ConfigurationError when this role may not take it. Enter it
     with no transaction open, and commit inside by `commit`.
     """
-    with locks.run_lock(connection, f"pikkit {verb}"):
+    with run_lock(connection, f"pikkit {verb}"):
         yield
 
 
 def commit(connection: psycopg.Connection) -> None:
     """Commit, unless the run lock that this context took was lost with its session. Raises Unreachable then."""
-    locks.check_held(connection)
+    check_held(connection)
     connection.commit()
 
 
@@ -108,7 +108,7 @@ def taking_turns(connection: psycopg.Connection, key: int) -> Iterator[None]:
     try:
         yield
     finally:
-        locks.undo(connection)
+        undo(connection)
         try:
             with connection.transaction():
                 connection.execute("select pg_advisory_unlock(%s)", [key])

@@ -21,7 +21,8 @@ from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
 from ingestion.database.access import connect, statement
-from ingestion.database.rollout import COLUMN_TYPES, ON_DEMAND, STORED, registered_messages, relation_columns
+from ingestion.database.registry import ON_DEMAND, STORED, registered_messages
+from ingestion.database.rollout import COLUMN_TYPES, relation_columns
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -71,11 +72,11 @@ def apply_declarations(connections: Connections) -> ApplyResult:
         _check_services(connections, store.project, declared)
         mended = _mend(connections)
         before = _snapshot(store)
-        wanted, unwanted, _, _ = extract_objects_for_apply_delete(  # type: ignore[no-untyped-call]
+        to_apply, to_delete, _, _ = extract_objects_for_apply_delete(  # type: ignore[no-untyped-call]
             store.project, store.registry, declared
         )
         try:
-            store.apply(wanted, objects_to_delete=unwanted, partial=False)
+            store.apply(to_apply, objects_to_delete=to_delete, partial=False)
         finally:
             # Feast puts what this registry remembers into the declarations, from where another store would get it.
             for view in declared.feature_views:
@@ -86,8 +87,8 @@ def apply_declarations(connections: Connections) -> ApplyResult:
 def _check_tables(connections: Connections, declared: RepoContents) -> None:
     views = {f"features.{view.name}": view for view in declared.feature_views}
     with connect(connections.postgres, purpose="apply", autocommit=True) as connection:
-        found = relation_columns(connection, list(views))
-    unfit = [problem for relation, view in views.items() for problem in _problems(relation, found[relation], view)]
+        columns = relation_columns(connection, list(views))
+    unfit = [problem for relation, view in views.items() for problem in _problems(relation, columns[relation], view)]
     if unfit:
         raise ConfigurationError(
             f"The tables do not fit the declared views: {'; '.join(unfit[:5])}{'; ...' if unfit[5:] else ''}",
@@ -103,13 +104,14 @@ def _check_services(connections: Connections, project: str, declared: RepoConten
         check_published_lists(connection, project, declared.feature_services)
 
 
-def _problems(relation: str, found: dict[str, str], view: FeatureView) -> list[str]:
-    if not found:
+def _problems(relation: str, existing: dict[str, str], view: FeatureView) -> list[str]:
+    """What keeps Feast from reading this view from a table with these columns (name -> type)."""
+    if not existing:
         return [f"{relation} does not exist"]
     return [
-        f"{relation}.{column} is {found.get(column, 'missing')} instead of {data_type}"
+        f"{relation}.{column} is {existing.get(column, 'missing')} instead of {data_type}"
         for column, data_type in _columns(view).items()
-        if found.get(column) != data_type
+        if existing.get(column) != data_type
     ]
 
 
@@ -159,7 +161,7 @@ def _mend(connections: Connections) -> set[str]:
 
 
 def _holds(message: Any, field: str) -> bool:
-    return any(held.name == field for held, _ in message.ListFields())
+    return any(descriptor.name == field for descriptor, _ in message.ListFields())
 
 
 def _snapshot(store: FeatureStore) -> dict[str, Any]:
@@ -189,13 +191,13 @@ def _without_times(value: Any) -> Any:
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any], mended: set[str]) -> ApplyResult:
-    kept = sorted(before.keys() & after.keys())
-    updated = tuple(name for name in kept if before[name] != after[name] or name in mended)
+    in_both = sorted(before.keys() & after.keys())
+    updated = tuple(name for name in in_both if before[name] != after[name] or name in mended)
     return ApplyResult(
         created=tuple(sorted(after.keys() - before.keys())),
         updated=updated,
         deleted=tuple(sorted(before.keys() - after.keys())),
-        unchanged=len(kept) - len(updated),
+        unchanged=len(in_both) - len(updated),
     )
 
 

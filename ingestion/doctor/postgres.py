@@ -17,7 +17,8 @@ from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Postgres
 from ingestion.database.access import LOCK_PATIENCE, connect, statement
 from ingestion.database.migrate import pending
-from ingestion.database.rollout import columns_gap, definitions_gap, misnamed, missing_columns, registry_gap, unapplied
+from ingestion.database.registry import misnamed
+from ingestion.database.rollout import columns_gap, definitions_gap, missing_columns, registry_gap, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.features.feature_versions import redefined_views
 from ingestion.features.watermark import server_clock

@@ -67,7 +67,7 @@ def replace_by_replay(
     _replace_state(connection, states)
     connection.execute("truncate features.bet_counts")
     connection.execute(statement("recount_bets"))
-    # The mark stays: a backfill reads no source, so nothing is known to be fresher than before.
+    # The watermark stays: a backfill reads no source, so nothing is known to be fresher than before.
     feature_versions.record_versions_anew(connection, now=now)
     return BackfillCounts(views)
 

@@ -28,7 +28,7 @@ def check_rewindable(connection: psycopg.Connection, now: datetime) -> None:
     A rewind to any other instant than the present would say of versions that they were known before they were.
     """
     theirs = server_clock(connection)
-    mark = connection.execute(feast_statement("features_watermark")).fetchone()
+    watermark = connection.execute(feast_statement("features_watermark")).fetchone()
     later, example = connection.execute(statement("placed_after"), {"now": now}).fetchone() or (0, None)
     connection.rollback()
     if abs(now - theirs) > MOST_AHEAD:
@@ -38,7 +38,7 @@ def check_rewindable(connection: psycopg.Connection, now: datetime) -> None:
             "Nothing was done",
             "Set the clock that is wrong, or leave out --now and PIKKIT_NOW",
         )
-    if mark is None or mark[0] <= now + CLOCK_TOLERANCE:
+    if watermark is None or watermark[0] <= now + CLOCK_TOLERANCE:
         raise ConfigurationError(
             "The store was not refreshed later than the clock says",
             "Nothing was done",
@@ -50,12 +50,12 @@ def check_rewindable(connection: psycopg.Connection, now: datetime) -> None:
             "results would come before them",
             "Nothing was done",
             "Mend time_placed at the source, bring that in with `pikkit sync --clock-ahead --now "
-            f"{mark[0] + CLOCK_TOLERANCE:%Y-%m-%dT%H:%M:%SZ}`, then rewind",
+            f"{watermark[0] + CLOCK_TOLERANCE:%Y-%m-%dT%H:%M:%SZ}`, then rewind",
         )
 
 
 def rewind(connection: psycopg.Connection, *, run_id: UUID, now: datetime) -> int:
-    """Put the log, the mark, the cursors and what was copied back to `now`. Returns how many versions were moved.
+    """Put the log, the watermark, the cursors and what was copied back to `now`. Returns how many versions were moved.
 
     In the caller's transaction, before a backfill makes the features of it.
     """

@@ -94,15 +94,15 @@ def _unlike(stored: pl.DataFrame, replayed: pl.DataFrame) -> pl.DataFrame:
 def verify_online(
     connection: psycopg.Connection, store: FeatureStore, progress: Progress = silent
 ) -> Iterator[Comparison]:
-    """Compare the newest row of every key that should be served at the mark with what the online store serves then.
+    """Compare what should be served at the features watermark, the newest row of every key, with what is served then.
 
     How long ago that was plays no part: `status` tells it.
     """
-    (refreshed_at,) = _row(connection, sql.SQL(feast_statement("features_watermark")))
+    (watermark,) = _row(connection, sql.SQL(feast_statement("features_watermark")))
     for done, view in enumerate(STORED_VIEWS):
         progress("online", done, len(STORED_VIEWS))
         newest, differences = _newest_rows(connection, view), 0
-        with stopped_at(refreshed_at):
+        with stopped_at(watermark):
             for start in range(0, len(newest), ONLINE_BATCH):
                 differences += _count_online_differences(store, view, newest[start : start + ONLINE_BATCH])
         yield Comparison(f"{view.name} online", len(newest), differences)
@@ -115,7 +115,7 @@ def _newest_rows(connection: psycopg.Connection, view: _View) -> list[tuple[Any,
         key=sql.Identifier(view.join_key),
         columns=sql.SQL(", ").join(map(sql.Identifier, (view.join_key, *view.features))),
     )
-    # A group's newest row is true until the mark; a bet is served for the TTL.
+    # A group's newest row is true until the watermark; a bet is served for the TTL.
     return connection.execute(query, {"ttl": view.ttl if isinstance(view, BetView) else None}).fetchall()
 
 

@@ -27,8 +27,8 @@ _REWIND: Final = (
 
 def features_log_position(connection: psycopg.Connection) -> int:
     """The log position up to which the features go; 0 before the first refresh."""
-    position: int = _reach(connection)[0]
-    return position
+    log_position: int = _position(connection)[0]
+    return log_position
 
 
 def check_clock(connection: psycopg.Connection, now: datetime, *, clock_ahead: bool = False) -> datetime | None:
@@ -39,31 +39,30 @@ def check_clock(connection: psycopg.Connection, now: datetime, *, clock_ahead: b
     Raises ClockAhead when it lies more than an hour past the database's clock, unless `clock_ahead` says that it may.
     """
     check_not_ahead(connection, now, clock_ahead=clock_ahead)
-    refreshed_at: datetime | None = _reach(connection)[1]
-    is_ahead = refreshed_at is not None and refreshed_at > server_clock(connection) + MOST_AHEAD
+    watermark: datetime | None = _position(connection)[1]
+    is_ahead = watermark is not None and watermark > server_clock(connection) + MOST_AHEAD
     connection.rollback()
-    if refreshed_at and now < refreshed_at - CLOCK_TOLERANCE:
+    if watermark and now < watermark - CLOCK_TOLERANCE:
         raise ClockRewound(
-            f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
-            f"but this store was refreshed at {refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
+            f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, but this store was refreshed at {watermark:%Y-%m-%dT%H:%M:%SZ}",
             "Nothing was done; published history is never rewritten",
             _REWIND if is_ahead else _LEAVE_OUT,
         )
-    return refreshed_at
+    return watermark
 
 
 def check_not_ahead(connection: psycopg.Connection, now: datetime, *, clock_ahead: bool = False) -> None:
     """Raise ClockAhead when `now` lies more than an hour past the database's clock, unless that is meant."""
-    theirs = server_clock(connection)
+    server_now = server_clock(connection)
     connection.rollback()
-    if clock_ahead or now - theirs <= MOST_AHEAD:
+    if clock_ahead or now - server_now <= MOST_AHEAD:
         return
     raise ClockAhead(
-        f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, but Postgres has {theirs:%Y-%m-%dT%H:%M:%SZ}",
+        f"The clock says {now:%Y-%m-%dT%H:%M:%SZ}, but Postgres has {server_now:%Y-%m-%dT%H:%M:%SZ}",
         "Nothing was done. A refresh by a clock that runs ahead would lock the store until that day: its clock only "
         "moves forward",
         "Set this machine's clock, or leave out --now and PIKKIT_NOW; --clock-ahead takes the clock as it is",
-        ahead=now - theirs,
+        ahead=now - server_now,
     )
 
 
@@ -75,7 +74,7 @@ def server_clock(connection: psycopg.Connection) -> datetime:
     return row[0]
 
 
-def _reach(connection: psycopg.Connection) -> tuple[Any, ...]:
+def _position(connection: psycopg.Connection) -> tuple[Any, ...]:
     """The features' log position, their watermark, and the end of the log."""
     row = connection.execute(statement("log_position")).fetchone()
     if row is None:

@@ -4,46 +4,84 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
 from feature_repo.errors import ConfigurationError
 from ingestion.database.access import statement
 from ingestion.runs.run_ids import short_run_ids
 from quality.verdict import Tally, Verdict
 
+_Row = TypeVar("_Row")
+
 
 @dataclass(frozen=True)
 class GateRecord:
-    """One judged refresh: passed, refused, or overridden by somebody for a reason.
-
-    Its raw versions: (since_seq, until_seq]. `overridden_by` as `ingestion/runs/actor.py` has it.
-    """
+    """One judged refresh."""
 
     run_id: UUID
+    #: The run's verb: run, backfill.
     verb: str
     source: str | None
+    #: passed, refused, or overridden.
     state: str
+    #: Why somebody overrode it.
     reason: str | None
+    #: Who did (`ingestion/runs/actor.py`).
     overridden_by: dict[str, str | None] | None
+    #: The run's clock.
     judged_at: datetime
+    #: The raw versions that were new to it: (since_seq, until_seq].
     since_seq: int
     until_seq: int
 
 
 @dataclass(frozen=True)
+class KindOfFlags:
+    """The flags of one kind and severity among the rows that a refresh judged."""
+
+    kind: str
+    severity: str
+    #: How many there are.
+    flags: int
+    #: One of their descriptions.
+    example: str
+    #: Ids of up to three of their bets.
+    example_ids: list[str]
+
+
+@dataclass(frozen=True)
+class FeatureDrift:
+    """How far a feature's values moved from those of the last accepted refresh (quality/drift.py)."""
+
+    view: str
+    feature: str
+    #: Values that were compared: of this refresh, and of the one before.
+    rows: int
+    reference_rows: int
+    psi: float | None
+    #: What the PSI of as many rows stays below without drift.
+    psi_noise: float | None
+    #: Of numbers only.
+    ks: float | None
+    p_value: float | None
+    has_drifted: bool
+
+
+@dataclass(frozen=True)
 class Verdicts:
-    """The checks of a judgement; how many flags of each kind and severity its rows have; each feature's drift."""
+    """The judgement over one refresh, and what it rests on."""
 
     gate: GateRecord
-    # what messages call its run (ingestion/runs/run_ids.py)
+    #: What messages call its run (ingestion/runs/run_ids.py).
     short_run_id: str
     checks: list[Verdict]
-    anomalies: list[dict[str, Any]]
-    drift: list[dict[str, Any]]
+    anomalies: list[KindOfFlags]
+    #: Those that drifted first.
+    drift: list[FeatureDrift]
 
     @property
     def has_new_rows(self) -> bool:
@@ -61,33 +99,24 @@ def verdicts(connection: psycopg.Connection, run_id: UUID | None = None) -> Verd
 
     Raises ConfigurationError when there is none.
     """
-    with connection.cursor(row_factory=class_row(GateRecord)) as cursor:
-        found = cursor.execute(statement("gate_of_run"), {"run_id": run_id}).fetchone()
-    if found is None:
+    judged = _rows(connection, GateRecord, "gate_of_run", {"run_id": run_id})
+    if not judged:
         raise ConfigurationError(
             f"Run {run_id} judged no refresh" if run_id else "No refresh was judged yet",
             "Nothing was done",
             "`pikkit runs` lists the runs" if run_id else "Run `pikkit run`",
         )
-    params = {"run_id": found.run_id, "since_seq": found.since_seq, "until_seq": found.until_seq}
-    with connection.cursor(row_factory=class_row(Verdict)) as cursor:
-        checks = cursor.execute(statement("gate_verdicts"), params).fetchall()
+    (gate,) = judged
+    params = {"run_id": gate.run_id, "since_seq": gate.since_seq, "until_seq": gate.until_seq}
     return Verdicts(
-        found,
-        short_run_ids(connection, [found.run_id])[found.run_id],
-        checks,
-        _rows(connection, "gate_anomalies", params),
-        _rows(connection, "gate_drift", params),
+        gate,
+        short_run_ids(connection, [gate.run_id])[gate.run_id],
+        _rows(connection, Verdict, "gate_verdicts", params),
+        _rows(connection, KindOfFlags, "gate_anomalies", params),
+        _rows(connection, FeatureDrift, "gate_drift", params),
     )
 
 
-def last_runs(connection: psycopg.Connection, limit: int, run_id: UUID | None = None) -> list[dict[str, Any]]:
-    """The last runs, the newest first, or the one with this id: what ops.runs holds of each, its steps, and its gate
-    with the reason.
-    """
-    return _rows(connection, "list_runs", {"limit": limit, "run_id": run_id})
-
-
-def _rows(connection: psycopg.Connection, query: LiteralString, params: dict[str, Any]) -> list[dict[str, Any]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
+def _rows(connection: psycopg.Connection, row: type[_Row], query: LiteralString, params: dict[str, Any]) -> list[_Row]:
+    with connection.cursor(row_factory=class_row(row)) as cursor:
         return cursor.execute(statement(query), params).fetchall()

@@ -46,7 +46,7 @@ STORE_SCHEMAS: Final = ("raw", "processed", "quarantine", "features", "ops", REG
 # never       nothing was published there yet
 # redefined   rows are of another definition than this code's: features may be null for want of a backfill
 # empty       it was copied, but Redis holds nothing any more
-# incomplete  it was copied, but keys or marks are not there any more, or it is another store's, or of another time
+# incomplete  it was copied, but keys or watermarks are not there any more, or it is another store's, or of another time
 # differs     keys stand there with other values than Postgres has for them
 # down        Redis does not answer
 ViewState = Literal["fresh", "stale", "ahead", "never", "redefined", "empty", "incomplete", "differs", "down"]
@@ -145,7 +145,7 @@ class LastGate:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a migrated store holds. The mark is null before the first refresh.
+    """What a migrated store holds. The features watermark is null before the first refresh.
 
     What this code declares and the store is not up to: features without a column, views that Feast's registry lacks or
     has otherwise, views with rows of another definition.
@@ -266,11 +266,11 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
             name=view.name,
             ttl=view.ttl,
             offline=_as_defined(_copy(lag["refreshed_at"], view.ttl, now), view.name in otherwise_defined),
-            online=_as_defined(_copy(copied_until, view.ttl, now), view.name in otherwise_defined),
+            online=_as_defined(_copy(online_watermark, view.ttl, now), view.name in otherwise_defined),
             keys=keys,
             change_rows=change_rows,
         )
-        for view, (keys, change_rows, copied_until) in zip(
+        for view, (keys, change_rows, online_watermark) in zip(
             STORED_VIEWS, connection.execute(statement("status_views"), params), strict=True
         )
     ]
@@ -320,6 +320,6 @@ def _with_online(
         return view
     if finding.fault is None:
         return replace(view, sample=finding.sample)
-    # Readers go by the mark, whatever was copied once.
-    by_mark = _copy(finding.asserted_until, view.ttl, now)
-    return replace(view, online=replace(by_mark, state=finding.fault, reason=finding.reason), sample=finding.sample)
+    # Readers go by the watermark, whatever was copied once.
+    online_copy = _copy(finding.watermark, view.ttl, now)
+    return replace(view, online=replace(online_copy, state=finding.fault, reason=finding.reason), sample=finding.sample)

@@ -1,10 +1,11 @@
-"""Feature values copied to the online store, up to the mark: what the runs wrote that are not there yet.
+"""Feature values copied to the online store, up to the features watermark: what the runs wrote that are not there yet.
 
 What one refresh brought appears online at once, in all views: a vector that is read meanwhile is as of before or as of
 after. A copy of everything, or of more than a transaction may hold, goes view by view.
 
-What was copied is remembered per view in Postgres and, as its mark, in Redis. A run that died between its commit and
-its copy is so caught up by the next, and a Redis that was emptied, set back or exchanged is found out and filled anew.
+What was copied is remembered per view in Postgres and, as its online watermark, in Redis. A run that died between its
+commit and its copy is so caught up by the next, and a Redis that was emptied, set back or exchanged is found out and
+filled anew.
 """
 
 from __future__ import annotations
@@ -66,14 +67,14 @@ class OnlineCopyCounts(Documented):
         return dict(self.keys_written)
 
 
-class Lack(NamedTuple):
+class Backlog(NamedTuple):
     """What the online store lacks of a view by what Postgres remembers: what `runs` wrote, or all of it."""
 
     view: GroupedView | BetView
-    refreshed_at: datetime
-    seq: int
+    features_watermark: datetime
+    log_position: int
     # None where it was never copied.
-    copied_until: datetime | None
+    online_watermark: datetime | None
     runs: Sequence[UUID]
 
 
@@ -104,68 +105,68 @@ def copy_online(
     if anew and not is_empty:
         delete_other_types(client, [(view.join_key,) for view in STORED_VIEWS], project)
     with connection.transaction():
-        # Marks are worth what they say only where this store set them.
+        # Watermarks are worth what they say only where this store set them.
         anew = not is_current_copy(connection, client, project) or anew
         name = watermarks.copy_name(connection)
-    lacks = _lacks(connection, views)
+    backlogs = _backlogs(connection, views)
     targets = [
-        _placed(CopyTarget(store.config, online, store.get_feature_view(lack.view.name), overwrite=anew), lack)
-        for lack in lacks
+        _placed(CopyTarget(store.config, online, store.get_feature_view(backlog.view.name), overwrite=anew), backlog)
+        for backlog in backlogs
     ]
     with connection.transaction():
         # All of them, before anything online is touched: what is refused leaves the online store as it was.
-        for target, lack in zip(targets, lacks, strict=True):
-            require_sound(connection, [target.view], None if target.overwrite else lack.runs)
+        for target, backlog in zip(targets, backlogs, strict=True):
+            require_sound(connection, [target.view], None if target.overwrite else backlog.runs)
         discard_foreign_watermarks(connection, client, project)
     outbox = Outbox(client) if not any(target.overwrite for target in targets) else None
     keys_written = dict[str, int]()
-    for done, (target, lack) in enumerate(zip(targets, lacks, strict=True)):
+    for done, (target, backlog) in enumerate(zip(targets, backlogs, strict=True)):
         progress("materialize", done, len(views))
-        keys_written[lack.view.name] = _copy(connection, target._replace(outbox=outbox), lack, is_empty=is_empty)
+        keys_written[backlog.view.name] = _copy(connection, target._replace(outbox=outbox), backlog, is_empty=is_empty)
         if outbox is None:
-            _record(connection, registry, project, lack, anew=anew)
+            _record(connection, registry, project, backlog, anew=anew)
     if outbox is not None:
         outbox.send()
-        for lack in lacks:
-            _record(connection, registry, project, lack, anew=anew)
+        for backlog in backlogs:
+            _record(connection, registry, project, backlog, anew=anew)
     if anew and {*views} == {*STORED_VIEWS}:
         watermarks.set_copy_of(client, project, name)
     progress("materialize", len(views), len(views))
     return OnlineCopyCounts(keys_written)
 
 
-def _lacks(connection: psycopg.Connection, views: Sequence[GroupedView | BetView]) -> list[Lack]:
+def _backlogs(connection: psycopg.Connection, views: Sequence[GroupedView | BetView]) -> list[Backlog]:
     by_name = {view.name: view for view in views}
     with connection.transaction():
         rows = connection.execute(statement("backlog"), {"views": list(by_name)}).fetchall()
-    return [Lack(by_name[name], *rest) for name, *rest in rows]
+    return [Backlog(by_name[name], *rest) for name, *rest in rows]
 
 
-def _placed(target: CopyTarget, lack: Lack) -> CopyTarget:
+def _placed(target: CopyTarget, backlog: Backlog) -> CopyTarget:
     """The target, to be overwritten as a whole where what stands there is not known to be ours up to a time."""
-    standing, remembered = target.asserted_until, lack.copied_until
-    # A mark behind what was copied, or ahead of what there is, is that of another time, here or there.
-    is_known = standing is not None and remembered is not None and remembered <= standing <= lack.refreshed_at
+    standing, remembered = target.asserted_until, backlog.online_watermark
+    # A watermark behind what was copied, or ahead of what there is, is that of another time, here or there.
+    is_known = standing is not None and remembered is not None and remembered <= standing <= backlog.features_watermark
     return target._replace(overwrite=target.overwrite or not is_known)
 
 
-def _copy(connection: psycopg.Connection, target: CopyTarget, lack: Lack, *, is_empty: bool) -> int:
+def _copy(connection: psycopg.Connection, target: CopyTarget, backlog: Backlog, *, is_empty: bool) -> int:
     from feature_repo.materialization.online_copy import copy_runs, copy_window
 
     # Older bets are not served any more.
-    oldest = lack.refreshed_at - lack.view.ttl if lack.view in BET_VIEWS else None
+    oldest = backlog.features_watermark - backlog.view.ttl if backlog.view in BET_VIEWS else None
     with connection.transaction():
         if target.overwrite:
             written = copy_window(
-                connection, target, oldest or lack.refreshed_at, lack.refreshed_at, whole=not is_empty
+                connection, target, oldest or backlog.features_watermark, backlog.features_watermark, whole=not is_empty
             )
         else:
-            written = copy_runs(connection, target, lack.runs, since=oldest)
-    target.assert_until(lack.refreshed_at)
+            written = copy_runs(connection, target, backlog.runs, since=oldest)
+    target.assert_until(backlog.features_watermark)
     return written
 
 
-def _record(connection: psycopg.Connection, registry: Any, project: str, lack: Lack, *, anew: bool) -> None:
+def _record(connection: psycopg.Connection, registry: Any, project: str, backlog: Backlog, *, anew: bool) -> None:
     """Remember that the view is copied, here and in Feast's registry.
 
     `anew`: what Feast remembers past the watermark was copied by a clock that ran ahead, and was taken back since.
@@ -176,14 +177,14 @@ def _record(connection: psycopg.Connection, registry: Any, project: str, lack: L
         connection.execute(
             statement("record_materialization"),
             {
-                "view": lack.view.name,
-                "online_watermark": lack.refreshed_at,
-                "log_position": lack.seq,
+                "view": backlog.view.name,
+                "online_watermark": backlog.features_watermark,
+                "log_position": backlog.log_position,
                 "finished_at": datetime.now(UTC),
             },
         )
     if anew:
-        cut_intervals(registry, project, lack.view.name, lack.refreshed_at)
-    if lack.copied_until != lack.refreshed_at:
-        interval = lack.copied_until or lack.refreshed_at, lack.refreshed_at
-        record_interval(registry, project, lack.view.name, interval)
+        cut_intervals(registry, project, backlog.view.name, backlog.features_watermark)
+    if backlog.online_watermark != backlog.features_watermark:
+        interval = backlog.online_watermark or backlog.features_watermark, backlog.features_watermark
+        record_interval(registry, project, backlog.view.name, interval)

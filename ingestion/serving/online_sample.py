@@ -1,4 +1,4 @@
-"""What stands in Redis, held against what Postgres says must stand there: the marks, and a few keys of each view.
+"""What stands in Redis, held against what Postgres says must stand there: the watermarks, and a few keys of each view.
 
     expected = expected_copy(connection, now)      in one snapshot of Postgres
     standing = standing_copy(client, expected)     then in Redis
@@ -55,7 +55,7 @@ class ExpectedView(NamedTuple):
     """What must stand online of one view: all rows up to a refresh, for these features, and some of the rows."""
 
     view: GroupedView | BetView
-    refreshed_at: datetime
+    online_watermark: datetime
     features: bytes
     rows: Sequence[CopiedRow]
 
@@ -68,9 +68,9 @@ class ExpectedCopy(NamedTuple):
 
 
 class StandingCopy(NamedTuple):
-    """What Redis said: the marks, and for each row that was expected the reply of its hash (timestamp, features)."""
+    """What Redis said: the watermarks, and for each expected row the reply of its hash (timestamp, features)."""
 
-    marks: OnlineWatermarks
+    watermarks: OnlineWatermarks
     replies: Sequence[Sequence[Any]]
 
 
@@ -88,11 +88,11 @@ Fault = Literal["redefined", "incomplete", "differs"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a view online, if anything, and why; up to when its mark asserts it; the keys looked at."""
+    """What is wrong with a view online, if anything, and why; its online watermark; the keys looked at."""
 
     fault: Fault | None
     reason: str | None
-    asserted_until: datetime | None
+    watermark: datetime | None
     sample: OnlineSample
 
 
@@ -109,12 +109,12 @@ def expected_copy(connection: psycopg.Connection, now: datetime) -> ExpectedCopy
         [
             ExpectedView(
                 views[name],
-                copied_until.astimezone(UTC),
+                online_watermark.astimezone(UTC),
                 _features_digest(views[name], types[f"features.{name}_changes"]),
-                _chosen_rows(connection, views[name], copied_until, runs, now),
+                _chosen_rows(connection, views[name], online_watermark, runs, now),
             )
-            for name, _, _, copied_until, runs in rows
-            if copied_until is not None
+            for name, _, _, online_watermark, runs in rows
+            if online_watermark is not None
         ],
     )
 
@@ -126,12 +126,12 @@ def _features_digest(view: GroupedView | BetView, types: Mapping[str, str]) -> b
 def _chosen_rows(
     connection: psycopg.Connection,
     view: GroupedView | BetView,
-    copied_until: datetime,
+    online_watermark: datetime,
     uncopied: Sequence[UUID],
     now: datetime,
 ) -> list[CopiedRow]:
-    # A bet is served for the TTL from its own instant on; a group's row holds as long as its mark moves.
-    oldest = max(now, copied_until) - view.ttl if isinstance(view, BetView) else None
+    # A bet is served for the TTL from its own instant on; a group's row holds as long as its watermark moves.
+    oldest = max(now, online_watermark) - view.ttl if isinstance(view, BetView) else None
     query = sql.SQL(statement("online_sample")).format(
         **_identifiers(view), relation=sql.Literal(f"features.{view.name}_changes")
     )
@@ -166,16 +166,16 @@ def _identifiers(view: GroupedView | BetView) -> dict[str, sql.Composable]:
 
 
 def standing_copy(client: Any, expected: ExpectedCopy) -> StandingCopy:
-    """The marks and the chosen rows, in two round trips. A key of another type than ours answers with its error.
+    """The watermarks and the chosen rows, in two round trips. A key of another type than ours answers with its error.
 
     Raises redis.RedisError when Redis does not answer.
     """
     import redis
 
     try:
-        marks = read_watermarks(client, PROJECT)
+        watermarks = read_watermarks(client, PROJECT)
     except (redis.ResponseError, UnicodeDecodeError):  # something else stands under that key
-        marks = OnlineWatermarks(None, {})
+        watermarks = OnlineWatermarks(None, {})
     pipe = client.pipeline(transaction=False)
     for view in expected.views:
         fields = _fields(view.view)
@@ -183,7 +183,7 @@ def standing_copy(client: Any, expected: ExpectedCopy) -> StandingCopy:
             pipe.hmget(entity_key(key_prefix(view.view.join_key), row.key, PROJECT.encode()), fields)
     replies = iter(pipe.execute(raise_on_error=False) if pipe else ())
     return StandingCopy(
-        marks, [[reply for _, reply in zip(view.rows, replies, strict=False)] for view in expected.views]
+        watermarks, [[reply for _, reply in zip(view.rows, replies, strict=False)] for view in expected.views]
     )
 
 
@@ -198,38 +198,38 @@ def online_findings(
     connection: psycopg.Connection, expected: ExpectedCopy, standing: StandingCopy
 ) -> dict[str, Finding]:
     """What is found of each view that was expected. The connection's snapshot must be newer than the look at Redis."""
-    mark = connection.execute(feast_statement("features_watermark")).fetchone()
-    latest = mark[0].astimezone(UTC) if mark else None
+    features_watermark = connection.execute(feast_statement("features_watermark")).fetchone()
+    latest = features_watermark[0].astimezone(UTC) if features_watermark else None
     findings = {}
     for view, replies in zip(expected.views, standing.replies, strict=True):
         sample = _compared(connection, view, replies)
-        found = standing.marks.views.get(view.view.name)
-        until = instant_of_microseconds(found.instant) if found is not None else None
-        fault, reason = _fault_of_marks(expected, view, standing.marks, latest) or _fault_of_sample(sample)
+        watermark = standing.watermarks.views.get(view.view.name)
+        until = instant_of_microseconds(watermark.instant) if watermark is not None else None
+        fault, reason = _fault_of_watermarks(expected, view, standing.watermarks, latest) or _fault_of_sample(sample)
         findings[view.view.name] = Finding(fault, reason, until, sample)
     return findings
 
 
-def _fault_of_marks(
-    expected: ExpectedCopy, view: ExpectedView, marks: OnlineWatermarks, latest: datetime | None
+def _fault_of_watermarks(
+    expected: ExpectedCopy, view: ExpectedView, watermarks: OnlineWatermarks, latest: datetime | None
 ) -> tuple[Fault, str] | None:
-    mark = marks.views.get(view.view.name)
-    if marks.copy_of not in (None, expected.name):
+    watermark = watermarks.views.get(view.view.name)
+    if watermarks.copy_of not in (None, expected.name):
         return "incomplete", "what stands there is the copy of another store, or of this one before its last backfill"
-    if mark is None:
-        return "incomplete", "its mark is not there, so nothing is known of its keys"
-    if marks.copy_of is None:
+    if watermark is None:
+        return "incomplete", "its watermark is not there, so nothing is known of its keys"
+    if watermarks.copy_of is None:
         return "incomplete", "nothing there says whose copy it is"
-    if mark.features != view.features:
+    if watermark.features != view.features:
         return "redefined", "what stands there was copied for other features"
-    until = instant_of_microseconds(mark.instant)
-    if until < view.refreshed_at:
+    until = instant_of_microseconds(watermark.instant)
+    if until < view.online_watermark:
         return (
             "incomplete",
-            f"it was set back to {_text(until)}, after it had been copied up to {_text(view.refreshed_at)}",
+            f"it was set back to {_text(until)}, after it had been copied up to {_text(view.online_watermark)}",
         )
     if latest is None or until > latest:
-        return "incomplete", f"its mark, {_text(until)}, lies past all that was ever refreshed"
+        return "incomplete", f"its watermark, {_text(until)}, lies past all that was ever refreshed"
     return None
 
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 from feature_repo.bets.bet_types import BetType
 from feature_repo.bets.frame import NEEDED
 from feature_repo.bets.odds import american_of_decimal
-from feature_repo.bets.vocabulary import VocabularyUnavailable
 from feature_repo.declarations.views import BET_VIEWS, STORED_VIEWS
 from feature_repo.errors import ConfigurationError, SourceRejected, Unreachable
 from feature_repo.near_names import did_you_mean, nearest_names
@@ -309,5 +308,3 @@ def _serving(connections: Connections, service: str) -> Iterator[Scorer]:
     except Unreachable as error:
         error.state = "Nothing was scored"
         raise
-    except VocabularyUnavailable as error:
-        raise Unreachable(str(error), "Nothing was scored", "Look at `pikkit doctor`", service="Postgres") from error

@@ -26,7 +26,7 @@ def test_a_dotenv_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (settings.known_at_column, settings.now) == ("settled_at", datetime(2026, 5, 24, tzinfo=UTC))
 
 
-def test_everything_wrong_is_named_in_one_error() -> None:
+def test_all_unusable_settings_are_named_in_one_error() -> None:
     wrong = {"REDIS_URL": "nonsense", "PIKKIT_NOW": "later", "KNOWN_AT_COLUMN": "placed_at", "POSTGRES_PORT": "x"}
     with pytest.raises(ConfigurationError) as refused:
         Settings.load(wrong)
@@ -34,7 +34,7 @@ def test_everything_wrong_is_named_in_one_error() -> None:
     assert sorted(named) == sorted([*wrong, *(f"POSTGRES_{x}" for x in ("HOST", "DATABASE", "USER", "PASSWORD"))])
 
 
-def test_the_exports_of_another_home_have_one_cause_and_one_remedy(environ: dict[str, str]) -> None:
+def test_exports_of_another_home_are_named_as_the_cause_with_the_remedy(environ: dict[str, str]) -> None:
     del environ["REDIS_URL"]
     with pytest.raises(ConfigurationError, match="another PIKKIT_HOME") as refused:
         Settings.load(environ)
@@ -51,12 +51,12 @@ def test_external_stores_are_where_the_settings_say(environ: dict[str, str], con
     assert Settings.load(environ).connections() == connections
 
 
-def test_a_home_without_a_store_is_unreachable_and_named_as_that(tmp_path: Path) -> None:
+def test_home_without_a_store_is_unreachable_and_named(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match=r"There is no store under .*`pikkit run` or `pikkit demo`"):
         Settings.load({"PIKKIT_HOME": str(tmp_path)}).connections()
 
 
-def test_no_secret_shows_in_a_repr(environ: dict[str, str]) -> None:
+def test_no_secret_shows_in_the_repr_of_settings(environ: dict[str, str]) -> None:
     secrets = {"POSTGRES_PASSWORD": "s3cret", "REDIS_URL": "redis://:hush@cache"}
     shown = repr(Settings.load(environ | secrets))
     assert not [secret for secret in ("s3cret", "hush") if secret in shown]

@@ -14,12 +14,11 @@ from ingestion.cli.tables import print_table
 from ingestion.wording import counted, quantity
 
 if TYPE_CHECKING:
-    from ingestion.gates.results import Verdicts
+    from ingestion.gates.results import KindOfFlags, Verdicts
     from quality.verdict import Verdict
 
 # What stands below the first line of a check.
 _HANGING = 8
-_DRIFT = ("psi", "psi_noise", "ks", "p_value")
 
 
 def gate(
@@ -55,10 +54,10 @@ def gate(
     if judgement.anomalies and not failed:
         print_table(["anomaly", "severity", "flags", "for example"], map(_anomaly, judgement.anomalies), wrap=True)
         print_line()
-    if (drifted := [row for row in judgement.drift if row["has_drifted"]]) and not failed:
+    if (drifted := [row for row in judgement.drift if row.has_drifted]) and not failed:
         print_table(
             ["drifted", "PSI", "usual below", "KS", "p"],
-            [(row["feature"], *(_number(row[name]) for name in _DRIFT)) for row in drifted],
+            [(row.feature, *map(_number, (row.psi, row.psi_noise, row.ks, row.p_value))) for row in drifted],
         )
         print_line()
     print_wrapped(_last_line(judgement))
@@ -101,9 +100,9 @@ def _print_outside(check: Verdict) -> None:
     print_line()
 
 
-def _anomaly(flags: dict[str, Any]) -> tuple[Any, ...]:
-    ids = ", ".join(flags["example_ids"])
-    return flags["kind"], flags["severity"], flags["flags"], f"{flags['example']} ({ids})"
+def _anomaly(flags: KindOfFlags) -> tuple[Any, ...]:
+    ids = ", ".join(flags.example_ids)
+    return flags.kind, flags.severity, flags.flags, f"{flags.example} ({ids})"
 
 
 def _number(value: float | None) -> str:
@@ -135,6 +134,6 @@ def _document(judgement: Verdicts, checks: list[Verdict]) -> dict[str, Any]:
         **asdict(judgement.gate),
         "counts": judgement.tally.counts,
         "checks": [asdict(check) for check in checks],
-        "anomalies": judgement.anomalies,
-        "drift": judgement.drift,
+        "anomalies": [asdict(flags) for flags in judgement.anomalies],
+        "drift": [asdict(drift) for drift in judgement.drift],
     }

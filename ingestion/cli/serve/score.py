@@ -11,7 +11,7 @@ import typer
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json, MappingOption, Now
 from ingestion.cli.serve.score_warnings import say_what_was_left_out, warn_of_ages, warn_of_naive, warn_of_unknown
-from ingestion.cli.serve.vectors import scored_document, print_scored
+from ingestion.cli.serve.vectors import print_scored, scored_document
 from ingestion.cli.stores import begin, load_feast, stores
 
 

@@ -19,7 +19,7 @@ from ingestion.cli.options import Json
 from ingestion.cli.output import print_line
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.run_report import run_document
-from ingestion.cli.serve.vectors import scored_document, print_vectors
+from ingestion.cli.serve.vectors import print_vectors, scored_document
 from ingestion.cli.stores import begin, load_feast, stores
 from ingestion.cli.story import Story
 from ingestion.cli.tables import decimals, print_table

@@ -6,7 +6,8 @@ import psycopg
 import pytest
 
 from feature_repo.bets import vocabulary
-from feature_repo.bets.vocabulary import Vocabulary, VocabularyUnavailable
+from feature_repo.bets.vocabulary import Vocabulary
+from feature_repo.errors import VocabularyUnavailable
 from feature_repo.servers.connections import Postgres
 from feature_repo.servers.environment import feast_environment
 

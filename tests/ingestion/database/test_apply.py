@@ -22,7 +22,7 @@ def test_the_first_apply_creates_everything_and_the_second_changes_nothing(regis
     assert (second.created, second.updated, second.deleted, second.unchanged) == ((), (), (), len(first.created))
 
 
-def test_what_is_no_longer_declared_is_deleted_and_what_differs_is_updated(registry: Connections) -> None:
+def test_undeclared_objects_are_deleted_and_changed_objects_updated(registry: Connections) -> None:
     apply_declarations(registry)
     store = open_store(feast_environment(registry) | {"REDIS_URL": registry.redis.url})
     entity, view = store.get_entity("bet"), store.get_feature_view("sport_stats")
@@ -59,7 +59,7 @@ def test_a_registry_without_tables_is_refused(connections: Connections) -> None:
         apply_declarations(connections)
 
 
-def test_a_registry_that_another_session_keeps_locked_ends_the_wait_with_that(registry: Connections) -> None:
+def test_wait_for_a_locked_registry_ends_with_lock_held(registry: Connections) -> None:
     engine = create_engine(registry.postgres.sqlalchemy_url.replace(milliseconds(LOCK_PATIENCE), "200ms"))
     with psycopg.connect(**registry.postgres.conninfo) as holder:
         holder.execute("lock table feast.entities in access exclusive mode")

@@ -178,7 +178,7 @@ def test_the_reader_s_role_reads_the_table_and_changes_nothing(
     )
 
 
-def test_doctor_as_the_store_s_role_names_the_open_transaction_of_another_role_and_not_the_run_lock(
+def test_doctor_as_store_role_names_the_open_transaction_of_a_stranger_and_not_the_run_lock(
     blank_postgres: Postgres, as_role: Callable[[str], Connections]
 ) -> None:
     """Since when it is open is hidden from this role."""

@@ -54,7 +54,7 @@ def test_migrations_refuse_to_be_part_of_a_larger_transaction(blank: psycopg.Con
         apply_migrations(blank)
 
 
-def test_looking_for_what_is_pending_changes_nothing(blank: psycopg.Connection) -> None:
+def test_look_for_pending_migrations_changes_nothing(blank: psycopg.Connection) -> None:
     pending(blank)
     assert blank.execute("select to_regnamespace('ops')").fetchone() == (None,)
 
@@ -68,7 +68,7 @@ def test_everybody_who_migrates_at_once_sees_a_migrated_store(blank_postgres: Po
         assert sorted(pool.map(one, range(4))) == [[], [], [], SHIPPED]
 
 
-def test_a_failed_migration_leaves_those_before_it(
+def test_failed_migration_leaves_earlier_migrations(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ship(
@@ -113,7 +113,7 @@ def test_a_failure_gives_the_lock_back(
         assert apply_migrations(other) == ["0001_bad"]
 
 
-def test_what_was_published_before_there_were_gates_may_still_be_served(
+def test_rows_published_before_gates_existed_may_still_be_served(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
@@ -148,7 +148,7 @@ def test_what_was_published_before_there_were_gates_may_still_be_served(
     ]
 
 
-def test_migrated_bets_stay_those_of_their_last_table_and_retried_ones_of_their_file(
+def test_migrated_bets_stay_with_the_last_table_and_retried_bets_with_the_file(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
@@ -176,7 +176,7 @@ def test_migrated_bets_stay_those_of_their_last_table_and_retried_ones_of_their_
     ]
 
 
-def test_rows_of_the_last_hashed_code_wait_for_no_backfill_and_older_ones_do(
+def test_rows_of_the_last_hashed_code_wait_for_no_backfill_and_older_rows_do(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}

@@ -24,7 +24,7 @@ from ingestion import pipeline
 from ingestion.cli.inspect.store_verdict import store_verdict
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.database.apply import apply_declarations
-from ingestion.database.rollout import registered_views
+from ingestion.database.registry import registered_views
 from ingestion.doctor.postgres import check_postgres
 from ingestion.gates.config_file import gates_of
 from ingestion.pipeline import compare, run_backfill
@@ -131,7 +131,7 @@ def test_a_changed_view_is_refused_until_it_is_applied_and_is_not_fresh_until_a_
     assert (FEATURE, 1) in versions
 
 
-def test_a_run_refused_for_want_of_a_backfill_names_it_and_the_backfill_clears_its_alert(
+def test_run_refused_for_want_of_a_backfill_names_the_backfill_which_clears_the_alert(
     store_of_yesterday: Connections, load: Callable[..., Any]
 ) -> None:
     apply_declarations(store_of_yesterday)
