@@ -291,6 +291,7 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
 
 
 def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:
+    """How fresh a copy of that refresh is at `now` (rule R6: feature_repo/online_store/freshness.py)."""
     if refreshed_at is None:
         return Copy(None, None, "never")
     age = now - refreshed_at

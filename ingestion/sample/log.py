@@ -9,11 +9,13 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from feature_repo.bets.bet_status import BetStatus
 from ingestion.sample.arrays import DAY, HOUR, MICROSECONDS, MINUTE, Floats, IntegerArray, next_multiple, whole
 from ingestion.sample.bets import PlacedBets
 from ingestion.sample.catalogue import BOOKS, FIRST_MARKET, MARKETS
 
-STATUSES = ("PENDING", "SETTLED_WIN", "SETTLED_LOSS", "SETTLED_PUSH", "SETTLED_VOID", "SETTLED_CASHEDOUT")
+# The order of BetStatus; a version has the position of its status.
+STATUSES = tuple(status.value for status in BetStatus)
 PENDING, WIN, LOSS, PUSH, VOID, CASHEDOUT = range(len(STATUSES))
 
 _VOIDED, _CASHED_OUT = 0.008, 0.015

@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.bet_types import BetType
 from ingestion.sample.arrays import BooleanArray, Floats, IntegerArray, pick
-from quality.schema import BetStatus
 
 #: The orders of columns that are around: by when the app wrote it.
 LAYOUTS: Final = ("iso-last", "iso-beside", "without-iso")

@@ -11,7 +11,7 @@ from feature_repo import clock
 from feature_repo.errors import ConfigurationError
 from ingestion.database.access import connect
 from ingestion.features.verify import verify_offline
-from ingestion.intake.load import SyncRequest
+from ingestion.intake.request import SyncRequest
 from ingestion.pipeline import run_pipeline, run_sync
 from ingestion.quarantine.refused_rows import Selection
 from ingestion.quarantine.retry import retry_quarantined

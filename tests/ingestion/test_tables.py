@@ -15,7 +15,7 @@ from feature_repo import clock
 from feature_repo.group_keys import entity_rows
 from feature_repo.store import store_at
 from ingestion.database.access import connect
-from ingestion.intake.load import TableRows
+from ingestion.intake.request import TableRows
 from ingestion.pipeline import compare, run_reconcile
 from ingestion.progress import silent
 from tests.builders.bet_files import NOW, T0, bet, lost
@@ -92,15 +92,15 @@ def test_a_part_leaves_the_cursor_where_it_is(sync, source, database):
     def cursor():
         return database.execute("select cursor_updated_at, last_success_at from ops.sync_state").fetchall()
 
-    assert sync(sport="Tennis")["accepted"] == 1
-    assert sync(sport=r"\N")["accepted"] == 1
-    assert sync(since=T0 + timedelta(minutes=10), until=T0 + timedelta(minutes=30))["accepted"] == 1
+    assert sync(sport="Tennis").accepted == 1
+    assert sync(sport=r"\N").accepted == 1
+    assert sync(since=T0 + timedelta(minutes=10), until=T0 + timedelta(minutes=30)).accepted == 1
     assert cursor() == [(None, None)]
-    assert sync()["accepted"] == 1
+    assert sync().accepted == 1
     assert cursor() == [(T0 + timedelta(minutes=40), NOW)]
     put(source.postgres, bet("late", 5), bet("later", 6))
-    assert sync(since=T0, until=T0 + timedelta(minutes=6))["accepted"] == 1
-    assert sync(sport="Soccer")["accepted"] == 1
+    assert sync(since=T0, until=T0 + timedelta(minutes=6)).accepted == 1
+    assert sync(sport="Soccer").accepted == 1
     assert cursor() == [(T0 + timedelta(minutes=40), NOW)]
 
 
@@ -108,8 +108,8 @@ def test_a_row_rewritten_under_its_old_updated_at_is_found_by_a_full_sync(sync, 
     put(source.postgres, bet("a", 10), bet("b", 60))
     sync()
     put(source.postgres, lost("a", 10))
-    assert sync()["accepted"] == 0
-    assert sync(is_full=True)["accepted"] == 1
+    assert sync().accepted == 0
+    assert sync(is_full=True).accepted == 1
     assert database.execute("select profit_cents from processed.bets where id = 'a'").fetchone() == (-1000,)
 
 
@@ -117,17 +117,17 @@ def test_a_late_commit_within_the_overlap_arrives(sync, source):
     put(source.postgres, bet("a", 60))
     sync()
     put(source.postgres, bet("late", 51), bet("too late", 49))
-    assert sync()["accepted"] == 1
+    assert sync().accepted == 1
 
 
 def test_a_source_that_is_five_hours_ahead_is_followed_five_hours_late(sync, source, database):
     """Neither its rows nor one from 2099 keep later ones from coming."""
     ahead = (NOW + timedelta(hours=5)).isoformat()
     put(source.postgres, bet("a", 10), bet("ahead", updated_at=ahead), bet("never", updated_at="2099-01-01T00:00:00Z"))
-    assert sync()["future"] == 2
+    assert sync().future == 2
     put(source.postgres, bet("b", 20))
-    assert sync(now=NOW + timedelta(hours=1))["accepted"] == 1
-    assert sync(now=NOW + timedelta(hours=5))["accepted"] == 1
+    assert sync(now=NOW + timedelta(hours=1)).accepted == 1
+    assert sync(now=NOW + timedelta(hours=5)).accepted == 1
     assert database.execute("select id from quarantine.bets where state = 'open'").fetchall() == [("never",)]
     assert database.execute("select cursor_id from ops.sync_state").fetchall() == [("ahead",)]
 

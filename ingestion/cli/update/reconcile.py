@@ -49,7 +49,7 @@ def reconcile(
     Syncs first. Then both sides are compared by a digest per day; only days that differ are looked into. Bets that
     another stream brought, and that this table does not show, are left.
     """
-    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_reconcile
     from ingestion.sources.source_choice import chosen_table

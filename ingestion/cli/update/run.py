@@ -42,7 +42,7 @@ def run(
     What fails a quality gate is not published: exit 3, with the checks that failed. The rows stay, and the next good
     run publishes them.
     """
-    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_pipeline
 

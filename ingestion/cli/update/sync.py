@@ -46,7 +46,7 @@ def sync(
     """
     from feature_repo.clock import parse_instant
     from feature_repo.errors import ConfigurationError
-    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_sync
     from ingestion.sources.files.file_source import FileSource

@@ -169,7 +169,7 @@ def test_a_table_is_asked_for_one_sport_by_whatever_that_is_called(source, sync)
     r"""Over PostgREST the name stands in an address, among operators and quotes; \N asks for bets without one."""
     put(source.postgres, *NAMED.values())
     sports = [bet["sport"] for bet in NAMED.values()]
-    assert {sport: sync(sport=sport)["rows_read"] for sport in sports} == dict.fromkeys(sports, 1) | {r"\N": 0}
+    assert {sport: sync(sport=sport).rows_read for sport in sports} == dict.fromkeys(sports, 1) | {r"\N": 0}
 
 
 # ---- the command line -----------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from ingestion.intake.load import CONFLICT, take_in
 from ingestion.quarantine.refused_rows import Selection, dismiss_quarantined, listing, reopen, values_of
 from ingestion.quarantine.retry import OUTDATED, retry_quarantined
 from ingestion.sources.files.file_source import open_file
-from ingestion.sources.files.jsonl import page_of
+from ingestion.sources.json_rows import page_of
 from tests.builders.bet_files import NOW, T0, bet, lost
 from tests.rigs.commands import environ_of, pikkit
 from tests.rigs.trouble import administer

@@ -16,8 +16,9 @@ from feature_repo.errors import ConfigurationError, DeletesRefused
 from ingestion.database.access import connect
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
-from ingestion.intake.load import SyncRequest, requested_rows, take_in
+from ingestion.intake.load import take_in
 from ingestion.intake.reconcile import differing_days, our_digests, reconcile_table
+from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import silent
 from ingestion.sources.files.file_source import open_file
 from ingestion.sources.postgres.postgres_table import open_postgres
@@ -43,7 +44,7 @@ def rows(database):
 
 
 def of_weight(counts):
-    return {name: count for name, count in counts.items() if count}
+    return {name: count for name, count in counts.document().items() if count}
 
 
 BETS = "select id, profit_cents from processed.bets order by id"
@@ -63,7 +64,7 @@ def test_a_bet_that_vanished_is_deleted_now_and_was_there_before(table, sync, co
     refresh(database, run_id=uuid.uuid4(), now=NOW)
     delete(table, ["b"])
     later = NOW + timedelta(hours=1)
-    assert compare(now=later)["deleted"] == 1
+    assert compare(now=later).deleted == 1
     refresh(database, run_id=uuid.uuid4(), now=later)
     assert rows(BETS) == [("a", 1500)]
     changes = "select event_timestamp, sport_count, sport_win_rate from features.sport_stats_changes order by 1"
@@ -79,9 +80,9 @@ def test_a_deleted_bet_that_comes_back_as_it_was_counts_again(table, sync, compa
     delete(table, ["b"])
     compare()
     put(table, bet("b", 30))
-    assert sync()["returned"] == 1
+    assert sync().returned == 1
     assert rows(BETS) == [("a", 1500), ("b", 1500)]
-    assert compare()["differing"] == 0
+    assert compare().differing == 0
     refresh(database, run_id=uuid.uuid4(), now=NOW)
     assert not sum(found.differences for found in verify_offline(database))
 
@@ -92,8 +93,8 @@ def test_a_bet_that_comes_back_from_a_backup_is_found_by_the_next_reconciliation
     delete(table, ["a"])
     compare()
     put(table, lost("a", 1))
-    assert sync()["accepted"] == 0
-    assert compare()["missed"] == 1
+    assert sync().accepted == 0
+    assert compare().missed == 1
     assert rows(BETS) == [("a", -1000), ("b", 1500)]
 
 
@@ -102,20 +103,20 @@ def test_what_a_sync_missed_is_brought(table, sync, compare, rows):
     put(table, bet("a", 60))
     sync()
     put(table, bet("late", 1))
-    assert sync()["accepted"] == 0
+    assert sync().accepted == 0
     assert of_weight(compare()) == {"days": 1, "differing": 1, "missed": 1}
     assert rows(BETS) == [("a", 1500), ("late", 1500)]
-    assert compare()["differing"] == 0
+    assert compare().differing == 0
 
 
 def test_a_refused_bet_that_vanished_asks_for_nothing_any_more(table, sync, compare, rows):
     put(table, bet("a", 1), bet("b", 2, status="?"))
     sync()
     delete(table, ["b"])
-    assert compare()["deleted"] == 1
+    assert compare().deleted == 1
     assert rows("select state, settled_by from quarantine.bets") == [("superseded", 3)]
     assert rows("select count(*) from processed.bet_versions") == [(1,)]
-    assert compare()["differing"] == 0
+    assert compare().differing == 0
 
 
 def test_more_deletes_than_are_believed_change_nothing(table, sync, compare, rows):
@@ -128,7 +129,7 @@ def test_more_deletes_than_are_believed_change_nothing(table, sync, compare, row
         compare()
     assert (refused.value.vanished, refused.value.exit_code) == (110, 3)
     assert rows("select * from raw.bet_versions order by seq") == before
-    assert compare(most_deletes=110)["deleted"] == 110
+    assert compare(most_deletes=110).deleted == 110
 
 
 def test_a_bet_that_only_a_file_brought_is_left_unless_its_stream_is_included(
@@ -211,7 +212,7 @@ def test_a_bet_that_moved_to_another_table_as_it_was_is_that_tables(years, sync_
     sync_of(old)
     put(postgres, bet("moved", 5), table="y2026")
     delete(postgres, ["moved"], table="y2025")
-    assert sync_of(new)["accepted"] == 0
+    assert sync_of(new).accepted == 0
     assert of_weight(compare_with(old)) == {"days": 1, "of_other_streams": {new.name: 1}}
     assert [name for name, _ in rows(BETS)] == ["moved", "stays"]
     delete(postgres, ["moved"], table="y2026")
@@ -225,7 +226,7 @@ def test_a_renamed_table_takes_over_the_bets_of_its_old_name(years, sync_of, com
     sync_of(old)
     put(postgres, *(bet(f"b{n}", n) for n in range(3)), table="y2026")  # the one that was deleted meanwhile is b3
     sync_of(new)
-    assert compare_with(new)["of_other_streams"] == {old.name: 1}
+    assert compare_with(new).of_other_streams == {old.name: 1}
     assert of_weight(compare_with(new, include_streams=[old.name])) == {"days": 1, "differing": 1, "deleted": 1}
     assert [name for name, _ in rows(BETS)] == ["b0", "b1", "b2"]
 
@@ -249,7 +250,7 @@ def test_a_bet_of_a_table_that_a_file_brings_anew_stays_the_tables(table, sync, 
     delete(table, ["b"])
     assert of_weight(compare()) == {"days": 1, "differing": 1, "missed": 1, "deleted": 1}
     assert rows(BETS) == [("a", 1500), ("c", 1500)]
-    assert compare()["differing"] == 0
+    assert compare().differing == 0
 
 
 # ---- rows rewritten under their old stamp --------------------------------------------------------------------------
@@ -277,12 +278,12 @@ def test_a_row_whose_column_was_rewritten_under_its_old_stamp_is_found_and_no_ot
     sync()
     for column, value in REWRITTEN.items():
         put(table, {"id": column, column: value, "bet_type": "parlay" if column == "bet_type" else "straight"})
-    assert sync()["accepted"] == 0
+    assert sync().accepted == 0
     counts = compare()
-    assert counts["missed"] + counts["quarantined"] == len(REWRITTEN)
+    assert counts.missed + counts.quarantined == len(REWRITTEN)
     twice = rows("select id from raw.bet_versions group by id having count(*) = 2")
     assert {name for (name,) in twice} == set(REWRITTEN)
-    assert of_weight(compare()) == {"days": counts["days"]}
+    assert of_weight(compare()) == {"days": counts.days}
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(sorted(REWRITTEN.keys() - {"is_win"}))), max_size=3))
@@ -308,7 +309,7 @@ def test_a_bet_settled_under_its_old_stamp_counts_from_just_past_the_last_refres
     refresh(database, run_id=uuid.uuid4(), now=NOW)
     put(table, {"id": "a", "status": "SETTLED_LOSS", "profit": -10, "bet_type": "straight"})
     later = NOW + timedelta(hours=1)
-    assert compare(now=later)["missed"] == 1
+    assert compare(now=later).missed == 1
     refresh(database, run_id=uuid.uuid4(), now=later)
     changes = "select event_timestamp, sport_count, sport_win_rate from features.sport_stats_changes order by 1"
     assert rows(changes)[-1] == (NOW + timedelta(microseconds=1), 2, 0.5)
@@ -323,7 +324,7 @@ def test_a_row_that_is_only_spelled_otherwise_becomes_no_version_and_is_fetched_
     take_in(database, file, run_id=uuid.uuid4(), now=NOW)
     put(table, bet("a", 1), bet("b", 2), bet("c", 60 * 24 * 3))
     sync(since=T0 + timedelta(days=1))
-    assert compare()["missed"] == 0
+    assert compare().missed == 0
     assert rows("select count(*) from raw.bet_versions") == [(3,)]
     assert of_weight(compare()) == {"days": 2}
 
@@ -336,9 +337,9 @@ def test_a_column_that_came_later_and_is_null_everywhere_brings_no_version(table
     with psycopg.connect(conninfo(table)) as app:
         app.execute("alter table bets add column clv_ev double precision")
     counts = compare()
-    assert (counts["missed"], counts["deleted"]) == (0, 0)
+    assert (counts.missed, counts.deleted) == (0, 0)
     put(table, {"id": "b", "bet_type": "straight", "clv_ev": 2.5})
-    assert compare()["missed"] == 1
+    assert compare().missed == 1
     assert rows("select id from processed.bets where clv_ev = 2.5") == [("b",)]
 
 
@@ -364,10 +365,10 @@ def history(source):
 def test_the_newest_row_of_an_id_counts_once_sync_after_sync(history, sync, compare, rows):
     history(bet("a", 200), bet("a", 100, status="PENDING", profit=0), lost("b", 50))
     counts = sync()
-    assert (counts["accepted"], counts["repeated_ids"]) == (2, 1)
+    assert (counts.accepted, counts.repeated_ids) == (2, 1)
     for request in ({"is_full": True}, {}, {"is_full": True}):
         counts = sync(**request)
-        assert (counts["accepted"], counts["repeated_ids"]) == (0, 1)
+        assert (counts.accepted, counts.repeated_ids) == (0, 1)
     assert rows(BETS) == [("a", 1500), ("b", -1000)]
     assert of_weight(compare()) == {"days": 1}
 
@@ -386,7 +387,7 @@ def test_a_window_that_shows_an_older_row_of_an_id_alone_replaces_no_newer_one(h
 def test_an_id_with_white_space_around_it_that_repeats_is_known_to(history, sync, rows):
     """The table was asked for the id as the store spells it, and has none of that spelling."""
     history(bet(" a", 200), bet(" a", 100, status="PENDING", profit=0))
-    assert sync()["repeated_ids"] == 1
+    assert sync().repeated_ids == 1
     sync(since=T0 + timedelta(minutes=90), until=T0 + timedelta(minutes=150))
     assert rows(BETS) == [("a", 1500)]
 
@@ -396,7 +397,7 @@ def test_where_the_newest_row_of_an_id_went_a_full_sync_shows_the_one_before(sou
     sync()
     with psycopg.connect(conninfo(source.postgres)) as app:
         app.execute("delete from bets where id = 'a' and profit > 0")
-    assert sync(is_full=True)["repeated_ids"] == 1
+    assert sync(is_full=True).repeated_ids == 1
     assert rows(BETS) == [("a", -1000), ("b", 1500)]
 
 
@@ -405,18 +406,18 @@ def test_reconciliation_sees_every_row_of_an_id(source, history, sync, compare, 
     sync()
     with psycopg.connect(conninfo(source.postgres)) as app:
         app.execute("delete from bets where id = 'a' and profit > 0")
-    assert compare()["missed"] == 1
+    assert compare().missed == 1
     assert rows(BETS) == [("a", -1000), ("b", 1500)]
     assert of_weight(compare()) == {"days": 2}
 
 
 def test_a_table_whose_ids_repeat_no_more_is_told_so_by_a_full_sync(source, history, sync):
     history(bet("a", 200), bet("a", 100))
-    assert sync()["repeated_ids"] == 1
+    assert sync().repeated_ids == 1
     with psycopg.connect(conninfo(source.postgres)) as app:
         app.execute("delete from bets where updated_at < %s", [T0 + timedelta(minutes=150)])
-    assert sync()["repeated_ids"] == 1
-    assert sync(is_full=True)["repeated_ids"] == 0
+    assert sync().repeated_ids == 1
+    assert sync(is_full=True).repeated_ids == 0
 
 
 def test_a_view_of_legs_counts_each_bet_once_though_its_rows_do_not_fit_a_page(clone, database, rows):
@@ -432,7 +433,7 @@ def test_a_view_of_legs_counts_each_bet_once_though_its_rows_do_not_fit_a_page(c
         for accepted in (7, 0, 0):
             with requested_rows(database, table, SyncRequest(is_full=True)) as shown:
                 counts = take_in(database, shown, run_id=uuid.uuid4(), now=NOW)
-            assert (counts["accepted"], counts["repeated_ids"]) == (accepted, 7)
+            assert (counts.accepted, counts.repeated_ids) == (accepted, 7)
         with table.reading() as reading:
             counts = reconcile_table(database, table.name, reading, run_id=uuid.uuid4(), clock=lambda: NOW)
     assert of_weight(counts) == {"days": 1}
@@ -443,14 +444,14 @@ def test_what_was_missed_and_is_broken_is_told_apart(table, sync, compare):
     sync()
     put(table, bet("late", 1, status="?"))
     counts = compare()
-    assert (counts["missed"], counts["quarantined"], counts["reasons"]) == (0, 1, {"status: unknown value": 1})
+    assert (counts.missed, counts.quarantined, counts.reasons) == (0, 1, {"status: unknown value": 1})
 
 
 def test_an_id_with_white_space_around_it_is_no_delete(table, sync, compare, rows):
     """So is a byte order mark, which the first id of an imported CSV may carry."""
     put(table, bet(" a ", 1), bet("\ufeffb", 2), bet("c", 3))
     sync()
-    assert compare()["deleted"] == 0
+    assert compare().deleted == 0
     assert rows(BETS) == [("a", 1500), ("b", 1500), ("c", 1500)]
 
 
@@ -462,7 +463,7 @@ def test_such_a_bet_that_moves_to_another_day_meanwhile_is_no_delete_either(sour
         put(source.postgres, bet(" a", 60 * 48))
         reading.digests, reading.keys, reading.pages_of = lambda: digests.head(0), later.keys, later.pages_of
         counts = reconcile_table(database, name, reading, run_id=uuid.uuid4(), clock=lambda: NOW)
-    assert (counts["missed"], counts["deleted"]) == (1, 0)
+    assert (counts.missed, counts.deleted) == (1, 0)
 
 
 def test_a_row_written_while_both_sides_are_compared_is_not_from_the_future(source, sync, database, rows):
@@ -492,15 +493,15 @@ def test_an_id_that_the_table_cannot_hold_is_not_in_it(clone, database, tmp_path
     with table.reading() as reading:
         believed = {"include_streams": ["file:others.jsonl"], "most_deletes": 2}
         counts = reconcile_table(database, table.name, reading, run_id=uuid.uuid4(), clock=lambda: NOW, **believed)
-    assert (counts["missed"], counts["deleted"]) == (3, 2)
+    assert (counts.missed, counts.deleted) == (3, 2)
 
 
 def test_a_bet_of_the_last_day_there_is_stops_nothing(table, sync, compare):
     put(table, bet("a", 1), bet("b", 2), bet("never", updated_at="9999-12-31T12:00:00Z"))
     sync()
     delete(table, ["never"])
-    assert compare()["deleted"] == 1
-    assert compare()["differing"] == 0
+    assert compare().deleted == 1
+    assert compare().differing == 0
 
 
 @pytest.mark.parametrize(
@@ -533,7 +534,7 @@ def test_a_table_that_is_rewritten_as_reading_begins_is_not_empty(source, sync, 
         compared = pool.submit(compare)
         wait_until(lambda: is_locked_out(source.postgres) or compared.done())
         app.commit()
-        assert compared.result()["deleted"] == 0
+        assert compared.result().deleted == 0
 
 
 def is_locked_out(postgres):
@@ -552,7 +553,7 @@ def test_rows_that_no_clock_would_write_are_compared_too(table, sync, compare):
         bet("exact", updated_at="2026-05-01T12:00:00.000001Z"),
     )
     sync()
-    assert compare()["differing"] == 0
+    assert compare().differing == 0
 
 
 def test_a_row_of_a_year_that_no_calendar_has_stops_nothing(table, sync, compare, rows):
@@ -560,7 +561,7 @@ def test_a_row_of_a_year_that_no_calendar_has_stops_nothing(table, sync, compare
     put(table, bet("a", 1), bet("odd", updated_at="12026-01-01T00:00:00Z"))
     sync()
     delete(table, ["a"])
-    assert compare()["deleted"] == 1
+    assert compare().deleted == 1
     assert rows("select id from quarantine.bets where state = 'open'") == [("odd",)]
 
 

@@ -25,13 +25,15 @@ from ingestion.doctor.sources import check_sources
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from ingestion.gates.config_file import gates_of
-from ingestion.intake.load import SyncRequest, content_hashes, take_in
+from ingestion.intake.content_hash import content_hashes
+from ingestion.intake.load import take_in
+from ingestion.intake.request import SyncRequest
 from ingestion.intake.streams import optional_columns, stream_states
 from ingestion.pipeline import run_reconcile, run_sync
 from ingestion.progress import silent
 from ingestion.runs.status import store_status
 from ingestion.sources.files.file_source import open_file
-from ingestion.sources.files.jsonl import page_of
+from ingestion.sources.json_rows import page_of
 from ingestion.sources.postgres.postgres_table import PostgresReading, open_postgres
 from ingestion.sources.settings import SourcePostgres, SourceSettings
 from quality.schema import validate
@@ -179,7 +181,7 @@ def test_a_row_that_says_that_it_is_deleted_is_a_delete_until_it_says_so_no_more
         lost("c", 3, is_deleted=True),
         lost("d", 4, is_deleted=False),
     )
-    assert (sync()["accepted"], sync()["accepted"]) == (4, 0)
+    assert (sync().accepted, sync().accepted) == (4, 0)
     assert database.execute(BETS).fetchall() == [("a", 1500), ("d", -1000)]
     refresh(database, run_id=uuid.uuid4(), now=NOW)
     later = [(NOW + timedelta(hours=hour)).isoformat() for hour in (1, 2)]
@@ -190,14 +192,14 @@ def test_a_row_that_says_that_it_is_deleted_is_a_delete_until_it_says_so_no_more
     )
     now = NOW + timedelta(hours=2)
     counts = sync(now=now)
-    assert (counts["accepted"], counts["deleted"], counts["late"]) == (2, 1, 0)
+    assert (counts.accepted, counts.deleted, counts.late) == (2, 1, 0)
     assert database.execute(BETS).fetchall() == [("b", -1000), ("d", -1000)]
     put(source.postgres, bet("a", 1, deleted_at=None))
     sync(now=now, is_full=True)
     assert database.execute(BETS).fetchall() == [("a", 1500), ("b", -1000), ("d", -1000)]
     refresh(database, run_id=uuid.uuid4(), now=now)
     assert not sum(found.differences for found in verify_offline(database))
-    assert compare(now=now)["differing"] == 0
+    assert compare(now=now).differing == 0
 
 
 def test_a_delete_is_not_lost_because_its_row_is_broken(source, sync, compare, database):
@@ -205,7 +207,7 @@ def test_a_delete_is_not_lost_because_its_row_is_broken(source, sync, compare, d
     sync()
     put(source.postgres, bet("a", 60, amount=-1, deleted_at=at(60)), bet("b", 60, amount=-1))
     counts = sync()
-    assert (counts["accepted"], counts["quarantined"], counts["broken_deletes"]) == (0, 2, 1)
+    assert (counts.accepted, counts.quarantined, counts.broken_deletes) == (0, 2, 1)
     assert database.execute(BETS).fetchall() == [("b", 1500)]
     states = "select id, state, reasons from quarantine.bets order by id"
     assert database.execute(states).fetchall() == [
@@ -213,9 +215,9 @@ def test_a_delete_is_not_lost_because_its_row_is_broken(source, sync, compare, d
         ("b", "open", ["amount: below 0"]),
         ("c", "superseded", ["status: unknown value"]),
     ]
-    assert (sync()["quarantined"], compare()["differing"]) == (0, 0)
+    assert (sync().quarantined, compare().differing) == (0, 0)
     put(source.postgres, bet("a", 61, deleted_at=None))
-    assert sync()["accepted"] == 1
+    assert sync().accepted == 1
     assert database.execute(BETS).fetchall() == [("a", 1500), ("b", 1500)]
     refresh(database, run_id=uuid.uuid4(), now=NOW)
     assert not sum(found.differences for found in verify_offline(database))
@@ -235,7 +237,7 @@ def test_a_broken_delete_in_a_file_waits_in_quarantine_and_its_bet_counts_as_it_
         bet("b", 5, is_deleted=True),
         bet("b", 5, profit=14, is_deleted=False),
     )
-    assert (counts["accepted"], counts["quarantined"], counts["broken_deletes"]) == (0, 4, 0)
+    assert (counts.accepted, counts.quarantined, counts.broken_deletes) == (0, 4, 0)
     assert database.execute("select distinct state from quarantine.bets").fetchall() == [("open",)]
     assert database.execute(BETS).fetchall() == [("a", 1500), ("b", 1500), ("c", 1500)]
 
@@ -246,7 +248,7 @@ def test_a_delete_is_not_lost_because_a_value_of_its_row_is_no_single_value(sour
     with psycopg.connect(conninfo(source.postgres)) as app:
         app.execute("alter table bets alter column amount type text")
         app.execute("update bets set amount = 'ten', is_deleted = true, updated_at = %s where id = 'a'", [at(60)])
-    assert sync()["broken_deletes"] == 1
+    assert sync().broken_deletes == 1
     assert database.execute(BETS).fetchall() == [("b", 1500)]
 
 

@@ -61,14 +61,14 @@ def test_a_file_loaded_twice_changes_nothing(load, rows):
     bets = (bet("a", 1), lost("b", 2), bet("c", status="?"))
     load(*bets)
     before = rows("select * from raw.bet_versions order by seq")
-    assert load(*bets)["seen_before"] == 3
+    assert load(*bets).seen_before == 3
     assert rows("select * from raw.bet_versions order by seq") == before
 
 
 def test_a_file_loaded_half_and_then_whole_is_loaded_once(load, rows):
     bets = [bet(f"b{n}", n) for n in range(10)]
     load(*bets[:5])
-    assert load(*bets)["accepted"] == 5
+    assert load(*bets).accepted == 5
     assert rows("select count(*), count(distinct id) from processed.bets") == [(10, 10)]
 
 
@@ -78,23 +78,23 @@ def test_no_profit_is_the_same_version_with_either_sign(load, tmp_path):
     load(*rows)
     file = tmp_path / "bets.parquet"
     pl.DataFrame([row | {"clv_percentage": -0.0, "profit": -0.0} for row in rows]).write_parquet(file)
-    assert load(path=file)["seen_before"] == 1
+    assert load(path=file).seen_before == 1
 
 
 def test_the_same_bet_in_another_spelling_is_the_same_version(load):
     load(bet("a"))
     again = bet("a", american_odds="+150", amount="10.00", updated_at=at(0).replace("+00:00", "Z"), sport=" Soccer ")
-    assert load(again)["seen_before"] == 1
+    assert load(again).seen_before == 1
 
 
 def test_exact_copies_in_a_batch_collapse(load, rows):
-    assert load(bet("a"), bet("a"), bet("a"))["copies"] == 2
+    assert load(bet("a"), bet("a"), bet("a")).copies == 2
     assert current(rows) == {"a": 1500}
 
 
 def test_copies_that_differ_under_one_updated_at_are_refused_all_of_them(load, rows):
     counts = load(bet("a", profit=15.0), bet("a", profit=16.0), bet("b"))
-    assert (counts["quarantined"], counts["reasons"]) == (2, {CONFLICT: 2})
+    assert (counts.quarantined, counts.reasons) == (2, {CONFLICT: 2})
     assert current(rows) == {"b": 1500}
 
 
@@ -111,7 +111,7 @@ def test_the_latest_updated_at_wins_whatever_the_order_of_the_file(load, rows):
 
 def test_a_version_that_comes_after_a_newer_one_is_kept_but_does_not_count(load, rows):
     load(lost("a", 30))
-    assert load(bet("a", 10))["superseded"] == 1
+    assert load(bet("a", 10)).superseded == 1
     assert current(rows) == {"a": -1000}
 
 
@@ -140,7 +140,7 @@ def test_a_row_from_before_the_last_refresh_is_known_just_past_it(load, rows, da
     load(bet("a", 30))
     mark = T0 + timedelta(minutes=60)
     database.execute("insert into features.watermark values (true, 1, %s, %s)", [mark, uuid.uuid4()])
-    assert load(bet("b", 45), bet("c", 90))["late"] == 1
+    assert load(bet("b", 45), bet("c", 90)).late == 1
     assert current(rows, "known_at") == {
         "a": T0 + timedelta(minutes=30),
         "b": mark + timedelta(microseconds=1),
@@ -152,7 +152,7 @@ def test_a_first_run_that_accepted_nothing_leaves_history_open(load, rows, datab
     load(bet("z", status="nonsense"))
     database.execute("insert into features.watermark values (true, 0, %s, %s)", [NOW, uuid.uuid4()])
     counts = load(bet("a", 10), bet("b", 20), now=NOW + timedelta(minutes=1))
-    assert (counts["first_load"], counts["late"]) == (True, 0)
+    assert (counts.first_load, counts.late) == (True, 0)
     assert current(rows, "known_at") == {"a": T0 + timedelta(minutes=10), "b": T0 + timedelta(minutes=20)}
 
 

@@ -259,7 +259,7 @@ def test_a_mark_ahead_of_the_store_is_not_believed(load: Load, prepared: Connect
     load(bet("a", 1), bet("b", 2, sport="Tennis"))
     store = store_at(prepared)
     later = CopyTarget(store.config, store._get_provider().online_store, store.get_feature_view("sport_stats"))
-    later.assert_until(NOW + 2 * HOUR)
+    later.set_watermark(NOW + 2 * HOUR)
     server.delete(entity_key(key_prefix("sport"), "Tennis", b"pikkit"))
     assert differences(prepared) == ["sport_stats online"]
     load(bet("a", 1), now=NOW + HOUR)

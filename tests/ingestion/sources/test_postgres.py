@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from feature_repo.errors import SourceDenied, Unreachable
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect, snapshot
-from ingestion.intake.load import content_hashes
+from ingestion.intake.content_hash import content_hashes
 from ingestion.progress import Progress, silent
 from ingestion.sources.files.file_source import open_file
 from ingestion.sources.page import Page
