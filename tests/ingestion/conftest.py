@@ -17,7 +17,8 @@ from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import create_registry
-from ingestion.intake.counts import IntakeCounts, ReconcileCounts
+from ingestion.intake.counts import IntakeCounts
+from ingestion.intake.counts import ReconcileCounts
 from ingestion.intake.load import take_in
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.request import SyncRequest, requested_rows
@@ -35,10 +36,10 @@ PATIENCE = timedelta(minutes=10)
 
 
 @pytest.fixture
-def prepared(registry: Connections) -> Connections:
+def prepared(new_applied: Callable[[], Connections]) -> Connections:
     """Stores with a schema, a registry and nothing in them, the clock at NOW."""
     clock.set_now(NOW)
-    return prepared_stores(registry)
+    return new_applied()
 
 
 @pytest.fixture
@@ -50,12 +51,6 @@ def query(prepared: Connections) -> Callable[[LiteralString], list[Any]]:
             return connection.execute(statement).fetchall()
 
     return query
-
-
-def prepared_stores(connections: Connections) -> Connections:
-    create_registry(connections.postgres)
-    apply_declarations(connections)
-    return connections
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +16,6 @@ from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ClockRewound, LockHeld, Unreachable
 from feature_repo.group_keys import entity_frame, entity_rows
-from feature_repo.servers.environment import feast_environment
 from feature_repo.store import store_at
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.doctor.postgres import check_postgres
@@ -28,9 +23,8 @@ from ingestion.features import running_sums, single_bets
 from ingestion.pipeline import compare, run_materialize
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, at, bet, jsonl, lost
-from tests.conftest import LENIENT_GATES
-from tests.ingestion.conftest import prepared_stores
 from tests.rigs.commands import by_name, environ_of, pikkit
+from tests.rigs.forked_commands import forked_command
 from tests.rigs.lenient_pipeline import run, run_backfill
 from tests.rigs.processes import wait_until
 
@@ -69,7 +63,7 @@ def contents(connections):
 # ---- killed, locked out, repeated ----------------------------------------------------------------------------------
 
 
-def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_mend(prepared, new_connections, tmp_path):
+def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_mend(prepared, new_applied, tmp_path):
     """kill -9 at ten random instants, then one plain run: the store equals that of a run that was never killed."""
     file = jsonl(
         tmp_path / "bets.jsonl",
@@ -77,16 +71,20 @@ def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_me
         *(lost(f"b{n}", 200 + n, sport=f"S{n % 5}") for n in range(0, 3000, 50)),
         *(bet(f"c{n}", status="?") for n in range(20)),
     )
-    never_killed = prepared_stores(new_connections())
-    seconds = _run(never_killed, file)
+    never_killed = new_applied()
+    with _command(never_killed, file) as whole:
+        started = time.monotonic()
+        assert whole.wait().returncode == 0
+        seconds = time.monotonic() - started
     dice = random.Random(20260524)
     for _ in range(10):
-        killed = subprocess.Popen(**_command(prepared, file))
-        time.sleep(dice.uniform(0.1, 1) * seconds)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
+        with _command(prepared, file) as killed:
+            time.sleep(dice.uniform(0.1, 1) * seconds)
+            killed.kill()
+            killed.wait()
     until_unlocked(prepared)
-    _run(prepared, file)
+    with _command(prepared, file) as mending:
+        assert mending.wait().returncode == 0
 
     assert [c for c in compare(prepared) if c.differences] == []
     assert contents(prepared) == contents(never_killed)
@@ -95,21 +93,9 @@ def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_me
 
 
 def _command(connections, file):
-    ours = {"REDIS_URL": connections.redis.url, "PIKKIT_NOW": NOW.isoformat(), "PIKKIT_GATES": str(LENIENT_GATES)}
-    environ = feast_environment(connections) | ours
-    return {
-        "args": [sys.executable, "-m", "ingestion", "run", "--source", str(file)],
-        "env": dict(os.environ) | environ,
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-    }
-
-
-def _run(connections, file):
-    """Run to the end in a process of its own; returns the seconds it took."""
-    started = time.monotonic()
-    subprocess.run(**_command(connections, file), check=True)
-    return time.monotonic() - started
+    """A run of this file that is under way."""
+    environ = environ_of(connections, file.parent / "home", PIKKIT_NOW=NOW.isoformat())
+    return forked_command("pikkit", ["run", "--source", file], environ=environ, cwd=file.parent)
 
 
 def until_unlocked(connections):

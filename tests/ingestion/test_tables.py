@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
 import subprocess
 import time
 from datetime import timedelta
@@ -20,10 +19,10 @@ from ingestion.pipeline import compare, run_reconcile
 from ingestion.progress import silent
 from tests.builders.bet_files import NOW, T0, bet, lost
 from tests.builders.source_table import delete, put
-from tests.ingestion.conftest import prepared_stores
 from tests.ingestion.test_pipeline import contents, until_unlocked
 from tests.rigs import faults
 from tests.rigs.commands import PIKKIT, environ_of, pikkit, pikkit_here
+from tests.rigs.forked_commands import forked_command
 from tests.rigs.lenient_pipeline import run
 
 over_rest = pytest.mark.parametrize("source", ["supabase"], indirect=True)
@@ -206,19 +205,21 @@ def test_an_answer_that_is_cut_short_for_good_brings_nothing(source, prepared, e
     assert query(prepared, "select count(*) from raw.bet_versions") == [(0,)]
 
 
-def test_a_sync_killed_at_any_instant_is_done_by_the_next(source, prepared, new_connections, environ, tmp_path):
+def test_a_sync_killed_at_any_instant_is_done_by_the_next(source, prepared, new_applied, environ, tmp_path):
     """The rows and the cursor come together or not at all."""
     put(source.postgres, *(bet(f"b{n}", n, sport=f"S{n % 5}") for n in range(3000)), bet("c", status="?"))
-    never_killed = prepared_stores(new_connections())
-    started = time.monotonic()
-    pikkit("sync", environ=environ_of(never_killed, tmp_path / "other", **environ_of_source(environ)), cwd=tmp_path)
-    seconds = time.monotonic() - started
+    never_killed = new_applied()
+    elsewhere = environ_of(never_killed, tmp_path / "other", **environ_of_source(environ))
+    with forked_command("pikkit", ["sync"], environ=elsewhere, cwd=tmp_path) as whole:
+        started = time.monotonic()
+        assert whole.wait().returncode == 0
+        seconds = time.monotonic() - started
     dice = random.Random(3)
     for _ in range(8):
-        killed = subprocess.Popen([PIKKIT, "sync"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(dice.uniform(0.3, 1) * seconds)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
+        with forked_command("pikkit", ["sync"], environ=environ, cwd=tmp_path) as killed:
+            time.sleep(dice.uniform(0.1, 1) * seconds)
+            killed.kill()
+            killed.wait()
         synced = query(
             prepared, "select (select count(*) from ops.sync_state), (select count(*) from raw.bet_versions)"
         )
@@ -259,8 +260,14 @@ def test_no_key_is_in_what_the_process_shows_of_itself(source, environ, tmp_path
             return False
 
     source.proxy.before = look
-    ended = pikkit("sync", "--full", environ=environ | {"HTTPX_LOG_LEVEL": "trace"}, cwd=tmp_path)
-    assert ended.returncode == 0
+    ended = subprocess.run(
+        [PIKKIT, "sync", "--full"],
+        env=environ | {"HTTPX_LOG_LEVEL": "trace"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert seen
     key = environ["SUPABASE_KEY"]
     assert not any(key.encode() in title for title in seen)

@@ -22,7 +22,6 @@ from feature_repo import clock
 from feature_repo.group_keys import entity_frame, entity_rows
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
-from ingestion.database.apply import apply_declarations
 from ingestion.pipeline import run_pipeline, run_sync
 from ingestion.serving.export.export import export_store
 from ingestion.sources.files.file_source import open_file
@@ -37,16 +36,15 @@ REFUSED = {text: refused(number, text) for number, text in enumerate(TEXTS.value
 
 
 @pytest.fixture(scope="module")
-def store(servers, template_with_registry, tmp_path_factory):
+def store(servers, applied_template, tmp_path_factory):
     connections = Connections(
         dataclasses.replace(servers.postgres, database="dirty_text"), servers.redis, embedded=False
     )
     files = tmp_path_factory.mktemp("files")
-    administer(servers, "create database dirty_text template {}", template_with_registry.database)
+    administer(servers, "create database dirty_text template {}", applied_template.database)
     with redis.Redis.from_url(servers.redis.url) as client:
         client.flushdb()
     clock.set_now(NOW)
-    apply_declarations(connections)
     run_pipeline(connections, open_file(ordinary_and_named(files / "named.jsonl")))
     run_sync(connections, open_file(jsonl(files / "refused.jsonl", *REFUSED.values())))
     clock.set_now(None)

@@ -22,7 +22,6 @@ from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.services import bet_lookup_v1, market_profitability_at_placement_v1, market_profitability_v1
 from feature_repo.store import store_at
 from ingestion.cli.serve.score_warnings import warn_of_naive
-from ingestion.database.apply import apply_declarations
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.serving.score import Vector, parse_bets, read_bets, score_bets
 from ingestion.sources.files.file_source import open_file
@@ -52,14 +51,14 @@ def bets() -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def store(
     servers: Connections,
-    template_with_registry: Postgres,
+    applied_template: Postgres,
     bets: pl.DataFrame,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Connections]:
     """A store into which 600 bets were run at NOW."""
     postgres = dataclasses.replace(servers.postgres, database="scored")
     admin = dataclasses.replace(servers.postgres, database="postgres")
-    create = sql.SQL("create database scored template {}").format(sql.Identifier(template_with_registry.database))
+    create = sql.SQL("create database scored template {}").format(sql.Identifier(applied_template.database))
     with psycopg.connect(**admin.conninfo, autocommit=True) as connection:
         connection.execute(create)
         with redis.Redis.from_url(servers.redis.url) as client:
@@ -67,7 +66,6 @@ def store(
         path = tmp_path_factory.mktemp("score") / "bets.parquet"
         write_sample(bets, path)
         connections = Connections(postgres, servers.redis, embedded=False)
-        apply_declarations(connections)
         clock.set_now(NOW)
         run(connections, open_file(path))
         clock.set_now(None)
