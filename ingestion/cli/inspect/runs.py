@@ -40,11 +40,11 @@ def runs(
     with read_only_store(connections.postgres, purpose="runs") as connection:
         run_id = find_run(connection, run) if run else None
         records = last_runs(connection, limit, run_id)
-        short = short_run_ids(connection, [each.run_id for each in records])
+        short = short_run_ids(connection, [record.run_id for record in records])
     if json:
         from dataclasses import asdict
 
-        print_json({"runs": [asdict(each) for each in records]})
+        print_json({"runs": [asdict(record) for record in records]})
     elif run_id is not None:
         _print_run(records[0])
     else:

@@ -18,10 +18,9 @@ from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.documents import commands_of, documents, fenced_lines, lines_in_text, section
 
 README = REPOSITORY / "README.md"
-# Lines of shell blocks that no test executes as they stand, and why not. All others are executed below, in order.
+# Lines of shell blocks that no test executes as they stand, and why not. The README's others are executed below, in
+# order. No line of make is: each builds an environment, or runs these tests; what make runs is run by tests itself.
 NOT_EXECUTED = {
-    "make demo": "builds an environment of its own; tests/ingestion/cli/test_demo.py runs `pikkit demo`",
-    "make test": "is what runs this",
     "pikkit doctor": "is shown on a Supabase project; tests/ingestion/doctor runs it on stand-ins of each fault",
     "pikkit run": "is shown on a Supabase project; tests/ingestion/test_tables.py runs it against PostgREST",
     "pikkit reconcile": "is shown on a Supabase project; tests/ingestion/test_tables.py runs it against PostgREST",
@@ -30,7 +29,11 @@ NOT_EXECUTED = {
     "feast serve --port 6566 --workers 2 --max-requests 0 --max-requests-jitter 0 --registry_ttl_sec 60 "
     "--no-access-log": "does not end; tests/feature_repo/scoring/test_scorer_serving.py takes it from the document",
 }
-EXECUTED = [line for line in fenced_lines(README.read_text(encoding="utf-8")) if line not in NOT_EXECUTED]
+EXECUTED = [
+    line
+    for line in fenced_lines(README.read_text(encoding="utf-8"))
+    if line not in NOT_EXECUTED and line.split()[0] != "make"
+]
 # Typer has a copy of Click of its own, which does not name the class.
 USAGE_ERRORS = (click.UsageError, typer.BadParameter.__mro__[1])
 PIKKIT_COMMANDS: Any = typer.main.get_command(app)
@@ -91,7 +94,8 @@ def test_every_command_in_a_message_exists_with_its_options() -> None:
 
 def test_every_line_of_a_shell_block_is_executed_or_has_a_reason_why_not() -> None:
     lines = [line for document in documents() for line in fenced_lines(document.read_text(encoding="utf-8"))]
-    assert [line for line in lines if line not in NOT_EXECUTED and line not in EXECUTED] == []
+    ours = [line for line in lines if line.split()[0] != "make"]
+    assert [line for line in ours if line not in NOT_EXECUTED and line not in EXECUTED] == []
     assert [line for line in NOT_EXECUTED if line not in lines] == []
 
 
