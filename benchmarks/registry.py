@@ -20,7 +20,7 @@ from feast import FeatureView
 
 from benchmarks.measuring import Row, Sample, show
 from feature_repo.declarations.views import STORED_VIEWS
-from feature_repo.materialization.intervals import Interval, compacted, record_interval
+from feature_repo.materialization.intervals import Interval, merge_intervals, record_interval
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
 from ingestion.database.access import connect
@@ -99,7 +99,7 @@ def _refreshed(store: Any, refreshes: int) -> int:
     kept: list[Interval] = []
     for hour in range(refreshes):
         instant = START + timedelta(hours=hour)
-        kept = compacted([*kept, (instant, instant)])
+        kept = merge_intervals([*kept, (instant, instant)])
     _leave(store, kept)
     return refreshes
 

@@ -34,7 +34,7 @@ from feature_repo.postgres.run_lock import locked_session
 from feature_repo.registry.pinned_services import check_published_lists, declared_services
 from feature_repo.registry.ungated_views import has_histories, is_ungated
 
-# Writers of one process, a feature server's say, wait for each other; only another process is told that it must not.
+# Writers of one process, a feature server's say, wait for each other; another process is refused.
 _turns: Final = threading.Lock()
 
 
@@ -54,7 +54,7 @@ class GatedProvider(PassthroughProvider):
             self._gated = GatedEngine(super().batch_engine)
         return self._gated
 
-    # ---- rows given by hand --------------------------------------------------------------------------------------
+    # ---- rows written by hand -------------------------------------------------------------------------------------
 
     def online_write_batch(
         self, config: Any, table: Any, data: list[Any], progress: Callable[[int], Any] | None
@@ -113,7 +113,9 @@ class GatedProvider(PassthroughProvider):
             self._begin_apply()
         except LockHeld as error:
             # `store.apply` and `--skip-source-validation` ask nothing of a provider before they write.
-            error.state = "The registry has the new definitions; the online store still holds what was deleted from them"
+            error.state = (
+                "The registry has the new definitions; the online store still holds what was deleted from them"
+            )
             error.next_step = "Wait until it is done, or end it, then apply again"
             raise
         try:

@@ -18,16 +18,14 @@ _STEP: Final = "pikkit.step_seconds"
 
 
 class CarryForward(NamedTuple):
-    """How a source carries the rows of a changelog forward (rule R6): every `step`, until the next change of the key or
-    the watermark.
+    """How a source carries its rows forward: each change again every `step`, until the next change or the watermark.
 
-    What holds for a key up to the watermark can so be told from its last change alone, without the rows in between.
-
-    `changes`  the table of the changelog
-    `step`     the TTL of the view
+    So the last change of a key tells alone what holds for it up to the watermark; the rows in between need not be read.
     """
 
-    changes: str
+    # the table of change rows, as `schema.table`
+    changelog: str
+    # the TTL of the view
     step: timedelta
 
 

@@ -24,12 +24,12 @@ from feature_repo.feast_internals import LocalComputeEngine, LocalMaterializatio
 from feature_repo.materialization.intervals import record_interval
 from feature_repo.materialization.online_copy import (
     CopyTarget,
-    copy_window,
+    backlog_range,
+    copy_range,
     discard_foreign_watermarks,
     is_current_copy,
-    lacking,
 )
-from feature_repo.materialization.publish_guard import PublishWindow, require_publishable
+from feature_repo.materialization.publish_guard import PublishRange, require_publishable
 from feature_repo.offline_store.store import PointInTimeOfflineStore
 from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.store import FreshOnlineStore
@@ -38,7 +38,7 @@ from feature_repo.registry.ungated_views import has_histories, is_ungated
 
 
 class GatedEngine(ComputeEngine):
-    """Another engine, asked only for what may be served."""
+    """Another engine, behind the gate: it gets only tasks whose rows may be served."""
 
     def __init__(self, engine: ComputeEngine) -> None:
         super().__init__(
@@ -58,7 +58,7 @@ class GatedEngine(ComputeEngine):
         return True
 
     def materialize(self, registry: Any, tasks: Any, **options: Any) -> list[MaterializationJob]:
-        """Copy the windows, view by view, and record each. Raises GateRefused, LockHeld: nothing was copied.
+        """Copy the ranges of time, view by view, and record each. Raises GateRefused, LockHeld: nothing was copied.
 
         The first view that fails ends it with its error, as in Feast. Those before it stay copied and recorded.
         """
@@ -78,12 +78,12 @@ class GatedEngine(ComputeEngine):
         judged: Sequence[MaterializationTask],
         by_column: Sequence[MaterializationTask],
     ) -> None:
-        """Raise GateRefused unless all windows may be served; then let go of watermarks of another store."""
+        """Raise GateRefused unless all ranges may be served; then remove the watermarks of another store."""
         project = self.repo_config.project
         if by_column:
             with redis_errors(self.repo_config.online_store, "Nothing was copied"):
                 self._is_our_copy = is_current_copy(connection, self._target(by_column[0]).client, project)
-        require_publishable(connection, [self._window(connection, task) for task in judged])
+        require_publishable(connection, [self._publish_range(connection, task) for task in judged])
         if by_column:
             with redis_errors(self.repo_config.online_store, "Nothing was copied"):
                 discard_foreign_watermarks(connection, self._target(by_column[0]).client, project)
@@ -105,13 +105,13 @@ class GatedEngine(ComputeEngine):
         record_interval(registry, task.project, task.feature_view.name, (task.start_time, task.end_time))
         return job
 
-    def _window(self, connection: psycopg.Connection, task: MaterializationTask) -> PublishWindow:
-        """What is judged: what was asked for, and what is copied beyond it."""
+    def _publish_range(self, connection: psycopg.Connection, task: MaterializationTask) -> PublishRange:
+        """The range that is judged: that of the task, and the backlog before it, which is copied too."""
         since, until = task.start_time, task.end_time
         if self._is_between_ours(task.feature_view):
-            window = lacking(connection, self._target(task), since, until)
-            since = min(since, window[0]) if window else since
-        return PublishWindow(task.feature_view, since, until)
+            backlog = backlog_range(connection, self._target(task), since, until)
+            since = min(since, backlog[0]) if backlog else since
+        return PublishRange(task.feature_view, since, until)
 
     def _target(self, task: MaterializationTask) -> CopyTarget:
         overwrite = self.repo_config.online_store.skip_dedup or not self._is_our_copy
@@ -129,7 +129,7 @@ class GatedEngine(ComputeEngine):
 
     def _copy_columns(self, connection: psycopg.Connection, task: MaterializationTask) -> MaterializationJob:
         with redis_errors(self.repo_config.online_store, "What was copied so far stays; nothing else was changed"):
-            copy_window(connection, self._target(task), task.start_time, task.end_time)
+            copy_range(connection, self._target(task), task.start_time, task.end_time)
         name = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
         return LocalMaterializationJob(job_id=name, status=MaterializationJobStatus.SUCCEEDED)
 

@@ -1,4 +1,4 @@
-"""The windows that Feast's registry remembers to have been copied, kept short.
+"""The intervals that Feast's registry remembers to have been copied, kept short.
 
 Feast appends one interval per view and materialization and never forgets any, so every apply and every read of the
 registry becomes slower with each refresh.
@@ -19,10 +19,10 @@ Interval = tuple[datetime, datetime]
 KEPT_INTERVALS: Final = 10
 
 
-def compacted(intervals: Iterable[Interval]) -> list[Interval]:
+def merge_intervals(intervals: Iterable[Interval]) -> list[Interval]:
     """The newest intervals, oldest first, those that overlap or touch as one. The newest end of all is kept.
 
-    An interval that ends before it starts, as Feast makes when it is behind what it was told before, held nothing.
+    An interval that ends before it starts, as Feast makes for a time before the last end, held nothing.
     """
     merged: list[Interval] = []
     for start, end in sorted(interval for interval in intervals if interval[0] <= interval[1]):
@@ -34,7 +34,7 @@ def compacted(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def record_interval(registry: BaseRegistry, project: str, view: str, interval: Interval) -> None:
-    """Note that a window of the view was copied; the view's definition stays as it stands in the registry.
+    """Note that an interval of the view was copied; the view's definition stays as it stands in the registry.
 
     Feast's own `apply_materialization` writes back the definition it read, and sets a state, because of which the next
     materialization would write back the definition that it had loaded before it had the run lock. A view without a
@@ -43,18 +43,18 @@ def record_interval(registry: BaseRegistry, project: str, view: str, interval: I
     from feature_repo.feast_internals import SqlRegistry
 
     if isinstance(registry, SqlRegistry):
-        _change(registry, project, view, lambda held: [*held, interval])
+        _change(registry, project, view, lambda intervals: [*intervals, interval])
     else:
         registry.apply_materialization(cast(Any, registry.get_any_feature_view(view, project)), project, *interval)
 
 
 def cut_intervals(registry: SqlRegistry, project: str, view: str, until: datetime) -> None:
     """Note that nothing of the view was copied past an instant, after a clock that ran ahead had said so."""
-    _change(registry, project, view, lambda held: [(start, min(end, until)) for start, end in held])
+    _change(registry, project, view, lambda intervals: [(start, min(end, until)) for start, end in intervals])
 
 
 def _change(
-    registry: SqlRegistry, project: str, view: str, changed: Callable[[list[Interval]], Iterable[Interval]]
+    registry: SqlRegistry, project: str, view: str, change: Callable[[list[Interval]], Iterable[Interval]]
 ) -> None:
     from feature_repo.feast_internals import (
         FeatureViewMessage,
@@ -68,7 +68,7 @@ def _change(
             (feature_views_table, FeatureViewMessage),
             (stream_feature_views_table, StreamFeatureViewMessage),
         ):
-            if _note(connection, table, message, project, view, changed):
+            if _note(connection, table, message, project, view, change):
                 break
     registry.refresh(project)
 
@@ -79,35 +79,37 @@ def _note(
     message_type: Any,
     project: str,
     view: str,
-    changed: Callable[[list[Interval]], Iterable[Interval]],
+    change: Callable[[list[Interval]], Iterable[Interval]],
 ) -> bool:
     """Change the intervals where the view stands in this table of the registry; whether it does."""
     from sqlalchemy import select
 
-    this = (table.c.feature_view_name == view) & (table.c.project_id == project)
-    stored = connection.execute(select(table.c.feature_view_proto).where(this).with_for_update()).scalar_one_or_none()
+    row_of_view = (table.c.feature_view_name == view) & (table.c.project_id == project)
+    stored = connection.execute(
+        select(table.c.feature_view_proto).where(row_of_view).with_for_update()
+    ).scalar_one_or_none()
     if stored is None:
         return False
     message, now = message_type.FromString(stored), datetime.now(UTC)
-    _put(message.meta, compacted(changed(_held(message.meta))))
+    _set_intervals(message.meta, merge_intervals(change(_intervals(message.meta))))
     message.meta.ClearField("state")
     message.meta.last_updated_timestamp.FromDatetime(now)
     connection.execute(
         table.update()
-        .where(this)
+        .where(row_of_view)
         .values(feature_view_proto=message.SerializeToString(), last_updated_timestamp=int(now.timestamp()))
     )
     return True
 
 
-def _held(meta: FeatureViewMeta) -> list[Interval]:
+def _intervals(meta: FeatureViewMeta) -> list[Interval]:
     return [
         (interval.start_time.ToDatetime(UTC), interval.end_time.ToDatetime(UTC))
         for interval in meta.materialization_intervals
     ]
 
 
-def _put(meta: FeatureViewMeta, intervals: Iterable[Interval]) -> None:
+def _set_intervals(meta: FeatureViewMeta, intervals: Iterable[Interval]) -> None:
     del meta.materialization_intervals[:]
     for start, end in intervals:
         added = meta.materialization_intervals.add()

@@ -1,7 +1,8 @@
 """What is to be served, copied from Postgres to Redis: columns all the way, no object per value.
 
-copy_window   the newest row of each key in a window, as in Feast; a re-asserted view catches up to the end of it
-copy_runs     the newest rows that some runs wrote
+copy_range   the newest row of each key in a range of time, as in Feast; a view that is carried forward catches up to
+             the end of it
+copy_runs    the newest rows that some runs wrote
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _TYPES: Final[dict[Any, pl.DataType]] = {
 class CopyTarget(NamedTuple):
     """A view's place in an online store. `overwrite`: whatever stands there, newer or not.
 
-    With an `outbox`, rows and mark are written when it is sent.
+    With an `outbox`, rows and watermark are written when it is sent.
     """
 
     config: RepoConfig
@@ -66,12 +67,12 @@ class CopyTarget(NamedTuple):
         return stored_view_name(self.view, self.config)
 
     @property
-    def asserted_until(self) -> datetime | None:
-        """Until when all keys of the view are copied; None where that is not known."""
+    def online_watermark(self) -> datetime | None:
+        """The instant up to which all keys of the view are copied; None where that is not known."""
         return watermarks.online_watermark(self.client, self.config.project, self.view, self.name)
 
-    def assert_until(self, until: datetime) -> None:
-        """Note that all keys of the view are copied as they held at `until`."""
+    def set_watermark(self, until: datetime) -> None:
+        """Set the online watermark: all keys of the view are copied as they held at `until`."""
         command = watermarks.watermark_command(self.config.project, self.view, self.name, until)
         if self.outbox is not None:
             self.outbox.add([command])
@@ -88,18 +89,18 @@ class CopyTarget(NamedTuple):
         return self._write(row for page in pages for row in stored_rows(page, self.view, self.config.project))
 
     def put_all(self, pages: Iterable[pl.DataFrame]) -> int:
-        """The same, and remove the view from all other keys: its mark would assert them for ever."""
-        kept: set[bytes] = set()
+        """The same, and remove the view from all other keys, which its watermark would carry forward for ever."""
+        written_keys: set[bytes] = set()
 
-        def noted() -> Iterator[Stored]:
+        def rows_noting_keys() -> Iterator[Stored]:
             for page in pages:
                 for row in stored_rows(page, self.view, self.config.project):
-                    kept.add(row.key)
+                    written_keys.add(row.key)
                     yield row
 
-        written = self._write(noted())
+        written = self._write(rows_noting_keys())
         fields = [feature_field(self.name, feature) for feature in self.features]
-        delete_rows(self.client, self.view.join_keys, self.config.project, self.name, fields, but=kept)
+        delete_rows(self.client, self.view.join_keys, self.config.project, self.name, fields, but=written_keys)
         return written
 
     def _write(self, rows: Iterable[Stored]) -> int:
@@ -129,40 +130,40 @@ def _store_of(name: str) -> str:
     return name.partition("/")[0]
 
 
-def lacking(
+def backlog_range(
     connection: psycopg.Connection, target: CopyTarget, since: datetime, until: datetime
 ) -> tuple[datetime, datetime] | None:
-    """The window that a copy of [since, until] has to read, both ends included; None when it would bring nothing.
+    """The range of time that a copy of [since, until] has to read, both ends included; None when there is no backlog.
 
-    A re-asserted view is copied from where its copy stands, whatever `since` is, and up to the mark at most: its rows
-    before that are there, and those after it do not exist.
+    A view that is carried forward is copied from its online watermark, whatever `since` is, and up to the features
+    watermark at most: its rows before the one are there, and rows after the other do not exist.
     """
     if carry_forward_of(target.view.batch_source) is None:
         return since, until
     row = connection.execute(feast_statement("features_watermark")).fetchone()
     if row is None or since > row[0]:
         return None
-    until, copied = min(until, row[0].astimezone(UTC)), None if target.overwrite else target.asserted_until
-    if copied is None:
+    until, copied_until = min(until, row[0].astimezone(UTC)), None if target.overwrite else target.online_watermark
+    if copied_until is None:
         return _EVER, until
-    return (copied + _MICROSECOND, until) if copied < until else None
+    return (copied_until + _MICROSECOND, until) if copied_until < until else None
 
 
-def copy_window(
+def copy_range(
     connection: psycopg.Connection, target: CopyTarget, since: datetime, until: datetime, *, whole: bool = False
 ) -> int:
-    """Copy the newest row of each key that a copy of [since, until] lacks. Returns the number of keys written.
+    """Copy the newest row of each key in the backlog of [since, until]. Returns the number of keys written.
 
     `whole`: nothing else is to be served of the view, so it is removed from all other keys.
     """
-    window = lacking(connection, target, since, until)
-    if window is None:
+    missing_range = backlog_range(connection, target, since, until)
+    if missing_range is None:
         return 0
-    # The view itself would say every group again: the mark does.
-    with closing(latest_pages(connection, target.view, *window, changed_only=True, rows=_ROWS)) as pages:
+    # Read from the view itself, every key would be written again: the watermark carries those that did not change.
+    with closing(latest_pages(connection, target.view, *missing_range, changed_only=True, rows=_ROWS)) as pages:
         written = target.put_all(pages) if whole else target.put(pages)
     if carry_forward_of(target.view.batch_source) is not None:
-        target.assert_until(window[1])
+        target.set_watermark(missing_range[1])
     return written
 
 
@@ -171,7 +172,7 @@ def copy_runs(
 ) -> int:
     """Copy the newest row of each key that these runs wrote to, from `since` on. Returns the number of keys written.
 
-    Sets no mark: whether anything else is lacking, only the caller knows.
+    Sets no watermark: whether that is the whole backlog, only the caller knows.
     """
     if not runs:
         return 0
@@ -181,7 +182,7 @@ def copy_runs(
     query = sql.SQL(feast_statement("rows_of_runs")).format(
         key=sql.Identifier(join_key),
         columns=sql.SQL(", ").join(map(sql.Identifier, schema)),
-        changes=sql.Identifier("features", f"{target.view.name}_changes"),
+        changelog=sql.Identifier("features", f"{target.view.name}_changes"),
     )
     with closing(copy_pages(connection, query, {"runs": list(runs), "since": since}, schema, rows=_ROWS)) as pages:
         return target.put(pages)

@@ -31,7 +31,7 @@ _MEND: Final = (
 _LISTED: Final = 5
 
 
-class PublishWindow(NamedTuple):
+class PublishRange(NamedTuple):
     """The event timestamps of a view that are to be copied, both ends included."""
 
     view: FeatureView
@@ -47,10 +47,10 @@ class RowToPublish(NamedTuple):
     values: Mapping[str, Any]
 
 
-def require_publishable(connection: psycopg.Connection, windows: Sequence[PublishWindow]) -> None:
-    """Raise GateRefused, with every run at fault, when any window holds a row that may not be served."""
+def require_publishable(connection: psycopg.Connection, ranges: Sequence[PublishRange]) -> None:
+    """Raise GateRefused, with every run at fault, when any range holds a row that may not be served."""
     with _fail_closed():
-        unsound = {window.view.name: runs for window in windows if (runs := _unsound_in(connection, window))}
+        unsound = {range_.view.name: runs for range_ in ranges if (runs := _unsound_in_range(connection, range_))}
     if unsound:
         raise _refusal(unsound)
 
@@ -58,7 +58,7 @@ def require_publishable(connection: psycopg.Connection, windows: Sequence[Publis
 def require_sound(connection: psycopg.Connection, views: Iterable[FeatureView], runs: Collection[UUID] | None) -> None:
     """Raise GateRefused when what these runs (None: all) wrote to any of the views may not be served."""
     with _fail_closed():
-        unsound = {view.name: found for view in views if (found := _unsound_runs(connection, view, runs))}
+        unsound = {view.name: unsound_runs for view in views if (unsound_runs := _unsound_runs(connection, view, runs))}
     if unsound:
         raise _refusal(unsound)
 
@@ -82,14 +82,14 @@ def require_published(connection: psycopg.Connection, view: FeatureView, rows: C
 def without_outdated(connection: psycopg.Connection, view: FeatureView, rows: Sequence[RowToPublish]) -> list[int]:
     """The places of the rows that their keys have no newer change after.
 
-    An outdated row of a re-asserted view would be served as what holds now, where the online store has no newer one.
+    An outdated row of a view that is carried forward would be served as what holds now, where no newer one is online.
     """
-    again = carry_forward_of(view.batch_source)
-    if again is None:
+    carried = carry_forward_of(view.batch_source)
+    if carried is None:
         return [*range(len(rows))]
     (join_key,) = view.join_keys
     query = sql.SQL(feast_statement("newest_changes")).format(
-        key=sql.Identifier(join_key), changes=sql.Identifier(*again.changes.split("."))
+        key=sql.Identifier(join_key), changelog=sql.Identifier(*carried.changelog.split("."))
     )
     newest: dict[str, datetime] = dict(connection.execute(query, {"keys": list({row.key for row in rows})}).fetchall())
     return [place for place, row in enumerate(rows) if row.instant >= newest[row.key]]
@@ -98,21 +98,21 @@ def without_outdated(connection: psycopg.Connection, view: FeatureView, rows: Se
 # ---- what Postgres knows -----------------------------------------------------------------------------------------
 
 
-def _unsound_in(connection: psycopg.Connection, window: PublishWindow) -> list[UnsoundRun]:
-    history = _history(window.view)
-    # Nearly always none; a look at all rows costs less than finding out which of them the window holds.
-    if not (unsound := _unsound_runs(connection, window.view, None)):
+def _unsound_in_range(connection: psycopg.Connection, range_: PublishRange) -> list[UnsoundRun]:
+    history = _history(range_.view)
+    # Nearly always none; a look at all rows costs less than finding out which of them the range holds.
+    if not (unsound := _unsound_runs(connection, range_.view, None)):
         return []
-    query = sql.SQL(feast_statement("runs_of_window")).format(history=history)
-    held = {run_id for (run_id,) in connection.execute(query, {"since": window.since, "until": window.until})}
-    # Where the rows stood of which nothing is left cannot be known any more: no window is sure to be whole.
-    return [run for run in unsound if run.run_id in held or run.is_gone]
+    query = sql.SQL(feast_statement("runs_in_range")).format(history=history)
+    runs_in_range = {run_id for (run_id,) in connection.execute(query, {"since": range_.since, "until": range_.until})}
+    # Where the rows stood of which nothing is left cannot be known any more: no range is sure to be whole.
+    return [run for run in unsound if run.run_id in runs_in_range or run.is_gone]
 
 
 def _unsound_runs(connection: psycopg.Connection, view: FeatureView, runs: Collection[UUID] | None) -> list[UnsoundRun]:
     params = {"view": view.name, "runs": None if runs is None else list(runs)}
-    found = connection.execute(feast_statement("unsound_runs"), params)
-    return [UnsoundRun(run_id, _reason(*facts), is_gone=facts[-1] == 0) for run_id, *facts in found]
+    unsound_runs = connection.execute(feast_statement("unsound_runs"), params)
+    return [UnsoundRun(run_id, _reason(*facts), is_gone=facts[-1] == 0) for run_id, *facts in unsound_runs]
 
 
 def _published(
@@ -148,14 +148,14 @@ def is_history(view: FeatureView) -> bool:
 def _reads_history_as_it_stands(view: FeatureView) -> bool:
     """Whether what is served of a view are the very values of its history: nothing computed, nothing renamed."""
     source: Any = view.batch_source
-    again = carry_forward_of(source)
+    carried = carry_forward_of(source)
     return (
         type(view).__name__ == "FeatureView"
         and not view.source_views
         and source is not None
         and source.get_table_query_string() == f"features.{view.name}"
         and not source.field_mapping
-        and (again is None or again.changes == f"features.{view.name}_changes")
+        and (carried is None or carried.changelog == f"features.{view.name}_changes")
         and (source.timestamp_field, source.created_timestamp_column) == ("event_timestamp", "created_timestamp")
     )
 
@@ -191,10 +191,10 @@ def _fail_closed() -> Iterator[None]:
 
 def _difference(row: RowToPublish, published: tuple[dict[str, Any], UUID] | None) -> str | None:
     # repr: a key may hold line breaks and escape sequences
-    what = f"{row.key!r} at {row.instant:%Y-%m-%dT%H:%M:%S.%fZ}"
+    row_named = f"{row.key!r} at {row.instant:%Y-%m-%dT%H:%M:%S.%fZ}"
     if published is None:
-        return f"nothing is published of {what}"
-    return None if published[0] == row.values else f"{what} is published with other values"
+        return f"nothing is published of {row_named}"
+    return None if published[0] == row.values else f"{row_named} is published with other values"
 
 
 # ---- words -------------------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ import pyarrow as pa
 from psycopg import sql
 
 from feature_repo.errors import RowsUnfit
-from feature_repo.offline_store.column_types import kind, selected
-from feature_repo.offline_store.retrieval.fetch import fetch
-from feature_repo.offline_store.source_table import listed
+from feature_repo.offline_store.column_types import column_type, copied_column
+from feature_repo.offline_store.retrieval.fetched_rows import fetch_rows
+from feature_repo.offline_store.source_table import joined
 from feature_repo.postgres.queries import feast_statement
 
 
@@ -24,25 +24,25 @@ def read_table(
 
     Columns of instants are aware UTC if `zoned`; otherwise they have no zone and are UTC, as in Feast's frames.
     """
-    listing = [selected(name, type_name, f"f{number}") for number, (name, type_name) in enumerate(columns)]
-    renamed = sql.SQL("select {} from ({}\n) as read").format(listed(listing), query)
-    found = fetch(connection, renamed, {}, [type_name for _, type_name in columns]).features
-    arrays = [_array(found, f"f{number}", type_name, zoned=zoned) for number, (_, type_name) in enumerate(columns)]
+    selected = [copied_column(name, type_name, f"f{number}") for number, (name, type_name) in enumerate(columns)]
+    renamed = sql.SQL("select {} from ({}\n) as read").format(joined(selected), query)
+    rows = fetch_rows(connection, renamed, {}, [type_name for _, type_name in columns]).features
+    arrays = [_array(rows, f"f{number}", type_name, zoned=zoned) for number, (_, type_name) in enumerate(columns)]
     return pa.Table.from_arrays(arrays, names=[name for name, _ in columns])
 
 
-def _array(found: pl.DataFrame | pa.Table, name: str, type_name: str, *, zoned: bool) -> Any:
-    array = found.get_column(name).to_arrow() if isinstance(found, pl.DataFrame) else found.column(name)
+def _array(rows: pl.DataFrame | pa.Table, name: str, type_name: str, *, zoned: bool) -> Any:
+    array = rows.get_column(name).to_arrow() if isinstance(rows, pl.DataFrame) else rows.column(name)
     if zoned and type_name == "timestamptz":
         return array.cast(pa.timestamp("us", tz="UTC"))
-    known = kind(type_name)
-    return array.cast(known.arrow) if known is not None else array
+    copied = column_type(type_name)
+    return array.cast(copied.arrow) if copied is not None else array
 
 
 def require_outside(connection: psycopg.Connection, table: str, state: str) -> None:
     """Raise RowsUnfit for a table that runs write, however it is spelled, and for a view, which may lead to one."""
-    found = connection.execute(feast_statement("table_of_ours"), {"table": table}).fetchone()
-    if found is not None and found[0]:
+    row = connection.execute(feast_statement("table_of_ours"), {"table": table}).fetchone()
+    if row is not None and row[0]:
         raise RowsUnfit(
             f"{table} is not a table to be written by hand: it is a view, or `pikkit run` writes its schema",
             state,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from feast import FileSource
 
@@ -14,15 +15,17 @@ if TYPE_CHECKING:
     from feast import FeatureView, RepoConfig
     from feast.infra.offline_stores.dask import DaskOfflineStore
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
-def is_file(source: Any) -> bool:
+
+def is_file_source(source: Any) -> bool:
     """Whether a source is a file."""
     return isinstance(source, FileSource)
 
 
-def are_read(views: Sequence[FeatureView]) -> bool:
+def all_read_files(views: Sequence[FeatureView]) -> bool:
     """Whether the views read files. Raises RowsUnfit when some do and others do not: nothing joins the two."""
-    by_file = [view.name for view in views if is_file(view.batch_source)]
+    by_file = [view.name for view in views if is_file_source(view.batch_source)]
     if by_file and len(by_file) < len(views):
         others = [view.name for view in views if view.name not in by_file]
         raise RowsUnfit(
@@ -33,15 +36,28 @@ def are_read(views: Sequence[FeatureView]) -> bool:
     return bool(by_file)
 
 
-def store() -> type[DaskOfflineStore]:
+def file_store() -> type[DaskOfflineStore]:
     """Feast's store for files. Importing it takes a second, which nobody without files should wait."""
     from feast.infra.offline_stores.dask import DaskOfflineStore
 
     return DaskOfflineStore
 
 
-def config_of(config: RepoConfig) -> RepoConfig:
+def file_store_config(config: RepoConfig) -> RepoConfig:
     """The same configuration with Feast's store for files."""
     from feast.infra.offline_stores.dask import DaskOfflineStoreConfig
 
     return with_offline_settings(config, DaskOfflineStoreConfig())
+
+
+def files_by_feast(method: _Method) -> _Method:
+    """A method of the offline store, (config, data_source, ...), that leaves sources which are files to Feast's own."""
+
+    @wraps(method)
+    def read(config: RepoConfig, data_source: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_file_source(data_source):
+            of_files = getattr(file_store(), method.__name__)
+            return of_files(file_store_config(config), data_source, *args, **kwargs)
+        return method(config, data_source, *args, **kwargs)
+
+    return cast(_Method, read)

@@ -18,14 +18,14 @@ from psycopg import sql
 from feature_repo.errors import EntityFrameUnfit
 from feature_repo.feast_internals import postgres_table
 from feature_repo.offline_store.arrow_tables import read_table
-from feature_repo.offline_store.column_types import column_types
-from feature_repo.offline_store.json_columns import is_json, parsed
+from feature_repo.offline_store.column_types import describe_columns
+from feature_repo.offline_store.json_columns import is_json, parse_json_column
 from feature_repo.offline_store.persist import persist
 from feature_repo.offline_store.retrieval.entity_frame import EntityRows
-from feature_repo.offline_store.retrieval.entity_query import EntityQuery, every_row, stretch
+from feature_repo.offline_store.retrieval.entity_query import EntityQuery, instants_in_range, rows_in_range
 from feature_repo.offline_store.retrieval.request import ViewRequest
-from feature_repo.offline_store.retrieval.to_sql import as_sql
-from feature_repo.offline_store.retrieval.view_reader import Options, ViewReader
+from feature_repo.offline_store.retrieval.retrieval_sql import retrieval_sql
+from feature_repo.offline_store.retrieval.view_reader import ReadOptions, ViewReader
 from feature_repo.offline_store.sessions import Deadline, history_session
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Job(RetrievalJob):
 
     @property
     def metadata(self) -> RetrievalMetadata | None:
-        """What was asked for; None for rows that nothing was asked about."""
+        """The features, keys and range of time of a retrieval; None for a job that is none."""
         return None
 
     def to_df(self, validation_reference: Any = None, timeout: int | None = None) -> pd.DataFrame:
@@ -71,17 +71,17 @@ class Job(RetrievalJob):
         copies every value twice more, into blocks of one type and out of them.
         """
         table = self.to_arrow(validation_reference=validation_reference, timeout=timeout)
-        apart = [name for name in table.column_names if name in self._texts or name in self._json]
-        frame: pd.DataFrame = table.drop_columns(apart).to_pandas(split_blocks=True)
+        kept_apart = [name for name in table.column_names if name in self._texts or name in self._json]
+        frame: pd.DataFrame = table.drop_columns(kept_apart).to_pandas(split_blocks=True)
         frame.index = pd.RangeIndex(len(table))
         for place, dtype in enumerate(frame.dtypes):
             values = frame.iloc[:, place].array
             # What still is Arrow's memory cannot be written to.
             if not isinstance(dtype, np.dtype) or not values.to_numpy().flags.writeable:
                 frame.isetitem(place, values.copy())
-        for name in apart:
+        for name in kept_apart:
             column = table.column(name)
-            values = parsed(column) if name in self._json else self._texts[name].__from_arrow__(column)
+            values = parse_json_column(column) if name in self._json else self._texts[name].__from_arrow__(column)
             frame.insert(table.column_names.index(name), name, values)
         return frame
 
@@ -113,7 +113,7 @@ class QueryJob(Job):
 
     def _read(self, connection: psycopg.Connection, _: Deadline) -> pa.Table:
         """The rows, typed as in Feast's own store: instants have no zone and are UTC."""
-        columns = column_types(connection, self.query)
+        columns = describe_columns(connection, self.query)
         self._json = _json_among(columns)
         return read_table(connection, self.query, columns, zoned=False)
 
@@ -123,14 +123,19 @@ class QueryJob(Job):
 
 
 @dataclass(frozen=True)
-class Retrieval:
-    """What a retrieval is asked for, apart from its rows."""
+class RetrievalRequest:
+    """A retrieval without its entity rows: which features, and how they are called and chosen."""
 
+    # `view:feature`, as the caller named them
     refs: list[str]
+    # the stored views to read, in Feast's order
     views: list[ViewRequest]
+    # the on-demand views to compute from them
     on_demand: list[OnDemandFeatureView]
+    # whether features are called `view__feature`
     full_names: bool
-    visible: bool
+    # whether only rows count that were created by the instant of the entity row
+    filter_by_created: bool
 
 
 class PointInTimeRetrievalJob(Job):
@@ -141,7 +146,7 @@ class PointInTimeRetrievalJob(Job):
 
     way: Way | None = None
 
-    def __init__(self, config: RepoConfig, request: Retrieval, entities: EntityRows | EntityQuery) -> None:
+    def __init__(self, config: RepoConfig, request: RetrievalRequest, entities: EntityRows | EntityQuery) -> None:
         super().__init__(config)
         self._request, self._entities = request, entities
         if isinstance(entities, EntityRows):
@@ -149,7 +154,7 @@ class PointInTimeRetrievalJob(Job):
         self._metadata: RetrievalMetadata | None = None
         self._since: datetime | None = None
         names = entities.table.column_names if isinstance(entities, EntityRows) else [n for n, _ in entities.columns]
-        self._kept = _kept(names, request.views, entities.instant_column)
+        self._columns_kept = _columns_kept(names, request.views, entities.instant_column)
         self._keys = [name for name in names if name != entities.instant_column]
 
     @property
@@ -164,7 +169,7 @@ class PointInTimeRetrievalJob(Job):
 
     @property
     def metadata(self) -> RetrievalMetadata | None:
-        """The features, the other columns of the frame, the earliest and latest instant; of SQL these are asked for."""
+        """The features, the other columns of the frame, the earliest and latest instant; of SQL these are queried."""
         if self._metadata is None:
             self._metadata = RetrievalMetadata(self._request.refs, self._keys, *self._span())
         return self._metadata
@@ -174,12 +179,14 @@ class PointInTimeRetrievalJob(Job):
         rows = self._entities if isinstance(self._entities, EntityRows) else self._entities.rows(connection)
         if self._metadata is None:
             self._metadata = RetrievalMetadata(self._request.refs, self._keys, *(rows.span or (None, None)))
-        reads = ViewReader(connection, rows, Options(self._request.visible, self._since, self.way), deadline)
-        table = rows.table.select(self._kept)
+        reader = ViewReader(
+            connection, rows, ReadOptions(self._request.filter_by_created, self._since, self.way), deadline
+        )
+        table = rows.table.select(self._columns_kept)
         columns = dict(zip(table.column_names, table.columns, strict=True))
         for view in self._request.views:
-            columns |= reads.features(view)
-        self._json = reads.json
+            columns |= reader.features(view)
+        self._json = reader.json
         # What pandas noted of the frame's columns brings them back as they were.
         return pa.table(columns).replace_schema_metadata(rows.table.schema.metadata)
 
@@ -192,34 +199,34 @@ class PointInTimeRetrievalJob(Job):
     def to_sql(self) -> str:
         """One statement with the same result in any session, without on-demand features."""
         with history_session(self.config) as connection:
-            return as_sql(
+            return retrieval_sql(
                 connection,
                 self._request.views,
                 self._entities,
-                kept=self._kept,
-                visible=self._request.visible,
+                columns_kept=self._columns_kept,
+                filter_by_created=self._request.filter_by_created,
                 since=self._since,
             )
 
 
-class StretchJob(PointInTimeRetrievalJob):
-    """Features at every instant of a stretch at which one of several views has a row."""
+class TimeRangeJob(PointInTimeRetrievalJob):
+    """Features at every instant of a range of time at which one of several views has a row."""
 
-    def __init__(self, config: RepoConfig, request: Retrieval, span: tuple[datetime, datetime]) -> None:
+    def __init__(self, config: RepoConfig, request: RetrievalRequest, span: tuple[datetime, datetime]) -> None:
         with history_session(config) as connection:
-            query = stretch(connection, request.views, *span)
-            columns = column_types(connection, query)
+            query = instants_in_range(connection, request.views, *span)
+            columns = describe_columns(connection, query)
         super().__init__(config, request, EntityQuery(query, tuple(columns), columns[0][0]))
         self._since = span[0]
         self._metadata = RetrievalMetadata(request.refs, [], *span)
 
 
 class EveryRowJob(Job):
-    """All rows of one view in a stretch of time."""
+    """All rows of one view in a range of time."""
 
-    def __init__(self, config: RepoConfig, request: Retrieval, span: tuple[datetime, datetime]) -> None:
+    def __init__(self, config: RepoConfig, request: RetrievalRequest, span: tuple[datetime, datetime]) -> None:
         super().__init__(config)
-        self._request, self._stretch = request, span
+        self._request, self._range = request, span
 
     @property
     def full_feature_names(self) -> bool:
@@ -233,36 +240,36 @@ class EveryRowJob(Job):
 
     @property
     def metadata(self) -> RetrievalMetadata:
-        """The features and the stretch."""
-        return RetrievalMetadata(self._request.refs, [], *self._stretch)
+        """The features and the range of time."""
+        return RetrievalMetadata(self._request.refs, [], *self._range)
 
     def _read(self, connection: psycopg.Connection, _: Deadline) -> pa.Table:
         """The rows in the order of their instants, which are aware UTC."""
-        query, columns = every_row(connection, self._request.views[0], *self._stretch)
+        query, columns = rows_in_range(connection, self._request.views[0], *self._range)
         self._json = _json_among(columns)
         return read_table(connection, query, columns, zoned=True)
 
     def to_sql(self) -> str:
         """The query."""
         with history_session(self.config) as connection:
-            return every_row(connection, self._request.views[0], *self._stretch)[0].as_string(connection)
+            return rows_in_range(connection, self._request.views[0], *self._range)[0].as_string(connection)
 
 
 def _json_among(columns: Iterable[tuple[str, str]]) -> set[str]:
     return {name for name, type_name in columns if is_json(type_name)}
 
 
-def _kept(names: Sequence[str], views: Sequence[ViewRequest], instant: str) -> list[str]:
+def _columns_kept(names: Sequence[str], views: Sequence[ViewRequest], instant: str) -> list[str]:
     """The frame's columns in the result: all but those that a feature of the same name takes the place of.
 
     Raises EntityFrameUnfit when that is a join key or the event timestamp.
     """
-    taken = {name for view in views for name in view.features}
-    needed = {instant, *(key for view in views for key in view.join_keys)}
-    if taken & needed:
+    feature_names = {name for view in views for name in view.features}
+    joined_on = {instant, *(key for view in views for key in view.join_keys)}
+    if feature_names & joined_on:
         raise EntityFrameUnfit(
-            f"{', '.join(sorted(taken & needed))} would be a feature and a column that is joined on",
+            f"{', '.join(sorted(feature_names & joined_on))} would be a feature and a column that is joined on",
             "Nothing was read",
             "Ask for full_feature_names=True",
         )
-    return [name for name in names if name not in taken]
+    return [name for name in names if name not in feature_names]

@@ -21,7 +21,7 @@ def is_json(type_name: str) -> bool:
     return type_name.removeprefix("_") in _JSON
 
 
-def as_texts(values: pa.ChunkedArray, type_name: str, *, of_texts: bool) -> pl.Series:
+def json_texts(values: pa.ChunkedArray, type_name: str, *, of_texts: bool) -> pl.Series:
     """Python values as a column of JSON takes them: texts, or lists of them for an array. A text is JSON already.
 
     `of_texts`: the values are lists, and a text in them is JSON, too. Raises ValueError for what no JSON can hold.
@@ -35,11 +35,11 @@ def as_texts(values: pa.ChunkedArray, type_name: str, *, of_texts: bool) -> pl.S
     return pl.Series([_text(value) for value in plain], dtype=pl.String)
 
 
-def parsed(column: pa.ChunkedArray) -> pd.Series[Any]:
+def parse_json_column(column: pa.ChunkedArray) -> pd.Series[Any]:
     """Texts of JSON, or lists of them, as Python values."""
     values: Iterable[Any] = column.to_pylist()
-    found = [[_parsed(part) for part in value] if isinstance(value, list) else _parsed(value) for value in values]
-    return pd.Series(found, dtype=object)
+    values = [[_parsed(part) for part in value] if isinstance(value, list) else _parsed(value) for value in values]
+    return pd.Series(values, dtype=object)
 
 
 def _parsed(text: Any) -> Any:

@@ -12,7 +12,8 @@ from psycopg import errors, sql
 
 from feature_repo.errors import RowsUnfit
 from feature_repo.offline_store.arrow_tables import require_outside
-from feature_repo.offline_store.source_table import listed
+from feature_repo.offline_store.column_types import server_type
+from feature_repo.offline_store.source_table import joined
 from feature_repo.postgres.copy import copy_in
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.postgres.sessions import feast_session
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
 
 # What tells a table that may be replaced.
 _SAVED: Final = "A saved result of Feast."
-
-_TYPES: Final[tuple[tuple[Any, LiteralString], ...]] = (
-    (pa.types.is_boolean, "boolean"),
-    (pa.types.is_int64, "bigint"),
-    (pa.types.is_integer, "bigint"),
-    (pa.types.is_float32, "real"),
-    (pa.types.is_floating, "double precision"),
-    (pa.types.is_decimal, "numeric"),
-    (pa.types.is_date, "date"),
-    (pa.types.is_binary, "bytea"),
-    (pa.types.is_large_binary, "bytea"),
-)
 
 
 def persist(config: RepoConfig, table: pa.Table, name: str, *, json_columns: Collection[str], overwrite: bool) -> None:
@@ -51,7 +40,7 @@ def persist(config: RepoConfig, table: pa.Table, name: str, *, json_columns: Col
         column.name: _column(column, table.column(column.name), is_json=column.name in json_columns)
         for column in table.schema
     }
-    listing = listed(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, (t, _) in columns.items())
+    definitions = joined(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, (t, _) in columns.items())
     with feast_session(config, "feast persist") as connection, connection.transaction():
         # Whoever reads the table may take long; nobody should wait behind this for that.
         connection.execute("set local lock_timeout = '10s'")
@@ -62,7 +51,7 @@ def persist(config: RepoConfig, table: pa.Table, name: str, *, json_columns: Col
             except errors.LockNotAvailable as error:
                 raise RowsUnfit(f"{name} is in use", "It is as it was", "Try again when it is not read") from error
         try:
-            connection.execute(sql.SQL("create table {} ({})").format(target, listing))
+            connection.execute(sql.SQL("create table {} ({})").format(target, definitions))
         except errors.DuplicateTable as error:
             raise RowsUnfit(
                 f"There is a table {name} already",
@@ -75,31 +64,27 @@ def persist(config: RepoConfig, table: pa.Table, name: str, *, json_columns: Col
 
 
 def _require_saved_result(connection: psycopg.Connection, name: str) -> None:
-    found = connection.execute(feast_statement("saved_result"), {"table": name, "comment": _SAVED}).fetchone()
-    if found is not None and not found[0]:
+    row = connection.execute(feast_statement("saved_result"), {"table": name, "comment": _SAVED}).fetchone()
+    if row is not None and not row[0]:
         raise RowsUnfit(f"{name} is not a saved result of Feast", "It is as it was", "Choose another name")
 
 
 def _column(field: Any, values: pa.ChunkedArray, *, is_json: bool) -> tuple[LiteralString, pl.Series]:
     """The type of a column and its values. What has no type in Postgres is kept as JSON, text as text."""
-    held = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    arrow_type = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if is_json:
-        return ("jsonb[]" if pa.types.is_list(held) else "jsonb"), pl.Series(pl.from_arrow(values))
-    if pa.types.is_null(held):
+        return ("jsonb[]" if pa.types.is_list(arrow_type) else "jsonb"), pl.Series(pl.from_arrow(values))
+    if pa.types.is_null(arrow_type):
         return "text", pl.Series([None] * len(values), dtype=pl.String)
-    if pa.types.is_timestamp(held):
-        return ("timestamptz" if held.tz else "timestamp"), pl.Series(pl.from_arrow(values))
-    if pa.types.is_list(held) and not pa.types.is_nested(held.value_type):
+    if pa.types.is_timestamp(arrow_type):
+        return ("timestamptz" if arrow_type.tz else "timestamp"), pl.Series(pl.from_arrow(values))
+    if pa.types.is_list(arrow_type) and not pa.types.is_nested(arrow_type.value_type):
         lists = pl.Series(pl.from_arrow(values))
-        return f"{_scalar(held.value_type) or 'text'}[]", _spelled(lists)
-    if pa.types.is_nested(held):
+        return f"{server_type(arrow_type.value_type) or 'text'}[]", _spelled(lists)
+    if pa.types.is_nested(arrow_type):
         texts = [None if value is None else json.dumps(value, default=str) for value in values.to_pylist()]
         return "jsonb", pl.Series(texts, dtype=pl.String)
-    return _scalar(held) or "text", pl.Series(pl.from_arrow(values.cast(held)))
-
-
-def _scalar(held: Any) -> LiteralString | None:
-    return next((name for is_type, name in _TYPES if is_type(held)), None)
+    return server_type(arrow_type) or "text", pl.Series(pl.from_arrow(values.cast(arrow_type)))
 
 
 def _spelled(lists: pl.Series) -> pl.Series:

@@ -35,17 +35,17 @@ class Deadline:
         """The seconds that are left. Raises RetrievalTimedOut when none are."""
         if self._ends_at is None:
             return None
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
+        seconds_left = self._ends_at - time.monotonic()
+        if seconds_left <= 0:
             raise self.passed()
-        return left
+        return seconds_left
 
     def bind(self, connection: psycopg.Connection) -> None:
         """Have the server end the next statements of this transaction in time. Raises RetrievalTimedOut."""
-        left = self.check()
-        if left is not None:
-            milliseconds = max(_SHORTEST, int(left * 1000))
-            connection.execute(sql.SQL("set local statement_timeout = {}").format(sql.Literal(milliseconds)))
+        seconds_left = self.check()
+        if seconds_left is not None:
+            limit = max(_SHORTEST, int(seconds_left * 1000))
+            connection.execute(sql.SQL("set local statement_timeout = {}").format(sql.Literal(limit)))
 
     def passed(self) -> RetrievalTimedOut:
         """What to raise when it has passed."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from feature_repo.sources import CarryForward
 
 
-class Origin(NamedTuple):
+class ViewSource(NamedTuple):
     """The rows of a source: what stands after `from`, and its columns of keys, instants and times of creation."""
 
     source: sql.Composable
@@ -27,7 +27,7 @@ class Origin(NamedTuple):
     created: str | None
 
 
-def origin(source: DataSource, keys: tuple[str, ...], instant: str, created: str | None) -> Origin:
+def source_table(source: DataSource, keys: tuple[str, ...], instant: str, created: str | None) -> ViewSource:
     """The rows of a source that has these columns. Raises RowsUnfit for a source that is not in Postgres."""
     if not is_postgres_source(source):
         raise RowsUnfit(
@@ -39,14 +39,14 @@ def origin(source: DataSource, keys: tuple[str, ...], instant: str, created: str
     if text.endswith(")"):
         # The line break ends a comment that a query may end with.
         text = f"{text[:-1]}\n)"
-    return Origin(sql.SQL(text), tuple(key for key in keys if key != DUMMY_ENTITY_ID), instant, created or None)
+    return ViewSource(sql.SQL(text), tuple(key for key in keys if key != DUMMY_ENTITY_ID), instant, created or None)
 
 
-def origin_of(view: FeatureView) -> Origin:
+def table_of_view(view: FeatureView) -> ViewSource:
     """The rows of a view's source."""
     source = source_of(view)
-    own = own_names(source)
-    return origin(
+    own = source_column_names(source)
+    return source_table(
         source,
         tuple(own.get(key, key) for key in join_keys(view)),
         own.get(source.timestamp_field, source.timestamp_field),
@@ -62,7 +62,7 @@ def source_of(view: FeatureView) -> DataSource:
     return source
 
 
-def own_names(source: DataSource) -> dict[str, str]:
+def source_column_names(source: DataSource) -> dict[str, str]:
     """A name in the view -> what the source calls it, where that differs."""
     return {mapped: column for column, mapped in (source.field_mapping or {}).items()}
 
@@ -72,16 +72,16 @@ def join_keys(view: FeatureView) -> tuple[str, ...]:
     return tuple(column.name for column in view.entity_columns if column.name != DUMMY_ENTITY_ID)
 
 
-def with_no_key(listing: sql.Composable, keys: Sequence[str]) -> sql.Composable:
+def with_dummy_key(listing: sql.Composable, keys: Sequence[str]) -> sql.Composable:
     """A select list, and Feast's own key where there is none: what is stored online of a view without entities."""
     if keys:
         return listing
     return sql.SQL("{}, {}::text as {}").format(listing, sql.Literal(DUMMY_ENTITY_VAL), sql.Identifier(DUMMY_ENTITY_ID))
 
 
-def changes_of(again: CarryForward) -> sql.Composable:
-    """The table of changes behind a re-asserted source."""
-    return sql.Identifier(*again.changes.split("."))
+def changelog_table(carried: CarryForward) -> sql.Composable:
+    """The changelog behind a source that is carried forward."""
+    return sql.Identifier(*carried.changelog.split("."))
 
 
 def instant_literal(value: datetime) -> sql.Composable:
@@ -90,12 +90,12 @@ def instant_literal(value: datetime) -> sql.Composable:
     return sql.SQL("{}::timestamptz").format(sql.Literal(text))
 
 
-def columns(names: Sequence[str], table: str | None = None) -> sql.Composable:
+def column_list(names: Sequence[str], table: str | None = None) -> sql.Composable:
     """Columns in a select list."""
-    return listed(sql.Identifier(table, name) if table else sql.Identifier(name) for name in names)
+    return joined(sql.Identifier(table, name) if table else sql.Identifier(name) for name in names)
 
 
-def listed(parts: Iterable[sql.Composable], between: LiteralString = ", ") -> sql.Composed:
+def joined(parts: Iterable[sql.Composable], between: LiteralString = ", ") -> sql.Composed:
     """Parts with something between them."""
     return sql.SQL(between).join(parts)
 

@@ -15,8 +15,8 @@ from feature_repo.errors import RowsUnfit
 from feature_repo.feast_internals import postgres_table
 from feature_repo.offline_store.arrow_tables import require_outside
 from feature_repo.offline_store.column_types import describe_query
-from feature_repo.offline_store.json_columns import as_texts, is_json
-from feature_repo.offline_store.source_table import Origin, listed, origin_of, own_names, source_of
+from feature_repo.offline_store.json_columns import is_json, json_texts
+from feature_repo.offline_store.source_table import ViewSource, joined, source_column_names, source_of, table_of_view
 from feature_repo.postgres.copy import copy_in
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.postgres.sessions import feast_session
@@ -36,39 +36,39 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
     Raises RowsUnfit for a source that is a query, for columns that the table does not have and values that do not fit.
     """
     source: Any = source_of(view)
-    read, name = origin_of(view), postgres_table(source)
-    own = own_names(source)
-    table = table.rename_columns([own.get(column, column) for column in table.column_names])
+    target, name = table_of_view(view), postgres_table(source)
+    source_names = source_column_names(source)
+    table = table.rename_columns([source_names.get(column, column) for column in table.column_names])
     if not name:
         raise RowsUnfit(f"{view.name} reads a query", _STATE, "Write to the tables that the query reads")
     with feast_session(config, "feast write") as connection, connection.transaction():
         require_outside(connection, name, _STATE)
-        types = _types(connection, view, read, table)
+        types = _types(connection, view, target, table)
         names = [column for column in table.column_names if column in types]
         connection.execute(
             sql.SQL("create temp table feast_rows on commit drop as select {} from {} where false").format(
-                listed(map(sql.Identifier, names)), read.source
+                joined(map(sql.Identifier, names)), target.source
             )
         )
         try:
-            copy_in(connection, _STAGING, _frame(table.select(names), types, _lists_of_json(view, own)))
-            _merge(connection, read, names)
+            copy_in(connection, _STAGING, _frame(table.select(names), types, _lists_of_json(view, source_names)))
+            _merge(connection, target, names)
         except (psycopg.DataError, psycopg.IntegrityError, pl.exceptions.PolarsError, ValueError) as error:
-            said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+            server_message = error.diag.message_primary if isinstance(error, psycopg.Error) else None
             raise RowsUnfit(
-                f"Rows for {view.name} do not fit {name}: {said or error}",
+                f"Rows for {view.name} do not fit {name}: {server_message or error}",
                 _STATE,
                 "Give values that the columns can hold",
             ) from error
 
 
-def _types(connection: psycopg.Connection, view: FeatureView, read: Origin, table: pa.Table) -> dict[str, str]:
-    types = describe_query(connection, sql.SQL("select * from {} as source").format(read.source))
+def _types(connection: psycopg.Connection, view: FeatureView, target: ViewSource, table: pa.Table) -> dict[str, str]:
+    types = describe_query(connection, sql.SQL("select * from {} as source").format(target.source))
     unknown = [name for name in table.column_names if name not in types]
-    lacking = [name for name in (*read.keys, read.instant) if name not in table.column_names]
-    if unknown or lacking:
+    missing = [name for name in (*target.keys, target.instant) if name not in table.column_names]
+    if unknown or missing:
         problems = [f"{', '.join(unknown)} not in the table"] if unknown else []
-        problems += [f"{', '.join(lacking)} not given"] if lacking else []
+        problems += [f"{', '.join(missing)} not given"] if missing else []
         raise RowsUnfit(
             f"The columns of the rows for {view.name} do not fit its table: {'; '.join(problems)}",
             _STATE,
@@ -77,14 +77,14 @@ def _types(connection: psycopg.Connection, view: FeatureView, read: Origin, tabl
     return types
 
 
-def _lists_of_json(view: FeatureView, own: dict[str, str]) -> set[str]:
+def _lists_of_json(view: FeatureView, source_names: dict[str, str]) -> set[str]:
     """The columns whose values are lists of what Feast calls Json: a text among those is JSON, and no text."""
-    return {own.get(field.name, field.name) for field in view.features if field.dtype == Array(Json)}
+    return {source_names.get(field.name, field.name) for field in view.features if field.dtype == Array(Json)}
 
 
 def _frame(table: pa.Table, types: dict[str, str], lists_of_json: Container[str]) -> pl.DataFrame:
     texts = {
-        name: as_texts(table.column(name), types[name], of_texts=name in lists_of_json)
+        name: json_texts(table.column(name), types[name], of_texts=name in lists_of_json)
         for name in table.column_names
         if is_json(types[name])
     }
@@ -107,32 +107,36 @@ def _frame(table: pa.Table, types: dict[str, str], lists_of_json: Container[str]
     return frame.with_columns(pl.col(naive).dt.replace_time_zone("UTC"))
 
 
-def _merge(connection: psycopg.Connection, read: Origin, names: list[str]) -> None:
-    unique = _unique_columns(connection, read)
+def _merge(connection: psycopg.Connection, target: ViewSource, names: list[str]) -> None:
+    unique = _unique_columns(connection, target)
     parts = {
-        "table": read.source,
-        "columns": listed(map(sql.Identifier, names)),
+        "table": target.source,
+        "columns": joined(map(sql.Identifier, names)),
         "staging": _STAGING,
     }
     if unique is None:
-        same = [sql.SQL("stored.{0} is not distinct from given.{0}").format(sql.Identifier(name)) for name in names]
-        connection.execute(sql.SQL(feast_statement("insert_new_rows")).format(**parts, same=listed(same, " and ")))
+        same_values = [
+            sql.SQL("stored.{0} is not distinct from given.{0}").format(sql.Identifier(name)) for name in names
+        ]
+        connection.execute(
+            sql.SQL(feast_statement("insert_new_rows")).format(**parts, same_values=joined(same_values, " and "))
+        )
         return
     changed = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names if name not in unique]
     connection.execute(
         sql.SQL(feast_statement("merge_rows")).format(
             **parts,
-            unique=listed(map(sql.Identifier, unique)),
-            action=sql.SQL("update set {}").format(listed(changed)) if changed else sql.SQL("nothing"),
+            unique=joined(map(sql.Identifier, unique)),
+            action=sql.SQL("update set {}").format(joined(changed)) if changed else sql.SQL("nothing"),
         )
     )
 
 
-def _unique_columns(connection: psycopg.Connection, read: Origin) -> list[str] | None:
+def _unique_columns(connection: psycopg.Connection, target: ViewSource) -> list[str] | None:
     """The columns of a unique index over the keys, the instant and perhaps the time of creation, and nothing else."""
-    text = read.source.as_string(connection)
-    wanted = [{*read.keys, read.instant}, {*read.keys, read.instant, read.created}]
+    text = target.source.as_string(connection)
+    candidates = [{*target.keys, target.instant}, {*target.keys, target.instant, target.created}]
     for (indexed,) in connection.execute(feast_statement("unique_columns"), {"table": text}):
-        if set(indexed) in wanted:
+        if set(indexed) in candidates:
             return list(indexed)
     return None

@@ -51,7 +51,8 @@ def ignore_stored_functions() -> None:
     for method in (*REGISTRY_READERS, "_list_objects"):
         original = vars(SqlRegistry)[method]
         if not hasattr(original, "__wrapped__"):
-            setattr(SqlRegistry, method, _listed(original) if method == "_list_objects" else _named(original))
+            wrap = _with_row_names if method == "_list_objects" else _noting_row
+            setattr(SqlRegistry, method, wrap(original))
 
 
 def require_own_functions(views: Iterable[OnDemandFeatureView]) -> None:
@@ -72,22 +73,22 @@ def _declared() -> dict[str, OnDemandFeatureView]:
 # ---- rows and the messages in them -----------------------------------------------------------------------------------
 
 
-def _named(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Views that are read meanwhile are those of the row that is asked for."""
+def _noting_row(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A reader of one row that notes the row's name for the views that are made meanwhile."""
     signature, name = inspect.signature(original), REGISTRY_READERS[original.__name__]
 
     @wraps(original)
     def read(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs)
-        given.apply_defaults()
-        with _reading(name(given.arguments)):
+        call = signature.bind(*args, **kwargs)
+        call.apply_defaults()
+        with _reading(name(call.arguments)):
             return original(*args, **kwargs)
 
     return read
 
 
-def _listed(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Each message comes with the name of its row, from the same read. So do those that Feast caches."""
+def _with_row_names(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The reader of a whole table, which gets each message with the name of its row. So do those that Feast caches."""
 
     @wraps(original)
     def read(

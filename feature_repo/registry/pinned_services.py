@@ -35,9 +35,9 @@ def check_published_lists(connection: psycopg.Connection, project: str, services
         if service.name in published and published[service.name] != references(service)
     }
     if changed:
-        told = "; ".join(f"{name} ({difference})" for name, difference in changed.items())
+        differences = "; ".join(f"{name} ({difference})" for name, difference in changed.items())
         raise PublishedListChanged(
-            f"The list of features of a published service was changed: {told}",
+            f"The list of features of a published service was changed: {differences}",
             "Nothing was applied; the published lists stand",
             f"Give {', '.join(changed)} its list back in feature_repo/declarations/feature_lists.py, and "
             f"declare the new one as {', '.join(map(_next_version, changed))}",
@@ -67,9 +67,9 @@ def _published_lists(connection: psycopg.Connection, project: str) -> dict[str, 
 
 
 def _difference(published: Sequence[str], declared: Sequence[str]) -> str:
-    gone = [f"without {name}" for name in published if name not in declared]
-    new = [f"with {name}" for name in declared if name not in published]
-    return ", ".join(gone + new) or "in another order"
+    removed = [f"without {name}" for name in published if name not in declared]
+    added = [f"with {name}" for name in declared if name not in published]
+    return ", ".join(removed + added) or "in another order"
 
 
 def _next_version(name: str) -> str:

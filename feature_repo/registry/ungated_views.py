@@ -16,7 +16,7 @@ from psycopg import sql
 from feature_repo.declarations.views import OUR_VIEWS
 from feature_repo.errors import GateRefused
 from feature_repo.offline_store.sessions import history_session
-from feature_repo.offline_store.source_table import origin
+from feature_repo.offline_store.source_table import source_table
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.sources import carry_forward_of
 
@@ -56,7 +56,7 @@ def bears_our_name(view: Any) -> bool:
     """Whether the view, or one that it is made from, is called like a view of this repository."""
     projections: Mapping[str, Any] = getattr(view, "source_feature_view_projections", None) or {}
     made_from = [*(getattr(view, "source_views", None) or []), *projections.values()]
-    return view.name in OUR_VIEWS or any(bears_our_name(one) for one in made_from)
+    return view.name in OUR_VIEWS or any(bears_our_name(view_below) for view_below in made_from)
 
 
 def _is_ours(config: RepoConfig, view: Any) -> bool:
@@ -82,7 +82,7 @@ def _is_of_postgres(source: Any) -> bool:
 
 
 def _reads_features(config: RepoConfig, view: Any, source: Any) -> bool:
-    query = sql.SQL(feast_statement("planned_relations")).format(source=origin(source, (), "", None).source)
+    query = sql.SQL(feast_statement("planned_relations")).format(source=source_table(source, (), "", None).source)
     with history_session(config) as connection:
         try:
             (plan,) = connection.execute(query).fetchone() or (None,)

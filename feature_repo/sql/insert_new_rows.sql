@@ -4,4 +4,4 @@
 insert into {table} ({columns})
 select {columns}
 from {staging} as given
-where not exists (select from {table} as stored where {same})
+where not exists (select from {table} as stored where {same_values})

@@ -2,5 +2,5 @@
 -- Reads    source
 select {distinct} {columns}
 from {source} as latest
-where {instant} between {since} and {until} and {given}
+where {instant} between {since} and {until} and {keys_only}
 order by {order}

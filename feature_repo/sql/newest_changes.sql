@@ -1,7 +1,7 @@
 -- Grain    one row per key: the instant of its newest change
--- Reads    changes
+-- Reads    changelog
 -- Params   keys
 select {key}, max(event_timestamp)
-from {changes}
+from {changelog}
 where {key} = any(%(keys)s)
 group by {key}

@@ -2,8 +2,8 @@
 --          none of the rows that it is known by, rows is 0.
 -- As of    now: the digest is taken of the rows as they stand
 -- Reads    ops.gates, ops.seals, features.<view>_changes, once
--- Params   view; runs: those that are asked for; all where it is null
-with found as (select * from features.digests(%(view)s, %(runs)s::uuid[])),
+-- Params   view; runs: those to look at; all where it is null
+with written as (select * from features.digests(%(view)s, %(runs)s::uuid[])),
 
 sealed as (
     select run_id, rows, checksum
@@ -11,12 +11,12 @@ sealed as (
     where view = %(view)s and rows > 0 and (%(runs)s::uuid[] is null or run_id = any(%(runs)s::uuid[]))
 )
 
-select run_id, gates.state, sealed.rows as sealed_rows, coalesce(found.rows, 0) as rows
-from found
+select run_id, gates.state, sealed.rows as sealed_rows, coalesce(written.rows, 0) as rows
+from written
 full join sealed using (run_id)
 left join ops.gates using (run_id)
 where
     gates.state is null
     or gates.state not in ('passed', 'overridden')
-    or (sealed.rows, sealed.checksum) is distinct from (found.rows, found.checksum)
+    or (sealed.rows, sealed.checksum) is distinct from (written.rows, written.checksum)
 order by run_id

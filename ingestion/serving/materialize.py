@@ -144,25 +144,25 @@ def _backlogs(connection: psycopg.Connection, views: Sequence[GroupedView | BetV
 
 def _placed(target: CopyTarget, backlog: Backlog) -> CopyTarget:
     """The target, to be overwritten as a whole where what stands there is not known to be ours up to a time."""
-    standing, remembered = target.asserted_until, backlog.online_watermark
+    standing, remembered = target.online_watermark, backlog.online_watermark
     # A watermark behind what was copied, or ahead of what there is, is that of another time, here or there.
     is_known = standing is not None and remembered is not None and remembered <= standing <= backlog.features_watermark
     return target._replace(overwrite=target.overwrite or not is_known)
 
 
 def _copy(connection: psycopg.Connection, target: CopyTarget, backlog: Backlog, *, is_empty: bool) -> int:
-    from feature_repo.materialization.online_copy import copy_runs, copy_window
+    from feature_repo.materialization.online_copy import copy_range, copy_runs
 
     # Older bets are not served any more.
     oldest = backlog.features_watermark - backlog.view.ttl if backlog.view in BET_VIEWS else None
     with connection.transaction():
         if target.overwrite:
-            written = copy_window(
+            written = copy_range(
                 connection, target, oldest or backlog.features_watermark, backlog.features_watermark, whole=not is_empty
             )
         else:
             written = copy_runs(connection, target, backlog.runs, since=oldest)
-    target.assert_until(backlog.features_watermark)
+    target.set_watermark(backlog.features_watermark)
     return written
 
 

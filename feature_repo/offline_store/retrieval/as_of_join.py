@@ -1,4 +1,4 @@
-"""The join as of instants: for each row of the frame, which row of a view's history holds."""
+"""The as-of join: for each row of the entity frame, the row of a view's history that held at its instant."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class SortedInstants:
-    """The instants of a frame in their order, sorted once for all views. Rows without an instant are left out."""
+    """The instants of an entity frame, sorted once for all views.
+
+    `height` is the number of rows of the frame; `order` their positions by instant, without those that have none;
+    `microseconds` the instants in that order, since 1970.
+    """
 
     def __init__(self, instants: pl.Series) -> None:
         microseconds = instants.cast(pl.Int64)
@@ -30,11 +34,11 @@ class SortedInstants:
             self.order = self.order.filter(microseconds.gather(self.order).is_not_null())
         self.microseconds: pl.Series = microseconds.gather(self.order)
 
-    def scattered(self, positions: pl.Series) -> pl.Series:
-        """Values in the order of the instants, put back to the rows of the frame; null for rows without an instant."""
-        scattered = np.full(self.height, -1, dtype=np.int64)
-        scattered[self.order.to_numpy()] = positions.cast(pl.Int64).fill_null(-1).to_numpy()
-        return pl.Series(scattered).set(pl.Series(scattered < 0), None)
+    def in_frame_order(self, positions: pl.Series) -> pl.Series:
+        """Positions given in the order of the instants, in the order of the frame; null for rows without an instant."""
+        by_row = np.full(self.height, -1, dtype=np.int64)
+        by_row[self.order.to_numpy()] = positions.cast(pl.Int64).fill_null(-1).to_numpy()
+        return pl.Series(by_row).set(pl.Series(by_row < 0), None)
 
 
 def microseconds_of(instant: datetime) -> int:
@@ -42,74 +46,90 @@ def microseconds_of(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
-def numbered(frame: Sequence[pl.Series], history: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """Numbers for keys of one or more columns: of the frame's rows and of the history's rows.
+def key_numbers(frame: Sequence[pl.Series], history: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """A number for each row's key, of one or more columns: those of the frame's rows, and those of the history's.
 
-    Equal keys have equal numbers; a key that the frame has not, and one with a null in it, has none.
+    `frame` are the key columns of the frame; `history` has them as k0, k1... Equal keys have equal numbers; a key that
+    the frame does not have, or that has a null in it, has the number null.
     """
     if not frame:
         return pl.zeros(0, eager=True), pl.zeros(0, eager=True)
     names = [f"k{number}" for number in range(len(frame))]
-    given = pl.DataFrame(dict(zip(names, frame, strict=True)))
-    known = given.unique().drop_nulls().with_row_index("id")
-    ids = given.join(known, on=names, how="left", maintain_order="left").get_column("id")
-    found = history.select(names).join(known, on=names, how="left", maintain_order="left").get_column("id")
-    return ids, found
+    frame_keys = pl.DataFrame(dict(zip(names, frame, strict=True)))
+    distinct_keys = frame_keys.unique().drop_nulls().with_row_index("id")
+    frame_ids = frame_keys.join(distinct_keys, on=names, how="left", maintain_order="left").get_column("id")
+    history_ids = (
+        history.select(names).join(distinct_keys, on=names, how="left", maintain_order="left").get_column("id")
+    )
+    return frame_ids, history_ids
 
 
-def positions(
+def as_of_positions(
     instants: SortedInstants,
     frame: Sequence[pl.Series],
     history: pl.DataFrame,
-    asked: ViewRequest,
+    request: ViewRequest,
     *,
-    visible: bool,
-    mark: datetime | None,
+    filter_by_created: bool,
+    watermark: datetime | None,
 ) -> pl.Series:
-    """For each row of the frame the position in `history` of the row that holds, or null.
+    """For each row of the frame the position in `history` of the row that held at its instant, or null.
 
-    `history` has the columns of `history.window`. `visible` takes only what was created by the row's instant.
+    `frame` are the frame's key columns, `history` has the columns of `history_sql.history_query`. With
+    `filter_by_created` only rows count that were created by that instant. `watermark` ends what a view is carried
+    forward to; None for one that is not.
     """
-    ids, found = numbered(frame, history)
-    rows = _rows(history, found if frame else None)
-    by_rank = rows.drop_nulls("c") if visible and "c" in rows.columns else rows
+    frame_ids, history_ids = key_numbers(frame, history)
+    rows = _rows(history, history_ids if frame else None)
+    by_rank = rows.drop_nulls("c") if filter_by_created and "c" in rows.columns else rows
     by_rank = by_rank.with_row_index("rank")
-    until = _until(by_rank, asked, mark)
-    left = pl.DataFrame({"at": instants.microseconds})
-    left = left.with_columns((ids.gather(instants.order) if frame else _ONE_KEY).alias("id"))
-    right = _visible(by_rank) if visible and "c" in rows.columns else by_rank.select("id", at="t", rank="rank")
-    joined = left.join_asof(right, on="at", by="id", strategy="backward", check_sortedness=False)
+    until = _until(by_rank, request, watermark)
+    frame_rows = pl.DataFrame({"at": instants.microseconds})
+    frame_rows = frame_rows.with_columns((frame_ids.gather(instants.order) if frame else _ONE_KEY).alias("id"))
+    history_rows = (
+        _visible(by_rank) if filter_by_created and "c" in rows.columns else by_rank.select("id", at="t", rank="rank")
+    )
+    joined = frame_rows.join_asof(history_rows, on="at", by="id", strategy="backward", check_sortedness=False)
     rank = joined.get_column("rank")
     place = by_rank.get_column("place").gather(rank)
     if until is not None:
         place = place.set((joined.get_column("at") > until.gather(rank)).fill_null(False), None)
-    return instants.scattered(place)
+    return instants.in_frame_order(place)
 
 
-def _rows(history: pl.DataFrame, ids: pl.Series | None) -> pl.DataFrame:
-    """The rows of known keys, in the order in which a later one takes the place of an earlier one."""
+def _rows(history: pl.DataFrame, history_ids: pl.Series | None) -> pl.DataFrame:
+    """Columns place (in `history`), id, t, c (microseconds): the rows whose key has an id, an earlier one before the
+    later one that takes its place.
+    """
     frame = history.select(pl.col("t", *(["c"] if "c" in history.columns else [])).cast(pl.Int64))
-    frame = frame.with_row_index("place").with_columns((ids if ids is not None else _ONE_KEY).alias("id"))
+    frame = frame.with_row_index("place").with_columns(
+        (history_ids if history_ids is not None else _ONE_KEY).alias("id")
+    )
     by = ["t", "c"] if "c" in frame.columns else ["t"]
     return frame.drop_nulls("id").sort(by, nulls_last=False)
 
 
 def _visible(rows: pl.DataFrame) -> pl.DataFrame:
-    """For each instant at which something came to be known: the best row by then, which may be an older find."""
-    known = rows.select("id", "rank", at=pl.max_horizontal("t", "c")).sort("at", "rank")
-    return known.with_columns(pl.col("rank").cum_max().over("id"))
+    """Columns id, at, rank: from each instant `at` on, the highest rank of what was created by then."""
+    created = rows.select("id", "rank", at=pl.max_horizontal("t", "c")).sort("at", "rank")
+    return created.with_columns(pl.col("rank").cum_max().over("id"))
 
 
-def _until(rows: pl.DataFrame, asked: ViewRequest, mark: datetime | None) -> pl.Series | None:
-    """Up to which instant each row can hold, in microseconds; None when nothing limits it."""
-    if not asked.ttl:
+def _until(rows: pl.DataFrame, request: ViewRequest, watermark: datetime | None) -> pl.Series | None:
+    """The last instant at which each row can hold, in microseconds; None when nothing limits it.
+
+    Rule R6: the row's instant, or that to which it is carried forward, plus the TTL, both ends included. The same rule
+    in SQL: history_sql.py and feature_repo/sql/is_carried_forward.sql; online: feature_repo/online_store/freshness.py.
+    """
+    if not request.ttl:
         return None
-    limit = asked.ttl * _SECOND
-    if asked.again is None or mark is None:
-        return rows.get_column("t") + limit
-    at, step = microseconds_of(mark), int(asked.again.step.total_seconds()) * _SECOND
-    # Changes dated after the mark: what held before them was said for the last time on the way to the mark.
-    followed = (pl.col("t").shift(-1).over("id") > at) & (pl.col("t") < at)
-    last_said = pl.col("t") + step * ((at - 1 - pl.col("t")) // step)
-    said = pl.when(followed.fill_null(False)).then(last_said).otherwise(pl.max_horizontal(pl.lit(at), "t"))
-    return rows.select(said.alias("said")).get_column("said") + limit
+    ttl = request.ttl * _SECOND
+    if request.carried is None or watermark is None:
+        return rows.get_column("t") + ttl
+    at, step = microseconds_of(watermark), int(request.carried.step.total_seconds()) * _SECOND
+    # Where a change dated after the watermark follows, a row is carried forward to its last step before the watermark.
+    is_followed = (pl.col("t").shift(-1).over("id") > at) & (pl.col("t") < at)
+    last_carried = pl.col("t") + step * ((at - 1 - pl.col("t")) // step)
+    to_watermark = pl.max_horizontal(pl.lit(at), "t")
+    carried_to = pl.when(is_followed.fill_null(False)).then(last_carried).otherwise(to_watermark)
+    return rows.select(carried_to.alias("carried_to")).get_column("carried_to") + ttl

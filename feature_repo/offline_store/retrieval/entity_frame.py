@@ -25,14 +25,20 @@ _UNCHANGED: Final = "Nothing was read"
 
 @dataclass(frozen=True)
 class EntityRows:
-    """`table` has the columns as they come back, `instants` the event timestamps as microseconds of UTC, or null.
+    """The rows of an entity frame.
 
-    `texts` are the columns of pandas' own text type, which Arrow does not tell apart by where it keeps them.
+    >>> rows = entity_rows_of_frame(pd.DataFrame({"sport": ["NBA"], "event_timestamp": ["2026-01-01T12:00:00+02:00"]}))
+    >>> rows.table.column_names, rows.instants.to_list()
+    (['sport', 'event_timestamp'], [datetime.datetime(2026, 1, 1, 10, 0, tzinfo=zoneinfo.ZoneInfo(key='UTC'))])
     """
 
+    # all columns of the frame, in its order, as they come back in the result
     table: pa.Table
+    # the column of event timestamps
     instant_column: str
+    # the event timestamps, Datetime("us", "UTC"), null where there is none
     instants: pl.Series
+    # the columns of pandas' own text type, which Arrow does not tell apart by where it keeps them
     texts: Mapping[str, pd.StringDtype] = field(default_factory=dict)
 
     @property
@@ -49,8 +55,11 @@ class EntityRows:
         return series.cast(pl.String) if isinstance(series.dtype, pl.Categorical | pl.Enum) else series
 
 
-def rows_of_frame(frame: pd.DataFrame | pl.DataFrame) -> EntityRows:
-    """The rows of a frame. Raises EntityFrameUnfit for values that Arrow has no type for, or that are no instants."""
+def entity_rows_of_frame(frame: pd.DataFrame | pl.DataFrame) -> EntityRows:
+    """The rows of a frame, one each, in its order. Which column has the instants: see `instant_column`.
+
+    Raises EntityFrameUnfit for values that Arrow has no type for, or that are no instants.
+    """
     column = instant_column([str(name) for name in frame.columns], _instants_among(frame))
     names = list(map(str, frame.columns))
     if isinstance(frame, pl.DataFrame):
@@ -66,14 +75,18 @@ def rows_of_frame(frame: pd.DataFrame | pl.DataFrame) -> EntityRows:
     return EntityRows(table, column, instants, texts)
 
 
-def table_rows(table: pa.Table, column: str) -> EntityRows:
+def entity_rows_of_table(table: pa.Table, column: str) -> EntityRows:
     """The rows of an Arrow table whose event timestamps are in `column`. Raises EntityFrameUnfit when they are none."""
     instants = _series_instants(pl.Series(column, pl.from_arrow(table.column(column))), column)
     return EntityRows(_with_instants(table, column, instants, table.column_names), column, instants)
 
 
 def instant_column(names: Sequence[str], instants: Sequence[str]) -> str:
-    """Which column says when: `event_timestamp`, or the only one of instants. Raises EntityFrameUnfit."""
+    """The column of event timestamps: `event_timestamp`, or the only one in `instants`. Raises EntityFrameUnfit.
+
+    >>> instant_column(["sport", "at"], instants=["at"])
+    'at'
+    """
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise EntityFrameUnfit(f"The entity frame has {', '.join(twice)} twice", _UNCHANGED, "Rename or drop one")
@@ -81,20 +94,20 @@ def instant_column(names: Sequence[str], instants: Sequence[str]) -> str:
         return EVENT_TIMESTAMP
     if len(instants) == 1:
         return instants[0]
-    raise missing([EVENT_TIMESTAMP], names)
+    raise columns_missing_error([EVENT_TIMESTAMP], names)
 
 
-def require_columns(needed: Iterable[str], given: Sequence[str]) -> None:
+def require_columns(needed: Iterable[str], names: Sequence[str]) -> None:
     """Raises EntityFrameUnfit naming every column that is not there."""
-    lacking = [name for name in dict.fromkeys(needed) if name not in given]
-    if lacking:
-        raise missing(lacking, given)
+    missing = [name for name in dict.fromkeys(needed) if name not in names]
+    if missing:
+        raise columns_missing_error(missing, names)
 
 
-def missing(lacking: Sequence[str], given: Sequence[str]) -> EntityFrameUnfit:
+def columns_missing_error(missing: Sequence[str], names: Sequence[str]) -> EntityFrameUnfit:
     """The error for columns that are not there."""
     return EntityFrameUnfit(
-        f"The entity frame lacks {', '.join(lacking)}; it has {', '.join(given) or 'no columns'}",
+        f"The entity frame lacks {', '.join(missing)}; it has {', '.join(names) or 'no columns'}",
         _UNCHANGED,
         "Give each row its join keys and the instant to look back from, in event_timestamp",
     )
@@ -188,9 +201,9 @@ def _moment(value: Any) -> Any:
     raise TypeError(f"{value!r} is not an instant")
 
 
-def _not_instants(name: str, found: str) -> EntityFrameUnfit:
+def _not_instants(name: str, values: str) -> EntityFrameUnfit:
     return EntityFrameUnfit(
-        f"{name} of the entity frame does not hold instants: {found}",
+        f"{name} of the entity frame does not hold instants: {values}",
         _UNCHANGED,
         "Give datetimes, or text in ISO 8601; without an offset they are UTC",
     )

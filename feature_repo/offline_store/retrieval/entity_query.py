@@ -1,4 +1,4 @@
-"""Entity frames that are SQL: a query of the caller's, or all instants of a stretch at which something changed."""
+"""Entity frames that are SQL: a query of the caller's, or all instants in a range of time with a change."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from psycopg import sql
 
 from feature_repo.errors import EntityFrameUnfit
 from feature_repo.offline_store.arrow_tables import read_table
-from feature_repo.offline_store.column_types import column_types
+from feature_repo.offline_store.column_types import describe_columns
 from feature_repo.offline_store.retrieval.entity_frame import (
     EVENT_TIMESTAMP,
     EntityRows,
+    entity_rows_of_table,
     instant_column,
     require_columns,
-    table_rows,
 )
 from feature_repo.offline_store.retrieval.history_sql import as_instant
 from feature_repo.offline_store.retrieval.request import ViewRequest
-from feature_repo.offline_store.source_table import NO_SQL, instant_literal, listed
+from feature_repo.offline_store.source_table import NO_SQL, instant_literal, joined
 
 _INSTANTS = ("timestamptz", "timestamp")
 
 
 @dataclass(frozen=True)
 class EntityQuery:
-    """A query of entity rows: its columns with their types, and the one that says when."""
+    """A query of entity rows: its columns with their server types, and which of them has the instants."""
 
     query: sql.Composable
     columns: tuple[tuple[str, str], ...]
@@ -38,7 +38,7 @@ class EntityQuery:
 
     def rows(self, connection: psycopg.Connection) -> EntityRows:
         """The rows, in the order of the query."""
-        return table_rows(read_table(connection, self.query, self.columns, zoned=True), self.instant_column)
+        return entity_rows_of_table(read_table(connection, self.query, self.columns, zoned=True), self.instant_column)
 
     def span(self, connection: psycopg.Connection) -> tuple[datetime | None, datetime | None]:
         """The earliest and the latest instant."""
@@ -76,10 +76,10 @@ def _described(connection: psycopg.Connection, text: str) -> tuple[sql.SQL, list
 def _columns(connection: psycopg.Connection, text: str) -> tuple[sql.SQL, list[tuple[str, str]]]:
     query = sql.SQL(text)
     with connection.transaction():  # what fails leaves the retrieval's transaction as it was
-        return query, column_types(connection, query)
+        return query, describe_columns(connection, query)
 
 
-def stretch(
+def instants_in_range(
     connection: psycopg.Connection, views: Sequence[ViewRequest], start: datetime, end: datetime
 ) -> sql.Composable:
     """Every key and instant in [start, end] at which one of the views has a row, in that order.
@@ -94,52 +94,52 @@ def stretch(
             "Nothing was read",
             "Give an entity frame, or ask for the views of one entity at a time",
         )
-    parts = [_instants_of(view, view.types(connection), keys, start, end) for view in views]
-    union = reduce(lambda one, other: sql.SQL("{} union {}").format(one, other), parts)
-    order = listed(map(sql.Identifier, (EVENT_TIMESTAMP, *keys)))
-    return sql.SQL("select * from ({}) as stretch order by {}").format(union, order)
+    queries = [_instants_of(view, view.types(connection), keys, start, end) for view in views]
+    union = reduce(lambda query, next_query: sql.SQL("{} union {}").format(query, next_query), queries)
+    order = joined(map(sql.Identifier, (EVENT_TIMESTAMP, *keys)))
+    return sql.SQL("select * from ({}) as instants order by {}").format(union, order)
 
 
 def _instants_of(
     view: ViewRequest, types: dict[str, str], keys: Sequence[str], start: datetime, end: datetime
 ) -> sql.Composable:
-    at = as_instant(sql.Identifier(view.origin.instant), types[view.origin.instant])
-    own = dict(zip(view.join_keys, view.origin.keys, strict=True))
-    columns = [sql.SQL("{} as {}").format(sql.Identifier(own[key]), sql.Identifier(key)) for key in keys]
+    at = as_instant(sql.Identifier(view.table.instant), types[view.table.instant])
+    source_names = dict(zip(view.join_keys, view.table.keys, strict=True))
+    columns = [sql.SQL("{} as {}").format(sql.Identifier(source_names[key]), sql.Identifier(key)) for key in keys]
     return sql.SQL("select distinct {} from {} as history where {} between {} and {}").format(
-        listed([sql.SQL("{} as {}").format(at, sql.Identifier(EVENT_TIMESTAMP)), *columns]),
-        view.origin.source,
+        joined([sql.SQL("{} as {}").format(at, sql.Identifier(EVENT_TIMESTAMP)), *columns]),
+        view.table.source,
         at,
         instant_literal(start),
         instant_literal(end),
     )
 
 
-def every_row(
+def rows_in_range(
     connection: psycopg.Connection, view: ViewRequest, start: datetime, end: datetime
 ) -> tuple[sql.Composable, list[tuple[str, str]]]:
     """All rows of one view with an instant in [start, end], in the order of instants, and their columns.
 
     Columns: event_timestamp, created_timestamp if the source has it, the join keys, the features.
     """
-    origin, types = view.origin, view.types(connection)
-    at = as_instant(sql.Identifier(origin.instant), types[origin.instant])
+    table, types = view.table, view.types(connection)
+    at = as_instant(sql.Identifier(table.instant), types[table.instant])
     columns = [(at, EVENT_TIMESTAMP, "timestamptz")]
-    if origin.created:
-        created = as_instant(sql.Identifier(origin.created), types[origin.created])
+    if table.created:
+        created = as_instant(sql.Identifier(table.created), types[table.created])
         columns.append((created, "created_timestamp", "timestamptz"))
     pairs = [
-        *zip(origin.keys, view.join_keys, strict=True),
+        *zip(table.keys, view.join_keys, strict=True),
         *((column, name) for name, column in view.features.items()),
     ]
     columns += [(sql.Identifier(column), name, types[column]) for column, name in pairs]
     query = sql.SQL("select {} from {} as history where {} between {} and {} order by {}{}").format(
-        listed(sql.SQL("{} as {}").format(column, sql.Identifier(name)) for column, name, _ in columns),
-        origin.source,
+        joined(sql.SQL("{} as {}").format(column, sql.Identifier(name)) for column, name, _ in columns),
+        table.source,
         at,
         instant_literal(start),
         instant_literal(end),
         at,
-        listed([NO_SQL, *map(sql.Identifier, origin.keys)]),
+        joined([NO_SQL, *map(sql.Identifier, table.keys)]),
     )
     return query, [(name, type_name) for _, name, type_name in columns]

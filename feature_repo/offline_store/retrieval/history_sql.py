@@ -1,4 +1,7 @@
-"""The queries for a view's history: all rows that a frame may need, or the one row that holds at an instant."""
+"""The queries for a view's history: all rows that a frame may need, or the one row that held at an instant.
+
+Both keep rule R6 for the TTL, as `as_of_join` does and feature_repo/online_store/freshness.py does online.
+"""
 
 from __future__ import annotations
 
@@ -7,120 +10,120 @@ from datetime import datetime
 
 from psycopg import sql
 
-from feature_repo.offline_store.column_types import selected
-from feature_repo.offline_store.retrieval.key_types import compared
+from feature_repo.offline_store.column_types import copied_column
+from feature_repo.offline_store.retrieval.key_comparison import comparison_sql
 from feature_repo.offline_store.retrieval.request import ViewRequest
-from feature_repo.offline_store.source_table import changes_of, instant_literal, listed
+from feature_repo.offline_store.source_table import changelog_table, instant_literal, joined
+from feature_repo.postgres.queries import feast_statement
 
 Types = dict[str, str]
 
 
-def window(
-    asked: ViewRequest, types: Types, earliest: datetime, latest: datetime | None, since: datetime | None = None
+def history_query(
+    request: ViewRequest, types: Types, earliest: datetime, latest: datetime | None, since: datetime | None = None
 ) -> sql.Composed:
     """All rows from `since` on that may hold at instants from `earliest` to `latest` (None: however late).
 
-    Columns: keys k0.., instant t, time of creation c if there is one, features f0.., the latter as COPY takes them.
+    Columns: keys k0.., instant t, time of creation c if the view has one, features f0.. as COPY takes them.
     """
-    origin, at = asked.origin, sql.Identifier(asked.origin.instant)
+    table, at = request.table, sql.Identifier(request.table.instant)
     columns = [
-        sql.SQL("{} as {}").format(compared(sql.Identifier(key), types[key]), sql.Identifier(f"k{number}"))
-        for number, key in enumerate(origin.keys)
+        sql.SQL("{} as {}").format(comparison_sql(sql.Identifier(key), types[key]), sql.Identifier(f"k{number}"))
+        for number, key in enumerate(table.keys)
     ]
-    columns.append(sql.SQL("{} as t").format(as_instant(at, types[origin.instant])))
-    if origin.created:
-        columns.append(sql.SQL("{} as c").format(as_instant(sql.Identifier(origin.created), types[origin.created])))
-    kept: list[sql.Composable] = [sql.SQL("{} is not null").format(sql.Identifier(key)) for key in origin.keys]
+    columns.append(sql.SQL("{} as t").format(as_instant(at, types[table.instant])))
+    if table.created:
+        columns.append(sql.SQL("{} as c").format(as_instant(sql.Identifier(table.created), types[table.created])))
+    conditions: list[sql.Composable] = [sql.SQL("{} is not null").format(sql.Identifier(key)) for key in table.keys]
     if latest is not None:
-        kept.append(sql.SQL("{} <= {}").format(at, _bound(instant_literal(latest), types[origin.instant])))
+        conditions.append(sql.SQL("{} <= {}").format(at, _bound(instant_literal(latest), types[table.instant])))
     if since is not None:
-        kept.append(sql.SQL("{} >= {}").format(at, _bound(instant_literal(since), types[origin.instant])))
-    if asked.ttl and asked.again is None:
-        first = sql.SQL("{} - make_interval(secs => {})").format(instant_literal(earliest), sql.Literal(asked.ttl))
-        kept.append(sql.SQL("{} >= {}").format(at, _bound(first, types[origin.instant])))
+        conditions.append(sql.SQL("{} >= {}").format(at, _bound(instant_literal(since), types[table.instant])))
+    if request.ttl and request.carried is None:
+        first = sql.SQL("{} - make_interval(secs => {})").format(instant_literal(earliest), sql.Literal(request.ttl))
+        conditions.append(sql.SQL("{} >= {}").format(at, _bound(first, types[table.instant])))
     return sql.SQL("select {} from {} as history where {}").format(
-        listed([*columns, *feature_select_list(asked, types)]),
-        origin.source,
-        listed(kept or [sql.SQL("true")], " and "),
+        joined([*columns, *feature_select_list(request, types)]),
+        table.source,
+        joined(conditions or [sql.SQL("true")], " and "),
     )
 
 
-def holding(
-    asked: ViewRequest,
+def row_as_of(
+    request: ViewRequest,
     types: Types,
     keys: Sequence[sql.Composable],
     at: sql.Composable,
     *,
-    visible: bool,
-    mark: sql.Composable | None,
+    filter_by_created: bool,
+    watermark: sql.Composable | None,
     since: datetime | None = None,
 ) -> sql.Composed:
-    """The one row that holds for keys at an instant, features f0.. : what stands after `lateral`.
+    """The query of the one row that held for these keys at an instant, or of none: what stands after `lateral`.
 
-    `visible` takes only what was created by then. `mark` is the mark of a re-asserted source.
+    Columns: the features f0.. `keys` are in the order of `request.table.keys`. With `filter_by_created` only rows count
+    that were created by that instant. `watermark` is that of a source that is carried forward, None for any other.
     """
-    origin, at_column = asked.origin, sql.Identifier("history", asked.origin.instant)
-    then = _bound(at, types[origin.instant])
-    kept: list[sql.Composable] = [
-        sql.SQL("{} = {}").format(compared(sql.Identifier("history", column), types[column]), key)
-        for column, key in zip(origin.keys, keys, strict=True)
+    table, at_column = request.table, sql.Identifier("history", request.table.instant)
+    bound = _bound(at, types[table.instant])
+    conditions: list[sql.Composable] = [
+        sql.SQL("{} = {}").format(comparison_sql(sql.Identifier("history", column), types[column]), key)
+        for column, key in zip(table.keys, keys, strict=True)
     ]
-    kept.append(sql.SQL("{} <= {}").format(at_column, then))
+    conditions.append(sql.SQL("{} <= {}").format(at_column, bound))
     if since is not None:
-        kept.append(sql.SQL("{} >= {}").format(at_column, _bound(instant_literal(since), types[origin.instant])))
-    if asked.ttl and asked.again is None:
-        first = sql.SQL("{} - make_interval(secs => {})").format(at, sql.Literal(asked.ttl))
-        kept.append(sql.SQL("{} >= {}").format(at_column, _bound(first, types[origin.instant])))
+        conditions.append(sql.SQL("{} >= {}").format(at_column, _bound(instant_literal(since), types[table.instant])))
+    if request.ttl and request.carried is None:
+        first = sql.SQL("{} - make_interval(secs => {})").format(at, sql.Literal(request.ttl))
+        conditions.append(sql.SQL("{} >= {}").format(at_column, _bound(first, types[table.instant])))
     order = [sql.SQL("{} desc").format(at_column)]
-    if origin.created:
-        created = sql.Identifier("history", origin.created)
+    if table.created:
+        created = sql.Identifier("history", table.created)
         order.append(sql.SQL("{} desc nulls last").format(created))
-        if visible:
-            kept.append(sql.SQL("{} <= {}").format(created, _bound(at, types[origin.created])))
-    listed_features = [sql.SQL("history.{}").format(part) for part in feature_select_list(asked, types)]
-    if asked.again is not None:
-        listed_features.append(sql.SQL("{} as held_from").format(at_column))
+        if filter_by_created:
+            conditions.append(sql.SQL("{} <= {}").format(created, _bound(at, types[table.created])))
+    listed_features = [sql.SQL("history.{}").format(part) for part in feature_select_list(request, types)]
+    if request.carried is not None:
+        listed_features.append(sql.SQL("{} as changed_at").format(at_column))
     newest = sql.SQL("select {} from {} as history where {} order by {} limit 1").format(
-        listed(listed_features or [sql.SQL("1 as found")]), origin.source, listed(kept, " and "), listed(order)
+        joined(listed_features or [sql.SQL("1 as no_feature")]),
+        table.source,
+        joined(conditions, " and "),
+        joined(order),
     )
-    if asked.again is None or mark is None:
+    if request.carried is None or watermark is None:
         return newest
-    return sql.SQL("select * from ({}) as history where {}").format(newest, _still_said(asked, keys, at, mark))
-
-
-def _still_said(
-    asked: ViewRequest, keys: Sequence[sql.Composable], at: sql.Composable, mark: sql.Composable
-) -> sql.Composable:
-    """Whether the newest change, of `history.held_from`, is still said at the instant.
-
-    It is said up to the mark, or to a change that is dated after the mark; then it holds for the TTL.
-    """
-    if asked.again is None or not asked.ttl:
-        return sql.SQL("{} is not null").format(mark)
-    same = [
-        sql.SQL("later.{} = {}").format(sql.Identifier(column), key)
-        for column, key in zip(asked.origin.keys, keys, strict=True)
-    ]
-    return sql.SQL(
-        "{at} <= make_interval(secs => {ttl}) + case when {at} > {mark} and held_from < {mark} and exists ("
-        "select from {changes} as later where {same} and later.{instant} > held_from) "
-        "then held_from + make_interval(secs => {step}) * floor("
-        "extract(epoch from {mark} - interval '1 microsecond' - held_from) / {step})::float8 "
-        "else greatest({mark}, held_from) end and {mark} is not null"
-    ).format(
-        at=at,
-        mark=mark,
-        ttl=sql.Literal(asked.ttl),
-        step=sql.Literal(int(asked.again.step.total_seconds())),
-        changes=changes_of(asked.again),
-        instant=sql.Identifier(asked.origin.instant),
-        same=listed(same, " and "),
+    return sql.SQL("select * from ({}) as history where {}").format(
+        newest, _is_carried_forward(request, keys, at, watermark)
     )
 
 
-def feature_select_list(asked: ViewRequest, types: Types) -> list[sql.Composable]:
+def _is_carried_forward(
+    request: ViewRequest, keys: Sequence[sql.Composable], at: sql.Composable, watermark: sql.Composable
+) -> sql.Composable:
+    """Whether the newest change by an instant, which happened at `history.changed_at`, still held at the instant."""
+    if request.carried is None or not request.ttl:
+        return sql.SQL("{} is not null").format(watermark)
+    same_key = [
+        sql.SQL("later.{} = {}").format(sql.Identifier(column), key)
+        for column, key in zip(request.table.keys, keys, strict=True)
+    ]
+    return sql.SQL(feast_statement("is_carried_forward")).format(
+        at=at,
+        watermark=watermark,
+        ttl=sql.Literal(request.ttl),
+        step=sql.Literal(int(request.carried.step.total_seconds())),
+        changelog=changelog_table(request.carried),
+        instant=sql.Identifier(request.table.instant),
+        same_key=joined(same_key, " and "),
+    )
+
+
+def feature_select_list(request: ViewRequest, types: Types) -> list[sql.Composable]:
     """The features in a select list: f0, f1..."""
-    return [selected(column, types[column], f"f{number}") for number, column in enumerate(asked.features.values())]
+    return [
+        copied_column(column, types[column], f"f{number}") for number, column in enumerate(request.features.values())
+    ]
 
 
 def as_instant(column: sql.Composable, type_name: str) -> sql.Composable:

@@ -1,4 +1,4 @@
-"""Which way a view is read: row by row by an index, or all of its window at once. The planner's costs decide.
+"""Which way a view is read: by an index lookup for each row, or all of it for the as-of join. The planner decides.
 
 The planner counts in pages read. What its units and a moved row take in seconds was measured (docs/offline-store.md);
 it differs between machines by a small factor, which moves the choice only where both ways take about as long.
@@ -24,23 +24,23 @@ MOST_LOOKUPS: Final = 100_000
 
 
 class PlannerEstimate(NamedTuple):
-    """What the planner expects of a statement."""
+    """What the planner expects of a statement: its cost in the planner's units, and how many rows it returns."""
 
     cost: float
     rows: float
 
 
-def explained(connection: psycopg.Connection, query: sql.Composable) -> PlannerEstimate:
+def planner_estimate(connection: psycopg.Connection, query: sql.Composable) -> PlannerEstimate:
     """The planner's expectation of a query. Reads no row."""
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("explain (format json) {}").format(query))
-        (found,) = cursor.fetchone() or (None,)
-    plan: Any = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+        (explanation,) = cursor.fetchone() or (None,)
+    plan: Any = (json.loads(explanation) if isinstance(explanation, str) else explanation)[0]["Plan"]
     return PlannerEstimate(float(plan["Total Cost"]), float(plan["Plan Rows"]))
 
 
-def cheaper(lookups: int, one: PlannerEstimate, window: PlannerEstimate) -> Way:
-    """The way that should take less time: so many lookups, or all rows of the window."""
-    looking_up = lookups * one.cost * SECONDS_PER_LOOKUP_COST
-    moving = window.cost * SECONDS_PER_SCAN_COST + window.rows * SECONDS_PER_ROW
-    return "lookup" if looking_up < moving else "as-of"
+def faster_way(lookups: int, lookup: PlannerEstimate, history: PlannerEstimate) -> Way:
+    """The way that should take less time: so many lookups like this one, or the as-of join with this history."""
+    lookup_seconds = lookups * lookup.cost * SECONDS_PER_LOOKUP_COST
+    join_seconds = history.cost * SECONDS_PER_SCAN_COST + history.rows * SECONDS_PER_ROW
+    return "lookup" if lookup_seconds < join_seconds else "as-of"

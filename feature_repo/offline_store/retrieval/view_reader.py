@@ -10,121 +10,141 @@ import polars as pl
 import psycopg
 import pyarrow as pa
 
-from feature_repo.offline_store.column_types import UTC_INSTANT, kind
+from feature_repo.offline_store.column_types import UTC_INSTANT, column_type, key_type
 from feature_repo.offline_store.json_columns import is_json
 from feature_repo.offline_store.retrieval import as_of_join, history_sql, index_lookup, join_strategy
 from feature_repo.offline_store.retrieval.entity_frame import EntityRows
-from feature_repo.offline_store.retrieval.fetch import fetch, gathered
+from feature_repo.offline_store.retrieval.fetched_rows import fetch_rows, gather_features
 from feature_repo.offline_store.retrieval.join_strategy import Way
-from feature_repo.offline_store.retrieval.key_types import fitted, key_type
+from feature_repo.offline_store.retrieval.key_comparison import keys_as_compared
 from feature_repo.offline_store.retrieval.request import ViewRequest
 from feature_repo.offline_store.sessions import Deadline
+from feature_repo.postgres.queries import feast_statement
 
 
-class Options(NamedTuple):
-    """How views are read. `visible`: only what was created by the row's instant. `since`: no older row at all.
+class ReadOptions(NamedTuple):
+    """How views are read.
 
+    `filter_by_created`: only rows count that were created by the instant of the entity row. `since`: no older row does.
     `way` reads every view this way, instead of the one that should be faster.
     """
 
-    visible: bool = False
+    filter_by_created: bool = False
     since: datetime | None = None
     way: Way | None = None
 
 
 class ViewReader:
-    """One retrieval in one transaction."""
+    """Reads the features of one view after the other for the same entity rows, in one transaction."""
 
-    def __init__(self, connection: psycopg.Connection, rows: EntityRows, options: Options, deadline: Deadline) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, rows: EntityRows, options: ReadOptions, deadline: Deadline
+    ) -> None:
         self._connection, self._rows, self._options, self._deadline = connection, rows, options, deadline
         self._instants = as_of_join.SortedInstants(rows.instants)
         self._keys: dict[str, pl.Series] = {}
         # The features read so far whose columns hold JSON.
         self.json: set[str] = set()
 
-    def features(self, asked: ViewRequest) -> dict[str, Any]:
+    def features(self, request: ViewRequest) -> dict[str, Any]:
         """The features of a view as Arrow columns, one value per row of the frame, by their names in the result.
 
         Raises EntityFrameUnfit, RowsUnfit, RetrievalTimedOut, psycopg.Error.
         """
         self._deadline.bind(self._connection)
-        types = asked.types(self._connection)
+        types = request.types(self._connection)
         keys = [
-            self._key(name, types[column], asked)
-            for name, column in zip(asked.join_keys, asked.origin.keys, strict=True)
+            self._key(name, types[column], request)
+            for name, column in zip(request.join_keys, request.table.keys, strict=True)
         ]
-        of_features = [types[column] for column in asked.features.values()]
-        self.json |= {name for name, type_name in zip(asked.features, of_features, strict=True) if is_json(type_name)}
-        found, positions = self._found(asked, types, keys)
+        of_features = [types[column] for column in request.features.values()]
+        self.json |= {name for name, type_name in zip(request.features, of_features, strict=True) if is_json(type_name)}
+        fetched, positions = self._read_rows(request, types, keys)
         self._deadline.check()
-        if found is None:
+        if fetched is None:
             columns = [pa.nulls(len(positions), _null_type(type_name)) for type_name in of_features]
         else:
-            columns = gathered(found, positions, of_features)
-        return dict(zip(asked.features, columns, strict=True))
+            columns = gather_features(fetched, positions, of_features)
+        return dict(zip(request.features, columns, strict=True))
 
-    def _key(self, name: str, type_name: str, asked: ViewRequest) -> pl.Series:
+    def _key(self, name: str, type_name: str, request: ViewRequest) -> pl.Series:
         if name not in self._keys:
             self._keys[name] = self._rows.column(name)
-        return fitted(self._keys[name], type_name, asked.name)
+        return keys_as_compared(self._keys[name], type_name, request.name)
 
-    def _found(self, asked: ViewRequest, types: history_sql.Types, keys: Sequence[pl.Series]) -> tuple[Any, pl.Series]:
-        mark, nothing = None, pl.Series([None] * self._instants.height, dtype=pl.Int64)
-        if asked.again is not None:
-            mark = _mark(self._connection)
-        if self._rows.span is None or (asked.again is not None and mark is None):
-            return None, nothing
-        pairs, of_row = None, None
+    def _read_rows(
+        self, request: ViewRequest, types: history_sql.Types, keys: Sequence[pl.Series]
+    ) -> tuple[Any, pl.Series]:
+        watermark, no_positions = None, pl.Series([None] * self._instants.height, dtype=pl.Int64)
+        if request.carried is not None:
+            watermark = _watermark(self._connection)
+        if self._rows.span is None or (request.carried is not None and watermark is None):
+            return None, no_positions
+        lookups, lookup_of_row = None, None
         if self._options.way != "as-of" and self._instants.height <= join_strategy.MOST_LOOKUPS:
-            pairs, of_row = index_lookup.distinct(self._rows.instants, keys)
-            if self._options.way == "lookup" or self._way(asked, types, pairs, mark) == "lookup":
-                query = self._lookup(asked, types, pairs, mark)
+            lookups, lookup_of_row = index_lookup.distinct_lookups(self._rows.instants, keys)
+            if self._options.way == "lookup" or self._way(request, types, lookups, watermark) == "lookup":
+                query = self._lookup_query(request, types, lookups, watermark)
                 self._deadline.bind(self._connection)
-                of_features = [types[column] for column in asked.features.values()]
-                found, places = index_lookup.looked_up(self._connection, query, of_features, pairs.height)
-                return found.features, places.gather(of_row)
-        return self._joined(asked, types, keys, mark)
+                of_features = [types[column] for column in request.features.values()]
+                fetched, positions = index_lookup.fetch_lookups(self._connection, query, of_features, lookups.height)
+                return fetched.features, positions.gather(lookup_of_row)
+        return self._as_of_join(request, types, keys, watermark)
 
-    def _way(self, asked: ViewRequest, types: history_sql.Types, pairs: pl.DataFrame, mark: datetime | None) -> Way:
-        if not pairs.height:
+    def _way(
+        self, request: ViewRequest, types: history_sql.Types, lookups: pl.DataFrame, watermark: datetime | None
+    ) -> Way:
+        if not lookups.height:
             return "lookup"
-        one = join_strategy.explained(self._connection, self._lookup(asked, types, pairs.head(1), mark))
-        return join_strategy.cheaper(
-            pairs.height, one, join_strategy.explained(self._connection, self._window(asked, types, mark))
+        single_lookup = join_strategy.planner_estimate(
+            self._connection, self._lookup_query(request, types, lookups.head(1), watermark)
+        )
+        return join_strategy.faster_way(
+            lookups.height,
+            single_lookup,
+            join_strategy.planner_estimate(self._connection, self._history_query(request, types, watermark)),
         )
 
-    def _lookup(self, asked: ViewRequest, types: history_sql.Types, pairs: pl.DataFrame, mark: datetime | None) -> Any:
-        visible, since = self._options.visible, self._options.since
-        return index_lookup.lookup(asked, types, pairs, visible=visible, mark=mark, since=since)
+    def _lookup_query(
+        self, request: ViewRequest, types: history_sql.Types, lookups: pl.DataFrame, watermark: datetime | None
+    ) -> Any:
+        filter_by_created, since = self._options.filter_by_created, self._options.since
+        return index_lookup.lookup_query(
+            request, types, lookups, filter_by_created=filter_by_created, watermark=watermark, since=since
+        )
 
-    def _window(self, asked: ViewRequest, types: history_sql.Types, mark: datetime | None) -> Any:
+    def _history_query(self, request: ViewRequest, types: history_sql.Types, watermark: datetime | None) -> Any:
         earliest, latest = self._rows.span or (None, None)
         assert earliest is not None  # noqa: S101 (a frame without instants reads nothing)
-        # Changes dated after the mark end what was said before them: they are needed when a row looks back from there.
-        past_mark = mark is not None and latest is not None and latest > mark
-        return history_sql.window(asked, types, earliest, None if past_mark else latest, self._options.since)
+        # A change dated after the watermark ends what held before it: it is needed when a row looks back from there.
+        is_past_watermark = watermark is not None and latest is not None and latest > watermark
+        return history_sql.history_query(
+            request, types, earliest, None if is_past_watermark else latest, self._options.since
+        )
 
-    def _joined(
-        self, asked: ViewRequest, types: history_sql.Types, keys: Sequence[pl.Series], mark: datetime | None
+    def _as_of_join(
+        self, request: ViewRequest, types: history_sql.Types, keys: Sequence[pl.Series], watermark: datetime | None
     ) -> tuple[Any, pl.Series]:
         columns: dict[str, pl.DataType] = {
-            f"k{number}": key_type(types[column]).dtype for number, column in enumerate(asked.origin.keys)
+            f"k{number}": key_type(types[column]).dtype for number, column in enumerate(request.table.keys)
         }
-        columns |= {"t": UTC_INSTANT} | ({"c": UTC_INSTANT} if asked.origin.created else {})
-        of_features = [types[column] for column in asked.features.values()]
+        columns |= {"t": UTC_INSTANT} | ({"c": UTC_INSTANT} if request.table.created else {})
+        of_features = [types[column] for column in request.features.values()]
         self._deadline.bind(self._connection)
-        found = fetch(self._connection, self._window(asked, types, mark), columns, of_features)
+        fetched = fetch_rows(self._connection, self._history_query(request, types, watermark), columns, of_features)
         self._deadline.check()
-        visible = self._options.visible
-        positions = as_of_join.positions(self._instants, keys, found.keys, asked, visible=visible, mark=mark)
-        return found.features, positions
+        filter_by_created = self._options.filter_by_created
+        positions = as_of_join.as_of_positions(
+            self._instants, keys, fetched.keys, request, filter_by_created=filter_by_created, watermark=watermark
+        )
+        return fetched.features, positions
 
 
-def _mark(connection: psycopg.Connection) -> datetime | None:
-    row = connection.execute("select features_watermark from features.watermark").fetchone()
+def _watermark(connection: psycopg.Connection) -> datetime | None:
+    row = connection.execute(feast_statement("features_watermark")).fetchone()
     return row[0] if row else None
 
 
 def _null_type(type_name: str) -> Any:
-    found = kind(type_name)
-    return found.arrow if found is not None else pa.string()
+    copied = column_type(type_name)
+    return copied.arrow if copied is not None else pa.string()

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.materialization.intervals import KEPT_INTERVALS, compacted, record_interval
+from feature_repo.materialization.intervals import KEPT_INTERVALS, merge_intervals, record_interval
 from tests.rigs.published_store import MARK, Published
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,31 +21,31 @@ def hour(number: int) -> datetime:
     return START + timedelta(hours=number)
 
 
-def test_windows_that_overlap_or_touch_are_one() -> None:
-    assert compacted([(hour(5), hour(6)), (hour(0), hour(2)), (hour(1), hour(3)), (hour(3), hour(4))]) == [
+def test_overlapping_or_touching_intervals_are_merged() -> None:
+    assert merge_intervals([(hour(5), hour(6)), (hour(0), hour(2)), (hour(1), hour(3)), (hour(3), hour(4))]) == [
         (hour(0), hour(4)),
         (hour(5), hour(6)),
     ]
 
 
-def test_a_window_that_ends_before_it_starts_held_nothing() -> None:
-    assert compacted([(hour(3), hour(1))]) == []
+def test_interval_that_ends_before_its_start_is_dropped() -> None:
+    assert merge_intervals([(hour(3), hour(1))]) == []
 
 
 @given(intervals)
-def test_the_newest_end_is_kept(drawn: list[tuple[datetime, datetime]]) -> None:
-    assert max((end for _, end in compacted(drawn)), default=None) == max((end for _, end in drawn), default=None)
+def test_merged_intervals_keep_the_newest_end(drawn: list[tuple[datetime, datetime]]) -> None:
+    assert max((end for _, end in merge_intervals(drawn)), default=None) == max((end for _, end in drawn), default=None)
 
 
 @given(intervals)
-def test_what_is_kept_is_short_apart_and_in_order(drawn: list[tuple[datetime, datetime]]) -> None:
-    kept = compacted(drawn)
-    assert len(kept) <= KEPT_INTERVALS
-    assert all(before[1] < after[0] for before, after in pairwise(kept))
+def test_merged_intervals_are_few_disjoint_and_sorted(drawn: list[tuple[datetime, datetime]]) -> None:
+    merged = merge_intervals(drawn)
+    assert len(merged) <= KEPT_INTERVALS
+    assert all(before[1] < after[0] for before, after in pairwise(merged))
 
 
 @given(intervals)
-def test_a_short_list_covers_just_what_was_copied(drawn: list[tuple[datetime, datetime]]) -> None:
+def test_merged_intervals_cover_exactly_the_copied_time(drawn: list[tuple[datetime, datetime]]) -> None:
     def covered(windows: list[tuple[datetime, datetime]]) -> set[datetime]:
         half = timedelta(minutes=30)
         return {
@@ -55,35 +55,35 @@ def test_a_short_list_covers_just_what_was_copied(drawn: list[tuple[datetime, da
         }
 
     few = drawn[:KEPT_INTERVALS]
-    assert covered(compacted(few)) == covered(few)
+    assert covered(merge_intervals(few)) == covered(few)
 
 
 @given(intervals)
-def test_window_by_window_is_as_all_at_once_while_the_list_is_short(drawn: list[tuple[datetime, datetime]]) -> None:
+def test_merging_one_by_one_equals_merging_at_once_for_few_intervals(drawn: list[tuple[datetime, datetime]]) -> None:
     one_by_one: list[tuple[datetime, datetime]] = []
     for window in drawn[:KEPT_INTERVALS]:
-        one_by_one = compacted([*one_by_one, window])
-    assert one_by_one == compacted(drawn[:KEPT_INTERVALS])
+        one_by_one = merge_intervals([*one_by_one, window])
+    assert one_by_one == merge_intervals(drawn[:KEPT_INTERVALS])
 
 
 # ---- in the registry -----------------------------------------------------------------------------------------------
 
 
-def test_what_was_materialized_is_recorded_once(published: Published, gated: Any) -> None:
+def test_materialized_interval_is_recorded_once(published: Published, gated: Any) -> None:
     for _ in range(2):
         gated.materialize(MARK - timedelta(hours=2), MARK)
     view = published.store().get_feature_view("sport_stats")
     assert view.materialization_intervals == [(MARK - timedelta(hours=2), MARK)]
 
 
-def test_an_incremental_materialization_takes_up_where_the_last_one_ended(published: Published, gated: Any) -> None:
+def test_incremental_materialization_starts_at_the_end_of_the_last(published: Published, gated: Any) -> None:
     gated.materialize(MARK - timedelta(hours=2), MARK - timedelta(hours=1))
     gated.materialize_incremental(MARK)
     view = published.store().get_feature_view("sport_stats")
     assert view.materialization_intervals == [(MARK - timedelta(hours=2), MARK)]
 
 
-def test_hourly_refreshes_leave_a_short_list(published: Published, gated: Any) -> None:
+def test_hourly_materializations_leave_few_intervals(published: Published, gated: Any) -> None:
     """One instant is copied each hour, so no two windows touch."""
     for number in range(3 * KEPT_INTERVALS):
         record_interval(gated.registry, gated.project, "sport_stats", (hour(number), hour(number)))
@@ -92,7 +92,7 @@ def test_hourly_refreshes_leave_a_short_list(published: Published, gated: Any) -
     assert view.most_recent_end_time == hour(3 * KEPT_INTERVALS - 1)
 
 
-def test_a_list_that_feast_let_grow_is_shortened(published: Published, gated: Any) -> None:
+def test_long_list_of_intervals_is_shortened(published: Published, gated: Any) -> None:
     view = gated.get_feature_view("sport_stats")
     view.materialization_intervals = [(hour(number), hour(number)) for number in range(1000)]
     gated.registry.apply_feature_view(view, gated.project)
@@ -100,24 +100,24 @@ def test_a_list_that_feast_let_grow_is_shortened(published: Published, gated: An
     assert len(gated.get_feature_view("sport_stats").materialization_intervals) == KEPT_INTERVALS
 
 
-def test_recording_a_window_leaves_the_definition_alone(published: Published, gated: Any) -> None:
+def test_recording_an_interval_keeps_the_definition_of_the_view(published: Published, gated: Any) -> None:
     before = published.store().get_feature_view("sport_stats").to_proto().spec
     gated.materialize(MARK - timedelta(hours=2), MARK)
     assert published.store().get_feature_view("sport_stats").to_proto().spec == before
 
 
-def test_an_apply_keeps_what_was_recorded(published: Published, gated: Any) -> None:
+def test_apply_keeps_recorded_intervals(published: Published, gated: Any) -> None:
     gated.materialize(MARK - timedelta(hours=2), MARK)
     assert published.feast("apply").returncode == 0
     assert published.store().get_feature_view("sport_stats").most_recent_end_time == MARK
 
 
-def test_views_have_no_state_that_a_materialization_would_write_back(published: Published, gated: Any) -> None:
+def test_materialized_view_has_no_state(published: Published, gated: Any) -> None:
     gated.materialize(MARK - timedelta(hours=2), MARK)
     assert {view.state.name for view in published.store().list_feature_views()} == {"STATE_UNSPECIFIED"}
 
 
-def test_a_view_that_feast_gave_a_state_loses_it(published: Published, gated: Any) -> None:
+def test_recording_an_interval_removes_the_state_of_the_view(published: Published, gated: Any) -> None:
     view = gated.get_feature_view("sport_stats")
     gated.registry.apply_materialization(view, gated.project, hour(0), hour(1))
     gated.materialize(MARK - timedelta(hours=2), MARK)

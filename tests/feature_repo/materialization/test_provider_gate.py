@@ -65,20 +65,20 @@ def break_(published: Published, fault: str) -> None:
         published.database.execute(command, {"first": FIRST, "second": SECOND})
 
 
-def test_rows_that_passed_their_gate_are_copied(published: Published, gated: Any) -> None:
+def test_rows_of_a_passed_gate_are_materialized(published: Published, gated: Any) -> None:
     gated.materialize(*RECENT)
     row = {"sport": "NBA"}
     assert gated.get_online_features(["sport_stats:sport_count"], [row]).to_dict()["sport_count"] == [1]
 
 
-def test_an_overridden_gate_serves_too(published: Published, gated: Any) -> None:
+def test_rows_of_an_overridden_gate_are_materialized(published: Published, gated: Any) -> None:
     published.execute("update ops.gates set state = 'overridden', reason = 'known' where run_id = %s", SECOND)
     gated.materialize(*RECENT)
     assert published.held()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_window_with_a_fault_is_refused(published: Published, gated: Any, fault: str) -> None:
+def test_materialize_refuses_a_range_with_a_faulty_row(published: Published, gated: Any, fault: str) -> None:
     break_(published, fault)
     before = published.registry()
     with pytest.raises(GateRefused) as refused:
@@ -89,14 +89,14 @@ def test_a_window_with_a_fault_is_refused(published: Published, gated: Any, faul
 
 
 @pytest.mark.parametrize("run_id", [SECOND, "00000000-0000-0000-0000-00000000000f"])
-def test_a_row_that_somebody_added_is_refused(published: Published, gated: Any, run_id: Any) -> None:
+def test_materialize_refuses_a_row_added_by_hand(published: Published, gated: Any, run_id: Any) -> None:
     insert(published.database, "sport_stats", run_id, MARK - HOUR, {"sport": "Chess"})
     with pytest.raises(GateRefused):
         gated.materialize(*RECENT)
     assert not published.held()
 
 
-def test_the_row_behind_a_re_asserted_one_counts(published: Published, gated: Any) -> None:
+def test_materialize_judges_the_change_behind_a_carried_forward_row(published: Published, gated: Any) -> None:
     """NFL changed ten days ago, and is asserted again at the mark."""
     break_(published, "a row of a key that is re-asserted deleted")
     with pytest.raises(GateRefused) as refused:
@@ -104,20 +104,20 @@ def test_the_row_behind_a_re_asserted_one_counts(published: Published, gated: An
     assert [run.run_id for run in refused.value.runs["sport_stats"]] == [FIRST]
 
 
-def test_a_window_before_the_fault_is_copied(published: Published, gated: Any) -> None:
+def test_materialize_copies_a_range_before_the_faulty_row(published: Published, gated: Any) -> None:
     break_(published, "a value changed")
     gated.materialize(MARK - 12 * DAY, MARK - 5 * DAY, ["sport_stats"])
     assert published.held()
 
 
-def test_both_ends_of_the_window_count(published: Published, gated: Any) -> None:
+def test_materialize_judges_both_ends_of_the_range(published: Published, gated: Any) -> None:
     break_(published, "a value changed")
     for window in ((MARK - 2 * HOUR, MARK - HOUR), (MARK - HOUR, MARK - HOUR)):
         with pytest.raises(GateRefused):
             gated.materialize(*window, ["sport_stats"])
 
 
-def test_what_was_deleted_whole_stops_every_window_of_its_view(published: Published, gated: Any) -> None:
+def test_deleted_run_stops_every_range_of_its_view(published: Published, gated: Any) -> None:
     """Where its rows were cannot be known any more, and without them an older value would be served as the newest."""
     published.execute("delete from features.sport_stats_changes where run_id = %s", LONE)
     with pytest.raises(GateRefused) as refused:
@@ -125,7 +125,7 @@ def test_what_was_deleted_whole_stops_every_window_of_its_view(published: Publis
     assert [run.run_id for run in refused.value.runs["sport_stats"]] == [LONE]
 
 
-def test_one_bad_view_stops_those_before_and_after_it(published: Published, gated: Any) -> None:
+def test_one_refused_view_stops_all_views_of_a_materialization(published: Published, gated: Any) -> None:
     break_(published, "refused")
     with pytest.raises(GateRefused) as refused:
         gated.materialize(*RECENT, ["institution_stats", "sport_stats", "bet_facts"])
@@ -133,13 +133,13 @@ def test_one_bad_view_stops_those_before_and_after_it(published: Published, gate
     assert not published.held()
 
 
-def test_views_without_a_fault_can_be_copied_alone(published: Published, gated: Any) -> None:
+def test_sound_views_are_materialized_alone(published: Published, gated: Any) -> None:
     break_(published, "refused")
     gated.materialize(*RECENT, ["institution_stats"])
     assert [key for key in published.held() if "Pinnacle" in key]
 
 
-def test_an_incremental_materialization_is_refused_too(published: Published, gated: Any) -> None:
+def test_materialize_incremental_refuses_a_faulty_row(published: Published, gated: Any) -> None:
     break_(published, "a value changed")
     published.execute("update features.sport_stats_changes set event_timestamp = now() where run_id = %s", SECOND)
     with pytest.raises(GateRefused):
@@ -147,7 +147,7 @@ def test_an_incremental_materialization_is_refused_too(published: Published, gat
     assert not published.held()
 
 
-def test_a_view_that_reads_something_else_is_refused(published: Published, gated: Any) -> None:
+def test_materialize_refuses_a_view_that_reads_another_table(published: Published, gated: Any) -> None:
     view = gated.get_feature_view("sport_stats")
     view.batch_source = PostgreSQLSource(
         name="sport_stats", query="table features.sport_stats_changes", timestamp_field="event_timestamp"
@@ -158,20 +158,20 @@ def test_a_view_that_reads_something_else_is_refused(published: Published, gated
     assert not published.held()
 
 
-def test_a_store_without_gates_serves_nothing(published: Published, gated: Any) -> None:
+def test_materialize_refuses_when_there_are_no_gates(published: Published, gated: Any) -> None:
     published.execute("drop table ops.seals")
     with pytest.raises(GateRefused, match="cannot be told"):
         gated.materialize(*RECENT)
     assert not published.held()
 
 
-def test_an_empty_window_is_nothing_to_refuse(published: Published, gated: Any) -> None:
+def test_materialize_accepts_an_empty_range(published: Published, gated: Any) -> None:
     break_(published, "refused")
     gated.materialize(MARK + DAY, MARK + 2 * DAY)
     assert not published.held()
 
 
-def test_the_message_says_what_and_in_which_state_and_what_next(published: Published, gated: Any) -> None:
+def test_refusal_says_what_the_state_and_the_next_step(published: Published, gated: Any) -> None:
     break_(published, "refused")
     with pytest.raises(GateRefused) as refused:
         gated.materialize(*RECENT)
@@ -185,15 +185,15 @@ def test_the_message_says_what_and_in_which_state_and_what_next(published: Publi
 
 
 @pytest.mark.parametrize("command", ["materialize", "materialize-incremental"])
-def test_feasts_own_command_refuses_with_exit_3(published: Published, command: str) -> None:
+def test_refused_feast_materialize_exits_with_3(published: Published, command: str) -> None:
     break_(published, "a value changed")
     published.execute("update features.watermark set features_watermark = now()")
     before = published.registry()
     window = ["2020-01-01T00:00:00"] if command == "materialize" else []
-    done = published.feast(command, *window, "2100-01-01T00:00:00")
-    assert (done.returncode, published.held(), published.registry()) == (3, set(), before)
-    assert "Error: sport_stats: rows of one run did not pass a quality gate" in done.stderr
-    assert "Traceback" not in done.stderr
+    process = published.feast(command, *window, "2100-01-01T00:00:00")
+    assert (process.returncode, published.held(), published.registry()) == (3, set(), before)
+    assert "Error: sport_stats: rows of one run did not pass a quality gate" in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 def as_declared(gated: Any, kind: str) -> Any:
@@ -213,7 +213,7 @@ def as_declared(gated: Any, kind: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["renamed", "computed"])
-def test_a_view_that_serves_anything_but_its_history_is_refused(published: Published, gated: Any, kind: str) -> None:
+def test_materialize_refuses_a_view_that_changes_its_history(published: Published, gated: Any, kind: str) -> None:
     gated.apply([as_declared(gated, kind)])
     with pytest.raises(GateRefused, match="as it is"):
         gated.materialize(*RECENT, ["sport_stats"])

@@ -56,7 +56,7 @@ def holding(session: psycopg.Connection) -> Iterator[None]:
     ],
     ids=["materialize", "materialize_incremental", "write_to_online_store", "apply", "teardown"],
 )
-def test_nothing_is_done_while_another_holds_the_lock(
+def test_feast_writes_nothing_while_another_session_holds_the_run_lock(
     published: Published, gated: Any, somebody: psycopg.Connection, act: Callable[[Any], None]
 ) -> None:
     before = published.registry()
@@ -66,14 +66,14 @@ def test_nothing_is_done_while_another_holds_the_lock(
     assert (published.held(), published.registry()) == (set(), before)
 
 
-def test_a_materialization_inside_a_run_goes_on_under_its_lock(published: Published, gated: Any) -> None:
+def test_materialization_inside_a_run_uses_the_run_lock_of_the_run(published: Published, gated: Any) -> None:
     with connect(published.connections.postgres, purpose="test") as session, run_lock(session, "pikkit run"):
         gated.materialize(*WINDOW)
         assert (lock_holder(published.database) or "").startswith("pikkit run, process ")
     assert published.held()
 
 
-def test_the_lock_of_another_store_is_not_this_ones(published: Published, gated: Any, postgres: Any) -> None:
+def test_run_lock_of_another_store_does_not_count(published: Published, gated: Any, postgres: Any) -> None:
     with (
         connect(postgres, purpose="test") as elsewhere,
         run_lock(elsewhere, "pikkit run"),
@@ -85,7 +85,7 @@ def test_the_lock_of_another_store_is_not_this_ones(published: Published, gated:
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_the_lock_is_given_up_afterwards(published: Published, gated: Any, refused: bool) -> None:
+def test_run_lock_is_released_after_a_write(published: Published, gated: Any, refused: bool) -> None:
     if refused:
         published.execute("delete from ops.seals")
     with contextlib.suppress(GateRefused):
@@ -93,23 +93,25 @@ def test_the_lock_is_given_up_afterwards(published: Published, gated: Any, refus
     assert lock_holder(published.database) is None
 
 
-def test_feasts_own_commands_end_with_exit_5(published: Published, somebody: psycopg.Connection) -> None:
+def test_feast_commands_exit_with_5_while_the_run_lock_is_held(
+    published: Published, somebody: psycopg.Connection
+) -> None:
     before = published.registry()
     for command in (["apply"], ["materialize", "2026-01-01", "2026-05-01"]):
-        done = published.feast(*command)
-        assert (done.returncode, "Traceback" in done.stderr) == (5, False)
-        assert "Error: Another run holds the lock: pikkit backfill, process" in done.stderr
+        process = published.feast(*command)
+        assert (process.returncode, "Traceback" in process.stderr) == (5, False)
+        assert "Error: Another run holds the lock: pikkit backfill, process" in process.stderr
     assert published.registry() == before
 
 
-def test_apply_and_plan_hold_the_lock_and_give_it_up(published: Published) -> None:
+def test_apply_and_plan_hold_and_release_the_run_lock(published: Published) -> None:
     for command in (["apply"], ["plan"], ["apply", "--skip-source-validation"]):
-        done = published.feast(*command)
-        assert done.returncode == 0, done.stderr
+        process = published.feast(*command)
+        assert process.returncode == 0, process.stderr
     assert lock_holder(published.database) is None
 
 
-def test_an_apply_beside_a_materialization_is_refused_not_lost(published: Published) -> None:
+def test_apply_beside_a_materialization_is_refused(published: Published) -> None:
     """The materialization is paused here where it waited for a table (it would wait for 20 s only); before, the apply
     that came meanwhile was silently undone by it.
     """
@@ -134,7 +136,7 @@ def test_an_apply_beside_a_materialization_is_refused_not_lost(published: Publis
     assert (applied.returncode, bool(published.held())) == (5, True)
 
 
-def test_a_killed_process_leaves_no_lock(published: Published, gated: Any) -> None:
+def test_killed_process_leaves_no_run_lock(published: Published, gated: Any) -> None:
     with connect(published.connections.postgres, purpose="test") as session:
         session.execute("lock table features.institution_stats_changes in access exclusive mode")
         materialize = subprocess.Popen(
@@ -167,7 +169,7 @@ class Meanwhile(io.StringIO):
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_an_apply_since_the_definitions_were_loaded_is_not_undone(
+def test_materialization_keeps_an_apply_made_after_it_loaded_the_definitions(
     published: Published, gated: Any, refused: bool
 ) -> None:
     """Feast writes back the views it loaded at the start, if they have a state. Ours have none."""
@@ -186,7 +188,7 @@ def test_an_apply_since_the_definitions_were_loaded_is_not_undone(
     assert published.store().get_feature_view("sport_stats").tags == {"since": "then"}
 
 
-def test_the_definitions_of_now_are_copied(published: Published, gated: Any) -> None:
+def test_materialization_copies_by_the_current_definitions(published: Published, gated: Any) -> None:
     """Not those that Feast had loaded before it had the lock: somebody has since taken the view offline."""
 
     def apply() -> None:
@@ -200,14 +202,14 @@ def test_the_definitions_of_now_are_copied(published: Published, gated: Any) -> 
     assert not published.held()
 
 
-def test_a_plan_that_ends_gives_the_lock_up_within_its_process(published: Published, gated: Any) -> None:
+def test_finished_plan_releases_the_run_lock_within_its_process(published: Published, gated: Any) -> None:
     gated.provider.validate_data_source(gated.config, gated.get_data_source("sport_stats"))
     held = lock_holder(published.database)
     gated.provider.plan_infra(gated.config, gated.registry.proto())
     assert ((held or "").startswith("feast apply"), lock_holder(published.database)) == (True, None)
 
 
-def test_store_apply_says_what_was_done_when_the_lock_is_taken(
+def test_store_apply_says_what_was_done_when_the_run_lock_is_held(
     published: Published, gated: Any, somebody: psycopg.Connection
 ) -> None:
     """Feast asks nothing of a provider before `store.apply` writes; what it wrote stays."""

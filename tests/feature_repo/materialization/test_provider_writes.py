@@ -27,22 +27,22 @@ def served(gated: Any, key: str = "NBA") -> Any:
     return gated.get_online_features(["sport_stats:sport_roi"], [{"sport": key}]).to_dict()["sport_roi"][0]
 
 
-def test_a_published_row_can_be_written(gated: Any) -> None:
+def test_published_row_is_written(gated: Any) -> None:
     gated.write_to_online_store("sport_stats", frame())
     assert served(gated) == 1.0
 
 
-def test_a_re_asserted_row_is_published_too(gated: Any) -> None:
+def test_carried_forward_row_is_written(gated: Any) -> None:
     gated.write_to_online_store("sport_stats", frame("NFL", MARK))
     assert served(gated, "NFL") == 1.0
 
 
-def test_naive_times_are_utc(gated: Any) -> None:
+def test_naive_event_timestamps_of_written_rows_are_utc(gated: Any) -> None:
     gated.write_to_online_store("sport_stats", frame(instant=CHANGED.replace(tzinfo=None)))
     assert served(gated) == 1.0
 
 
-def test_an_unknown_value_is_a_value(published: Published, gated: Any) -> None:
+def test_published_row_with_a_null_is_written(published: Published, gated: Any) -> None:
     """bet_facts of b1 has two known features; the others are null, offline as in the frame."""
     unknown: dict[str, Any] = dict.fromkeys(field.name for field in gated.get_feature_view("bet_facts").features)
     instant = MARK - timedelta(hours=2)
@@ -66,32 +66,32 @@ def test_an_unknown_value_is_a_value(published: Published, gated: Any) -> None:
     ],
     ids=["key", "case", "microsecond", "before", "value", "null", "count"],
 )
-def test_a_row_that_is_not_published_is_refused(published: Published, gated: Any, row: pd.DataFrame) -> None:
+def test_unpublished_row_is_refused(published: Published, gated: Any, row: pd.DataFrame) -> None:
     with pytest.raises(GateRefused, match="1 of 1 rows for sport_stats are not published"):
         gated.write_to_online_store("sport_stats", row)
     assert not published.held()
 
 
-def test_one_row_that_is_not_published_stops_all_of_a_frame(published: Published, gated: Any) -> None:
+def test_one_unpublished_row_refuses_the_whole_frame(published: Published, gated: Any) -> None:
     with pytest.raises(GateRefused, match="1 of 2 rows"):
         gated.write_to_online_store("sport_stats", pd.concat([frame(), frame(sport_roi=7.0)]))
     assert not published.held()
 
 
-def test_the_run_that_a_frame_claims_is_not_believed(published: Published, gated: Any) -> None:
+def test_run_id_in_a_written_frame_is_ignored(published: Published, gated: Any) -> None:
     with pytest.raises(GateRefused):
         gated.write_to_online_store("sport_stats", frame(sport_roi=7.0).assign(run_id=str(SECOND)))
     assert not published.held()
 
 
-def test_a_row_whose_run_is_at_fault_is_refused(published: Published, gated: Any) -> None:
+def test_row_of_an_unsound_run_is_refused(published: Published, gated: Any) -> None:
     published.execute("update features.sport_stats_changes set sport_roi = 7 where run_id = %s", SECOND)
     with pytest.raises(GateRefused, match="of its 1 rows"):
         gated.write_to_online_store("sport_stats", frame(sport_roi=7.0))
     assert not published.held()
 
 
-def test_the_asynchronous_twin_refuses_as_well(published: Published, gated: Any) -> None:
+def test_asynchronous_write_of_an_unpublished_row_is_refused(published: Published, gated: Any) -> None:
     with pytest.raises(GateRefused):
         asyncio.run(gated.write_to_online_store_async("sport_stats", frame(sport_roi=7.0)))
     assert not published.held()
@@ -106,13 +106,13 @@ def test_asynchronous_writers_of_one_process_take_turns(gated: Any) -> None:
     assert [served(gated, key) for key in ("NBA", "NFL", "NHL")] == [1.0, 1.0, 1.0]
 
 
-def test_a_key_that_looks_like_an_attack_is_only_a_key(published: Published, gated: Any) -> None:
+def test_key_with_sql_in_it_is_only_a_key(published: Published, gated: Any) -> None:
     with pytest.raises(GateRefused) as refused:
         gated.write_to_online_store("sport_stats", frame("'); drop table ops.seals; --\n\x1b[31m"))
     assert "drop table ops.seals; --\\n\\x1b[31m" in str(refused.value)
 
 
-def test_a_view_computed_on_demand_takes_no_rows(published: Published, gated: Any) -> None:
+def test_rows_of_an_on_demand_view_are_refused(published: Published, gated: Any) -> None:
     provider, view = gated.provider, gated.get_on_demand_feature_view("bet_features")
     with pytest.raises(GateRefused, match="bet_features is not a stored view"):
         provider.online_write_batch(gated.config, view, [], None)
@@ -131,13 +131,13 @@ def change_rows(published: Published) -> Any:
     return published.database.execute("select * from features.sport_stats_changes order by 1, 2").fetchall()
 
 
-def test_rows_that_are_published_need_not_be_written_offline(published: Published, gated: Any) -> None:
+def test_published_rows_are_not_written_offline_again(published: Published, gated: Any) -> None:
     before = change_rows(published)
     gated.write_to_offline_store("sport_stats", published_rows(published))
     assert change_rows(published) == before
 
 
-def test_a_row_of_our_history_cannot_be_made_up(published: Published, gated: Any) -> None:
+def test_unpublished_row_is_refused_offline(published: Published, gated: Any) -> None:
     before, rows = change_rows(published), published_rows(published)
     rows.loc[0, "sport_roi"] = 7.0
     with pytest.raises(GateRefused, match=r"1 of .* rows for sport_stats are not published"):
@@ -145,7 +145,7 @@ def test_a_row_of_our_history_cannot_be_made_up(published: Published, gated: Any
     assert change_rows(published) == before
 
 
-def test_pushed_rows_keep_to_the_same_rule(published: Published, gated: Any) -> None:
+def test_push_of_an_unpublished_row_is_refused(published: Published, gated: Any) -> None:
     from feast import FeatureView, PushSource
     from feast.data_source import PushMode
 
@@ -161,7 +161,7 @@ def test_pushed_rows_keep_to_the_same_rule(published: Published, gated: Any) -> 
     assert change_rows(published) == before
 
 
-def test_a_table_of_somebody_elses_takes_what_is_pushed(published: Published, gated: Any) -> None:
+def test_push_to_a_table_of_the_users_own_is_written(published: Published, gated: Any) -> None:
     from feast import FeatureView, Field, PushSource
     from feast.data_source import PushMode
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
@@ -186,7 +186,9 @@ def test_a_table_of_somebody_elses_takes_what_is_pushed(published: Published, ga
 @pytest.mark.parametrize(
     "table", ['"features"."sport_stats_changes"', "FEATURES.sport_stats_changes", "public.a_view", "ops.seals"]
 )
-def test_a_table_of_ours_is_known_however_it_is_called(published: Published, gated: Any, table: str) -> None:
+def test_offline_write_to_our_table_is_refused_however_the_name_is_spelled(
+    published: Published, gated: Any, table: str
+) -> None:
     from feast import FeatureView, Field
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
     from feast.types import Float64, String

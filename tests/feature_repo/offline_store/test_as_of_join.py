@@ -67,21 +67,21 @@ def expected(tables: dict[str, list[Any]], row: Any, *, visible: bool) -> list[l
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=60)
 @given(some_of_unknown_age, teams, frames, st.booleans())
-def test_every_row_has_what_held_at_its_instant(
+def test_entity_row_gets_the_features_that_held_at_its_instant(
     stores: Stores, way: Any, plays: list[Any], teams: list[Any], frames: list[Any], visible: bool
 ) -> None:
     tables = numbered(plays, teams)
     with stores.filled(**tables):
-        found = records(retrieve(stores.ours, frame_of(frames), way=way, filter_by_created_timestamp=visible))
-    assert [(row["player"], row["team"], row["event_timestamp"]) for row in found] == frames
-    for row, given_row in zip(found, frames, strict=True):
+        result = records(retrieve(stores.ours, frame_of(frames), way=way, filter_by_created_timestamp=visible))
+    assert [(row["player"], row["team"], row["event_timestamp"]) for row in result] == frames
+    for row, given_row in zip(result, frames, strict=True):
         for possible in expected(tables, given_row, visible=visible):
             possible = [{name: value if value == value else None for name, value in p.items()} for p in possible]
             assert {name: row[name] for name in possible[0]} in possible
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-def test_what_came_late_does_not_hide_what_was_newer(stores: Stores, way: str) -> None:
+def test_late_older_row_does_not_hide_a_newer_row(stores: Stores, way: str) -> None:
     plays = [("a", NOON, NOON, 1.0, 1, "newer"), ("a", NOON - HOUR, NOON + HOUR, 2.0, 1, "late")]
     plays += [("a", NOON, NOON + HOUR, 3.0, 1, "corrected"), ("a", NOON, None, 4.0, 1, "of unknown age")]
     at = [NOON - MICRO, NOON, NOON + HOUR - MICRO, NOON + HOUR, NOON + 3 * HOUR]
@@ -99,12 +99,12 @@ def test_what_came_late_does_not_hide_what_was_newer(stores: Stores, way: str) -
 
 
 @pytest.mark.parametrize(("rows", "way"), [(1, "lookup"), (100, "lookup"), (20_000, "as-of")])
-def test_few_rows_are_looked_up_and_many_are_joined(stores: Stores, rows: int, way: str) -> None:
+def test_few_entity_rows_are_looked_up_and_many_are_joined(stores: Stores, rows: int, way: str) -> None:
     ways = []
 
     class Telling(ViewReader):
-        def _way(self, *given: Any) -> Any:
-            ways.append(super()._way(*given))
+        def _way(self, *entities: Any) -> Any:
+            ways.append(super()._way(*entities))
             return ways[-1]
 
     with stores.filled() as database:
@@ -122,7 +122,7 @@ def test_few_rows_are_looked_up_and_many_are_joined(stores: Stores, rows: int, w
 
 @settings(max_examples=60)
 @given(plays, teams, frames, st.booleans())
-def test_where_feasts_own_store_is_right_the_values_are_the_same(
+def test_retrieved_values_equal_those_of_the_stock_store_where_that_is_right(
     stores: Stores, plays: list[Any], teams: list[Any], frames: list[Any], visible: bool
 ) -> None:
     # Not right: rows that nothing tells apart come twice, players and teams of one text are one, rows have no order.

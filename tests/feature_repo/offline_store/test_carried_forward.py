@@ -82,10 +82,10 @@ rows = st.lists(st.tuples(st.sampled_from("abcd"), instants), unique=True, min_s
 def retrieve(store: Any, frame: pd.DataFrame, way: Any = None, **options: Any) -> list[dict[str, Any]]:
     job = store.get_historical_features(frame, REFS, full_feature_names=True, **options)
     job.way = way
-    found = records(job.to_df())
-    for row in found:
+    result = records(job.to_df())
+    for row in result:
         row["event_timestamp"] = pd.Timestamp(row["event_timestamp"]).tz_localize(None)
-    return sorted(found, key=lambda row: (row["sport_market"], row["event_timestamp"]))
+    return sorted(result, key=lambda row: (row["sport_market"], row["event_timestamp"]))
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
@@ -98,7 +98,7 @@ def retrieve(store: Any, frame: pd.DataFrame, way: Any = None, **options: Any) -
     [("a", NOON + minutes * HOUR / 60) for minutes in (29, 30, 31, 45, 90, 91)],
     False,
 )
-def test_the_changes_and_the_mark_tell_what_the_view_says(
+def test_retrieval_from_the_changelog_equals_the_view_row_by_row(
     both: Both, way: str, changes: Any, mark: datetime | None, rows: Any, visible: bool
 ) -> None:
     fill(both.postgres, changes, mark)
@@ -107,7 +107,7 @@ def test_the_changes_and_the_mark_tell_what_the_view_says(
     assert ours == retrieve(both.stock, frame)
 
 
-def test_the_view_is_not_read_where_its_changes_tell(both: Both) -> None:
+def test_retrieval_reads_the_changelog_instead_of_the_view(both: Both) -> None:
     frame = pd.DataFrame({"sport_market": ["a"], "event_timestamp": [NOON]})
     for name in TTLS:
         statement = both.ours.get_historical_features(frame, [f"{name}:recent_win_rate"]).to_sql()
@@ -117,7 +117,7 @@ def test_the_view_is_not_read_where_its_changes_tell(both: Both) -> None:
 
 @settings(max_examples=40)
 @given(changes, instants, instants, instants)
-def test_the_newest_rows_are_those_of_the_stock_store(
+def test_newest_rows_of_a_carried_forward_view_are_those_of_the_stock_store(
     both: Both, changes: Any, mark: datetime, start: datetime, end: datetime
 ) -> None:
     fill(both.postgres, changes, mark)

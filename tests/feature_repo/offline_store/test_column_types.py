@@ -50,49 +50,47 @@ def filled(stores: Stores) -> Stores:
 def test_instants_without_a_zone_are_utc_up_to_the_ttl(filled: Stores, way: str) -> None:
     instants = [NOON - MICRO, NOON, NOON + HOUR, NOON + HOUR + MICRO]
     frame = pd.DataFrame({"player": "a", "event_timestamp": instants})
-    found = retrieve(filled.ours, frame, ["zoneless_timestamp:rank"], way=way)
-    assert found["zoneless_timestamp__rank"].fillna(0).to_list() == [0, 1, 1, 0]
+    result = retrieve(filled.ours, frame, ["zoneless_timestamp:rank"], way=way)
+    assert result["zoneless_timestamp__rank"].fillna(0).to_list() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
 def test_a_date_begins_at_midnight_in_utc(filled: Stores, way: str) -> None:
     midnight = NOON - timedelta(hours=12)
     frame = pd.DataFrame({"player": "a", "event_timestamp": [midnight - MICRO, midnight, midnight + HOUR, NOON]})
-    found = retrieve(filled.ours, frame, ["zoneless_date:rank"], way=way)
-    assert found["zoneless_date__rank"].fillna(0).to_list() == [0, 1, 1, 0]
+    result = retrieve(filled.ours, frame, ["zoneless_date:rank"], way=way)
+    assert result["zoneless_date__rank"].fillna(0).to_list() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
 @pytest.mark.parametrize("kind", ["numeric", "int8"])
 @pytest.mark.parametrize("make", [int, Decimal], ids=["whole", "decimal"])
-def test_keys_are_compared_to_their_last_digit(filled: Stores, kind: str, make: Any, way: str) -> None:
+def test_numeric_keys_are_compared_to_their_last_digit(filled: Stores, kind: str, make: Any, way: str) -> None:
     frame = pd.DataFrame({"number": [make(LARGE), make(LARGE + 1), make(LARGE + 2)], "event_timestamp": NOON})
-    found = retrieve(filled.ours, frame, [f"numbered_{kind}:rank"], way=way)
-    assert found[f"numbered_{kind}__rank"].fillna(0).to_list() == [1, 2, 0]
+    result = retrieve(filled.ours, frame, [f"numbered_{kind}:rank"], way=way)
+    assert result[f"numbered_{kind}__rank"].fillna(0).to_list() == [1, 2, 0]
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
 @pytest.mark.parametrize(
     "values", [[1.5, 2.0, None], [Decimal("1.500"), Decimal("2.0"), None]], ids=["float", "decimal"]
 )
-def test_numbers_with_a_point_are_numeric_keys_however_they_are_spelled(
-    filled: Stores, values: list[Any], way: str
-) -> None:
+def test_numeric_keys_match_however_the_number_is_spelled(filled: Stores, values: list[Any], way: str) -> None:
     frame = pd.DataFrame({"number": values, "event_timestamp": NOON})
-    found = retrieve(filled.ours, frame, ["numbered_numeric:rank"], way=way)
-    assert found["numbered_numeric__rank"].fillna(0).to_list() == [3, 0, 0]
+    result = retrieve(filled.ours, frame, ["numbered_numeric:rank"], way=way)
+    assert result["numbered_numeric__rank"].fillna(0).to_list() == [3, 0, 0]
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-def test_a_key_that_postgres_cannot_hold_is_no_key_of_it(stores: Stores, way: str) -> None:
+def test_key_that_postgres_cannot_hold_finds_no_row(stores: Stores, way: str) -> None:
     frame = pd.DataFrame({"player": ["a\0", "a"], "event_timestamp": NOON})
     with stores.filled(plays=[("a", NOON, NOON, 1.5, None, None)]):
-        found = retrieve(stores.ours, frame, ["narrow:score"], way=way)
-    assert found["narrow__score"].fillna(0).to_list() == [0, 1.5]
-    assert found["player"].to_list() == ["a\0", "a"]
+        result = retrieve(stores.ours, frame, ["narrow:score"], way=way)
+    assert result["narrow__score"].fillna(0).to_list() == [0, 1.5]
+    assert result["player"].to_list() == ["a\0", "a"]
 
 
-def test_a_remark_behind_the_end_of_a_query_is_no_part_of_it(stores: Stores) -> None:
+def test_comment_behind_the_semicolon_of_an_entity_query_is_ignored(stores: Stores) -> None:
     query = "select 'a;--' as player, timestamptz '2026-05-24 12:00+00' as event_timestamp"
     with stores.filled(plays=[("a;--", NOON, NOON, 1.5, None, None)]):
         for end in ("", ";", " -- all", "\n; -- that is all\n  -- really", "\n;\n"):
@@ -100,7 +98,7 @@ def test_a_remark_behind_the_end_of_a_query_is_no_part_of_it(stores: Stores) -> 
 
 
 @pytest.mark.parametrize("query", ["select * from nothing_there", "select what", "selec 1"])
-def test_a_query_that_cannot_be_run_is_told(stores: Stores, query: str) -> None:
+def test_entity_query_that_cannot_be_run_is_refused(stores: Stores, query: str) -> None:
     with pytest.raises(EntityFrameUnfit, match="cannot be run"):
         retrieve(stores.ours, query, ["narrow:score"])
 
@@ -108,7 +106,7 @@ def test_a_query_that_cannot_be_run_is_told(stores: Stores, query: str) -> None:
 @pytest.mark.parametrize(
     "table", ["features.watermark", "features.new_one", "ops.seals", "public.plays", "public.a_view"]
 )
-def test_only_a_saved_result_is_replaced(stores: Stores, table: str) -> None:
+def test_persist_replaces_only_a_saved_result(stores: Stores, table: str) -> None:
     job = stores.ours.get_historical_features(
         pd.DataFrame({"player": ["a"], "event_timestamp": NOON}), ["narrow:score"]
     )

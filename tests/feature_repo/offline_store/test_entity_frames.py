@@ -13,7 +13,7 @@ import pytest
 from feast import FeatureStore
 
 from feature_repo.errors import EntityFrameUnfit
-from feature_repo.offline_store.retrieval.entity_frame import rows_of_frame
+from feature_repo.offline_store.retrieval.entity_frame import entity_rows_of_frame
 from tests.rigs.offline_stores import HOUR, NOON, Stores, retrieve, stores
 
 __all__ = ["stores"]
@@ -73,65 +73,65 @@ FRAMES: dict[str, Any] = {
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
-def test_the_same_rows_in_any_make(stores: Stores, frame: Any, way: str) -> None:
+def test_entity_frames_of_pandas_polars_and_sql_give_the_same_rows(stores: Stores, frame: Any, way: str) -> None:
     with stores.filled(plays=PLAYS, teams=RANKS):
-        found = retrieve(stores.ours, frame, ["narrow:score", "pairs:rank"], way=way)
-    assert found[["narrow__score", "pairs__rank"]].to_numpy().tolist() == EXPECTED
-    assert found["event_timestamp"].to_list() == INSTANTS
+        result = retrieve(stores.ours, frame, ["narrow:score", "pairs:rank"], way=way)
+    assert result[["narrow__score", "pairs__rank"]].to_numpy().tolist() == EXPECTED
+    assert result["event_timestamp"].to_list() == INSTANTS
     if isinstance(frame, pd.DataFrame):
-        assert found.dtypes[:2].to_list() == frame.dtypes[:2].to_list()
-        assert found["player"].to_list() == frame["player"].to_list()
+        assert result.dtypes[:2].to_list() == frame.dtypes[:2].to_list()
+        assert result["player"].to_list() == frame["player"].to_list()
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-def test_the_frame_that_comes_back_can_be_written_to(stores: Stores, way: str) -> None:
-    given = with_players(pd.array(PLAYERS, "string[pyarrow]")).assign(weight=[1.0, 2.0, 3.0])
+def test_returned_frame_can_be_written_to(stores: Stores, way: str) -> None:
+    entities = with_players(pd.array(PLAYERS, "string[pyarrow]")).assign(weight=[1.0, 2.0, 3.0])
     with stores.filled(plays=PLAYS, teams=RANKS):
-        found = retrieve(stores.ours, given, ["narrow:score", "pairs:rank"], way=way)
-    for name in found.columns:
-        found.loc[0, name] = found.loc[1, name]
-        assert found.loc[0, name] == found.loc[1, name]
-    assert given["weight"].to_list() == [1.0, 2.0, 3.0]
-    assert given["player"].to_list() == PLAYERS
+        result = retrieve(stores.ours, entities, ["narrow:score", "pairs:rank"], way=way)
+    for name in result.columns:
+        result.loc[0, name] = result.loc[1, name]
+        assert result.loc[0, name] == result.loc[1, name]
+    assert entities["weight"].to_list() == [1.0, 2.0, 3.0]
+    assert entities["player"].to_list() == PLAYERS
 
 
-def test_rows_without_a_key_or_an_instant_stay_and_have_no_features(stores: Stores) -> None:
+def test_entity_rows_without_key_or_instant_stay_without_features(stores: Stores) -> None:
     frame = pd.DataFrame(
         {"player": ["a", None, "a"], "team": [1, 1, None], "event_timestamp": [None, NOON, NOON]}, index=[2, 2, 0]
     )
     for way in ("lookup", "as-of"):
         with stores.filled(plays=PLAYS, teams=RANKS):
-            found = retrieve(stores.ours, frame, ["narrow:score", "pairs:rank"], way=way)
-        assert found["player"].to_list() == ["a", None, "a"]
-        assert found["narrow__score"].fillna(-1).to_list() == [-1, -1, 1.5]
-        assert found["pairs__rank"].fillna(-1).to_list() == [-1, -1, -1]
+            result = retrieve(stores.ours, frame, ["narrow:score", "pairs:rank"], way=way)
+        assert result["player"].to_list() == ["a", None, "a"]
+        assert result["narrow__score"].fillna(-1).to_list() == [-1, -1, 1.5]
+        assert result["pairs__rank"].fillna(-1).to_list() == [-1, -1, -1]
 
 
-def test_a_number_that_no_key_can_be_is_no_key(stores: Stores) -> None:
+def test_fractional_number_finds_no_integer_key(stores: Stores) -> None:
     frame = pd.DataFrame({"player": ["a", "a"], "team": [1.0, 1.5], "event_timestamp": [NOON, NOON]})
     for way in ("lookup", "as-of"):
         with stores.filled(teams=RANKS):
             assert retrieve(stores.ours, frame, ["pairs:rank"], way=way)["pairs__rank"].fillna(-1).to_list() == [11, -1]
 
 
-def test_a_frame_without_rows_has_the_columns(stores: Stores) -> None:
+def test_empty_entity_frame_returns_all_columns(stores: Stores) -> None:
     for frame in (with_teams(TEAMS).head(0), FRAMES["a query"].rstrip("; ") + " where false"):
         with stores.filled(plays=PLAYS):
-            found = retrieve(stores.ours, frame, ["narrow:score", "narrow:shots", "narrow:note"])
-        assert found.columns.to_list() == [
+            result = retrieve(stores.ours, frame, ["narrow:score", "narrow:shots", "narrow:note"])
+        assert result.columns.to_list() == [
             "player", "team", "event_timestamp", "narrow__score", "narrow__shots", "narrow__note",
         ]  # fmt: skip
-        assert len(found) == 0
-        assert found["narrow__score"].dtype == "float64"
+        assert len(result) == 0
+        assert result["narrow__score"].dtype == "float64"
 
 
-def test_years_that_nanoseconds_do_not_reach_are_instants(stores: Stores) -> None:
+def test_event_timestamps_beyond_nanoseconds_are_read(stores: Stores) -> None:
     far = datetime(3000, 1, 1, tzinfo=UTC)
     with stores.filled(plays=[("a", NOON, NOON, 1.5, 7, "x")]):
         frame = pd.DataFrame({"player": ["a"], "event_timestamp": np.array([far], dtype=object)})
-        found = retrieve(stores.ours, frame, ["endless:points"])
-    assert found["event_timestamp"].to_list() == [far]
-    assert found["endless__points"].to_list() == [1.5]
+        result = retrieve(stores.ours, frame, ["endless:points"])
+    assert result["event_timestamp"].to_list() == [far]
+    assert result["endless__points"].to_list() == [1.5]
 
 
 UNFIT: dict[str, tuple[Any, str]] = {
@@ -146,34 +146,34 @@ UNFIT: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("frame", "message"), UNFIT.values(), ids=UNFIT.keys())
-def test_what_does_not_fit_is_refused_in_words(stores: Stores, frame: Any, message: str) -> None:
+def test_unfit_entity_frame_is_refused_with_its_reason(stores: Stores, frame: Any, message: str) -> None:
     with stores.filled(plays=PLAYS, teams=RANKS), pytest.raises(EntityFrameUnfit, match=message):
         retrieve(stores.ours, frame, ["narrow:score", "pairs:rank"])
 
 
-def test_a_query_without_a_key_is_refused_before_it_is_read(stores: Stores) -> None:
+def test_entity_query_without_a_join_key_is_refused_before_any_row_is_read(stores: Stores) -> None:
     query = "select 'a' as player, now() as event_timestamp"
     with pytest.raises(EntityFrameUnfit, match="lacks team; it has player, event_timestamp"):
         stores.ours.get_historical_features(query, ["pairs:rank"])
 
 
-def test_a_column_named_like_a_feature_gives_way_to_it(stores: Stores) -> None:
+def test_entity_column_named_like_a_feature_is_replaced_by_the_feature(stores: Stores) -> None:
     frame = with_teams(TEAMS).assign(score=-1.0)
     with stores.filled(plays=PLAYS):
-        found = stores.ours.get_historical_features(frame, ["narrow:score"]).to_df()
-    assert found.columns.to_list() == ["player", "team", "event_timestamp", "score"]
-    assert found["score"].to_list() == [1.5, 2.5, 1.5]
+        result = stores.ours.get_historical_features(frame, ["narrow:score"]).to_df()
+    assert result.columns.to_list() == ["player", "team", "event_timestamp", "score"]
+    assert result["score"].to_list() == [1.5, 2.5, 1.5]
 
 
-def test_the_only_column_of_instants_says_when() -> None:
+def test_only_datetime_column_is_the_event_timestamp() -> None:
     frame = pd.DataFrame({"at": NAIVE, "player": PLAYERS, "day": [date(2026, 5, 24)] * 3, "id": [UUID(int=5)] * 3})
-    rows = rows_of_frame(frame)
+    rows = entity_rows_of_frame(frame)
     assert rows.instant_column == "at"
     assert rows.instants.to_list() == INSTANTS
     assert rows.table.column("id").to_pylist() == [str(UUID(int=5))] * 3
 
 
-def test_other_names_and_other_keys_are_those_of_feast(stores: Stores) -> None:
+def test_aliases_of_views_and_join_keys_are_those_of_feast(stores: Stores) -> None:
     view = stores.ours.get_feature_view("narrow")
     home, away = (view.with_name(name).with_join_key_map({"player": name}) for name in ("home", "away"))
     from feast import FeatureService

@@ -48,7 +48,7 @@ def job(store: Any, entities: Any, refs: list[str] = KEYED, **options: Any) -> A
 
 @settings(max_examples=40)
 @given(plays, teams, frames, st.booleans(), st.booleans())
-def test_the_statement_gives_the_same_in_any_session(
+def test_to_sql_returns_the_same_rows_in_any_session(
     stores: Stores, plays: Any, teams: Any, frames: Any, visible: bool, as_text: bool
 ) -> None:
     # What nothing tells apart may be told apart differently.
@@ -59,13 +59,13 @@ def test_the_statement_gives_the_same_in_any_session(
         database.execute("set timezone to 'America/New_York'")
         statement = database.execute(ours.to_sql())
         names = [column.name for column in statement.description or ()]
-        found = pd.DataFrame(statement.fetchall(), columns=names)
+        result = pd.DataFrame(statement.fetchall(), columns=names)
         table = ours.to_df()
     assert names == table.columns.to_list()
-    assert records(found.astype(object)) == records(table.astype(object))
+    assert records(result.astype(object)) == records(table.astype(object))
 
 
-def test_the_statement_needs_no_table_of_ours(stores: Stores) -> None:
+def test_to_sql_reads_no_table_of_this_repository(stores: Stores) -> None:
     with stores.filled(plays=PLAYS):
         statement = job(stores.ours, frame()).to_sql()
     assert "create" not in statement.lower()
@@ -75,21 +75,21 @@ def test_the_statement_needs_no_table_of_ours(stores: Stores) -> None:
 # ---- as a table ------------------------------------------------------------------------------------------------------
 
 
-def test_a_saved_dataset_reads_back_as_it_was(stores: Stores) -> None:
+def test_saved_dataset_reads_back_unchanged(stores: Stores) -> None:
     """With what nobody joins on (an id, a label), and with rows without an instant."""
     labelled = frame_of([("b", 1, NOON), ("a", 1, NOON), ("a", 1, None)]).assign(bet_id=["x", "y", "z"], won=True)
     with stores.filled(plays=PLAYS, teams=[("a", 1, NOON, 3)]) as database:
         ours = job(stores.ours, labelled)
         stores.ours.create_saved_dataset(ours, "season", SavedDatasetPostgreSQLStorage("public.season"))
-        found = stores.ours.get_saved_dataset("season").to_df().sort_values("bet_id", ignore_index=True)
+        result = stores.ours.get_saved_dataset("season").to_df().sort_values("bet_id", ignore_index=True)
         expected = ours.to_df().sort_values("bet_id", ignore_index=True)
         expected["event_timestamp"] = expected["event_timestamp"].dt.tz_localize(None)
         database.execute("drop table public.season")
-    assert found.columns.to_list() == expected.columns.to_list()
-    assert records(found) == records(expected)
+    assert result.columns.to_list() == expected.columns.to_list()
+    assert records(result) == records(expected)
 
 
-def test_a_table_that_is_there_stays_unless_told_otherwise(stores: Stores) -> None:
+def test_persist_keeps_an_existing_table_without_allow_overwrite(stores: Stores) -> None:
     storage = SavedDatasetPostgreSQLStorage("public.kept")
     with stores.filled(plays=PLAYS) as database:
         job(stores.ours, frame().head(1)).persist(storage)
@@ -101,8 +101,8 @@ def test_a_table_that_is_there_stays_unless_told_otherwise(stores: Stores) -> No
         database.execute("drop table public.kept")
 
 
-def test_every_kind_of_column_is_kept(stores: Stores) -> None:
-    kept = pd.DataFrame(
+def test_persist_keeps_every_type_of_column(stores: Stores) -> None:
+    saved = pd.DataFrame(
         {
             "player": ["a"], "team": [1], "event_timestamp": [NOON], "day": [NOON.date()], "flag": [True],
             "bytes": [b"\x00\\"], "words": [["x", 'y"z']], "numbers": [[1, 2]], "nothing": [None],
@@ -110,7 +110,7 @@ def test_every_kind_of_column_is_kept(stores: Stores) -> None:
         }
     )  # fmt: skip
     with stores.filled(plays=PLAYS) as database:
-        job(stores.ours, kept, ["narrow:score"]).persist(SavedDatasetPostgreSQLStorage("public.kinds"))
+        job(stores.ours, saved, ["narrow:score"]).persist(SavedDatasetPostgreSQLStorage("public.kinds"))
         row = database.execute("select * from public.kinds").fetchone()
         database.execute("drop table public.kinds")
     assert row == (
@@ -129,7 +129,7 @@ def busy(database: psycopg.Connection) -> int:
     return int(row[0])
 
 
-def test_a_retrieval_ends_when_its_time_is_up(stores: Stores) -> None:
+def test_retrieval_ends_at_its_timeout(stores: Stores) -> None:
     with stores.filled(plays=PLAYS) as database:
         slow = job(stores.ours, SLOW)
         with pytest.raises(TimeoutError, match="longer than the 1 seconds"):
@@ -137,14 +137,14 @@ def test_a_retrieval_ends_when_its_time_is_up(stores: Stores) -> None:
         wait_until(lambda: busy(database) == 0)
 
 
-def test_time_is_counted_over_all_steps(stores: Stores) -> None:
+def test_retrieval_timeout_counts_over_all_statements(stores: Stores) -> None:
     with stores.filled(plays=PLAYS), pytest.raises(RetrievalTimedOut):
         job(stores.ours, frame()).to_arrow(timeout=1e-9)
     with stores.filled(plays=PLAYS):
         assert len(job(stores.ours, frame()).to_arrow(timeout=3600)) == 3
 
 
-def test_a_table_that_another_session_keeps_locked_ends_the_wait_with_that(
+def test_retrieval_raises_lock_held_when_another_session_keeps_the_table_locked(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)
@@ -170,7 +170,7 @@ job.persist(SavedDatasetPostgreSQLStorage("public.interrupted"))
 """
 
 
-def test_an_interrupted_retrieval_leaves_nothing_behind(stores: Stores) -> None:
+def test_interrupted_retrieval_leaves_no_session_or_table(stores: Stores) -> None:
     directory = Path(str(stores.ours.config.registry_config)).parent
     arguments = [repr(vars(stores.postgres)), str(directory), SLOW]
     with stores.filled(plays=PLAYS) as database:
@@ -193,7 +193,7 @@ def test_an_interrupted_retrieval_leaves_nothing_behind(stores: Stores) -> None:
 # ---- without a frame -------------------------------------------------------------------------------------------------
 
 
-def test_a_stretch_of_one_view_is_its_rows(stores: Stores) -> None:
+def test_time_range_of_one_view_returns_its_rows(stores: Stores) -> None:
     with stores.filled(plays=PLAYS):
         ours, stock = (
             s.get_historical_features(
@@ -211,7 +211,7 @@ def test_a_stretch_of_one_view_is_its_rows(stores: Stores) -> None:
 
 @settings(max_examples=30)
 @given(plays)
-def test_a_stretch_of_several_views_has_a_row_per_key_and_instant(stores: Stores, plays: Any) -> None:
+def test_time_range_of_several_views_returns_a_row_per_key_and_instant(stores: Stores, plays: Any) -> None:
     plays = list({(row[0], row[1]): row for row in plays}.values())
     with stores.filled(**numbered(plays, [])):
         ours, stock = (
@@ -232,14 +232,14 @@ def test_a_stretch_of_several_views_has_a_row_per_key_and_instant(stores: Stores
 def test_all_views_are_read_at_one_snapshot(stores: Stores) -> None:
     with stores.filled(plays=PLAYS) as database:
         reads = job(stores.ours, frame(), ["narrow:score", "endless:points"])
-        found = []
+        tables = []
         original = type(reads)._read
 
         def change_in_between(self: Any, connection: Any, deadline: Any) -> Any:
             connection.execute("select 1")
             database.execute("update public.plays set score = -1")
-            found.append(original(self, connection, deadline))
-            return found[0]
+            tables.append(original(self, connection, deadline))
+            return tables[0]
 
         type(reads)._read = change_in_between
         try:
@@ -249,14 +249,14 @@ def test_all_views_are_read_at_one_snapshot(stores: Stores) -> None:
     assert table.column("narrow__score").to_pylist() == table.column("endless__points").to_pylist() == [2.5, 1.5, None]
 
 
-def test_the_job_knows_what_it_was_asked_for(stores: Stores) -> None:
+def test_job_metadata_names_features_keys_and_time_range(stores: Stores) -> None:
     with stores.filled(plays=PLAYS):
         for entities in (frame(), QUERY):
-            known = job(stores.ours, entities).metadata
-            assert sorted(known.keys) == ["player", "team"]
-            assert known.features == KEYED
-            assert known.max_event_timestamp == NOON
-        assert known.min_event_timestamp == NOON - HOUR
+            metadata = job(stores.ours, entities).metadata
+            assert sorted(metadata.keys) == ["player", "team"]
+            assert metadata.features == KEYED
+            assert metadata.max_event_timestamp == NOON
+        assert metadata.min_event_timestamp == NOON - HOUR
 
 
 # ---- types -----------------------------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def read(store: Any, source: Any, names: list[str]) -> pa.Table:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_type_is_what_it_is_in_feasts_own_store(stores: Stores, kind: str) -> None:
+def test_pulled_types_equal_those_of_the_stock_store(stores: Stores, kind: str) -> None:
     rows = f"(values ({KINDS[kind]}::{kind}), (null)) as t (value)"
     query = f"select value, timestamptz '2026-05-24 12:00+00' as at from {rows}"
     source = PostgreSQLSource(name="kinds", query=query, timestamp_field="at")
@@ -294,9 +294,9 @@ def test_a_type_is_what_it_is_in_feasts_own_store(stores: Stores, kind: str) -> 
 
 @pytest.mark.parametrize("kind", OURS_ALONE)
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-def test_types_that_feasts_own_store_cannot_read_are_text(stores: Stores, way: str, kind: str, tmp_path: Path) -> None:
-    found = OURS_ALONE[kind]
-    value = f"'{found}'" if isinstance(found, str) else f"array['{found[0]}']"
+def test_pulled_types_unknown_to_the_stock_store_are_text(stores: Stores, way: str, kind: str, tmp_path: Path) -> None:
+    expected = OURS_ALONE[kind]
+    value = f"'{expected}'" if isinstance(expected, str) else f"array['{expected[0]}']"
     ids = "00000000-0000-0000-0000-00000000000a"
     query = f"select '{ids}'::uuid as id, {value}::{kind} as value, timestamptz '2026-05-24 12:00+00' as at"
     view = FeatureView(
@@ -308,7 +308,7 @@ def test_types_that_feasts_own_store_cannot_read_are_text(stores: Stores, way: s
     )
     store = FeatureStore(config=repo_config(stores.postgres, tmp_path, OURS))
     store.apply([Entity(name="id", join_keys=["id"], value_type=ValueType.STRING), view])
-    given = pd.DataFrame({"id": [ids, "other"], "event_timestamp": [NOON, NOON + timedelta(days=900)]})
-    reads = store.get_historical_features(given, ["odd:value"])
+    entities = pd.DataFrame({"id": [ids, "other"], "event_timestamp": [NOON, NOON + timedelta(days=900)]})
+    reads = store.get_historical_features(entities, ["odd:value"])
     reads.way = way
-    assert reads.to_arrow().column("value").to_pylist() == [found, None]
+    assert reads.to_arrow().column("value").to_pylist() == [expected, None]

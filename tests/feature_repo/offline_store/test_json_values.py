@@ -63,15 +63,15 @@ def row(sport: str = "NBA", **differs: Any) -> pd.DataFrame:
 
 
 def online(store: Any, sport: str = "NBA") -> dict[str, Any]:
-    found = store.get_online_features(REFS, [{"sport": sport}]).to_dict()
-    return {name: found[name][0] for name in NAMES}
+    result = store.get_online_features(REFS, [{"sport": sport}]).to_dict()
+    return {name: result[name][0] for name in NAMES}
 
 
 def trained(store: Any, sport: str = "NBA") -> Any:
     return store.get_historical_features(pd.DataFrame({"sport": [sport], "event_timestamp": [MARK]}), REFS)
 
 
-def test_values_of_json_are_the_same_pushed_stored_materialized_and_saved(published: Published, store: Any) -> None:
+def test_json_values_are_the_same_pushed_stored_materialized_and_saved(published: Published, store: Any) -> None:
     expected = {name: value for name, (_, _, value) in FEATURES.items()}
     store.push("pushed", row(), to=PushMode.ONLINE_AND_OFFLINE)
     store.write_to_offline_store("odds", row("NFL", **dict.fromkeys(NAMES)))
@@ -97,7 +97,7 @@ def test_values_of_json_are_the_same_pushed_stored_materialized_and_saved(publis
     assert every[every["sport"] == "NBA"][NAMES].to_dict("records") == [expected]
 
 
-def test_what_no_json_can_hold_is_refused_offline(published: Published, store: Any) -> None:
+def test_value_that_json_cannot_hold_is_refused_offline(published: Published, store: Any) -> None:
     for value in ({"a": float("inf")}, {"a": b"x"}, '{"a": '):
         with pytest.raises(RowsUnfit, match=r"do not fit public\.odds"):
             store.push("pushed", row(json=value), to=PushMode.OFFLINE)

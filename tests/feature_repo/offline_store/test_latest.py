@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from feature_repo.offline_store.latest import latest_pages, newest
-from feature_repo.offline_store.source_table import columns, origin_of, source_of
+from feature_repo.offline_store.latest import latest_pages, latest_query
+from feature_repo.offline_store.source_table import column_list, source_of, table_of_view
 from feature_repo.sources import carry_forward_of
 
 pytest.importorskip("feast")
@@ -70,7 +70,7 @@ THE_SAME = """
 @given(changes, instants | st.none(), instants, instants)
 # A change dated after the mark: the one before, a whole number of steps before the mark, is not said at the mark.
 @example([("a", NOON - 60 * MINUTE), ("a", NOON + 180 * MINUTE)], NOON, NOON - 120 * MINUTE, NOON + 60 * MINUTE)
-def test_the_last_assertions_are_those_of_the_view(
+def test_latest_rows_of_a_carried_forward_view_equal_those_of_the_view(
     new_database: NewDatabase,
     changes: list[tuple[str, datetime]],
     mark: datetime | None,
@@ -85,7 +85,7 @@ def test_the_last_assertions_are_those_of_the_view(
 
 @settings(max_examples=50)
 @given(changes, instants, instants)
-def test_only_what_changed_comes_at_the_instants_of_the_changes(
+def test_changed_only_yields_changed_keys_at_the_instants_of_their_changes(
     new_database: NewDatabase, changes: list[tuple[str, datetime]], since: datetime, until: datetime
 ) -> None:
     newest_of = {}
@@ -97,7 +97,7 @@ def test_only_what_changed_comes_at_the_instants_of_the_changes(
         assert rows(pages(database, since, until, changed_only=True)) == sorted(newest_of.values())
 
 
-def test_a_page_has_the_columns_of_the_view_and_no_more_rows_than_asked_for(database: psycopg.Connection) -> None:
+def test_latest_page_has_the_columns_of_the_view_and_at_most_the_requested_rows(database: psycopg.Connection) -> None:
     fill(database, [(key, NOON) for key in "abcde"], NOON)
     frames = pages(database, NOON, NOON)
     assert [frame.height for frame in frames] == [2, 2, 1]
@@ -110,13 +110,15 @@ def test_a_page_has_the_columns_of_the_view_and_no_more_rows_than_asked_for(data
     }
 
 
-def test_the_rows_in_between_are_not_made(database: psycopg.Connection) -> None:
+def test_latest_query_makes_no_row_between_two_changes(database: psycopg.Connection) -> None:
     view = recent()
-    query = newest(origin_of(view), carry_forward_of(source_of(view)), ["sport_market"], NOON, NOON, given=True)
+    query = latest_query(
+        table_of_view(view), carry_forward_of(source_of(view)), ["sport_market"], NOON, NOON, keys_only=True
+    )
     database.execute("set timezone to 'UTC'")
     plan = "\n".join(line for (line,) in database.execute(b"explain " + query.as_bytes(database)))
     assert "generate_series" not in plan
-    assert columns(["sport_market"]).as_string(database) == '"sport_market"'
+    assert column_list(["sport_market"]).as_string(database) == '"sport_market"'
 
 
 QUERIES = [
@@ -126,7 +128,7 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_the_newest_rows_of_a_query_are_read_whatever_lines_and_comments_it_holds(
+def test_latest_rows_of_a_query_source_are_read_in_spite_of_its_comments(
     database: psycopg.Connection, query: str
 ) -> None:
     """A comment of our SQL named the source, so that a query of two lines ran out of it: a syntax error."""

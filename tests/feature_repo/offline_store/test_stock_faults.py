@@ -27,46 +27,46 @@ def play(player: str, score: float, at: Any = NOON) -> tuple[Any, ...]:
     return (player, at, at, score, None, None)
 
 
-def test_two_keys_of_one_text_are_not_one(stores: Stores) -> None:
-    given = frame(player=["a1", "a"], team=[2, 12])
+def test_composite_keys_with_the_same_concatenation_are_told_apart(stores: Stores) -> None:
+    entities = frame(player=["a1", "a"], team=[2, 12])
     with stores.filled(teams=[("a1", 2, NOON, 1), ("a", 12, NOON, 2)]):
-        assert sorted(retrieve(stores.stock, given, ["pairs:rank"])["pairs__rank"]) != [1, 2]
-        assert retrieve(stores.ours, given, ["pairs:rank"])["pairs__rank"].to_list() == [1, 2]
+        assert sorted(retrieve(stores.stock, entities, ["pairs:rank"])["pairs__rank"]) != [1, 2]
+        assert retrieve(stores.ours, entities, ["pairs:rank"])["pairs__rank"].to_list() == [1, 2]
 
 
-def test_a_row_that_is_there_twice_makes_no_second_row(stores: Stores) -> None:
+def test_duplicate_history_row_does_not_multiply_entity_rows(stores: Stores) -> None:
     with stores.filled(plays=[play("a", 1.0)] * 2):
         assert len(retrieve(stores.stock, frame(player=["a"]), ["narrow:score"])) == 2
         assert len(retrieve(stores.ours, frame(player=["a"]), ["narrow:score"])) == 1
 
 
-def test_text_of_arrow_is_text(stores: Stores) -> None:
-    given = frame(player=["a"]).astype({"player": "string[pyarrow]"})
+def test_arrow_backed_text_key_is_joined(stores: Stores) -> None:
+    entities = frame(player=["a"]).astype({"player": "string[pyarrow]"})
     with stores.filled(plays=[play("a", 1.0)]):
         with pytest.raises(psycopg.errors.InvalidTextRepresentation, match="json"):
-            retrieve(stores.stock, given, ["narrow:score"])
-        assert retrieve(stores.ours, given, ["narrow:score"])["narrow__score"].to_list() == [1.0]
+            retrieve(stores.stock, entities, ["narrow:score"])
+        assert retrieve(stores.ours, entities, ["narrow:score"])["narrow__score"].to_list() == [1.0]
 
 
-def test_a_column_without_a_value_is_no_error(stores: Stores) -> None:
-    given = frame(player=["a"], league=[None])
+def test_entity_column_of_nulls_is_read(stores: Stores) -> None:
+    entities = frame(player=["a"], league=[None])
     with stores.filled(plays=[play("a", 1.0)]):
         with pytest.raises(psycopg.errors.Error):
-            retrieve(stores.stock, given, ["narrow:score"])
-        found = retrieve(stores.ours, given, ["narrow:score"])
-    assert found["narrow__score"].to_list() == [1.0]
-    assert found["league"].to_list() == [None]
+            retrieve(stores.stock, entities, ["narrow:score"])
+        result = retrieve(stores.ours, entities, ["narrow:score"])
+    assert result["narrow__score"].to_list() == [1.0]
+    assert result["league"].to_list() == [None]
 
 
-def test_the_event_timestamps_come_back_as_aware_utc(stores: Stores) -> None:
-    given = frame(player=["a"])
+def test_event_timestamps_come_back_as_aware_utc(stores: Stores) -> None:
+    entities = frame(player=["a"])
     with stores.filled(plays=[play("a", 1.0)]):
-        assert retrieve(stores.stock, given, ["narrow:score"])["event_timestamp"].dt.tz is None
-        ours = retrieve(stores.ours, given, ["narrow:score"])
+        assert retrieve(stores.stock, entities, ["narrow:score"])["event_timestamp"].dt.tz is None
+        ours = retrieve(stores.ours, entities, ["narrow:score"])
     assert ours["event_timestamp"].to_list() == [NOON]
 
 
-def test_a_key_that_is_missing_is_named(stores: Stores) -> None:
+def test_missing_join_key_is_named_in_the_error(stores: Stores) -> None:
     with stores.filled():
         with pytest.raises(psycopg.errors.UndefinedColumn):
             retrieve(stores.stock, frame(sport=["x"]), ["narrow:score", "pairs:rank"])
@@ -74,12 +74,12 @@ def test_a_key_that_is_missing_is_named(stores: Stores) -> None:
             retrieve(stores.ours, frame(sport=["x"]), ["narrow:score", "pairs:rank"])
 
 
-def test_rows_keep_their_order_and_columns_the_names_of_features(stores: Stores) -> None:
-    given = frame(player=["b", "a"] * 50, entity_timestamp=list(range(100)))
+def test_result_keeps_the_order_of_rows_and_the_names_of_features(stores: Stores) -> None:
+    entities = frame(player=["b", "a"] * 50, entity_timestamp=list(range(100)))
     with stores.filled(plays=[play("a", 1.0), play("b", 2.0)]):
         with pytest.raises(psycopg.errors.AmbiguousColumn):
-            retrieve(stores.stock, given, ["narrow:score"])
-        ours = retrieve(stores.ours, given, ["narrow:score"])
+            retrieve(stores.stock, entities, ["narrow:score"])
+        ours = retrieve(stores.ours, entities, ["narrow:score"])
     assert ours["entity_timestamp"].to_list() == list(range(100))
     assert ours["narrow__score"].to_list() == [2.0, 1.0] * 50
 
@@ -89,7 +89,7 @@ def tables(database: psycopg.Connection) -> list[str]:
     return [name for (name,) in database.execute(query)]
 
 
-def test_no_table_is_left_behind(stores: Stores, tmp_path: Any) -> None:
+def test_retrieval_leaves_no_table_behind(stores: Stores, tmp_path: Any) -> None:
     embed = {"entity_select_mode": "embed_query"}
     with stores.filled(plays=[play("a", 1.0)]) as database:
         before = tables(database)
@@ -99,9 +99,9 @@ def test_no_table_is_left_behind(stores: Stores, tmp_path: Any) -> None:
             config.registry_config = stores.ours.config.registry_config
             config._offline_store = None
             retrieve(FeatureStore(config=config), frame(player=["a"]), ["narrow:score"])
-            left = [table for table in tables(database) if table not in before]
-            assert bool(left) == (name == "postgres"), name
-        for table in left:
+            tables_left = [table for table in tables(database) if table not in before]
+            assert bool(tables_left) == (name == "postgres"), name
+        for table in tables_left:
             database.execute(f"drop table {table}")
 
 
@@ -120,10 +120,10 @@ def reader(stores: Stores) -> Any:
 
 
 @pytest.mark.parametrize("as_text", [False, True])
-def test_a_role_that_may_only_read_suffices(stores: Stores, reader: Postgres, tmp_path: Any, as_text: bool) -> None:
-    given: Any = frame(player=["a"])
+def test_retrieval_works_for_a_read_only_role(stores: Stores, reader: Postgres, tmp_path: Any, as_text: bool) -> None:
+    entities: Any = frame(player=["a"])
     if as_text:
-        given = "select 'a' as player, timestamptz '2026-05-24 12:00+00' as event_timestamp"
+        entities = "select 'a' as player, timestamptz '2026-05-24 12:00+00' as event_timestamp"
     with stores.filled(plays=[play("a", 1.0)]):
         for name in ("postgres", OURS):
             config = repo_config(reader, tmp_path, name)
@@ -131,21 +131,23 @@ def test_a_role_that_may_only_read_suffices(stores: Stores, reader: Postgres, tm
             store = FeatureStore(config=config)
             if name == "postgres":
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    retrieve(store, given, ["narrow:score"])
+                    retrieve(store, entities, ["narrow:score"])
                 continue
             for way in ("lookup", "as-of"):
-                assert retrieve(store, given, ["narrow:score"], way=way)["narrow__score"].to_list() == [1.0]
+                assert retrieve(store, entities, ["narrow:score"], way=way)["narrow__score"].to_list() == [1.0]
 
 
-def test_views_without_entities_are_read(stores: Stores) -> None:
-    given = pd.DataFrame({"event_timestamp": [NOON - HOUR, NOON, NOON + timedelta(days=1), NOON + timedelta(days=2)]})
+def test_view_without_entities_is_retrieved(stores: Stores) -> None:
+    entities = pd.DataFrame(
+        {"event_timestamp": [NOON - HOUR, NOON, NOON + timedelta(days=1), NOON + timedelta(days=2)]}
+    )
     with stores.filled(weather=[(NOON, 3.5)]):
         for way in ("lookup", "as-of"):
-            found = retrieve(stores.ours, given, ["bare:wind"], way=way)["bare__wind"]
-            assert found.fillna(-1).to_list() == [-1, 3.5, 3.5, -1]
+            result = retrieve(stores.ours, entities, ["bare:wind"], way=way)["bare__wind"]
+            assert result.fillna(-1).to_list() == [-1, 3.5, 3.5, -1]
 
 
-def test_a_row_of_unknown_age_is_not_lost(stores: Stores) -> None:
+def test_history_row_without_created_timestamp_is_retrieved(stores: Stores) -> None:
     with stores.filled(plays=[("a", NOON, None, 1.0, None, None)]):
         assert retrieve(stores.stock, frame(player=["a"]), ["narrow:score"])["narrow__score"].isna().all()
         for way in ("lookup", "as-of"):

@@ -26,8 +26,8 @@ __all__ = ["stores"]
 ALL = "select player, at, made, score, shots, note from public.plays order by 1, 2, 3, 4"
 
 
-def rows(*given: tuple[Any, ...]) -> pd.DataFrame:
-    return pd.DataFrame(given, columns=["player", "at", "made", "score", "shots", "note"])
+def rows(*rows_written: tuple[Any, ...]) -> pd.DataFrame:
+    return pd.DataFrame(rows_written, columns=["player", "at", "made", "score", "shots", "note"])
 
 
 def write(stores: Stores, frame: pd.DataFrame) -> None:
@@ -45,19 +45,17 @@ def unique(stores: Stores) -> Any:
 # ---- rows by hand ----------------------------------------------------------------------------------------------------
 
 
-def test_rows_arrive_exactly_and_those_that_are_there_are_not_written_again(stores: Stores) -> None:
-    given = rows(("a", NOON, NOON, 0.1, None, "tab\t\\N"), ("b", NOON, NOON, None, None, ""))
-    given["shots"] = pd.array([2**53 + 1, None], "Int64")
+def test_offline_write_stores_exact_values_and_skips_existing_rows(stores: Stores) -> None:
+    rows_written = rows(("a", NOON, NOON, 0.1, None, "tab\t\\N"), ("b", NOON, NOON, None, None, ""))
+    rows_written["shots"] = pd.array([2**53 + 1, None], "Int64")
     with stores.filled() as database:
         for _ in range(2):
-            write(stores, given)
-        found = database.execute(ALL).fetchall()
-    assert found == [("a", NOON, NOON, 0.1, 2**53 + 1, "tab\t\\N"), ("b", NOON, NOON, None, None, "")]
+            write(stores, rows_written)
+        result = database.execute(ALL).fetchall()
+    assert result == [("a", NOON, NOON, 0.1, 2**53 + 1, "tab\t\\N"), ("b", NOON, NOON, None, None, "")]
 
 
-def test_a_row_of_the_same_key_and_instant_takes_the_place_of_the_old_one(
-    stores: Stores, unique: psycopg.Connection
-) -> None:
+def test_offline_write_replaces_the_row_of_the_same_key_and_instant(stores: Stores, unique: psycopg.Connection) -> None:
     write(stores, rows(("a", NOON, NOON, 1.0, 1, "old"), ("b", NOON, NOON, 1.0, 1, "stays")))
     write(stores, rows(("a", NOON, NOON, 2.0, None, "lost"), ("a", NOON, NOON + HOUR, 3.0, None, "new")))
     assert unique.execute(ALL).fetchall() == [
@@ -66,13 +64,13 @@ def test_a_row_of_the_same_key_and_instant_takes_the_place_of_the_old_one(
     ]
 
 
-def test_columns_that_the_view_calls_otherwise_are_written_under_their_own_names(stores: Stores) -> None:
+def test_offline_write_maps_fields_to_the_names_in_the_source(stores: Stores) -> None:
     with stores.filled() as database:
         stores.ours.write_to_offline_store("endless", rows(("a", NOON, NOON, 1.5, 1, "x")))
         assert database.execute(ALL).fetchall() == [("a", NOON, NOON, 1.5, 1, "x")]
 
 
-def test_instants_without_a_zone_are_utc(stores: Stores) -> None:
+def test_offline_write_reads_naive_instants_as_utc(stores: Stores) -> None:
     naive = NOON.replace(tzinfo=None)
     with stores.filled() as database:
         write(stores, rows(("a", naive, naive, 1.0, 1, None)))
@@ -86,21 +84,21 @@ def test_instants_without_a_zone_are_utc(stores: Stores) -> None:
         ({"shots": [1.5]}, "do not fit public.plays: invalid input syntax for type bigint"),
     ],
 )
-def test_values_that_do_not_fit_are_refused_and_nothing_is_written(stores: Stores, change: Any, message: str) -> None:
+def test_offline_write_refuses_unfit_values_and_writes_nothing(stores: Stores, change: Any, message: str) -> None:
     with stores.filled() as database:
         with pytest.raises(RowsUnfit, match=message):
             write(stores, rows(("a", NOON, NOON, 1.0, 1, "x")).assign(**change))
         assert database.execute(ALL).fetchall() == []
 
 
-def test_columns_that_do_not_fit_are_named(stores: Stores) -> None:
+def test_offline_write_names_unfit_columns(stores: Stores) -> None:
     store = stores.ours._get_provider().offline_store
     table = pa.table({"player": ["a"], "height": [1.9]})
     with pytest.raises(RowsUnfit, match="height not in the table; at not given"):
         store.offline_write_batch(stores.ours.config, narrow, table, None)
 
 
-def test_a_source_that_is_neither_in_postgres_nor_a_file_is_refused_by_its_kind(stores: Stores) -> None:
+def test_source_outside_postgres_and_files_is_refused_by_its_type(stores: Stores) -> None:
     config, store = stores.ours.config, stores.ours._get_provider().offline_store
     view = FeatureView(
         name="far",
@@ -120,7 +118,7 @@ def test_a_source_that_is_neither_in_postgres_nor_a_file_is_refused_by_its_kind(
             act()
 
 
-def test_a_query_is_no_place_to_write_to(stores: Stores) -> None:
+def test_offline_write_to_a_query_source_is_refused(stores: Stores) -> None:
     source = PostgreSQLSource(name="q", query="select * from public.plays", timestamp_field="at")
     view = FeatureView(name="q", entities=[player], ttl=HOUR, schema=narrow.schema, source=source)
     view.entity_columns = narrow.entity_columns
@@ -128,7 +126,7 @@ def test_a_query_is_no_place_to_write_to(stores: Stores) -> None:
         stores.ours._get_provider().offline_store.offline_write_batch(stores.ours.config, view, pa.table({}), None)
 
 
-def test_a_push_to_the_offline_store_is_written(stores: Stores, tmp_path: Any) -> None:
+def test_push_to_the_offline_store_is_written(stores: Stores, tmp_path: Any) -> None:
     store = FeatureStore(config=repo_config(stores.postgres, tmp_path, OURS))
     batch = PostgreSQLSource(name="plays", table="public.plays", timestamp_field="at", created_timestamp_column="made")
     pushed = FeatureView(
@@ -156,7 +154,7 @@ def test_a_push_to_the_offline_store_is_written(stores: Stores, tmp_path: Any) -
     instants,
     st.booleans(),
 )
-def test_the_newest_row_per_key_is_that_of_the_stock_store(
+def test_pull_latest_returns_the_rows_of_the_stock_store(
     stores: Stores, drawn: Any, start: Any, end: Any, everything: bool
 ) -> None:
     plays = [(*row, float(number), None, None) for number, row in enumerate(drawn)]
@@ -175,7 +173,7 @@ def test_the_newest_row_per_key_is_that_of_the_stock_store(
 @pytest.mark.parametrize(
     "limits", [{}, {"start_date": NOON}, {"end_date": NOON}, {"start_date": NOON, "end_date": NOON}]
 )
-def test_all_rows_of_a_window_are_those_of_the_stock_store(stores: Stores, limits: Any) -> None:
+def test_pull_all_returns_the_rows_of_the_stock_store(stores: Stores, limits: Any) -> None:
     def every(store: Any) -> list[Any]:
         read = store._get_provider().offline_store.pull_all_from_table_or_query
         job = read(store.config, narrow.batch_source, ["player"], ["note"], "at", "made", **limits)
@@ -188,7 +186,7 @@ def test_all_rows_of_a_window_are_those_of_the_stock_store(stores: Stores, limit
         assert len(every(stores.ours)) == 3 - len(limits)
 
 
-def test_pages_have_the_names_and_keys_of_the_view(stores: Stores) -> None:
+def test_latest_pages_have_the_field_names_and_keys_of_the_view(stores: Stores) -> None:
     plays = [("a", NOON - HOUR, NOON, 1.0, 1, "x"), ("a", NOON, NOON, 2.0, 1, "x"), (None, NOON, NOON, 3.0, 1, "x")]
     with stores.filled(plays=plays, weather=[(NOON - HOUR, 1.5), (NOON, 2.5)]) as database:
         database.execute("set timezone to 'UTC'")
@@ -220,13 +218,13 @@ def test_pages_have_the_names_and_keys_of_the_view(stores: Stores) -> None:
         ({"table": "public.plays", "timestamp_field": "note"}, "columns of times that are none: note is text"),
     ],
 )
-def test_a_source_that_cannot_be_read_is_refused(stores: Stores, options: Any, message: str) -> None:
+def test_validation_refuses_an_unreadable_source(stores: Stores, options: Any, message: str) -> None:
     source = PostgreSQLSource(name="wrong", **({"timestamp_field": "at"} | options))
     with pytest.raises(RowsUnfit, match=message):
         stores.ours._get_provider().validate_data_source(stores.ours.config, source)
 
 
-def test_the_sources_that_are_there_are_not_refused(stores: Stores) -> None:
+def test_validation_accepts_readable_sources(stores: Stores) -> None:
     unmapped = PostgreSQLSource(
         name="unmapped", table="public.plays", timestamp_field="at", field_mapping={"goals": "points"}
     )

@@ -85,7 +85,7 @@ def hidden_in_a_source(marker: Path) -> Callable[[Any], None]:
     return change
 
 
-def test_a_changed_function_is_refused_everywhere_and_never_run(
+def test_changed_stored_function_is_refused_everywhere_and_never_run(
     published: Published, gated: Any, tmp_path: Path
 ) -> None:
     marker = tmp_path / "was_run"
@@ -112,9 +112,7 @@ def test_a_changed_function_is_refused_everywhere_and_never_run(
     assert not marker.exists()
 
 
-def test_a_function_is_the_repositorys_also_where_only_its_stored_pickle_was_changed(
-    published: Published, gated: Any, tmp_path: Path
-) -> None:
+def test_changed_stored_pickle_is_not_loaded(published: Published, gated: Any, tmp_path: Path) -> None:
     marker = tmp_path / "was_run"
 
     def change(view: Any) -> None:
@@ -125,9 +123,7 @@ def test_a_function_is_the_repositorys_also_where_only_its_stored_pickle_was_cha
     assert not marker.exists()
 
 
-def test_a_function_that_is_stored_with_a_view_of_ours_is_not_run(
-    published: Published, gated: Any, tmp_path: Path
-) -> None:
+def test_stored_function_of_our_view_is_not_run(published: Published, gated: Any, tmp_path: Path) -> None:
     marker = tmp_path / "was_run"
 
     def change(view: Any) -> None:
@@ -167,7 +163,7 @@ def other_name_stored(marker: Path) -> Callable[[Any], None]:
         ("feature_views", "sport_stats", FeatureView, other_name_stored),
     ],
 )
-def test_a_view_of_another_name_in_a_row_of_ours_is_refused_and_never_run_until_an_apply_mends_it(
+def test_view_of_another_name_in_our_row_is_refused_until_an_apply_mends_the_row(
     published: Published, gated: Any, tmp_path: Path, table: str, name: str, message: Any, attack: Any
 ) -> None:
     marker = tmp_path / "was_run"
@@ -194,8 +190,8 @@ def test_a_view_of_another_name_in_a_row_of_ours_is_refused_and_never_run_until_
     registry.refresh(project)
     assert registry.get_any_feature_view(name, project, allow_cache=True).name == name
     assert running([BET]).rows == before
-    found = by_name(check_postgres(published.connections.postgres))["registry"]
-    assert (found.verdict, name in found.found) == ("FAIL", True)
+    check = by_name(check_postgres(published.connections.postgres))["registry"]
+    assert (check.verdict, name in check.found) == ("FAIL", True)
     assert unapplied(published.database) == [name]
 
     kind = "on-demand view" if table.startswith("on_demand") else "view"
@@ -216,15 +212,15 @@ def test_a_view_of_another_name_in_a_row_of_ours_is_refused_and_never_run_until_
         ("feature_views", "sport_stats", FeatureView, other_source),
     ],
 )
-def test_doctor_names_a_view_of_ours_that_is_stored_with_another_function_and_an_apply_mends_it(
+def test_doctor_names_our_view_with_another_stored_function_until_an_apply(
     published: Published, tmp_path: Path, table: str, name: str, message: Any, attack: Any
 ) -> None:
     marker = tmp_path / "was_run"
     assert unapplied(published.database) == []
     tamper(published, table, name, message, attack(marker))
-    found = by_name(check_postgres(published.connections.postgres))["registry"]
-    assert (found.verdict, name in found.found) == ("warn", True)
-    assert any(name in one for one in apply_declarations(published.connections).updated)
+    check = by_name(check_postgres(published.connections.postgres))["registry"]
+    assert (check.verdict, name in check.found) == ("warn", True)
+    assert any(name in finding for finding in apply_declarations(published.connections).updated)
     assert unapplied(published.database) == []
     assert not marker.exists()
 
@@ -247,16 +243,14 @@ def put_on_demand_view(published: Published, project: str, name: str, change: Ca
     )
 
 
-def test_a_view_of_another_kind_under_a_name_of_ours_is_not_run(
-    published: Published, gated: Any, tmp_path: Path
-) -> None:
+def test_stream_view_under_our_name_is_not_run(published: Published, gated: Any, tmp_path: Path) -> None:
     marker = tmp_path / "was_run"
     put_on_demand_view(published, gated.project, "sport_stats", other_source(marker))
     assert len(published.store().list_on_demand_feature_views()) == 3
     assert not marker.exists()
 
 
-def test_a_scorer_loads_nothing_that_somebody_put_into_a_published_list(
+def test_scorer_loads_no_view_that_was_added_to_a_published_list(
     published: Published, gated: Any, tmp_path: Path
 ) -> None:
     marker = tmp_path / "was_run"

@@ -32,10 +32,10 @@ print(json.dumps({service.name: references(service) for service in declared_serv
 
 
 def lists_of(repository: Path) -> dict[str, list[str]]:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", TELL_LISTS], cwd=repository, capture_output=True, text=True, check=True
     )
-    lists: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    lists: dict[str, list[str]] = json.loads(process.stdout.splitlines()[-1])
     return lists
 
 
@@ -45,7 +45,7 @@ def edited(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) -> None:
+def test_new_measure_and_new_field_are_in_no_published_list(tmp_path: Path) -> None:
     """In a copy of the package, edited as CONTRIBUTING.md says one adds a measure."""
     shutil.copytree(REPOSITORY / "feature_repo", tmp_path / "feature_repo")
     features = tmp_path / "feature_repo" / "declarations" / "features.py"
@@ -56,7 +56,7 @@ def test_a_new_measure_and_a_new_field_are_in_no_published_list(tmp_path: Path) 
     assert lists_of(tmp_path) == LISTS
 
 
-def test_a_field_that_was_added_leaves_the_order_of_the_scorer_as_it_was(published: Published, gated: Any) -> None:
+def test_added_field_keeps_the_order_of_scored_features(published: Published, gated: Any) -> None:
     before = scorer(PLACEMENT, store=gated)([bet("a")])
     now = on_demand.bet_features
     wider = DeclaredOnDemandFeatureView(
@@ -72,7 +72,7 @@ def test_a_field_that_was_added_leaves_the_order_of_the_scorer_as_it_was(publish
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "difference"),
     [
         (lambda features: features[:-1], "without sport_stats:sport_avg_clv"),
         (lambda features: [*features, Field(name="sport_new", dtype=Float64)], "with sport_stats:sport_new"),
@@ -80,16 +80,16 @@ def test_a_field_that_was_added_leaves_the_order_of_the_scorer_as_it_was(publish
     ],
     ids=["shorter", "longer", "reordered"],
 )
-def test_an_apply_that_changes_a_published_list_is_refused_and_names_the_next_version(
+def test_apply_that_changes_a_published_list_is_refused_and_names_the_next_version(
     published: Published,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[list[Field]], list[Field]],
-    told: str,
+    difference: str,
 ) -> None:
     of_sport = services.market_profitability_at_placement_v1.feature_view_projections[0]
     monkeypatch.setattr(of_sport, "features", change(of_sport.features))
     before = published.registry()
-    with pytest.raises(PublishedListChanged, match=told) as refused:
+    with pytest.raises(PublishedListChanged, match=difference) as refused:
         check_published_lists(published.database, "pikkit", declared_services())
     assert refused.value.services == (PLACEMENT,)
     with pytest.raises(ConfigurationError, match="market_profitability_at_placement_v2"):
@@ -97,7 +97,7 @@ def test_an_apply_that_changes_a_published_list_is_refused_and_names_the_next_ve
     assert published.registry() == before
 
 
-def test_feasts_own_apply_is_refused_too(published: Published, tmp_path: Path) -> None:
+def test_feast_apply_that_changes_a_published_list_is_refused(published: Published, tmp_path: Path) -> None:
     for name in ("feature_repo", "feature_store.yaml", ".feastignore"):
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
@@ -107,7 +107,7 @@ def test_feasts_own_apply_is_refused_too(published: Published, tmp_path: Path) -
         '    "bet_clv_features": (\n',
     )
     before = published.registry()
-    done = subprocess.run(
+    process = subprocess.run(
         published.command("apply"),
         cwd=tmp_path,
         env=published.environ() | {"PYTHONPATH": str(tmp_path)},
@@ -115,10 +115,12 @@ def test_feasts_own_apply_is_refused_too(published: Published, tmp_path: Path) -
         text=True,
         check=False,
     )
-    assert (done.returncode, "without bet_clv_features:clv_percentage" in done.stderr) == (2, True), done.stderr
+    assert (process.returncode, "without bet_clv_features:clv_percentage" in process.stderr) == (2, True), (
+        process.stderr
+    )
     assert published.registry() == before
 
 
-def test_an_apply_of_the_same_lists_is_none_of_these(published: Published) -> None:
+def test_apply_of_unchanged_published_lists_passes(published: Published) -> None:
     check_published_lists(published.database, "pikkit", declared_services())
     assert apply_declarations(published.connections).updated == ()

@@ -72,11 +72,11 @@ def served(store: Any, *names: str) -> list[Any]:
     """What is served of each view for the one entity of these tests."""
     features = {name: "doubled" if name == "doubling" else name for name in names}
     refs = [f"{name}:{feature}" for name, feature in features.items()]
-    found = store.get_online_features(refs, [{"sport": "NBA", "team_id": 7}]).to_dict()
-    return [found[feature][0] for feature in features.values()]
+    response = store.get_online_features(refs, [{"sport": "NBA", "team_id": 7}]).to_dict()
+    return [response[feature][0] for feature in features.values()]
 
 
-def test_views_of_every_kind_are_materialized_pushed_and_written(
+def test_ungated_views_of_every_kind_are_materialized_pushed_and_written(
     published: Published, gated: Any, tmp_path: Path
 ) -> None:
     sport, path = gated.get_entity("sport"), tmp_path / "from_file.parquet"
@@ -134,9 +134,7 @@ def test_views_of_every_kind_are_materialized_pushed_and_written(
         gated.get_historical_features(frame, ["from_file:from_file", "pushed:pushed"])
 
 
-def test_a_computed_view_of_the_users_own_is_stored_where_its_sources_are_the_users_own(
-    published: Published, gated: Any
-) -> None:
+def test_stored_on_demand_view_over_the_users_own_sources_is_ungated(published: Published, gated: Any) -> None:
     from feast.on_demand_feature_view import on_demand_feature_view
 
     sport = gated.get_entity("sport")
@@ -166,14 +164,14 @@ def served_of_ours(gated: Any) -> Any:
     return gated.get_online_features(["sport_stats:sport_roi"], [{"sport": "NBA"}]).to_dict()["sport_roi"][0]
 
 
-def test_a_view_beside_a_group_never_lets_the_group_expire(published: Published, gated: Any) -> None:
+def test_ungated_view_on_a_group_key_does_not_let_the_group_expire(published: Published, gated: Any) -> None:
     gated.apply([moods("beside", [gated.get_entity("sport")], table(published, "beside"))])
     gated.write_to_online_store("beside", row("beside", 1.0))
     with redis.Redis.from_url(published.connections.redis.url) as client:
         assert [client.ttl(key) for key in client.scan_iter(b"*NBA*")] == [-1]
 
 
-def test_a_view_of_the_users_own_without_the_tag_is_refused_online_as_a_whole(published: Published, gated: Any) -> None:
+def test_view_of_the_users_own_without_the_tag_is_refused_online(published: Published, gated: Any) -> None:
     source = PushSource(name="untagged_source", batch_source=table(published, "untagged"))
     gated.apply([source, moods("untagged", [gated.get_entity("sport")], source, kind=StreamFeatureView, tags={})])
     gated.push("untagged_source", row("untagged", 1.0), to=PushMode.OFFLINE)
@@ -190,7 +188,7 @@ def test_a_view_of_the_users_own_without_the_tag_is_refused_online_as_a_whole(pu
     assert not published.held()
 
 
-def test_a_view_that_reads_a_history_of_ours_is_not_freed_by_its_tag(published: Published, gated: Any) -> None:
+def test_tag_does_not_free_a_view_that_reads_our_history(published: Published, gated: Any) -> None:
     published.execute("create view public.disguised as select * from features.sport_stats")
     published.execute("update features.sport_stats_changes set sport_roi = 7 where run_id = %s", SECOND)
     for named in (
@@ -209,7 +207,7 @@ def test_a_view_that_reads_a_history_of_ours_is_not_freed_by_its_tag(published: 
         assert not published.held(), named
 
 
-def test_a_view_called_like_one_of_ours_is_not_freed_by_its_tag(published: Published, gated: Any) -> None:
+def test_tag_does_not_free_a_view_with_our_name(published: Published, gated: Any) -> None:
     """Neither with its history, nor over a table of the user's own, nor as another kind of view."""
     stats = gated.get_feature_view("sport_stats")
     published.execute("update features.sport_stats_changes set sport_roi = 7 where run_id = %s", SECOND)
@@ -232,9 +230,7 @@ def test_a_view_called_like_one_of_ours_is_not_freed_by_its_tag(published: Publi
     assert not published.held()
 
 
-def test_a_history_that_is_copied_from_another_table_than_is_judged_is_refused(
-    published: Published, gated: Any
-) -> None:
+def test_view_with_a_forged_changelog_is_refused(published: Published, gated: Any) -> None:
     """The tag of the source that says where the changes are is read by the copy, so the gate has to hold it, too."""
     published.execute("create table public.forged as select * from features.sport_stats_changes")
     published.execute("update public.forged set sport_roi = 99")
@@ -246,9 +242,7 @@ def test_a_history_that_is_copied_from_another_table_than_is_judged_is_refused(
     assert not published.held()
 
 
-def test_without_a_postgres_behind_it_the_provider_serves_views_of_the_users_own_alone(
-    connections: Connections, tmp_path: Path
-) -> None:
+def test_provider_without_postgres_serves_only_views_of_the_users_own(connections: Connections, tmp_path: Path) -> None:
     path = tmp_path / "mood.parquet"
     row("mood", 1.0).to_parquet(path)
     sport = Entity(name="sport", join_keys=["sport"], value_type=ValueType.STRING)

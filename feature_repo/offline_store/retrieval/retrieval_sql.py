@@ -11,50 +11,50 @@ import pyarrow as pa
 from psycopg import sql
 
 from feature_repo.errors import EntityFrameUnfit
+from feature_repo.offline_store.column_types import key_type, server_type
 from feature_repo.offline_store.retrieval.entity_frame import EntityRows
 from feature_repo.offline_store.retrieval.entity_query import EntityQuery
-from feature_repo.offline_store.retrieval.history_sql import as_instant, holding
-from feature_repo.offline_store.retrieval.key_types import key_type
+from feature_repo.offline_store.retrieval.history_sql import as_instant, row_as_of
 from feature_repo.offline_store.retrieval.request import ViewRequest
-from feature_repo.offline_store.source_table import listed
+from feature_repo.offline_store.source_table import joined
 
-_MARK: Final = sql.SQL("(select features_watermark from features.watermark)")
+_WATERMARK: Final = sql.SQL("(select features_watermark from features.watermark)")
 
 
-def as_sql(
+def retrieval_sql(
     connection: psycopg.Connection,
     views: Sequence[ViewRequest],
     entities: EntityRows | EntityQuery,
     *,
-    kept: Sequence[str],
-    visible: bool,
+    columns_kept: Sequence[str],
+    filter_by_created: bool,
     since: datetime | None,
 ) -> str:
-    """The statement. `kept` are the columns of the entity frame that the result has.
+    """The statement. `columns_kept` are the columns of the entity frame that the result has, before the features.
 
     Raises EntityFrameUnfit for a frame with a column that SQL has no array of.
     """
     rows, instant = _rows(entities)
-    columns: list[sql.Composable] = [_own_column(name, instant, entities) for name in kept]
+    columns: list[sql.Composable] = [_own_column(name, instant, entities) for name in columns_kept]
     joins = []
     for number, view in enumerate(views):
-        held, types = f"held_{number}", view.types(connection)
-        row = holding(
+        row_name, types = f"held_{number}", view.types(connection)
+        row = row_as_of(
             view,
             types,
-            [_key(entities, key, types[column]) for key, column in zip(view.join_keys, view.origin.keys, strict=True)],
+            [_key(entities, key, types[column]) for key, column in zip(view.join_keys, view.table.keys, strict=True)],
             instant,
-            visible=visible,
-            mark=_MARK if view.again is not None else None,
+            filter_by_created=filter_by_created,
+            watermark=_WATERMARK if view.carried is not None else None,
             since=since,
         )
         columns += [
-            sql.SQL("{} as {}").format(sql.Identifier(held, f"f{place}"), sql.Identifier(name))
+            sql.SQL("{} as {}").format(sql.Identifier(row_name, f"f{place}"), sql.Identifier(name))
             for place, name in enumerate(view.features)
         ]
-        joins.append(sql.SQL("left join lateral (\n{}\n) as {} on true").format(row, sql.Identifier(held)))
+        joins.append(sql.SQL("left join lateral (\n{}\n) as {} on true").format(row, sql.Identifier(row_name)))
     query = sql.SQL("select {}\nfrom (\n{}\n) as entity\n{}\norder by entity.__place")
-    return query.format(listed(columns, ",\n    "), rows, listed(joins, "\n")).as_string(connection)
+    return query.format(joined(columns, ",\n    "), rows, joined(joins, "\n")).as_string(connection)
 
 
 def _rows(entities: EntityRows | EntityQuery) -> tuple[sql.Composable, sql.Composable]:
@@ -69,7 +69,7 @@ def _rows(entities: EntityRows | EntityQuery) -> tuple[sql.Composable, sql.Compo
         for name in table.column_names
     ]
     names = [*map(sql.Identifier, table.column_names), sql.Identifier("__place")]
-    query = sql.SQL("select * from unnest({}) with ordinality as given ({})").format(listed(arrays), listed(names))
+    query = sql.SQL("select * from unnest({}) with ordinality as given ({})").format(joined(arrays), joined(names))
     return query, column
 
 
@@ -89,29 +89,17 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     return list(column.to_pylist())
 
 
-_TYPES: Final[Sequence[tuple[Any, LiteralString]]] = (
-    (pa.types.is_boolean, "boolean[]"),
-    (pa.types.is_integer, "bigint[]"),
-    (pa.types.is_floating, "float8[]"),
-    (pa.types.is_decimal, "numeric[]"),
-    (pa.types.is_date, "date[]"),
-    (pa.types.is_binary, "bytea[]"),
-    (pa.types.is_large_binary, "bytea[]"),
-    (pa.types.is_string, "text[]"),
-    (pa.types.is_large_string, "text[]"),
-    (pa.types.is_null, "text[]"),
-)
-
-
 def _array_type(field: Any, name: str) -> LiteralString:
-    held = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    if pa.types.is_timestamp(held):
-        return "timestamptz[]" if held.tz else "timestamp[]"
-    for is_type, array in _TYPES:
-        if is_type(held):
-            return array
+    arrow_type = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    if pa.types.is_timestamp(arrow_type):
+        return "timestamptz[]" if arrow_type.tz else "timestamp[]"
+    if pa.types.is_floating(arrow_type):
+        # Of any width: keys are compared as such.
+        return "float8[]"
+    if (type_name := server_type(arrow_type)) is not None:
+        return f"{type_name}[]"
     raise EntityFrameUnfit(
-        f"{name} of the entity frame holds {held}, which cannot be written into a statement",
+        f"{name} of the entity frame holds {arrow_type}, which cannot be written into a statement",
         "Nothing was read",
         "Leave the column out for to_sql()",
     )

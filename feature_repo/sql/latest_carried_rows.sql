@@ -1,11 +1,11 @@
--- Grain    one row per key: its last change up to until, at the instant at which the view says it for the last time
---          up to then; only keys for which that instant is at or after since
--- Reads    changes, features.watermark
--- A change is said again every step seconds until the next change or the mark, and at the mark if it holds then.
-select {columns}, asserted.at as event_timestamp, asserted.at as created_timestamp
+-- Grain    one row per key: its last change up to until, at the last instant up to then at which the view carries it
+--          forward; only keys for which that instant is at or after since
+-- Reads    changelog, features.watermark
+-- A change is carried forward every step seconds until the next change or the watermark, and to the watermark if it holds then.
+select {columns}, carried.at as event_timestamp, carried.at as created_timestamp
 from (
     select {distinct} *
-    from {changes} as change
+    from {changelog} as change
     where change.event_timestamp <= {until}
     order by {order}
 ) as change
@@ -16,7 +16,7 @@ cross join lateral (
             when
                 watermark.features_watermark > change.event_timestamp and watermark.features_watermark <= {until}
                 and not exists (
-                    select from {changes} as later
+                    select from {changelog} as later
                     where later.event_timestamp > change.event_timestamp and {same_key}
                 )
             then watermark.features_watermark
@@ -26,5 +26,5 @@ cross join lateral (
                     / {step}
                 ))::float8
         end as at
-) as asserted
-where asserted.at >= {since}
+) as carried
+where carried.at >= {since}

@@ -10,8 +10,8 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from feature_repo.offline_store.column_types import are_copied, kind
-from feature_repo.offline_store.source_table import listed
+from feature_repo.offline_store.column_types import all_copied, column_type
+from feature_repo.offline_store.source_table import joined
 from feature_repo.postgres.copy import copy_pages
 
 Schema = Mapping[str, pl.DataType]
@@ -21,32 +21,40 @@ Schema = Mapping[str, pl.DataType]
 _ROWS_PER_PAGE: Final = 200_000
 
 
-class Fetched(NamedTuple):
-    """`keys` is what rows are found by; `features` are of the same rows: a frame, or Arrow where COPY is unfit."""
+class FetchedRows(NamedTuple):
+    """Rows of a view, in two halves of the same height and order."""
 
+    # what rows are found by: keys k0.., instants t and c, or the number of a lookup
     keys: pl.DataFrame
+    # the features f0..: in Arrow where one is of a type that COPY does not carry
     features: pl.DataFrame | pa.Table
 
 
-def fetch(connection: psycopg.Connection, query: sql.Composable, keys: Schema, features: Sequence[str]) -> Fetched:
+def fetch_rows(
+    connection: psycopg.Connection, query: sql.Composable, keys: Schema, features: Sequence[str]
+) -> FetchedRows:
     """The rows of a query that has the columns of `keys` and f0.., whose server types are `features`."""
     names = [f"f{number}" for number in range(len(features))]
-    if are_copied(features):
-        kinds = {name: found.dtype for name, t in zip(names, features, strict=True) if (found := kind(t)) is not None}
-        schema = {**keys, **kinds}
+    if all_copied(features):
+        dtypes = {
+            name: copied.dtype
+            for name, t in zip(names, features, strict=True)
+            if (copied := column_type(t)) is not None
+        }
+        schema = {**keys, **dtypes}
         pages = list(copy_pages(connection, query, None, schema, rows=_ROWS_PER_PAGE))
         frame = pl.concat(pages) if pages else pl.DataFrame(schema=schema)
-        return Fetched(frame.select(list(keys)), frame.select(names))
+        return FetchedRows(frame.select(list(keys)), frame.select(names))
     return _fetched_by_row(connection, query, keys, dict(zip(names, features, strict=True)))
 
 
 def _fetched_by_row(
     connection: psycopg.Connection, query: sql.Composable, keys: Schema, features: dict[str, str]
-) -> Fetched:
+) -> FetchedRows:
     plain = [_as_python(name, type_name) for name, type_name in features.items()]
     columns = [*(sql.Identifier(name) for name in keys), *plain]
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("select {} from ({}\n) as fetched").format(listed(columns), query))
+        cursor.execute(sql.SQL("select {} from ({}\n) as fetched").format(joined(columns), query))
         rows = cursor.fetchall()
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     frame = pl.DataFrame(
@@ -56,7 +64,7 @@ def _fetched_by_row(
         name: _array(column, type_name)
         for (name, type_name), column in zip(features.items(), values[len(keys) :], strict=True)
     }
-    return Fetched(frame, pa.table(arrays))
+    return FetchedRows(frame, pa.table(arrays))
 
 
 def _as_python(name: str, type_name: str) -> sql.Composable:
@@ -68,10 +76,10 @@ def _array(values: Sequence[Any], type_name: str) -> Any:
     """The values in Feast's type for the server's: of an array a list, of JSON its text."""
     if type_name in ("json", "jsonb"):
         return pa.array(values, pa.string())
-    found = kind(type_name.removeprefix("_"))
-    if found is None:
+    copied = column_type(type_name.removeprefix("_"))
+    if copied is None:
         return pa.array(values, pa.list_(pa.string()))
-    wanted = pa.list_(found.arrow) if type_name.startswith("_") else found.arrow
+    wanted = pa.list_(copied.arrow) if type_name.startswith("_") else copied.arrow
     try:
         return pa.array(values).cast(wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
@@ -79,14 +87,17 @@ def _array(values: Sequence[Any], type_name: str) -> Any:
         return pa.array(values)
 
 
-def gathered(features: pl.DataFrame | pa.Table, positions: pl.Series, types: Sequence[str]) -> list[Any]:
-    """The features at these positions, null where there is none, as Arrow columns of Feast's types."""
+def gather_features(features: pl.DataFrame | pa.Table, positions: pl.Series, types: Sequence[str]) -> list[Any]:
+    """The features at these positions (null where the position is null) as Arrow columns of Feast's types.
+
+    `types` are the server types of the features, in their order.
+    """
     if not isinstance(features, pl.DataFrame):
-        taken = features.take(positions.to_arrow())
-        return [taken.column(name) for name in taken.column_names]
+        gathered = features.take(positions.to_arrow())
+        return [gathered.column(name) for name in gathered.column_names]
     columns = []
     for name, type_name in zip(features.columns, types, strict=True):
-        found = kind(type_name)
+        copied = column_type(type_name)
         arrow = features.get_column(name).gather(positions).to_arrow()
-        columns.append(arrow.cast(found.arrow) if found is not None else arrow)
+        columns.append(arrow.cast(copied.arrow) if copied is not None else arrow)
     return columns

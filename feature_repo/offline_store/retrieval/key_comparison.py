@@ -5,54 +5,14 @@ What Postgres would refuse to compare, text with a number say, is refused here i
 
 from __future__ import annotations
 
-from typing import Final, LiteralString, NamedTuple
-
 import polars as pl
 from psycopg import sql
 
 from feature_repo.errors import EntityFrameUnfit
-from feature_repo.offline_store.column_types import UTC_INSTANT
+from feature_repo.offline_store.column_types import UTC_INSTANT, key_type
 
 
-class KeyType(NamedTuple):
-    """What keys are compared as: in Polars, in an array of lookups, and the column cast to it where it is not of it."""
-
-    dtype: pl.DataType
-    array: LiteralString
-    cast: LiteralString | None
-
-
-_TEXT: Final = KeyType(pl.String(), "text[]", None)
-_CAST_TO_TEXT: Final = KeyType(pl.String(), "text[]", "text")
-_INTEGER: Final = KeyType(pl.Int64(), "bigint[]", None)
-# By their shortest spelling: a float has too few digits.
-_NUMERIC: Final = KeyType(pl.String(), "text[]", "numeric")
-_FLOAT: Final = KeyType(pl.Float64(), "float8[]", "float8")
-_INSTANT: Final = KeyType(UTC_INSTANT, "timestamptz[]", "timestamptz")
-_TYPES: Final[dict[str, KeyType]] = {
-    "text": _TEXT,
-    "varchar": _TEXT,
-    "int2": _INTEGER,
-    "int4": _INTEGER,
-    "int8": _INTEGER,
-    "float4": _FLOAT,
-    "float8": _FLOAT,
-    "numeric": _NUMERIC,
-    "bool": KeyType(pl.Boolean(), "boolean[]", None),
-    "bytea": KeyType(pl.Binary(), "bytea[]", None),
-    "date": _INSTANT,
-    "timestamp": _INSTANT,
-    "timestamptz": _INSTANT,
-}
-
-
-def key_type(type_name: str) -> KeyType:
-    """How keys of a server type are compared. Those of any other type (uuid, char(n), an enum) are compared as text."""
-    found: KeyType = _TYPES.get(type_name, _CAST_TO_TEXT)
-    return found
-
-
-def compared(column: sql.Composable, type_name: str) -> sql.Composable:
+def comparison_sql(column: sql.Composable, type_name: str) -> sql.Composable:
     """The column as it is compared."""
     cast = key_type(type_name).cast
     if type_name == "numeric":
@@ -64,28 +24,28 @@ def compared(column: sql.Composable, type_name: str) -> sql.Composable:
     return sql.SQL("{}::" + cast).format(column)
 
 
-def fitted(values: pl.Series, type_name: str, view: str) -> pl.Series:
+def keys_as_compared(values: pl.Series, type_name: str, view: str) -> pl.Series:
     """The frame's keys as what they are compared as. Raises EntityFrameUnfit for keys that cannot be of that type.
 
     A number that the type cannot hold is no key of it: null.
     """
-    wanted = key_type(type_name).dtype
+    dtype = key_type(type_name).dtype
     if type_name == "numeric" and values.dtype.is_numeric():
         return _shortest(values)
-    if values.dtype in (wanted, pl.Null) or values.null_count() == len(values):
-        return values.cast(wanted) if values.dtype == pl.Null else _nulls_or_same(values, wanted)
-    if wanted.is_numeric() and values.dtype.is_numeric():
+    if values.dtype in (dtype, pl.Null) or values.null_count() == len(values):
+        return values.cast(dtype) if values.dtype == pl.Null else _nulls_or_same(values, dtype)
+    if dtype.is_numeric() and values.dtype.is_numeric():
         if isinstance(values.dtype, pl.Decimal):
             values = _shortest(values)
-            return values.set(values.str.contains(".", literal=True), None).cast(wanted, strict=False)
-        if wanted.is_integer() and not values.dtype.is_integer():
+            return values.set(values.str.contains(".", literal=True), None).cast(dtype, strict=False)
+        if dtype.is_integer() and not values.dtype.is_integer():
             numbers = values.cast(pl.Float64)
             values = numbers.set(numbers != numbers.floor(), None)
-        return values.cast(wanted, strict=False)
-    if wanted == UTC_INSTANT and isinstance(values.dtype, pl.Datetime):
+        return values.cast(dtype, strict=False)
+    if dtype == UTC_INSTANT and isinstance(values.dtype, pl.Datetime):
         zoned = values.dt.convert_time_zone("UTC") if values.dtype.time_zone else values.dt.replace_time_zone("UTC")
         return zoned.dt.cast_time_unit("us")
-    if wanted == UTC_INSTANT and values.dtype == pl.Date:
+    if dtype == UTC_INSTANT and values.dtype == pl.Date:
         return values.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     raise EntityFrameUnfit(
         f"{values.name} of the entity frame holds {values.dtype}, and {view} has keys of type {type_name}",
@@ -94,10 +54,10 @@ def fitted(values: pl.Series, type_name: str, view: str) -> pl.Series:
     )
 
 
-def _nulls_or_same(values: pl.Series, wanted: pl.DataType) -> pl.Series:
-    if values.dtype != wanted:
-        return pl.Series(values.name, [None] * len(values), dtype=wanted)
-    if wanted == pl.String():
+def _nulls_or_same(values: pl.Series, dtype: pl.DataType) -> pl.Series:
+    if values.dtype != dtype:
+        return pl.Series(values.name, [None] * len(values), dtype=dtype)
+    if dtype == pl.String():
         # Postgres has no text with a NUL in it, and so no such key.
         return values.set(values.str.contains("\0", literal=True).fill_null(False), None)
     return values
