@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from feature_repo.errors import SourceDenied
@@ -72,7 +74,7 @@ class Rest:
         self._answer: httpx.Response | None = None
         # A redirection would take the key to wherever it points.
         hooks: dict[str, list[Callable[..., Any]]] = {"response": [self._keep]}
-        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False, event_hooks=hooks)
+        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False, event_hooks=hooks, verify=_tls_context())
         self.client = _client(project, key, self._http)
 
     def close(self) -> None:
@@ -273,6 +275,14 @@ def rest_errors(refused: Callable[[str, str], ProjectDenied]) -> Iterator[None]:
         raise Passing(f"no connection ({error})") from None
     except (httpx.TransportError, httpx.DecodingError) as error:
         raise Passing(f"a connection that broke ({type(error).__name__})") from None
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """Whom HTTPS trusts. Reading the certificates takes longer than a request, so one context does for all clients."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _client(project: SupabaseProject, key: str, http: httpx.Client) -> Client:
