@@ -26,6 +26,8 @@ from feature_repo.servers.connections import Postgres
 from ingestion.database.access import connect, statement
 from ingestion.runs.run_ids import short_run_ids
 
+RunState = Literal["running", "done", "refused", "failed", "died"]
+
 
 @dataclass(frozen=True)
 class Documented:
