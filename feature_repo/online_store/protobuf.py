@@ -1,17 +1,19 @@
-"""Values as serialized protobuf messages, byte for byte what Feast makes of them, written and read without objects."""
+"""Values as serialized protobuf messages, byte for byte what Feast makes of them, written and read without objects.
+
+NumPy and Polars are imported where columns are written: commands that only read messages do without them.
+"""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import polars as pl
 from google.protobuf.timestamp_pb2 import Timestamp
 
-# One byte of tag (field number and wire type of the Value message), then the value.
-_DOUBLE: Final = np.dtype([("tag", "u1"), ("value", "<f8")])
+if TYPE_CHECKING:
+    import polars as pl
+
 _FLAGS: Final = {None: b"", False: b"\x38\x00", True: b"\x38\x01"}
 _NULL: Final = b""
 
@@ -24,6 +26,7 @@ NOT_PLAIN: Final = object()
 
 def encode_values(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
     """The messages of a column, in order; empty for null. NaN is null online, as in Feast."""
+    import polars as pl
     from feast.types import Bool, Float64, Int64, String
 
     if feast_type == Float64:
@@ -38,10 +41,14 @@ def encode_values(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
 
 
 def _doubles(column: pl.Series) -> Sequence[bytes]:
+    import numpy as np
+
     numbers = column.fill_nan(None)
-    messages = np.empty(len(column), _DOUBLE)
+    # One byte of tag (field number and wire type of the Value message), then the value.
+    double = np.dtype([("tag", "u1"), ("value", "<f8")])
+    messages = np.empty(len(column), double)
     messages["tag"], messages["value"] = 0x29, numbers.fill_null(0.0).to_numpy()
-    encoded: list[bytes] = messages.view(f"V{_DOUBLE.itemsize}").tolist()
+    encoded: list[bytes] = messages.view(f"V{double.itemsize}").tolist()
     for position in numbers.is_null().arg_true():
         encoded[position] = _NULL
     return encoded

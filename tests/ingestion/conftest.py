@@ -15,10 +15,7 @@ import pytest
 from feature_repo import clock
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
-from ingestion.database.apply import apply_declarations
-from ingestion.database.migrate import create_registry
-from ingestion.intake.counts import IntakeCounts
-from ingestion.intake.counts import ReconcileCounts
+from ingestion.intake.counts import IntakeCounts, ReconcileCounts
 from ingestion.intake.load import take_in
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.request import SyncRequest, requested_rows
