@@ -122,7 +122,7 @@ def test_a_second_run_ends_at_once_and_names_the_first(prepared, tmp_path):
     assert "pikkit run" in error.value.holder
 
 
-def test_a_run_repeated_changes_nothing_but_the_mark(load, prepared):
+def test_a_repeated_run_changes_nothing_but_the_watermark(load, prepared):
     load(bet("a", 1), lost("b", 2))
     before = contents(prepared)
     assert load(bet("a", 1), lost("b", 2), now=NOW + timedelta(hours=1)).summary.refresh.total == 0
@@ -142,7 +142,7 @@ def test_a_clock_before_the_last_refresh_is_refused(load):
         load(bet("b", 1), now=NOW - timedelta(days=1))
 
 
-def test_a_run_leaves_a_record_with_its_steps_and_counts(load, prepared):
+def test_a_run_leaves_a_record_with_steps_and_counts(load, prepared):
     done = load(bet("a", 1), bet("b", status="?"))
     with connect(prepared.postgres, purpose="test") as connection:
         record = connection.execute("select state, exit_code, counts ->> 'accepted' from ops.runs").fetchall()
@@ -151,7 +151,7 @@ def test_a_run_leaves_a_record_with_its_steps_and_counts(load, prepared):
     assert [(name, counts) for name, counts in steps] == [(step.name, step.document()) for step in done.steps]
 
 
-def test_a_run_that_fails_leaves_a_record_too_and_the_store_as_it_was(prepared, tmp_path):
+def test_a_failed_run_leaves_a_record_and_the_committed_features(prepared, tmp_path):
     """Redis is gone: the features are committed, the copy is not, and the record says which exit code the run had."""
     without_redis = replace(prepared, redis=type(prepared.redis)("redis://127.0.0.1:1/0"))
     with pytest.raises(Unreachable, match="committed"):
@@ -160,7 +160,7 @@ def test_a_run_that_fails_leaves_a_record_too_and_the_store_as_it_was(prepared, 
         assert connection.execute("select state, exit_code from ops.runs").fetchall() == [("failed", 4)]
 
 
-def test_the_run_after_one_that_died_before_its_copy_brings_the_copy(prepared, tmp_path):
+def test_a_run_copies_the_backlog_of_a_run_that_died_before_copying(prepared, tmp_path):
     file = open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1)))
     with pytest.raises(Unreachable):
         run(replace(prepared, redis=type(prepared.redis)("redis://127.0.0.1:1/0")), file)
@@ -229,7 +229,7 @@ def test_a_run_warns_of_rows_that_another_definition_computed(load, prepared):
     assert "pikkit backfill" in warning
 
 
-def test_a_backfill_mends_what_somebody_changed(load, prepared):
+def test_a_backfill_replaces_change_rows_that_somebody_changed(load, prepared):
     load(bet("a", 1), lost("b", 2))
     before = contents(prepared)
     with connect(prepared.postgres, purpose="test") as connection:
@@ -254,7 +254,7 @@ def when(*instants):
     return pd.to_datetime(list(instants), utc=True, format="ISO8601")
 
 
-def test_a_feature_counts_from_the_instant_it_became_known(load, prepared):
+def test_a_bet_counts_from_the_instant_at_which_the_result_became_known(load, prepared):
     load(bet("a", 10), lost("b", 20))
     frame = historical(
         prepared,
@@ -265,7 +265,7 @@ def test_a_feature_counts_from_the_instant_it_became_known(load, prepared):
     assert frame["sport_count"].fillna(-1).tolist() == [-1, 1, 1, 2]
 
 
-def test_a_regrade_leaves_what_was_believed_before_it(load, prepared):
+def test_a_regrade_leaves_features_before_the_regrade_unchanged(load, prepared):
     load(bet("a", 10), lost("a", 30))
     frame = historical(
         prepared,
@@ -276,7 +276,7 @@ def test_a_regrade_leaves_what_was_believed_before_it(load, prepared):
     assert frame[["sport_win_rate", "sport_roi"]].values.tolist() == [[1.0, 150.0], [0.0, -100.0]]
 
 
-def test_a_group_that_rested_for_months_still_has_its_values(load, prepared):
+def test_a_group_that_rested_for_months_still_has_values(load, prepared):
     """R6: out of season is not stale. The 24 h TTL speaks of the pipeline, which ran yesterday."""
     load(bet("a", 10))
     load(bet("a", 10), now=NOW + timedelta(days=120))
@@ -332,7 +332,7 @@ def test_names_of_any_shape_are_kept_apart_offline_and_online(load, prepared):
         assert online[column] == expected
 
 
-def test_one_name_in_several_spellings_is_one_group_and_letter_case_is_reported(load, prepared):
+def test_spellings_of_a_name_are_the_same_group_and_letter_case_is_reported(load, prepared):
     spellings = ["Ligue Fran\u00e7aise", "Ligue Franc\u0327aise", "Ligue\u200b Fran\u00e7aise"]
     same = [bet(f"l{n}", 1, league=league) for n, league in enumerate(spellings)]
     cased = [bet(f"s{n}", 1, sport=sport) for n, sport in enumerate(["NBA", "NBA\u200b", "nba", "NFL"])]

@@ -85,7 +85,7 @@ def test_corrections_of_every_kind_reach_the_served_value(prepared, source):
 # ---- parts, everything, clocks -------------------------------------------------------------------------------------
 
 
-def test_a_part_leaves_the_cursor_where_it_is(sync, source, database):
+def test_a_partial_sync_leaves_the_cursor(sync, source, database):
     put(source.postgres, bet("a", 10), bet("b", 20, sport="Tennis"), bet("c", 30), bet("d", 40, sport=None))
 
     def cursor():
@@ -103,7 +103,7 @@ def test_a_part_leaves_the_cursor_where_it_is(sync, source, database):
     assert cursor() == [(T0 + timedelta(minutes=40), NOW)]
 
 
-def test_a_row_rewritten_under_its_old_updated_at_is_found_by_a_full_sync(sync, source, database):
+def test_a_row_rewritten_under_an_old_updated_at_is_found_by_a_full_sync(sync, source, database):
     put(source.postgres, bet("a", 10), bet("b", 60))
     sync()
     put(source.postgres, lost("a", 10))
@@ -236,7 +236,7 @@ def environ_of_source(environ):
 
 
 @over_rest
-def test_a_wrong_key_ends_it_at_once_and_is_shown_nowhere(source, prepared, environ, tmp_path):
+def test_a_wrong_source_key_ends_a_run_at_once_and_is_printed_nowhere(source, prepared, environ, tmp_path):
     key = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LXNlY3JldA.bm90LWEta2V5"
     ended = pikkit("sync", environ=environ | {"SUPABASE_KEY": key, "SOURCE_PATIENCE_SECONDS": "60"}, cwd=tmp_path)
     assert (ended.returncode, "SUPABASE_KEY" in ended.stderr) == (2, True)
@@ -246,7 +246,7 @@ def test_a_wrong_key_ends_it_at_once_and_is_shown_nowhere(source, prepared, envi
 
 
 @over_rest
-def test_no_key_is_in_what_the_process_shows_of_itself(source, environ, tmp_path):
+def test_no_source_key_is_in_the_arguments_or_environment_of_the_process(source, environ, tmp_path):
     put(source.postgres, bet("a", 1))
     seen = []
 
@@ -275,12 +275,12 @@ def test_no_key_is_in_what_the_process_shows_of_itself(source, environ, tmp_path
 
 
 @by_copy
-def test_two_tables_that_are_configured_ask_which_one_is_meant(environ, tmp_path):
+def test_two_configured_tables_need_the_source_option(environ, tmp_path):
     ended = pikkit("sync", environ=environ | {"SUPABASE_URL": "http://x", "SUPABASE_KEY": "k"}, cwd=tmp_path)
     assert (ended.returncode, "--source supabase or --source postgres" in ended.stderr) == (2, True)
 
 
-def test_without_any_source_it_says_what_to_set(connections, tmp_path):
+def test_a_run_without_any_source_names_the_settings(connections, tmp_path):
     ended = pikkit("sync", environ=environ_of(connections, tmp_path / "home"), cwd=tmp_path)
     assert (ended.returncode, "SUPABASE_URL" in ended.stderr) == (2, True)
 
@@ -293,7 +293,7 @@ def test_a_part_of_a_file_cannot_be_asked_for(environ, tmp_path):
     assert ended.returncode == 2
 
 
-def test_a_bet_that_is_deleted_while_it_is_counted_refuses_nothing(prepared, source, monkeypatch):
+def test_a_bet_deleted_during_the_count_refuses_no_run(prepared, source, monkeypatch):
     """A table is counted, then read: what vanished in between is no truncation."""
     put(source.postgres, *(bet(f"b{n}", n) for n in range(30)))
     table = source.open(silent)

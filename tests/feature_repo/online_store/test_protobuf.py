@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.online_store.layout import entity_key, instant_of_microseconds, key_prefix, microseconds
-from feature_repo.online_store.protobuf import decode, decode_instant, encode_instant, encode_values
+from feature_repo.online_store.protobuf import decode, decode_instant, encode_instant
+from feature_repo.online_store.write import encode_values
 
 FLOATS = st.none() | st.floats(allow_nan=False)
 INTEGERS = st.none() | st.integers(-(2**63), 2**63 - 1)

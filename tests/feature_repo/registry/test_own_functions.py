@@ -190,8 +190,8 @@ def test_view_of_another_name_in_our_row_is_refused_until_an_apply_mends_the_row
     registry.refresh(project)
     assert registry.get_any_feature_view(name, project, allow_cache=True).name == name
     assert running([BET]).rows == before
-    findings = by_name(check_postgres(published.connections.postgres))["registry"]
-    assert (findings.verdict, name in findings.findings) == ("FAIL", True)
+    check = by_name(check_postgres(published.connections.postgres))["registry"]
+    assert (check.verdict, name in check.found) == ("FAIL", True)
     assert unapplied(published.database) == [name]
 
     kind = "on-demand view" if table.startswith("on_demand") else "view"
@@ -218,8 +218,8 @@ def test_doctor_names_our_view_with_another_stored_function_until_an_apply(
     marker = tmp_path / "was_run"
     assert unapplied(published.database) == []
     tamper(published, table, name, message, attack(marker))
-    findings = by_name(check_postgres(published.connections.postgres))["registry"]
-    assert (findings.verdict, name in findings.findings) == ("warn", True)
+    check = by_name(check_postgres(published.connections.postgres))["registry"]
+    assert (check.verdict, name in check.found) == ("warn", True)
     assert any(name in finding for finding in apply_declarations(published.connections).updated)
     assert unapplied(published.database) == []
     assert not marker.exists()

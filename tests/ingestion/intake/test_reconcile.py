@@ -50,7 +50,7 @@ def of_weight(counts):
 BETS = "select id, profit_cents from processed.bets order by id"
 
 
-def test_what_is_the_same_on_both_sides_is_left_alone(table, sync, compare, rows):
+def test_reconciliation_of_equal_sides_changes_nothing(table, sync, compare, rows):
     put(table, bet("a", 1), lost("b", 60 * 24), bet("c", updated_at=None), bet("d", status="?"))
     sync()
     before = rows("select * from raw.bet_versions order by seq")
@@ -58,7 +58,7 @@ def test_what_is_the_same_on_both_sides_is_left_alone(table, sync, compare, rows
     assert rows("select * from raw.bet_versions order by seq") == before
 
 
-def test_a_bet_that_vanished_is_deleted_now_and_was_there_before(table, sync, compare, rows, database):
+def test_vanished_bet_is_deleted_from_the_reconciliation_on_and_not_before(table, sync, compare, rows, database):
     put(table, bet("a", 1), lost("b", 2))
     sync()
     refresh(database, run_id=uuid.uuid4(), now=NOW)
@@ -74,7 +74,7 @@ def test_a_bet_that_vanished_is_deleted_now_and_was_there_before(table, sync, co
     assert not sum(found.differences for found in verify_offline(database))
 
 
-def test_a_deleted_bet_that_comes_back_as_it_was_counts_again(table, sync, compare, rows, database):
+def test_deleted_bet_that_comes_back_unchanged_counts_again(table, sync, compare, rows, database):
     put(table, bet("a", 1), bet("b", 30))
     sync()
     delete(table, ["b"])
@@ -98,7 +98,7 @@ def test_a_bet_that_comes_back_from_a_backup_is_found_by_the_next_reconciliation
     assert rows(BETS) == [("a", -1000), ("b", 1500)]
 
 
-def test_what_a_sync_missed_is_brought(table, sync, compare, rows):
+def test_reconciliation_brings_a_row_that_the_sync_missed(table, sync, compare, rows):
     """A transaction that took its updated_at long before it committed."""
     put(table, bet("a", 60))
     sync()
@@ -109,7 +109,7 @@ def test_what_a_sync_missed_is_brought(table, sync, compare, rows):
     assert compare().differing == 0
 
 
-def test_a_refused_bet_that_vanished_asks_for_nothing_any_more(table, sync, compare, rows):
+def test_vanished_bet_settles_the_open_rows_of_that_bet(table, sync, compare, rows):
     put(table, bet("a", 1), bet("b", 2, status="?"))
     sync()
     delete(table, ["b"])
@@ -132,7 +132,7 @@ def test_more_deletes_than_are_believed_change_nothing(table, sync, compare, row
     assert compare(most_deletes=110).deleted == 110
 
 
-def test_a_bet_that_only_a_file_brought_is_left_unless_its_stream_is_included(
+def test_bet_brought_by_a_file_alone_survives_reconciliation_unless_the_stream_is_included(
     table, sync, compare, rows, database, tmp_path
 ):
     """It may never have been in this table."""
@@ -206,7 +206,7 @@ def test_bets_of_another_table_are_left_and_counted(years, sync_of, compare_with
     assert of_weight(compare_with(new)) == {"days": 1, "of_other_streams": {old.name: 2}}
 
 
-def test_a_bet_that_moved_to_another_table_as_it_was_is_that_tables(years, sync_of, compare_with, rows):
+def test_unchanged_bet_that_moves_to_another_table_belongs_to_the_new_table(years, sync_of, compare_with, rows):
     postgres, old, new = years
     put(postgres, bet("moved", 5), bet("stays", 1), table="y2025")
     sync_of(old)
@@ -220,7 +220,7 @@ def test_a_bet_that_moved_to_another_table_as_it_was_is_that_tables(years, sync_
         compare_with(new)
 
 
-def test_a_renamed_table_takes_over_the_bets_of_its_old_name(years, sync_of, compare_with, rows):
+def test_renamed_table_takes_over_the_bets_of_the_old_name(years, sync_of, compare_with, rows):
     postgres, old, new = years
     put(postgres, *(bet(f"b{n}", n) for n in range(4)), table="y2025")
     sync_of(old)
@@ -242,7 +242,9 @@ def test_deletes_that_are_refused_are_counted_of_this_streams_bets_only(years, s
     assert "--source postgres --most-deletes 3" in str(refused.value)
 
 
-def test_a_bet_of_a_table_that_a_file_brings_anew_stays_the_tables(table, sync, compare, rows, database, tmp_path):
+def test_bet_of_a_table_stays_in_the_tables_stream_when_a_file_brings_a_version(
+    table, sync, compare, rows, database, tmp_path
+):
     put(table, bet("a", 1), bet("b", 2), bet("c", 3))
     sync()
     file = open_file(jsonl(tmp_path / "later.jsonl", lost("a", 60), lost("b", 60)))
@@ -273,7 +275,7 @@ def test_every_column_that_is_read_can_be_rewritten_in_a_test():
     assert set(REWRITTEN) == set(BET_COLUMNS) - {"id", "updated_at"}
 
 
-def test_a_row_whose_column_was_rewritten_under_its_old_stamp_is_found_and_no_other(table, sync, compare, rows):
+def test_only_the_row_rewritten_under_an_unchanged_stamp_is_fetched(table, sync, compare, rows):
     put(table, *(of_column(column, n * 500) for n, column in enumerate(REWRITTEN)), bet("same", 30_000))
     sync()
     for column, value in REWRITTEN.items():
@@ -303,7 +305,9 @@ def test_reconciliation_brings_exactly_the_rows_that_were_rewritten(new_database
     assert {name for (name,) in brought} == {name for name, _ in patches}
 
 
-def test_a_bet_settled_under_its_old_stamp_counts_from_just_past_the_last_refresh(table, sync, compare, database, rows):
+def test_bet_settled_under_an_unchanged_stamp_counts_from_just_past_the_last_refresh(
+    table, sync, compare, database, rows
+):
     put(table, bet("a", 1, status="PENDING", profit=0), bet("b", 2))
     sync()
     refresh(database, run_id=uuid.uuid4(), now=NOW)
@@ -384,7 +388,7 @@ def test_a_window_that_shows_an_older_row_of_an_id_alone_replaces_no_newer_one(h
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
 
 
-def test_an_id_with_white_space_around_it_that_repeats_is_known_to(history, sync, rows):
+def test_repeated_id_with_surrounding_white_space_is_counted(history, sync, rows):
     """The table was asked for the id as the store spells it, and has none of that spelling."""
     history(bet(" a", 200), bet(" a", 100, status="PENDING", profit=0))
     assert sync().repeated_ids == 1
@@ -392,7 +396,7 @@ def test_an_id_with_white_space_around_it_that_repeats_is_known_to(history, sync
     assert rows(BETS) == [("a", 1500)]
 
 
-def test_where_the_newest_row_of_an_id_went_a_full_sync_shows_the_one_before(source, history, sync, rows):
+def test_full_sync_takes_the_older_row_when_the_newest_row_of_a_repeated_id_is_gone(source, history, sync, rows):
     history(bet("a", 200), lost("a", 100), bet("b", 1), bet("b", 2))
     sync()
     with psycopg.connect(conninfo(source.postgres)) as app:
@@ -411,7 +415,7 @@ def test_reconciliation_sees_every_row_of_an_id(source, history, sync, compare, 
     assert of_weight(compare()) == {"days": 2}
 
 
-def test_a_table_whose_ids_repeat_no_more_is_told_so_by_a_full_sync(source, history, sync):
+def test_full_sync_clears_repeated_ids_of_a_table_without_repeats(source, history, sync):
     history(bet("a", 200), bet("a", 100))
     assert sync().repeated_ids == 1
     with psycopg.connect(conninfo(source.postgres)) as app:
@@ -420,7 +424,7 @@ def test_a_table_whose_ids_repeat_no_more_is_told_so_by_a_full_sync(source, hist
     assert sync(is_full=True).repeated_ids == 0
 
 
-def test_a_view_of_legs_counts_each_bet_once_though_its_rows_do_not_fit_a_page(clone, database, rows):
+def test_view_of_legs_larger_than_a_page_counts_each_bet_once(clone, database, rows):
     """Of a join each row has the same id and stamp, so a page ends in the middle of a bet."""
     with running_supabase(clone(None), max_rows=4) as project:
         create_bets(project.postgres, "placed")
@@ -439,7 +443,7 @@ def test_a_view_of_legs_counts_each_bet_once_though_its_rows_do_not_fit_a_page(c
     assert of_weight(counts) == {"days": 1}
 
 
-def test_what_was_missed_and_is_broken_is_told_apart(table, sync, compare):
+def test_reconciliation_counts_a_missed_row_that_is_refused_as_quarantined(table, sync, compare):
     put(table, bet("a", 60))
     sync()
     put(table, bet("late", 1, status="?"))
@@ -447,7 +451,7 @@ def test_what_was_missed_and_is_broken_is_told_apart(table, sync, compare):
     assert (counts.missed, counts.quarantined, counts.reasons) == (0, 1, {"status: unknown value": 1})
 
 
-def test_an_id_with_white_space_around_it_is_no_delete(table, sync, compare, rows):
+def test_id_with_surrounding_white_space_is_no_delete(table, sync, compare, rows):
     """So is a byte order mark, which the first id of an imported CSV may carry."""
     put(table, bet(" a ", 1), bet("\ufeffb", 2), bet("c", 3))
     sync()
@@ -455,7 +459,7 @@ def test_an_id_with_white_space_around_it_is_no_delete(table, sync, compare, row
     assert rows(BETS) == [("a", 1500), ("b", 1500), ("c", 1500)]
 
 
-def test_such_a_bet_that_moves_to_another_day_meanwhile_is_no_delete_either(source, sync, database, rows):
+def test_bet_that_moves_to_another_day_during_reconciliation_is_no_delete(source, sync, database, rows):
     put(source.postgres, bet(" a", 1), bet("b", 2), bet("c", 3))
     sync()
     with opened(source) as (name, reading), opened(source) as (_, later):
@@ -484,7 +488,7 @@ def test_more_than_half_of_a_small_table_is_not_believed_to_be_deleted(table, sy
         compare()
 
 
-def test_an_id_that_the_table_cannot_hold_is_not_in_it(clone, database, tmp_path, supabase):
+def test_id_that_the_id_type_of_the_table_cannot_hold_counts_as_vanished(clone, database, tmp_path, supabase):
     create_bets(supabase.postgres, id="bigint primary key")
     table = open_supabase(supabase.project(), PATIENCE, silent)
     file = open_file(jsonl(tmp_path / "others.jsonl", bet("b-1", 1), bet("99999999999999999999", 2)))
@@ -496,7 +500,7 @@ def test_an_id_that_the_table_cannot_hold_is_not_in_it(clone, database, tmp_path
     assert (counts.missed, counts.deleted) == (3, 2)
 
 
-def test_a_bet_of_the_last_day_there_is_stops_nothing(table, sync, compare):
+def test_bet_stamped_on_the_last_day_of_the_calendar_is_reconciled(table, sync, compare):
     put(table, bet("a", 1), bet("b", 2), bet("never", updated_at="9999-12-31T12:00:00Z"))
     sync()
     delete(table, ["never"])

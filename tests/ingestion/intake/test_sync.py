@@ -49,7 +49,7 @@ def test_every_row_is_in_raw_and_either_typed_or_quarantined(load, rows):
     assert current(rows) == {"a": 1500}
 
 
-def test_a_refused_row_is_kept_as_it_was_sent(load, rows, tmp_path):
+def test_refused_row_keeps_the_payload_as_sent(load, rows, tmp_path):
     line = '{"status": "WON?", "id" : "b", "amount": 1.50, "note": "\\u0000 \\"quoted\\"", "x": 1e2}'
     file = tmp_path / "bets.jsonl"
     file.write_text(json.dumps(bet("a")) + "\n" + line + "\n")
@@ -92,7 +92,7 @@ def test_exact_copies_in_a_batch_collapse(load, rows):
     assert current(rows) == {"a": 1500}
 
 
-def test_copies_that_differ_under_one_updated_at_are_refused_all_of_them(load, rows):
+def test_all_copies_that_differ_under_the_same_updated_at_are_refused(load, rows):
     counts = load(bet("a", profit=15.0), bet("a", profit=16.0), bet("b"))
     assert (counts.quarantined, counts.reasons) == (2, {CONFLICT: 2})
     assert current(rows) == {"b": 1500}
@@ -115,7 +115,7 @@ def test_a_version_that_comes_after_a_newer_one_is_kept_but_does_not_count(load,
     assert current(rows) == {"a": -1000}
 
 
-def test_a_correction_is_known_from_its_updated_at(load, rows):
+def test_correction_is_known_from_the_updated_at_of_the_new_row(load, rows):
     load(bet("a", 10))
     load(lost("a", 40))
     assert rows("select known_at from processed.bet_versions order by seq") == [
@@ -124,7 +124,7 @@ def test_a_correction_is_known_from_its_updated_at(load, rows):
     ]
 
 
-def test_a_row_that_arrives_late_is_known_just_past_what_was_known_before(load, rows):
+def test_late_row_is_known_just_past_the_newest_known_at(load, rows):
     load(bet("a", 60))
     load(bet("b", 5), bet("c", 90))
     microsecond = timedelta(microseconds=1)
@@ -135,7 +135,7 @@ def test_a_row_that_arrives_late_is_known_just_past_what_was_known_before(load, 
     }
 
 
-def test_a_row_from_before_the_last_refresh_is_known_just_past_it(load, rows, database):
+def test_row_stamped_before_the_last_refresh_is_known_just_past_that_refresh(load, rows, database):
     """A run at minute 60 answered for minute 50 without this bet, so training must answer the same for ever."""
     load(bet("a", 30))
     mark = T0 + timedelta(minutes=60)
@@ -156,7 +156,7 @@ def test_a_first_run_that_accepted_nothing_leaves_history_open(load, rows, datab
     assert current(rows, "known_at") == {"a": T0 + timedelta(minutes=10), "b": T0 + timedelta(minutes=20)}
 
 
-def test_a_bet_is_never_known_before_it_was_placed(load, rows):
+def test_known_at_is_never_before_time_placed(load, rows):
     load(bet("a", -10, time_placed=at(0), created_at=at(-20)))
     assert current(rows, "known_at") == {"a": T0 + timedelta(microseconds=1)}
 

@@ -49,7 +49,7 @@ def test_a_row_that_is_read_again_changes_nothing(show, rows):
     assert rows("select * from raw.bet_versions order by seq") == before
 
 
-def test_a_regrade_taken_back_under_its_old_updated_at_counts(show, rows):
+def test_regrade_taken_back_under_the_earlier_updated_at_counts(show, rows):
     """The source flipped a bet and flipped it back, and touched updated_at neither time."""
     show(bet("a"))
     show(lost("a"))
@@ -59,7 +59,7 @@ def test_a_regrade_taken_back_under_its_old_updated_at_counts(show, rows):
     assert [status for _, status, _, _ in rows(LOG)] == ["SETTLED_WIN", "SETTLED_LOSS", "SETTLED_WIN"]
 
 
-def test_what_a_table_shows_counts_though_its_updated_at_went_back(show, rows):
+def test_row_of_a_table_counts_when_updated_at_went_back(show, rows):
     show(lost("a", 30))
     show(bet("a", 20))
     assert rows(CURRENT) == [("a", 1500)]
@@ -83,21 +83,21 @@ def test_of_rows_that_share_id_and_stamp_the_same_counts_in_any_order(show, rows
     assert len(rows(LOG)) == 1
 
 
-def test_where_the_newest_of_rows_that_share_an_id_is_broken_the_bet_stays_as_it_was(show, rows):
+def test_bet_is_unchanged_when_the_newest_row_of_a_repeated_id_is_broken(show, rows):
     show(bet("a", 5))
     show(lost("a", 10), bet("a", 20, status="?"))
     assert rows(CURRENT) == [("a", 1500)]
     assert rows("select reasons from quarantine.bets") == [(["status: unknown value"],)]
 
 
-def test_a_sound_row_settles_the_refused_ones_of_its_bet(show, rows):
+def test_sound_row_settles_the_refused_rows_of_the_same_bet(show, rows):
     show(bet("a", status="?"), bet("b", status="?"))
     show(bet("a", 5))
     states = "select id, state, settled_by from quarantine.bets order by id"
     assert rows(states) == [("a", "superseded", 3), ("b", "open", None)]
 
 
-def test_a_bet_that_breaks_keeps_its_last_sound_version_and_heals(show, rows):
+def test_bet_with_a_broken_version_keeps_the_last_sound_version_until_a_sound_one_comes(show, rows):
     show(bet("a"))
     show(bet("a", 5, status="?"))
     assert rows(CURRENT) == [("a", 1500)]
@@ -106,7 +106,7 @@ def test_a_bet_that_breaks_keeps_its_last_sound_version_and_heals(show, rows):
     assert show(bet("a")).accepted == 0
 
 
-def test_a_row_from_the_future_waits_in_quarantine_until_its_time_has_come(show, rows):
+def test_row_stamped_in_the_future_stays_quarantined_until_the_clock_passes_the_stamp(show, rows):
     """A source five hours ahead: its rows are refused today, and the very same rows are sound later."""
     ahead = bet("a", updated_at=(NOW + timedelta(hours=5)).isoformat())
     assert show(ahead).future == 1
