@@ -20,6 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
+from feature_repo.bets.bet_status import BetStatus
 from quality.anomalies import Baseline, detect
 from quality.evidence import BATCH_SCHEMA, COMPLETENESS, DRIFT, GRADED, INTAKE, TOTALS, Evidence
 from quality.gates import Judgement, default_gates, judge_refresh
@@ -146,7 +147,7 @@ def home_and_away(rows: pl.DataFrame, targets: pl.DataFrame, *, profits: bool, c
     swapped = ["odds", "american_odds"] + (["clv_percentage", "clv_ev", "clv_current_odds"] if closing else [])
     sides = sides.with_columns(pl.col(swapped).reverse().over(fixture, order_by="rank"))
     if profits:
-        won = pl.when(pl.col("status") == "SETTLED_WIN")
+        won = pl.when(pl.col("status") == BetStatus.WIN)
         sides = sides.with_columns(
             profit=won.then((pl.col("amount") * (_decimal("odds") - 1)).round(2)).otherwise("profit")
         ).with_columns(roi=won.then(100 * pl.col("profit") / pl.col("amount")).otherwise("roi"))

@@ -18,7 +18,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 import psycopg
@@ -30,7 +29,9 @@ from ingestion.database.access import connect
 from ingestion.database.migrate import apply_migrations
 from ingestion.embedded import servers
 from ingestion.features.refresh import refresh
-from ingestion.intake.load import SyncRequest, requested_rows, take_in
+from ingestion.intake.counts import IntakeCounts
+from ingestion.intake.load import take_in
+from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import silent
 from ingestion.sample.sample import generate_sample
 from ingestion.sources.postgres.postgres_table import open_postgres
@@ -109,14 +110,14 @@ def one_hour(connection: psycopg.Connection, source: Postgres, table: SourceTabl
     started = time.perf_counter()
     counts = read(connection, table, now)
     synced = time.perf_counter()
-    if counts["accepted"] < CHANGES * 0.98:
-        raise RuntimeError(f"only {counts['accepted']} of {CHANGES} changes were accepted: {counts['reasons']}")
+    if counts.accepted < CHANGES * 0.98:
+        raise RuntimeError(f"only {counts.accepted} of {CHANGES} changes were accepted: {counts.reasons}")
     refresh(connection, run_id=uuid.uuid4(), now=now)
     connection.commit()
     return synced - started, time.perf_counter() - synced
 
 
-def read(connection: psycopg.Connection, table: SourceTable, now: datetime) -> dict[str, Any]:
+def read(connection: psycopg.Connection, table: SourceTable, now: datetime) -> IntakeCounts:
     """A sync of everything new."""
     with requested_rows(connection, table, SyncRequest()) as rows:
         counts = take_in(connection, rows, run_id=uuid.uuid4(), now=now)

@@ -26,7 +26,13 @@ REQUEST_COLUMNS = ("american_odds", "is_live", "time_placed", "league", "market"
 
 
 def make_key(parts: Sequence[str | None]) -> str:
-    """The key of the group that these column values name, in the order of `Group.columns`."""
+    r"""The key of the group that these column values name, in the order of `Group.columns`.
+
+    >>> make_key(["Soccer", None, "Moneyline"]) == r"Soccer|\N|Moneyline"
+    True
+    >>> make_key(["a|b", "c"]) == r"a\|b|c"
+    True
+    """
     return "|".join(map(_escaped, parts))
 
 
@@ -35,7 +41,11 @@ def _escaped(part: str | None) -> str:
 
 
 def split_key(key: str) -> tuple[str | None, ...]:
-    """The column values that a key was made from. Raises ValueError on text that `make_key` cannot have written."""
+    r"""The column values that a key was made from. Raises ValueError on text that `make_key` cannot have written.
+
+    >>> split_key(r"Soccer|\N|Moneyline")
+    ('Soccer', None, 'Moneyline')
+    """
     if "\\" not in key:
         return tuple(key.split("|"))
     parts: list[str | None] = []
@@ -63,7 +73,14 @@ def split_key(key: str) -> tuple[str | None, ...]:
 
 
 def key_expression(columns: Sequence[str]) -> nw.Expr:
-    """`make_key` over whole columns, as a Narwhals expression."""
+    """`make_key` over whole text columns, as a Narwhals expression named after the first of them.
+
+    >>> import narwhals as nw
+    >>> import polars as pl
+    >>> bets = nw.from_native(pl.DataFrame({"sport": ["Soccer"], "market": ["Moneyline"]}))
+    >>> bets.select(key=key_expression(["sport", "market"]))["key"].to_list()
+    ['Soccer|Moneyline']
+    """
     import narwhals as nw
 
     parts = [
@@ -77,7 +94,11 @@ def key_expression(columns: Sequence[str]) -> nw.Expr:
 
 
 def only_part(key: str | None) -> str | None:
-    """The column value that a one-part key was made from. Raises ValueError on anything else."""
+    """The column value that a one-part key was made from; None for None. Raises ValueError on anything else.
+
+    >>> only_part("Soccer")
+    'Soccer'
+    """
     if key is None:
         return None
     parts = split_key(key)
@@ -91,9 +112,16 @@ def only_part(key: str | None) -> str | None:
 def entity_frame(bets: Bets) -> pd.DataFrame:
     """The `entity_df` of `get_historical_features`: one row per bet, in order, as of the bet's `time_placed`.
 
-    Holds `bet_id` when the bets have an `id` or `bet_id`, `event_timestamp`, every join key and the request columns.
-    Feast leaves these in its result, `clv_percentage` too, which a model for the moment of placement must not see: give
-    bets without it to train one. Raises what `bet_frame` raises, and ValueError when a `time_placed` is missing.
+    Holds `bet_id` when the bets have an `id` or `bet_id`, `event_timestamp` (UTC), every join key and the request
+    columns. Feast leaves these in its result, `clv_percentage` too, which a model for the moment of placement must not
+    see: give bets without it to train one. Raises what `bet_frame` raises, and ValueError when a `time_placed` is
+    missing.
+
+    >>> bet = {"sport": "Soccer", "league": "Italy Serie A", "market": "Moneyline", "institution_name": "Pinnacle",
+    ...        "bet_type": "straight", "american_odds": -110, "is_live": False, "time_placed": "2026-05-24T15:00:00Z"}
+    >>> frame = entity_frame([bet])
+    >>> frame["sport_league_market"].to_list(), str(frame["event_timestamp"][0])
+    (['Soccer|Italy Serie A|Moneyline'], '2026-05-24 15:00:00+00:00')
     """
     import narwhals as nw
 
@@ -109,6 +137,12 @@ def entity_frame(bets: Bets) -> pd.DataFrame:
 def entity_rows(bets: Bets) -> list[dict[str, Any]]:
     """The `entity_rows` of `get_online_features`: one dict per bet, in order, with the columns of `entity_frame`
     but for `event_timestamp`. Raises what `feature_repo.bets.frame.bet_columns` raises.
+
+    >>> bet = {"sport": "Soccer", "league": "Italy Serie A", "market": "Moneyline", "institution_name": "Pinnacle",
+    ...        "bet_type": "straight", "american_odds": -110, "is_live": False, "time_placed": "2026-05-24T15:00:00Z"}
+    >>> (row,) = entity_rows([bet])
+    >>> row["sport_market"], row["american_odds"], str(row["time_placed"])
+    ('Soccer|Moneyline', -110.0, '2026-05-24 15:00:00+00:00')
     """
     columns = entity_columns(bets)
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

@@ -73,7 +73,10 @@ def newest_bets(connection: psycopg.Connection, *, settled: bool, bets: int) -> 
 
 
 def training_frame(connections: Connections, bets: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """What Feast says was known of the bets when they were placed, and what came of them: `profit`."""
+    """A row for each bet: bet_id, profit (null while open), event_timestamp, and the features of TRAINING_SERVICE.
+
+    `bets` are rows of `newest_bets`. The features are as of the instant at which the bet was placed.
+    """
     import pandas as pd
 
     from feature_repo.store import store_at

@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
 import psycopg
 
@@ -37,12 +35,14 @@ from ingestion.gates.publication import (
     publish_or_undo,
     raise_if_refused,
 )
-from ingestion.intake.counts import FormatOfFile, IntakeCounts, ReconcileCounts, SyncCounts
-from ingestion.intake.load import RowSource, SyncRequest, TableRows, requested_rows, take_in
+from ingestion.intake.counts import FormatOfFile, SyncCounts
+from ingestion.intake.load import take_in
 from ingestion.intake.name_variants import name_variants
 from ingestion.intake.reconcile import reconcile_table
+from ingestion.intake.request import SyncRequest, TableRows, requested_rows
+from ingestion.intake.row_source import RowSource
 from ingestion.intake.stream_formats import check_mapping_given, is_read_as_before, keep_stream_format
-from ingestion.intake.streams import check_columns, check_table, check_taken, record_stream, stream_state
+from ingestion.intake.streams import check_columns, check_intake, check_table, record_stream, stream_state
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import FinishedRun, Run, recorded_run
 from ingestion.runs.source_failures import failed_reconciliation_told, sync_failures_counted
@@ -161,7 +161,7 @@ def run_reconcile(
                 failed_reconciliation_told(connection, connections.postgres, this, table.name),
                 table.reading() as reading,
             ):
-                counts = reconcile_table(
+                step.result = reconciled = reconcile_table(
                     connection,
                     table.name,
                     reading,
@@ -171,7 +171,6 @@ def run_reconcile(
                     include_streams=include_streams,
                     progress=progress,
                 )
-                step.result = reconciled = ReconcileCounts(**counts)
             with this.step("commit"):
                 commit(connection)
             return this.finished(ReconcileSummary(synced.sync, synced.warnings, reconciled))
@@ -257,7 +256,7 @@ def _sync(
         before = stream_state(connection, source.name)
         shown = check_table(before, rows, request) if isinstance(rows, TableRows) else None
         is_read_anew = isinstance(source, FileSource) and not is_read_as_before(connection, source.name, source.format)
-        counts = take_in(
+        step.result = intake = take_in(
             connection,
             rows,
             run_id=this.run_id,
@@ -266,19 +265,18 @@ def _sync(
             is_read_anew=is_read_anew,
             progress=progress,
         )
-        columns: Collection[str] = counts.pop("columns")
-        step.result = intake = _intake(counts)
+        columns: Collection[str] = intake.columns
         if isinstance(rows, TableRows):
             columns = rows.columns
             if rows.row_count is not None and intake.rows_read < rows.row_count:
                 step.result = intake = replace(intake, source_rows=rows.recount())
         elif isinstance(source, FileSource) and not is_read_anew:
             check_columns(before, source.name, columns, intake.unknown_columns, request.without)
-        check_taken(before, source.name, counts, request, shown)
-        stream = record_stream(
+        check_intake(before, source.name, intake, request, shown)
+        changes = record_stream(
             connection, this, source.name, before, columns=columns, without=request.without, shown=shown
         )
-        step.result = sync = SyncCounts(**vars(intake), **stream)
+        step.result = sync = SyncCounts(**vars(intake), **vars(changes))
         if isinstance(source, FileSource) and source.format is not None:
             keep_stream_format(connection, source.name, source.format, run_id=this.run_id, now=this.now)
             step.result = sync = replace(sync, format=FormatOfFile(**source.format.document()))
@@ -294,12 +292,6 @@ def _rows(
     else:
         with requested_rows(connection, source, request) as rows:
             yield rows
-
-
-def _intake(counts: dict[str, Any]) -> IntakeCounts:
-    instants = ("newest_stamp", "known_until", "newest_accepted", "log_watermark")
-    parsed = {name: datetime.fromisoformat(counts[name]) if counts[name] else None for name in instants}
-    return IntakeCounts(**(counts | parsed))
 
 
 def redefined_features(connections: Connections) -> list[str]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.bet_types import BetType
 
-_STATUSES: Final = "PENDING, SETTLED_WIN, SETTLED_LOSS, SETTLED_PUSH, SETTLED_VOID, SETTLED_CASHEDOUT"
 _AMERICAN: Final = (
     "American odds are -100 and below, or +100 and above; a column of decimal prices is read by a mapping "
     '(price = "decimal", docs/formats.md)'
@@ -19,8 +19,8 @@ _INSTANTS: Final = ("created_at", "updated_at", "time_placed", "settled_at", "de
 #: Reason -> a sentence without its full stop. Reasons that say themselves what is right are not here.
 ADVICE: Final[dict[str, str]] = {
     "status: unknown value": (
-        f"A status is one of {_STATUSES}, in any letter case, or what apps say for these (placed, voided, cash_out and "
-        "the like: docs/data-quality.md)"
+        f"A status is one of {', '.join(BetStatus)}, in any letter case, or what apps say for these (placed, voided, "
+        "cash_out and the like: docs/data-quality.md)"
     ),
     "bet_type: unknown value": f"A bet_type is one of {', '.join(BetType)}, or round_robin_2 to round_robin_99",
     "american_odds: inside (-100, 100)": _AMERICAN,

@@ -2,7 +2,9 @@
 
 connections    a migrated Postgres of the test's own, and an empty Redis logical database
 postgres       only the Postgres; `database` is an open connection to it, `blank_postgres` a database without migrations
+empty_redis    only the empty Redis
 registry       `connections` whose Postgres has the tables of Feast's registry too
+new_applied    as many stores as wanted, with the declarations of feature_repo/ applied
 supabase       a Supabase project: the real PostgREST on a blank database, behind a gateway that can fail
 environ        the variables that make a `pikkit` or `feast` subprocess use `connections`
 now            the clock, stopped at this instant
@@ -29,6 +31,7 @@ from feature_repo import clock
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
+from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import apply_migrations, create_registry
 from ingestion.embedded import servers as embedded
 from tests.rigs.keeper import temporary_homes
@@ -119,6 +122,22 @@ def template_with_registry(template: Postgres) -> Postgres:
     return postgres
 
 
+@pytest.fixture(scope="session")
+def applied_template(template_with_registry: Postgres, servers: Connections) -> Postgres:
+    """The same, with the declarations of feature_repo/ applied: Feast takes most of a second for it."""
+    postgres = _create(servers.postgres, "applied", template=template_with_registry)
+    with pytest.MonkeyPatch.context() as environment:
+        for variable in feast_environment(servers):
+            environment.setenv(variable, "")  # put back what an apply sets
+        apply_declarations(Connections(postgres, servers.redis, embedded=False))
+    with _maintenance(postgres) as connection:
+        # Feast keeps connections open, and a database in use cannot be copied.
+        connection.execute(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", [postgres.database]
+        )
+    return postgres
+
+
 @pytest.fixture
 def clone(servers: Connections) -> Iterator[Callable[[Postgres | None], Postgres]]:
     """Make a database of the test's own, as a copy of a template or blank; dropped after the test."""
@@ -169,6 +188,11 @@ def new_database(
 
 
 @pytest.fixture
+def empty_redis(servers: Connections) -> Redis:
+    return _empty_redis(servers.redis)
+
+
+@pytest.fixture
 def new_connections(
     clone: Callable[[Postgres | None], Postgres], template: Postgres, servers: Connections
 ) -> Callable[[], Connections]:
@@ -183,9 +207,16 @@ def connections(new_connections: Callable[[], Connections]) -> Connections:
 
 @pytest.fixture
 def registry(
-    clone: Callable[[Postgres | None], Postgres], template_with_registry: Postgres, servers: Connections
+    clone: Callable[[Postgres | None], Postgres], template_with_registry: Postgres, empty_redis: Redis
 ) -> Connections:
-    return Connections(clone(template_with_registry), _empty_redis(servers.redis), embedded=False)
+    return Connections(clone(template_with_registry), empty_redis, embedded=False)
+
+
+@pytest.fixture
+def new_applied(
+    clone: Callable[[Postgres | None], Postgres], applied_template: Postgres, servers: Connections
+) -> Callable[[], Connections]:
+    return lambda: Connections(clone(applied_template), _empty_redis(servers.redis), embedded=False)
 
 
 @pytest.fixture

@@ -33,8 +33,9 @@ from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.features.refresh import refresh
 from ingestion.features.replay import LOG_SCHEMA
-from ingestion.intake.load import SyncRequest, requested_rows, take_in
+from ingestion.intake.load import take_in
 from ingestion.intake.reconcile import reconcile_table
+from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.sources.files.file_source import open_file
 from ingestion.sources.postgres.postgres_table import open_postgres
 from ingestion.sources.settings import SourcePostgres

@@ -45,8 +45,8 @@ def bet_columns(
         first: Iterable[str] = bets[0] if bets else needed
         names = _names(set(first).union(*bets), set(first).intersection(*bets), needed, optional)
         return {name: _cleaned_all(name, [bet.get(called) for bet in bets]) for name, called in names.items()}
-    given = {str(name) for name in bets.columns}
-    names = _names(given, given, needed, optional)
+    columns = {str(name) for name in bets.columns}
+    names = _names(columns, columns, needed, optional)
     return {name: _clean_column(name, bets[called]).to_list() for name, called in names.items()}
 
 
@@ -56,19 +56,22 @@ def bet_frame(bets: Bets) -> pl.DataFrame:
 
     if isinstance(bets, Sequence):
         return pl.DataFrame([_series(name, values) for name, values in bet_columns(bets).items()])
-    given = {str(name) for name in bets.columns}
-    names = _names(given, given, NEEDED, OPTIONAL_COLUMNS)
+    columns = {str(name) for name in bets.columns}
+    names = _names(columns, columns, NEEDED, OPTIONAL_COLUMNS)
     return pl.DataFrame([_clean_column(name, bets[called]) for name, called in names.items()])
 
 
-def _names(some: set[str], every: set[str], needed: Sequence[str], optional: Sequence[str]) -> dict[str, str]:
-    """Our name -> what the caller calls it, in our order. `some` bets have these columns, `every` bet has those."""
+def _names(of_some: set[str], of_all: set[str], needed: Sequence[str], optional: Sequence[str]) -> dict[str, str]:
+    """Our name -> what the caller calls it, in our order, of the columns that some bets have.
+
+    Raises ColumnsMissing for a `needed` one that not all of them have.
+    """
     calls = {name: name for name in (*needed, *optional)}
-    if "bet_id" in calls and "bet_id" not in some:
+    if "bet_id" in calls and "bet_id" not in of_some:
         calls["bet_id"] = "id"
-    if missing := [name for name in needed if calls[name] not in every]:
+    if missing := [name for name in needed if calls[name] not in of_all]:
         raise ColumnsMissing(missing)
-    return {name: called for name, called in calls.items() if called in some}
+    return {name: called for name, called in calls.items() if called in of_some}
 
 
 def _clean_column(name: str, values: pd.Series[Any] | pl.Series) -> pl.Series:

@@ -20,7 +20,7 @@ from feature_repo.offline_store.column_types import (
 )
 from feature_repo.offline_store.retrieval.entity_frame import EVENT_TIMESTAMP
 from feature_repo.offline_store.source_table import (
-    SourceTable,
+    ViewSource,
     changelog_table,
     column_list,
     instant_literal,
@@ -76,7 +76,7 @@ def latest_pages(
 
 
 def latest_query(
-    table: SourceTable,
+    table: ViewSource,
     carried: CarryForward | None,
     names: Sequence[str],
     since: datetime,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from feature_repo.sources import CarryForward
 
 
-class SourceTable(NamedTuple):
+class ViewSource(NamedTuple):
     """The rows of a source: what stands after `from`, and its columns of keys, instants and times of creation."""
 
     source: sql.Composable
@@ -27,7 +27,7 @@ class SourceTable(NamedTuple):
     created: str | None
 
 
-def source_table(source: DataSource, keys: tuple[str, ...], instant: str, created: str | None) -> SourceTable:
+def source_table(source: DataSource, keys: tuple[str, ...], instant: str, created: str | None) -> ViewSource:
     """The rows of a source that has these columns. Raises RowsUnfit for a source that is not in Postgres."""
     if not is_postgres_source(source):
         raise RowsUnfit(
@@ -39,10 +39,10 @@ def source_table(source: DataSource, keys: tuple[str, ...], instant: str, create
     if text.endswith(")"):
         # The line break ends a comment that a query may end with.
         text = f"{text[:-1]}\n)"
-    return SourceTable(sql.SQL(text), tuple(key for key in keys if key != DUMMY_ENTITY_ID), instant, created or None)
+    return ViewSource(sql.SQL(text), tuple(key for key in keys if key != DUMMY_ENTITY_ID), instant, created or None)
 
 
-def table_of_view(view: FeatureView) -> SourceTable:
+def table_of_view(view: FeatureView) -> ViewSource:
     """The rows of a view's source."""
     source = source_of(view)
     own = source_column_names(source)

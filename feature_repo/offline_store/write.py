@@ -16,7 +16,7 @@ from feature_repo.feast_internals import postgres_table
 from feature_repo.offline_store.arrow_tables import require_outside
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.json_columns import is_json, json_texts
-from feature_repo.offline_store.source_table import SourceTable, joined, source_column_names, source_of, table_of_view
+from feature_repo.offline_store.source_table import ViewSource, joined, source_column_names, source_of, table_of_view
 from feature_repo.postgres.copy import copy_in
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.postgres.sessions import feast_session
@@ -62,7 +62,7 @@ def write_rows(config: RepoConfig, view: FeatureView, table: pa.Table) -> None:
             ) from error
 
 
-def _types(connection: psycopg.Connection, view: FeatureView, target: SourceTable, table: pa.Table) -> dict[str, str]:
+def _types(connection: psycopg.Connection, view: FeatureView, target: ViewSource, table: pa.Table) -> dict[str, str]:
     types = describe_query(connection, sql.SQL("select * from {} as source").format(target.source))
     unknown = [name for name in table.column_names if name not in types]
     missing = [name for name in (*target.keys, target.instant) if name not in table.column_names]
@@ -107,7 +107,7 @@ def _frame(table: pa.Table, types: dict[str, str], lists_of_json: Container[str]
     return frame.with_columns(pl.col(naive).dt.replace_time_zone("UTC"))
 
 
-def _merge(connection: psycopg.Connection, target: SourceTable, names: list[str]) -> None:
+def _merge(connection: psycopg.Connection, target: ViewSource, names: list[str]) -> None:
     unique = _unique_columns(connection, target)
     parts = {
         "table": target.source,
@@ -132,7 +132,7 @@ def _merge(connection: psycopg.Connection, target: SourceTable, names: list[str]
     )
 
 
-def _unique_columns(connection: psycopg.Connection, target: SourceTable) -> list[str] | None:
+def _unique_columns(connection: psycopg.Connection, target: ViewSource) -> list[str] | None:
     """The columns of a unique index over the keys, the instant and perhaps the time of creation, and nothing else."""
     text = target.source.as_string(connection)
     candidates = [{*target.keys, target.instant}, {*target.keys, target.instant, target.created}]

@@ -24,8 +24,8 @@ TIMEOUTS: Final = {"socket_connect_timeout": 2.0, "socket_timeout": 5.0}
 
 def redis_client(store: Any, kit: ModuleType = redis) -> Any:
     """A client of the kind that the online store's configuration names, from `redis` or `redis.asyncio`."""
-    nodes, given = feast_redis_settings(store.connection_string)
-    settings = {**TIMEOUTS, **given}
+    nodes, options = feast_redis_settings(store.connection_string)
+    settings = {**TIMEOUTS, **options}
     settings.setdefault("retry", _retry(kit))
     if store.redis_type == RedisType.redis_cluster:
         startup = [kit.cluster.ClusterNode(**node) for node in nodes]
@@ -37,17 +37,17 @@ def redis_client(store: Any, kit: ModuleType = redis) -> Any:
 
 def address(store: Any) -> str:
     """How messages name the server: no user, no password."""
-    nodes, given = feast_redis_settings(store.connection_string)
+    nodes, options = feast_redis_settings(store.connection_string)
     servers = ", ".join(f"{node.get('host')}:{node.get('port', 6379)}" for node in nodes)
     if store.redis_type == RedisType.redis_sentinel:
         return f"{store.sentinel_master} behind the sentinels {servers}"
-    return servers if store.redis_type == RedisType.redis_cluster else f"{servers}/{given.get('db', 0)}"
+    return servers if store.redis_type == RedisType.redis_cluster else f"{servers}/{options.get('db', 0)}"
 
 
 def secrets(store: Any) -> list[str]:
     """What must not be shown of the connection string."""
-    _, given = feast_redis_settings(store.connection_string)
-    return [str(value) for name, value in given.items() if "password" in name and value]
+    _, options = feast_redis_settings(store.connection_string)
+    return [str(value) for name, value in options.items() if "password" in name and value]
 
 
 def _sentinel(store: Any, kit: ModuleType, nodes: Any, settings: Mapping[str, Any]) -> Any:

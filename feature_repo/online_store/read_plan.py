@@ -76,14 +76,14 @@ class Plans:
     ) -> ReadPlan:
         """The plan of these (view, features). `names`: entity -> join key, `full`: feature names carry their view."""
         key = (full, versioned, *[(id(view), *features) for view, features in grouped_refs])
-        kept = self._kept.get(key)
+        entry = self._kept.get(key)
         # An id may be that of another view by now.
-        if kept is None or any(ref() is not view for ref, (view, _) in zip(kept[0], grouped_refs, strict=True)):
+        if entry is None or any(ref() is not view for ref, (view, _) in zip(entry[0], grouped_refs, strict=True)):
             if len(self._kept) >= _KEPT:
                 self._kept = {}
             views = [weakref.ref(view) for view, _ in grouped_refs]
-            self._kept[key] = kept = (views, make_plan(grouped_refs, names, full, versioned))
-        return kept[1]
+            self._kept[key] = entry = (views, make_plan(grouped_refs, names, full, versioned))
+        return entry[1]
 
 
 def make_plan(

@@ -101,8 +101,8 @@ def _is_of_glide(error: Exception) -> bool:
 def _patience(store: Any, text: str) -> float:
     # redis-py has one class for both; only its text says which of the two it was.
     name = "socket_connect_timeout" if "connect" in text.lower() else "socket_timeout"
-    _, given = feast_redis_settings(store.connection_string)
-    return float(given.get(name) or TIMEOUTS[name])
+    _, options = feast_redis_settings(store.connection_string)
+    return float(options.get(name) or TIMEOUTS[name])
 
 
 def _masked(text: str, store: Any) -> str:

@@ -173,17 +173,19 @@ class FreshOnlineStore(RedisOnlineStore):
         """The rows of one view, in the order of the keys: (None, None) where nothing is stored of a key, and null
         values where what is stored is older than the view's TTL. Raises Unreachable, EntityKeysMissing.
         """
-        one = _OneView(config, table, entity_keys, requested_features)
+        view_read = _ViewRead(config, table, entity_keys, requested_features)
         with redis_errors(config.online_store):
-            return one.rows(self._read_hash_fields(config, one.commands) if one.commands else [])
+            return view_read.rows(self._read_hash_fields(config, view_read.commands) if view_read.commands else [])
 
     async def online_read_async(
         self, config: RepoConfig, table: FeatureView, entity_keys: Any, requested_features: list[str] | None = None
     ) -> list[OnlineRow]:
         """The same, without blocking."""
-        one = _OneView(config, table, entity_keys, requested_features)
+        view_read = _ViewRead(config, table, entity_keys, requested_features)
         with redis_errors(config.online_store):
-            return one.rows(await self._read_hash_fields_async(config, one.commands) if one.commands else [])
+            return view_read.rows(
+                await self._read_hash_fields_async(config, view_read.commands) if view_read.commands else []
+            )
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 
@@ -259,7 +261,7 @@ class FreshOnlineStore(RedisOnlineStore):
             self._glide_client = None
 
 
-class _OneView:
+class _ViewRead:
     """A read of one view by Feast's own entity keys."""
 
     def __init__(self, config: RepoConfig, table: Any, entity_keys: Any, features: Sequence[str] | None) -> None:
@@ -274,8 +276,8 @@ class _OneView:
     def rows(self, replies: Sequence[Reply]) -> list[OnlineRow]:
         """The rows, from what Redis answered."""
         (view,), now = self.plan.views, microseconds(clock.now())
-        mark = read.watermarks_in(replies[0])[view.watermark] if view.watermark is not None and replies else None
-        return [read.row_of(view, self.features, replies[self.at[key]], mark, now) for key in self.keys]
+        watermark = read.watermarks_in(replies[0])[view.watermark] if view.watermark is not None and replies else None
+        return [read.row_of(view, self.features, replies[self.at[key]], watermark, now) for key in self.keys]
 
 
 def _join_keys(table: Any) -> list[str]:

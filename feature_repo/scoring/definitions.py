@@ -165,12 +165,13 @@ def _computed(service: str, view: OnDemandFeatureView, views: Sequence[FeatureVi
     # away by their names, and with them whatever else has such a name.
     sources = {projection.name for projection in view.source_feature_view_projections.values()}
     own = [
-        (one.projection.name, f.name)
-        for one in views
-        if one.projection.name in sources
-        for f in one.projection.features
+        (stored.projection.name, feature.name)
+        for stored in views
+        if stored.projection.name in sources
+        for feature in stored.projection.features
     ]
-    foreign = {field.name for one in views if one.projection.name not in sources for field in one.projection.features}
+    others = [stored.projection for stored in views if stored.projection.name not in sources]
+    foreign = {feature.name for projection in others for feature in projection.features}
     if hidden := sorted(foreign & request.keys()):
         raise _refused(service, f"on-demand view {view.name} asks for {', '.join(hidden)}, which another view has, too")
     types = {field.name: field.dtype.to_value_type() for field in view.schema}

@@ -32,9 +32,12 @@ class Computed:
     inputs: Mapping[str, str]
     outputs: Mapping[str, ValueType]
 
-    def columns(self, given: Mapping[str, list[Any]], bets: int) -> dict[str, list[Any]]:
-        """Field -> its values, one per bet. Raises whatever the function raises, and ValueError for a column amiss."""
-        arguments = {argument: given[name] for argument, name in self.inputs.items() if name in given}
+    def columns(self, inputs: Mapping[str, list[Any]], bets: int) -> dict[str, list[Any]]:
+        """Field -> its values, one per bet, from `inputs`: join keys, request columns and stored features, by name.
+
+        Raises whatever the function raises, and ValueError for a column that is missing or of another length.
+        """
+        arguments = {argument: inputs[name] for argument, name in self.inputs.items() if name in inputs}
         # A field that is an argument too is passed on.
         results = {**arguments, **self.function(arguments)}
         return {name: self._column(name, results.get(name), bets) for name in self.outputs}

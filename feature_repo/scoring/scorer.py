@@ -86,7 +86,11 @@ class Scorer:
 
 
 def scorer(service: str, *, store: FeatureStore | None = None, refresh_seconds: float | None = None) -> Scorer:
-    """A scorer of the named service.
+    """A scorer of the named service, to be made once and called with bets::
+
+        score = scorer("market_profitability_at_placement_v1")
+        vectors = score([{"sport": "Soccer", "league": "Italy Serie A", ...}])
+        vectors.to_pandas()
 
     `store` is opened like `open_store` does unless it is given. What the service consists of is read from Feast's
     registry now, and again every `refresh_seconds` beside the scoring (default: `registry.cache_ttl_seconds` of

@@ -59,10 +59,10 @@ app = typer.Typer(
 
 
 class Verb(TyperCommand):
-    """A verb that takes options only, and says so with their names when it is given anything else."""
+    """A verb that takes options only. Its usage error names the options that take a value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The arguments that no option takes. Ends with the usage where there are some."""
+        """Parse the options. Ends with a usage error where arguments are left over."""
         ctx.allow_extra_args = True
         extra = super().parse_args(ctx, args)
         if extra and not ctx.resilient_parsing:
@@ -89,8 +89,8 @@ for verb in (
 app.add_typer(quarantine_app, name="quarantine")
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
         from ingestion.runs.record import code_version
 
         print_line(f"pikkit {code_version()}")
@@ -112,7 +112,11 @@ def main() -> None:
 
 
 def execute(arguments: Sequence[str]) -> int:
-    """Run the command that these arguments name; its exit code. Errors are told here, and bugs are raised too."""
+    """Run the command that these arguments name, and return its exit code.
+
+    Errors are printed: in words on stderr and, with `--json`, as a document on stdout. Any exception that is not a
+    PikkitError is a bug: it is printed as a document and raised.
+    """
     with closable_streams(), error_documents(wanted="--json" in arguments) as print_document:
         try:
             exit_code = typer.main.get_command(app).main(arguments, prog_name="pikkit", standalone_mode=False)

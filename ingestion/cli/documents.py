@@ -1,4 +1,4 @@
-"""What machines read on stdout: results and errors as JSON documents; and errors in words on stderr."""
+"""Results and errors as JSON documents on stdout; errors in words on stderr."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ingestion.cli.terminal import styled
 
 
 def print_json(value: Any) -> None:
-    """The result for machines: one JSON document on stdout. It does nothing to a terminal either."""
+    """Print the result as one JSON document on stdout, with control characters escaped. Datetimes become ISO 8601."""
     print_line(_json_text(value))
 
 
 def print_json_with_rows(members: dict[str, Any], name: str, rows: Iterable[Any]) -> None:
-    """As `print_json` an object of these members and, after them, the array `name` of the rows, one row at a time."""
+    """As `print_json({**members, name: list(rows)})`, but each row is written as it comes and none is kept."""
     start, end = _json_text({**members, name: []}).rsplit("[]", 1)
     before, after = f"{start}[\n", ""
     for row in rows:
@@ -45,7 +45,7 @@ def report_error(error: PikkitError) -> None:
 
 
 class ErrorDocument(Protocol):
-    """Told of an error by its kind, its three parts and data, and the exit code that it ends the command with."""
+    """A function that prints an error: its kind, three parts, data, and the exit code that the command ends with."""
 
     def __call__(self, kind: str, error: PikkitError, exit_code: int) -> None:
         """Print it as JSON on stdout."""
@@ -53,9 +53,10 @@ class ErrorDocument(Protocol):
 
 @contextmanager
 def error_documents(*, wanted: bool) -> Iterator[ErrorDocument]:
-    """What prints an error for machines, where that is wanted and no part of a result has been printed inside.
+    """Yield a function that prints an error as JSON.
 
-    So stdout holds one document: a result, or the reason why there is none.
+    It prints nothing unless `wanted`, and nothing once a part of a result has been printed inside this context: stdout
+    holds one document, a result or an error.
     """
     token = result_begun.set(False)
 

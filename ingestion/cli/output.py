@@ -1,4 +1,4 @@
-"""What commands say: lines of the result to stdout, everything else to stderr."""
+"""Lines of the result on stdout; messages and warnings on stderr. Control characters are escaped in both."""
 
 from __future__ import annotations
 
@@ -15,29 +15,33 @@ result_begun: ContextVar[bool] = ContextVar("result_begun", default=False)
 
 
 def say(message: str, style: Style | None = None) -> None:
-    """A message for whoever watches, on stderr."""
+    """Print a message on stderr, at once."""
     sys.stderr.write(f"{styled(plain_lines(message), style, sys.stderr)}\n")
     sys.stderr.flush()
 
 
 def say_warning(message: str) -> None:
-    """What whoever watches should look at, on stderr."""
+    """Print a warning on stderr."""
     say(f"Warning: {message}", "warning")
 
 
 def print_line(text: str = "", style: Style | None = None) -> None:
-    """A line of the result, on stdout."""
+    """Print a line of the result on stdout."""
     write_line(styled(plain_lines(text), style, sys.stdout))
 
 
 def write_line(line: str) -> None:
-    """A line of the result on stdout as it is, colour codes included."""
+    """Print a line of the result on stdout without escaping anything: colour codes stay."""
     result_begun.set(True)
     sys.stdout.write(f"{line}\n")
 
 
 def plain(text: str) -> str:
-    """The text with everything escaped that would do something to a terminal instead of being shown."""
+    r"""The text with every unprintable character escaped, so that it cannot control a terminal.
+
+    >>> plain("NBA \x1b[2J")
+    'NBA \\x1b[2J'
+    """
     return text if text.isprintable() else escaped(text, lambda c: c.encode("unicode_escape").decode())
 
 

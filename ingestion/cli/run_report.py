@@ -14,37 +14,37 @@ if TYPE_CHECKING:
     from ingestion.runs.summaries import SyncSummary
 
 
-def print_steps(done: FinishedRun[SyncSummary]) -> None:
+def print_steps(run: FinishedRun[SyncSummary]) -> None:
     """The steps of a run that begins with a sync, what was refused there, and the warnings."""
     print_table(
-        ["step", "rows", "seconds", ""], [(step.name, *_told(step.result, step.seconds)) for step in done.steps]
+        ["step", "rows", "seconds", ""], [(step.name, *_step_cells(step.result, step.seconds)) for step in run.steps]
     )
-    sync = done.summary.sync
+    sync = run.summary.sync
     if sync.reasons:
         print_line()
         print_refused(sync.reasons)
-    for warning in done.summary.warnings:
+    for warning in run.summary.warnings:
         say_warning(warning)
     if sync.format:
-        say(_read_as(sync.format))
+        say(_format_sentence(sync.format))
     print_line()
 
 
-def _read_as(format_: FormatOfFile) -> str:
+def _format_sentence(format_: FormatOfFile) -> str:
     """What a file was taken for, and which columns of a bet were derived from its own."""
     by = "by the mapping" if format_.is_mapping else "as"
     unknown = f" Not in it, and null: {', '.join(format_.unknown)}." if format_.unknown else ""
     return f"The file was read {by} {format_.title}. Derived: {', '.join(format_.derived) or 'nothing'}.{unknown}"
 
 
-def run_document(done: FinishedRun[Documented]) -> dict[str, Any]:
-    """A run for machines."""
-    steps = [{"step": step.name, "seconds": round(step.seconds, 3), "counts": step.document()} for step in done.steps]
-    return {"run_id": done.run_id, "steps": steps, "counts": done.summary.document()}
+def run_document(run: FinishedRun[Documented]) -> dict[str, Any]:
+    """A run as a JSON object: run_id, the steps with seconds and counts, and the counts of the run."""
+    steps = [{"step": step.name, "seconds": round(step.seconds, 3), "counts": step.document()} for step in run.steps]
+    return {"run_id": run.run_id, "steps": steps, "counts": run.summary.document()}
 
 
-def _told(result: Documented | None, seconds: float) -> tuple[int | None, float, str]:
-    """Of a step: how many rows, how many seconds, and what it did in words."""
+def _step_cells(result: Documented | None, seconds: float) -> tuple[int | None, float, str]:
+    """The cells of a step's row after its name: rows (null where it has none), seconds, and what it did in words."""
     from ingestion.features.refresh import RefreshCounts
     from ingestion.gates.evidence import FlagCounts
     from ingestion.gates.publication import GateOutcome
@@ -54,9 +54,9 @@ def _told(result: Documented | None, seconds: float) -> tuple[int | None, float,
 
     match result:
         case SyncCounts():
-            return result.rows_read, seconds, _intake(result)
+            return result.rows_read, seconds, _intake_sentence(result)
         case FlagCounts():
-            return result.rows, seconds, _flags(result)
+            return result.rows, seconds, _flags_sentence(result)
         case RefreshCounts():
             return result.total, seconds, "change rows"
         case GateOutcome():
@@ -73,7 +73,7 @@ def _told(result: Documented | None, seconds: float) -> tuple[int | None, float,
             return None, seconds, ""
 
 
-def _intake(sync: SyncCounts) -> str:
+def _intake_sentence(sync: SyncCounts) -> str:
     numbers = {
         "accepted": sync.accepted,
         "deleted": sync.deleted,
@@ -87,6 +87,6 @@ def _intake(sync: SyncCounts) -> str:
     return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
 
 
-def _flags(counts: FlagCounts) -> str:
+def _flags_sentence(counts: FlagCounts) -> str:
     kinds = (f"{sum(severities.values()):,} {kind}" for kind, severities in counts.kinds.items())
     return f"judged; {', '.join(kinds) or 'no'} flags"

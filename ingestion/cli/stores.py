@@ -1,4 +1,4 @@
-"""What most verbs begin with: settings, the clock, the stores (embedded ones are started, and said so)."""
+"""What most verbs begin with: read the settings, set the clock, connect to the stores, start embedded ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def begin(now: str | None = None) -> Settings:
-    """Read the settings and stop the clock where `--now` or PIKKIT_NOW says."""
+    """Read the settings, and stop the clock at `--now`, or else at PIKKIT_NOW. Reports a `--now` without a zone."""
     if now is not None:
         instant = clock.parse_instant(now)
         if not clock.names_zone(now):
@@ -33,7 +33,10 @@ def begin(now: str | None = None) -> Settings:
 
 
 def stores(settings: Settings, *, create: bool = True) -> Connections:
-    """Where the stores are. Starts the embedded ones if they do not run, and makes them unless `create` is false."""
+    """The addresses of the stores. Embedded ones are started where they do not run.
+
+    Raises ConfigurationError where `create` is false and the embedded ones were never made.
+    """
     if settings.external is not None:
         return settings.external
     if not create and not _were_made(settings):
@@ -48,7 +51,7 @@ def stores(settings: Settings, *, create: bool = True) -> Connections:
 
 
 def source_opener(settings: Settings, source: str | None, mapping: Path | None) -> Opener:
-    """What opens the source that --source and --mapping mean (ingestion/sources/source_choice.py).
+    """A function that opens the source of --source and --mapping (ingestion/sources/source_choice.py).
 
     A file that lacks columns because its mapping was left out is refused with the name of that mapping, where a store
     that answers knows it.
@@ -85,7 +88,7 @@ def load_feast(*, checks_types: bool = True) -> None:
 
 @contextmanager
 def _unchecked_types() -> Iterator[None]:
-    """Have what is imported inside keep its functions as they are where it asks typeguard to recompile them."""
+    """Turn off `typeguard.typechecked` for the modules that are imported inside."""
     import typeguard
 
     def as_it_is(target: Any = None, **_options: Any) -> Any:

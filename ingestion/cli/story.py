@@ -1,4 +1,4 @@
-"""Work told as numbered steps, with the seconds that each took."""
+"""Progress of a command that has numbered steps, with the seconds that each took."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from ingestion.cli.tables import print_table
 
 
 class Story:
-    """Numbered steps with their seconds, told on stdout; only their headings, and on stderr, when `quiet`."""
+    """Numbered steps, printed on stdout with their results. When `quiet` only their headings are, on stderr.
+
+    `seconds` has the duration of each step that is over, by its name.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
@@ -21,7 +24,7 @@ class Story:
 
     @contextmanager
     def step(self, name: str, what: str) -> Iterator[None]:
-        """Tell a heading, then time what is done below it."""
+        """Print the heading of a step, and time what is done inside."""
         heading = f"{len(self.seconds) + 1}  {name}: {what}"
         say(heading) if self.quiet else print_line(f"\n{heading}", "heading")
         sys.stdout.flush()
@@ -30,11 +33,11 @@ class Story:
         self.seconds[name] = time.perf_counter() - started
 
     def line(self, text: str) -> None:
-        """Tell a result."""
+        """Print a line of a step's result."""
         if not self.quiet:
             print_line(f"   {text}")
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Tell a result in rows."""
+        """Print a table of a step's result."""
         if not self.quiet:
             print_table(headers, rows)

@@ -8,27 +8,24 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any
 
 from ingestion.cli.output import plain, print_wrapped, terminal_width, write_line
-from ingestion.cli.terminal import Style, styled
+from ingestion.cli.state_styles import STATE_STYLES
+from ingestion.cli.terminal import styled
 from ingestion.wording import span
 
 # Between columns, and the least that a column of text is broken to.
 _GAP = "  "
 _NARROWEST = 24
-# What a command says of a view, a run, a check or a gate, where it is a whole cell.
-_STATES: Final[dict[str, Style]] = {
-    **dict.fromkeys(("fresh", "done", "passed", "ok"), "good"),
-    **dict.fromkeys(("stale", "never", "warned", "warn", "overridden"), "warning"),
-    **dict.fromkeys(("empty", "down", "failed", "FAIL", "refused", "died"), "bad"),
-}  # fmt: skip
 
 
 def print_state(state: str, text: str, *, width: int) -> None:
     """A line of the result that begins with a state, so many characters wide."""
-    shown = plain(state)
-    write_line(f"{styled(shown, _STATES.get(state), sys.stdout)}{' ' * (width - len(shown))}  {plain(text)}")
+    printable = plain(state)
+    write_line(
+        f"{styled(printable, STATE_STYLES.get(state), sys.stdout)}{' ' * (width - len(printable))}  {plain(text)}"
+    )
 
 
 def print_table(
@@ -84,8 +81,8 @@ def _styled_states(text: str, cells: Sequence[str], widths: Sequence[int]) -> st
     # From the last one, since a style moves what stands behind it.
     for cell, width, end in reversed(list(zip(cells, widths, ends, strict=True))):
         start = end - width
-        if cell in _STATES and text[start : start + len(cell)] == cell:
-            text = text[:start] + styled(cell, _STATES[cell], sys.stdout) + text[start + len(cell) :]
+        if cell in STATE_STYLES and text[start : start + len(cell)] == cell:
+            text = text[:start] + styled(cell, STATE_STYLES[cell], sys.stdout) + text[start + len(cell) :]
     return text
 
 

@@ -1,4 +1,4 @@
-"""What stdout and stderr are connected to: a reader that may leave, or a terminal that may show colours."""
+"""Colours where a terminal shows them, and output that survives a reader who closes the pipe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _shows_colours(stream: TextIO) -> bool:
 
 @contextmanager
 def closable_streams() -> Iterator[None]:
-    """Let whoever reads stdout or stderr leave at any time (`pikkit run | head -1`).
+    """Go on when the reader of stdout or stderr closes the pipe (`pikkit run | head -1`).
 
     What is written after that is dropped: the command does its work, and ends with its own exit code.
     """
@@ -47,7 +47,7 @@ def closable_streams() -> Iterator[None]:
 
 
 class _ClosableFile(io.FileIO):
-    """A file descriptor that leads nowhere once its reader has gone."""
+    """A file that writes to the null device once the reader of its pipe has closed it."""
 
     def write(self, data: Any) -> int:
         try:
@@ -60,7 +60,7 @@ class _ClosableFile(io.FileIO):
 
 
 def _closable(stream: TextIO) -> TextIO:
-    """The same stream with a reader that may leave; the stream itself where no file descriptor is behind it."""
+    """The same stream over a `_ClosableFile`; the stream itself where no file descriptor is behind it."""
     try:
         descriptor = stream.fileno()
     except (AttributeError, OSError, ValueError):

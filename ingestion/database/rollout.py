@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -36,22 +37,53 @@ COLUMN_TYPES: Final = {
 }
 
 
+@dataclass(frozen=True)
+class RolloutGap:
+    """Something that this code declares and a store is not up to: the words of every error, warning and check on it."""
+
+    #: A clause: "the store has no column for sport_stats.sport_roi".
+    clause: str
+    #: What closes the gap, as a sentence without its full stop: "Run `pikkit apply`".
+    next_step: str
+
+    @property
+    def what(self) -> str:
+        """The clause as the beginning of a sentence."""
+        return self.clause[0].upper() + self.clause[1:]
+
+
+def columns_gap(features: Sequence[str]) -> RolloutGap:
+    """Of features without a column (`missing_columns`)."""
+    return RolloutGap(
+        f"the store has no column for {', '.join(features)}",
+        "Add them in a new file of ingestion/sql/migrations, then run `pikkit migrate`, `pikkit apply` and "
+        "`pikkit backfill`",
+    )
+
+
+def registry_gap(views: Sequence[str]) -> RolloutGap:
+    """Of views that Feast's registry lacks, or has otherwise (`unapplied`)."""
+    return RolloutGap(
+        f"Feast's registry does not have {', '.join(views)} as feature_repo/ declares it", "Run `pikkit apply`"
+    )
+
+
+def definitions_gap(views: Sequence[str]) -> RolloutGap:
+    """Of views with rows of another definition (`redefined_views` of ingestion/features/feature_versions.py)."""
+    return RolloutGap(
+        f"the definition of {', '.join(views)} changed since their rows were written", "Run `pikkit backfill`"
+    )
+
+
 def check_prepared(connection: psycopg.Connection) -> None:
     """Raise ConfigurationError when the store's schema or Feast's registry is not up to this code."""
     check_readable(connection)
-    if missing := missing_columns(connection):
-        raise ConfigurationError(
-            f"The store has no column for features that are declared: {', '.join(missing)}",
-            "Nothing was done",
-            "Add them in a new file of ingestion/sql/migrations, then run `pikkit migrate`, `pikkit apply` and "
-            "`pikkit backfill`",
-        )
-    if missing := unapplied(connection):
-        raise ConfigurationError(
-            f"Feast's registry has other features, another TTL or function for {', '.join(missing)} than feature_repo/",
-            "Nothing was done",
-            "Run `pikkit apply`",
-        )
+    if features := missing_columns(connection):
+        gap = columns_gap(features)
+        raise ConfigurationError(gap.what, "Nothing was done", gap.next_step)
+    if views := unapplied(connection):
+        gap = registry_gap(views)
+        raise ConfigurationError(gap.what, "Nothing was done", gap.next_step)
 
 
 def check_readable(connection: psycopg.Connection) -> None:

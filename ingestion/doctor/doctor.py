@@ -1,4 +1,4 @@
-"""Every setting, server and permission looked at: what is well, what is not, and what to do about it."""
+"""The checks of settings, machine, stores and sources, in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ __all__ = ["Check", "examine"]
 
 
 def examine(environ: Mapping[str, str]) -> Iterator[Check]:
-    """The checks, in the order in which failures are to be mended: settings, machine, stores, sources."""
+    """Yield the checks, in the order in which failures are to be mended: settings, machine, stores, sources.
+
+    Those of stores and sources are left out where a setting is wrong. Raises nothing for what it finds.
+    """
     yield from check_settings(environ)
     yield check_packages()
     if setting_problems(environ):
@@ -51,7 +54,7 @@ def _check_stores(settings: Settings, environ: Mapping[str, str]) -> Iterator[Ch
 
 
 def _stream_states(settings: Settings) -> dict[str, StreamState]:
-    """What the store remembers of its sources; nothing where it does not run, or is not ready: other checks tell."""
+    """The recorded state of each stream, by its name; none where the store cannot be read: other checks report that."""
     connections = settings.external
     if connections is None:
         with suppress(HomeUnsafe):
@@ -68,8 +71,8 @@ def _stream_states(settings: Settings) -> dict[str, StreamState]:
 def _servers(settings: Settings, unready: Mapping[str, ServerState]) -> Iterator[Check]:
     down = [name for name, state in unready.items() if state.condition == "down"]
     if down:
-        found = f"{' and '.join(down)} of the embedded servers {'is' if len(down) == 1 else 'are'} down, not checked"
-        yield warn("servers", found, "`pikkit up` starts them, and so does every verb that writes")
+        finding = f"{' and '.join(down)} of the embedded servers {'is' if len(down) == 1 else 'are'} down, not checked"
+        yield warn("servers", finding, "`pikkit up` starts them, and so does every verb that writes")
     for name, state in unready.items():
         if state.condition != "down":
             error = not_ready(settings.home, name, state)

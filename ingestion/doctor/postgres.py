@@ -1,4 +1,4 @@
-"""Postgres: that it answers, what it is, what our role may do there, and whether the store is ready for us."""
+"""Checks of Postgres: version, encoding, clock, sessions, rights, migrations, registry, definitions, locks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from feature_repo.servers.connections import Postgres
 from ingestion.database.access import LOCK_PATIENCE, connect, statement
 from ingestion.database.migrate import pending
 from ingestion.database.registry import misnamed
-from ingestion.database.rollout import missing_columns, unapplied
+from ingestion.database.rollout import columns_gap, definitions_gap, missing_columns, registry_gap, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.features.feature_versions import redefined_views
 from ingestion.features.watermark import server_clock
@@ -32,19 +32,19 @@ _SKEW_NOTED, _SKEW_HARMFUL = timedelta(seconds=5), timedelta(minutes=5)
 
 
 def check_postgres(postgres: Postgres) -> Iterator[Check]:
-    """Everything about the database. Ends early where the server does not answer."""
+    """Yield every check of the database. Ends with a failed one where the server does not answer."""
     try:
         with (
             postgres_errors(f"Postgres at {postgres.address}"),
             connect(postgres, purpose="doctor", autocommit=True) as connection,
         ):
-            asked = datetime.now(UTC)
+            asked_at = datetime.now(UTC)
             server = _server(connection)
-            answered = datetime.now(UTC)
+            answered_at = datetime.now(UTC)
             yield _version(postgres, server)
             yield _encoding(server)
             yield _time_zone(server)
-            yield check_server_clock(server["clock"], asked, answered)
+            yield check_server_clock(server["clock"], asked_at, answered_at)
             yield _sessions(postgres, connection)
             yield _temporary_tables(server)
             schemas = _schemas(connection, server)
@@ -63,12 +63,12 @@ def _server(connection: psycopg.Connection) -> dict[str, Any]:
 
 
 def _version(postgres: Postgres, server: dict[str, Any]) -> Check:
-    found = f"PostgreSQL {server['version']} at {postgres.address}, as {server['role']}"
+    finding = f"PostgreSQL {server['version']} at {postgres.address}, as {server['role']}"
     if server["version_number"] < _OLDEST:
-        return fail("Postgres", found, "Version 15 is the oldest that is supported")
+        return fail("Postgres", finding, "Version 15 is the oldest that is supported")
     if server["is_replica"]:
-        return fail("Postgres", f"{found}, is a read-only replica", "Set POSTGRES_HOST to the primary")
-    return ok("Postgres", found)
+        return fail("Postgres", f"{finding}, is a read-only replica", "Set POSTGRES_HOST to the primary")
+    return ok("Postgres", finding)
 
 
 def _encoding(server: dict[str, Any]) -> Check:
@@ -87,17 +87,17 @@ def _time_zone(server: dict[str, Any]) -> Check:
     return ok("time zone", "sessions start in UTC")
 
 
-def check_server_clock(theirs: datetime, asked: datetime, answered: datetime) -> Check:
-    """How far the server's clock is from ours, which we read before and after asking."""
-    skew = theirs - (asked + (answered - asked) / 2)
-    found = (
+def check_server_clock(server_clock: datetime, asked_at: datetime, answered_at: datetime) -> Check:
+    """How far the server's clock is from ours. The latter was read before and after the server was asked."""
+    skew = server_clock - (asked_at + (answered_at - asked_at) / 2)
+    finding = (
         f"Postgres is {abs(skew).total_seconds():.3f} s {'ahead of' if skew > timedelta(0) else 'behind'} this machine"
     )
     if abs(skew) > _SKEW_HARMFUL:
-        return fail("clock", found, "Set both by NTP: rows from the future are refused")
+        return fail("clock", finding, "Set both by NTP: rows from the future are refused")
     if abs(skew) > _SKEW_NOTED:
-        return warn("clock", found, "Set both by NTP")
-    return ok("clock", found)
+        return warn("clock", finding, "Set both by NTP")
+    return ok("clock", finding)
 
 
 def _sessions(postgres: Postgres, ours: psycopg.Connection) -> Check:
@@ -144,11 +144,11 @@ def _schemas(connection: psycopg.Connection, server: dict[str, Any]) -> Check:
             f"Run as the database's owner: {grant}",
         )
     if closed:
-        found = f"{server['role']} may not write in {', '.join(closed)}"
-        return fail("schemas", found, "Grant usage on them, and select, insert, update, delete on their tables")
+        finding = f"{server['role']} may not write in {', '.join(closed)}"
+        return fail("schemas", finding, "Grant usage on them, and select, insert, update, delete on their tables")
     if others:
-        found = f"{', '.join(others)} belong to another role: they can be written, not migrated"
-        return warn("schemas", found, "Let their owner run `pikkit migrate`")
+        finding = f"{', '.join(others)} belong to another role: they can be written, not migrated"
+        return warn("schemas", finding, "Let their owner run `pikkit migrate`")
     if missing:
         return ok("schemas", f"{', '.join(missing)} can be created")
     return ok("schemas", f"{', '.join(STORE_SCHEMAS)} can be written and migrated")
@@ -174,8 +174,8 @@ def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
             "Find out who can write the schema `feast` (docs/serving.md), then run `pikkit apply`, which mends them",
         )
     elif views := unapplied(connection):
-        found = f"Feast's registry does not have {', '.join(views)} as feature_repo/ declares it"
-        yield warn("registry", found, "Run `pikkit apply`")
+        gap = registry_gap(views)
+        yield warn("registry", gap.clause, gap.next_step)
     else:
         yield ok("registry", "Feast knows every view as it is declared")
 
@@ -187,27 +187,24 @@ def _refreshed(connection: psycopg.Connection) -> Check:
         return ok("store clock", "nothing was refreshed yet")
     (refreshed_at,) = mark
     ahead = refreshed_at - server_clock(connection)
-    found = f"the last refresh is as of {refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+    finding = f"the last refresh is as of {refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
     if ahead > CLOCK_TOLERANCE:
         return fail(
             "store clock",
-            f"{found}, which is {span(ahead)} past Postgres's clock: it was made by a clock that ran ahead, and no run "
-            "with the right one is taken before",
+            f"{finding}, which is {span(ahead)} past Postgres's clock: it was made by a clock that ran ahead, and no "
+            "run with the right one is taken before",
             "Run `pikkit backfill --rewind`",
         )
-    return ok("store clock", found)
+    return ok("store clock", finding)
 
 
 def _definitions(connection: psycopg.Connection) -> Check:
-    if missing := missing_columns(connection):
-        return fail(
-            "definitions",
-            f"the store has no column for {', '.join(missing)}",
-            "Add them in a new file of ingestion/sql/migrations, then run `pikkit migrate`",
-        )
+    if features := missing_columns(connection):
+        gap = columns_gap(features)
+        return fail("definitions", gap.clause, gap.next_step)
     if views := redefined_views(connection):
-        found = f"the definition of {', '.join(views)} changed since their rows were written"
-        return warn("definitions", found, "Run `pikkit backfill`")
+        gap = definitions_gap(views)
+        return warn("definitions", gap.clause, gap.next_step)
     return ok("definitions", "the rows of every view are of today's")
 
 
@@ -215,8 +212,8 @@ def _names(connection: psycopg.Connection) -> Check:
     variants = name_variants(connection)
     if not variants:
         return ok("names", "no two differ in letter case only")
-    found = "groups of their own that differ in letter case only, with their graded bets: "
-    return warn("names", found + "; ".join(map(str, variants)), "Spell them alike at the source")
+    finding = "groups of their own that differ in letter case only, with their graded bets: "
+    return warn("names", finding + "; ".join(map(str, variants)), "Spell them alike at the source")
 
 
 def _transactions(connection: psycopg.Connection) -> Check:

@@ -1,4 +1,4 @@
-"""Redis: that it answers, takes a value and gives it back, and keeps what it is given."""
+"""Checks of Redis: that it answers, can be written, and does not evict features when it is full."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 
 
 def check_redis(address: Redis) -> Iterator[Check]:
-    """Everything about the online store. The key that is written to try it out is deleted again."""
+    """Yield every check of the online store. The key that is written to try it out is deleted again."""
     import redis
 
     probe = f"pikkit doctor {uuid.uuid4()}"
@@ -28,8 +28,8 @@ def check_redis(address: Redis) -> Iterator[Check]:
             yield ok("Redis writes", "a value was written and deleted")
             yield _eviction(client)
     except redis.RedisError as error:
-        found = f"Redis at {address.address} does not answer ({error})"
-        yield fail("Redis", found, "Start it, or correct REDIS_URL", UNREACHABLE)
+        finding = f"Redis at {address.address} does not answer ({error})"
+        yield fail("Redis", finding, "Start it, or correct REDIS_URL", UNREACHABLE)
 
 
 def _eviction(client: Any) -> Check:
@@ -42,6 +42,6 @@ def _eviction(client: Any) -> Check:
         return ok("Redis memory", "the server does not tell")
     limit, policy = memory.get("maxmemory", 0), memory.get("maxmemory_policy", "noeviction")
     if limit and policy != "noeviction":
-        found = f"when its {limit:,} bytes are full, features are dropped ({policy}) and read as null"
-        return warn("Redis memory", found, "Set maxmemory-policy to noeviction")
+        finding = f"when its {limit:,} bytes are full, features are dropped ({policy}) and read as null"
+        return warn("Redis memory", finding, "Set maxmemory-policy to noeviction")
     return ok("Redis memory", f"{memory['used_memory']:,} bytes used, nothing is evicted")

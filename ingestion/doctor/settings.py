@@ -1,4 +1,4 @@
-"""Settings and this machine: every variable and its origin, the packages, the home, feature_store.yaml."""
+"""Checks of the settings and of this machine: variables and their origin, packages, home, feature_store.yaml."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _CHARACTERS: Final = (
 
 
 def check_settings(environ: Mapping[str, str]) -> Iterator[Check]:
-    """One check for each setting. Secrets are masked; of a wrong value only the reason is told, for it may be one."""
+    """Yield a check of each setting. Secrets are masked; a wrong value is not printed, because it may be a secret."""
     wrong = setting_problems(environ)
     if (file := gates_file(environ)) and (unusable := problems_of(file)):
         wrong["PIKKIT_GATES"] = "; ".join(unusable)
@@ -63,11 +63,11 @@ def check_settings(environ: Mapping[str, str]) -> Iterator[Check]:
         elif name == "PIKKIT_NOW" and environ.get(name, "").strip():
             yield warn(name, f"the clock stands at {environ[name]} {_origin(name)}", "Unset it to let the clock run")
         else:
-            yield ok(name, _shown(name, environ))
+            yield ok(name, _displayed(name, environ))
 
 
 def check_packages() -> Check:
-    """Whether what is installed is what this version asks for."""
+    """Whether the installed packages are those that this version requires."""
     unfit = []
     for requirement in map(Requirement, requires(DISTRIBUTION) or ()):
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
@@ -80,8 +80,8 @@ def check_packages() -> Check:
     if unfit:
         return fail("packages", "; ".join(unfit), "Run `make setup`")
     names = ("feast", "polars", "psycopg", "redis")
-    found = ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)])
-    return ok("packages", f"{DISTRIBUTION} {version(DISTRIBUTION)}, {found}")
+    versions = ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)])
+    return ok("packages", f"{DISTRIBUTION} {version(DISTRIBUTION)}, {versions}")
 
 
 def check_home(environ: Mapping[str, str]) -> Iterator[Check]:
@@ -99,13 +99,13 @@ def check_home(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     yield ok("home", f"{directory} can be written to")
     free = shutil.disk_usage(place).free
-    found = f"{free / 10**9:,.1f} GB free under {directory}"
+    finding = f"{free / 10**9:,.1f} GB free under {directory}"
     if free < _TOO_LITTLE:
-        yield fail("disk", found, "Free some space, or move PIKKIT_HOME", UNREACHABLE)
+        yield fail("disk", finding, "Free some space, or move PIKKIT_HOME", UNREACHABLE)
     elif free < _COMFORTABLE:
-        yield warn("disk", found, "A first load of a million bets needs 8 GB")
+        yield warn("disk", finding, "A first load of a million bets needs 8 GB")
     else:
-        yield ok("disk", found)
+        yield ok("disk", finding)
 
 
 def check_feature_store_yaml(connections: Connections, path: Path = REPOSITORY / "feature_store.yaml") -> Check:
@@ -115,9 +115,9 @@ def check_feature_store_yaml(connections: Connections, path: Path = REPOSITORY /
     """
     import yaml  # type: ignore[import-untyped]
 
-    name, given = "feature_store.yaml", feast_environment(connections)
+    name, expected = "feature_store.yaml", feast_environment(connections)
     try:
-        with _environment(given):
+        with _environment(expected):
             read = yaml.safe_load(os.path.expandvars(path.read_text(encoding="utf-8")))
         offline = read["offline_store"]
         arrived = {
@@ -132,7 +132,7 @@ def check_feature_store_yaml(connections: Connections, path: Path = REPOSITORY /
         }
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         return fail(name, f"Feast cannot read it with these settings ({type(error).__name__})", _CHARACTERS)
-    if bent := [variable for variable, value in arrived.items() if value != given[variable]]:
+    if bent := [variable for variable, value in arrived.items() if value != expected[variable]]:
         return fail(name, f"Feast reads another value than was set for {', '.join(bent)}", _CHARACTERS)
     return ok(name, "Feast reads every value as it was set")
 
@@ -148,7 +148,7 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _shown(name: str, environ: Mapping[str, str]) -> str:
+def _displayed(name: str, environ: Mapping[str, str]) -> str:
     value = environ.get(name, "")
     if not value.strip() and not (name == _MAY_BE_EMPTY and name in environ):
         return f"{_DEFAULTS[name]} (default)" if name in _DEFAULTS else "not set"

@@ -1,4 +1,4 @@
-"""The tables that bets come from: that each answers, lets us in, has the columns, and is read as it should be."""
+"""Checks of the tables that bets come from: access, columns, rows, ids, updates, rights, clock."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check_sources(
     *,
     states: Mapping[str, StreamState] = MappingProxyType({}),
 ) -> Iterator[Check]:
-    """Everything about the tables that are configured. `states` are those of the streams, as far as they are known."""
+    """Yield every check of the configured tables. `states` are the recorded states of streams, by their names."""
     if sources.supabase is not None:
         yield from _refusing("Supabase", check_supabase(sources.supabase, patience, states))
     if sources.postgres is not None:
@@ -46,7 +46,7 @@ def check_sources(
 
 
 def _refusing(name: str, checks: Iterator[Check]) -> Iterator[Check]:
-    """The checks, up to the one where the source refuses or falls silent."""
+    """The checks; a failed one at the end where the source denies access or does not answer."""
     try:
         yield from checks
     except SourceDenied as error:
@@ -61,11 +61,11 @@ def _refusing(name: str, checks: Iterator[Check]) -> Iterator[Check]:
 def check_source_postgres(
     source: SourcePostgres, patience: timedelta, states: Mapping[str, StreamState]
 ) -> Iterator[Check]:
-    """The table in a Postgres. Raises SourceDenied and Unreachable."""
+    """Yield every check of a table in a Postgres. Raises SourceDenied and Unreachable."""
     with open_source_session(source, patience, silent) as session:
-        asked = datetime.now(UTC)
+        asked_at = datetime.now(UTC)
         facts, columns = session.ask(lambda connection: look_at(connection, source))
-        answered = datetime.now(UTC)
+        answered_at = datetime.now(UTC)
         yield ok("source Postgres", f"{session.name} answers")
         table = f"{source.schema}.{source.table}"
         if facts is None or (wrong := obstacles(facts, columns)):
@@ -82,13 +82,13 @@ def check_source_postgres(
         yield _ids(facts, table, reading)
         yield _stamps_of_updates(facts, table)
         yield _rights(facts, table)
-        yield check_clock_of("source clock", facts.clock, asked, answered)
+        yield check_clock_of("source clock", facts.clock, asked_at, answered_at)
 
 
 def _rows(facts: Facts, table: str) -> Check:
     if facts.is_filtered and not facts.sees_every_row:
-        found = f"row level security may hide rows of {table} from {facts.role}: a sync would not see them"
-        return warn("source rows", found, f"Create a policy: for select to {facts.role} using (true)")
+        finding = f"row level security may hide rows of {table} from {facts.role}: a sync would not see them"
+        return warn("source rows", finding, f"Create a policy: for select to {facts.role} using (true)")
     return ok("source rows", f"{facts.role} sees every row")
 
 
@@ -97,8 +97,8 @@ def _index(facts: Facts, table: str) -> Check:
         return ok("source index", f"{table} is a view, whose indexes are those of the tables beneath")
     if facts.has_index:
         return ok("source index", "one begins with updated_at")
-    found = f"none of {table} begins with updated_at: each sync reads the whole table"
-    return warn("source index", found, f"Run there: create index concurrently on {table} (updated_at, id)")
+    finding = f"none of {table} begins with updated_at: each sync reads the whole table"
+    return warn("source index", finding, f"Run there: create index concurrently on {table} (updated_at, id)")
 
 
 def _ids(facts: Facts, table: str, reading: PostgresReading) -> Check:
@@ -108,14 +108,14 @@ def _ids(facts: Facts, table: str, reading: PostgresReading) -> Check:
         return _repeated("source ids", table, f"{repeated:,} ids have more than one row")
     if not facts.is_table:
         return ok("source ids", f"no id of {table} repeats, which is no table")
-    found = f"no id of {table} repeats, and nothing keeps one from it: there is no unique index on id"
-    return warn("source ids", found, f"Run there: create unique index concurrently on {table} (id)")
+    finding = f"no id of {table} repeats, and nothing keeps one from it: there is no unique index on id"
+    return warn("source ids", finding, f"Run there: create unique index concurrently on {table} (id)")
 
 
 def _stamps_of_updates(facts: Facts, table: str) -> Check:
     if not facts.is_table:
-        found = f"{table} is no table: whether updates get a new updated_at, the tables beneath would tell"
-        return ok("source updates", found)
+        finding = f"{table} is no table: whether updates get a new updated_at, the tables beneath would tell"
+        return ok("source updates", finding)
     if facts.has_update_trigger:
         return ok("source updates", "a trigger runs before each row that is updated, and can set updated_at")
     return _unstamped("source updates", table)
@@ -123,8 +123,8 @@ def _stamps_of_updates(facts: Facts, table: str) -> Check:
 
 def _rights(facts: Facts, table: str) -> Check:
     if facts.writes:
-        found = f"{facts.role} may {', '.join(facts.writes)} too in {table}"
-        return warn("source rights", found, "Reading is enough: docs/store-roles.sql makes such a role")
+        finding = f"{facts.role} may {', '.join(facts.writes)} too in {table}"
+        return warn("source rights", finding, "Reading is enough: docs/store-roles.sql makes such a role")
     return ok("source rights", f"{facts.role} may read {table}, and not write it")
 
 
@@ -132,7 +132,7 @@ def _rights(facts: Facts, table: str) -> Check:
 
 
 def check_supabase(project: SupabaseProject, patience: timedelta, states: Mapping[str, StreamState]) -> Iterator[Check]:
-    """The table behind a project's REST API. Raises SourceDenied and Unreachable."""
+    """Yield every check of the table behind a project's REST API. Raises SourceDenied and Unreachable."""
     from ingestion.sources.supabase.supabase_table import open_supabase
 
     if not project.key:
@@ -149,25 +149,25 @@ def check_supabase(project: SupabaseProject, patience: timedelta, states: Mappin
         yield _rows_lost("Supabase rows", state, table.name, rows) or ok(
             "Supabase rows", f"the key is shown {_counted(rows)}"
         )
-        asked = datetime.now(UTC)
-        told = reading.rest.send(lambda: _one_row(reading.rest), lambda answer: answer.headers.get("Date"))
-        if told:
+        asked_at = datetime.now(UTC)
+        source_clock = reading.rest.send(lambda: _one_row(reading.rest), lambda answer: answer.headers.get("Date"))
+        if source_clock:
             # To the second.
-            yield check_clock_of("Supabase clock", parsedate_to_datetime(told), asked, datetime.now(UTC))
+            yield check_clock_of("Supabase clock", parsedate_to_datetime(source_clock), asked_at, datetime.now(UTC))
         yield from _facts_over_rest(reading, name)
 
 
 def _facts_over_rest(reading: SupabaseReading, table: str) -> Iterator[Check]:
-    """What the function pikkit_bet_facts tells; without it a look at some of the rows, and what cannot be seen."""
+    """Checks of ids and updates: by the function pikkit_bet_facts; without it by some of the rows."""
     facts = reading.facts()
     if facts is not None and facts.has_unique_id:
         yield ok("Supabase ids", f"an index of {table} lets no id repeat")
     else:
         yield _ids_over_rest(reading, table)
     if facts is None:
-        found = f"whether updates of {table} get a new updated_at is not to be seen over REST"
+        finding = f"whether updates of {table} get a new updated_at is not to be seen over REST"
         fix = "Sections 3 and 5 of docs/supabase.sql make a function that tells, and the trigger"
-        yield warn("Supabase updates", found, fix)
+        yield warn("Supabase updates", finding, fix)
     elif facts.has_update_trigger:
         yield ok("Supabase updates", "a trigger runs before each row that is updated, and can set updated_at")
     else:
@@ -180,17 +180,17 @@ def _ids_over_rest(reading: SupabaseReading, table: str) -> Check:
         return _repeated(
             "Supabase ids", table, f"of {ids:,} ids that were looked at {repeated:,} have more than one row"
         )
-    found = (
+    finding = (
         f"none of {ids:,} ids at either end of {table} repeats, and whether an index keeps them from it is not known"
     )
-    return ok("Supabase ids", found)
+    return ok("Supabase ids", finding)
 
 
 def _key(project: SupabaseProject) -> Check:
-    """What the key says of its role. One that is no token (sb_secret_...) says it by its name."""
+    """Whether the key is one that may change everything: by its role as a token, or by its prefix (sb_secret_)."""
     if _role(project.key) == "service_role" or project.key.startswith("sb_secret_"):
-        found = "the key may read and change everything in the project"
-        return warn("Supabase rights", found, "Reading is enough: docs/supabase.sql makes such a role")
+        finding = "the key may read and change everything in the project"
+        return warn("Supabase rights", finding, "Reading is enough: docs/supabase.sql makes such a role")
     return ok("Supabase rights", "the key is not one that may change everything")
 
 
@@ -215,18 +215,20 @@ def _counted(rows: int | None) -> str:
 
 
 def _table(check: str, table: str, rows: int | None, unknown: tuple[str, ...]) -> Check:
-    found = f"{table} has {_counted(rows)} and every column that is needed"
+    finding = f"{table} has {_counted(rows)} and every column that is needed"
     if unknown:
-        found += f"; not read, since no feature uses them: {', '.join(unknown)}"
+        finding += f"; not read, since no feature uses them: {', '.join(unknown)}"
     if rows is None:
-        return warn(check, found, "Give the role that reads a longer statement_timeout, so that syncs notice lost rows")
+        return warn(
+            check, finding, "Give the role that reads a longer statement_timeout, so that syncs notice lost rows"
+        )
     if not rows:
-        return warn(check, found, "If it should have some, row level security may hide them from this role")
-    return ok(check, found)
+        return warn(check, finding, "If it should have some, row level security may hide them from this role")
+    return ok(check, finding)
 
 
 def _rows_lost(check: str, state: StreamState, stream: str, rows: int | None) -> Check | None:
-    """The table shows so many fewer rows than it did that no sync believes it; null where it does not."""
+    """A failed check where the table shows so many fewer rows than before that no sync reads it; else None."""
     if rows is None or state.row_count is None or not state.has_shrunk(rows):
         return None
     return fail(
@@ -239,7 +241,7 @@ def _rows_lost(check: str, state: StreamState, stream: str, rows: int | None) ->
 
 
 def _columns_lost(check: str, state: StreamState, stream: str, reading: TableReader) -> Check:
-    """Whether every column is there that was, but for those of which somebody said that they may be missing."""
+    """Whether the table still has every column that it had, except those that were accepted by --without."""
     try:
         check_columns(state, stream, reading.columns, reading.unknown_columns, ())
     except ColumnsVanished as error:
@@ -249,22 +251,22 @@ def _columns_lost(check: str, state: StreamState, stream: str, reading: TableRea
     return ok(check, "every one is there that was, as far as the store remembers")
 
 
-def _repeated(check: str, table: str, found: str) -> Check:
+def _repeated(check: str, table: str, finding: str) -> Check:
     fix = "Read a table or view with one row per bet: of these rows the one with the newest updated_at counts, once"
-    return warn(check, f"{table} is unfit as it is: {found}", fix)
+    return warn(check, f"{table} is unfit as it is: {finding}", fix)
 
 
 def _unstamped(check: str, table: str) -> Check:
-    found = f"no trigger of {table} sets updated_at: a sync does not see an update that leaves it as it was"
+    finding = f"no trigger of {table} sets updated_at: a sync does not see an update that leaves it as it was"
     return warn(
-        check, found, "Create the trigger of section 5 of docs/supabase.sql; `pikkit reconcile` finds such rows"
+        check, finding, "Create the trigger of section 5 of docs/supabase.sql; `pikkit reconcile` finds such rows"
     )
 
 
-def check_clock_of(check: str, theirs: datetime, asked: datetime, answered: datetime) -> Check:
-    """How far the source's clock is from ours, which we read before and after asking."""
-    skew = theirs - (asked + (answered - asked) / 2)
-    found = f"it is {abs(skew).total_seconds():,.0f} s {'ahead of' if skew > timedelta(0) else 'behind'} this machine"
+def check_clock_of(check: str, source_clock: datetime, asked_at: datetime, answered_at: datetime) -> Check:
+    """How far the source's clock is from ours. The latter was read before and after the source was asked."""
+    skew = source_clock - (asked_at + (answered_at - asked_at) / 2)
+    finding = f"it is {abs(skew).total_seconds():,.0f} s {'ahead of' if skew > timedelta(0) else 'behind'} this machine"
     if abs(skew) > _SKEW_NOTED:
-        return warn(check, found, "Set both by NTP: rows stamped past our clock are refused until it gets there")
-    return ok(check, found)
+        return warn(check, finding, "Set both by NTP: rows stamped past our clock are refused until it gets there")
+    return ok(check, finding)

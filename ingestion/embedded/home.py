@@ -23,7 +23,7 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def prepare_home(home: Path, report: Report) -> None:
-    """Make the home, or close one that was made before to everybody else, and say so.
+    """Make the home, or close an existing one to other users, and report that.
 
     Raises HomeUnsafe for one that others made, or in which a file of ours is a link or somebody else's.
     """
@@ -116,7 +116,7 @@ def _is_paused(pid: str) -> bool:
 
 
 def _kept(home: Path) -> Iterator[Path]:
-    """The home, what lies in it, and in the directories of Redis and of the demo. PostgreSQL minds its own."""
+    """The home, its files, and those of Redis and the demo. PostgreSQL checks its own directory."""
     yield home
     for directory in (home, home / "redis", home / "demo"):
         if directory.is_dir():
@@ -126,28 +126,28 @@ def _kept(home: Path) -> Iterator[Path]:
 def _close(path: Path) -> bool:
     """Take others' rights to a file or directory of ours away. False when they had none. Raises HomeUnsafe."""
     try:
-        found = path.stat() if path.is_dir() else path.lstat()
+        status = path.stat() if path.is_dir() else path.lstat()
     except FileNotFoundError:  # gone since: a temporary file of Redis
         return False
-    if not stat.S_ISDIR(found.st_mode):
-        if not stat.S_ISSOCK(found.st_mode):
-            refuse_unsafe_file(path, found)
-    elif found.st_uid != os.geteuid() and not _is_postgres(path, found):
+    if not stat.S_ISDIR(status.st_mode):
+        if not stat.S_ISSOCK(status.st_mode):
+            refuse_unsafe_file(path, status)
+    elif status.st_uid != os.geteuid() and not _is_postgres(path, status):
         raise HomeUnsafe(
-            f"{path} belongs to another user, {user_name(found.st_uid)}",
+            f"{path} belongs to another user, {user_name(status.st_uid)}",
             "Nothing was read or written there",
             "Look who put it there, and remove it",
         )
-    allowed = stat.S_IXGRP if os.geteuid() == 0 and _is_group_of_postgres(found.st_gid) else 0
-    if not found.st_mode & _OTHERS & ~allowed:
+    allowed = stat.S_IXGRP if os.geteuid() == 0 and _is_group_of_postgres(status.st_gid) else 0
+    if not status.st_mode & _OTHERS & ~allowed:
         return False
-    path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS | found.st_mode & allowed)
+    path.chmod(stat.S_IMODE(status.st_mode) & ~_OTHERS | status.st_mode & allowed)
     return True
 
 
-def _is_postgres(path: Path, found: os.stat_result) -> bool:
+def _is_postgres(path: Path, status: os.stat_result) -> bool:
     """Whether this is a directory of the user that PostgreSQL runs as when we are root."""
-    return os.geteuid() == 0 and path.name.startswith("postgres") and user_name(found.st_uid) == SYSTEM_USER
+    return os.geteuid() == 0 and path.name.startswith("postgres") and user_name(status.st_uid) == SYSTEM_USER
 
 
 def _is_group_of_postgres(gid: int) -> bool:

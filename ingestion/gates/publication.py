@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from feature_repo.errors import GateRefused
 from feature_repo.postgres.copy import copy_in
 from ingestion.database.access import statement
+from ingestion.database.rollout import definitions_gap
 from ingestion.features import feature_versions
 from ingestion.features.watermark import features_log_position
 from ingestion.runs.actor import current_actor
@@ -196,10 +197,8 @@ def refusal(run: Run, outcome: GateOutcome, *, is_first: bool, redefined: Sequen
 def _backfill_first(redefined: Sequence[str]) -> str:
     if not redefined:
         return ""
-    return (
-        f"The definition of {', '.join(redefined)} changed since their rows were written, which may be all that "
-        "failed: run `pikkit backfill`, then this again. "
-    )
+    gap = definitions_gap(redefined)
+    return f"{gap.what}, which may be all that failed. {gap.next_step}, then this again. "
 
 
 def gate_warnings(outcome: GateOutcome) -> list[str]:

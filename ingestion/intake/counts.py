@@ -60,6 +60,7 @@ class IntakeCounts(Documented):
     unknown_columns: Sequence[str]
     #: How many ids more than one row of the table is known to have.
     repeated_ids: int
+    #: Whether the source says what is now (a table), not what was (a file).
     is_table: bool
     #: Whether a part only of what changed was read.
     is_partial: bool
@@ -69,8 +70,10 @@ class IntakeCounts(Documented):
     known_until: datetime | None
     #: The newest updated_at of the accepted rows.
     newest_accepted: datetime | None
-    #: Up to where answers were given before: the log's newest version, or the last refresh.
+    #: Up to where answers were given before: the log's newest version, or the last refresh. Null for an empty log.
     log_watermark: datetime | None
+    #: Columns of a bet that the rows have. Not part of the document.
+    columns: Sequence[str]
 
     def document(self) -> dict[str, Any]:
         """See Documented; instants are ISO 8601 text."""
@@ -80,7 +83,9 @@ class IntakeCounts(Documented):
             "newest_accepted": _iso(self.newest_accepted),
             "log_watermark": _iso(self.log_watermark),
         }
-        return asdict(self) | texts
+        document = asdict(self) | texts
+        del document["columns"]
+        return document
 
 
 @dataclass(frozen=True)
@@ -98,8 +103,8 @@ class FormatOfFile:
 
 
 @dataclass(frozen=True)
-class SyncCounts(IntakeCounts):
-    """What a sync did: what was taken in, and what it saw of the stream."""
+class StreamChanges:
+    """How a stream differs from what its last good sync saw of it."""
 
     #: How many rows the table shows in all; null where that is not known, and for a file.
     shown: int | None
@@ -109,6 +114,12 @@ class SyncCounts(IntakeCounts):
     new_columns: Sequence[str]
     #: Columns that the request says may be missing, and that are there.
     without_but_there: Sequence[str]
+
+
+@dataclass(frozen=True)
+class SyncCounts(StreamChanges, IntakeCounts):
+    """What a sync did: what was taken in, and how the stream differs from what it was."""
+
     #: How the file was read; null for a table, and for a file of bets as they are.
     format: FormatOfFile | None = None
 

@@ -26,11 +26,11 @@ from feature_repo.bets.names import WHITESPACE
 from feature_repo.errors import ConfigurationError, DeletesRefused
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
+from ingestion.intake.counts import ReconcileCounts
 from ingestion.intake.load import take_in
 from ingestion.intake.streams import reconcile_command
 from ingestion.intake.tombstones import write_tombstones
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts
 from ingestion.sources.digests import row_digest
 from ingestion.sources.page import Page
 from ingestion.sources.table import DIGESTS_SCHEMA, KEYS_SCHEMA, TableReader
@@ -43,12 +43,12 @@ BELIEVED_NUMBER: Final = 100
 
 @dataclass(frozen=True)
 class Doubtful:
-    """The rows with these ids, as a source: those that the table still has come through, and are remembered."""
+    """The rows of the table with these ids, as a source. `ids_in_table` gathers the ids that it still has."""
 
     name: str
     reading: TableReader
     ids: list[str]
-    found: set[str] = field(default_factory=set)
+    ids_in_table: set[str] = field(default_factory=set)
     is_table: bool = True
     is_partial: bool = True
     is_everything: bool = False
@@ -56,17 +56,17 @@ class Doubtful:
 
     @property
     def row_count(self) -> int | None:
-        """See sync.Source. Those that vanished do not come."""
+        """See RowSource. Those that vanished do not come."""
         return None
 
     def pages(self) -> Iterator[Page]:
-        """See sync.Source."""
+        """See RowSource."""
         for page in self.reading.pages_of(self.ids):
-            self.found.update(_spelled(page.rows["id"]).drop_nulls())
+            self.ids_in_table.update(_spelled(page.rows["id"]).drop_nulls())
             yield page
 
     def repeated_among(self, ids: Sequence[str]) -> set[str]:
-        """See sync.RowsOfTable."""
+        """See RowsOfTable."""
         return self.reading.repeated_among(ids)
 
 
@@ -80,43 +80,38 @@ def reconcile_table(
     most_deletes: int | None = None,
     include_streams: Sequence[str] = (),
     progress: Progress = silent,
-) -> Counts:
+) -> ReconcileCounts:
     """Compare the table with raw, after a sync of it, and bring in what differs. Part of the caller's transaction.
 
     The bets of `include_streams` (names, or patterns as of a shell) are compared as if they were this table's.
     Raises ConfigurationError when there is no such stream, and DeletesRefused when more than `most_deletes` bets
-    vanished; null: what is believed unasked. The counts: days (compared), differing (of these), missed (versions that a
-    sync had not brought), quarantined (rows of the same kind that were refused) and reasons, deleted, of_other_streams
-    (bets that are not in the table, and were left: how many by stream).
+    vanished; null: what is believed unasked.
     """
     streams = [name, *_included(connection, name, include_streams)]
-    theirs = reading.digests()
+    table_digests = reading.digests()
     ours = our_digests(connection, streams)
-    days = differing_days(ours, theirs)
+    days = differing_days(ours, table_digests)
     missed, vanished = _differences(connection, reading, days, progress)
-    connection.execute("drop table pg_temp.newest_versions")
+    connection.execute(statement("drop_newest_versions"))
     # By the spelling of the table too, which may have white space around its ids.
     rows = Doubtful(name, reading, sorted({*missed, *vanished, *vanished.values()}))
     # What was written while both sides were compared lies past the clock of the beginning.
     now = clock()
-    brought: Counts = {"accepted": 0, "quarantined": 0, "reasons": {}}
-    if rows.ids:
-        brought = take_in(connection, rows, run_id=run_id, now=now, progress=progress)
-    deleted = sorted(set(vanished) - rows.found)
+    intake = take_in(connection, rows, run_id=run_id, now=now, progress=progress) if rows.ids else None
+    deleted = sorted(set(vanished) - rows.ids_in_table)
     _check(deleted, int(ours["rows"].sum()), most_deletes, name, include_streams)
     if deleted:
         write_tombstones(connection, deleted, name, run_id=run_id, now=now, is_gone=True)
-    return {
-        "days": pl.concat([ours["day"], theirs["day"]]).n_unique(),
-        "differing": len(days),
-        "missed": brought["accepted"],
-        "quarantined": brought["quarantined"],
-        "reasons": brought["reasons"],
-        "deleted": len(deleted),
-        "of_other_streams": dict(
-            connection.execute(statement("bets_of_other_streams"), {"streams": streams}).fetchall()
-        ),
-    }
+    of_other_streams = connection.execute(statement("bets_of_other_streams"), {"streams": streams})
+    return ReconcileCounts(
+        days=pl.concat([ours["day"], table_digests["day"]]).n_unique(),
+        differing=len(days),
+        missed=intake.accepted if intake else 0,
+        quarantined=intake.quarantined if intake else 0,
+        reasons=intake.reasons if intake else {},
+        deleted=len(deleted),
+        of_other_streams=dict(of_other_streams.fetchall()),
+    )
 
 
 def _included(connection: psycopg.Connection, name: str, patterns: Sequence[str]) -> list[str]:
@@ -148,15 +143,15 @@ def our_digests(connection: psycopg.Connection, streams: Sequence[str]) -> pl.Da
     return copy_out(connection, query, None, DIGESTS_SCHEMA)
 
 
-def differing_days(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[date | None]:
+def differing_days(ours: pl.DataFrame, table_digests: pl.DataFrame) -> list[date | None]:
     """The days whose digests differ, in order; null stands for the rows without a stamp.
 
     A day that no calendar of ours has (the year 12026) is left out: its rows are refused, and stand here without it.
     """
-    both = ours.join(theirs, on="day", how="full", coalesce=True, nulls_equal=True, suffix="_theirs")
-    same = (pl.col("rows") == pl.col("rows_theirs")) & (pl.col("digest") == pl.col("digest_theirs"))
-    known = pl.col("day").is_between(date.min, date.max) | pl.col("day").is_null()
-    return both.filter(~same.fill_null(False), known)["day"].sort(nulls_last=True).to_list()
+    both = ours.join(table_digests, on="day", how="full", coalesce=True, nulls_equal=True, suffix="_of_table")
+    same = (pl.col("rows") == pl.col("rows_of_table")) & (pl.col("digest") == pl.col("digest_of_table"))
+    has_day = pl.col("day").is_between(date.min, date.max) | pl.col("day").is_null()
+    return both.filter(~same.fill_null(False), has_day)["day"].sort(nulls_last=True).to_list()
 
 
 def _differences(
@@ -167,12 +162,12 @@ def _differences(
         return [], {}
     ours = _our_keys(connection, reading.columns, days)
     missed, vanished = list[str](), dict[str, str]()
-    for done, day in enumerate(days):
-        progress("compare", done, len(days))
-        theirs = reading.keys(day)
+    for days_done, day in enumerate(days):
+        progress("compare", days_done, len(days))
+        table_keys = reading.keys(day)
         of_day = ours.filter(pl.col("stamp").dt.date().eq_missing(day))
-        missed += theirs.join(of_day, on="digest", how="anti")["id"].to_list()
-        gone = of_day.filter(~pl.col("id").is_in(_spelled(theirs["id"]).implode()))
+        missed += table_keys.join(of_day, on="digest", how="anti")["id"].to_list()
+        gone = of_day.filter(~pl.col("id").is_in(_spelled(table_keys["id"]).implode()))
         vanished |= dict(gone.select("id", pl.coalesce("sent_as", "id")).iter_rows())
     progress("compare", len(days), len(days))
     return missed, vanished

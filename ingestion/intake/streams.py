@@ -20,9 +20,10 @@ from psycopg.rows import dict_row
 from feature_repo.errors import ColumnsVanished, ConfigurationError, LateFirstLoad, SourceShrank
 from feature_repo.near_names import LIKENESS, nearest_names
 from ingestion.database.access import statement
-from ingestion.intake.load import SyncRequest, TableRows
+from ingestion.intake.counts import IntakeCounts, StreamChanges
+from ingestion.intake.request import SyncRequest, TableRows
 from ingestion.runs.alerts import resolve_alerts
-from ingestion.runs.record import Counts, Run
+from ingestion.runs.record import Run
 from quality.schema import BET_COLUMNS, REQUIRED_COLUMNS
 
 # From so many versions on a new source is a history, whose times are lost when it comes late. Fewer are stragglers.
@@ -107,24 +108,26 @@ def check_columns(
         )
 
 
-def check_taken(state: StreamState, stream: str, counts: Counts, request: SyncRequest, shown: int | None) -> None:
-    """Raise what `take_in` alone can tell, before it is committed: SourceShrank, LateFirstLoad.
+def check_intake(
+    state: StreamState, stream: str, counts: IntakeCounts, request: SyncRequest, shown: int | None
+) -> None:
+    """Raise what only a load can tell, before it is committed: SourceShrank, LateFirstLoad.
 
-    `counts` are those of `take_in`, `shown` what `check_table` returned.
+    `state` is the stream before the load, `shown` what `check_table` returned.
     """
-    is_whole_table = counts["is_table"] and not counts["is_partial"]
-    is_uncounted_and_empty = is_whole_table and shown is None and not counts["rows_read"]
+    is_whole_table = counts.is_table and not counts.is_partial
+    is_uncounted_and_empty = is_whole_table and shown is None and not counts.rows_read
     if is_uncounted_and_empty and state.has_shrunk(0) and not request.believes_deletes:
         raise _shrunk(state, stream, None)
-    watermark, newest = (_instant(counts[name]) for name in ("log_watermark", "newest_accepted"))
-    if request.late or not counts["is_new_source"] or watermark is None or newest is None or newest > watermark:
+    watermark, newest = counts.log_watermark, counts.newest_accepted
+    if request.late or not counts.is_new_source or watermark is None or newest is None or newest > watermark:
         return
-    if counts["accepted"] < FEWEST_OF_A_HISTORY:
+    if counts.accepted < FEWEST_OF_A_HISTORY:
         return
     raise LateFirstLoad(
         f"{stream} is new to this store, which holds none of its bets, and all of it is older than what the store "
         f"knows already: its newest row is of {_text(newest)}, the watermark of log and features {_text(watermark)}",
-        f"Nothing was changed. Its {counts['accepted']:,} rows would all count from just past the watermark, as if "
+        f"Nothing was changed. Its {counts.accepted:,} rows would all count from just past the watermark, as if "
         "they had become known only then",
         "To keep their own times load them into a store of their own (PIKKIT_HOME=<new directory>). To have them in "
         "this one nevertheless: --late",
@@ -142,12 +145,9 @@ def record_stream(
     columns: Collection[str],
     without: Collection[str],
     shown: int | None,
-) -> Counts:
-    """Keep what a good sync saw of the stream, clear its alert, and return what remarks need.
-
-    The counts: shown (rows of the table in all, null where not known), vanished_columns (accepted in this sync),
-    new_columns (there now, and not before), without_but_there (columns that the request says may be missing, and that
-    are there).
+) -> StreamChanges:
+    """Keep what a good sync saw of the stream, clear its alert, and return how that differs from `state`, the stream
+    before it.
     """
     before = frozenset(columns if state.columns is None else state.columns)
     lacking = (frozenset(state.without_columns) | frozenset(without)) - frozenset(columns)
@@ -156,12 +156,12 @@ def record_stream(
     if shown is not None:
         # A table that was configured before, or by mistake, is read no more either.
         resolve_alerts(connection, ROWS_SHOWN, now=run.now)
-    return {
-        "shown": shown,
-        "vanished_columns": _in_order(before - frozenset(columns)),
-        "new_columns": _in_order(frozenset(columns) - before),
-        "without_but_there": _in_order(frozenset(without) & frozenset(columns)),
-    }
+    return StreamChanges(
+        shown=shown,
+        vanished_columns=_in_order(before - frozenset(columns)),
+        new_columns=_in_order(frozenset(columns) - before),
+        without_but_there=_in_order(frozenset(without) & frozenset(columns)),
+    )
 
 
 def _shrunk(state: StreamState, stream: str, shown: int | None) -> SourceShrank:
@@ -210,10 +210,6 @@ def _alike(name: str, unknown: Sequence[str]) -> str | None:
 
 def _in_order(columns: Collection[str]) -> list[str]:
     return [name for name in BET_COLUMNS if name in columns]
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def _text(instant: datetime) -> str:

@@ -22,4 +22,4 @@ def write_tombstones(
     connection.execute(statement("tombstones_table"), {"ids": list(ids), "now": now, "is_gone": is_gone})
     connection.execute(statement("record_tombstones"), {"run_id": run_id, "source": source, "now": now})
     connection.execute(statement("store_tombstones"), {"run_id": run_id})
-    connection.execute("drop table pg_temp.tombstones")
+    connection.execute(statement("drop_tombstones"))

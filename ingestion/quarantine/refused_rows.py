@@ -1,4 +1,4 @@
-"""Refused rows, and what becomes of them: looked at, tried again under the schema of today, or let be (R9).
+"""Refused rows, and what becomes of them: looked at, tried again under the schema of today, or dismissed (R9).
 
 open ─┬─ retry ────> accepted     a version of the log, known from then on (ingestion/quarantine/retry.py)
       ├─ a sync ───> superseded   a sound version came since, or the bet vanished
@@ -106,7 +106,7 @@ def _arriving(connection: psycopg.Connection) -> Iterator[RefusedRow]:
 
 def values_of(payload: str) -> list[tuple[str, str]]:
     """The names and values of a payload, each value spelled as it was sent; nothing for what is no JSON object."""
-    decoder, found = json.JSONDecoder(), []
+    decoder, members = json.JSONDecoder(), list[tuple[str, str]]()
     position = _past_space(payload, 0)
     if payload[position : position + 1] != "{":
         return []
@@ -115,10 +115,10 @@ def values_of(payload: str) -> list[tuple[str, str]]:
         name, position = decoder.raw_decode(payload, position)
         start = _past_space(payload, _past_space(payload, position) + 1)
         _, position = decoder.raw_decode(payload, start)
-        found.append((name, payload[start:position]))
+        members.append((name, payload[start:position]))
         position = _past_space(payload, position)
         position = _past_space(payload, position + (payload[position] == ","))
-    return found
+    return members
 
 
 def _past_space(text: str, position: int) -> int:
@@ -145,9 +145,9 @@ def select(connection: psycopg.Connection, selection: Selection) -> int:
 def select_in(connection: psycopg.Connection, selection: Selection, state: QuarantineState) -> int:
     """The same for rows in this state. Raises ConfigurationError too when a named one is in another."""
     selected = select(connection, replace(selection, state=state))
-    if selection.seqs and (others := [row for row in _selected(connection) if row.state != state]):
+    if selection.seqs and (in_other_states := [row for row in _selected(connection) if row.state != state]):
         raise ConfigurationError(
-            f"Not {state}: " + ", ".join(f"row {row.seq} ({row.state})" for row in others),
+            f"Not {state}: " + ", ".join(f"row {row.seq} ({row.state})" for row in in_other_states),
             "Nothing was changed",
             "Leave them out; `pikkit quarantine show` tells what became of a row",
         )
@@ -159,11 +159,11 @@ def _selected(connection: psycopg.Connection, limit: int | None = None) -> list[
         return cursor.execute(statement("quarantine_rows"), {"limit": limit}).fetchall()
 
 
-# ---- letting be -----------------------------------------------------------------------------------------------------
+# ---- dismissing ------------------------------------------------------------------------------------------------------
 
 
 def dismiss_quarantined(connections: Connections, selection: Selection, *, note: str, everything: bool = False) -> int:
-    """Let the selected open rows be, for the reason in `note`. Returns how many that were.
+    """Dismiss the selected open rows, for the reason in `note`. Returns how many that were.
 
     Raises ConfigurationError when the filters leave out none of several open rows and `everything` does not say so.
     """

@@ -3,7 +3,7 @@
 A row of a file that was read with a format is translated again, by the format that its stream was last read with:
 what a corrected mapping mends is mended here.
 
-What is sound enters the log through `sync.take_in`, as if it came in a file today, and is known from now on. An older
+What is sound enters the log through `take_in`, as if it came in a file today, and is known from now on. An older
 updated_at never overrules a newer one. What is still refused stays where it is, with today's reasons.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, LiteralString, TypeAlias
+from typing import Final, TypeAlias
 
 import polars as pl
 import psycopg
@@ -23,14 +23,15 @@ from feature_repo.servers.connections import Connections
 from ingestion.database.access import commit, statement
 from ingestion.database.locked_store import locked_store
 from ingestion.features.watermark import check_clock
-from ingestion.intake.load import CONFLICT, content_hashes, take_in
+from ingestion.intake.content_hash import content_hashes
+from ingestion.intake.load import CONFLICT, take_in
 from ingestion.intake.stream_formats import stream_formats
 from ingestion.progress import Progress, silent
 from ingestion.quarantine.refused_rows import Selection, select_in
 from ingestion.runs.record import Documented, FinishedRun, Run, recorded_run
 from ingestion.sources.files.formats.registry import FileFormat
 from ingestion.sources.files.formats.translation import translate
-from ingestion.sources.files.jsonl import page_of, raw_page_of
+from ingestion.sources.json_rows import page_of, raw_page_of
 from ingestion.sources.page import PAGE_BYTES, Page
 from quality.schema import BET_COLUMNS, validate
 
@@ -39,7 +40,7 @@ SOURCE: Final = "quarantine"
 
 OUTDATED: Final = "row: the table has shown a newer one since, which is refused too"
 
-_KEPT_SCHEMA: Final = {
+_REFUSED_SCHEMA: Final = {
     "seq": pl.Int64(),
     "payload": pl.String(),
     "reasons": pl.List(pl.String()),
@@ -65,9 +66,9 @@ class SoundRows:
     is_partial: bool = True
 
     def pages(self) -> Iterator[Page]:
-        """See sync.Source."""
-        for kept in _kept(self.connection, "quarantine_sound"):
-            for rows, format_ in _by_format(kept, self.formats):
+        """See RowSource."""
+        for refused_rows in _pages(self.connection, sound_only=True):
+            for rows, format_ in _by_format(refused_rows, self.formats):
                 yield _page(rows, format_)
 
 
@@ -123,25 +124,25 @@ def retry_quarantined(
         now = clock.now()
         check_clock(connection, now, clock_ahead=clock_ahead)
         selected = select_in(connection, selection, "open")
-        with recorded_run(connections.postgres, "quarantine retry", source=SOURCE, now=now) as this:
-            with this.step("judge") as step:
-                step.result = judged = _judge(connection, this, selected, progress)
-            with this.step("sync") as step:
-                step.result = brought = _bring_in(connection, this, selected - judged.refused, progress)
-            with this.step("commit"):
+        with recorded_run(connections.postgres, "quarantine retry", source=SOURCE, now=now) as run:
+            with run.step("judge") as step:
+                step.result = judged = _judge(connection, run, selected, progress)
+            with run.step("sync") as step:
+                step.result = accepted_rows = _bring_in(connection, run, selected - judged.refused, progress)
+            with run.step("commit"):
                 commit(connection)
-            return this.finished(RetrySummary(selected, **vars(judged), **vars(brought)))
+            return run.finished(RetrySummary(selected, **vars(judged), **vars(accepted_rows)))
 
 
-def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: Progress) -> JudgedRows:
+def _judge(connection: psycopg.Connection, run: Run, selected: int, progress: Progress) -> JudgedRows:
     """Put what is to be said of each selected row into pg_temp.retried, and say it of those that stay refused."""
     connection.execute(statement("quarantine_retried_table"))
-    done, formats = 0, stream_formats(connection)
-    for kept in _kept(connection, "quarantine_kept"):
-        for rows, format_ in _by_format(kept, formats):
-            copy_in(connection, "retried", _verdicts(rows, format_, this))
-        done += kept.height
-        progress("judge", done, selected)
+    rows_done, formats = 0, stream_formats(connection)
+    for refused_rows in _pages(connection, sound_only=False):
+        for rows, format_ in _by_format(refused_rows, formats):
+            copy_in(connection, "retried", _verdicts(rows, format_, run))
+        rows_done += refused_rows.height
+        progress("judge", rows_done, selected)
     connection.execute(statement("quarantine_conflicts"), {"reason": CONFLICT})
     connection.execute(statement("quarantine_outdated"), {"reason": OUTDATED})
     connection.execute(statement("quarantine_still_refused"))
@@ -150,41 +151,41 @@ def _judge(connection: psycopg.Connection, this: Run, selected: int, progress: P
     return JudgedRows(refused, {str(reason): rows for reason, rows in counts.items()})
 
 
-def _bring_in(connection: psycopg.Connection, this: Run, sound: int, progress: Progress) -> AcceptedRows:
+def _bring_in(connection: psycopg.Connection, run: Run, sound: int, progress: Progress) -> AcceptedRows:
     if not sound:
         return AcceptedRows(0, 0, 0)
     source = SoundRows(connection, sound, stream_formats(connection))
-    taken = take_in(connection, source, run_id=this.run_id, now=this.now, known_from=this.now, progress=progress)
-    settled = connection.execute(statement("quarantine_accepted"), {"now": this.now})
-    return AcceptedRows(settled.rowcount, taken["accepted"], taken["superseded"])
+    intake = take_in(connection, source, run_id=run.run_id, now=run.now, known_from=run.now, progress=progress)
+    settled = connection.execute(statement("quarantine_accepted"), {"now": run.now})
+    return AcceptedRows(settled.rowcount, intake.accepted, intake.superseded)
 
 
-def _kept(connection: psycopg.Connection, name: LiteralString) -> Iterator[pl.DataFrame]:
-    """The rows of this statement a page at a time, so that memory follows the page."""
+def _pages(connection: psycopg.Connection, *, sound_only: bool) -> Iterator[pl.DataFrame]:
+    """The selected rows, or the sound ones of them, in pages with _REFUSED_SCHEMA: memory follows the page."""
     after = 0
     while True:
-        params = {"after": after, "rows": _PAGE_SIZE, "size": PAGE_BYTES}
-        kept = copy_out(connection, statement(name), params, _KEPT_SCHEMA)
-        if kept.is_empty():
+        params = {"after": after, "rows": _PAGE_SIZE, "size": PAGE_BYTES, "sound_only": sound_only}
+        refused_rows = copy_out(connection, statement("quarantine_page"), params, _REFUSED_SCHEMA)
+        if refused_rows.is_empty():
             return
-        yield kept
-        after = kept["seq"][-1]
+        yield refused_rows
+        after = refused_rows["seq"][-1]
 
 
-def _by_format(kept: pl.DataFrame, formats: _Formats) -> Iterator[tuple[pl.DataFrame, FileFormat | None]]:
+def _by_format(refused_rows: pl.DataFrame, formats: _Formats) -> Iterator[tuple[pl.DataFrame, FileFormat | None]]:
     """The rows in groups that are read alike: bets as they are, and those of each stream that has a format."""
-    foreign = pl.Series([False]).new_from_index(0, kept.height)
-    for stream in kept["source"].unique(maintain_order=True):
+    foreign = pl.Series([False]).new_from_index(0, refused_rows.height)
+    for stream in refused_rows["source"].unique(maintain_order=True):
         if format_ := formats.get(stream):
             is_its = pl.Series(
                 [
                     source == stream and _is_of(format_, payload)
-                    for source, payload in kept["source", "payload"].iter_rows()
+                    for source, payload in refused_rows["source", "payload"].iter_rows()
                 ]
             )
             foreign |= is_its
-            yield kept.filter(is_its), format_
-    yield kept.filter(~foreign), None
+            yield refused_rows.filter(is_its), format_
+    yield refused_rows.filter(~foreign), None
 
 
 def _is_of(format_: FileFormat, payload: str) -> bool:
@@ -194,26 +195,26 @@ def _is_of(format_: FileFormat, payload: str) -> bool:
     return len(names & set(format_.format.source_columns)) > len(names & set(BET_COLUMNS))
 
 
-def _page(kept: pl.DataFrame, format_: FileFormat | None) -> Page:
-    lines = [payload.encode() for payload in kept["payload"]]
+def _page(refused_rows: pl.DataFrame, format_: FileFormat | None) -> Page:
+    lines = [payload.encode() for payload in refused_rows["payload"]]
     if format_ is None:
         return page_of(lines)
     declared = format_.format
     return translate(declared, raw_page_of(lines, declared.source_columns, declared.text_columns))
 
 
-def _verdicts(kept: pl.DataFrame, format_: FileFormat | None, this: Run) -> pl.DataFrame:
+def _verdicts(refused_rows: pl.DataFrame, format_: FileFormat | None, run: Run) -> pl.DataFrame:
     """What the schema of today says of each row.
 
     Columns: seq; id and updated_at, null where they cannot be read; content_hash of a sound row; reasons, null for one.
     """
-    page = _page(kept, format_)
-    result = validate(page.rows, this.now)
+    page = _page(refused_rows, format_)
+    result = validate(page.rows, run.now)
     sound = result.accepted.select("row", "id", "updated_at", content_hash=content_hashes(result.accepted))
     refused = result.rejected.select("row", "reasons", refused_id="id", refused_stamp="updated_at")
     verdicts = (
-        kept.with_row_index("row")
-        .with_columns(was="reasons", problem=page.problems, keeps=_lost(kept))
+        refused_rows.with_row_index("row")
+        .with_columns(was="reasons", problem=page.problems, keeps=_lost(refused_rows))
         .drop("reasons")
         .join(sound, on="row", how="left", maintain_order="left")
         .join(refused, on="row", how="left", maintain_order="left")
@@ -231,9 +232,9 @@ def _verdicts(kept: pl.DataFrame, format_: FileFormat | None, this: Run) -> pl.D
     return verdicts.select("seq", "id", "updated_at", "content_hash", reasons.alias("reasons"))
 
 
-def _lost(kept: pl.DataFrame) -> pl.Series:
+def _lost(refused_rows: pl.DataFrame) -> pl.Series:
     """Which rows were refused for a value that was no text but has become one in JSON (a date)."""
-    return pl.Series(map(_has_lost, kept["payload"], kept["reasons"]), dtype=pl.Boolean)
+    return pl.Series(map(_has_lost, refused_rows["payload"], refused_rows["reasons"]), dtype=pl.Boolean)
 
 
 def _has_lost(payload: str, reasons: list[str]) -> bool:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -27,6 +27,7 @@ from ingestion.database.access import connect, statement
 from ingestion.runs.run_ids import short_run_ids
 
 Counts = dict[str, Any]
+RunState = Literal["running", "done", "refused", "failed", "died"]
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _finish(connection: psycopg.Connection, run: Run, error: BaseException | Non
         )
 
 
-def _state(error: BaseException | None) -> str:
+def _state(error: BaseException | None) -> RunState:
     if isinstance(error, GateRefused):
         return "refused"
     return "failed" if error else "done"

@@ -25,6 +25,7 @@ from ingestion.database.migrate import pending
 from ingestion.database.rollout import missing_columns, unapplied
 from ingestion.features.feature_versions import redefined_views
 from ingestion.runs.alerts import REFUSAL
+from ingestion.runs.record import RunState
 from ingestion.runs.run_ids import short_run_ids
 from ingestion.serving.online_sample import (
     ExpectedCopy,
@@ -89,7 +90,7 @@ class LastRun:
 
     run_id: UUID
     verb: str
-    state: str
+    state: RunState
     source: str | None
     now: datetime
     started_at: datetime
@@ -290,6 +291,7 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
 
 
 def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:
+    """How fresh a copy of that refresh is at `now` (rule R6: feature_repo/online_store/freshness.py)."""
     if refreshed_at is None:
         return Copy(None, None, "never")
     age = now - refreshed_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from ingestion.database.rollout import definitions_gap
 from ingestion.intake.counts import SyncCounts
 from ingestion.intake.name_variants import NameVariants
 
@@ -29,10 +30,8 @@ def on_refresh(before: datetime | None, refreshed_at: datetime, redefined: list[
             "each time."
         )
     if redefined:
-        remarks.append(
-            f"The definition of {', '.join(redefined)} changed since their rows were written, and new rows stand "
-            "beside old ones now. Run `pikkit backfill`."
-        )
+        gap = definitions_gap(redefined)
+        remarks.append(f"{gap.what}, and new rows stand beside old ones now. {gap.next_step}.")
     return remarks
 
 

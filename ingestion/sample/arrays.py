@@ -18,16 +18,16 @@ MINUTE, HOUR, DAY = 60 * MICROSECONDS, 3_600 * MICROSECONDS, 86_400 * MICROSECON
 
 
 def pick(shares: Sequence[float], count: int, random: np.random.Generator) -> IntegerArray:
-    """Positions in `shares`, each as often as its share says."""
+    """Draw `count` positions in `shares`, each with a probability in proportion to its share."""
     ends = np.cumsum(shares)
     return np.asarray(np.searchsorted(ends, random.random(count) * ends[-1], side="right"), np.int64)
 
 
 def whole(values: Floats, unit: int = 1) -> IntegerArray:
-    """The values in whole units, rounded down."""
+    """The values as integers, rounded down to a multiple of `unit`."""
     return np.asarray(values, np.int64) // unit * unit
 
 
 def next_multiple(values: IntegerArray, step: IntegerArray | int) -> IntegerArray:
-    """The values, raised to a multiple of `step`."""
+    """The values, rounded up to a multiple of `step`."""
     return np.asarray(-(-values // step) * step, np.int64)

@@ -58,7 +58,7 @@ class PlacedBets:
 
 
 def place(count: int, now: int, random: np.random.Generator) -> PlacedBets:
-    """`count` bets, of which the newest was placed minutes before `now`."""
+    """Draw `count` bets, oldest first. The newest was placed minutes before `now` (microseconds since 1970)."""
     placed = placements(count, now, random)
     bet_type = pick(list(BET_TYPES.values()), count, random)
     multi_leg = bet_type > 0

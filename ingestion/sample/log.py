@@ -9,11 +9,13 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from feature_repo.bets.bet_status import BetStatus
 from ingestion.sample.arrays import DAY, HOUR, MICROSECONDS, MINUTE, Floats, IntegerArray, next_multiple, whole
 from ingestion.sample.bets import PlacedBets
 from ingestion.sample.catalogue import BOOKS, FIRST_MARKET, MARKETS
 
-STATUSES = ("PENDING", "SETTLED_WIN", "SETTLED_LOSS", "SETTLED_PUSH", "SETTLED_VOID", "SETTLED_CASHEDOUT")
+# The order of BetStatus; a version has the position of its status.
+STATUSES = tuple(status.value for status in BetStatus)
 PENDING, WIN, LOSS, PUSH, VOID, CASHEDOUT = range(len(STATUSES))
 
 _VOIDED, _CASHED_OUT = 0.008, 0.015
@@ -53,7 +55,7 @@ class _Returns:
 
 
 def version_history(bets: PlacedBets, now: int, random: np.random.Generator) -> BetVersions:
-    """Every version of the bets that the source has shown by `now`, in the order in which it did."""
+    """Every version of the bets that the source has shown by `now` (microseconds since 1970), in that order."""
     returns = _returns(bets, random)
     settled = _settled(bets, returns, random)
     settled = settled.take(np.flatnonzero(settled.updated <= now))
@@ -84,9 +86,9 @@ def _with_profit(bets: PlacedBets, returns: _Returns, versions: BetVersions) -> 
 
 
 def _pending(bets: PlacedBets, settled: BetVersions, random: np.random.Generator) -> BetVersions:
-    shown = np.ones(len(bets), np.bool_)
-    shown[settled.bet] = random.random(len(settled)) < _SEEN_PENDING
-    bet = np.flatnonzero(shown)
+    has_pending_version = np.ones(len(bets), np.bool_)
+    has_pending_version[settled.bet] = random.random(len(settled)) < _SEEN_PENDING
+    bet = np.flatnonzero(has_pending_version)
     nothing = np.zeros(len(bet), np.int64)
     return BetVersions(bet, bets.created[bet], nothing, bets.market[bet], bets.stake[bet], nothing)
 

@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.bet_types import BetType
 from ingestion.sample.arrays import BooleanArray, Floats, IntegerArray, pick
-from quality.schema import BetStatus
 
 #: The orders of columns that are around: by when the app wrote it.
 LAYOUTS: Final = ("iso-last", "iso-beside", "without-iso")
@@ -85,7 +85,7 @@ _PLAYERS: Final = ("AJ Brook", "Luka O'Dell", "Jean-Paul Roy", "Sam Ortiz", "D'A
 
 
 def as_pikkit_export(log: pl.DataFrame, until: datetime, seed: int, layout: str | None = None) -> pl.DataFrame:
-    """The export of the bets of `generate`'s change log, as the app would have made it at `until`.
+    """The export of the bets of a change log of `generate_sample`, as the app would have made it at `until`.
 
     One row for each bet placed by then, oldest first, every column text, with blanks for what is missing: a bet that
     settles later is PLACED. Of two instants, the rows of the later one are those of the earlier, settled where they
@@ -104,7 +104,7 @@ def as_pikkit_export(log: pl.DataFrame, until: datetime, seed: int, layout: str 
     closing[late] = np.nan
     status, profit = _outcomes(bets, settled, luck)
     amount, profit = _stakes(bets, book, profit, random)
-    known = luck["odds"] >= _NO_ODDS
+    has_price = luck["odds"] >= _NO_ODDS
     is_large = bets["league"].is_in(list(_TEAMS)).fill_null(False).to_numpy()
     silent = (book == _SILENT_BOOK).to_numpy() & (luck["silent"] < np.where(is_large, _SILENT, _SILENT_ELSEWHERE))
     several = (bets["bet_type"] != BetType.STRAIGHT).to_numpy()
@@ -117,12 +117,12 @@ def as_pikkit_export(log: pl.DataFrame, until: datetime, seed: int, layout: str 
             "sportsbook": book,
             "type": bets["bet_type"],
             "status": status,
-            "odds": _decimals(np.where(known, price, np.nan), 2),
-            "closing_line": _decimals(np.where(known, closing, np.nan), 2),
+            "odds": _decimals(np.where(has_price, price, np.nan), 2),
+            "closing_line": _decimals(np.where(has_price, closing, np.nan), 2),
             "ev": pl.Series(
                 [
-                    "" if not known_ or value != value or value == 0 else f"{value:g}"
-                    for value, known_ in zip(ev, known, strict=True)
+                    "" if not is_priced or value != value or value == 0 else f"{value:g}"
+                    for value, is_priced in zip(ev, has_price, strict=True)
                 ]
             ),
             "amount": amount,
@@ -135,8 +135,8 @@ def as_pikkit_export(log: pl.DataFrame, until: datetime, seed: int, layout: str 
         }
     )
     columns = (*_FIRST, *_TIMES[layout or LAYOUTS[seed % len(LAYOUTS)]], *_LAST)
-    shown = frame.filter(bets["time_placed"] <= until).select(columns)
-    return shown.with_columns(pl.all().replace("", None))
+    placed = frame.filter(bets["time_placed"] <= until).select(columns)
+    return placed.with_columns(pl.all().replace("", None))
 
 
 def _bets(log: pl.DataFrame) -> pl.DataFrame:
@@ -226,14 +226,14 @@ def _ids(ids: pl.Series, book: pl.Series) -> pl.Series:
         "BetMGM": lambda number: f"1Z{base64.b32encode(number.to_bytes(8)).decode().rstrip('=')}",
         "Kalshi": lambda number: f"PlacedBet:{base64.b64encode(number.to_bytes(8)).decode()}",
     }
-    made = []
+    book_ids = []
     for position, (text, name) in enumerate(zip(ids, book, strict=True)):
         number = int(text[1:], 16)
         if name == "Fliff":
-            made.append(f"{10**9 + position * 7_919 % (9 * 10**9)}")
+            book_ids.append(f"{10**9 + position * 7_919 % (9 * 10**9)}")
         else:
-            made.append(shapes[name](number) if name in shapes else str(uuid.UUID(int=number << 64 | number)))
-    return pl.Series(made, dtype=pl.String)
+            book_ids.append(shapes[name](number) if name in shapes else str(uuid.UUID(int=number << 64 | number)))
+    return pl.Series(book_ids, dtype=pl.String)
 
 
 # ---- what the bets are on --------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ _CLOSING_KNOWN = 0.22
 def chances(
     market: IntegerArray, bet_type: IntegerArray, book: IntegerArray, random: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """The chance of each bet to win, and the probability that its book asks the price of, margin included."""
+    """The probability of each bet to win, and that which its price implies: the book's margin included."""
     pricing = [each.pricing for each in MARKETS]
     low, high, a, b, margin = np.array([(p.low, p.high, p.a, p.b, p.margin) for p in pricing]).T[:, market]
     chance = low + (high - low) * random.beta(a, b)
@@ -45,7 +45,7 @@ def american(price: Floats) -> Floats:
 
 
 def quoted(implied: Floats, book: IntegerArray) -> tuple[Floats, Floats]:
-    """The price on the screen, decimal and American: books round, each in its own notation."""
+    """Decimal and American prices of implied probabilities, rounded as each book does in its own notation."""
     fair = 1 / implied
     decimal = np.where(fair < 10, np.round(fair, 2), np.round(fair * 2) / 2)
     moneyline = american(fair)
@@ -60,9 +60,9 @@ def quoted(implied: Floats, book: IntegerArray) -> tuple[Floats, Floats]:
 
 def closing_prices(price: Floats, multi_leg: BooleanArray, random: np.random.Generator) -> Floats:
     """The last decimal price before the start; NaN where the source does not know it."""
-    known = (random.random(len(price)) < _CLOSING_KNOWN) & ~multi_leg
+    is_known = (random.random(len(price)) < _CLOSING_KNOWN) & ~multi_leg
     moved = np.clip(random.normal(-0.004, 0.05, len(price)), -0.35, 0.5)
-    return np.where(known, np.maximum(np.round(price / (1 + moved), 2), 1.01), np.nan)
+    return np.where(is_known, np.maximum(np.round(price / (1 + moved), 2), 1.01), np.nan)
 
 
 def stakes(multi_leg: BooleanArray, random: np.random.Generator) -> IntegerArray:

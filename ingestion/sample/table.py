@@ -19,7 +19,7 @@ _INSTANT = pl.Datetime("us", "UTC")
 
 
 def as_table(bets: PlacedBets, versions: BetVersions, seed: int) -> pl.DataFrame:
-    """One row for each version, in the order of the versions."""
+    """One row for each version, in the order of the versions, with the 22 columns of the source."""
     bet, status = versions.bet, versions.status
     settled = status != PENDING
     price, odds = bets.price[bet], np.rint(bets.odds[bet])

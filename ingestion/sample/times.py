@@ -63,13 +63,13 @@ def decisions(
     lead = np.minimum(np.exp(random.normal(np.log(_LEAD_HOURS), 1.2, count)), _LONGEST_LEAD)
     starts = next_multiple(placed + _hours(lead), _STARTS_EVERY)
     # Bets on one event end together: how long it lasts follows from its start and its league.
-    mixed = (starts // MINUTE * 2_654_435_761 + league * 40_503 + sport * 97) % 1_000
-    length = hours * np.nan_to_num(ends) * (0.92 + 0.25 * mixed / 1_000)
-    left = np.maximum(length * random.uniform(0.03, 0.9, count), _SHORTEST_LIVE)
+    spread_of_event = (starts // MINUTE * 2_654_435_761 + league * 40_503 + sport * 97) % 1_000
+    length = hours * np.nan_to_num(ends) * (0.92 + 0.25 * spread_of_event / 1_000)
+    remaining = np.maximum(length * random.uniform(0.03, 0.9, count), _SHORTEST_LIVE)
     last_leg = starts + _hours(hours + random.uniform(0, 54, count))
     season = placed + _hours(24 * random.uniform(*_SEASON_DAYS, count))
     decided = np.select(
-        [multi_leg, np.isnan(ends), live], [last_leg, season, placed + _hours(left)], starts + _hours(length)
+        [multi_leg, np.isnan(ends), live], [last_leg, season, placed + _hours(remaining)], starts + _hours(length)
     )
     return decided // MICROSECONDS * MICROSECONDS
 

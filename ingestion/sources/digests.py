@@ -115,10 +115,10 @@ def _microseconds(text: str) -> int:
         shift = 0
     except ValueError:
         # A year that Python does not know. The calendar repeats every 400 years.
-        found = _YEAR.fullmatch(text)
-        if found is None:
+        spelling = _YEAR.fullmatch(text)
+        if spelling is None:
             raise
-        digits, rest, before_christ = found.groups()
+        digits, rest, before_christ = spelling.groups()
         year = 1 - int(digits) if before_christ else int(digits)
         instant = datetime.fromisoformat(f"{2000 + year % 400:04}{rest}")
         shift = (year - 2000 - year % 400) // 400 * _400_YEARS

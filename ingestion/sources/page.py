@@ -59,7 +59,7 @@ def build_page(
     rows = pl.DataFrame({name: columns.get(name, nothing) for name in BET_COLUMNS})
     reasons = nothing.cast(pl.String).alias("problems")
     if problems:
-        reasons = reasons.scatter(list(problems), ["; ".join(found) for found in problems.values()])
+        reasons = reasons.scatter(list(problems), ["; ".join(row_problems) for row_problems in problems.values()])
         rows = rows.with_columns(pl.when(pl.lit(reasons).is_null()).then(pl.all().exclude(KEPT_OF_A_PROBLEM)))
     there = frozenset(columns).intersection(BET_COLUMNS)
     return Page(rows, payload.alias("payload"), reasons, there, tuple(unknown_columns))

@@ -22,18 +22,23 @@ _T = TypeVar("_T")
 
 
 class Passing(Exception):
-    """An attempt failed by something that may pass. `cause` holds no secret; `retry_after` is seconds."""
+    """An attempt failed by something that may pass.
+
+    `cause` is what messages say of it, and holds no secret. `code` is the server's own code, empty without one.
+    `retry_after` is for how many seconds the server wants to be left alone; null where it does not say.
+    """
 
     def __init__(self, cause: str, *, code: str = "", retry_after: float | None = None) -> None:
         super().__init__(cause)
         self.cause, self.code, self.retry_after = cause, code, retry_after
 
 
-def patiently(attempt: Callable[[], _T], *, host: str, patience: timedelta, told: Callable[[str], None]) -> _T:
+def patiently(attempt: Callable[[], _T], *, host: str, patience: timedelta, tell_wait: Callable[[str], None]) -> _T:
     """What the first attempt that is not Passing returns or raises.
 
-    `told` hears of each wait: "4 s: 503 from <host>". Raises Unreachable when patience is used up, or would be before
-    the server wants to be asked again.
+    `attempt` is called until it returns, or raises anything but Passing; `patience` runs from the first call on.
+    `tell_wait` is called before each wait with a text such as "4 s: 503 from <host>". Raises Unreachable when patience
+    is used up, or would be before the server wants to be asked again.
     """
     limit = patience.total_seconds()
     jitter = wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
@@ -50,7 +55,7 @@ def patiently(attempt: Callable[[], _T], *, host: str, patience: timedelta, told
         return left(state) <= 0 or (_failure(state).retry_after or 0.0) > left(state)
 
     def tell(state: RetryCallState) -> None:
-        told(f"{round(state.upcoming_sleep, 1):g} s: {_failure(state).cause} from {host}")
+        tell_wait(f"{round(state.upcoming_sleep, 1):g} s: {_failure(state).cause} from {host}")
 
     def give_up(state: RetryCallState) -> NoReturn:
         raise _unreachable(_failure(state), state, host, limit) from None
@@ -73,10 +78,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         then = as_utc(parsedate_to_datetime(said))
         # By the server's own clock, where it tells it: ours may differ.
-        asked = as_utc(parsedate_to_datetime(headers["Date"])) if "Date" in headers else datetime.now(UTC)
+        answered_at = as_utc(parsedate_to_datetime(headers["Date"])) if "Date" in headers else datetime.now(UTC)
     except (ValueError, OverflowError):
         return None
-    return max((then - asked).total_seconds(), 0.0)
+    return max((then - answered_at).total_seconds(), 0.0)
 
 
 def _failure(state: RetryCallState) -> Passing:

@@ -57,13 +57,13 @@ class SupabaseProject:
 
     @property
     def stream(self) -> str:
-        """What sync_state calls the table."""
+        """The stream of the table: what ops.sync_state calls it."""
         return f"supabase:{self.host}/{self.schema}.{self.table}"
 
 
 @dataclass(frozen=True)
 class SourcePostgres:
-    """A Postgres that holds the table."""
+    """A Postgres that holds the table. `conninfo` is an address that libpq takes, with its password."""
 
     conninfo: str = field(repr=False)
     schema: str
@@ -72,16 +72,20 @@ class SourcePostgres:
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """The tables that are configured (null: not), and how patiently they are read."""
+    """The tables that are configured, and how patiently they are read."""
+
+    #: Null where SUPABASE_URL is not set, and likewise the other one.
 
     supabase: SupabaseProject | None
     postgres: SourcePostgres | None
+    #: How far before its cursor a sync reads again.
     overlap: timedelta
+    #: For how long a request is retried, from its first attempt on.
     patience: timedelta
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> SourceSettings:
-        """Read them from an environment in which `problems` finds none."""
+        """Read them from an environment in which `source_setting_problems` finds none; else ValueError."""
         value = {name: environ.get(name, "").strip() or default for name, default in DEFAULTS.items()}
         table = {"schema": value["SUPABASE_SCHEMA"], "table": value["SUPABASE_TABLE"]}
         supabase = SupabaseProject(
@@ -102,23 +106,23 @@ class SourceSettings:
 def source_setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each of these settings, by name. Shows no value: it may be a secret in the wrong place."""
     wrong: dict[str, str] = {}
-    given = {name: environ.get(name, "").strip() for name in DEFAULTS}
-    if given["SUPABASE_URL"] and not _is_web_address(given["SUPABASE_URL"]):
+    values = {name: environ.get(name, "").strip() for name in DEFAULTS}
+    if values["SUPABASE_URL"] and not _is_web_address(values["SUPABASE_URL"]):
         wrong["SUPABASE_URL"] = "not an address such as https://<project>.supabase.co"
-    if given["SUPABASE_URL"] and not (given["SUPABASE_KEY"] or given["SUPABASE_PUBLISH_KEY"]):
+    if values["SUPABASE_URL"] and not (values["SUPABASE_KEY"] or values["SUPABASE_PUBLISH_KEY"]):
         wrong["SUPABASE_KEY"] = "missing, since SUPABASE_URL is set"
     for name in ("SUPABASE_KEY", "SUPABASE_PUBLISH_KEY"):
-        if given[name] and not given["SUPABASE_URL"]:
+        if values[name] and not values["SUPABASE_URL"]:
             wrong["SUPABASE_URL"] = f"missing, since {name} is set"
     for name in ("SUPABASE_KEY", "SUPABASE_APIKEY", "SUPABASE_PUBLISH_KEY"):
-        if not given[name].isascii() or any(character.isspace() for character in given[name]):
+        if not values[name].isascii() or any(character.isspace() for character in values[name]):
             wrong[name] = "holds white space or characters that no key has"
-    if given["SOURCE_POSTGRES_URL"] and not _is_conninfo(given["SOURCE_POSTGRES_URL"]):
+    if values["SOURCE_POSTGRES_URL"] and not _is_conninfo(values["SOURCE_POSTGRES_URL"]):
         wrong["SOURCE_POSTGRES_URL"] = (
             "not an address such as postgresql://role:password@host:5432/database, its password percent-encoded"
         )
     for name in ("SYNC_OVERLAP_MINUTES", "SOURCE_PATIENCE_SECONDS"):
-        if given[name] and not _is_length(given[name]):
+        if values[name] and not _is_length(values[name]):
             wrong[name] = "not a number from 0 to 1,000,000"
     return wrong
 

@@ -31,7 +31,7 @@ class ConfiguredTable:
 
     @contextmanager
     def reading(self) -> Iterator[TableReader]:
-        """See Table."""
+        """See SourceTable."""
         with self.open().reading() as reading:
             yield reading
 
@@ -88,7 +88,7 @@ def chosen_table(
 def _only_one(settings: SourceSettings, *, or_file: bool) -> str:
     # Without a key to read with, Supabase is only published to.
     readable = {"supabase": settings.supabase and settings.supabase.key, "postgres": settings.postgres}
-    configured = [name for name, found in readable.items() if found]
+    configured = [name for name, setting in readable.items() if setting]
     if len(configured) == 1:
         return configured[0]
     raise ConfigurationError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from feature_repo.bets.bet_status import BetStatus
 from quality.anomalies.flags import FlagRule, where
-from quality.schema import BetStatus
 
 MISSING_REQUIRED = "missing_required"
 #: The schema lets no bet without these pass.

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.bet_types import BetType
 from quality.anomalies.scales import closing, payout, price, stake
-from quality.schema import BetStatus
 from quality.schema.rules import is_lost_bonus_bet
 
 #: By these a bet is recognised under another id; where one of KNOWN is null it is not.

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from feature_repo.bets.bet_status import BetStatus
 from quality.anomalies.baseline import Baseline
 from quality.anomalies.flags import FlagRule, milder, unlike_its_book, where
 from quality.anomalies.relations import RELATIONS, is_dead_heat, roi, status
 from quality.anomalies.scales import SCALES, payout, price
 from quality.anomalies.thresholds import Thresholds
-from quality.schema import BetStatus
 
 ROI_OUTLIER = "roi_outlier"
 

@@ -6,7 +6,6 @@ one set of rules between columns (`rules.py`). `docs/data-quality.md` gives the 
 
 from quality.schema.bet import BET_COLUMNS, REQUIRED_COLUMNS, BetSchema, judge_row
 from quality.schema.frame import ACCEPTED_SCHEMA, REASONS, ValidationResult, validate
-from quality.schema.rules import BetStatus
 
 __all__ = [
     "ACCEPTED_SCHEMA",
@@ -14,7 +13,6 @@ __all__ = [
     "REASONS",
     "REQUIRED_COLUMNS",
     "BetSchema",
-    "BetStatus",
     "ValidationResult",
     "judge_row",
     "validate",

@@ -13,10 +13,11 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from feature_repo.bets.bet_status import STATUS_SYNONYMS, BetStatus
 from feature_repo.bets.bet_types import BET_TYPE_SYNONYMS, NUMBERED_ROUND_ROBIN, BetType
 from quality.schema.instants import Instant
 from quality.schema.kinds import Choice, ColumnKind, Flag, Id, Name, Number, Unreadable, cleaned
-from quality.schema.rules import ROUNDING, RULES, STATUS_SYNONYMS, BetStatus
+from quality.schema.rules import ROUNDING, RULES
 
 
 class BetSchema(BaseModel):

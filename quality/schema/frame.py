@@ -8,11 +8,12 @@ from types import SimpleNamespace
 
 import polars as pl
 
+from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.names import visible_text
 from quality.schema.bet import BET_COLUMNS, IS_WIN, KINDS, NOTHING_EARNED, REQUIRED_COLUMNS
 from quality.schema.instants import Instant
 from quality.schema.kinds import Name, cleaned_column
-from quality.schema.rules import ROUNDING, RULES, BetStatus, Rule
+from quality.schema.rules import ROUNDING, RULES, Rule
 
 # Every reason there is, in the order in which a rejected row lists them.
 REASONS = tuple(

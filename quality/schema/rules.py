@@ -10,40 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from functools import reduce
 from operator import or_
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
+from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.bet_types import BetType
-
-
-class BetStatus(StrEnum):
-    """How a bet stands."""
-
-    PENDING = "PENDING"
-    WIN = "SETTLED_WIN"
-    LOSS = "SETTLED_LOSS"
-    PUSH = "SETTLED_PUSH"
-    VOID = "SETTLED_VOID"
-    CASHEDOUT = "SETTLED_CASHEDOUT"
-
-
-# What apps and exports call them, in lower case. A bare SETTLED says no result, and is none of them.
-STATUS_SYNONYMS: Final = {
-    "placed": BetStatus.PENDING,
-    **{
-        f"{prefix}{word}": status
-        for prefix in ("", "settled_")
-        for status, words in {
-            BetStatus.PUSH: ("pushed",),
-            BetStatus.VOID: ("voided", "cancelled", "canceled", "refunded"),
-            BetStatus.CASHEDOUT: ("cash_out", "cashout", "cashed_out", "cashedout"),
-        }.items()
-        for word in words
-    },
-}
 
 
 @dataclass(frozen=True)

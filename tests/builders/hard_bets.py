@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from hypothesis import strategies as st
 
+from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.bet_types import BetType
-from quality.schema import ACCEPTED_SCHEMA, BET_COLUMNS, BetStatus
+from quality.schema import ACCEPTED_SCHEMA, BET_COLUMNS
 from quality.schema.grammar import TIMESTAMP
 from tests.builders.raw_bets import GOOD, NOW, OPEN
 

@@ -25,7 +25,6 @@ from feature_repo.group_keys import make_key
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
-from ingestion.database.apply import apply_declarations
 from tests.builders.judgements import pass_gates
 from tests.rigs.published_store import gated, published, published_template
 
@@ -97,11 +96,11 @@ def features_of() -> dict[tuple[str, str], int]:
 
 @pytest.fixture(scope="module")
 def stocked(
-    servers: Connections, template_with_registry: Postgres, features_of: dict[tuple[str, str], int]
+    servers: Connections, applied_template: Postgres, features_of: dict[tuple[str, str], int]
 ) -> Iterator[Connections]:
     name = f"stocked_{next(_numbers)}"
     with connect(dataclasses.replace(servers.postgres, database="postgres"), purpose="test", autocommit=True) as admin:
-        template = sql.Identifier(template_with_registry.database)
+        template = sql.Identifier(applied_template.database)
         admin.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), template))
         postgres = dataclasses.replace(servers.postgres, database=name, password="unused")
         connections = Connections(postgres, Redis(servers.redis.url.removesuffix("/0") + "/0"), embedded=False)
@@ -111,7 +110,6 @@ def stocked(
             _fill(database, features_of)
             pass_gates(database)
             database.commit()
-            apply_declarations(connections)
             with redis.Redis.from_url(connections.redis.url) as client:
                 client.flushdb()  # other modules were served from it
             _materialize()

@@ -47,7 +47,7 @@ def service(declared: RepoContents, name: str) -> FeatureService:
     return next(service for service in declared.feature_services if service.name == name)
 
 
-def test_the_eight_views_are_declared_with_their_keys_and_ttls(declared: RepoContents) -> None:
+def test_eight_views_are_declared_with_keys_and_ttls(declared: RepoContents) -> None:
     day, hour, month = timedelta(hours=24), timedelta(hours=1), timedelta(days=30)
     assert {view.name: (view.join_keys, view.ttl) for view in declared.feature_views} == {
         "sport_stats": (["sport"], day),
@@ -61,7 +61,7 @@ def test_the_eight_views_are_declared_with_their_keys_and_ttls(declared: RepoCon
     }
 
 
-def test_the_views_hold_the_features_that_are_computed_for_them(declared: RepoContents) -> None:
+def test_views_hold_the_features_that_are_computed_for_them(declared: RepoContents) -> None:
     held = {view.name: tuple(field.name for field in view.features) for view in declared.feature_views}
     assert held == {view.name: view.features for view in STORED_VIEWS}
 
@@ -70,7 +70,7 @@ def test_counts_are_whole_numbers(fields: dict[str, Field]) -> None:
     assert {str(field.dtype) for field in fields.values() if field.name.endswith("_count")} == {"Int64"}
 
 
-def test_the_on_demand_views_and_services_have_their_names(declared: RepoContents) -> None:
+def test_on_demand_views_and_services_have_the_published_names(declared: RepoContents) -> None:
     assert names(declared.on_demand_feature_views) == {"bet_features", "bet_clv_features"}
     assert names(declared.feature_services) == {
         "market_profitability_v1",
@@ -79,15 +79,15 @@ def test_the_on_demand_views_and_services_have_their_names(declared: RepoContent
     }
 
 
-def test_every_field_says_its_unit_its_range_and_when_it_is_available(fields: dict[str, Field]) -> None:
+def test_every_field_says_unit_range_and_moment_of_availability(fields: dict[str, Field]) -> None:
     assert [name for name, field in fields.items() if not SPELLING.fullmatch(field.description)] == []
 
 
-def test_the_tag_of_a_field_repeats_when_it_is_available(fields: dict[str, Field]) -> None:
+def test_tag_of_a_field_repeats_the_moment_of_availability(fields: dict[str, Field]) -> None:
     assert all(field.description.endswith(f"Available at {field.tags['available']}.") for field in fields.values())
 
 
-def test_the_service_for_placement_holds_only_what_is_known_at_placement(
+def test_service_for_placement_holds_only_features_known_at_placement(
     declared: RepoContents, fields: dict[str, Field]
 ) -> None:
     """A model that decides on bets must not be trained on what is learned after they are placed."""
@@ -95,19 +95,19 @@ def test_the_service_for_placement_holds_only_what_is_known_at_placement(
     assert {fields[reference].tags["available"] for reference in at_placement} == {"placement"}
 
 
-def test_the_two_profitability_services_differ_by_the_bets_own_closing_line(declared: RepoContents) -> None:
+def test_two_profitability_services_differ_by_the_bets_own_closing_line(declared: RepoContents) -> None:
     at_placement = references(service(declared, "market_profitability_at_placement_v1"))
     later = set(references(service(declared, "market_profitability_v1"))) - set(at_placement)
     assert later == {f"bet_clv_features:{name}" for name in ("clv_percentage", "clv_ev", "has_clv")}
 
 
-def test_no_service_holds_two_features_of_one_name(declared: RepoContents) -> None:
+def test_no_service_holds_two_features_of_the_same_name(declared: RepoContents) -> None:
     for one in declared.feature_services:
         short = [reference.partition(":")[2] for reference in references(one)]
         assert len(short) == len(set(short)), one.name
 
 
-def test_an_on_demand_function_needs_nothing_of_its_module(declared: RepoContents) -> None:
+def test_on_demand_function_uses_no_name_of_the_module(declared: RepoContents) -> None:
     """Feast executes the stored source elsewhere: a name of the module is a NameError in serving, not in apply."""
     for view in declared.on_demand_feature_views:
         elsewhere: dict[str, object] = {}
@@ -121,7 +121,7 @@ def test_feast_imports_feature_repo_and_nothing_else() -> None:
     assert set(get_repo_files(REPOSITORY)) == ours
 
 
-def test_feast_would_not_import_what_may_once_stand_beside_it(tmp_path: Path) -> None:
+def test_feast_imports_no_file_beside_feature_repo(tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / ".feastignore", tmp_path)
     for beside in ("setup.py", "fill.py", "fetch.py", "features/a.py", "feature_store.py", ".tox/b.py", "env/lib/c.py"):
         (tmp_path / beside).parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ def feast(*arguments: str, environ: dict[str, str]) -> str:
     return done.stdout
 
 
-def test_apply_and_list_work(environ: dict[str, str]) -> None:
+def test_feast_apply_and_list_work(environ: dict[str, str]) -> None:
     feast("apply", environ=environ)
     listed = feast("feature-views", "list", environ=environ)
     assert "sport_league_market_stats" in listed
@@ -46,13 +46,13 @@ def test_materialize_fills_the_online_store(environ: dict[str, str], store: Any,
     assert store.get_online_features(["sport_stats:sport_count"], [{"sport": "NBA"}]).to_dict()["sport_count"] == [1]
 
 
-def test_the_project_cannot_be_torn_down_by_accident(environ: dict[str, str]) -> None:
+def test_project_cannot_be_torn_down_by_accident(environ: dict[str, str]) -> None:
     done = subprocess.run([FEAST, "teardown"], cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "protected project" in done.stderr
 
 
-def test_the_web_page_opens(environ: dict[str, str], tmp_path: Path) -> None:
+def test_web_page_opens(environ: dict[str, str], tmp_path: Path) -> None:
     command = [str(FEAST), "-c", str(REPOSITORY), "ui", "--host", "127.0.0.1", "--port", "{port}"]
     with serving(command, tmp_path, environ) as port, urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
         assert b"<html" in answer.read()

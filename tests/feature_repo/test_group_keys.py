@@ -38,19 +38,19 @@ bets = st.fixed_dictionaries(
 @example([None])
 @example(["\\N"])
 @example(["", None, ""])
-def test_a_key_can_be_read_back(values: list[str | None]) -> None:
+def test_group_key_can_be_split_into_the_values_it_was_made_from(values: list[str | None]) -> None:
     assert split_key(make_key(values)) == tuple(values)
 
 
 @given(st.lists(st.tuples(parts, parts, parts), min_size=1))
-def test_columns_and_values_spell_keys_alike(rows: list[tuple[str | None, ...]]) -> None:
+def test_key_expression_spells_keys_as_make_key(rows: list[tuple[str | None, ...]]) -> None:
     frame = pl.DataFrame(rows, schema=dict.fromkeys("abc", pl.String), orient="row")
     keys = nw.from_native(frame).select(key=key_expression(["a", "b", "c"])).get_column("key").to_list()
     assert keys == [make_key(row) for row in rows]
 
 
 @given(st.text(alphabet="aN|\\", max_size=6))
-def test_what_is_not_a_key_is_refused_and_what_is_has_one_spelling(text: str) -> None:
+def test_text_is_either_refused_as_a_key_or_the_only_spelling_of_a_key(text: str) -> None:
     try:
         values = split_key(text)
     except ValueError:
@@ -58,24 +58,24 @@ def test_what_is_not_a_key_is_refused_and_what_is_has_one_spelling(text: str) ->
     assert make_key(values) == text
 
 
-def test_an_ordinary_name_is_its_own_key() -> None:
+def test_ordinary_name_is_the_key_of_a_one_part_group() -> None:
     assert make_key(["Aussie Rules"]) == "Aussie Rules"
 
 
-def test_a_key_of_two_parts_is_not_taken_for_a_name() -> None:
+def test_key_of_two_parts_is_not_taken_for_a_name() -> None:
     with pytest.raises(ValueError, match="2 parts"):
         only_part("NBA|Moneyline")
 
 
 @given(st.lists(bets, min_size=1))
-def test_rows_and_frame_hold_the_same(drawn: list[dict[str, Any]]) -> None:
+def test_entity_rows_and_entity_frame_hold_the_same_values(drawn: list[dict[str, Any]]) -> None:
     frame = entity_frame(drawn).drop(columns="event_timestamp")
     frame = frame.astype(object).where(frame.notna(), None)
     assert frame.to_dict("records") == [{name: row[name] for name in frame.columns} for row in entity_rows(drawn)]
 
 
 @given(st.lists(bets, min_size=1))
-def test_a_frame_of_bets_is_read_like_their_dicts(drawn: list[dict[str, Any]]) -> None:
+def test_frame_of_bets_gives_the_rows_of_dicts(drawn: list[dict[str, Any]]) -> None:
     from_dicts = entity_frame(drawn)
     pd.testing.assert_frame_equal(entity_frame(pd.DataFrame(drawn)), from_dicts)
     schema = {"american_odds": pl.Float64, "is_live": pl.Boolean, "time_placed": pl.Datetime("us", "UTC")}
@@ -90,17 +90,17 @@ def test_every_join_key_is_in_the_frame_in_the_order_of_the_bets() -> None:
     ]
 
 
-def test_a_frame_is_as_of_the_placement_in_utc() -> None:
+def test_entity_frame_is_as_of_the_placement_in_utc() -> None:
     placed = datetime.fromisoformat("2026-05-24T17:00:00.000001+02:00")
     assert list(entity_frame([one_bet(time_placed=placed)])["event_timestamp"]) == [placed]
 
 
 @pytest.mark.parametrize("written", ["2026-05-24T15:00:00z", "20260524T150000", "2026-05-24 17:00+02:00", 1779634800])
-def test_a_placement_may_be_written_as_text_or_as_seconds(written: Any) -> None:
+def test_placement_may_be_written_as_text_or_as_seconds(written: Any) -> None:
     assert entity_rows([one_bet(time_placed=written)])[0]["time_placed"] == datetime(2026, 5, 24, 15, tzinfo=UTC)
 
 
-def test_the_columns_of_a_frame_keep_their_types_when_every_value_is_null() -> None:
+def test_columns_of_a_frame_keep_their_types_when_every_value_is_null() -> None:
     nothing = {name: None for name in one_bet() if name != "time_placed"} | {"clv_percentage": None}
     types = entity_frame([one_bet() | nothing]).dtypes.astype(str)
     assert types[["league", "american_odds", "clv_percentage", "is_live"]].to_list() == [
@@ -108,7 +108,7 @@ def test_the_columns_of_a_frame_keep_their_types_when_every_value_is_null() -> N
     ]  # fmt: skip
 
 
-def test_white_space_and_empty_text_are_what_they_are_at_ingestion() -> None:
+def test_white_space_and_empty_text_are_read_as_at_ingestion() -> None:
     row = entity_rows([one_bet(sport=f"{WHITESPACE}Soccer ", league=WHITESPACE, bet_type=" Parlay")])[0]
     assert (row["sport"], row["league"], row["bet_type"]) == ("Soccer", None, "parlay")
 
@@ -119,18 +119,18 @@ def test_all_missing_columns_are_named_at_once() -> None:
     assert set(refused.value.missing) == {"league", "market", "institution_name", "bet_type", "is_live"}
 
 
-def test_missing_columns_of_a_frame_are_named_too() -> None:
+def test_missing_columns_of_a_frame_are_named() -> None:
     with pytest.raises(ColumnsMissing, match="bets lack league, time_placed"):
         entity_frame(pl.DataFrame([one_bet()]).drop("league", "time_placed"))
 
 
-def test_a_training_row_without_an_instant_is_refused() -> None:
+def test_training_row_without_an_instant_is_refused() -> None:
     with pytest.raises(ValueError, match="time_placed is missing in 1 of 2 bets"):
         entity_frame([one_bet(), one_bet(time_placed=None)])
 
 
 @pytest.mark.parametrize("column", ["american_odds", "is_live", "time_placed"])
-def test_a_value_that_its_column_cannot_hold_is_refused(column: str) -> None:
+def test_value_that_a_column_cannot_hold_is_refused_by_name(column: str) -> None:
     with pytest.raises(ValueError, match=f"{column} cannot be 'evens'"):
         entity_rows([one_bet(**{column: "evens"})])
 

@@ -20,19 +20,19 @@ from feature_repo.servers.environment import feast_environment
 CONFIGURATION = REPOSITORY / "feature_store.yaml"
 
 
-def test_the_package_exports_what_it_says() -> None:
+def test_package_exports_the_names_in_all() -> None:
     assert set(feature_repo.__all__) == {"REPOSITORY", "open_store", "scorer"}
 
 
 @pytest.mark.parametrize(
     "module", ["feature_repo", "feature_repo.group_keys", "feature_repo.bets.frame", "feature_repo.bets.odds"]
 )
-def test_importing_it_does_not_import_feast(module: str) -> None:
+def test_importing_the_package_does_not_import_feast(module: str) -> None:
     program = f"import {module}, sys; sys.exit('feast' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=False).returncode == 0
 
 
-def test_a_store_opens_by_the_settings_alone(registry: Connections) -> None:
+def test_store_opens_by_the_settings_alone(registry: Connections) -> None:
     settings = feast_environment(registry) | {"REDIS_URL": registry.redis.url}
     assert open_store(settings).project == "pikkit"
 
@@ -70,9 +70,7 @@ def _loaded(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Any:
     return load_repo_config(REPOSITORY, CONFIGURATION)
 
 
-def test_the_redis_connection_is_read_as_it_was_given(
-    connections: Connections, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_redis_connection_is_read_as_it_was_given(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
     guarded = dataclasses.replace(connections, redis=Redis("redis://:%27s%2C%24x@localhost:6390/3"))
     config = _loaded(guarded, monkeypatch)
     assert config.online_store.connection_string == guarded.redis.feast_connection_string

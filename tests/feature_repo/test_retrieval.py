@@ -52,7 +52,7 @@ def test_awkward_groups_are_kept_apart_online(store: Any, features_of: Any) -> N
     assert records(online(store, BETS), list(wanted[0])) == wanted
 
 
-def test_a_group_is_found_online_when_it_is_asked_for_alone(store: Any, features_of: Any) -> None:
+def test_group_that_is_requested_alone_is_found_online(store: Any, features_of: Any) -> None:
     wanted = expected(features_of)
     assert [records(online(store, [one]), list(wanted[0]))[0] for one in BETS] == wanted
 
@@ -74,7 +74,7 @@ def looked_up(retrieved: Any) -> dict[str, dict[str, Any]]:
     return dict(zip(frame["bet_id"], records(frame, columns), strict=True))
 
 
-def test_an_open_bet_is_found_by_its_id_with_every_null_in_place(store: Any) -> None:
+def test_open_bet_is_found_by_id_with_every_null_in_place(store: Any) -> None:
     nulls = dict.fromkeys(FACTS["full"] | CLOSING_LINES["full"])
     wanted = {"full": FACTS["full"] | CLOSING_LINES["full"], "empty": nulls, "never placed": nulls}
     service = store.get_feature_service("bet_lookup_v1")
@@ -83,7 +83,7 @@ def test_an_open_bet_is_found_by_its_id_with_every_null_in_place(store: Any) -> 
     assert looked_up(store.get_online_features(service, [{"bet_id": bet_id} for bet_id in wanted])) == wanted
 
 
-def test_a_missing_price_is_null_and_not_a_guess(store: Any) -> None:
+def test_missing_price_is_null_and_not_a_guess(store: Any) -> None:
     frame = online(store, [bet("NBA", None, None, None, american_odds=None)])
     assert records(frame, ["implied_prob", "clv_ev", "clv_percentage"]) == [
         {"implied_prob": None, "clv_ev": None, "clv_percentage": 2.5}
@@ -99,7 +99,7 @@ def test_day_and_hour_are_those_of_the_placement_in_utc(store: Any, retrieve: An
 
 
 @pytest.mark.parametrize("retrieve", [offline, online])
-def test_a_category_is_its_code_and_unknown_is_not_null(store: Any, retrieve: Any) -> None:
+def test_category_is_encoded_by_code_and_unknown_is_not_null(store: Any, retrieve: Any) -> None:
     bets = [
         bet("a|b", "East", "Moneyline", "x|y"),
         bet("?", "?", "?", "?", bet_type="?"),
@@ -125,24 +125,24 @@ def test_no_column_of_a_training_frame_is_there_twice(store: Any) -> None:
     assert columns.is_unique
 
 
-def test_a_training_row_knows_nothing_of_later_changes(store: Any) -> None:
+def test_training_row_knows_nothing_of_later_changes(store: Any) -> None:
     before_the_first_change = datetime.now(UTC) - pd.Timedelta(days=3)
     frame = offline(store, [bet("NBA", None, None, None, time_placed=before_the_first_change)])
     assert frame["sport_count"].isna().all()
 
 
-def test_a_group_key_that_was_not_given_is_an_error_that_names_it(store: Any) -> None:
+def test_missing_group_key_is_named_in_the_error(store: Any) -> None:
     rows = [{name: value for name, value in row.items() if name != "institution_name"} for row in entity_rows(BETS)]
     with pytest.raises(KeyError, match="institution_name"):
         store.get_online_features(["bet_features:sport_encoded"], rows)
 
 
-def test_a_price_that_is_none_is_refused(store: Any) -> None:
+def test_number_that_is_no_american_price_is_refused_online(store: Any) -> None:
     with pytest.raises(ValueError, match=r"1\.91 lie inside \(-100, 100\)"):
         online(store, [bet("NBA", None, None, None, american_odds=1.91)])
 
 
-def test_a_bet_without_closing_line_is_enough_for_the_service_at_placement(store: Any) -> None:
+def test_bet_without_closing_line_is_enough_for_the_service_at_placement(store: Any) -> None:
     service = store.get_feature_service("market_profitability_at_placement_v1")
     placed = {name: value for name, value in BETS[0].items() if name != "clv_percentage"}
     trained = store.get_historical_features(entity_frame([placed]), service).to_df()

@@ -15,12 +15,11 @@ import pytest
 from feature_repo import clock
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
-from ingestion.database.apply import apply_declarations
-from ingestion.database.migrate import create_registry
-from ingestion.intake.load import SyncRequest, requested_rows, take_in
+from ingestion.intake.counts import IntakeCounts, ReconcileCounts
+from ingestion.intake.load import take_in
 from ingestion.intake.reconcile import reconcile_table
+from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import Progress, silent
-from ingestion.runs.record import Counts
 from ingestion.sources.postgres.postgres_table import open_postgres
 from ingestion.sources.settings import SourcePostgres
 from ingestion.sources.supabase.supabase_table import open_supabase
@@ -34,10 +33,10 @@ PATIENCE = timedelta(minutes=10)
 
 
 @pytest.fixture
-def prepared(registry: Connections) -> Connections:
+def prepared(new_applied: Callable[[], Connections]) -> Connections:
     """Stores with a schema, a registry and nothing in them, the clock at NOW."""
     clock.set_now(NOW)
-    return prepared_stores(registry)
+    return new_applied()
 
 
 @pytest.fixture
@@ -49,12 +48,6 @@ def query(prepared: Connections) -> Callable[[LiteralString], list[Any]]:
             return connection.execute(statement).fetchall()
 
     return query
-
-
-def prepared_stores(connections: Connections) -> Connections:
-    create_registry(connections.postgres)
-    apply_declarations(connections)
-    return connections
 
 
 @dataclass(frozen=True)
@@ -94,8 +87,8 @@ def conninfo(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-def sync(source: Source, database: psycopg.Connection) -> Callable[..., Counts]:
-    def sync(*, now: datetime = NOW, **request: Any) -> Counts:
+def sync(source: Source, database: psycopg.Connection) -> Callable[..., IntakeCounts]:
+    def sync(*, now: datetime = NOW, **request: Any) -> IntakeCounts:
         with requested_rows(database, source.open(silent), SyncRequest(**request)) as rows:
             counts = take_in(database, rows, run_id=uuid.uuid4(), now=now)
         database.commit()
@@ -105,10 +98,10 @@ def sync(source: Source, database: psycopg.Connection) -> Callable[..., Counts]:
 
 
 @pytest.fixture
-def compare(source: Source, database: psycopg.Connection) -> Callable[..., Counts]:
+def compare(source: Source, database: psycopg.Connection) -> Callable[..., ReconcileCounts]:
     """A reconciliation, without the sync before it."""
 
-    def compare(*, now: datetime = NOW, **differs: Any) -> Counts:
+    def compare(*, now: datetime = NOW, **differs: Any) -> ReconcileCounts:
         with opened(source) as (name, reading):
             counts = reconcile_table(database, name, reading, run_id=uuid.uuid4(), clock=lambda: now, **differs)
         database.commit()

@@ -11,7 +11,7 @@ from feature_repo import clock
 from feature_repo.errors import ConfigurationError
 from ingestion.database.access import connect
 from ingestion.features.verify import verify_offline
-from ingestion.intake.load import SyncRequest
+from ingestion.intake.request import SyncRequest
 from ingestion.pipeline import run_pipeline, run_sync
 from ingestion.quarantine.refused_rows import Selection
 from ingestion.quarantine.retry import retry_quarantined
@@ -91,7 +91,7 @@ def test_an_export_passes_the_default_gates_and_a_later_one_settles_what_was_ope
         assert sum(found.differences for found in verify_offline(connection)) == 0
 
 
-def test_what_a_corrected_mapping_mends_leaves_the_quarantine(prepared, query, sheet):
+def test_rows_that_a_corrected_mapping_mends_leave_the_quarantine(prepared, query, sheet):
     run_sync(prepared, open_file(sheet, mapping=declared_format(MAPPING)))
     assert query("select reasons from quarantine.bets order by seq") == [
         (["status: unknown value"],),
@@ -144,7 +144,7 @@ def test_a_refused_row_of_a_table_of_bets_is_tried_again_as_one_though_its_strea
     assert reasons["9"] == ["Placed: not a time"]
 
 
-def test_the_command_line_reads_a_file_by_its_mapping_and_says_so(prepared, sheet, tmp_path):
+def test_the_command_line_reads_a_file_by_the_mapping_and_reports_the_mapping(prepared, sheet, tmp_path):
     environ = environ_of(prepared, tmp_path, PIKKIT_NOW=NOW.isoformat())
     (tmp_path / "mine.toml").write_text(CORRECTED)
     refused = pikkit_here("sync", "--source", sheet, environ=environ)
@@ -180,7 +180,7 @@ def test_bets_to_score_are_read_from_a_file_by_its_mapping(sheet, tmp_path):
     assert (scored["id"], scored["american_odds"], scored["sport"]) == ("1", 150, "Golf")
 
 
-def test_what_a_mapping_leaves_out_is_null_when_bets_are_scored(sheet):
+def test_columns_without_a_mapping_are_null_when_bets_are_scored(sheet):
     sheet.write_text("\n".join(SHEET.splitlines()[:2]))
     check(read_bets(sheet, declared_format(MAPPING)), service=DEFAULT_SERVICE, now=NOW)
 

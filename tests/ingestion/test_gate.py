@@ -97,7 +97,7 @@ def count(connections, query):
 # ---- refusal -------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_refused_changes_nothing_that_is_served(prepared, load, history):
+def test_a_refused_refresh_changes_no_served_value(prepared, load, history):
     load(history, now=NOW - HOUR)
     before = published(prepared)
     with pytest.raises(GateRefused):
@@ -106,7 +106,7 @@ def test_what_is_refused_changes_nothing_that_is_served(prepared, load, history)
     assert len(before) > 30
 
 
-def test_a_refused_run_keeps_its_rows_its_verdicts_and_its_record(prepared, load, history):
+def test_a_refused_run_keeps_rows_verdicts_and_record(prepared, load, history):
     load(history, now=NOW - HOUR)
     raw = count(prepared, "select count(*) from raw.bet_versions")
     with pytest.raises(GateRefused) as refused:
@@ -122,7 +122,7 @@ def test_a_refused_run_keeps_its_rows_its_verdicts_and_its_record(prepared, load
     assert (found.gate.state, state, exit_code, error) == ("refused", "refused", 3, str(refused.value))
 
 
-def test_the_refusal_names_each_failed_check_its_value_its_threshold_and_the_rows(prepared, load, history):
+def test_a_refusal_names_each_failed_check_with_value_threshold_and_rows(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused) as refused:
         load(bad(history))
@@ -157,7 +157,7 @@ def test_when_the_source_is_put_right_the_next_run_publishes_everything(prepared
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_what_was_refused_and_put_right_leaves_no_trace_in_the_past(prepared, load, history):
+def test_refused_bets_that_were_put_right_leave_no_trace_in_the_past(prepared, load, history):
     """Otherwise a training frame for the minutes between would hold values that the gate kept from being served."""
     load(history, now=NOW - HOUR)
     with connect(prepared.postgres, purpose="test") as connection:
@@ -182,7 +182,7 @@ def test_what_was_refused_and_put_right_leaves_no_trace_in_the_past(prepared, lo
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_a_file_that_was_mended_under_its_old_stamps_is_published(prepared, load, history):
+def test_a_refused_file_mended_under_old_stamps_is_published(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(bad(history))
@@ -190,7 +190,7 @@ def test_a_file_that_was_mended_under_its_old_stamps_is_published(prepared, load
     assert count(prepared, "select count(*) from quarantine.bets where state = 'open'") == 0
 
 
-def test_a_backfill_in_between_does_not_let_what_was_refused_into_the_past(prepared, load, history):
+def test_a_backfill_between_refusal_and_correction_keeps_refused_rows_out_of_the_past(prepared, load, history):
     load(history, now=NOW - HOUR)
     with connect(prepared.postgres, purpose="test") as connection:
         earlier = connection.execute("select * from features.institution_stats_changes").fetchall()
@@ -208,7 +208,7 @@ def test_a_backfill_in_between_does_not_let_what_was_refused_into_the_past(prepa
         assert sorted(connection.execute(rows, [NOW]).fetchall()) == sorted(earlier)
 
 
-def test_what_was_refused_is_published_with_enough_good_rows_beside_it(prepared, load, history):
+def test_refused_rows_are_published_beside_enough_good_rows(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(bad(history))
@@ -281,7 +281,7 @@ def test_a_single_odd_row_never_stops_the_line(prepared, load, history, changes)
 # ---- what a batch is measured against ------------------------------------------------------------------------------
 
 
-def test_what_was_refused_never_says_what_is_usual(prepared, load, history):
+def test_refused_rows_never_enter_the_baseline(prepared, load, history):
     """Stakes in cents are refused again and again, however often they are sent."""
     load(history, now=NOW - HOUR)
     for number in range(3):
@@ -290,7 +290,7 @@ def test_what_was_refused_never_says_what_is_usual(prepared, load, history):
             load(cents, now=NOW + number * timedelta(minutes=1))
 
 
-def test_real_bets_are_published_whenever_they_come(prepared, load, real_sample):
+def test_real_bets_pass_the_gates_in_any_batches(prepared, load, real_sample):
     rows, before = pl.read_parquet(real_sample), datetime(2026, 4, 1, tzinfo=UTC)
     for day in (datetime(2026, 4, 24, tzinfo=UTC), *(NOW - timedelta(days=days) for days in (20, 13, 12, 7, 2, 1, 0))):
         load(rows.filter((pl.col("updated_at") > before) & (pl.col("updated_at") <= day)), now=day)
@@ -311,7 +311,7 @@ def test_drift_of_every_stored_feature_is_kept_for_every_refresh(prepared, load,
     assert count(prepared, "select count(*) from ops.drift where has_drifted") == 0
 
 
-def test_a_rewrite_of_the_whole_history_is_held_against_what_stood_there(prepared, load, history):
+def test_a_rewrite_of_the_whole_history_is_compared_with_the_published_history(prepared, load, history):
     load(history, now=NOW - HOUR)
     cents = history.unique("id", keep="last", maintain_order=True).with_columns(pl.col("amount", "profit") * 100)
     with pytest.raises(GateRefused, match="amount_level"):
@@ -326,7 +326,7 @@ def test_a_source_that_knows_no_closing_lines_is_complete_without(prepared, load
     assert count(prepared, "select value from ops.gate_results where gate = 'feature_completeness'") > 0.95
 
 
-def test_drift_is_measured_from_what_stood_at_the_last_accepted_refresh(prepared, load, history):
+def test_drift_is_measured_from_the_values_of_the_last_accepted_refresh(prepared, load, history):
     """Not from what the batch made of it: a rewrite of all bets would be compared with itself."""
     load(history, now=NOW - HOUR)
     rewritten = history.unique("id", keep="last", maintain_order=True).with_columns(pl.col("amount", "profit") * 3)
@@ -334,7 +334,7 @@ def test_drift_is_measured_from_what_stood_at_the_last_accepted_refresh(prepared
     assert count(prepared, "select has_drifted from ops.drift where feature = 'amount'")
 
 
-def test_an_alert_stays_the_one_that_it_was_until_it_clears(prepared, load, history):
+def test_an_alert_keeps_the_opening_instant_until_cleared(prepared, load, history):
     load(history, now=NOW - HOUR)
     alerts = (
         "select count(*), min(opened_at), max(resolved_at) from ops.alerts where cause = 'gate data_age_alert_hours'"
@@ -351,7 +351,7 @@ def test_an_alert_stays_the_one_that_it_was_until_it_clears(prepared, load, hist
 # ---- override ------------------------------------------------------------------------------------------------------
 
 
-def test_an_override_publishes_and_says_so_for_ever(prepared, load, history):
+def test_an_override_publishes_and_stays_in_the_record(prepared, load, history):
     load(history, now=NOW - HOUR)
     done = load(bad(history), override="half wins come later")
     assert done.summary.gates.state == "overridden"
@@ -369,12 +369,12 @@ def test_the_actor_of_ci_is_told_with_the_user_and_the_host_of_the_process() -> 
     assert current_actor({})["ci_actor"] is None
 
 
-def test_an_override_of_what_passes_is_none(prepared, load, history):
+def test_an_override_of_a_passing_refresh_is_recorded_as_passed(prepared, load, history):
     done = load(history, override="just in case")
     assert done.summary.gates.state == "passed"
 
 
-def test_what_was_overridden_refuses_neither_the_same_file_again_nor_a_small_one_after_it(prepared, load, history):
+def test_overridden_rows_refuse_neither_the_same_file_again_nor_a_small_file_later(prepared, load, history):
     load(history, now=NOW - HOUR)
     load(bad(history), override="half wins come later")
     again = load(bad(history), now=NOW + HOUR)
@@ -402,7 +402,7 @@ def test_a_backfill_keeps_to_the_gates_too(prepared, load, history, tmp_path):
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_a_backfill_is_not_held_to_what_waits_in_the_log(prepared, load, history):
+def test_a_backfill_is_not_judged_on_versions_that_wait_in_the_log(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(good(history, 1000).with_columns(pl.col("amount", "profit") * 100))
@@ -513,7 +513,7 @@ def test_the_commands_tell_of_a_refusal_and_of_an_override(command, history, tmp
     assert [run["overridden_by"] and run["overridden_by"]["ci_actor"] for run in runs] == ["ann", None, None, None]
 
 
-def test_gate_of_a_store_where_nothing_was_judged_says_so(command):
+def test_the_gate_command_of_a_store_without_a_judgement_fails_with_advice(command):
     done = command("gate")
     assert done.returncode == 2
     assert "No refresh was judged yet" in done.stderr

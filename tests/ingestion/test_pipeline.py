@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +16,6 @@ from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ClockRewound, LockHeld, Unreachable
 from feature_repo.group_keys import entity_frame, entity_rows
-from feature_repo.servers.environment import feast_environment
 from feature_repo.store import store_at
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.doctor.postgres import check_postgres
@@ -28,9 +23,8 @@ from ingestion.features import running_sums, single_bets
 from ingestion.pipeline import compare, run_materialize
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, at, bet, jsonl, lost
-from tests.conftest import LENIENT_GATES
-from tests.ingestion.conftest import prepared_stores
 from tests.rigs.commands import by_name, environ_of, pikkit
+from tests.rigs.forked_commands import forked_command
 from tests.rigs.lenient_pipeline import run, run_backfill
 from tests.rigs.processes import wait_until
 
@@ -69,7 +63,7 @@ def contents(connections):
 # ---- killed, locked out, repeated ----------------------------------------------------------------------------------
 
 
-def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_mend(prepared, new_connections, tmp_path):
+def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_mend(prepared, new_applied, tmp_path):
     """kill -9 at ten random instants, then one plain run: the store equals that of a run that was never killed."""
     file = jsonl(
         tmp_path / "bets.jsonl",
@@ -77,16 +71,20 @@ def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_me
         *(lost(f"b{n}", 200 + n, sport=f"S{n % 5}") for n in range(0, 3000, 50)),
         *(bet(f"c{n}", status="?") for n in range(20)),
     )
-    never_killed = prepared_stores(new_connections())
-    seconds = _run(never_killed, file)
+    never_killed = new_applied()
+    with _command(never_killed, file) as whole:
+        started = time.monotonic()
+        assert whole.wait().returncode == 0
+        seconds = time.monotonic() - started
     dice = random.Random(20260524)
     for _ in range(10):
-        killed = subprocess.Popen(**_command(prepared, file))
-        time.sleep(dice.uniform(0.1, 1) * seconds)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
+        with _command(prepared, file) as killed:
+            time.sleep(dice.uniform(0.1, 1) * seconds)
+            killed.kill()
+            killed.wait()
     until_unlocked(prepared)
-    _run(prepared, file)
+    with _command(prepared, file) as mending:
+        assert mending.wait().returncode == 0
 
     assert [c for c in compare(prepared) if c.differences] == []
     assert contents(prepared) == contents(never_killed)
@@ -95,21 +93,9 @@ def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_me
 
 
 def _command(connections, file):
-    ours = {"REDIS_URL": connections.redis.url, "PIKKIT_NOW": NOW.isoformat(), "PIKKIT_GATES": str(LENIENT_GATES)}
-    environ = feast_environment(connections) | ours
-    return {
-        "args": [sys.executable, "-m", "ingestion", "run", "--source", str(file)],
-        "env": dict(os.environ) | environ,
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-    }
-
-
-def _run(connections, file):
-    """Run to the end in a process of its own; returns the seconds it took."""
-    started = time.monotonic()
-    subprocess.run(**_command(connections, file), check=True)
-    return time.monotonic() - started
+    """A run of this file that is under way."""
+    environ = environ_of(connections, file.parent / "home", PIKKIT_NOW=NOW.isoformat())
+    return forked_command("pikkit", ["run", "--source", file], environ=environ, cwd=file.parent)
 
 
 def until_unlocked(connections):
@@ -136,7 +122,7 @@ def test_a_second_run_ends_at_once_and_names_the_first(prepared, tmp_path):
     assert "pikkit run" in error.value.holder
 
 
-def test_a_run_repeated_changes_nothing_but_the_mark(load, prepared):
+def test_a_repeated_run_changes_nothing_but_the_watermark(load, prepared):
     load(bet("a", 1), lost("b", 2))
     before = contents(prepared)
     assert load(bet("a", 1), lost("b", 2), now=NOW + timedelta(hours=1)).summary.refresh.total == 0
@@ -156,7 +142,7 @@ def test_a_clock_before_the_last_refresh_is_refused(load):
         load(bet("b", 1), now=NOW - timedelta(days=1))
 
 
-def test_a_run_leaves_a_record_with_its_steps_and_counts(load, prepared):
+def test_a_run_leaves_a_record_with_steps_and_counts(load, prepared):
     done = load(bet("a", 1), bet("b", status="?"))
     with connect(prepared.postgres, purpose="test") as connection:
         record = connection.execute("select state, exit_code, counts ->> 'accepted' from ops.runs").fetchall()
@@ -165,7 +151,7 @@ def test_a_run_leaves_a_record_with_its_steps_and_counts(load, prepared):
     assert [(name, counts) for name, counts in steps] == [(step.name, step.document()) for step in done.steps]
 
 
-def test_a_run_that_fails_leaves_a_record_too_and_the_store_as_it_was(prepared, tmp_path):
+def test_a_failed_run_leaves_a_record_and_the_committed_features(prepared, tmp_path):
     """Redis is gone: the features are committed, the copy is not, and the record says which exit code the run had."""
     without_redis = replace(prepared, redis=type(prepared.redis)("redis://127.0.0.1:1/0"))
     with pytest.raises(Unreachable, match="committed"):
@@ -174,7 +160,7 @@ def test_a_run_that_fails_leaves_a_record_too_and_the_store_as_it_was(prepared, 
         assert connection.execute("select state, exit_code from ops.runs").fetchall() == [("failed", 4)]
 
 
-def test_the_run_after_one_that_died_before_its_copy_brings_the_copy(prepared, tmp_path):
+def test_a_run_copies_the_backlog_of_a_run_that_died_before_copying(prepared, tmp_path):
     file = open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1)))
     with pytest.raises(Unreachable):
         run(replace(prepared, redis=type(prepared.redis)("redis://127.0.0.1:1/0")), file)
@@ -243,7 +229,7 @@ def test_a_run_warns_of_rows_that_another_definition_computed(load, prepared):
     assert "pikkit backfill" in warning
 
 
-def test_a_backfill_mends_what_somebody_changed(load, prepared):
+def test_a_backfill_replaces_change_rows_that_somebody_changed(load, prepared):
     load(bet("a", 1), lost("b", 2))
     before = contents(prepared)
     with connect(prepared.postgres, purpose="test") as connection:
@@ -268,7 +254,7 @@ def when(*instants):
     return pd.to_datetime(list(instants), utc=True, format="ISO8601")
 
 
-def test_a_feature_counts_from_the_instant_it_became_known(load, prepared):
+def test_a_bet_counts_from_the_instant_at_which_the_result_became_known(load, prepared):
     load(bet("a", 10), lost("b", 20))
     frame = historical(
         prepared,
@@ -279,7 +265,7 @@ def test_a_feature_counts_from_the_instant_it_became_known(load, prepared):
     assert frame["sport_count"].fillna(-1).tolist() == [-1, 1, 1, 2]
 
 
-def test_a_regrade_leaves_what_was_believed_before_it(load, prepared):
+def test_a_regrade_leaves_features_before_the_regrade_unchanged(load, prepared):
     load(bet("a", 10), lost("a", 30))
     frame = historical(
         prepared,
@@ -290,7 +276,7 @@ def test_a_regrade_leaves_what_was_believed_before_it(load, prepared):
     assert frame[["sport_win_rate", "sport_roi"]].values.tolist() == [[1.0, 150.0], [0.0, -100.0]]
 
 
-def test_a_group_that_rested_for_months_still_has_its_values(load, prepared):
+def test_a_group_that_rested_for_months_still_has_values(load, prepared):
     """R6: out of season is not stale. The 24 h TTL speaks of the pipeline, which ran yesterday."""
     load(bet("a", 10))
     load(bet("a", 10), now=NOW + timedelta(days=120))
@@ -346,7 +332,7 @@ def test_names_of_any_shape_are_kept_apart_offline_and_online(load, prepared):
         assert online[column] == expected
 
 
-def test_one_name_in_several_spellings_is_one_group_and_letter_case_is_reported(load, prepared):
+def test_spellings_of_a_name_are_the_same_group_and_letter_case_is_reported(load, prepared):
     spellings = ["Ligue Fran\u00e7aise", "Ligue Franc\u0327aise", "Ligue\u200b Fran\u00e7aise"]
     same = [bet(f"l{n}", 1, league=league) for n, league in enumerate(spellings)]
     cased = [bet(f"s{n}", 1, sport=sport) for n, sport in enumerate(["NBA", "NBA\u200b", "nba", "NFL"])]

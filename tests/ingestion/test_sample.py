@@ -9,12 +9,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.bet_types import BetType
 from feature_repo.errors import ConfigurationError
 from ingestion.sample.catalogue import BET_TYPES
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.sources.files.file_source import open_file
-from quality.schema import BET_COLUMNS, BetStatus, validate
+from quality.schema import BET_COLUMNS, validate
 from tests.rigs.commands import pikkit
 
 NOW = datetime(2026, 5, 24, 15, 0, 0, 123456, tzinfo=UTC)

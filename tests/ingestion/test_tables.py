@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
 import subprocess
 import time
 from datetime import timedelta
@@ -15,15 +14,15 @@ from feature_repo import clock
 from feature_repo.group_keys import entity_rows
 from feature_repo.store import store_at
 from ingestion.database.access import connect
-from ingestion.intake.load import TableRows
+from ingestion.intake.request import TableRows
 from ingestion.pipeline import compare, run_reconcile
 from ingestion.progress import silent
 from tests.builders.bet_files import NOW, T0, bet, lost
 from tests.builders.source_table import delete, put
-from tests.ingestion.conftest import prepared_stores
 from tests.ingestion.test_pipeline import contents, until_unlocked
 from tests.rigs import faults
 from tests.rigs.commands import PIKKIT, environ_of, pikkit, pikkit_here
+from tests.rigs.forked_commands import forked_command
 from tests.rigs.lenient_pipeline import run
 
 over_rest = pytest.mark.parametrize("source", ["supabase"], indirect=True)
@@ -86,30 +85,30 @@ def test_corrections_of_every_kind_reach_the_served_value(prepared, source):
 # ---- parts, everything, clocks -------------------------------------------------------------------------------------
 
 
-def test_a_part_leaves_the_cursor_where_it_is(sync, source, database):
+def test_a_partial_sync_leaves_the_cursor(sync, source, database):
     put(source.postgres, bet("a", 10), bet("b", 20, sport="Tennis"), bet("c", 30), bet("d", 40, sport=None))
 
     def cursor():
         return database.execute("select cursor_updated_at, last_success_at from ops.sync_state").fetchall()
 
-    assert sync(sport="Tennis")["accepted"] == 1
-    assert sync(sport=r"\N")["accepted"] == 1
-    assert sync(since=T0 + timedelta(minutes=10), until=T0 + timedelta(minutes=30))["accepted"] == 1
+    assert sync(sport="Tennis").accepted == 1
+    assert sync(sport=r"\N").accepted == 1
+    assert sync(since=T0 + timedelta(minutes=10), until=T0 + timedelta(minutes=30)).accepted == 1
     assert cursor() == [(None, None)]
-    assert sync()["accepted"] == 1
+    assert sync().accepted == 1
     assert cursor() == [(T0 + timedelta(minutes=40), NOW)]
     put(source.postgres, bet("late", 5), bet("later", 6))
-    assert sync(since=T0, until=T0 + timedelta(minutes=6))["accepted"] == 1
-    assert sync(sport="Soccer")["accepted"] == 1
+    assert sync(since=T0, until=T0 + timedelta(minutes=6)).accepted == 1
+    assert sync(sport="Soccer").accepted == 1
     assert cursor() == [(T0 + timedelta(minutes=40), NOW)]
 
 
-def test_a_row_rewritten_under_its_old_updated_at_is_found_by_a_full_sync(sync, source, database):
+def test_a_row_rewritten_under_an_old_updated_at_is_found_by_a_full_sync(sync, source, database):
     put(source.postgres, bet("a", 10), bet("b", 60))
     sync()
     put(source.postgres, lost("a", 10))
-    assert sync()["accepted"] == 0
-    assert sync(is_full=True)["accepted"] == 1
+    assert sync().accepted == 0
+    assert sync(is_full=True).accepted == 1
     assert database.execute("select profit_cents from processed.bets where id = 'a'").fetchone() == (-1000,)
 
 
@@ -117,17 +116,17 @@ def test_a_late_commit_within_the_overlap_arrives(sync, source):
     put(source.postgres, bet("a", 60))
     sync()
     put(source.postgres, bet("late", 51), bet("too late", 49))
-    assert sync()["accepted"] == 1
+    assert sync().accepted == 1
 
 
 def test_a_source_that_is_five_hours_ahead_is_followed_five_hours_late(sync, source, database):
     """Neither its rows nor one from 2099 keep later ones from coming."""
     ahead = (NOW + timedelta(hours=5)).isoformat()
     put(source.postgres, bet("a", 10), bet("ahead", updated_at=ahead), bet("never", updated_at="2099-01-01T00:00:00Z"))
-    assert sync()["future"] == 2
+    assert sync().future == 2
     put(source.postgres, bet("b", 20))
-    assert sync(now=NOW + timedelta(hours=1))["accepted"] == 1
-    assert sync(now=NOW + timedelta(hours=5))["accepted"] == 1
+    assert sync(now=NOW + timedelta(hours=1)).accepted == 1
+    assert sync(now=NOW + timedelta(hours=5)).accepted == 1
     assert database.execute("select id from quarantine.bets where state = 'open'").fetchall() == [("never",)]
     assert database.execute("select cursor_id from ops.sync_state").fetchall() == [("ahead",)]
 
@@ -206,19 +205,21 @@ def test_an_answer_that_is_cut_short_for_good_brings_nothing(source, prepared, e
     assert query(prepared, "select count(*) from raw.bet_versions") == [(0,)]
 
 
-def test_a_sync_killed_at_any_instant_is_done_by_the_next(source, prepared, new_connections, environ, tmp_path):
+def test_a_sync_killed_at_any_instant_is_done_by_the_next(source, prepared, new_applied, environ, tmp_path):
     """The rows and the cursor come together or not at all."""
     put(source.postgres, *(bet(f"b{n}", n, sport=f"S{n % 5}") for n in range(3000)), bet("c", status="?"))
-    never_killed = prepared_stores(new_connections())
-    started = time.monotonic()
-    pikkit("sync", environ=environ_of(never_killed, tmp_path / "other", **environ_of_source(environ)), cwd=tmp_path)
-    seconds = time.monotonic() - started
+    never_killed = new_applied()
+    elsewhere = environ_of(never_killed, tmp_path / "other", **environ_of_source(environ))
+    with forked_command("pikkit", ["sync"], environ=elsewhere, cwd=tmp_path) as whole:
+        started = time.monotonic()
+        assert whole.wait().returncode == 0
+        seconds = time.monotonic() - started
     dice = random.Random(3)
     for _ in range(8):
-        killed = subprocess.Popen([PIKKIT, "sync"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(dice.uniform(0.3, 1) * seconds)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
+        with forked_command("pikkit", ["sync"], environ=environ, cwd=tmp_path) as killed:
+            time.sleep(dice.uniform(0.1, 1) * seconds)
+            killed.kill()
+            killed.wait()
         synced = query(
             prepared, "select (select count(*) from ops.sync_state), (select count(*) from raw.bet_versions)"
         )
@@ -235,7 +236,7 @@ def environ_of_source(environ):
 
 
 @over_rest
-def test_a_wrong_key_ends_it_at_once_and_is_shown_nowhere(source, prepared, environ, tmp_path):
+def test_a_wrong_source_key_ends_a_run_at_once_and_is_printed_nowhere(source, prepared, environ, tmp_path):
     key = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LXNlY3JldA.bm90LWEta2V5"
     ended = pikkit("sync", environ=environ | {"SUPABASE_KEY": key, "SOURCE_PATIENCE_SECONDS": "60"}, cwd=tmp_path)
     assert (ended.returncode, "SUPABASE_KEY" in ended.stderr) == (2, True)
@@ -245,7 +246,7 @@ def test_a_wrong_key_ends_it_at_once_and_is_shown_nowhere(source, prepared, envi
 
 
 @over_rest
-def test_no_key_is_in_what_the_process_shows_of_itself(source, environ, tmp_path):
+def test_no_source_key_is_in_the_arguments_or_environment_of_the_process(source, environ, tmp_path):
     put(source.postgres, bet("a", 1))
     seen = []
 
@@ -259,8 +260,14 @@ def test_no_key_is_in_what_the_process_shows_of_itself(source, environ, tmp_path
             return False
 
     source.proxy.before = look
-    ended = pikkit("sync", "--full", environ=environ | {"HTTPX_LOG_LEVEL": "trace"}, cwd=tmp_path)
-    assert ended.returncode == 0
+    ended = subprocess.run(
+        [PIKKIT, "sync", "--full"],
+        env=environ | {"HTTPX_LOG_LEVEL": "trace"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert seen
     key = environ["SUPABASE_KEY"]
     assert not any(key.encode() in title for title in seen)
@@ -268,12 +275,12 @@ def test_no_key_is_in_what_the_process_shows_of_itself(source, environ, tmp_path
 
 
 @by_copy
-def test_two_tables_that_are_configured_ask_which_one_is_meant(environ, tmp_path):
+def test_two_configured_tables_need_the_source_option(environ, tmp_path):
     ended = pikkit("sync", environ=environ | {"SUPABASE_URL": "http://x", "SUPABASE_KEY": "k"}, cwd=tmp_path)
     assert (ended.returncode, "--source supabase or --source postgres" in ended.stderr) == (2, True)
 
 
-def test_without_any_source_it_says_what_to_set(connections, tmp_path):
+def test_a_run_without_any_source_names_the_settings(connections, tmp_path):
     ended = pikkit("sync", environ=environ_of(connections, tmp_path / "home"), cwd=tmp_path)
     assert (ended.returncode, "SUPABASE_URL" in ended.stderr) == (2, True)
 
@@ -286,7 +293,7 @@ def test_a_part_of_a_file_cannot_be_asked_for(environ, tmp_path):
     assert ended.returncode == 2
 
 
-def test_a_bet_that_is_deleted_while_it_is_counted_refuses_nothing(prepared, source, monkeypatch):
+def test_a_bet_deleted_during_the_count_refuses_no_run(prepared, source, monkeypatch):
     """A table is counted, then read: what vanished in between is no truncation."""
     put(source.postgres, *(bet(f"b{n}", n) for n in range(30)))
     table = source.open(silent)

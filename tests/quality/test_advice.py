@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from feature_repo.bets.bet_status import BetStatus
 from quality.advice import ADVICE
 from quality.schema.bet import KINDS, judge_row
 from quality.schema.instants import Instant
-from quality.schema.rules import BetStatus
 from tests.builders.bet_files import NOW, bet
 
 INSTANTS = [column for column, kind in KINDS.items() if isinstance(kind, Instant)]

@@ -35,7 +35,7 @@ def test_a_good_bet_has_no_flag(baseline: Baseline) -> None:
     assert flags(baseline) == {}
 
 
-def test_flags_keep_to_their_schema_and_names() -> None:
+def test_flags_have_the_schema_and_names_of_anomalies() -> None:
     odd = batch({"american_odds": 50}, {"amount_cents": -1}, {"sport": None}, {"settled_at": NOW + timedelta(days=1)})
     found = detect(odd, BASELINE, nothing(), NOW)
     assert found.schema == ANOMALIES
@@ -94,7 +94,7 @@ def test_a_clock_without_a_zone_is_an_error() -> None:
         ({"time_placed": None}, "missing_required"),
     ],
 )
-def test_what_no_schema_passes_is_critical(changes: dict[str, Any], kind: str) -> None:
+def test_values_that_no_schema_passes_are_critical(changes: dict[str, Any], kind: str) -> None:
     assert flags(**changes)[kind] == "critical"
 
 
@@ -135,7 +135,7 @@ def test_a_dead_heat_that_paid_is_medium() -> None:
     assert flags(**priced(1000, roi=450.0, profit_cents=13_500))["roi_outlier"] == "medium"
 
 
-def test_a_straight_win_that_cost_what_no_dead_heat_costs_is_high() -> None:
+def test_a_straight_win_at_a_loss_too_large_for_a_dead_heat_is_high() -> None:
     assert flags(**priced(-200, roi=-90.0, profit_cents=-2700)) == {"roi_outlier": "high"}
 
 
@@ -180,7 +180,7 @@ def test_without_earlier_bets_no_price_is_unusual() -> None:
     assert flags(NO_BASELINE, **priced(9900)) == {}
 
 
-def test_bets_that_all_had_one_price_do_not_make_the_next_one_odd() -> None:
+def test_earlier_bets_of_equal_price_do_not_make_a_different_price_odd() -> None:
     same = history(5).with_columns(pl.lit(-110, pl.Int32).alias("american_odds"))
     assert "odds_outlier" not in flags(Baseline.of(same), **priced(-105))
 
@@ -189,7 +189,7 @@ def test_a_bet_type_with_few_earlier_bets_is_never_high_for_being_unlike_others(
     assert flags(BASELINE, **priced(20_000, bet_type="parlay"))["odds_outlier"] == "medium"
 
 
-def test_each_bet_type_has_its_own_middle() -> None:
+def test_prices_are_compared_with_the_middle_of_the_bet_type() -> None:
     parlays = history(3, seed=2).with_columns(
         (pl.col("american_odds").abs() + 3000).alias("american_odds"), pl.lit("parlay").alias("bet_type")
     )
@@ -266,7 +266,7 @@ def test_a_free_bet_is_only_noted() -> None:
     assert flags(BASELINE, amount_cents=0, roi=None) == {"amount_outlier": "low"}
 
 
-def test_a_stake_is_judged_by_its_factor() -> None:
+def test_a_stake_is_judged_by_the_factor_to_the_usual_stake() -> None:
     """The middle is $30 and the spread a factor of 2.5: $1,500 is 4.3 spreads away, and so is 60 cents."""
     severities = [
         flags(BASELINE, amount_cents=cents, profit_cents=cents * 3 // 2).get("amount_outlier")
@@ -355,7 +355,7 @@ def test_a_time_of_placement_that_was_filled_in_is_no_contradiction() -> None:
 
 
 @pytest.mark.parametrize("column", ["sport", "market", "institution_name", "american_odds", "amount_cents"])
-def test_what_features_want_and_a_bet_may_lack_is_low(column: str) -> None:
+def test_missing_columns_that_features_use_are_low(column: str) -> None:
     assert flags(**{column: None}) == {"missing_required": "low"}
 
 
@@ -364,7 +364,7 @@ def test_an_open_bet_lacks_nothing() -> None:
     assert flags(**unsettled, profit_cents=None, roi=None, clv_percentage=None, clv_current_odds=None) == {}
 
 
-def test_a_row_that_lacks_two_things_has_one_flag_that_names_both() -> None:
+def test_a_row_without_two_columns_has_a_single_flag_that_names_both() -> None:
     found = detect(batch({"sport": None, "status": None}), NO_BASELINE, nothing(), NOW)
     assert found.select("kind", "severity").rows() == [("missing_required", "critical")]
     assert found["description"].item() == "status is missing; sport is missing"
@@ -382,7 +382,7 @@ def duplicates(
     return found.filter(kind="duplicate", severity="high")["seq"].to_list()
 
 
-def test_of_one_bet_under_two_ids_the_later_is_flagged() -> None:
+def test_the_later_of_two_equal_bets_under_different_ids_is_flagged() -> None:
     later = {**SAME, "created_at": PLACED + timedelta(minutes=5)}
     assert duplicates(batch(SAME, SAME)) == [2]
     assert duplicates(batch(later, SAME)) == [1]
@@ -419,11 +419,11 @@ def test_bets_without_a_league_may_be_the_same_and_bets_without_a_price_are_not(
     assert duplicates(batch({**SAME, "american_odds": None}, {**SAME, "american_odds": None})) == []
 
 
-def test_an_earlier_version_of_a_bet_is_no_copy_of_it() -> None:
+def test_an_earlier_version_of_a_bet_is_no_duplicate() -> None:
     assert duplicates(batch(SAME), batch(SAME)) == []
 
 
-def test_where_equal_bets_are_common_they_are_not_high() -> None:
+def test_equal_bets_are_not_high_where_equal_bets_are_common() -> None:
     every_fifth = history(10).filter(pl.col("seq") % 5 == 0).with_columns(pl.format("again-{}", "id").alias("id"))
     used_to_it = Baseline.of(pl.concat([history(10), every_fifth]))
     assert duplicates(batch(SAME, SAME), baseline=used_to_it) == []
@@ -467,7 +467,7 @@ def test_ordinary_bets_are_hardly_ever_high() -> None:
     assert found.filter(pl.col("severity") == "high")["seq"].n_unique() <= 0.01 * fresh.height
 
 
-def test_good_is_what_it_says() -> None:
+def test_the_good_batch_of_the_fixtures_raises_no_flag() -> None:
     assert BATCH_SCHEMA.names() == list(GOOD)
 
 

@@ -32,9 +32,7 @@ def high(refresh: Refresh) -> int:
     return refresh.flags.filter(pl.col("severity") == "high")["seq"].n_unique()
 
 
-def test_of_real_bets_none_is_critical_and_one_in_a_hundred_high_at_most(
-    replay: Replay, days: dict[date, Refresh]
-) -> None:
+def test_of_real_bets_none_is_critical_and_at_most_a_hundredth_high(replay: Replay, days: dict[date, Refresh]) -> None:
     assert all("critical" not in refresh.flags["severity"] for refresh in days.values())
     assert sum(map(high, days.values())) <= 0.01 * replay.raw.height
     large = [day for day in replay.days if replay.of_day(day).height >= 100]
@@ -63,7 +61,7 @@ def test_the_clean_base_is_clean() -> None:
 
 
 @pytest.mark.parametrize("fault", BY_BOOK)
-def test_a_fault_of_one_book_on_a_saturday_is_refused(replay: Replay, fault: str) -> None:
+def test_a_fault_of_a_single_book_on_a_saturday_is_refused(replay: Replay, fault: str) -> None:
     assert _planted(replay, BY_BOOK[fault], "Bet365").refused_by
 
 

@@ -47,7 +47,7 @@ KINDS = ["normal", "skewed", "counts", "text", "flag", "unique", "normal, some n
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("rows", "reference_rows"), [(1, 2_000), (5, 50), (12, 500), (40, 40), (100, 100), (700, 300)])
-def test_rows_of_one_distribution_hardly_ever_drift(kind: str, rows: int, reference_rows: int) -> None:
+def test_rows_of_equal_distribution_hardly_ever_drift(kind: str, rows: int, reference_rows: int) -> None:
     generator = random(7)
     sides = (
         pl.DataFrame({str(i): values(kind, size, generator) for i in range(200)}, infer_schema_length=None)
@@ -127,7 +127,7 @@ def test_the_distance_alone_finds_a_move_inside_the_bins() -> None:
     assert (found["psi"] < 0.2, found["ks"], found["has_drifted"]) == (True, 0.5, True)
 
 
-def test_many_features_need_stronger_evidence_than_one() -> None:
+def test_many_features_need_stronger_evidence_of_drift_than_a_single_feature() -> None:
     sides = pl.DataFrame({"x": range(12)}), pl.DataFrame({"x": [i + 8.1 for i in range(12)]})
     assert 0.0001 < measured(*[side["x"] for side in sides])["p_value"] < 0.001
     many = [side.select(pl.col("x").alias(str(i)) for i in range(30)) for side in sides]
@@ -144,13 +144,13 @@ def test_the_distance_is_that_of_the_known_values() -> None:
     assert (found["ks"], found["p_value"]) == (expected.statistic, expected.pvalue)
 
 
-def test_the_index_is_the_textbook_one() -> None:
+def test_the_population_stability_index_equals_the_textbook_formula() -> None:
     found = measured(["a"] * 600 + ["b"] * 400, ["a"] * 500 + ["b"] * 500)
     expected = (0.6 - 0.5) * np.log(0.6 / 0.5) + (0.4 - 0.5) * np.log(0.4 / 0.5)
     assert found["psi"] == pytest.approx(expected, rel=0.01)
 
 
-def test_the_noise_is_what_chance_alone_reaches_once_in_a_thousand() -> None:
+def test_the_psi_noise_is_reached_by_chance_once_in_a_thousand() -> None:
     found = measured(["a", "b"] * 100, ["a", "b"] * 200)
     assert found["psi_noise"] == pytest.approx(stats.chi2.ppf(0.999, 1) * (1 / 200 + 1 / 400))
 
@@ -196,7 +196,7 @@ def test_a_value_that_is_no_number_is_an_error(value: float) -> None:
         measured([1.0, value], [1.0, 2.0])
 
 
-def test_a_feature_that_changed_its_kind_is_an_error() -> None:
+def test_drift_of_a_feature_whose_kind_changed_is_an_error() -> None:
     with pytest.raises(ValueError, match="x is String now and was Int64"):
         measured(["1"], [1])
 

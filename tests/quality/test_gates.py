@@ -119,16 +119,16 @@ def test_a_value_just_over_the_limit_does_not(gate: str, scope: str, at: dict[st
     assert found.state == ("failed" if found.severity == "fail" else "warned")
 
 
-def test_every_gate_but_the_shifts_is_held_at_its_limit() -> None:
+def test_every_gate_but_the_shifts_passes_at_the_limit_and_fails_past_the_limit() -> None:
     assert {gate for gate, *_ in LIMITS} | SHIFT_SCOPES.keys() == {gate.name for gate in default_gates()}
 
 
 @pytest.mark.parametrize("test", SHIFT_SCOPES)
-def test_every_shift_is_judged_by_the_gate_of_its_name(test: str) -> None:
+def test_every_shift_is_judged_by_the_gate_of_the_same_name(test: str) -> None:
     assert verdict(test, shifts=shift(test, 99.0)).state in ("failed", "warned")
 
 
-def test_a_shift_says_nothing_to_the_gates_of_other_tests() -> None:
+def test_a_shift_moves_no_gate_of_a_different_name() -> None:
     found = judgement(shifts=pl.concat([GOOD.shifts, shift("amount_level", 99.0)]))
     assert [one.gate for one in found.failed] == ["amount_level"]
 
@@ -141,7 +141,7 @@ def test_a_verdict_counts_the_rows_on_the_wrong_side() -> None:
     assert note == "11 of 1,000 rows are quarantined"
 
 
-def test_a_verdict_on_what_bets_lack_names_the_books_to_blame() -> None:
+def test_a_verdict_on_missing_columns_names_the_books() -> None:
     books = pl.Series(["A"] * 30 + ["B"] * 20 + [None] * 10 + ["A"] * 940)
     lacking = batch(sport=60).with_columns(institution_name=books)
     assert verdict("max_null_sport_pct", "batch", batch=lacking).note == (
@@ -151,7 +151,7 @@ def test_a_verdict_on_what_bets_lack_names_the_books_to_blame() -> None:
     assert verdict("max_null_sport_pct", "dataset", totals=counted).note == "40 of 640 rows have no sport: A 40 of 440"
 
 
-def test_one_book_whose_closing_lines_are_fractions_is_told_among_others() -> None:
+def test_a_book_whose_closing_lines_are_fractions_is_named_among_several_books() -> None:
     mixed = pl.concat([closing_lines(40, "Fractions", rows=40), closing_lines(0, "Percents", rows=500)])
     found = verdict("max_clv_fraction_pct", batch=mixed)
     assert (found.state, found.rows) == ("failed", 40)
@@ -164,11 +164,11 @@ def test_a_few_fractions_or_lines_that_did_not_move_are_no_batch_of_fractions() 
     assert verdict("max_clv_fraction_pct", batch=unmoved).state == "not judged"
 
 
-def test_a_share_is_a_fraction_of_one() -> None:
+def test_a_measured_share_is_a_fraction_from_0_to_1() -> None:
     assert verdict("max_null_sport_pct", "batch", batch=batch(sport=51)).value == 0.051
 
 
-def test_a_verdict_carries_its_limit_and_the_rows_it_was_measured_on() -> None:
+def test_a_verdict_carries_the_limit_and_the_number_of_measured_rows() -> None:
     found = verdict("win_rate_range")
     assert (found.threshold, found.rows) == ("between 0.35 and 0.65", 1_000)
 
@@ -288,7 +288,7 @@ def test_an_empty_dataset_is_refused() -> None:
 # ---- single measures ----
 
 
-def test_a_source_that_cannot_count_its_rows_is_not_judged() -> None:
+def test_the_row_count_gate_is_not_judged_for_a_source_without_a_count() -> None:
     assert verdict("source_rows", intake=intake(source_rows=None, rows_read=None)).state == "not judged"
 
 
@@ -296,7 +296,7 @@ def test_a_source_of_which_nothing_was_read_is_refused() -> None:
     assert verdict("source_rows", intake=intake(source_rows=5, rows_read=0)).state == "failed"
 
 
-def test_more_rows_than_the_source_said_it_has_pass() -> None:
+def test_more_rows_read_than_the_source_counted_pass() -> None:
     assert verdict("source_rows", intake=intake(rows_read=1_200)).value == 1.2
 
 
@@ -308,7 +308,7 @@ def test_a_bet_without_a_price_does_not_count_against_the_prices() -> None:
     )
 
 
-def test_a_hole_in_one_view_is_not_hidden_by_the_others() -> None:
+def test_nulls_of_a_single_view_fail_the_completeness_gate() -> None:
     whole = [(f"view{i}", "x", 1_000, 1_000) for i in range(20)]
     found = verdict(
         "feature_completeness", completeness=completeness(*whole, ("b", "x", 1_000, 1_000), ("b", "y", 1_000, 800))

@@ -46,7 +46,7 @@ def test_no_override_leaves_the_defaults() -> None:
     assert gates_with({}) == default_gates()
 
 
-def test_one_key_is_replaced_and_nothing_else() -> None:
+def test_an_override_of_a_single_gate_key_replaces_nothing_else() -> None:
     others = [gate for gate in default_gates() if gate.name != "max_data_age_days"]
     changed = gates_with({"max_data_age_days": {"threshold": 30}})
     assert [gate for gate in changed if gate in others] == others

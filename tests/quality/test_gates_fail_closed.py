@@ -143,7 +143,7 @@ def test_a_clock_a_few_minutes_behind_the_newest_bet_passes() -> None:
     assert verdict("max_data_age_days", intake=intake(newest_known_at=NOW + timedelta(minutes=5))).state == "passed"
 
 
-def test_unusable_evidence_names_everything_that_is_wrong_with_it() -> None:
+def test_unusable_evidence_is_refused_with_all_problems() -> None:
     assert verdict("max_critical_anomalies", batch=None, anomalies=anomalies().drop("kind")).note == (
         "anomalies.kind is missing; batch is missing"
     )

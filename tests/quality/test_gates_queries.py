@@ -62,7 +62,7 @@ def test_the_query_shows_the_bets_behind_the_value(database: psycopg.Connection)
     assert ids(database, "max_null_sport_pct", "dataset") == ["before", "bare"]
 
 
-def test_the_query_shows_what_was_judged_then_and_not_what_became_of_it(database: psycopg.Connection) -> None:
+def test_the_query_of_a_verdict_shows_the_judged_versions_and_no_later_ones(database: psycopg.Connection) -> None:
     store(database, {"seq": 1_500, "id": "corrected later", "sport": None, "is_current": False})
     store(database, {"seq": 2_001, "id": "corrected later"})
     store(database, {"seq": 1_501, "id": "corrected in time", "sport": None, "is_current": False})

@@ -26,7 +26,7 @@ def test_a_good_bet_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("grade", [PUSH, VOID, LOSS, CASHEDOUT, OPEN])
-def test_every_grade_is_accepted_as_the_source_sends_it(grade: dict[str, Any]) -> None:
+def test_every_grade_is_accepted_in_the_spelling_of_the_source(grade: dict[str, Any]) -> None:
     assert reasons(**grade) == set()
 
 
@@ -67,7 +67,7 @@ def test_every_grade_is_accepted_as_the_source_sends_it(grade: dict[str, Any]) -
         ("settled_at", "9999-12-31T23:59:59-08:00", "settled_at: in the future"),
     ],
 )
-def test_a_value_that_its_column_cannot_have_is_rejected(column: str, value: object, reason: str) -> None:
+def test_a_value_outside_the_limits_of_the_column_is_rejected(column: str, value: object, reason: str) -> None:
     assert reasons(**{column: value}) == {reason}
 
 
@@ -84,7 +84,7 @@ def test_a_value_that_its_column_cannot_have_is_rejected(column: str, value: obj
         ("clv_current_odds", -1e9),
     ],
 )
-def test_a_limit_belongs_to_what_it_limits(column: str, value: object) -> None:
+def test_a_value_exactly_at_the_limit_is_accepted(column: str, value: object) -> None:
     assert reasons(**{column: value}) == set()
 
 
@@ -108,7 +108,7 @@ def test_true_may_be_written_in_several_ways(value: object) -> None:
     assert accepted(is_live=value)["is_live"] is True
 
 
-def test_enumerations_match_whatever_their_case_and_are_stored_in_the_spelling_of_the_schema() -> None:
+def test_enumerations_match_in_any_case_and_are_stored_in_the_spelling_of_the_schema() -> None:
     bet = accepted(bet_type=" Straight", status="settled_win\n")
     assert (bet["bet_type"], bet["status"]) == ("straight", "SETTLED_WIN")
 
@@ -140,7 +140,7 @@ def test_a_name_that_is_nearly_a_status_is_none(name: str) -> None:
         ("SETTLED_PUSHED", "SETTLED_PUSH"),
     ],
 )
-def test_what_apps_and_exports_call_a_status_is_that_status(name: str, status: str) -> None:
+def test_status_synonyms_of_apps_and_exports_are_read_as_the_status(name: str, status: str) -> None:
     grade = {"profit": 0.0, "roi": 0.0, "settled_at": None, "is_settled": None, "is_win": None}
     assert accepted(**grade, status=name)["status"] == status
 
@@ -154,7 +154,7 @@ def test_what_apps_and_exports_call_a_status_is_that_status(name: str, status: s
         ("same_game_parlay", "same_game_parlay"),
     ],
 )
-def test_every_kind_of_bet_has_one_name(name: str, bet_type: str) -> None:
+def test_every_synonym_of_a_bet_type_is_read_as_the_bet_type(name: str, bet_type: str) -> None:
     assert accepted(bet_type=name)["bet_type"] == bet_type
 
 
@@ -167,7 +167,7 @@ def test_every_kind_of_bet_has_one_name(name: str, bet_type: str) -> None:
         "\u200f Ligue Française\u00a0",
     ],
 )
-def test_one_name_has_one_spelling(spelling: str) -> None:
+def test_spellings_of_a_name_are_normalised_to_the_same_text(spelling: str) -> None:
     names = dict.fromkeys(("sport", "league", "market", "institution_name"), spelling)
     assert {accepted(**names)[column] for column in names} == {"Ligue Fran\u00e7aise"}
 
@@ -183,7 +183,7 @@ def test_a_name_that_says_null_is_null_and_counted(word: str) -> None:
     assert (result.null_words, result.empty_texts) == (1, 2)
 
 
-def test_an_id_is_no_name_and_is_kept_as_it_is() -> None:
+def test_an_id_is_kept_without_normalisation() -> None:
     assert [accepted(id=text)["id"] for text in ("NULL", "e\u0301", "a\u200bb")] == ["NULL", "e\u0301", "a\u200bb"]
 
 
@@ -220,7 +220,7 @@ def test_an_id_may_be_a_whole_number() -> None:
         "20250310T120000Z",
     ],
 )
-def test_one_moment_may_be_written_in_many_ways(text: str) -> None:
+def test_spellings_of_an_instant_are_read_as_the_same_instant(text: str) -> None:
     assert accepted(time_placed=text)["time_placed"] == datetime(2025, 3, 10, 12, tzinfo=UTC)
 
 
@@ -266,7 +266,7 @@ def test_a_typed_moment_may_have_any_unit_and_zone(unit: Literal["ms", "us", "ns
     assert accepted(time_placed=moment)["time_placed"] == noon
 
 
-def test_shapes_may_be_mixed_in_one_column() -> None:
+def test_timestamps_of_different_shapes_may_be_mixed_in_a_column() -> None:
     times = ["2025-03-10T12:00:00Z", "2025-03-10 12:00:00.000001", "2025-03-10T14:00:00+0200", None, "soon"]
     result = validate(pl.DataFrame([{**GOOD, "time_placed": text} for text in times]), NOW)
     assert result.accepted["row"].to_list() == [0, 1, 2, 3]
@@ -301,7 +301,7 @@ def test_a_timestamp_beyond_what_microseconds_can_hold_is_rejected() -> None:
     assert "settled_at: not an ISO 8601 timestamp with a time of day" in validate(rows, NOW).errors
 
 
-def test_the_clock_must_carry_its_time_zone() -> None:
+def test_validation_refuses_a_clock_without_time_zone() -> None:
     with pytest.raises(ValueError, match="time zone"):
         validate(pl.DataFrame([GOOD]), NOW.replace(tzinfo=None))
 
@@ -320,7 +320,7 @@ def test_no_american_price_lies_between_minus_100_and_100(odds: int) -> None:
 
 
 @pytest.mark.parametrize("odds", [-10_000, -100, 100, 10_000])
-def test_the_limits_of_a_straight_price_belong_to_it(odds: int) -> None:
+def test_a_straight_price_exactly_at_the_limit_is_accepted(odds: int) -> None:
     assert reasons(american_odds=odds, odds=float(odds)) == set()
 
 
@@ -446,7 +446,7 @@ def test_a_graded_bet_has_a_profit(grade: dict[str, Any]) -> None:
         ({"updated_at": "2025-03-10T12:00:04Z", "settled_at": None}, "updated_at: before created_at"),
     ],
 )
-def test_columns_that_contradict_each_other_are_rejected(grade: dict[str, Any], reason: str) -> None:
+def test_rows_with_contradicting_columns_are_rejected(grade: dict[str, Any], reason: str) -> None:
     assert reasons(**grade) == {reason}
 
 
@@ -461,7 +461,7 @@ def test_columns_that_contradict_each_other_are_rejected(grade: dict[str, Any], 
         (OPEN, True, False), (OPEN, False, True), (OPEN, None, True),
     ],
 )  # fmt: skip
-def test_a_bet_is_won_by_its_status_alone(grade: dict[str, Any], is_win: bool | None, is_sound: bool) -> None:
+def test_is_win_follows_from_the_status_alone(grade: dict[str, Any], is_win: bool | None, is_sound: bool) -> None:
     assert (reasons(**{**grade, "is_win": is_win}) == set()) is is_sound
 
 
@@ -483,7 +483,7 @@ def test_the_sign_of_a_profit_is_judged_to_the_cent() -> None:
     assert reasons(**{**PUSH, "profit": 1e-12}) == set()
 
 
-def test_an_open_bet_may_show_what_it_could_pay() -> None:
+def test_an_open_bet_may_carry_the_possible_profit() -> None:
     assert reasons(**{**OPEN, "profit": 30.0, "roi": 150.0}) == set()
 
 
@@ -515,7 +515,7 @@ def test_is_win_goes_by_the_status(grade: dict[str, Any], is_win: bool | None) -
 
 
 @pytest.mark.parametrize(("grade", "is_settled"), [(GOOD, True), (PUSH, True), (OPEN, False)])
-def test_is_settled_is_derived_when_it_is_null(grade: dict[str, Any], is_settled: bool) -> None:
+def test_a_null_is_settled_is_derived_from_the_status(grade: dict[str, Any], is_settled: bool) -> None:
     assert accepted(**{**grade, "is_settled": None})["is_settled"] is is_settled
 
 
@@ -613,7 +613,7 @@ def test_a_frame_without_rows_has_no_verdicts(rows: pl.DataFrame) -> None:
     )
 
 
-def test_the_verdicts_say_which_row_they_are_about() -> None:
+def test_accepted_and_rejected_rows_carry_the_row_number_of_the_frame() -> None:
     rows = pl.DataFrame([{**GOOD, "amount": amount} for amount in (20.0, -1.0, 20.0, -2.0)])
     result = validate(rows, NOW)
     expected = pl.DataFrame({"row": [1, 3], "reasons": [["amount: below 0"]] * 2}, schema_overrides={"row": pl.UInt32})
@@ -640,6 +640,6 @@ def test_accepted_bets_have_the_columns_of_the_store() -> None:
     assert result.accepted.schema == pl.Schema({"row": pl.UInt32(), **ACCEPTED_SCHEMA})
 
 
-def test_every_reason_names_its_column_and_is_listed_once() -> None:
+def test_every_reason_names_a_column_and_is_listed_once() -> None:
     assert len(set(REASONS)) == len(REASONS)
     assert {reason.split(": ")[0] for reason in REASONS} == set(BET_COLUMNS)

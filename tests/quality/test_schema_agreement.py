@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ingestion.sources.files.jsonl import page_of
+from ingestion.sources.json_rows import page_of
 from quality.schema import BET_COLUMNS, validate
 from quality.schema.instants import CLOCK_SKEW, EARLIEST
 from tests.builders.hard_bets import (

@@ -76,7 +76,7 @@ def test_an_empty_batch_is_no_shift() -> None:
     assert shifts(nothing(), nothing(), GRADED.to_frame()).schema == SHIFTS
 
 
-def test_a_book_that_is_new_is_not_held_to_its_own_past() -> None:
+def test_a_new_book_without_past_raises_no_shift() -> None:
     found = said(next_day().with_columns(pl.lit("New").alias("institution_name")))
     assert found.filter(pl.col("test").is_in(["amount_level", "price_level"]))["segment"].to_list() == [None, None]
 
@@ -111,7 +111,7 @@ def test_stakes_in_cents_move_the_level_of_all_and_of_every_book() -> None:
     assert found == {("amount_level", segment) for segment in (None, *BOOKS)}
 
 
-def test_stakes_in_cents_at_one_book_name_that_book() -> None:
+def test_stakes_in_cents_are_a_shift_that_names_the_book() -> None:
     cents = pl.when(at("Beta")).then(100).otherwise(1)
     found = beyond(said(next_day().with_columns(pl.col("amount_cents", "profit_cents") * cents)))
     assert ("amount_level", "Beta") in found
@@ -162,7 +162,7 @@ def test_clv_in_another_unit_is_wider_or_narrower(factor: float) -> None:
     assert ("clv_spread", "Gamma") in beyond(said(batch))
 
 
-def test_lines_that_did_not_move_are_no_other_unit() -> None:
+def test_unmoved_closing_lines_are_no_change_of_unit() -> None:
     still = next_day().with_columns(clv_percentage=0.0, clv_current_odds=pl.col("american_odds").cast(pl.Float64))
     assert said(still).filter(test="clv_spread").is_empty()
 
@@ -197,7 +197,7 @@ def test_swapped_prices_do_not_agree_with_outcomes_even_where_all_else_does() ->
     assert ("calibration", "Delta") in beyond(said(swapped_at("Delta", next_day())))
 
 
-def test_no_book_but_the_one_that_swapped_is_named() -> None:
+def test_only_the_book_that_swapped_columns_is_named() -> None:
     found = beyond(said(swapped_at("Delta", next_day(a_day=400))))
     assert {segment for test, segment in found if test == "calibration"} <= {"Delta", None}
 
@@ -251,7 +251,7 @@ def test_many_bets_on_few_events_say_little() -> None:
     assert said(one_event).filter(pl.col("test").is_in(["calibration", "win_rate_level"])).is_empty()
 
 
-def test_a_book_whose_bets_all_lose_is_beyond_luck() -> None:
+def test_a_book_where_all_bets_lose_is_a_shift() -> None:
     never = next_day().with_columns(is_win=~at("Beta") & pl.col("is_win"))
     assert ("win_rate_level", "Beta") in beyond(said(never))
 
@@ -299,13 +299,13 @@ def test_two_books_are_too_few_to_say_which_is_wrong() -> None:
 # ---- relations ----
 
 
-def test_wins_that_pay_another_price_name_their_book() -> None:
+def test_wins_paid_at_a_different_price_are_a_shift_that_names_the_book() -> None:
     changed = pl.when(at("Beta") & pl.col("is_win")).then(pl.col("roi") + 500).otherwise("roi")
     found = beyond(said(next_day().with_columns(changed.alias("roi"))))
     assert found == {("payout", None), ("payout", "Beta")}
 
 
-def test_one_odd_bet_is_never_a_shift() -> None:
+def test_a_single_odd_bet_is_never_a_shift() -> None:
     one = (
         next_day().head(1).with_columns(roi=999.0, clv_percentage=90.0, odds=2.5, amount_cents=pl.lit(10**8, pl.Int64))
     )
@@ -318,7 +318,7 @@ def test_three_promotions_in_a_hundred_bets_are_no_fault() -> None:
     assert beyond(said(batch.with_columns(roi=boosted).drop("promoted"))) == set()
 
 
-def test_clv_that_contradicts_its_prices_names_its_book() -> None:
+def test_clv_that_contradicts_the_prices_is_a_shift_that_names_the_book() -> None:
     changed = pl.when(at("Beta")).then(-pl.col("clv_percentage") - 3).otherwise("clv_percentage")
     found = beyond(said(next_day().with_columns(changed.alias("clv_percentage"))))
     assert {("clv_relation", None), ("clv_relation", "Beta")} <= found
@@ -331,7 +331,7 @@ def test_a_source_whose_clv_never_followed_from_its_prices_is_left_alone() -> No
     assert score(said(other(next_day()), other(REFERENCE)), "clv_relation", None) < 1
 
 
-def test_decimal_odds_name_their_book() -> None:
+def test_decimal_odds_are_a_shift_that_names_the_book() -> None:
     price = pl.col("odds")
     decimal = pl.when(price > 0).then(1 + price / 100).otherwise(1 + 100 / price.abs())
     batch = next_day().with_columns(pl.when(at("Beta")).then(decimal).otherwise(price).alias("odds"))
@@ -380,7 +380,7 @@ def test_a_book_that_stops_for_longer_than_ever_is_named() -> None:
     assert arrivals(next_day().filter(~at("Beta")), without(REFERENCE, "Beta", 2)) == {("book_arrivals", "Beta")}
 
 
-def test_a_sport_that_pauses_as_it_did_before_is_no_fault() -> None:
+def test_a_seasonal_pause_of_a_sport_is_no_shift() -> None:
     paused = REFERENCE.filter(
         (pl.col("sport") != "Racing")
         | ~pl.col("time_placed").is_between(START - timedelta(days=9), START - timedelta(days=6))

@@ -21,6 +21,7 @@ from feature_repo.servers.environment import feast_environment
 from ingestion.cli import execute
 from ingestion.doctor.doctor import Check
 from tests.conftest import LENIENT_GATES
+from tests.rigs.forked_commands import run_forked
 from tests.rigs.processes import PATIENCE
 
 PIKKIT = Path(sys.executable).with_name("pikkit")
@@ -33,6 +34,8 @@ def pikkit(
     *arguments: str | Path, environ: Mapping[str, str], cwd: Path, prefix: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
     """Run it to the end. `prefix` is a command that runs the command."""
+    if not prefix:
+        return run_forked("pikkit", arguments, environ=environ, cwd=cwd)
     command = [*prefix, PIKKIT, *arguments]
     return subprocess.run(command, env=environ, cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE)
 

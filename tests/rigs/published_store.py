@@ -32,11 +32,11 @@ from psycopg import sql
 
 from feature_repo import REPOSITORY
 from feature_repo.declarations.views import BET_FACTS, INSTITUTION_STATS, SPORT_STATS
-from feature_repo.servers.connections import Connections, Postgres
+from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
-from ingestion.database.apply import apply_declarations
 from tests.builders.judgements import pass_gates
+from tests.rigs.forked_commands import run_forked
 
 MARK = datetime(2026, 5, 1, 12, tzinfo=UTC)
 FIRST, SECOND, LONE = (UUID(int=number) for number in (1, 2, 3))
@@ -70,14 +70,7 @@ class Published:
 
     def feast(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Feast's own command, with nothing but what `pikkit env` prints."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=REPOSITORY,
-            env=self.environ(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_forked("feast", arguments, environ=self.environ(), cwd=REPOSITORY)
 
     def command(self, *arguments: str) -> list[str | Path]:
         return [Path(sys.executable).with_name("feast"), *arguments]
@@ -93,21 +86,13 @@ class Published:
 
 
 @pytest.fixture(scope="session")
-def published_template(template_with_registry: Postgres, servers: Connections) -> Postgres:
+def published_template(applied_template: Postgres, servers: Connections) -> Postgres:
     from tests.conftest import _create
 
-    postgres = _create(servers.postgres, "published", template=template_with_registry)
-    with pytest.MonkeyPatch.context() as environment:
-        for variable in feast_environment(servers):
-            environment.setenv(variable, "")
-        apply_declarations(Connections(postgres, servers.redis, embedded=False))
+    postgres = _create(servers.postgres, "published", template=applied_template)
     with connect(postgres, purpose="test") as database:
         _fill(database)
         database.commit()
-        database.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and pid <> pg_backend_pid()"
-        )
     return postgres
 
 
@@ -115,10 +100,10 @@ def published_template(template_with_registry: Postgres, servers: Connections) -
 def published(
     clone: Callable[[Postgres | None], Postgres],
     published_template: Postgres,
-    connections: Connections,
+    empty_redis: Redis,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Published]:
-    here = Connections(clone(published_template), connections.redis, embedded=False)
+    here = Connections(clone(published_template), empty_redis, embedded=False)
     for variable, value in feast_environment(here).items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("PIKKIT_NOW", MARK.isoformat())

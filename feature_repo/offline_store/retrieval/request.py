@@ -14,7 +14,7 @@ from feature_repo.errors import RowsUnfit
 from feature_repo.feast_internals import get_feature_view_query_context
 from feature_repo.offline_store.column_types import describe_query
 from feature_repo.offline_store.source_table import (
-    SourceTable,
+    ViewSource,
     changelog_table,
     source_column_names,
     source_of,
@@ -33,7 +33,7 @@ class ViewRequest:
     # as features are named after it with full names
     name: str
     # where its rows are: the changelog for a view that is carried forward, the source's own table or query otherwise
-    table: SourceTable
+    table: ViewSource
     # columns of the entity frame, in the order of `table.keys`
     join_keys: tuple[str, ...]
     # name in the result -> column of the source

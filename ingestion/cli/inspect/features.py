@@ -38,11 +38,11 @@ def features(
         say(f"What is declared; versions and rows are not known. {error.what}.")
     views = feature_catalogue(versions or {}, view=view, service=service)
     if json:
-        print_json([_view_document(one) for one in views])
+        print_json([_view_document(catalogued) for catalogued in views])
         return
-    for one in views:
-        _print_view(one)
-    features_told = counted(sum(len(one.features) for one in views), "feature")
+    for catalogued in views:
+        _print_view(catalogued)
+    features_told = counted(sum(len(catalogued.features) for catalogued in views), "feature")
     print_line(f"{features_told} in {counted(len(views), 'view')}. Nothing was changed.")
 
 
@@ -60,7 +60,7 @@ def _print_view(view: CataloguedView) -> None:
     facts += [f"TTL {span(view.ttl)}"] if view.ttl else ["computed on demand"]
     print_wrapped(f"{view.name}: {view.description}")
     print_wrapped(f"{'; '.join(facts)}; in {', '.join(view.services) or 'no service'}")
-    if newest := [one.stored for one in view.features if one.stored]:
+    if newest := [feature.stored for feature in view.features if feature.stored]:
         print_line(
             f"{counted(newest[0].rows, 'change row')}, last computed {newest[0].last_computed_at:%Y-%m-%dT%H:%M:%SZ}"
         )
@@ -68,8 +68,13 @@ def _print_view(view: CataloguedView) -> None:
     print_table(
         headers,
         [
-            (one.name, one.dtype, *([one.stored and one.stored.version] if newest else []), one.description)
-            for one in view.features
+            (
+                feature.name,
+                feature.dtype,
+                *([feature.stored and feature.stored.version] if newest else []),
+                feature.description,
+            )
+            for feature in view.features
         ],
         wrap=True,
     )

@@ -42,25 +42,25 @@ def gate(
 
     connections = stores(begin(), create=False)
     with read_only_store(connections.postgres, purpose="gate") as connection:
-        found = verdicts(connection, find_run(connection, run) if run else None)
-    shown = [check for check in found.checks if check.state == "failed" or not failed]
+        judgement = verdicts(connection, find_run(connection, run) if run else None)
+    checks = [check for check in judgement.checks if check.state == "failed" or not failed]
     if json:
-        print_json(_document(found, shown))
+        print_json(_document(judgement, checks))
         return
-    _print_checks(shown, found.has_new_rows)
+    _print_checks(checks, judgement.has_new_rows)
     if queries:
-        for check in shown:
+        for check in checks:
             print_line(f"-- {check.gate} of the {check.scope}\n{check.query};\n")
-    if found.anomalies and not failed:
-        print_table(["anomaly", "severity", "flags", "for example"], map(_anomaly, found.anomalies), wrap=True)
+    if judgement.anomalies and not failed:
+        print_table(["anomaly", "severity", "flags", "for example"], map(_anomaly, judgement.anomalies), wrap=True)
         print_line()
-    if (drifted := [row for row in found.drift if row.has_drifted]) and not failed:
+    if (drifted := [row for row in judgement.drift if row.has_drifted]) and not failed:
         print_table(
             ["drifted", "PSI", "usual below", "KS", "p"],
             [(row.feature, *map(_number, (row.psi, row.psi_noise, row.ks, row.p_value))) for row in drifted],
         )
         print_line()
-    print_wrapped(_last_line(found))
+    print_wrapped(_last_line(judgement))
 
 
 def _print_checks(checks: list[Verdict], has_new_rows: bool) -> None:
@@ -109,31 +109,31 @@ def _number(value: float | None) -> str:
     return "-" if value is None else quantity(value, 4)
 
 
-def _last_line(found: Verdicts) -> str:
+def _last_line(judgement: Verdicts) -> str:
     from ingestion.runs.actor import by_actor
 
-    gate = found.gate
-    told = f"{found.tally}."
-    if failed := [_label(check) for check in found.checks if check.state == "failed"]:
-        told += f" Failed: {', '.join(failed)}."
-    about = f"Run {found.short_run_id} ({gate.verb}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ})"
+    gate = judgement.gate
+    sentence = f"{judgement.tally}."
+    if failed := [_label(check) for check in judgement.checks if check.state == "failed"]:
+        sentence += f" Failed: {', '.join(failed)}."
+    about = f"Run {judgement.short_run_id} ({gate.verb}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ})"
     if gate.state == "overridden":
         by = by_actor(gate.overridden_by)
-        return f"{about} was published over the gate{by}, for this reason: {gate.reason}. {told}"
-    return f"{about} {'passed' if gate.state == 'passed' else 'was refused'}: {told}"
+        return f"{about} was published over the gate{by}, for this reason: {gate.reason}. {sentence}"
+    return f"{about} {'passed' if gate.state == 'passed' else 'was refused'}: {sentence}"
 
 
 def _label(check: Verdict) -> str:
     return f"{check.gate} ({check.scope})"
 
 
-def _document(found: Verdicts, shown: list[Verdict]) -> dict[str, Any]:
+def _document(judgement: Verdicts, checks: list[Verdict]) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
-        **asdict(found.gate),
-        "counts": found.tally.counts,
-        "checks": [asdict(check) for check in shown],
-        "anomalies": [asdict(flags) for flags in found.anomalies],
-        "drift": [asdict(drift) for drift in found.drift],
+        **asdict(judgement.gate),
+        "counts": judgement.tally.counts,
+        "checks": [asdict(check) for check in checks],
+        "anomalies": [asdict(flags) for flags in judgement.anomalies],
+        "drift": [asdict(drift) for drift in judgement.drift],
     }

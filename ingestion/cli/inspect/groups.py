@@ -1,4 +1,4 @@
-"""The verb that lists the names which the store knows: groups."""
+"""The verb groups: the names that the store knows."""
 
 from __future__ import annotations
 
@@ -46,40 +46,42 @@ def groups(
     columns = columns_of(kind) if kind is not None else ()
     connections = stores(begin(), create=False)
     with read_only_store(connections.postgres, purpose="groups") as connection:
-        found = {name: _like(rows, like) for name, rows in known_names(connection).items() if kind in (None, name)}
+        names_by_kind = {
+            name: _like(rows, like) for name, rows in known_names(connection).items() if kind in (None, name)
+        }
     if json:
-        print_json({"kinds": {name: [asdict(one) for one in rows] for name, rows in found.items()}})
+        print_json({"kinds": {name: [asdict(row) for row in rows] for name, rows in names_by_kind.items()}})
         return
     if kind is None:
         print_table(
             ["kind", "names", "with the most bets"],
-            [(name, len(rows), _most(rows)) for name, rows in found.items()],
+            [(name, len(rows), _most(rows)) for name, rows in names_by_kind.items()],
             wrap=True,
         )
     else:
         print_table(
             [*columns, "bets", "graded", "newest placed"],
-            [(*one.names.values(), one.bets, one.graded, one.newest_placed_at) for one in found[kind]],
+            [(*row.names.values(), row.bets, row.graded, row.newest_placed_at) for row in names_by_kind[kind]],
         )
     print_line()
-    print_line(_last_line(found, kind, like))
+    print_line(_last_line(names_by_kind, kind, like))
 
 
 def _like(rows: list[KnownName], text: str | None) -> list[KnownName]:
     if text is None:
         return rows
-    return [one for one in rows if any(text.casefold() in (name or "").casefold() for name in one.names.values())]
+    return [row for row in rows if any(text.casefold() in (name or "").casefold() for name in row.names.values())]
 
 
 def _most(rows: list[KnownName]) -> str:
-    shown = [" | ".join(name or "-" for name in one.names.values()) for one in rows[:_SHOWN]]
-    return ", ".join(shown) + (", ..." if len(rows) > _SHOWN else "")
+    labels = [" | ".join(name or "-" for name in row.names.values()) for row in rows[:_SHOWN]]
+    return ", ".join(labels) + (", ..." if len(rows) > _SHOWN else "")
 
 
-def _last_line(found: dict[str, list[KnownName]], kind: str | None, like: str | None) -> str:
+def _last_line(names_by_kind: dict[str, list[KnownName]], kind: str | None, like: str | None) -> str:
     filtered = f" with {like!r} in them" if like is not None else ""
     if kind is not None:
-        return f"{len(found[kind]):,} of kind {kind}{filtered}. Nothing was changed."
-    if not any(found.values()) and not filtered:
+        return f"{len(names_by_kind[kind]):,} of kind {kind}{filtered}. Nothing was changed."
+    if not any(names_by_kind.values()) and not filtered:
         return "The store holds no bets yet. Run `pikkit run`."
     return f"`pikkit groups KIND` lists the names{filtered} of one kind with their counts. Nothing was changed."

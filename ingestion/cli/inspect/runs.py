@@ -39,19 +39,19 @@ def runs(
     connections = stores(begin(), create=False)
     with read_only_store(connections.postgres, purpose="runs") as connection:
         run_id = find_run(connection, run) if run else None
-        found = last_runs(connection, limit, run_id)
-        short = short_run_ids(connection, [each.run_id for each in found])
+        records = last_runs(connection, limit, run_id)
+        short = short_run_ids(connection, [record.run_id for record in records])
     if json:
         from dataclasses import asdict
 
-        print_json({"runs": [asdict(each) for each in found]})
+        print_json({"runs": [asdict(record) for record in records]})
     elif run_id is not None:
-        _print_run(found[0])
+        _print_run(records[0])
     else:
-        _print_runs(found, short)
+        _print_runs(records, short)
 
 
-def _print_runs(found: list[PastRun], short: dict[UUID, str]) -> None:
+def _print_runs(records: list[PastRun], short: dict[UUID, str]) -> None:
     print_table(
         ["run", "verb", "state", "started", "seconds", "source", ""],
         [
@@ -64,13 +64,13 @@ def _print_runs(found: list[PastRun], short: dict[UUID, str]) -> None:
                 run.source or "-",
                 _remark(run),
             )
-            for run in found
+            for run in records
         ],
         cut=True,
     )
     print_line()
-    told = f"{counted(len(found), 'run')}, the newest first. `pikkit runs RUN` shows one whole."
-    print_line(told if found else "Nothing ran yet. Run `pikkit run`.")
+    summary = f"{counted(len(records), 'run')}, the newest first. `pikkit runs RUN` shows one whole."
+    print_line(summary if records else "Nothing ran yet. Run `pikkit run`.")
 
 
 def _print_run(run: PastRun) -> None:
@@ -81,8 +81,8 @@ def _print_run(run: PastRun) -> None:
     gate = f"overridden{by_actor(run.overridden_by)}" if run.gate == "overridden" else run.gate
     facts += [("gate", gate), ("reason", run.reason), ("code_version", run.code_version)]
     # As text, so that a number stands beside its name.
-    shown = [(name.replace("_", " "), value if isinstance(value, datetime) else str(value)) for name, value in facts]
-    print_table(["", ""], [fact for fact, (_, value) in zip(shown, facts, strict=True) if value is not None])
+    cells = [(name.replace("_", " "), value if isinstance(value, datetime) else str(value)) for name, value in facts]
+    print_table(["", ""], [fact for fact, (_, value) in zip(cells, facts, strict=True) if value is not None])
     if run.steps:
         print_line()
         rows = [(step["step"], step["seconds"], jsonlib.dumps(step["counts"])) for step in run.steps]

@@ -43,26 +43,28 @@ def status(
     from ingestion.runs.status import store_status as look
 
     settings = begin(now)
-    found = look(_as_they_are(settings), clock.now(), is_clock_stopped=clock.is_stopped())
-    if isinstance(found.online, Unreachable) and settings.external is None:
-        found = replace(found, online=_why_redis_is_not_ready(settings) or found.online)
+    store = look(_as_they_are(settings), clock.now(), is_clock_stopped=clock.is_stopped())
+    if isinstance(store.online, Unreachable) and settings.external is None:
+        store = replace(store, online=_why_redis_is_not_ready(settings) or store.online)
     if json:
-        print_json(_status_document(found))
+        print_json(_status_document(store))
     elif check:
-        print_line(store_verdict(found))
+        print_line(store_verdict(store))
     else:
-        print_status(found)
-    if check and store_problem(found) is not None:
-        raise typer.Exit(found.online.exit_code if isinstance(found.online, Unreachable) else _UNHEALTHY)
-    if isinstance(found.online, Unreachable):
-        raise found.online
+        print_status(store)
+    if check and store_problem(store) is not None:
+        raise typer.Exit(store.online.exit_code if isinstance(store.online, Unreachable) else _UNHEALTHY)
+    if isinstance(store.online, Unreachable):
+        raise store.online
 
 
 def _as_they_are(settings: Settings) -> Connections:
     """The stores, started or not. Unreachable when they are embedded and Postgres cannot be used."""
-    found = settings.external or recorded(settings.home)
-    if found is not None and (not found.embedded or postgres_state(settings.home, found.postgres).condition == "ready"):
-        return found
+    connections = settings.external or recorded(settings.home)
+    if connections is not None and (
+        not connections.embedded or postgres_state(settings.home, connections.postgres).condition == "ready"
+    ):
+        return connections
     return settings.connections()
 
 
@@ -77,18 +79,18 @@ def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:
     return None
 
 
-def _status_document(found: StoreStatus) -> dict[str, Any]:
+def _status_document(store: StoreStatus) -> dict[str, Any]:
     from dataclasses import asdict
 
     from feature_repo.errors import Unreachable
 
-    contents = found.contents
+    contents = store.contents
     return {
-        "now": found.now,
-        "is_clock_stopped": found.is_clock_stopped,
-        "healthy": store_problem(found) is None,
-        "verdict": store_verdict(found),
-        "pending": found.pending,
+        "now": store.now,
+        "is_clock_stopped": store.is_clock_stopped,
+        "healthy": store_problem(store) is None,
+        "verdict": store_verdict(store),
+        "pending": store.pending,
         "missing_columns": contents.missing_columns if contents else [],
         "unapplied": contents.unapplied if contents else [],
         "redefined": contents.redefined if contents else [],
@@ -112,9 +114,9 @@ def _status_document(found: StoreStatus) -> dict[str, Any]:
         "alerts": [asdict(alert) for alert in contents.alerts] if contents else [],
         "gate": asdict(contents.gate) if contents and contents.gate else None,
         "last_run": asdict(contents.last_run) if contents and contents.last_run else None,
-        "bytes": found.bytes,
-        "redis": {"error": str(found.online)} if isinstance(found.online, Unreachable) else asdict(found.online),
-        "lock_holder": found.lock_holder,
+        "bytes": store.bytes,
+        "redis": {"error": str(store.online)} if isinstance(store.online, Unreachable) else asdict(store.online),
+        "lock_holder": store.lock_holder,
     }
 
 

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def print_status(found: StoreStatus) -> None:
+def print_status(store: StoreStatus) -> None:
     """The tables of a store's status, then a line each of alerts, log, last run, gate, lock, and the verdict."""
     from feature_repo.errors import Unreachable
 
-    contents = found.contents
+    contents = store.contents
     if contents is not None:
         _print_contents(contents)
-    sizes: list[tuple[str, str]] = [(f"Postgres, {schema}", _size(size)) for schema, size in found.bytes.items()]
-    if not isinstance(found.online, Unreachable):
-        sizes.append(("Redis, whole server", "-" if found.online.bytes is None else _size(found.online.bytes)))
-        sizes.append(("Redis, keys", f"{found.online.keys:,}"))
+    sizes: list[tuple[str, str]] = [(f"Postgres, {schema}", _size(size)) for schema, size in store.bytes.items()]
+    if not isinstance(store.online, Unreachable):
+        sizes.append(("Redis, whole server", "-" if store.online.bytes is None else _size(store.online.bytes)))
+        sizes.append(("Redis, keys", f"{store.online.keys:,}"))
     print_table(["storage", "size"], sizes)
     print_line()
     if contents is not None:
@@ -34,8 +34,8 @@ def print_status(found: StoreStatus) -> None:
         print_line(f"Log       {_log(contents)}")
         print_line(f"Last run  {_last_run(contents)}")
         print_line(f"Gate      {_gate(contents)}")
-    print_line(f"Lock      {found.lock_holder or 'free'}")
-    print_line(store_verdict(found))
+    print_line(f"Lock      {store.lock_holder or 'free'}")
+    print_line(store_verdict(store))
 
 
 def _print_contents(contents: Contents) -> None:
@@ -115,10 +115,10 @@ def _gate(contents: Contents) -> str:
     gate = contents.gate
     if gate is None:
         return "nothing was judged yet"
-    told = f"{gate.state} by run {contents.short_run_ids[gate.run_id]}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ}"
+    sentence = f"{gate.state} by run {contents.short_run_ids[gate.run_id]}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ}"
     if gate.reason:
-        told += f",{by_actor(gate.overridden_by)}: {gate.reason}" if gate.overridden_by else f": {gate.reason}"
-    return f"{told}; {gate.overridden:,} refreshes published over it so far" if gate.overridden else told
+        sentence += f",{by_actor(gate.overridden_by)}: {gate.reason}" if gate.overridden_by else f": {gate.reason}"
+    return f"{sentence}; {gate.overridden:,} refreshes published over it so far" if gate.overridden else sentence
 
 
 def _size(size: float) -> str:

@@ -1,4 +1,4 @@
-"""The sentence that says whether a store is healthy, and else what keeps it from that and what mends it."""
+"""Whether a store is healthy, as the last line of `pikkit status` says it."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ if TYPE_CHECKING:
     from ingestion.runs.status import Contents, StoreStatus, ViewStatus
 
 
-def store_verdict(found: StoreStatus) -> str:
-    """The one sentence that somebody who reads only the last line needs."""
-    problem = store_problem(found)
-    if found.lock_holder is not None:
-        going_on = f"A run is going on: {found.lock_holder}. Look again when it is done."
+def store_verdict(store: StoreStatus) -> str:
+    """Whether the store is healthy, and the command that mends it where it is not. A run that goes on is named."""
+    problem = store_problem(store)
+    if store.lock_holder is not None:
+        going_on = f"A run is going on: {store.lock_holder}. Look again when it is done."
         return going_on if problem is None else f"{going_on} As of now: {problem}"
     if problem is not None:
         return problem
-    views = found.contents.views if found.contents else []
+    views = store.contents.views if store.contents else []
     sampled = sum(view.sample.keys for view in views if view.sample)
     keys = f"{counted(sampled, 'sampled key')} found there as Postgres has them" if sampled else "no key is due online"
     return f"All {len(views)} views are fresh, offline and online; {keys}."
 
 
-def store_problem(found: StoreStatus) -> str | None:
+def store_problem(store: StoreStatus) -> str | None:
     """What keeps the store from being healthy, with the command that mends it; None when nothing does."""
     from feature_repo.errors import Unreachable
 
-    if isinstance(found.online, Unreachable):
+    if isinstance(store.online, Unreachable):
         return "Redis does not answer: nothing is served online."
-    contents = found.contents
+    contents = store.contents
     if contents is None:
-        return f"The store lacks migrations: {', '.join(found.pending)}. Run `pikkit migrate`, then `pikkit apply`."
+        return f"The store lacks migrations: {', '.join(store.pending)}. Run `pikkit migrate`, then `pikkit apply`."
     if contents.refreshed_at is None:
         return _alerts(contents) or "Nothing was refreshed yet. Run `pikkit run`."
     if any(view.offline.state == "ahead" for view in contents.views):
-        return _ahead(found, contents.refreshed_at)
+        return _ahead(store, contents.refreshed_at)
     if definition := _not_rolled_out(contents):
         return definition
     if alerts := _alerts(contents):
@@ -54,7 +54,7 @@ def store_problem(found: StoreStatus) -> str | None:
         return _not_as_postgres_has_it(faulty, views)
     not_fresh = sum(view.online.state != "fresh" for view in views)
     # A run copies what it committed, so while it goes on it is not late.
-    behind = sum(view.online_is_behind for view in views) if found.lock_holder is None else 0
+    behind = sum(view.online_is_behind for view in views) if store.lock_holder is None else 0
     if not_fresh or behind:
         return f"{max(not_fresh, behind)} of {len(views)} views lack the last refresh online. Run `pikkit materialize`."
     return None
@@ -65,42 +65,38 @@ def _alerts(contents: Contents) -> str | None:
     if not contents.alerts:
         return None
     first, *others = contents.alerts
-    told = f"{counted(len(contents.alerts), 'alert')} open: {first.message.removesuffix('.')}."
+    sentence = f"{counted(len(contents.alerts), 'alert')} open: {first.message.removesuffix('.')}."
     if first.is_refusal:
-        told += " `pikkit gate --failed` shows why."
-    return f"{told} Also open: {', '.join(alert.cause for alert in others)}." if others else told
+        sentence += " `pikkit gate --failed` shows why."
+    return f"{sentence} Also open: {', '.join(alert.cause for alert in others)}." if others else sentence
 
 
-def _ahead(found: StoreStatus, refreshed_at: datetime) -> str:
+def _ahead(store: StoreStatus, refreshed_at: datetime) -> str:
     refreshed = f"the last refresh, {refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
-    if found.is_clock_stopped:
+    if store.is_clock_stopped:
         return (
-            f"The clock is stopped by --now or PIKKIT_NOW at {found.now:%Y-%m-%dT%H:%M:%SZ}, before {refreshed}. "
+            f"The clock is stopped by --now or PIKKIT_NOW at {store.now:%Y-%m-%dT%H:%M:%SZ}, before {refreshed}. "
             "Leave them out, or give a later instant."
         )
     return (
-        f"This machine's clock, {found.now:%Y-%m-%dT%H:%M:%SZ}, is behind the store: it is before {refreshed}. "
+        f"This machine's clock, {store.now:%Y-%m-%dT%H:%M:%SZ}, is behind the store: it is before {refreshed}. "
         "`pikkit doctor` tells which of the clocks is wrong."
     )
 
 
 def _not_rolled_out(contents: Contents) -> str | None:
+    """The first gap between this code and the store, in the order in which they are closed; None without one."""
+    from ingestion.database.rollout import columns_gap, definitions_gap, registry_gap
+
     if contents.missing_columns:
-        return (
-            f"The store has no column for {', '.join(contents.missing_columns)}. Add them in a new file of "
-            "ingestion/sql/migrations, then run `pikkit migrate`."
-        )
-    if contents.unapplied:
-        return (
-            f"Feast's registry does not have {', '.join(contents.unapplied)} as feature_repo/ declares it. "
-            "Run `pikkit apply`."
-        )
-    if contents.redefined:
-        return (
-            f"The definition of {', '.join(contents.redefined)} changed since their rows were written. "
-            "Run `pikkit backfill`."
-        )
-    return None
+        gap = columns_gap(contents.missing_columns)
+    elif contents.unapplied:
+        gap = registry_gap(contents.unapplied)
+    elif contents.redefined:
+        gap = definitions_gap(contents.redefined)
+    else:
+        return None
+    return f"{gap.what}. {gap.next_step}."
 
 
 def _not_as_postgres_has_it(faulty: list[ViewStatus], views: list[ViewStatus]) -> str:

@@ -22,6 +22,7 @@ def verify(
 
     Change rows, group state, and the values online. Exits 1 when anything differs.
     """
+    from ingestion.database.rollout import definitions_gap
     from ingestion.pipeline import compare, redefined_features
 
     connections = stores(begin(), create=False)
@@ -44,10 +45,8 @@ def verify(
         looked_at = counted(sum(comparison.rows for comparison in compared), "row")
         print_line(f"{counted(differences, 'difference')} in {looked_at}. Nothing was changed.")
     if differences and (redefined := redefined_features(connections)):
-        say(
-            f"The definition of {', '.join(redefined)} changed since their rows were written, which explains "
-            "differences. Run `pikkit backfill`, then verify again."
-        )
+        gap = definitions_gap(redefined)
+        say(f"{gap.what}, which explains differences. {gap.next_step}, then verify again.")
         raise typer.Exit(1)
     if differences:
         say(

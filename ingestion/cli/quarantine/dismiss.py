@@ -1,4 +1,4 @@
-"""The verb quarantine dismiss: open rows let be, with the reason."""
+"""The verb quarantine dismiss: open rows dismissed, with the reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def dismiss(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Let open rows be, and note why. They stay in the quarantine."""
+    """Dismiss open rows, and note why. They stay in the quarantine."""
     from feature_repo.errors import ConfigurationError
     from ingestion.quarantine.refused_rows import dismiss_quarantined as dismiss_rows
     from ingestion.quarantine.refused_rows import reopen
@@ -48,18 +48,22 @@ def dismiss(
     note = (why or "").strip()
     if undo == bool(note):
         raise ConfigurationError(
-            "--undo needs no --why" if undo else "--why is missing: the reason for which these rows are let be",
+            "--undo needs no --why" if undo else "--why is missing: the reason for which these rows are dismissed",
             "Nothing was changed",
             "",
         )
     connections = prepared_stores(settings, create=False)
     if undo:
         changed = reopen(connections, selection)
-        told = f"{counted(changed['open'], 'row')} open again, {changed['superseded']:,} superseded in the meantime."
+        sentence = (
+            f"{counted(changed['open'], 'row')} open again, {changed['superseded']:,} superseded in the meantime."
+        )
     else:
         changed = {"dismissed": dismiss_rows(connections, selection, note=note, everything=everything)}
-        told = f"{counted(changed['dismissed'], 'row')} dismissed. `pikkit quarantine dismiss --undo` takes it back."
+        sentence = (
+            f"{counted(changed['dismissed'], 'row')} dismissed. `pikkit quarantine dismiss --undo` takes it back."
+        )
     if json:
         print_json(changed)
     else:
-        print_line(told if any(changed.values()) else "No row is meant by that. Nothing was changed.")
+        print_line(sentence if any(changed.values()) else "No row is meant by that. Nothing was changed.")

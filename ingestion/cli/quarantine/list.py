@@ -50,15 +50,15 @@ def list_(
             count, reasons, rows = summary(connection, selection)
             print_json_with_rows({"count": count, "reasons": reasons}, "rows", map(vars, rows))
             return
-        found = listing(connection, selection, limit=limit)
-    if found.rows:
-        print_refused(found.reasons)
+        refused = listing(connection, selection, limit=limit)
+    if refused.rows:
+        print_refused(refused.reasons)
         print_line()
-        print_table(["seq", "id", "received", "source", "state", "reasons"], map(_line, found.rows))
+        print_table(["seq", "id", "received", "source", "state", "reasons"], map(_line, refused.rows))
         print_line()
     kind = "" if state is StateFilter.all else f"{state} "
-    more = f" {found.count - len(found.rows):,} more are not shown." if found.count > len(found.rows) else ""
-    print_line(f"{counted(found.count, f'{kind}row')}.{more} Nothing was changed.")
+    more = f" {refused.count - len(refused.rows):,} more are not shown." if refused.count > len(refused.rows) else ""
+    print_line(f"{counted(refused.count, f'{kind}row')}.{more} Nothing was changed.")
 
 
 def _line(row: RefusedRow) -> tuple[Any, ...]:
@@ -67,5 +67,5 @@ def _line(row: RefusedRow) -> tuple[Any, ...]:
 
 
 def _cut(text: str | None) -> str | None:
-    shown = plain(text[: _LONGEST + 1]) if text is not None else None
-    return shown if shown is None or len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    printable = plain(text[: _LONGEST + 1]) if text is not None else None
+    return printable if printable is None or len(printable) <= _LONGEST else f"{printable[: _LONGEST - 1]}…"

@@ -50,29 +50,29 @@ def retry(
     selection = refused_row_selection(seq, reason, bet_id, source, since, until)
     check_narrowed(selection, everything=everything)
     with progress_bar() as progress:
-        done = retry_rows(
+        finished = retry_rows(
             prepared_stores(settings, create=False), selection, clock_ahead=clock_ahead, progress=progress
         )
-    counts = done.summary
+    counts = finished.summary
     if json:
-        print_json({"run_id": done.run_id} | counts.document())
+        print_json({"run_id": finished.run_id} | counts.document())
         return
     if counts.reasons:
         print_table(["still refused for", "rows"], [(plain(text), rows) for text, rows in counts.reasons.items()])
         print_line()
-    print_line(_retried(done))
+    print_line(_retried(finished))
 
 
-def _retried(done: FinishedRun[RetrySummary]) -> str:
-    counts = done.summary
+def _retried(finished: FinishedRun[RetrySummary]) -> str:
+    counts = finished.summary
     if not counts.selected:
         return "No open row is meant by that. Nothing was changed."
     refused = f"{counted(counts.refused, 'row')} still refused"
     if not counts.accepted:
-        return f"Retry {done.short_id}: {refused}. The log was not changed."
+        return f"Retry {finished.short_id}: {refused}. The log was not changed."
     older = f" ({counts.superseded:,} of them older than what is known of their bet)" if counts.superseded else ""
     return (
-        f"Retry {done.short_id}: {counted(counts.accepted, 'row')} accepted as "
+        f"Retry {finished.short_id}: {counted(counts.accepted, 'row')} accepted as "
         f"{counted(counts.versions, 'new bet version')}{older}"
         f", {refused}. `pikkit run` publishes them."
     )

@@ -33,18 +33,18 @@ def show(
     connections = stores(begin(), create=False)
     selection = Selection((seq,) if seq is not None else (), state=None, id=bet_id)
     with read_only_store(connections.postgres, purpose="quarantine show") as connection:
-        found = listing(connection, selection)
-        runs = short_run_ids(connection, {row.run_id for row in found.rows})
-    if not found.rows:
+        refused = listing(connection, selection)
+        runs = short_run_ids(connection, {row.run_id for row in refused.rows})
+    if not refused.rows:
         raise ConfigurationError(
             f"The quarantine has no row of bet {bet_id!r}",
             "Nothing was done",
             "`pikkit quarantine list --state all` shows which there are",
         )
     if json:
-        print_json([vars(row) for row in found.rows])
+        print_json([vars(row) for row in refused.rows])
         return
-    for row in found.rows:
+    for row in refused.rows:
         _print_row(row, runs[row.run_id])
     print_line("Nothing was changed.")
 

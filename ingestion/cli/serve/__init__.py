@@ -1,1 +1,1 @@
-"""Verbs that bring features to who reads them: materialize, score, export, publish-supabase."""
+"""Verbs that bring features to their readers: materialize, score, export, publish-supabase."""

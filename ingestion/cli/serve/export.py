@@ -1,4 +1,4 @@
-"""The verb that writes the store as Parquet files: export."""
+"""The verb export: the store as Parquet files."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def export(
 
     connections = prepared_stores(begin(), create=False)
     with progress_bar() as progress:
-        done = export_store(connections.postgres, to, raw=raw, full=full, progress=progress)
+        exported = export_store(connections.postgres, to, raw=raw, full=full, progress=progress)
     if json:
-        print_json(vars(done))
+        print_json(vars(exported))
         return
-    if done.because and done.kept + done.written:
-        say(f"Every partition was made anew and compared, because {done.because}.")
-    print_line(_what_changed(done))
+    if exported.because and exported.kept + exported.written:
+        say(f"Every partition was made anew and compared, because {exported.because}.")
+    print_line(_what_changed(exported))
 
 
-def _what_changed(done: Exported) -> str:
-    if not done.written + done.removed:
-        return f"{done.root}: {counted(done.kept, 'partition')} kept. Nothing had changed."
+def _what_changed(exported: Exported) -> str:
+    if not exported.written + exported.removed:
+        return f"{exported.root}: {counted(exported.kept, 'partition')} kept. Nothing had changed."
     return (
-        f"{done.root}: {counted(done.written, 'partition')} written with {counted(done.rows, 'row')}, "
-        f"{done.kept:,} kept, {done.removed:,} removed."
+        f"{exported.root}: {counted(exported.written, 'partition')} written with {counted(exported.rows, 'row')}, "
+        f"{exported.kept:,} kept, {exported.removed:,} removed."
     )

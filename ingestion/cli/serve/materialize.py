@@ -32,11 +32,11 @@ def materialize(
 
     settings = begin(now)
     with progress_bar() as progress:
-        done = run_materialize(prepared_stores(settings, create=False), rebuild=rebuild, progress=progress)
-    online = done.summary.online
+        finished = run_materialize(prepared_stores(settings, create=False), rebuild=rebuild, progress=progress)
+    online = finished.summary.online
     if json:
-        print_json({"run_id": done.run_id, "keys": online.document()})
+        print_json({"run_id": finished.run_id, "keys": online.document()})
         return
     print_table(["view", "keys written"], list(online.keys_written.items()))
     print_line()
-    print_line(f"{counted(online.total, 'key')} written online in {done.summary.seconds:.1f} s.")
+    print_line(f"{counted(online.total, 'key')} written online in {finished.summary.seconds:.1f} s.")

@@ -1,4 +1,4 @@
-"""The verb that copies latest values to where dashboards read them: publish-supabase."""
+"""The verb publish-supabase: the latest values of each group, copied to the tables that dashboards read."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ def publish_supabase(json: Json = False) -> None:
             connections.postgres, project, patience=settings.sources.patience, progress=progress
         )
     if json:
-        print_json([asdict(one) for one in published])
+        print_json([asdict(table) for table in published])
         return
     print_table(
         ["table", "rows", "inserted", "updated", "unchanged", "deleted"],
-        [(one.table, one.rows, one.inserted, one.updated, one.unchanged, one.deleted) for one in published],
+        [
+            (table.table, table.rows, table.inserted, table.updated, table.unchanged, table.deleted)
+            for table in published
+        ],
     )
     print_line()
-    changed = sum(one.changed for one in published)
+    changed = sum(table.changed for table in published)
     what = f"{counted(changed, 'row')} changed" if changed else "Nothing changed"
     print_line(f"{what} in {project.schema} of {project.host}.")

@@ -11,7 +11,7 @@ import typer
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json, MappingOption, Now
 from ingestion.cli.serve.score_warnings import say_what_was_left_out, warn_of_ages, warn_of_naive, warn_of_unknown
-from ingestion.cli.serve.vectors import as_json, print_scored
+from ingestion.cli.serve.vectors import print_scored, scored_document
 from ingestion.cli.stores import begin, load_feast, stores
 
 
@@ -65,7 +65,7 @@ def score(
     }
     settings = begin(now)
     named = {name: value for name, value in columns.items() if value is not None}
-    bets = _given(bet, file, mapping, named)
+    bets = _bets_of_options(bet, file, mapping, named)
     naive = naive_instants(bets)
     service = service or DEFAULT_SERVICE
     check(bets, service=service, now=clock.now())
@@ -73,7 +73,7 @@ def score(
     load_feast(checks_types=False)
     scored = look_up(connections, bets, service=service, now=clock.now())
     if json:
-        print_json(as_json(scored) | {"naive_instants": naive})
+        print_json(scored_document(scored) | {"naive_instants": naive})
     else:
         print_scored(scored)
     if naive:
@@ -84,8 +84,10 @@ def score(
     warn_of_ages(scored)
 
 
-def _given(text: str | None, file: Path | None, mapping: Path | None, columns: dict[str, Any]) -> list[dict[str, Any]]:
-    """The bets, in whichever of the three ways they were given."""
+def _bets_of_options(
+    text: str | None, file: Path | None, mapping: Path | None, columns: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The bets of --bet, --file or the options of columns. Raises ConfigurationError unless it is one of the three."""
     from feature_repo.bets.frame import NEEDED
     from feature_repo.errors import ConfigurationError
     from ingestion.serving.score import parse_bets, read_bets

@@ -20,17 +20,17 @@ def warn_of_ages(scored: Scored) -> None:
     """A line on stderr when any view is null for being past its TTL, or holds what is not known yet by the clock."""
     from feature_repo.clock import CLOCK_TOLERANCE
 
-    if ahead := [one for one in oldest(scored) if one.age is not None and one.age < -CLOCK_TOLERANCE]:
+    if ahead := [view for view in oldest(scored) if view.age is not None and view.age < -CLOCK_TOLERANCE]:
         say_warning(
-            f"values of {', '.join(one.view for one in ahead)} are as of a later instant than the clock says: it is "
+            f"values of {', '.join(view.view for view in ahead)} are as of a later instant than the clock says: it is "
             "behind, or the store was refreshed by one that ran ahead. `pikkit doctor` tells which."
         )
-    stale = [one for one in oldest(scored) if one.is_stale]
-    marks = [(one.event_timestamp, one.age) for one in stale if one.event_timestamp and one.age is not None]
+    stale = [view for view in oldest(scored) if view.is_stale]
+    marks = [(view.event_timestamp, view.age) for view in stale if view.event_timestamp and view.age is not None]
     if marks:
         newest, age = max(marks)
         say_warning(
-            f"values past their TTL in {', '.join(one.view for one in stale)}; the newest are as of "
+            f"values past their TTL in {', '.join(view.view for view in stale)}; the newest are as of "
             f"{newest:%Y-%m-%dT%H:%M:%SZ}, {span(age)} ago. They are null. Run `pikkit run`, or look at the store as "
             "of then with --now or PIKKIT_NOW."
         )
@@ -63,7 +63,7 @@ def warn_of_unknown(scored: Scored) -> None:
     if scored.unknown_names:
         named = "; ".join(map(_unknown_name, scored.unknown_names[:_NAMED]))
         more = len(scored.unknown_names) - _NAMED
-        columns = {one.column for one in scored.unknown_names}
+        columns = {unknown.column for unknown in scored.unknown_names}
         lists = [
             f"`pikkit groups {kind}`" for kind, names in NAME_KINDS.items() if len(names) == 1 and columns & {*names}
         ]
@@ -72,14 +72,14 @@ def warn_of_unknown(scored: Scored) -> None:
             "such a name was ever stored: the features of its groups are null, and its code is 0. "
             f"Those that are known: {', '.join(lists)}."
         )
-    known = any(one.names_known_group for one in scored.vectors)
-    if known and not any(age.event_timestamp for one in scored.vectors for age in one.views):
+    knows_a_group = any(vector.names_known_group for vector in scored.vectors)
+    if knows_a_group and not any(age.event_timestamp for vector in scored.vectors for age in vector.views):
         say_warning(
             "the online store knows none of these groups. When it should, it has lost its copy: "
             "`pikkit status` tells, and `pikkit materialize` fills it again."
         )
 
 
-def _unknown_name(one: UnknownName) -> str:
-    hint = f" (did you mean {' or '.join(map(repr, one.nearest))}?)" if one.nearest else ""
-    return f"{one.column} {one.name!r}{hint}"
+def _unknown_name(name: UnknownName) -> str:
+    hint = f" (did you mean {' or '.join(map(repr, name.nearest))}?)" if name.nearest else ""
+    return f"{name.column} {name.name!r}{hint}"

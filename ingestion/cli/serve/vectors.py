@@ -16,26 +16,26 @@ _ABREAST = 5
 _NO_AGE = timedelta.min
 
 
-def as_json(scored: Scored) -> dict[str, Any]:
-    """Vectors for machines: features in the service's order, ages in seconds, names that the store does not know."""
+def scored_document(scored: Scored) -> dict[str, Any]:
+    """Vectors as a JSON object: features in the service's order, ages and TTLs in seconds, unknown names."""
     from dataclasses import asdict
 
     return {
         "service": scored.service,
-        "unknown_names": [asdict(one) for one in scored.unknown_names],
+        "unknown_names": [asdict(name) for name in scored.unknown_names],
         "bets": [
             {
                 "bet_id": vector.bet_id,
                 "features": vector.values,
                 "unknown_names": vector.unknown_names,
                 "views": {
-                    one.view: {
-                        "event_timestamp": one.event_timestamp,
-                        "age_seconds": one.age.total_seconds() if one.age is not None else None,
-                        "ttl_seconds": one.ttl.total_seconds(),
-                        "is_stale": one.is_stale,
+                    view.view: {
+                        "event_timestamp": view.event_timestamp,
+                        "age_seconds": view.age.total_seconds() if view.age is not None else None,
+                        "ttl_seconds": view.ttl.total_seconds(),
+                        "is_stale": view.is_stale,
                     }
-                    for one in vector.views
+                    for view in vector.views
                 },
             }
             for vector in scored.vectors
@@ -48,9 +48,11 @@ def print_scored(scored: Scored) -> None:
     print_vectors(scored)
     print_line()
     ages = oldest(scored)
-    print_table(["view", "as of", "age", "ttl"], [(one.view, one.event_timestamp, one.age, one.ttl) for one in ages])
+    print_table(
+        ["view", "as of", "age", "ttl"], [(view.view, view.event_timestamp, view.age, view.ttl) for view in ages]
+    )
     print_line()
-    nulls = sum(value is None for one in scored.vectors for value in one.values.values())
+    nulls = sum(value is None for vector in scored.vectors for value in vector.values.values())
     bets = f" of {len(scored.vectors):,} bets" if scored.vectors[1:] else ""
     print_line(f"{len(scored.feature_views)} features{bets} by {scored.service}, {nulls:,} null. Nothing was changed.")
 
@@ -59,8 +61,8 @@ def print_vectors(scored: Scored) -> None:
     """Features down, in the order of the service; bets across, a few at a time."""
     for start in range(0, len(scored.vectors), _ABREAST):
         some = scored.vectors[start : start + _ABREAST]
-        names = [one.bet_id or f"bet {number}" for number, one in enumerate(some, start + 1)]
-        values = [decimals(one.values.values()) for one in some]
+        names = [vector.bet_id or f"bet {number}" for number, vector in enumerate(some, start + 1)]
+        values = [decimals(vector.values.values()) for vector in some]
         if start:
             print_line()
         headers = ["feature", *(names if scored.vectors[1:] else ["value"]), "view"]
@@ -68,6 +70,6 @@ def print_vectors(scored: Scored) -> None:
 
 
 def oldest(scored: Scored) -> list[ViewAge]:
-    """Of each view, the age of its oldest values among all bets."""
-    by_view = zip(*(one.views for one in scored.vectors), strict=True)
-    return [max(ages, key=lambda one: one.age if one.age is not None else _NO_AGE) for ages in by_view]
+    """The age of each view: the oldest among all bets. An unknown age counts as the youngest."""
+    by_view = zip(*(vector.views for vector in scored.vectors), strict=True)
+    return [max(ages, key=lambda view: view.age if view.age is not None else _NO_AGE) for ages in by_view]

@@ -1,4 +1,4 @@
-"""The verb demo: the whole main job on a synthetic sample, told step by step."""
+"""The verb demo: the whole main job on a synthetic sample, printed step by step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ingestion.cli.options import Json
 from ingestion.cli.output import print_line
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.run_report import run_document
-from ingestion.cli.serve.vectors import as_json, print_vectors
+from ingestion.cli.serve.vectors import print_vectors, scored_document
 from ingestion.cli.stores import begin, load_feast, stores
 from ingestion.cli.story import Story
 from ingestion.cli.tables import decimals, print_table
@@ -57,14 +57,14 @@ def demo(
     connections = _servers(story, settings)
     source = _sample(story, settings, bets)
     applied = _declare(story, connections)
-    done = _run(story, connections, source, gates)
+    run = _run(story, connections, source, gates)
     frame = _train(story, connections)
     bet, scored = _score(story, connections)
     if json:
-        print_json(_everything(story, source, applied, done, frame, scored))
+        print_json(_demo_document(story, source, applied, run, frame, scored))
     else:
-        _tell_seconds(story, done)
-        _tell_end(settings, done, bet)
+        _print_seconds(story, run)
+        _print_end(settings, run, bet)
 
 
 def _servers(story: Story, settings: Settings) -> Connections:
@@ -85,9 +85,9 @@ def _sample(story: Story, settings: Settings, bets: int) -> FileSource:
     from ingestion.demo import demo_source
 
     with story.step("Sample", "synthetic bets, as a source would send them"):
-        source, made = demo_source(settings.home, bets, clock.now())
+        source, is_new = demo_source(settings.home, bets, clock.now())
         story.line(
-            f"{counted(source.row_count, 'version')} of bets {'written to' if made else 'found in'} {source.path}"
+            f"{counted(source.row_count, 'version')} of bets {'written to' if is_new else 'found in'} {source.path}"
         )
     return source
 
@@ -123,25 +123,25 @@ def _run(story: Story, connections: Connections, source: FileSource, gates: Gate
     with story.step("Run", "load what is new, compute the features, publish them"):
         with progress_bar() as progress:
             # The sample ends on a day of its own, whatever today is.
-            done = run_pipeline(connections, source, gates=gates, clock_ahead=True, progress=progress)
-        sync, flags, tally = done.summary.sync, done.summary.flags, done.summary.gates.tally
+            run = run_pipeline(connections, source, gates=gates, clock_ahead=True, progress=progress)
+        sync, flags, tally = run.summary.sync, run.summary.flags, run.summary.gates.tally
         story.line(
             f"{sync.rows_read:,} rows read: {sync.accepted:,} accepted, {sync.quarantined:,} quarantined, "
             f"{sync.seen_before:,} seen before."
         )
         story.line(
-            f"{flags.rows:,} rows judged, {flags.flags:,} flags; the quality gate {done.summary.gates.state} them: "
+            f"{flags.rows:,} rows judged, {flags.flags:,} flags; the quality gate {run.summary.gates.state} them: "
             f"{tally.judged} checks judged, {tally.failed} failed, {tally.warned} warned"
             f"{'; ' + skipped(tally.not_judged) if tally.not_judged else ''}."
         )
         story.table(
             ["view", "change rows", "keys written"],
             [
-                (view, done.summary.refresh.change_rows.get(view, 0), keys)
-                for view, keys in done.summary.online.keys_written.items()
+                (view, run.summary.refresh.change_rows.get(view, 0), keys)
+                for view, keys in run.summary.online.keys_written.items()
             ],
         )
-    return done
+    return run
 
 
 def _train(story: Story, connections: Connections) -> pd.DataFrame:
@@ -170,21 +170,21 @@ def _score(story: Story, connections: Connections) -> tuple[dict[str, Any], Scor
         scored = score_bets(connections, [bet], now=clock.now())
         if not story.quiet:
             print_vectors(scored)
-        ages = [one.age for one in scored.vectors[0].views if one.age is not None]
+        ages = [view.age for view in scored.vectors[0].views if view.age is not None]
         oldest = f"; no view is older than {span(max(ages))}" if ages else ""
         story.line(f"{len(scored.feature_views)} features of the open bet {bet['id']}{oldest}.")
     return bet, scored
 
 
 def _column(values: pd.Series[Any]) -> list[Any]:
-    """For print_table: numbers aligned at the point, what is missing as null."""
-    given = [None if missing else value for value, missing in zip(values.tolist(), values.isna(), strict=True)]
-    return decimals(given) if values.dtype.kind == "f" else given
+    """The cells of a frame's column for print_table: floats aligned at the point, missing values as null."""
+    cells = [None if missing else value for value, missing in zip(values.tolist(), values.isna(), strict=True)]
+    return decimals(cells) if values.dtype.kind == "f" else cells
 
 
-def _tell_seconds(story: Story, done: FinishedRun[PipelineSummary]) -> None:
+def _print_seconds(story: Story, run: FinishedRun[PipelineSummary]) -> None:
     rows = [(name, seconds) for name, seconds in story.seconds.items()]
-    parts = [(f"  {step.name}", step.seconds) for step in done.steps]
+    parts = [(f"  {step.name}", step.seconds) for step in run.steps]
     after_run = next(position for position, (name, _) in enumerate(rows, start=1) if name == "Run")
     print_line("\nWhere the time went")
     print_table(
@@ -192,22 +192,22 @@ def _tell_seconds(story: Story, done: FinishedRun[PipelineSummary]) -> None:
     )
 
 
-def _tell_end(settings: Settings, done: FinishedRun[PipelineSummary], bet: dict[str, Any]) -> None:
-    sync, written = done.summary.sync, done.summary.refresh.total
+def _print_end(settings: Settings, run: FinishedRun[PipelineSummary], bet: dict[str, Any]) -> None:
+    sync, written = run.summary.sync, run.summary.refresh.total
     print_line()
     if sync.accepted or sync.quarantined or written:
         versions, change_rows = counted(sync.accepted, "bet version"), counted(written, "change row")
         print_line(f"{versions} and {change_rows} were added.")
     else:
-        as_of = f"{done.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        as_of = f"{run.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
         print_line(f"Nothing changed: the store already held all of it, and confirmed its features as of {as_of}.")
     print_line("\nTry next")
-    for command in _next(settings, bet):
+    for command in _next_commands(settings, bet):
         print_line(f"  {command}")
 
 
-def _next(settings: Settings, bet: dict[str, Any]) -> list[str]:
-    """Commands to copy. `bet` is one to score."""
+def _next_commands(settings: Settings, bet: dict[str, Any]) -> list[str]:
+    """Commands to copy into a shell; one of them scores `bet`, a row of `newest_bets`."""
     activate = Path(sys.argv[0]).parent / "activate"
     on_path = shutil.which("pikkit") is not None or not activate.exists()
     columns = {name: bet[name] for name in NEEDED if name != "time_placed"}
@@ -224,22 +224,22 @@ def _next(settings: Settings, bet: dict[str, Any]) -> list[str]:
     ]
 
 
-def _everything(
+def _demo_document(
     story: Story,
     source: FileSource,
     applied: ApplyResult,
-    done: FinishedRun[PipelineSummary],
+    run: FinishedRun[PipelineSummary],
     frame: pd.DataFrame,
     scored: Scored,
 ) -> dict[str, Any]:
     return {
         "sample": {"file": str(source.path), "rows": source.row_count},
         "applied": asdict(applied),
-        "run": run_document(done),
+        "run": run_document(run),
         "training_frame": {
             "shape": frame.shape,
             "rows": jsonlib.loads(frame.to_json(orient="records", date_format="iso")),
         },
-        "online_vector": as_json(scored),
+        "online_vector": scored_document(scored),
         "seconds": {name: round(seconds, 3) for name, seconds in story.seconds.items()},
     }

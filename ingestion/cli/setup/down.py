@@ -30,25 +30,25 @@ def down(
 
     # No other setting is looked at, so that servers can be stopped whatever the settings have become.
     directories = [home(environment_over_dotenv())]
-    left: list[PikkitError] = []
+    errors: list[PikkitError] = []
     if all_homes:
-        found = servers.environment_homes(Path(sys.prefix))
-        directories = found.homes
-        left += [_left(pid, user) for pid, user in found.of_others]
+        others = servers.environment_homes(Path(sys.prefix))
+        directories = others.homes
+        errors += [_other_users_server(pid, user) for pid, user in others.of_others]
     stopped: dict[str, list[str]] = {}
     for directory in directories:
         try:
             stopped[str(directory)] = servers.stop_servers(directory, say)
         except PikkitError as error:
-            left.append(error)
+            errors.append(error)
     _print_stopped(stopped, all_homes=all_homes, json=json)
-    for refusal in left[1:]:
-        report_error(refusal)
-    if left:
-        raise left[0]
+    for later_error in errors[1:]:
+        report_error(later_error)
+    if errors:
+        raise errors[0]
 
 
-def _left(pid: int, user: str) -> PikkitError:
+def _other_users_server(pid: int, user: str) -> PikkitError:
     return Unreachable(
         f"Process {pid} of the user {user} is a server that runs from this environment",
         "It was left alone: only its owner can stop it",

@@ -35,7 +35,7 @@ def backfill(
     settings = begin(now)
     gates = settings.gates()
     with progress_bar() as progress:
-        done = run_backfill(
+        finished = run_backfill(
             prepared_stores(settings, create=False),
             gates=gates,
             override=override_reason(override_gate),
@@ -43,22 +43,22 @@ def backfill(
             clock_ahead=clock_ahead,
             progress=progress,
         )
-    replaced = done.summary.replaced
+    replaced = finished.summary.replaced
     if json:
-        print_json({"run_id": done.run_id, "views": replaced.document(), **done.summary.document()})
+        print_json({"run_id": finished.run_id, "views": replaced.document(), **finished.summary.document()})
         return
     rows = [(view, rows.removed, rows.written) for view, rows in replaced.views.items()]
     print_table(["view", "removed", "written"], rows)
-    for warning in done.summary.warnings:
+    for warning in finished.summary.warnings:
         say_warning(warning)
     print_line()
-    if done.summary.versions_rewound is not None:
+    if finished.summary.versions_rewound is not None:
         print_line(
-            f"The store is as of now again: {done.summary.versions_rewound:,} versions that had become known later "
+            f"The store is as of now again: {finished.summary.versions_rewound:,} versions that had become known later "
             "are known from now on (ops.rewound_versions keeps when). An export is made anew by `pikkit export --full`."
         )
     print_line(
-        f"Backfill {done.short_id}: {counted(replaced.written, 'change row')} replaced."
+        f"Backfill {finished.short_id}: {counted(replaced.written, 'change row')} replaced."
         if replaced.written
         else "Nothing came out differently."
     )

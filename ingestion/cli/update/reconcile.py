@@ -49,7 +49,7 @@ def reconcile(
     Syncs first. Then both sides are compared by a digest per day; only days that differ are looked into. Bets that
     another stream brought, and that this table does not show, are left.
     """
-    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_reconcile
     from ingestion.sources.source_choice import chosen_table
@@ -63,7 +63,7 @@ def reconcile(
     )
     connections = prepared_stores(settings, create=False)
     with progress_bar() as progress:
-        done = run_reconcile(
+        finished = run_reconcile(
             connections,
             opener(progress),
             request,
@@ -73,26 +73,26 @@ def reconcile(
             progress=progress,
         )
     if json:
-        print_json(run_document(done))
+        print_json(run_document(finished))
         return
-    print_steps(done)
-    found = done.summary.reconciled
+    print_steps(finished)
+    differences = finished.summary.reconciled
     print_table(
         ["compared", "number"],
         [
-            ("days", found.days),
-            ("days that differed", found.differing),
-            ("versions that were missed, or written under an old stamp", found.missed),
-            ("such rows that were refused", found.quarantined),
-            ("bets that vanished", found.deleted),
+            ("days", differences.days),
+            ("days that differed", differences.differing),
+            ("versions that were missed, or written under an old stamp", differences.missed),
+            ("such rows that were refused", differences.quarantined),
+            ("bets that vanished", differences.deleted),
         ],
     )
-    if found.reasons:
+    if differences.reasons:
         print_line()
-        print_refused(found.reasons)
+        print_refused(differences.reasons)
     print_line()
-    if found.of_other_streams:
-        counted = [f"{bets:,} of {stream}" for stream, bets in found.of_other_streams.items()]
+    if differences.of_other_streams:
+        counted = [f"{bets:,} of {stream}" for stream, bets in differences.of_other_streams.items()]
         bets = ", ".join(counted[:_STREAMS_NAMED])
         if len(counted) > _STREAMS_NAMED:
             bets += f", and others of {len(counted) - _STREAMS_NAMED:,} more streams (--json has them all)"
@@ -100,14 +100,14 @@ def reconcile(
             f"Bets of other streams, which this table does not show, were left: {bets}. If this table took over a "
             "stream (it was renamed, or was loaded from that file): --include-stream NAME."
         )
-    print_line(_what_differed(done))
+    print_line(_what_differed(finished))
 
 
-def _what_differed(done: FinishedRun[ReconcileSummary]) -> str:
-    found = done.summary.reconciled
-    if not found.missed + found.quarantined + found.deleted:
-        return f"Reconciliation {done.short_id}: no row was missed or rewritten, and no bet vanished."
-    added, refused = counted(found.missed, "version"), counted(found.quarantined, "row")
-    what = f"{added} added, {refused} quarantined, {counted(found.deleted, 'bet')} deleted."
-    publishes = " `pikkit run` publishes them." if found.missed + found.deleted else ""
-    return f"Reconciliation {done.short_id}: {what}{publishes}"
+def _what_differed(finished: FinishedRun[ReconcileSummary]) -> str:
+    differences = finished.summary.reconciled
+    if not differences.missed + differences.quarantined + differences.deleted:
+        return f"Reconciliation {finished.short_id}: no row was missed or rewritten, and no bet vanished."
+    added, refused = counted(differences.missed, "version"), counted(differences.quarantined, "row")
+    what = f"{added} added, {refused} quarantined, {counted(differences.deleted, 'bet')} deleted."
+    publishes = " `pikkit run` publishes them." if differences.missed + differences.deleted else ""
+    return f"Reconciliation {finished.short_id}: {what}{publishes}"

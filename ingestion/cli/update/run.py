@@ -42,7 +42,7 @@ def run(
     What fails a quality gate is not published: exit 3, with the checks that failed. The rows stay, and the next good
     run publishes them.
     """
-    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_pipeline
 
@@ -57,7 +57,7 @@ def run(
     gates = settings.gates()
     connections = prepared_stores(settings)
     with progress_bar() as progress:
-        done = run_pipeline(
+        finished = run_pipeline(
             connections,
             opener(progress),
             request,
@@ -66,24 +66,24 @@ def run(
             clock_ahead=clock_ahead,
             progress=progress,
         )
-    print_run(done, as_json=json)
+    print_run(finished, as_json=json)
 
 
-def print_run(done: FinishedRun[PipelineSummary], *, as_json: bool) -> None:
+def print_run(finished: FinishedRun[PipelineSummary], *, as_json: bool) -> None:
     """A run's steps with rows and seconds, its warnings, and what it changed."""
     if as_json:
-        print_json(run_document(done))
+        print_json(run_document(finished))
         return
-    print_steps(done)
-    print_line(_what_changed(done))
+    print_steps(finished)
+    print_line(_what_changed(finished))
 
 
-def _what_changed(done: FinishedRun[PipelineSummary]) -> str:
-    sync, change_rows = done.summary.sync, done.summary.refresh.total
+def _what_changed(finished: FinishedRun[PipelineSummary]) -> str:
+    sync, change_rows = finished.summary.sync, finished.summary.refresh.total
     if not sync.accepted + sync.quarantined + change_rows:
-        as_of = f"{done.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
-        return f"Run {done.short_id}: nothing new. The features were confirmed as of {as_of}."
+        as_of = f"{finished.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        return f"Run {finished.short_id}: nothing new. The features were confirmed as of {as_of}."
     return (
-        f"Run {done.short_id}: {counted(sync.accepted, 'bet version')} and {counted(change_rows, 'change row')} added, "
-        f"{counted(sync.quarantined, 'row')} quarantined."
+        f"Run {finished.short_id}: {counted(sync.accepted, 'bet version')} and "
+        f"{counted(change_rows, 'change row')} added, {counted(sync.quarantined, 'row')} quarantined."
     )

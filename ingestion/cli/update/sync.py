@@ -46,7 +46,7 @@ def sync(
     """
     from feature_repo.clock import parse_instant
     from feature_repo.errors import ConfigurationError
-    from ingestion.intake.load import SyncRequest
+    from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_sync
     from ingestion.sources.files.file_source import FileSource
@@ -78,18 +78,18 @@ def sync(
                 "Nothing was done",
                 "Leave them out",
             )
-        done = run_sync(connections, opened, request, clock_ahead=clock_ahead, progress=progress)
+        finished = run_sync(connections, opened, request, clock_ahead=clock_ahead, progress=progress)
     if json:
-        print_json(run_document(done))
+        print_json(run_document(finished))
         return
-    print_steps(done)
-    print_line(_what_came(done))
+    print_steps(finished)
+    print_line(_what_came(finished))
 
 
-def _what_came(done: FinishedRun[SyncSummary]) -> str:
-    counts = done.summary.sync
+def _what_came(finished: FinishedRun[SyncSummary]) -> str:
+    counts = finished.summary.sync
     if not counts.accepted + counts.quarantined:
         read = "nothing new" if counts.rows_read else "no row of the source matches"
-        return f"Sync {done.short_id}: {read}."
+        return f"Sync {finished.short_id}: {read}."
     what = f"{counted(counts.accepted, 'bet version')} added, {counted(counts.quarantined, 'row')} quarantined."
-    return f"Sync {done.short_id}: {what}{' `pikkit run` publishes them.' if counts.accepted else ''}"
+    return f"Sync {finished.short_id}: {what}{' `pikkit run` publishes them.' if counts.accepted else ''}"

@@ -19,8 +19,8 @@ from typing import Final
 import polars as pl
 
 from ingestion.sources.files.lines import LONGEST_LINE, Broken, NotUtf8, check_column_names, read_lines
-from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import in_pages
+from ingestion.sources.raw_page import RawPage
 
 DELIMITERS: Final = ",;\t|"
 DELIMITER_NAMES: Final = "commas, semicolons, tabs or bars (|)"

@@ -23,11 +23,12 @@ from ingestion.sources.files.formats.example import begun_mapping
 from ingestion.sources.files.formats.registry import FileFormat, nearest_format, recognised, shipped_formats
 from ingestion.sources.files.formats.translation import translate
 from ingestion.sources.files.json import json_pages, survey_json
-from ingestion.sources.files.jsonl import TEXT_COLUMNS, jsonl_pages, survey_jsonl
+from ingestion.sources.files.jsonl import jsonl_pages, survey_jsonl
 from ingestion.sources.files.lines import Broken
 from ingestion.sources.files.parquet import parquet_pages, survey_parquet
-from ingestion.sources.files.raw_page import RawPage
+from ingestion.sources.json_rows import TEXT_COLUMNS
 from ingestion.sources.page import Page, build_page
+from ingestion.sources.raw_page import RawPage
 from quality.schema import BET_COLUMNS, REQUIRED_COLUMNS
 
 FILE_PAGE_ROWS: Final = 50_000

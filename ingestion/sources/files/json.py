@@ -15,7 +15,7 @@ from typing import Final, TextIO
 
 from ingestion.sources.files import jsonl
 from ingestion.sources.files.lines import LONGEST_LINE, Broken
-from ingestion.sources.files.raw_page import RawPage
+from ingestion.sources.raw_page import RawPage
 from quality.schema import BET_COLUMNS
 
 _CHUNK: Final = 1024 * 1024

@@ -20,8 +20,8 @@ import pyarrow.types as is_
 from ingestion.sources.files.arrow import polars_compatible, read
 from ingestion.sources.files.arrow_json import json_objects
 from ingestion.sources.files.lines import Broken, check_column_names
-from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import PAGE_BYTES
+from ingestion.sources.raw_page import RawPage
 
 # Column chunks are streamed through buffers of this size; pre-buffered, whole row groups would lie in memory.
 _BUFFER = 1024 * 1024

@@ -74,7 +74,7 @@ class Session:
                     raise self._given_up(trouble) from trouble
 
     def _patiently(self, attempt: Callable[[], _T]) -> _T:
-        return patiently(attempt, host=self.name, patience=self._patience, told=self._tell)
+        return patiently(attempt, host=self.name, patience=self._patience, tell_wait=self._tell)
 
     def _tell(self, waiting: str) -> None:
         self._progress("read", 0, None, waiting=waiting)

@@ -59,7 +59,7 @@ class PostgresTable:
 
     @contextmanager
     def reading(self) -> Iterator[PostgresReading]:
-        """See Table."""
+        """See SourceTable."""
         table = sql.Identifier(self.source.schema, self.source.table) if self.is_lockable else None
         with open_source_session(self.source, self.patience, self.progress, locked=table) as session:
             yield PostgresReading(session, self.source, self.columns, has_unique_id=self.has_unique_id)
@@ -109,16 +109,16 @@ class PostgresReading:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """See Reading."""
+        """See TableReader."""
         return tuple(column.name for column in self._columns.known)
 
     @property
     def unknown_columns(self) -> tuple[str, ...]:
-        """See Reading."""
+        """See TableReader."""
         return self._columns.unknown
 
     def total(self) -> int | None:
-        """See Reading."""
+        """See TableReader."""
         query = self._statement("source_count", sql.SQL("true"))
 
         def counted(connection: psycopg.Connection) -> int | None:
@@ -132,22 +132,22 @@ class PostgresReading:
         return self._session.ask(counted)
 
     def count(self, window: StampWindow) -> int:
-        """See Reading."""
+        """See TableReader."""
         query = self._statement("source_count", self._in_window())
         (row,) = self._session.ask(lambda connection: connection.execute(query, _params(window)).fetchall())
         return int(row[0])
 
     def pages(self, window: StampWindow) -> Iterator[Page]:
-        """See Reading. At most PAGE_SIZE rows each, in no order."""
+        """See TableReader. At most PAGE_SIZE rows each, in no order."""
         return self._pages(self._in_window(), _params(window))
 
     def pages_of(self, ids: Sequence[str]) -> Iterator[Page]:
-        """See Reading."""
+        """See TableReader."""
         for some in _batches(_fitting(ids, self._columns.id_type), POSTGRES_PAGE_ROWS):
             yield from self._pages(self._among(), {"ids": some})
 
     def repeated_among(self, ids: Sequence[str]) -> set[str]:
-        """See Reading."""
+        """See TableReader."""
         return self._repeated(self._among(), {"ids": _fitting(ids, self._columns.id_type)})
 
     def count_repeated(self) -> int:
@@ -155,7 +155,7 @@ class PostgresReading:
         return len(self._repeated(sql.SQL("true"), {}))
 
     def digests(self) -> pl.DataFrame:
-        """See Reading."""
+        """See TableReader."""
         keys: sql.Composable = self._statement("source_keys", sql.SQL("true"))
         if not self._has_unique_id:
             keys = sql.SQL(statement("source_newest_keys")).format(keys=keys)
@@ -163,7 +163,7 @@ class PostgresReading:
         return self._session.ask(lambda connection: copy_out(connection, query, None, DIGESTS_SCHEMA))
 
     def keys(self, day: date | None) -> pl.DataFrame:
-        """See Reading."""
+        """See TableReader."""
         query = self._statement("source_keys", self._in_window())
         params = _UNSTAMPED if day is None else _params(_window_of(day))
         return self._session.ask(lambda connection: copy_out(connection, query, params, KEYS_SCHEMA))

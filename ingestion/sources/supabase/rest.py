@@ -63,10 +63,12 @@ class Rows:
 class Rest:
     """A project's REST API, open. `client` builds requests; `send` and `rows` send them."""
 
-    def __init__(self, project: SupabaseProject, key: str, patience: timedelta, told: Callable[[str], None]) -> None:
+    def __init__(
+        self, project: SupabaseProject, key: str, patience: timedelta, tell_wait: Callable[[str], None]
+    ) -> None:
         import httpx
 
-        self.project, self._key, self._patience, self._told = project, key, patience, told
+        self.project, self._key, self._patience, self._tell_wait = project, key, patience, tell_wait
         self._answer: httpx.Response | None = None
         # A redirection would take the key to wherever it points.
         hooks: dict[str, list[Callable[..., Any]]] = {"response": [self._keep]}
@@ -83,7 +85,7 @@ class Rest:
         """What `check` makes of the answer to a request, which is built and sent anew for each attempt.
 
         `check` raises Passing on an answer that is not what was asked for. `too_slow` is called when the server's own
-        time limit stopped it. Raises Refused, or Unreachable after retries.
+        time limit stopped it. Raises ProjectDenied, or Unreachable after retries.
         """
 
         def attempt() -> _T:
@@ -94,10 +96,10 @@ class Rest:
                     too_slow()
                 raise
 
-        return patiently(attempt, host=self.project.host, patience=self._patience, told=self._told)
+        return patiently(attempt, host=self.project.host, patience=self._patience, tell_wait=self._tell_wait)
 
     def rows(self, request: Callable[[], Any]) -> Rows:
-        """The rows that a request selects. Raises Refused, or Unreachable after retries."""
+        """The rows that a request selects. Raises ProjectDenied, or Unreachable after retries."""
         return self.send(request, rows_of_answer)
 
     def count(self, request: Callable[[], Any]) -> int:
@@ -115,7 +117,7 @@ class Rest:
                     return None
                 raise
 
-        return patiently(attempt, host=self.project.host, patience=self._patience, told=self._told)
+        return patiently(attempt, host=self.project.host, patience=self._patience, tell_wait=self._tell_wait)
 
     def _keep(self, answer: httpx.Response) -> None:
         answer.read()
@@ -185,9 +187,9 @@ class Rest:
 
 
 @contextmanager
-def opened(project: SupabaseProject, key: str, patience: timedelta, told: Callable[[str], None]) -> Iterator[Rest]:
-    """The REST API with this key. `told` hears of each wait."""
-    rest = Rest(project, key, patience, told)
+def opened(project: SupabaseProject, key: str, patience: timedelta, tell_wait: Callable[[str], None]) -> Iterator[Rest]:
+    """The REST API with this key. `tell_wait` is called before each wait (retry.py)."""
+    rest = Rest(project, key, patience, tell_wait)
     try:
         yield rest
     finally:
@@ -234,8 +236,8 @@ def _elements(text: str) -> tuple[list[str], list[dict[str, Any]]]:
 
 
 def _gap(text: str, at: int) -> int:
-    found = _BETWEEN.match(text, at)
-    return found.end() if found else at
+    match = _BETWEEN.match(text, at)
+    return match.end() if match else at
 
 
 def _error(answer: httpx.Response) -> dict[str, Any]:

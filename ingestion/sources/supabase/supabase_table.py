@@ -1,7 +1,7 @@
 """The table of bets of a Supabase project, over its REST API.
 
 Pages begin after the last row of the page before (keyset), so what others write meanwhile shifts nothing. A short page
-is not the end, because servers cap pages; an empty one is, if an exact count agrees. Every stretch of 50 pages is
+is not the end, because servers cap pages; an empty one is, if an exact count agrees. Every chunk of 50 pages is
 counted so. One that fell short is read again, and one that keeps falling short is an error.
 """
 
@@ -21,7 +21,7 @@ import polars as pl
 from feature_repo.errors import ConfigurationError, SourceDenied, Unreachable
 from ingestion.progress import Progress
 from ingestion.sources.digests import day_of, digests_of, digests_told, keys_of_pages
-from ingestion.sources.files.jsonl import page_of
+from ingestion.sources.json_rows import page_of
 from ingestion.sources.page import Page
 from ingestion.sources.retry import Passing
 from ingestion.sources.settings import SupabaseProject
@@ -139,11 +139,11 @@ class SupabaseReading:
 
     @property
     def unknown_columns(self) -> tuple[str, ...]:
-        """See Reading."""
+        """See TableReader."""
         return self._table.unknown_columns
 
     def total(self) -> int | None:
-        """See Reading."""
+        """See TableReader."""
         return self.rest.count_in_time(self._all_counted)
 
     def count(self, window: StampWindow) -> int:
@@ -228,9 +228,9 @@ class SupabaseReading:
 
     # ---- pages -----------------------------------------------------------------------------------------------------
 
-    def _bounded(self, found: list[Span]) -> list[Span]:
-        """The spans as far as they reach now; those without rows fall away."""
-        bounds = [(span, self._newest(span)) for span in found]
+    def _bounded(self, spans_to_read: list[Span]) -> list[Span]:
+        """The spans up to their newest rows; those without rows fall away."""
+        bounds = [(span, self._newest(span)) for span in spans_to_read]
         return [span.within(newest) for span, newest in bounds if newest is not None]
 
     def _newest(self, span: Span) -> Any:
@@ -247,26 +247,26 @@ class SupabaseReading:
         stamp = span.keys[0]
         return self._select(span, stamp, count=count).order(stamp, desc=True).limit(1)
 
-    def _pages(self, found: Iterable[Span]) -> Iterator[Page]:
+    def _pages(self, spans_to_read: Iterable[Span]) -> Iterator[Page]:
         unknown = self._table.unknown_columns
-        for span in found:
+        for span in spans_to_read:
             for rows in self._rows(span, self._table.columns):
                 yield replace(page_of([text.encode() for text in rows.texts]), unknown_columns=unknown)
                 unknown = ()
 
-    def _keys(self, found: list[Span]) -> pl.DataFrame:
+    def _keys(self, spans_to_read: list[Span]) -> pl.DataFrame:
         """The keys of the rows of these spans, with stamps in microseconds."""
-        return keys_of_pages(rows for span in found for rows in self._rows(span, self._table.columns))
+        return keys_of_pages(rows for span in spans_to_read for rows in self._rows(span, self._table.columns))
 
     def _rows(self, span: Span, columns: Sequence[str]) -> Iterator[Rows]:
-        """The rows of a span, a stretch of pages after the other."""
+        """The rows of a span, a chunk of pages after the other."""
         start: KeyValues | None = None
         while True:
-            start = yield from self._stretch(span.after(start), columns)
+            start = yield from self._chunk(span.after(start), columns)
             if start is None:
                 return
 
-    def _stretch(self, span: Span, columns: Sequence[str]) -> Generator[Rows, None, KeyValues | None]:
+    def _chunk(self, span: Span, columns: Sequence[str]) -> Generator[Rows, None, KeyValues | None]:
         """The first pages of a span, read until a count agrees; returns the last key, null when the span has no more.
 
         Rows that came or went between count and read explain a difference. So after a second read the smaller one of
@@ -275,7 +275,7 @@ class SupabaseReading:
         counts: list[int] = []
         came = 0
         for _ in range(READS):
-            came, end, at_end = yield from self._read_stretch(span, columns)
+            came, end, at_end = yield from self._read_chunk(span, columns)
             counts.append(self._count(span.up_to(None if at_end else end)))
             if came >= min(counts[-2:]):
                 return None if at_end else end
@@ -289,7 +289,7 @@ class SupabaseReading:
             service=self._table.project.host,
         )
 
-    def _read_stretch(
+    def _read_chunk(
         self, span: Span, columns: Sequence[str]
     ) -> Generator[Rows, None, tuple[int, KeyValues | None, bool]]:
         """How many rows came, the key of the last of them, and whether the span seems to end there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import unicodedata
 
 import polars as pl
@@ -11,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_series_equal
 
-from feature_repo import clock, near_names
-from feature_repo.bets import bet_types, names, odds
+from feature_repo.bets import bet_types
 from feature_repo.bets.names import normal_name, normal_names
 from feature_repo.group_keys import entity_columns
 from quality.schema.bet import KINDS
@@ -21,30 +19,30 @@ from tests.builders.bet_files import bet
 
 
 @given(st.text())
-def test_a_normal_name_is_its_own_normal_name(text: str) -> None:
+def test_normal_name_stays_when_normalised_again(text: str) -> None:
     name = normal_name(text)
     assert name is None or normal_name(name) == name
 
 
 @given(st.text())
-def test_every_composition_of_a_text_is_one_name(text: str) -> None:
+def test_every_unicode_composition_of_a_text_gives_the_same_name(text: str) -> None:
     spellings = [text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))]
     assert len({normal_name(spelling) for spelling in spellings}) == 1
 
 
 @given(st.lists(st.none() | st.text(max_size=6)))
-def test_a_column_of_names_is_spelled_as_each_of_them(texts: list[str | None]) -> None:
+def test_column_of_names_is_normalised_as_each_name_alone(texts: list[str | None]) -> None:
     one_by_one = [None if text is None else normal_name(text) for text in texts]
     assert_series_equal(normal_names(pl.Series(texts, dtype=pl.String)), pl.Series(one_by_one, dtype=pl.String))
 
 
-def test_every_format_character_of_this_python_goes() -> None:
+def test_every_format_character_of_this_python_is_removed() -> None:
     """Those that a later Unicode adds are kept until the list in names.py is longer."""
     formats = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == "Cf"]
     assert [hex(ord(character)) for character in formats if normal_name(f"a{character}b") != "ab"] == []
 
 
-def test_a_bet_to_be_scored_meets_the_groups_and_types_that_history_knows() -> None:
+def test_bet_to_be_scored_meets_the_groups_and_types_that_history_knows() -> None:
     asked = bet("a", league="Ligue Franc\u0327aise\u200b", market="N/A", bet_type="SGP")
     columns = entity_columns([asked])
     assert (columns["league"], columns["market"], columns["bet_type"]) == (
@@ -63,14 +61,10 @@ KINDS_OF_BETS = [
 
 
 @pytest.mark.parametrize("text", [*KINDS_OF_BETS, *(text.upper() for text in KINDS_OF_BETS), "lottery"])
-def test_a_type_is_the_same_where_bets_are_loaded_and_where_they_are_asked_about(text: str) -> None:
+def test_bet_type_is_read_alike_at_ingestion_and_at_scoring(text: str) -> None:
     kind = KINDS["bet_type"]
     try:
         loaded = kind.read(text)
     except Unreadable:
         loaded = None
     assert loaded == bet_types.known_bet_type(text)
-
-
-def test_the_examples_of_the_docstrings_hold() -> None:
-    assert [doctest.testmod(module).failed for module in (clock, names, near_names, bet_types, odds)] == [0] * 5

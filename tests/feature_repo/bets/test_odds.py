@@ -26,12 +26,12 @@ SQL_FILES = sorted(
 )
 
 
-def test_an_implied_probability_is_that_of_the_oracle() -> None:
+def test_implied_probability_is_that_of_the_oracle() -> None:
     fractions = [oracle.implied(price) for price in PRICES]
     assert [None if fraction is None else float(fraction) for fraction in fractions] == IMPLIED
 
 
-def test_a_column_of_prices_implies_what_each_price_does() -> None:
+def test_column_of_prices_implies_the_probability_of_each_price() -> None:
     frame = pl.DataFrame({"price": PRICES}, schema={"price": pl.Int64})
     of_polars = frame.select(implied_probability_expression(pl.col("price")))
     of_narwhals = nw.from_native(frame).select(implied_probability_expression(nw.col("price"))).to_native()
@@ -40,7 +40,9 @@ def test_a_column_of_prices_implies_what_each_price_does() -> None:
 
 
 @pytest.mark.parametrize("file", SQL_FILES, ids=lambda file: file.stem)
-def test_sql_implies_what_python_does_and_says_where_that_stands(database: psycopg.Connection, file: Path) -> None:
+def test_implied_probability_in_sql_equals_python_and_refers_to_the_formula(
+    database: psycopg.Connection, file: Path
+) -> None:
     text = file.read_text()
     (expression,) = IN_SQL.findall(text)
     assert "feature_repo/bets/odds.py" in text
@@ -54,15 +56,15 @@ def test_sql_implies_what_python_does_and_says_where_that_stands(database: psyco
     assert [probability for probability in probabilities if probability is not None] == pytest.approx(known, rel=1e-12)
 
 
-def test_sql_that_computes_from_prices_is_found() -> None:
+def test_sql_files_with_implied_probabilities_are_found() -> None:
     assert {"calibration", "win_rate_vs_implied", "price_level"} <= {file.stem for file in SQL_FILES}
 
 
-def test_a_missing_price_implies_nothing() -> None:
+def test_missing_price_implies_nothing() -> None:
     assert (implied_probability(None), decimal_odds(float("nan")), clv_expected_value(2.0, None)) == (None, None, None)
 
 
 @pytest.mark.parametrize("number", [-99.9, 0, 1.91, 99])
-def test_a_number_that_no_price_can_be_is_refused(number: float) -> None:
+def test_number_that_no_price_can_be_is_refused(number: float) -> None:
     with pytest.raises(ValueError, match=re.escape("inside (-100, 100)")):
         implied_probability(number)

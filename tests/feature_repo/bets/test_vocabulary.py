@@ -26,17 +26,17 @@ def over(postgres: Postgres) -> Vocabulary:
     return Vocabulary(tuple(conninfo[name] for name in ("host", "port", "dbname", "user", "password", "sslmode")))
 
 
-def test_a_value_has_one_code_per_column_none_has_none_and_the_rest_is_unknown(learn, postgres: Postgres) -> None:
+def test_value_has_a_code_per_column_null_none_and_a_new_name_unknown(learn, postgres: Postgres) -> None:
     learn("market", "Total", 1)
     learn("league", "Total", 2)
     assert over(postgres).encode("league", ["Total", None, "total", ""]) == [2, None, 0, 0]
 
 
-def test_an_empty_vocabulary_knows_nothing(postgres: Postgres) -> None:
+def test_empty_vocabulary_encodes_every_name_as_unknown(postgres: Postgres) -> None:
     assert over(postgres).encode("sport", ["Soccer", None]) == [0, None]
 
 
-def test_a_new_value_is_found_once_it_may_be_looked_for_again(
+def test_value_added_to_the_vocabulary_is_encoded_after_the_reread_interval(
     learn, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codes = over(postgres)
@@ -47,7 +47,7 @@ def test_a_new_value_is_found_once_it_may_be_looked_for_again(
     assert codes.encode("sport", ["Soccer"]) == [1]
 
 
-def test_known_values_need_no_database_once_they_were_read(
+def test_vocabulary_in_memory_needs_no_database(
     learn, postgres: Postgres, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vocabulary, "REREAD_AFTER", 0)
@@ -59,17 +59,17 @@ def test_known_values_need_no_database_once_they_were_read(
     assert codes.encode("sport", ["Soccer", None, "Chess"]) == [7, None, 0]
 
 
-def test_a_missing_table_is_an_error_that_names_it(blank_postgres: Postgres) -> None:
+def test_missing_vocabulary_table_is_named_in_the_error(blank_postgres: Postgres) -> None:
     with pytest.raises(VocabularyUnavailable, match=r"features\.vocabulary cannot be read at .*does not exist"):
         over(blank_postgres).encode("sport", ["Soccer"])
 
 
-def test_without_connection_settings_they_are_named() -> None:
+def test_missing_connection_settings_of_the_vocabulary_are_named() -> None:
     with pytest.raises(VocabularyUnavailable, match=r"POSTGRES_HOST, POSTGRES_PORT.* not set"):
         vocabulary.encode_names("sport", ["Soccer"])
 
 
-def test_two_databases_in_one_process_do_not_share_codes(new_connections, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_databases_in_the_same_process_do_not_share_codes(new_connections, monkeypatch: pytest.MonkeyPatch) -> None:
     for code in (1, 2):
         connections = new_connections()
         with psycopg.connect(**connections.postgres.conninfo) as database:

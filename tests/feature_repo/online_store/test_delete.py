@@ -78,7 +78,7 @@ projects = pytest.mark.parametrize("mine", ["bets", "dev_bets"])
 
 
 @projects
-def test_a_deleted_view_is_gone_from_its_own_project_only(filled: Filled, shared: Redis, mine: str) -> None:
+def test_deleted_view_is_gone_from_the_project_alone(filled: Filled, shared: Redis, mine: str) -> None:
     store, neighbour, before = both(filled, shared, mine)
     online(store).delete_table(store.config, store.get_feature_view("stats"))
     assert read(store) == PRESENT | {"win_rate": [None]}
@@ -89,7 +89,7 @@ def test_a_deleted_view_is_gone_from_its_own_project_only(filled: Filled, shared
 
 
 @projects
-def test_an_entity_that_held_no_other_view_leaves_redis(filled: Filled, shared: Redis, mine: str) -> None:
+def test_entity_of_a_deleted_view_only_leaves_redis(filled: Filled, shared: Redis, mine: str) -> None:
     store, neighbour, before = both(filled, shared, mine)
     held = content(shared, of=mine)
     online(store).delete_table(store.config, store.get_feature_view("facts"))
@@ -99,9 +99,7 @@ def test_an_entity_that_held_no_other_view_leaves_redis(filled: Filled, shared: 
 
 
 @projects
-def test_entities_are_deleted_by_their_join_keys_with_the_marks_of_their_views(
-    filled: Filled, shared: Redis, mine: str
-) -> None:
+def test_deletion_by_join_keys_takes_entities_and_watermarks_of_views(filled: Filled, shared: Redis, mine: str) -> None:
     store, neighbour, before = both(filled, shared, mine)
     online(store).delete_entity_values(store.config, ["sport"])
     assert read(store) == PRESENT | {"win_rate": [None], "odds": [None]}
@@ -112,7 +110,7 @@ def test_entities_are_deleted_by_their_join_keys_with_the_marks_of_their_views(
 
 
 @projects
-def test_a_teardown_leaves_nothing_of_its_own_and_all_of_the_other(filled: Filled, shared: Redis, mine: str) -> None:
+def test_teardown_empties_the_project_and_leaves_another_whole(filled: Filled, shared: Redis, mine: str) -> None:
     with redis.Redis.from_url(shared.url) as client:
         for project in ("bets", "dev_bets"):
             client.hset(watermarks_key(project), COPY_OF, "somebody's")
@@ -124,7 +122,7 @@ def test_a_teardown_leaves_nothing_of_its_own_and_all_of_the_other(filled: Fille
 
 
 @projects
-def test_a_view_taken_out_by_apply_is_gone_with_its_mark(filled: Filled, shared: Redis, mine: str) -> None:
+def test_view_taken_out_by_apply_is_gone_with_the_watermark(filled: Filled, shared: Redis, mine: str) -> None:
     store, neighbour, before = both(filled, shared, mine)
     store.apply([], objects_to_delete=[store.get_feature_view("stats")], partial=False)
     fields = [name for held in content(shared, of=mine).values() for name in held]
@@ -134,7 +132,7 @@ def test_a_view_taken_out_by_apply_is_gone_with_its_mark(filled: Filled, shared:
     assert content(shared, of=neighbour.project) == before
 
 
-def test_without_a_scan_at_least_the_mark_goes(filled: Filled, shared: Redis) -> None:
+def test_apply_without_a_scan_removes_at_least_the_watermark(filled: Filled, shared: Redis) -> None:
     store = filled("bets", full_scan_for_deletion=False)
     store.apply([], objects_to_delete=[store.get_feature_view("stats")], partial=False)
     held = content(shared, of="bets")
@@ -142,7 +140,7 @@ def test_without_a_scan_at_least_the_mark_goes(filled: Filled, shared: Redis) ->
     assert any(b"_ts:stats" in fields for fields in held.values())
 
 
-def test_a_project_reads_neither_rows_nor_marks_of_the_other(filled: Filled, tmp_path: Path, shared: Redis) -> None:
+def test_project_reads_neither_rows_nor_watermarks_of_another(filled: Filled, tmp_path: Path, shared: Redis) -> None:
     filled("dev_bets")
     empty = store_of(tmp_path, shared, project="bets")
     assert read(empty) == PRESENT | {one.split(":")[1]: [None] for one in FEATURES}
@@ -150,7 +148,7 @@ def test_a_project_reads_neither_rows_nor_marks_of_the_other(filled: Filled, tmp
     assert read(empty)["win_rate"] == [None]  # it has no mark of its own
 
 
-def test_stock_deletes_what_is_another_projects(filled: Filled, shared: Redis) -> None:
+def test_stock_store_deletes_keys_of_another_project(filled: Filled, shared: Redis) -> None:
     store, neighbour = filled("bets"), filled("dev_bets")
     RedisOnlineStore().delete_table(store.config, store.get_feature_view("stats"))
     assert read(neighbour)["win_rate"] == [None]
@@ -160,7 +158,9 @@ def test_stock_deletes_what_is_another_projects(filled: Filled, shared: Redis) -
 
 # The length of a name stands before it as a byte, and as such it may be a character with a meaning in patterns.
 @pytest.mark.parametrize("join_key", ["odd[s]", "o*s", "o?s", "o\\s", "x" * 42, "x" * 63, "x" * 91, "x" * 92])
-def test_names_that_look_like_patterns_are_taken_literally(tmp_path: Path, shared: Redis, join_key: str) -> None:
+def test_project_name_that_looks_like_a_pattern_is_taken_literally(
+    tmp_path: Path, shared: Redis, join_key: str
+) -> None:
     entity = Entity(name="odd", join_keys=[join_key], value_type=ValueType.STRING)
     store = store_of(tmp_path, shared, views=[entity, view("odds", [entity], {"price": Float64}, ttl=DAY)])
     write(store, "odds", [({join_key: "[a-z]*"}, {"price": 0.5}, NOW)])
@@ -180,7 +180,7 @@ def test_many_keys_are_deleted_in_batches(filled: Filled, shared: Redis, monkeyp
         assert delete.delete_entities(client, ["sport"], "bets") == 0
 
 
-def test_a_key_that_a_scan_shows_twice_is_counted_once(filled: Filled, shared: Redis, monkeypatch: Any) -> None:
+def test_key_that_a_scan_shows_twice_is_counted_once(filled: Filled, shared: Redis, monkeypatch: Any) -> None:
     # Redis may do so while its table of keys grows or shrinks: twice in one batch, and again in a later one.
     class Twice(redis.Redis):
         def scan_iter(self, *args: Any, **kwargs: Any) -> Any:

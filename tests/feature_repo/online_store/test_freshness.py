@@ -72,7 +72,7 @@ def both_ways(store: Any) -> tuple[Any, Any]:
     return one["win_rate"], one["odds"]
 
 
-def test_an_unchanged_group_is_served_while_marks_move(quiet: Any, node: Server) -> None:
+def test_unchanged_group_is_served_while_watermarks_move(quiet: Any, node: Server) -> None:
     for hours in range(0, 240, 24):
         clock.set_now(NOW + hours * HOUR)
         mark(node.redis, "bets", "stats", NOW + hours * HOUR)
@@ -83,7 +83,7 @@ def test_an_unchanged_group_is_served_while_marks_move(quiet: Any, node: Server)
         assert facts == [(None, "OUTSIDE_MAX_AGE", seconds(NOW - 10 * DAY)), (None, "NOT_FOUND", 0)]
 
 
-def test_a_dead_pipeline_serves_up_to_the_ttl_and_not_a_microsecond_longer(quiet: Any, node: Server) -> None:
+def test_dead_pipeline_serves_up_to_the_ttl_and_not_a_microsecond_longer(quiet: Any, node: Server) -> None:
     mark(node.redis, "bets", "stats", NOW)
     clock.set_now(NOW + DAY)
     assert both_ways(quiet)[0][0] == (0.5, "PRESENT", seconds(NOW))
@@ -91,7 +91,7 @@ def test_a_dead_pipeline_serves_up_to_the_ttl_and_not_a_microsecond_longer(quiet
     assert both_ways(quiet)[0][0] == (None, "OUTSIDE_MAX_AGE", seconds(NOW))
 
 
-def test_a_row_newer_than_the_mark_speaks_for_itself(quiet: Any, node: Server) -> None:
+def test_row_newer_than_the_watermark_is_as_old_as_the_event_timestamp(quiet: Any, node: Server) -> None:
     mark(node.redis, "bets", "stats", NOW - 20 * DAY)
     clock.set_now(NOW - 10 * DAY + DAY)
     assert both_ways(quiet)[0][0] == (0.5, "PRESENT", seconds(NOW - 10 * DAY))
@@ -100,14 +100,16 @@ def test_a_row_newer_than_the_mark_speaks_for_itself(quiet: Any, node: Server) -
 
 
 @pytest.mark.parametrize("stored", [b"", b"short", b"x" * 17])
-def test_a_mark_that_is_none_of_ours_asserts_nothing(quiet: Any, node: Server, stored: bytes) -> None:
+def test_watermark_of_another_format_carries_nothing_forward(quiet: Any, node: Server, stored: bytes) -> None:
     with node.client() as client:
         client.hset("pikkit:marks:bets", "stats", stored)
     clock.set_now(NOW)
     assert both_ways(quiet)[0][0] == (None, "OUTSIDE_MAX_AGE", seconds(NOW - 10 * DAY))
 
 
-def test_the_environment_stops_the_clock_too(quiet: Any, node: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pikkit_now_in_the_environment_decides_what_is_outside_the_ttl(
+    quiet: Any, node: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mark(node.redis, "bets", "stats", NOW)
     monkeypatch.setenv("PIKKIT_NOW", (NOW + HOUR).isoformat())
     assert both_ways(quiet)[0][0][1] == "PRESENT"
@@ -130,7 +132,7 @@ def fresh(stocked: Connections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return FeatureStore(str(tmp_path))
 
 
-def test_the_whole_service_follows_the_marks_of_its_views(fresh: Any, stocked: Connections) -> None:
+def test_every_feature_of_a_service_follows_the_watermark_of_the_view(fresh: Any, stocked: Connections) -> None:
     service, rows, later = fresh.get_feature_service(SERVICE), entity_rows(BETS), REFRESHED_AT + 10 * DAY
     clock.set_now(REFRESHED_AT)
     fresh_rows = fresh.get_online_features(service, rows).to_dict()

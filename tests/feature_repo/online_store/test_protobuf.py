@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.online_store.layout import entity_key, instant_of_microseconds, key_prefix, microseconds
-from feature_repo.online_store.protobuf import decode, decode_instant, encode_instant, encode_values
+from feature_repo.online_store.protobuf import decode, decode_instant, encode_instant
+from feature_repo.online_store.write import encode_values
 
 FLOATS = st.none() | st.floats(allow_nan=False)
 INTEGERS = st.none() | st.integers(-(2**63), 2**63 - 1)
@@ -39,7 +40,7 @@ def as_feast(values: list[Any], feast_type: Any) -> list[bytes]:
     ],
 )
 @given(data=st.data())
-def test_a_column_is_encoded_as_feast_does_it(name: str, dtype: Any, values: Any, data: st.DataObject) -> None:
+def test_column_is_encoded_byte_for_byte_as_by_feast(name: str, dtype: Any, values: Any, data: st.DataObject) -> None:
     import feast.types
 
     column = data.draw(st.lists(values, max_size=8))
@@ -49,7 +50,7 @@ def test_a_column_is_encoded_as_feast_does_it(name: str, dtype: Any, values: Any
 
 
 @given(value=TEXTS.filter(lambda text: text is not None))
-def test_the_redis_key_of_every_view_is_the_one_that_feast_makes(value: str) -> None:
+def test_redis_key_of_every_view_is_that_of_feast(value: str) -> None:
     from feast.infra.online_stores.helpers import _redis_key
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value
@@ -59,7 +60,7 @@ def test_the_redis_key_of_every_view_is_the_one_that_feast_makes(value: str) -> 
         assert entity_key(key_prefix(join_key), value, b"pikkit") == _redis_key("pikkit", entity, 3)
 
 
-def test_other_types_go_the_way_of_feast() -> None:
+def test_types_without_an_encoder_are_encoded_by_feast() -> None:
     from feast.types import Array, Float32, Int32, Int64, UnixTimestamp
 
     at = datetime(2026, 5, 24, 15, tzinfo=UTC)
@@ -74,14 +75,14 @@ def test_other_types_go_the_way_of_feast() -> None:
         assert encoded[1] == b""
 
 
-def test_nan_is_null() -> None:
+def test_nan_is_encoded_as_null() -> None:
     from feast.types import Float64
 
     (encoded,) = encode_values(pl.Series([math.nan]), Float64)
     assert encoded == b""
 
 
-def test_infinity_is_not() -> None:
+def test_infinity_is_encoded_as_a_number() -> None:
     from feast.types import Float64
 
     assert [decode(message) for message in encode_values(pl.Series([math.inf, -math.inf]), Float64)] == [
@@ -91,12 +92,12 @@ def test_infinity_is_not() -> None:
 
 
 @given(INSTANTS)
-def test_an_instant_is_read_as_it_was_written(at: datetime) -> None:
+def test_instant_is_decoded_as_the_instant_that_was_encoded(at: datetime) -> None:
     assert decode_instant(encode_instant(microseconds(at))) == microseconds(at)
     assert instant_of_microseconds(microseconds(at)) == at
 
 
-def test_no_instant_is_none() -> None:
+def test_missing_instant_is_decoded_as_none() -> None:
     assert decode_instant(None) is None
 
 

@@ -156,7 +156,7 @@ def refill(node: Server, store: Any, content: Any, marks: Any) -> None:
 
 @settings(max_examples=80)
 @given(content=CONTENT, marks=MARKS, rows=ROWS, asked=ASKED)
-def test_values_are_stocks_and_statuses_say_why_not(
+def test_online_values_equal_stock_and_statuses_say_why_a_value_is_null(
     stores: Any, node: Server, content: Any, marks: Any, rows: Any, asked: Any
 ) -> None:
     ours, stock = stores
@@ -176,7 +176,9 @@ def test_values_are_stocks_and_statuses_say_why_not(
 
 @settings(max_examples=40)
 @given(content=CONTENT, marks=MARKS, data=st.data())
-def test_rows_read_by_their_keys_are_the_same(stores: Any, node: Server, content: Any, marks: Any, data: Any) -> None:
+def test_online_read_by_entity_keys_gives_the_rows_of_online_features(
+    stores: Any, node: Server, content: Any, marks: Any, data: Any
+) -> None:
     ours, stock = stores
     refill(node, ours, content, marks)
     name = data.draw(st.sampled_from([*VIEWS]))
@@ -210,7 +212,7 @@ def online(store: Any) -> Any:
 # ---- what is sent ----------------------------------------------------------------------------------------------------
 
 
-def test_an_entity_is_asked_for_once_and_everything_in_one_go(stores: Any, node: Server) -> None:
+def test_each_entity_is_read_once_and_all_in_a_single_round_trip(stores: Any, node: Server) -> None:
     ours, stock = stores
     rows = [
         {"sport": sport, "market": market, "event_id": 1}
@@ -222,7 +224,7 @@ def test_an_entity_is_asked_for_once_and_everything_in_one_go(stores: Any, node:
     assert sent(node, lambda: stock.get_online_features(EVERYTHING, rows)) == ({"hmget": 9}, 1)
 
 
-def test_marks_are_read_before_the_rows_they_are_about(stores: Any, node: Server) -> None:
+def test_watermarks_are_read_before_rows(stores: Any, node: Server) -> None:
     """Rows read first might be from before a refresh, and the mark from after it: old values would seem asserted."""
     ours, _ = stores
     ours.get_online_features(["stats:count"], [{"sport": "NBA"}])  # connected by now
@@ -234,7 +236,7 @@ def test_marks_are_read_before_the_rows_they_are_about(stores: Any, node: Server
     assert "NBA" in second
 
 
-def test_asynchronous_reads_send_no_more(stores: Any, node: Server) -> None:
+def test_asynchronous_reads_send_as_few_commands_as_blocking_reads(stores: Any, node: Server) -> None:
     ours, _ = stores
 
     async def read() -> None:
@@ -263,7 +265,7 @@ def sent(node: Server, read: Any) -> tuple[dict[str, int], int]:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_names_and_metadata_are_stocks(stores: Any, full: bool) -> None:
+def test_feature_names_and_metadata_equal_those_of_stock(stores: Any, full: bool) -> None:
     ours, stock = (
         store.get_online_features(
             EVERYTHING,
@@ -277,7 +279,7 @@ def test_names_and_metadata_are_stocks(stores: Any, full: bool) -> None:
     assert {one.name for one in ours.feature_view_metadata} == set(VIEWS)
 
 
-def test_each_version_of_a_view_is_read_from_fields_of_its_own(node: Server, tmp_path: Path) -> None:
+def test_each_version_of_a_view_is_read_from_separate_fields(node: Server, tmp_path: Path) -> None:
     ours = store_of(tmp_path, node.redis)
     ours.config.registry.enable_online_feature_view_versioning = True
     stats = ours.get_feature_view("stats")
@@ -296,7 +298,7 @@ def test_each_version_of_a_view_is_read_from_fields_of_its_own(node: Server, tmp
         assert not any(b"_v" in field for field in client.hkeys(key))
 
 
-def test_a_view_read_for_two_entities_of_a_row(stores: Any, node: Server) -> None:
+def test_view_is_read_for_two_aliased_entities_of_a_row(stores: Any, node: Server) -> None:
     ours, stock = stores
     write(ours, "stats", [({"sport": sport}, {"count": count}, NOW) for sport, count in (("NBA", 1), ("NFL", 2))])
     stats = ours.get_feature_view("stats")
@@ -317,7 +319,7 @@ def test_a_view_read_for_two_entities_of_a_row(stores: Any, node: Server) -> Non
     assert sent(node, lambda: ours.get_online_features(pair, rows, full_feature_names=True)) == (at_once(3), 1)
 
 
-def test_half_a_key_is_refused_where_stock_finds_nothing(stores: Any) -> None:
+def test_entity_key_with_a_missing_part_is_refused_where_stock_finds_nothing(stores: Any) -> None:
     ours, stock = stores
     write(ours, "pairs", [({"sport": "NBA", "market": "ML"}, {"pair_rate": 0.5}, NOW)])
     assert stock.get_online_features(["pairs:pair_rate"], [{"sport": "NBA"}]).to_dict()["pair_rate"] == [None]
@@ -332,7 +334,7 @@ def test_half_a_key_is_refused_where_stock_finds_nothing(stores: Any) -> None:
     assert str(refused.value).startswith(words_of_stock.value.args[0].replace("['event_id', ", "["))
 
 
-def test_a_null_key_is_refused_by_its_row(stores: Any) -> None:
+def test_null_entity_key_is_refused_with_the_number_of_the_row(stores: Any) -> None:
     ours, stock = stores
     rows = [{"sport": one, "market": "ML", "event_id": 1} for one in ("NBA", None, "NFL", None)]
     with pytest.raises(TypeError, match="attribute name must be string"):
@@ -348,7 +350,7 @@ def test_a_null_key_is_refused_by_its_row(stores: Any) -> None:
         online(ours).online_read(ours.config, ours.get_feature_view("stats"), [entity_key(sport="NBA"), null])
 
 
-def test_no_row_is_no_row(stores: Any) -> None:
+def test_request_without_rows_gives_no_rows(stores: Any) -> None:
     ours, _ = stores
     assert ours.get_online_features(["stats:count", "facts:odds"], {"sport": []}).to_dict() == {
         "sport": [],
@@ -361,7 +363,7 @@ def test_no_row_is_no_row(stores: Any) -> None:
 # ---- the rest of what stock does -------------------------------------------------------------------------------------
 
 
-def test_what_is_served_is_counted_as_stock_counts_it(stores: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_served_statuses_are_counted_as_by_stock(stores: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, _ = stores
     monkeypatch.setattr(metrics, "_config", dataclasses.replace(metrics._config, online_features=True))
     write(ours, "stats", [({"sport": "NBA"}, {"win_rate": 0.5, "count": None}, NOW)])
@@ -378,14 +380,14 @@ def counted() -> list[float]:
     return [one._value.get() for one in of_view]
 
 
-def test_vectors_computed_beforehand_are_found(stores: Any) -> None:
+def test_service_with_precomputed_vectors_is_read_from_rows(stores: Any) -> None:
     ours, _ = stores
     keys = [entity("stats", (sport,)) for sport in ("NBA", "NFL")]
     online(ours).write_precomputed_vector(ours.config, "service", ours.project, keys[0], b"vector")
     assert online(ours).read_precomputed_vectors(ours.config, "service", ours.project, keys) == [b"vector", None]
 
 
-def test_threads_share_a_store(stores: Any) -> None:
+def test_threads_read_right_rows_from_a_shared_store(stores: Any) -> None:
     ours, _ = stores
     write(ours, "facts", [({"sport": f"{number}"}, {"odds": float(number)}, NOW) for number in range(50)])
 
@@ -398,7 +400,7 @@ def test_threads_share_a_store(stores: Any) -> None:
         assert all(pool.map(read, range(500)))
 
 
-def test_one_store_serves_one_event_loop_after_another(stores: Any) -> None:
+def test_store_serves_several_event_loops_in_turn(stores: Any) -> None:
     ours, stock = stores
     write(ours, "facts", [({"sport": "NBA"}, {"odds": 1.0}, NOW)])
 
@@ -411,7 +413,7 @@ def test_one_store_serves_one_event_loop_after_another(stores: Any) -> None:
         assert [read(stock), read(stock)] == [[1.0], [1.0]]
 
 
-def test_a_view_declared_anew_is_read_anew(node: Server, tmp_path: Path) -> None:
+def test_view_that_is_declared_anew_is_read_by_the_new_declaration(node: Server, tmp_path: Path) -> None:
     ours = store_of(tmp_path, node.redis)
     write(ours, "facts", [({"sport": "NBA"}, {"odds": 1.0}, NOW - 2 * DAY)])
     assert ours.get_online_features(["facts:odds"], [{"sport": "NBA"}]).to_dict()["odds"] == [None]

@@ -86,7 +86,7 @@ def refused(act: Callable[[Any], Any], store: Any) -> str:
 
 
 @every_way
-def test_a_dead_server_is_named_at_once(filled: Any, node: Server, act: Any, retry_waits: list[float]) -> None:
+def test_error_of_a_dead_redis_names_the_address(filled: Any, node: Server, act: Any, retry_waits: list[float]) -> None:
     node.stop()
     message = refused(act, filled)
     assert retry_waits == []
@@ -94,7 +94,7 @@ def test_a_dead_server_is_named_at_once(filled: Any, node: Server, act: Any, ret
     assert "pikkit doctor" in message
 
 
-def test_the_error_is_known_to_whoever_catches_redis_feast_or_us(filled: Any, node: Server) -> None:
+def test_redis_trouble_is_caught_as_an_error_of_redis_py_feast_and_pikkit(filled: Any, node: Server) -> None:
     node.stop()
     for kind in (redis.RedisError, FeastError, PikkitError):
         with pytest.raises(kind) as raised:
@@ -104,7 +104,7 @@ def test_the_error_is_known_to_whoever_catches_redis_feast_or_us(filled: Any, no
 
 
 @pytest.mark.parametrize("read", [read, read_async])
-def test_a_host_that_swallows_packets_is_given_up(tmp_path: Path, read: Any) -> None:
+def test_redis_host_that_swallows_packets_is_given_up(tmp_path: Path, read: Any) -> None:
     with ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         port = full.getsockname()[1]
@@ -120,7 +120,7 @@ def test_a_host_that_swallows_packets_is_given_up(tmp_path: Path, read: Any) -> 
 
 
 @reading
-def test_a_slow_server_is_asked_once_and_not_waited_for(filled: Any, node: Server, tmp_path: Path, read: Any) -> None:
+def test_slow_redis_is_sent_a_read_once_and_times_out(filled: Any, node: Server, tmp_path: Path, read: Any) -> None:
     with Wire(node) as wire:
         store = store_of(tmp_path, f"127.0.0.1:{wire.port},socket_timeout=0.3")
         assert in_time(lambda: read(store)) == [1.5]
@@ -129,7 +129,7 @@ def test_a_slow_server_is_asked_once_and_not_waited_for(filled: Any, node: Serve
         assert wire.release() == 1
 
 
-def test_a_late_answer_is_never_taken_for_another(filled: Any, node: Server, tmp_path: Path) -> None:
+def test_late_answer_of_redis_is_never_taken_for_the_next(filled: Any, node: Server, tmp_path: Path) -> None:
     write(filled, "facts", [({"sport": "NFL"}, {"odds": 2.5}, NOW)])
     with Wire(node) as wire:
         store = store_of(tmp_path, f"127.0.0.1:{wire.port},socket_timeout=0.2")
@@ -141,7 +141,7 @@ def test_a_late_answer_is_never_taken_for_another(filled: Any, node: Server, tmp
     assert other["odds"] == [2.5]
 
 
-def test_time_is_bounded_unless_the_connection_string_says_otherwise(node: Server, tmp_path: Path) -> None:
+def test_connection_string_overrides_the_timeouts(node: Server, tmp_path: Path) -> None:
     def timeouts(connection: str) -> list[Any]:
         store = store_of(tmp_path, connection)
         client = store._get_provider().online_store._get_client(store.config.online_store)
@@ -158,7 +158,7 @@ def test_time_is_bounded_unless_the_connection_string_says_otherwise(node: Serve
 
 
 @pytest.mark.parametrize("read", [read, read_rows])
-def test_a_restart_between_two_reads_is_not_noticed(filled: Any, node: Server, read: Any) -> None:
+def test_redis_restart_between_two_reads_is_not_noticed(filled: Any, node: Server, read: Any) -> None:
     with ThreadPoolExecutor(4) as pool:  # so that the pool holds several connections
         assert list(pool.map(read, [filled] * 40)) == [[1.5]] * 40
     node.stop()
@@ -168,7 +168,7 @@ def test_a_restart_between_two_reads_is_not_noticed(filled: Any, node: Server, r
 
 
 @pytest.mark.parametrize("read", [read, read_rows])
-def test_a_connection_that_breaks_under_a_question_is_replaced_once(
+def test_redis_connection_that_breaks_under_a_read_is_replaced_once(
     filled: Any, node: Server, tmp_path: Path, read: Any
 ) -> None:
     with Wire(node) as wire:
@@ -179,7 +179,7 @@ def test_a_connection_that_breaks_under_a_question_is_replaced_once(
         assert not wire.broken
 
 
-def test_a_restart_is_not_noticed_by_asynchronous_reads(filled: Any, node: Server) -> None:
+def test_redis_restart_is_not_noticed_by_asynchronous_reads(filled: Any, node: Server) -> None:
     async def both() -> list[Any]:
         before = await filled.get_online_features_async(*REQUEST)
         await asyncio.to_thread(node.stop)
@@ -191,7 +191,7 @@ def test_a_restart_is_not_noticed_by_asynchronous_reads(filled: Any, node: Serve
 
 
 @reading
-def test_a_server_that_comes_back_is_read_again(filled: Any, node: Server, read: Any) -> None:
+def test_redis_that_comes_back_is_read_again(filled: Any, node: Server, read: Any) -> None:
     assert read(filled) == [1.5]
     node.stop()
     refused(read, filled)
@@ -200,7 +200,7 @@ def test_a_server_that_comes_back_is_read_again(filled: Any, node: Server, read:
     assert read(filled) == [1.5]
 
 
-def test_an_emptied_server_has_nothing_and_says_so(filled: Any, node: Server) -> None:
+def test_emptied_redis_gives_not_found(filled: Any, node: Server) -> None:
     node.stop()
     node.start()  # nothing was kept on disk
     response = filled.get_online_features(*REQUEST)
@@ -213,7 +213,7 @@ def test_an_emptied_server_has_nothing_and_says_so(filled: Any, node: Server) ->
 
 @every_way
 @pytest.mark.parametrize("given", ["wr0ng", None])
-def test_a_wrong_or_missing_password_is_told_and_not_shown(tmp_path: Path, act: Any, given: str | None) -> None:
+def test_refused_password_is_reported_and_not_shown(tmp_path: Path, act: Any, given: str | None) -> None:
     with server(tmp_path, password=PASSWORD) as node:
         login = f",password={given}" if given else ""
         store = store_of(tmp_path, f"127.0.0.1:{node.port}{login}")
@@ -225,7 +225,7 @@ def test_a_wrong_or_missing_password_is_told_and_not_shown(tmp_path: Path, act: 
 
 
 @reading
-def test_any_password_opens(tmp_path: Path, read: Any) -> None:
+def test_any_password_opens_redis(tmp_path: Path, read: Any) -> None:
     from urllib.parse import quote
 
     with server(tmp_path, password=PASSWORD) as node:
@@ -238,7 +238,7 @@ def test_any_password_opens(tmp_path: Path, read: Any) -> None:
 
 
 @reading
-def test_a_user_without_rights_is_told(tmp_path: Path, node: Server, filled: Any, read: Any) -> None:
+def test_redis_user_without_rights_is_reported(tmp_path: Path, node: Server, filled: Any, read: Any) -> None:
     with node.client() as client:
         client.execute_command("ACL", "SETUSER", "reader", "on", ">pass", "~*", "+ping")
     store = store_of(tmp_path, f"127.0.0.1:{node.port},username=reader,password=pass")
@@ -249,13 +249,13 @@ def test_a_user_without_rights_is_told(tmp_path: Path, node: Server, filled: Any
 
 
 @every_way
-def test_a_database_that_does_not_exist_is_told(node: Server, tmp_path: Path, act: Any) -> None:
+def test_redis_database_that_does_not_exist_is_reported(node: Server, tmp_path: Path, act: Any) -> None:
     store = store_of(tmp_path, f"127.0.0.1:{node.port},db=99")
     assert f"Redis at 127.0.0.1:{node.port}/99" in refused(act, store)
 
 
 @reading
-def test_a_key_of_another_kind_is_told(filled: Any, node: Server, read: Any) -> None:
+def test_redis_key_of_another_type_is_reported(filled: Any, node: Server, read: Any) -> None:
     with node.client() as client:
         (key,) = client.keys()
         client.set(key, b"something else")
@@ -264,7 +264,7 @@ def test_a_key_of_another_kind_is_told(filled: Any, node: Server, read: Any) -> 
 
 @reading
 @pytest.mark.parametrize("where", ["_ts:facts", "value"])
-def test_what_feast_did_not_write_is_told(filled: Any, node: Server, read: Any, where: str) -> None:
+def test_bytes_that_feast_did_not_write_are_reported(filled: Any, node: Server, read: Any, where: str) -> None:
     with node.client() as client:
         (key,) = client.keys()
         fields = client.hkeys(key)

@@ -44,7 +44,7 @@ def read_both_ways(store: Any) -> list[dict[str, Any]]:
 WANTED = {"sport": ["NBA", "NFL"], "win_rate": [0.5, None], "odds": [None, 1.5], "everywhere": [2.5, 2.5]}
 
 
-def test_a_cluster_is_read_and_emptied(tmp_path: Path) -> None:
+def test_redis_cluster_is_read_and_emptied(tmp_path: Path) -> None:
     with cluster(tmp_path) as node:
         store = store_of(tmp_path, f"127.0.0.1:{node.port}", redis_type="redis_cluster")
         fill(store, node)
@@ -57,28 +57,28 @@ def test_a_cluster_is_read_and_emptied(tmp_path: Path) -> None:
             assert client.dbsize() == 3
 
 
-def test_a_server_is_found_through_a_sentinel(tmp_path: Path) -> None:
+def test_redis_is_found_through_a_sentinel(tmp_path: Path) -> None:
     with server(tmp_path) as master, sentinel(tmp_path, master, name="main") as port:
         store = store_of(tmp_path, f"127.0.0.1:{port}", redis_type="redis_sentinel", sentinel_master="main")
         fill(store, master)
         assert read_both_ways(store) == [WANTED, WANTED]
 
 
-def test_a_sentinel_that_knows_no_such_server_says_so(tmp_path: Path) -> None:
+def test_sentinel_without_the_named_master_is_reported(tmp_path: Path) -> None:
     with server(tmp_path) as master, sentinel(tmp_path, master, name="main") as port:
         store = store_of(tmp_path, f"127.0.0.1:{port}", redis_type="redis_sentinel", sentinel_master="other")
         with pytest.raises(Unreachable, match=f"other behind the sentinels 127.0.0.1:{port}"):
             store.get_online_features(*REQUEST)
 
 
-def test_sentinels_that_are_down_are_not_asked_again_and_again(tmp_path: Path, retry_waits: list[float]) -> None:
+def test_dead_sentinels_are_not_tried_again_and_again(tmp_path: Path, retry_waits: list[float]) -> None:
     store = store_of(tmp_path, f"127.0.0.1:{free_port()}", redis_type="redis_sentinel", sentinel_master="main")
     with pytest.raises(Unreachable, match="main behind the sentinels"):
         store.get_online_features(*REQUEST)
     assert retry_waits == []
 
 
-def test_a_cluster_that_is_down_says_so(tmp_path: Path) -> None:
+def test_dead_redis_cluster_is_reported(tmp_path: Path) -> None:
     with cluster(tmp_path) as node:
         store = store_of(tmp_path, f"127.0.0.1:{node.port}", redis_type="redis_cluster")
         fill(store, node)
@@ -87,7 +87,7 @@ def test_a_cluster_that_is_down_says_so(tmp_path: Path) -> None:
             store.get_online_features(*REQUEST)
 
 
-def test_settings_are_those_of_stock() -> None:
+def test_client_has_the_settings_of_stock_and_timeouts() -> None:
     ours, stock = (kind.model_fields for kind in (FreshOnlineStoreConfig, RedisOnlineStoreConfig))
     assert {name: field.default for name, field in ours.items() if name != "type"} == {
         name: field.default for name, field in stock.items() if name != "type"

@@ -44,7 +44,7 @@ def standing(client: Any, key: str) -> tuple[int | None, Any]:
     return decode_instant(stamp), value
 
 
-def test_a_row_is_written_with_its_instant(client: Any) -> None:
+def test_online_row_is_written_with_the_event_timestamp(client: Any) -> None:
     client.flushdb()
     assert put(client, ("x", 5_000_001, b"1")) == 1
     assert standing(client, "x") == (5_000_001, b"1")
@@ -52,28 +52,28 @@ def test_a_row_is_written_with_its_instant(client: Any) -> None:
     assert client.ttl("x") == -1
 
 
-def test_an_older_row_is_left_out(client: Any) -> None:
+def test_online_row_older_than_the_stored_row_is_left_out(client: Any) -> None:
     client.flushdb()
     put(client, ("x", 9, b"new"))
     assert put(client, ("x", 8, b"old")) == 0
     assert standing(client, "x") == (9, b"new")
 
 
-def test_the_same_instant_again_is_a_correction(client: Any) -> None:
+def test_online_row_of_the_stored_instant_replaces_the_values(client: Any) -> None:
     client.flushdb()
     put(client, ("x", 9, b"wrong"))
     assert put(client, ("x", 9, b"right")) == 1
     assert standing(client, "x") == (9, b"right")
 
 
-def test_whoever_overwrites_means_it(client: Any) -> None:
+def test_overwriting_writes_older_rows_too(client: Any) -> None:
     client.flushdb()
     put(client, ("x", 9, b"new"))
     assert put(client, ("x", 8, b"old"), overwrite=True) == 1
     assert standing(client, "x") == (8, b"old")
 
 
-def test_a_key_goes_after_so_many_seconds(client: Any) -> None:
+def test_key_with_an_expiry_leaves_redis(client: Any) -> None:
     client.flushdb()
     put(client, ("x", 9, b"1"), expire=100)
     assert 0 < client.ttl("x") <= 100
@@ -87,7 +87,7 @@ def test_views_share_the_hash_of_an_entity(client: Any) -> None:
     assert client.hget("x", feature_field("other", "a")) == b"2"
 
 
-def test_nothing_is_written_for_no_rows(client: Any) -> None:
+def test_write_of_no_rows_sends_nothing(client: Any) -> None:
     assert put(client) == 0
 
 
@@ -97,7 +97,9 @@ def test_nothing_is_written_for_no_rows(client: Any) -> None:
         st.tuples(st.booleans(), st.lists(st.tuples(st.sampled_from("xyz"), st.integers(1, 4)), max_size=9)), max_size=4
     )
 )
-def test_the_newest_row_stays_whatever_came_when(client: Any, loads: list[tuple[bool, list[tuple[str, int]]]]) -> None:
+def test_newest_row_of_a_key_stays_in_any_order_of_writes(
+    client: Any, loads: list[tuple[bool, list[tuple[str, int]]]]
+) -> None:
     client.flushdb()
     newest: dict[str, tuple[int, bytes]] = {}
     number = 0
@@ -124,7 +126,7 @@ def posted(outbox: Outbox, *rows: tuple[str, int, bytes]) -> int:
     return write_online_rows(outbox._client, "view", FEATURES, stored, overwrite=False, expire=None, outbox=outbox)
 
 
-def test_what_an_outbox_holds_is_seen_when_it_is_sent_and_as_one_transaction(client: Any) -> None:
+def test_outbox_becomes_visible_at_once_when_sent(client: Any) -> None:
     client.flushdb()
     put(client, ("x", 9, b"old"), ("y", 9, b"old"))
     outbox, executed = Outbox(client), transactions(client)
@@ -136,7 +138,7 @@ def test_what_an_outbox_holds_is_seen_when_it_is_sent_and_as_one_transaction(cli
     assert [standing(client, key) for key in "xyzabc"] == [(10, b"new")] * 6
 
 
-def test_an_outbox_with_more_than_a_transaction_may_hold_is_written_in_parts_and_whole(
+def test_outbox_with_more_than_a_transaction_may_hold_is_written_in_parts_and_whole(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.flushdb()
@@ -149,7 +151,7 @@ def test_an_outbox_with_more_than_a_transaction_may_hold_is_written_in_parts_and
     assert [standing(client, key) for key in "xyzabc"] == [(10, b"new")] * 6
 
 
-def test_a_transaction_with_a_command_that_fails_raises_its_error(client: Any) -> None:
+def test_transaction_with_a_command_that_fails_raises_the_error(client: Any) -> None:
     client.flushdb()
     client.set("text", "no hash")
     commands = [pack_command(("HSET", "x", "a", "1")), pack_command(("HGET", "text", "a"))]

@@ -133,7 +133,7 @@ def cold(test: Any) -> Any:
 @pytest.mark.parametrize("service", [AT_PLACEMENT, EVERYTHING])
 @cold
 @given(drawn=st.lists(bets | known, min_size=1, max_size=6), hours=hours_later)
-def test_values_statuses_and_timestamps_are_those_of_feast(
+def test_scored_values_statuses_and_timestamps_are_those_of_feast(
     store: Any, service: str, drawn: list[dict[str, Any]], hours: float
 ) -> None:
     clock.set_now(REFRESHED_AT + timedelta(hours=hours))
@@ -145,20 +145,20 @@ def test_values_statuses_and_timestamps_are_those_of_feast(
 
 @cold
 @given(ids=st.lists(st.sampled_from([*FACTS, "never placed", " full", "⚽️"]), min_size=1), hours=hours_later)
-def test_bets_looked_up_by_id_are_those_of_feast(store: Any, ids: list[str], hours: float) -> None:
+def test_scored_bets_looked_up_by_id_are_those_of_feast(store: Any, ids: list[str], hours: float) -> None:
     clock.set_now(REFRESHED_AT + timedelta(hours=hours) * 30)
     vectors = scorer(LOOKUP, store=store)([{"id": one} for one in ids])
     assert by_scorer(vectors) == by_feast(store, LOOKUP, [{"bet_id": one.strip()} for one in ids])
 
 
-def test_every_status_occurs_among_what_was_compared(score: Scorer) -> None:
+def test_every_status_occurs_among_the_compared_values(score: Scorer) -> None:
     clock.set_now(REFRESHED_AT + timedelta(hours=1.5))
     told = {status for statuses in score(BETS).statuses.values() for status in statuses}
     assert told == set(ValueStatus)
 
 
 @pytest.mark.parametrize("hours", [0, 48])
-def test_unknown_names_are_those_whose_code_is_0_however_old_the_values_are(score: Scorer, hours: int) -> None:
+def test_unknown_names_are_those_of_code_0_at_any_age_of_the_values(score: Scorer, hours: int) -> None:
     clock.set_now(REFRESHED_AT + timedelta(hours=hours))
     asked = [bet("a|b", "East", "money line", "x|y"), bet(None, "Eest", "Moneyline", "\\N")]
     vectors = score(asked)
@@ -168,7 +168,7 @@ def test_unknown_names_are_those_whose_code_is_0_however_old_the_values_are(scor
     assert coded == [set(names) for names in vectors.unknown_names]
 
 
-def test_a_service_that_asks_for_no_names_has_no_unknown_ones(store: Any) -> None:
+def test_service_without_names_in_the_request_has_no_unknown_names(store: Any) -> None:
     assert scorer(LOOKUP, store=store)([{"id": "never placed"}]).unknown_names == [{}]
 
 
@@ -187,23 +187,25 @@ def test_frames_are_scored_like_dicts(score: Scorer, drawn: list[dict[str, Any]]
     assert score(polars.to_pandas()).rows == rows
 
 
-def test_a_single_bet_needs_no_list(score: Scorer) -> None:
+def test_single_bet_needs_no_list(score: Scorer) -> None:
     assert score(BETS[0]).rows == score(BETS[:1]).rows != []
 
 
-def test_no_bets_are_no_vectors(score: Scorer) -> None:
+def test_scoring_no_bets_gives_no_vectors(score: Scorer) -> None:
     vectors = score([])
     assert (len(vectors), vectors.to_dicts(), vectors.to_numpy().shape) == (0, [], (0, len(score.names)))
     assert vectors.statuses["sport_count"] == []
 
 
-def test_the_order_of_columns_is_that_of_the_service(store: Any, score: Scorer) -> None:
+def test_order_of_columns_is_that_of_the_service(store: Any, score: Scorer) -> None:
     declared = store.get_feature_service(AT_PLACEMENT)
     assert list(score.names) == [field.name for one in declared.feature_view_projections for field in one.features]
     assert score(BETS).names == score.names
 
 
-def test_the_environment_is_enough(store: Any, stocked: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scorer_opens_a_store_from_the_environment(
+    store: Any, stocked: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REDIS_URL", stocked.redis.url)
     assert scorer(AT_PLACEMENT)(BETS[0]).rows == scorer(AT_PLACEMENT, store=store)(BETS[0]).rows
 
@@ -211,7 +213,7 @@ def test_the_environment_is_enough(store: Any, stocked: Connections, monkeypatch
 # ---- what comes out ------------------------------------------------------------------------------------------------
 
 
-def test_ages_are_taken_at_the_clock_and_below_zero_where_the_store_is_ahead_of_it(score: Scorer) -> None:
+def test_ages_are_taken_at_the_clock_and_negative_where_the_store_is_ahead(score: Scorer) -> None:
     clock.set_now(REFRESHED_AT + timedelta(minutes=5))
     ages = score(bet("Soccer", None, "Moneyline", "x|y")).ages
     assert (ages["sport_market_stats"], ages["sport_league_stats"]) == (
@@ -220,12 +222,12 @@ def test_ages_are_taken_at_the_clock_and_below_zero_where_the_store_is_ahead_of_
     )
 
 
-def test_a_group_that_nobody_knows_has_no_age(score: Scorer) -> None:
+def test_unknown_group_has_no_age(score: Scorer) -> None:
     vectors = score(bet("unheard of", None, None, None))
     assert (vectors.as_of["sport_stats"], vectors.ages["sport_stats"]) == ([None], [None])
 
 
-def test_numbers_are_float64_flags_boolean_and_text_string_whatever_is_null(store: Any) -> None:
+def test_vectors_in_pandas_keep_types_when_all_values_are_null(store: Any) -> None:
     nothing = scorer(LOOKUP, store=store)([{"id": "never placed"}]).to_pandas()
     full = scorer(LOOKUP, store=store)([{"id": "full"}]).to_pandas()
     assert nothing.dtypes.astype(str).to_dict() == full.dtypes.astype(str).to_dict()
@@ -235,7 +237,7 @@ def test_numbers_are_float64_flags_boolean_and_text_string_whatever_is_null(stor
     ]  # fmt: skip
 
 
-def test_a_frame_of_vectors_holds_their_values(score: Scorer) -> None:
+def test_vectors_in_pandas_hold_the_scored_values(score: Scorer) -> None:
     vectors = score(BETS)
     frame = vectors.to_pandas()
     assert list(frame.columns) == list(vectors.names)
@@ -243,7 +245,7 @@ def test_a_frame_of_vectors_holds_their_values(score: Scorer) -> None:
     assert vectors.to_dicts()[3] == dict(zip(vectors.names, vectors.rows[3], strict=True))
 
 
-def test_an_array_has_nan_for_null_and_numbers_for_flags(score: Scorer) -> None:
+def test_vectors_in_numpy_have_nan_for_null_and_numbers_for_flags(score: Scorer) -> None:
     vectors = score([bet("NBA", None, None, None, is_live=True), bet("unheard of", None, None, None, is_live=None)])
     array = vectors.to_numpy()
     live, count = vectors.names.index("is_live"), vectors.names.index("sport_count")
@@ -251,7 +253,7 @@ def test_an_array_has_nan_for_null_and_numbers_for_flags(score: Scorer) -> None:
     np.testing.assert_equal(array[:, [live, count]], [[1.0, vectors.rows[0][count]], [math.nan, math.nan]])
 
 
-def test_text_makes_no_array(store: Any) -> None:
+def test_text_features_cannot_become_an_array(store: Any) -> None:
     with pytest.raises(ValueError, match="bet_lookup_v1 has features that are no numbers: bet_type, sport"):
         scorer(LOOKUP, store=store)([{"id": "full"}]).to_numpy()
 
@@ -265,14 +267,14 @@ def test_all_columns_that_bets_lack_are_named(score: Scorer) -> None:
     assert refused.value.missing == ("league", "bet_type", "american_odds", "is_live", "time_placed")
 
 
-def test_a_service_after_the_event_needs_the_closing_line(store: Any) -> None:
+def test_service_after_the_event_needs_the_closing_line(store: Any) -> None:
     placed = {name: value for name, value in BETS[0].items() if name != "clv_percentage"}
     with pytest.raises(ColumnsMissing, match="clv_percentage"):
         scorer(EVERYTHING, store=store)(placed)
     assert scorer(AT_PLACEMENT, store=store)(placed).columns["sport_count"] == [1]
 
 
-def test_a_lookup_without_an_id_is_refused(store: Any) -> None:
+def test_bet_without_an_id_is_refused_where_looked_up_by_id(store: Any) -> None:
     with pytest.raises(ColumnsMissing, match="bet_id"):
         scorer(LOOKUP, store=store)(BETS)
     with pytest.raises(EntityKeysMissing, match="1 of 2 bets have no bet_id"):
@@ -280,7 +282,7 @@ def test_a_lookup_without_an_id_is_refused(store: Any) -> None:
 
 
 @pytest.mark.parametrize(("column", "value"), [("american_odds", 1.91), ("time_placed", "yesterday"), ("is_live", 2)])
-def test_a_value_that_no_bet_can_have_is_refused(score: Scorer, column: str, value: Any) -> None:
+def test_value_that_no_bet_can_have_is_refused(score: Scorer, column: str, value: Any) -> None:
     with pytest.raises(ValueError, match=str(value)):
         score(BETS[0] | {column: value})
 

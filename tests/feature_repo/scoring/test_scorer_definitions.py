@@ -72,7 +72,7 @@ def single_doubling() -> OnDemandFeatureView:
     return on_demand("return {'doubled': 2 * inputs['american_odds']}", singleton=True)
 
 
-def test_a_service_that_there_is_not_is_refused_with_those_that_are(store: Any) -> None:
+def test_unknown_service_is_refused_with_the_names_of_the_known(store: Any) -> None:
     with pytest.raises(NotScorable, match=r"no service v2\. .*bet_lookup_v1, market_profitability_at_placement_v1"):
         scorer("v2", store=store)
 
@@ -88,14 +88,14 @@ def test_a_service_that_there_is_not_is_refused_with_those_that_are(store: Any) 
         ([doubling(sources=[request("american_odds", "weather")])], "asks for weather, which a bet does not have"),
     ],
 )
-def test_what_cannot_be_scored_is_refused_by_name(
+def test_service_that_cannot_be_scored_is_refused_by_name(
     declared: Callable[..., FeatureStore], parts: list[Any], reason: str
 ) -> None:
     with pytest.raises(NotScorable, match=reason):
         scorer("asked", store=declared(*parts))
 
 
-def test_a_request_column_that_feast_would_hide_is_refused(declared: Callable[..., FeatureStore]) -> None:
+def test_request_column_that_feast_would_hide_is_refused(declared: Callable[..., FeatureStore]) -> None:
     priced = online_stores.view("priced", [online_stores.sport], {"american_odds": Float64}, ttl=None)
     store = declared("stats")
     store.apply([priced, view := doubling(), asked([priced, view])])
@@ -103,7 +103,7 @@ def test_a_request_column_that_feast_would_hide_is_refused(declared: Callable[..
         scorer("asked", store=store)
 
 
-def test_two_features_of_one_name_are_refused(declared: Callable[..., FeatureStore]) -> None:
+def test_service_with_two_features_of_the_same_name_is_refused(declared: Callable[..., FeatureStore]) -> None:
     twin = online_stores.view("twin", [online_stores.sport], {"win_rate": Float64}, ttl=None)
     store = declared("stats")
     store.apply([twin, asked([store.get_feature_view("stats"), twin])])
@@ -111,7 +111,7 @@ def test_two_features_of_one_name_are_refused(declared: Callable[..., FeatureSto
         scorer("asked", store=store)
 
 
-def test_a_join_key_that_is_no_text_is_refused(declared: Callable[..., FeatureStore], connections: Connections) -> None:
+def test_join_key_that_is_no_text_is_refused(declared: Callable[..., FeatureStore], connections: Connections) -> None:
     store = declared("stats")
     numbered = Entity(name="numbered", join_keys=["institution_name"], value_type=ValueType.INT64)
     view = online_stores.view("by_number", [numbered], {"rate": Float64}, ttl=None)
@@ -120,7 +120,7 @@ def test_a_join_key_that_is_no_text_is_refused(declared: Callable[..., FeatureSt
         scorer("asked", store=store)
 
 
-def test_a_store_without_redis_is_refused(tmp_path: Path, connections: Connections) -> None:
+def test_store_without_redis_is_refused(tmp_path: Path, connections: Connections) -> None:
     store = online_stores.store_of(tmp_path, connections.redis)
     config = store.config.model_copy(update={"online_config": {"type": "sqlite", "path": str(tmp_path / "o.db")}})
     config._online_store = None
@@ -131,7 +131,7 @@ def test_a_store_without_redis_is_refused(tmp_path: Path, connections: Connectio
 # ---- on-demand functions -------------------------------------------------------------------------------------------
 
 
-def test_a_function_gets_the_features_of_its_sources_by_both_names_and_no_others(
+def test_on_demand_function_gets_only_features_of_declared_sources_by_both_names(
     declared: Callable[..., FeatureStore],
 ) -> None:
     store = declared("stats", "facts")
@@ -152,7 +152,7 @@ def test_a_function_gets_the_features_of_its_sources_by_both_names_and_no_others
     ("expression", "dtype"),
     [("1", Float64), ("float('nan')", Float64), ("7.0", Int64), ("None", Int64)],
 )
-def test_what_a_function_returns_is_of_the_declared_type_as_in_feast(
+def test_result_of_an_on_demand_function_gets_the_declared_type_as_in_feast(
     declared: Callable[..., FeatureStore], expression: str, dtype: Any
 ) -> None:
     view = on_demand(
@@ -166,7 +166,7 @@ def test_what_a_function_returns_is_of_the_declared_type_as_in_feast(
     assert [(type(one), one) for one in scored] == [(type(one), one) for one in served]
 
 
-def test_a_function_gets_instants_to_the_second_as_in_feast(declared: Callable[..., FeatureStore]) -> None:
+def test_on_demand_function_gets_instants_to_the_second_as_in_feast(declared: Callable[..., FeatureStore]) -> None:
     placed = RequestSource(name="placement", schema=[Field(name="time_placed", dtype=UnixTimestamp)])
     store = declared(
         on_demand("return {'doubled': [at.microsecond / 2 for at in inputs['time_placed']]}", sources=[placed])
@@ -195,7 +195,7 @@ def test_values_stand_in_the_order_of_the_service_however_they_were_read(
     assert list(vectors.as_of) == ["stats", "other", "facts"]
 
 
-def test_a_service_that_reads_nothing_is_computed_as_in_feast(declared: Callable[..., FeatureStore]) -> None:
+def test_service_of_on_demand_views_alone_is_computed_as_in_feast(declared: Callable[..., FeatureStore]) -> None:
     store = declared(doubling())
     vectors = scorer("asked", store=store)(BETS[:2])
     odds = [{"american_odds": float(one["american_odds"])} for one in BETS[:2]]
@@ -204,7 +204,7 @@ def test_a_service_that_reads_nothing_is_computed_as_in_feast(declared: Callable
     assert served == [-220.0, -220.0]
 
 
-def test_a_function_that_forgets_a_bet_is_an_error(declared: Callable[..., FeatureStore]) -> None:
+def test_on_demand_function_that_drops_a_bet_is_an_error(declared: Callable[..., FeatureStore]) -> None:
     store = declared("stats", on_demand("return {'doubled': [1.0]}"))
     with pytest.raises(ValueError, match="doubling gave no column doubled of 2 values"):
         scorer("asked", store=store)(BETS[:2])
@@ -213,7 +213,7 @@ def test_a_function_that_forgets_a_bet_is_an_error(declared: Callable[..., Featu
 # ---- keeping up ----------------------------------------------------------------------------------------------------
 
 
-def test_a_changed_service_is_taken_up_and_scoring_goes_on_meanwhile(declared: Callable[..., FeatureStore]) -> None:
+def test_changed_service_is_picked_up_while_scoring_goes_on(declared: Callable[..., FeatureStore]) -> None:
     store = declared("stats")
     score, still = scorer("asked", store=store, refresh_seconds=0.05), scorer("asked", store=store)
     views = [store.get_feature_view("stats"), store.get_feature_view("facts"), doubling()]
@@ -239,7 +239,7 @@ def registry_away(stocked: Connections) -> Iterator[Callable[[str, str], None]]:
         rename("feast")
 
 
-def test_a_registry_that_fails_is_warned_of_once_and_scoring_goes_on(
+def test_registry_that_fails_is_warned_of_once_and_scoring_goes_on(
     store: Any, registry_away: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     score = scorer("market_profitability_at_placement_v1", store=store, refresh_seconds=0.05)
@@ -281,7 +281,7 @@ def test_nobody_waits_for_a_slow_registry() -> None:
     wait_until(lambda: current.get() == "second")
 
 
-def test_what_is_read_seldom_is_not_read_at_every_look() -> None:
+def test_refreshed_value_is_not_read_at_every_get() -> None:
     reads: list[int] = []
     current = Refreshed(lambda: reads.append(1), 3600, "it")
     for _ in range(1000):
@@ -289,13 +289,13 @@ def test_what_is_read_seldom_is_not_read_at_every_look() -> None:
     assert len(reads) == 1
 
 
-def test_the_interval_is_that_of_the_registry_cache(store: Any) -> None:
+def test_scorer_refreshes_at_the_interval_of_the_registry_cache(store: Any) -> None:
     assert scorer("bet_lookup_v1", store=store)._definitions._seconds == 60
     store.config.registry.cache_ttl_seconds = 0
     assert scorer("bet_lookup_v1", store=store)._definitions._seconds == float("inf")
 
 
-def test_a_scorer_made_before_a_fork_scores_after_it(stocked: Connections, environ: dict[str, str]) -> None:
+def test_scorer_made_before_a_fork_scores_in_the_child(stocked: Connections, environ: dict[str, str]) -> None:
     """gunicorn with --preload makes it in the parent: children share neither its threads nor its connections."""
     import subprocess
     import sys
@@ -328,7 +328,7 @@ def test_a_scorer_made_before_a_fork_scores_after_it(stocked: Connections, envir
     assert (done.returncode, done.stderr.decode() if b"cannot be read anew" in done.stderr else "") == (0, "")
 
 
-def test_a_ttl_of_none_never_ends(declared: Callable[..., FeatureStore], connections: Connections) -> None:
+def test_view_without_a_ttl_is_never_outside(declared: Callable[..., FeatureStore], connections: Connections) -> None:
     store = declared("stats")
     endless = online_stores.view("endless", [online_stores.sport], {"rate": Float64}, ttl=None)
     store.apply([endless, asked([endless])])

@@ -64,14 +64,14 @@ def filled(home: Path, one: Server, **configuration: Any) -> FeatureStore:
 WANTED = [(0.5, 1, "NBA", 0.25, True, NOW, b"\x00\xff"), (1.0, 2, "MLS", 0.5, True, NOW, b"\x00\xff")]
 
 
-def test_values_of_every_type_are_read(score: Scorer) -> None:
+def test_scorer_reads_values_of_every_type(score: Scorer) -> None:
     assert score([NBA, MLS]).rows == WANTED
 
 
 # ---- what is asked of Redis ----------------------------------------------------------------------------------------
 
 
-def test_each_entity_is_asked_for_once_and_the_marks_once(score: Scorer, own_redis: Server) -> None:
+def test_scorer_reads_each_entity_once_and_the_watermarks_once(score: Scorer, own_redis: Server) -> None:
     with own_redis.client() as client:
         client.config_resetstat()
         score([NBA, MLS, NBA, NBA])
@@ -80,7 +80,7 @@ def test_each_entity_is_asked_for_once_and_the_marks_once(score: Scorer, own_red
     assert not {"cmdstat_hgetall", "cmdstat_hget", "cmdstat_get"} & calls.keys()
 
 
-def test_one_request_of_bytes_carries_all_commands(score: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scorer_sends_all_commands_in_a_single_write(score: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     score(NBA)
     sent: list[Any] = []
     send = redis.Connection.send_packed_command
@@ -96,7 +96,7 @@ def test_one_request_of_bytes_carries_all_commands(score: Scorer, monkeypatch: p
 # ---- servers that go and come back ---------------------------------------------------------------------------------
 
 
-def test_a_redis_that_was_restarted_between_two_bets_is_not_noticed(
+def test_scorer_does_not_notice_a_redis_restart_between_two_bets(
     store: FeatureStore, score: Scorer, own_redis: Server, tmp_path: Path
 ) -> None:
     assert score(NBA).rows == WANTED[:1]
@@ -107,14 +107,14 @@ def test_a_redis_that_was_restarted_between_two_bets_is_not_noticed(
     assert score([NBA, MLS]).rows == WANTED
 
 
-def test_a_connection_that_was_cut_is_opened_again(score: Scorer, own_redis: Server) -> None:
+def test_scorer_reopens_a_connection_that_was_cut(score: Scorer, own_redis: Server) -> None:
     score(NBA)
     with own_redis.client() as client:
         client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         assert score([NBA, MLS]).rows == WANTED
 
 
-def test_a_connection_that_is_cut_under_a_request_is_opened_again(
+def test_scorer_reopens_a_connection_that_is_cut_under_a_request(
     score: Scorer, own_redis: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     score(NBA)
@@ -131,7 +131,7 @@ def test_a_connection_that_is_cut_under_a_request_is_opened_again(
     assert score([NBA, MLS]).rows == WANTED
 
 
-def test_a_redis_that_is_down_is_an_error_at_once_and_heals(
+def test_dead_redis_is_an_error_at_once_and_scoring_goes_on_when_up_again(
     score: Scorer, own_redis: Server, tmp_path: Path, retry_waits: list[float]
 ) -> None:
     score(NBA)
@@ -144,9 +144,7 @@ def test_a_redis_that_is_down_is_an_error_at_once_and_heals(
     assert score([NBA, MLS]).rows == WANTED
 
 
-def test_a_redis_that_hangs_is_an_error_and_its_late_answer_is_nobodys(
-    store: FeatureStore, own_redis: Server, tmp_path: Path
-) -> None:
+def test_late_answer_of_a_hanging_redis_is_never_scored(store: FeatureStore, own_redis: Server, tmp_path: Path) -> None:
     with Wire(own_redis) as wire:
         score = scorer(SERVICE, store=online_stores.store_of(tmp_path, f"127.0.0.1:{wire.port},socket_timeout=0.3"))
         in_time(lambda: score(MLS))
@@ -157,7 +155,7 @@ def test_a_redis_that_hangs_is_an_error_and_its_late_answer_is_nobodys(
         assert in_time(lambda: score([NBA, MLS])).rows == WANTED
 
 
-def test_a_key_that_is_no_hash_is_an_error_and_the_next_answer_is_the_right_one(
+def test_scoring_a_key_that_is_no_hash_is_an_error_and_the_next_answer_is_right(
     score: Scorer, own_redis: Server, tmp_path: Path
 ) -> None:
     with own_redis.client() as client:
@@ -169,7 +167,7 @@ def test_a_key_that_is_no_hash_is_an_error_and_the_next_answer_is_the_right_one(
     assert score([MLS]).rows == WANTED[1:]
 
 
-def test_an_interrupt_while_waiting_leaves_no_answer_behind(
+def test_interrupt_under_a_scoring_read_leaves_no_answer_behind(
     score: Scorer, own_redis: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     score(NBA)
@@ -188,7 +186,7 @@ def test_an_interrupt_while_waiting_leaves_no_answer_behind(
     assert score(NBA).rows == WANTED[:1]
 
 
-def test_no_password_is_in_the_error(tmp_path: Path) -> None:
+def test_scoring_error_shows_no_password(tmp_path: Path) -> None:
     with server(tmp_path, password="hush") as one:
         store = filled(tmp_path, one)
         score = scorer(SERVICE, store=store)
@@ -200,14 +198,14 @@ def test_no_password_is_in_the_error(tmp_path: Path) -> None:
     assert "hush" not in str(refused.value)
 
 
-def test_a_cluster_is_read_too(tmp_path: Path) -> None:
+def test_scorer_reads_a_cluster(tmp_path: Path) -> None:
     with cluster(tmp_path) as one:
         connection = one.redis.feast_connection_string.replace(",db=0", "")
         store = filled(tmp_path, one, connection=connection, redis_type="redis_cluster")
         assert scorer(SERVICE, store=store)([NBA, MLS]).rows == WANTED
 
 
-def test_a_server_behind_a_sentinel_is_read_too(own_redis: Server, tmp_path: Path) -> None:
+def test_scorer_reads_a_server_behind_a_sentinel(own_redis: Server, tmp_path: Path) -> None:
     with sentinel(tmp_path, own_redis, name="main") as port:
         connection = f"127.0.0.1:{port},db=0"
         store = filled(tmp_path, own_redis, connection=connection, redis_type="redis_sentinel", sentinel_master="main")

@@ -93,7 +93,7 @@ def own_service(settings: dict[str, str], tmp_path_factory: pytest.TempPathFacto
         yield Service(port)
 
 
-def test_the_service_on_the_page_scores_bets(own_service: Service, store: Any) -> None:
+def test_service_on_the_page_scores_bets(own_service: Service, store: Any) -> None:
     clock.set_now(REFRESHED_AT)
     wanted = scorer(AT_PLACEMENT, store=store)(PLACED)
     status, answer = own_service.post("/vectors", BODY)
@@ -102,7 +102,7 @@ def test_the_service_on_the_page_scores_bets(own_service: Service, store: Any) -
     assert answer["as_of"]["sport_stats"][0] == REFRESHED_AT.isoformat().replace("+00:00", "Z")
 
 
-def test_the_service_on_the_page_says_what_is_wrong(own_service: Service, stocked: Connections) -> None:
+def test_service_on_the_page_reports_errors(own_service: Service, stocked: Connections) -> None:
     assert own_service.post("/vectors", '[{"sport": "NBA"}]') == (
         422,
         {
@@ -135,7 +135,7 @@ def feast_serve(settings: dict[str, str], feast_directory: Path) -> Iterator[int
         yield port
 
 
-def test_feast_serve_as_on_the_page_answers_on_beyond_its_default_restart(
+def test_feast_serve_as_on_the_page_answers_beyond_the_default_restart(
     feast_serve: int, feast_directory: Path, store: Any
 ) -> None:
     """By default a worker ends after 950 to 1,050 requests, and clients of that moment find their connection reset."""
@@ -158,7 +158,7 @@ def test_feast_serve_as_on_the_page_answers_on_beyond_its_default_restart(
     assert "Maximum request limit" not in (feast_directory / "server.log").read_text()
 
 
-def test_feast_serve_tells_what_the_scorer_tells(feast_serve: int, store: Any, stocked: Connections) -> None:
+def test_feast_serve_and_the_scorer_give_equal_vectors(feast_serve: int, store: Any, stocked: Connections) -> None:
     clock.set_now(REFRESHED_AT)
     wanted = scorer(AT_PLACEMENT, store=store)(PLACED)
     columns = {name: [row[name] for row in entity_rows(PLACED)] for name in entity_rows(PLACED)[0]}

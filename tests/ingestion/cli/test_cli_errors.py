@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from feature_repo.servers.connections import Connections, Postgres
+from feature_repo.servers.connections import Connections, Postgres, Redis
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.runs.status import lock_holder
 from tests.builders.bet_files import NOW, bet, jsonl, lost
@@ -30,24 +30,23 @@ ROW = b"z,straight,SETTLED_WIN,150,10,15,Soccer,L,M,B,2026-05-01T13:00:00Z,2026-
 
 @pytest.fixture(scope="module")
 def refreshed_once(
-    servers: Connections, template_with_registry: Postgres, tmp_path_factory: pytest.TempPathFactory
+    servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Postgres:
     """A database with a few bets, refreshed at NOW. Each test gets a copy of it."""
     postgres = dataclasses.replace(servers.postgres, database="refreshed_once")
-    administer(servers, "create database {} template {}", postgres.database, template_with_registry.database)
+    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
     directory = tmp_path_factory.mktemp("bets")
     environ = environ_of(dataclasses.replace(servers, postgres=postgres), directory / "home")
     file = jsonl(directory / "bets.jsonl", bet("a", 1), lost("b", 2), bet("c", status="?"))
-    # In processes of their own: Feast keeps connections open, and a database in use cannot be copied.
-    for arguments in (["apply"], ["run", "--source", file, "--now", NOW.isoformat()]):
-        done = pikkit(*arguments, environ=environ, cwd=directory)
-        assert done.returncode == 0, done.stderr
+    # In a process of its own: Feast keeps connections open, and a database in use cannot be copied.
+    done = pikkit("run", "--source", file, "--now", NOW.isoformat(), environ=environ, cwd=directory)
+    assert done.returncode == 0, done.stderr
     return postgres
 
 
 @pytest.fixture
-def store(connections: Connections, clone: Callable[[Postgres], Postgres], refreshed_once: Postgres) -> Connections:
-    return dataclasses.replace(connections, postgres=clone(refreshed_once))
+def store(empty_redis: Redis, clone: Callable[[Postgres], Postgres], refreshed_once: Postgres) -> Connections:
+    return Connections(clone(refreshed_once), empty_redis, embedded=False)
 
 
 @pytest.fixture

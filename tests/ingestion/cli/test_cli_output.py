@@ -25,7 +25,6 @@ from ingestion.cli.update import backfill
 from ingestion.database.access import connect, hold_run_lock
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.ingestion.cli.test_cli_help import VERBS
-from tests.ingestion.conftest import prepared_stores
 from tests.rigs.commands import PIKKIT, environ_of, pikkit_here
 from tests.rigs.processes import PATIENCE
 from tests.rigs.trouble import administer
@@ -33,14 +32,14 @@ from tests.rigs.trouble import administer
 
 @pytest.fixture(scope="module")
 def store(
-    servers: Connections, template_with_registry: Postgres, tmp_path_factory: pytest.TempPathFactory
+    servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Connections]:
     """Stores with some published bets and some refused ones. What a test leaves in them, others find."""
     postgres = dataclasses.replace(servers.postgres, database="output")
-    administer(servers, "create database {} template {}", postgres.database, template_with_registry.database)
+    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
     with redis.Redis.from_url(servers.redis.url) as client:
         client.flushdb()
-    connections = prepared_stores(dataclasses.replace(servers, postgres=postgres, embedded=False))
+    connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
     directory = tmp_path_factory.mktemp("bets")
     file = jsonl(directory / "first.jsonl", bet("won", 1), lost("lost", 2), bet("refused", status="?"))
     environ = environ_of(connections, directory / "home", PIKKIT_NOW=NOW.isoformat())

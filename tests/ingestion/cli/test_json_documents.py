@@ -21,7 +21,7 @@ from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.builders.json_documents import check_documents, sections, steps_of
 from tests.builders.source_table import create_bets, put
 from tests.ingestion.cli.test_cli_help import COMMANDS
-from tests.ingestion.conftest import conninfo, prepared_stores
+from tests.ingestion.conftest import conninfo
 from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.trouble import administer
 
@@ -32,14 +32,14 @@ WHOLE |= {"bet_type": "straight", "is_live": False}
 
 @pytest.fixture(scope="module")
 def printed(
-    servers: Connections, template_with_registry: Postgres, tmp_path_factory: pytest.TempPathFactory
+    servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[Any]]:
     """By command, the documents that it printed, of one store with two streams, alerts and refused rows."""
     here = tmp_path_factory.mktemp("documents")
     store, table = (dataclasses.replace(servers.postgres, database=f"documents_{name}") for name in ("store", "source"))
-    administer(servers, "create database {} template {}", store.database, template_with_registry.database)
+    administer(servers, "create database {} template {}", store.database, applied_template.database)
     administer(servers, "create database {}", table.database)
-    connections = prepared_stores(dataclasses.replace(servers, postgres=store, embedded=False))
+    connections = dataclasses.replace(servers, postgres=store, embedded=False)
     create_bets(table)
     put(table, bet("in the table", 1))
     ours = environ_of(connections, here / "home", PIKKIT_NOW=NOW.isoformat())

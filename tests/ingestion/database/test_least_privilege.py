@@ -11,7 +11,7 @@ import pytest
 
 from feature_repo.errors import ConfigurationError, PikkitError
 from feature_repo.postgres.run_lock import lock_holder
-from feature_repo.servers.connections import Connections, Postgres
+from feature_repo.servers.connections import Connections, Postgres, Redis
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.database.migrate import apply_migrations
 from ingestion.doctor.postgres import check_postgres
@@ -54,11 +54,11 @@ def make_roles(blank_postgres: Postgres) -> Callable[[], None]:
 
 @pytest.fixture
 def as_role(
-    make_roles: Callable[[], None], blank_postgres: Postgres, connections: Connections
+    make_roles: Callable[[], None], blank_postgres: Postgres, empty_redis: Redis
 ) -> Callable[[str], Connections]:
     def as_role(role: str) -> Connections:
         postgres = dataclasses.replace(blank_postgres, user=role, password="unused")
-        return Connections(postgres, connections.redis, embedded=False)
+        return Connections(postgres, empty_redis, embedded=False)
 
     return as_role
 

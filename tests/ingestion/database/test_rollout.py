@@ -98,9 +98,7 @@ def test_a_changed_view_is_refused_until_it_is_applied_and_is_not_fresh_until_a_
 ) -> None:
     store = store_of_yesterday
     for verb in (lambda: load(bet("c", 3), hours=1), lambda: run_backfill(store), lambda: compare(store)):
-        with pytest.raises(
-            ConfigurationError, match=f"other features, another TTL or function for {VIEW} than.*`pikkit apply`"
-        ):
+        with pytest.raises(ConfigurationError, match=f"registry does not have {VIEW} as feature_repo/.*`pikkit apply`"):
             verb()
     contents, verdict = look(store)
     assert (contents.unapplied, "`pikkit apply`" in verdict) == ([VIEW], True)
@@ -138,7 +136,7 @@ def test_run_refused_for_want_of_a_backfill_names_the_backfill_which_clears_the_
 ) -> None:
     apply_declarations(store_of_yesterday)
     bets = [bet("c", 3, clv_percentage=1.0, sport="Tennis")]
-    with pytest.raises(GateRefused, match=r"feature_completeness(.|\n)*run `pikkit backfill`, then this again"):
+    with pytest.raises(GateRefused, match=r"feature_completeness(.|\n)*Run `pikkit backfill`, then this again"):
         load(*bets, hours=1, strict=True)
     contents, verdict = look(store_of_yesterday)
     assert [alert.cause for alert in contents.alerts] == ["quality gate of run"]

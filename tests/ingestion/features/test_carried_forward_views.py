@@ -49,7 +49,7 @@ def test_a_step_that_falls_on_the_mark_stands_once(asserted):
     assert asserted(0, mark=2) == [0, 1, 2]
 
 
-def test_a_step_that_falls_on_the_next_change_gives_way_to_it(asserted):
+def test_a_carried_forward_row_gives_way_to_a_change_at_the_same_instant(asserted):
     assert asserted(0, 1, mark=1) == [0, 1]
 
 
@@ -57,5 +57,5 @@ def test_a_row_at_the_mark_stands_once(asserted):
     assert asserted(3, mark=3) == [3]
 
 
-def test_a_change_past_the_mark_stands_as_it_is(database, asserted, view):
+def test_a_change_past_the_watermark_is_not_carried_forward(database, asserted, view):
     assert asserted(3 + timedelta(microseconds=1) / view.ttl, mark=3) == [3 + timedelta(microseconds=1) / view.ttl]

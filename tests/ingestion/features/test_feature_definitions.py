@@ -24,11 +24,13 @@ def test_every_stored_feature_has_a_definition() -> None:
     assert defined == {view.name: view.features for view in STORED_VIEWS}
 
 
-def test_no_value_changes_without_its_definition() -> None:
+def test_recorded_feature_values_change_only_with_the_definition() -> None:
     assert differences(json.loads(RECORDED.read_text()), current())[0] == []
 
 
-def test_a_value_that_changes_without_its_definition_is_named_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_feature_whose_value_changed_without_a_new_definition_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(running_sums, "SHRINKAGE", running_sums.SHRINKAGE + 1)  # type: ignore[attr-defined]
     problems, not_to_be_recorded = differences(json.loads(RECORDED.read_text()), current())
     assert problems == [
@@ -39,7 +41,7 @@ def test_a_value_that_changes_without_its_definition_is_named_and_no_other(monke
     assert not_to_be_recorded == problems
 
 
-def test_a_backfill_counts_up_the_feature_whose_definition_changed_and_no_other(
+def test_a_backfill_counts_up_only_the_feature_with_a_changed_definition(
     database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refresh_in(database, [[graded(1, "a")]], chunk_size=10)

@@ -93,7 +93,7 @@ def test_the_views_hold_the_features_of_the_newest_change_rows_to_the_bit(databa
 
 @settings(max_examples=300)
 @given(st.lists(parts, min_size=1, max_size=3))
-def test_a_key_is_split_where_it_was_joined(database, values):
+def test_a_key_is_split_into_the_parts_that_were_joined(database, values):
     key = make_key(values)
     split = "select array_agg(features.key_part(%s, number) order by number) from generate_series(1, %s) as number"
     (found,) = database.execute(split, [key, len(values)]).fetchone()
@@ -107,7 +107,7 @@ def test_names_of_any_spelling_arrive_whole(database, sport, market):
     assert rows(database, "feature_sport_market_stats", "sport", "market") == [(sport, market or "")]
 
 
-def test_what_is_unknown_is_null_and_never_a_default(database):
+def test_an_unknown_latest_value_is_null_and_never_a_default(database):
     """A cash-out is staked and not graded; a push with a CLV is neither."""
     load(
         database,

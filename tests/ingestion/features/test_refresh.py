@@ -51,7 +51,7 @@ def batches_of(log, cuts):
 
 @settings(max_examples=10)
 @given(logs(max_size=40), st.lists(st.integers(0, 99), max_size=3), st.integers(5, 40))
-def test_any_batches_and_any_chunk_sizes_give_what_one_replay_gives(database, log, cuts, chunk_size):
+def test_any_batches_and_chunk_sizes_give_the_rows_of_a_single_replay(database, log, cuts, chunk_size):
     with database.transaction(force_rollback=True):
         refresh_in(database, batches_of(log, cuts), chunk_size)
         assert differences(database) == {}
@@ -85,7 +85,7 @@ def graded_log(bets):
     st.integers(0, 99),
     st.integers(20, 400),
 )
-def test_groups_that_lose_most_of_their_newest_bets_give_what_one_replay_gives(database, blocks, cut, chunk_size):
+def test_groups_that_lose_most_newest_bets_give_the_rows_of_a_single_replay(database, blocks, cut, chunk_size):
     """Of 190 bets the state keeps 100; in blocks, the newest first, they vanish, are voided or are graded anew."""
     log, known_at = graded_log(190), EPOCH + timedelta(minutes=1)
     for change, size in blocks:
@@ -126,13 +126,13 @@ def test_bets_graded_anew_and_bets_that_a_state_does_not_hold_need_no_reading_of
     assert "newest_graded_bets" not in asked.names
 
 
-def test_a_refresh_writes_only_what_is_new(database):
+def test_a_refresh_writes_only_rows_of_new_versions(database):
     refresh_in(database, [[graded(1, "a")]], chunk_size=10)
     write_log(database, [graded(2, "b")])
     assert refresh(database, run_id=uuid.uuid4(), now=LATER).change_rows["sport_stats"] == 1
 
 
-def test_a_refresh_without_news_writes_nothing_and_moves_the_mark(database):
+def test_a_refresh_without_news_writes_nothing_and_moves_the_watermark(database):
     refresh_in(database, [[graded(1, "a")]], chunk_size=10)
     assert refresh(database, run_id=uuid.uuid4(), now=LATER + timedelta(hours=1)).change_rows == {}
     mark = database.execute("select features_watermark from features.watermark").fetchone()
@@ -154,7 +154,7 @@ def test_verify_counts_a_group_whose_recent_bets_somebody_changed(database):
     assert differences(database) == {"group_state": 1}
 
 
-def test_feature_metadata_keeps_one_version_while_the_definition_stands(database):
+def test_feature_metadata_keeps_the_version_while_the_definition_stands(database):
     refresh_in(database, [[graded(1, "a")], [graded(2, "b")]], chunk_size=10)
     rows = database.execute("select version, record_count from features.feature_metadata where feature = 'sport_roi'")
     assert rows.fetchall() == [(1, 2)]

@@ -42,7 +42,7 @@ def same(value, expected):
 
 @settings(max_examples=60, deadline=None)
 @given(logs())
-def test_a_full_replay_is_what_the_oracle_says(log):
+def test_a_full_replay_equals_the_oracle(log):
     computed = replayed(log)
     for view, expected in oracle.all_rows(log).items():
         rows = computed.get(view, {})
@@ -54,7 +54,7 @@ def test_a_full_replay_is_what_the_oracle_says(log):
 
 @settings(max_examples=60, deadline=None)
 @given(logs(), st.lists(st.integers(0, 99), max_size=6))
-def test_any_batching_gives_the_same_bits_as_one_replay(log, cuts):
+def test_any_batching_gives_the_same_bits_as_a_single_replay(log, cuts):
     assert replayed(log, cuts) == replayed(log)
 
 
@@ -75,7 +75,7 @@ def test_nothing_that_becomes_known_later_alters_an_earlier_row(log, cut):
         assert known == earlier[view], view
 
 
-def test_a_group_that_lost_its_last_bet_starts_again_from_nothing():
+def test_a_group_that_lost_the_last_bet_starts_again_from_nothing():
     """An emptied group once had no row in the state after, and so kept the bets that had left it."""
     log = [graded(1, "a"), graded(2, "a", is_deleted=True, previous_seq=1), graded(3, "b", "SETTLED_LOSS")]
     assert replayed(log, cuts=(0, 1, 2)) == replayed(log)

@@ -22,7 +22,6 @@ from feature_repo import clock
 from feature_repo.group_keys import entity_frame, entity_rows
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
-from ingestion.database.apply import apply_declarations
 from ingestion.pipeline import run_pipeline, run_sync
 from ingestion.serving.export.export import export_store
 from ingestion.sources.files.file_source import open_file
@@ -37,16 +36,15 @@ REFUSED = {text: refused(number, text) for number, text in enumerate(TEXTS.value
 
 
 @pytest.fixture(scope="module")
-def store(servers, template_with_registry, tmp_path_factory):
+def store(servers, applied_template, tmp_path_factory):
     connections = Connections(
         dataclasses.replace(servers.postgres, database="dirty_text"), servers.redis, embedded=False
     )
     files = tmp_path_factory.mktemp("files")
-    administer(servers, "create database dirty_text template {}", template_with_registry.database)
+    administer(servers, "create database dirty_text template {}", applied_template.database)
     with redis.Redis.from_url(servers.redis.url) as client:
         client.flushdb()
     clock.set_now(NOW)
-    apply_declarations(connections)
     run_pipeline(connections, open_file(ordinary_and_named(files / "named.jsonl")))
     run_sync(connections, open_file(jsonl(files / "refused.jsonl", *REFUSED.values())))
     clock.set_now(None)
@@ -79,23 +77,23 @@ def tell(store, tmp_path):
 # ---- Postgres -------------------------------------------------------------------------------------------------------
 
 
-def test_postgres_holds_every_name_of_every_bet_as_it_was_sent(rows):
+def test_postgres_holds_every_name_of_every_bet_as_sent(rows):
     kept = rows(f"select id, {', '.join(NAMES)}, american_odds from processed.bets where id = any(%s)", list(NAMED))
     assert {bet_id: [*names] for bet_id, *names in kept} == {
         text: [KEPT_NAMES[text]] * 4 + [bet["american_odds"]] for text, bet in NAMED.items()
     }
 
 
-def test_a_refused_row_keeps_its_text(rows):
+def test_refused_row_keeps_the_text_of_the_payload(rows):
     kept = rows("select payload ->> 'status', payload ->> 'league' from quarantine.bets order by seq")
     assert sorted(kept) == sorted((text, NAMED[text]["league"]) for text in TEXTS.values())
 
 
-def test_no_text_was_refused_anywhere_but_where_it_cannot_stand(rows):
+def test_hostile_texts_are_refused_only_in_columns_that_cannot_hold_them(rows):
     assert rows("select distinct reasons from quarantine.bets") == [(["status: unknown value"],)]
 
 
-def test_each_text_has_its_own_code_in_the_vocabulary(rows):
+def test_each_text_has_a_distinct_code_in_the_vocabulary(rows):
     for column in ("sport", "league", "market", "institution_name"):
         codes = rows("select value, code from features.vocabulary where column_name = %s", column)
         known = {value: code for value, code in codes if value in KEPT_NAMES.values()}
@@ -116,20 +114,20 @@ BET = [f"bet_facts:{name}" for name in NAMES]
 
 
 @pytest.mark.parametrize("feature", GROUPS)
-def test_redis_serves_each_group_its_own_value(store, feature):
+def test_redis_serves_a_distinct_value_to_each_group(store, feature):
     clock.set_now(NOW)
     answer = store_at(store).get_online_features(features=[feature], entity_rows=entity_rows([*NAMED.values()]))
     assert answer.to_dict()[feature.split(":")[1]] == [bet["american_odds"] for bet in NAMED.values()]
 
 
-def test_redis_serves_the_names_of_each_bet_as_they_were_sent(store):
+def test_redis_serves_the_names_of_each_bet_as_sent(store):
     clock.set_now(NOW)
     asked = [{"bet_id": text} for text in NAMED]
     answer = store_at(store).get_online_features(features=BET, entity_rows=asked).to_dict()
     assert {name: answer[name] for name in NAMES} == {key: [*KEPT_NAMES.values()] for key in NAMES}
 
 
-def test_training_rows_hold_each_group_its_own_value(store):
+def test_training_rows_hold_a_distinct_value_for_each_group(store):
     clock.set_now(NOW)
     asked = entity_frame([bet | {"time_placed": NOW} for bet in NAMED.values()])
     frame = store_at(store).get_historical_features(asked, features=GROUPS).to_df().set_index("bet_id")
@@ -137,7 +135,7 @@ def test_training_rows_hold_each_group_its_own_value(store):
     assert frame.loc[list(NAMED), [feature.split(":")[1] for feature in GROUPS]].to_numpy().tolist() == prices
 
 
-def test_training_rows_hold_the_names_of_each_bet_as_they_were_sent(store):
+def test_training_rows_hold_the_names_of_each_bet_as_sent(store):
     asked = pd.DataFrame({"bet_id": list(NAMED), "event_timestamp": pd.Timestamp(NOW)})
     frame = store_at(store).get_historical_features(asked, features=BET).to_df().set_index("bet_id")
     names = {name: frame.loc[list(NAMED), name].tolist() for name in NAMES}
@@ -147,7 +145,7 @@ def test_training_rows_hold_the_names_of_each_bet_as_they_were_sent(store):
 # ---- files and tables ------------------------------------------------------------------------------------------------
 
 
-def test_parquet_holds_the_names_of_each_bet_as_they_were_sent(store, tmp_path):
+def test_parquet_export_holds_the_names_of_each_bet_as_sent(store, tmp_path):
     export_store(store.postgres, str(tmp_path / "out"))
     files = [*(tmp_path / "out" / "bets").rglob("*.parquet")]
     found = pl.concat(pl.read_parquet(file, hive_partitioning=False) for file in files)
@@ -156,7 +154,7 @@ def test_parquet_holds_the_names_of_each_bet_as_they_were_sent(store, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
-def test_every_kind_of_file_brings_the_names_as_they_stand_in_it(tmp_path, suffix):
+def test_every_file_type_keeps_names_unchanged(tmp_path, suffix):
     frame, file = pl.DataFrame(list(NAMED.values())), tmp_path / f"bets.{suffix}"
     {"csv": frame.write_csv, "parquet": frame.write_parquet, "jsonl": frame.write_ndjson}[suffix](file)
     (page,) = open_file(file).pages()
@@ -165,11 +163,11 @@ def test_every_kind_of_file_brings_the_names_as_they_stand_in_it(tmp_path, suffi
     ]
 
 
-def test_a_table_is_asked_for_one_sport_by_whatever_that_is_called(source, sync):
+def test_partial_sync_selects_a_sport_by_any_name(source, sync):
     r"""Over PostgREST the name stands in an address, among operators and quotes; \N asks for bets without one."""
     put(source.postgres, *NAMED.values())
     sports = [bet["sport"] for bet in NAMED.values()]
-    assert {sport: sync(sport=sport)["rows_read"] for sport in sports} == dict.fromkeys(sports, 1) | {r"\N": 0}
+    assert {sport: sync(sport=sport).rows_read for sport in sports} == dict.fromkeys(sports, 1) | {r"\N": 0}
 
 
 # ---- the command line -----------------------------------------------------------------------------------------------
@@ -186,7 +184,7 @@ def test_a_list_of_refused_rows_does_nothing_to_the_terminal(tell):
 
 
 @pytest.mark.parametrize("kind", ["terminal", "right to left", "rich markup", "zero width", "csv"])
-def test_a_refused_row_is_shown_in_letters_that_do_nothing(tell, rows, kind):
+def test_refused_row_with_control_characters_is_printed_escaped(tell, rows, kind):
     ((seq,),) = rows("select seq from quarantine.bets where payload ->> 'status' = %s", TEXTS[kind])
     told = tell("quarantine", "show", str(seq))
     spelled = json.dumps(TEXTS[kind])
@@ -199,7 +197,7 @@ def test_machines_are_told_every_text_to_the_character(tell):
     assert {json.loads(row["payload"])["status"] for row in refused} == set(TEXTS.values())
 
 
-def test_a_refused_row_is_found_by_whatever_its_id_holds(tell):
+def test_refused_row_is_found_by_any_id_text(tell):
     told = json.loads(tell("quarantine", "list", "--json", "--id", "refused 7"))
     assert [row["id"] for row in told["rows"]] == ["refused 7"]
 
@@ -223,5 +221,5 @@ def test_a_name_that_breaks_the_line_breaks_no_table(tell, tmp_path):
     assert header.split() == ["feature", r"a\nb\tc\x0bd", r'a,"b";c\r\nd', "view"]
 
 
-def test_the_catalogue_and_the_status_tell_the_store_without_tripping_over_it(tell):
+def test_catalogue_and_status_print_a_store_of_hostile_texts(tell):
     assert harmful(tell("status") + tell("features", "--service", "bet_lookup_v1")) == set()

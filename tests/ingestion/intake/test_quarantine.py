@@ -20,7 +20,7 @@ from ingestion.intake.load import CONFLICT, take_in
 from ingestion.quarantine.refused_rows import Selection, dismiss_quarantined, listing, reopen, values_of
 from ingestion.quarantine.retry import OUTDATED, retry_quarantined
 from ingestion.sources.files.file_source import open_file
-from ingestion.sources.files.jsonl import page_of
+from ingestion.sources.json_rows import page_of
 from tests.builders.bet_files import NOW, T0, bet, lost
 from tests.rigs.commands import environ_of, pikkit
 from tests.rigs.trouble import administer
@@ -139,12 +139,12 @@ def test_reasons_are_counted_and_the_newest_row_comes_first(load, listed):
         ({"state": None}, ["b", "a"]),
     ],
 )
-def test_each_filter_leaves_the_rows_that_have_it(load, listed, filters, found):
+def test_each_quarantine_filter_selects_the_matching_rows(load, listed, filters, found):
     load(bet("a", status="?"), bet("b", amount=-1))
     assert [row.id for row in listed(**filters).rows] == found
 
 
-def test_a_row_that_is_not_there_is_an_error_that_names_it(load, listed):
+def test_absent_quarantine_row_is_an_error_that_names_the_seq(load, listed):
     load(bet("a", status="?"))
     with pytest.raises(ConfigurationError, match=r"no row 7, 9\."):
         listed(seqs=(7, 1, 9))
@@ -161,14 +161,14 @@ def test_a_row_that_is_not_there_is_an_error_that_names_it(load, listed):
         ("null", []),
     ],
 )  # fmt: skip
-def test_values_are_told_as_they_were_sent(payload, values):
+def test_quarantine_prints_values_as_sent(payload, values):
     assert values_of(payload) == values
 
 
 # ---- trying again ---------------------------------------------------------------------------------------------------
 
 
-def test_a_bet_from_the_future_comes_in_when_its_time_has_come(load, store, rows):
+def test_bet_stamped_in_the_future_is_accepted_once_the_clock_passes_its_stamp(load, store, rows):
     """Refused an hour before its updated_at; tried again two hours later, it is known from then, and not before."""
     load(bet("a", 1), lost("b", 2))
     load(bet("a", updated_at=IN_AN_HOUR, status="SETTLED_LOSS", profit=-10.0))
@@ -180,7 +180,7 @@ def test_a_bet_from_the_future_comes_in_when_its_time_has_come(load, store, rows
     assert rows("select sport_count from features.sport_stats_changes where event_timestamp = %s", LATER) == [(2,)]
 
 
-def test_a_row_that_is_still_refused_stays_where_it_is_once(load, store, rows):
+def test_retried_row_that_is_refused_again_stays_in_quarantine_once(load, store, rows):
     load(bet("a", status="?"), "no json", '{"id": "b", "id": "c"}', bet("d", amount={"x": 1}))
     before = rows("select * from raw.bet_versions"), rows("select * from quarantine.bets order by seq")
     counts = retry_quarantined(store, Selection()).summary
@@ -206,13 +206,13 @@ def test_an_older_version_never_overrules_a_newer_one(load, store, rows):
     assert refresh_at(store, LATER) == {}
 
 
-def test_copies_that_contradict_each_other_stay_refused_together(load, store, rows):
+def test_retried_copies_that_contradict_each_other_stay_refused(load, store, rows):
     load(bet("a", 1), lost("a", 1))
     assert retry_quarantined(store, Selection()).summary.reasons == {CONFLICT: 2}
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
 
 
-def test_a_copy_that_comes_sound_stays_refused_beside_one_that_contradicts_it_and_does_not(load, store, rows):
+def test_sound_copy_stays_refused_beside_a_refused_copy_that_differs(load, store, rows):
     """As at a sync, where a copy that was refused already counts as one."""
     load(bet("a", updated_at=IN_AN_HOUR), bet("a", updated_at=IN_AN_HOUR, status="?"))
     clock.set_now(LATER)
@@ -220,7 +220,7 @@ def test_a_copy_that_comes_sound_stays_refused_beside_one_that_contradicts_it_an
     assert rows("select distinct state from quarantine.bets") == [("open",)]
 
 
-def test_one_of_two_copies_that_contradict_each_other_is_accepted_alone(load, store, rows):
+def test_retry_of_one_conflicting_copy_alone_accepts_that_copy(load, store, rows):
     load(bet("a", 1), lost("a", 1))
     assert retry_quarantined(store, Selection(seqs=(2,))).summary.accepted == 1
     assert rows("select profit_cents from processed.bets") == [(-1000,)]
@@ -231,7 +231,7 @@ def test_one_of_two_copies_that_contradict_each_other_is_accepted_alone(load, st
     assert refresh_at(store, NOW + timedelta(hours=1)) == {}
 
 
-def test_copies_that_come_to_contradict_each_other_make_no_second_row(load, store, rows):
+def test_copies_that_conflict_on_retry_add_no_version_and_stay_open(load, store, rows):
     """Each was refused for being early. In their time they contradict each other: still two rows, open, with that."""
     load(bet("a", updated_at=IN_AN_HOUR))
     load(lost("a", updated_at=IN_AN_HOUR))
@@ -241,7 +241,7 @@ def test_copies_that_come_to_contradict_each_other_make_no_second_row(load, stor
     assert rows("select state, reasons from quarantine.bets") == [("open", [CONFLICT])] * 2
 
 
-def test_spellings_of_one_version_become_one_version(load, store, rows):
+def test_two_spellings_of_a_version_become_one_version(load, store, rows):
     load(bet("a", updated_at=IN_AN_HOUR), bet("a", updated_at=IN_AN_HOUR, amount="10.00"))
     clock.set_now(LATER)
     counts = retry_quarantined(store, Selection()).summary
@@ -249,7 +249,7 @@ def test_spellings_of_one_version_become_one_version(load, store, rows):
     assert rows("select state, settled_by from quarantine.bets") == [("accepted", 3)] * 2
 
 
-def test_a_row_whose_content_came_in_since_is_settled_by_that(load, store, rows):
+def test_retried_row_with_content_already_in_the_log_is_settled_by_that_version(load, store, rows):
     load(bet("a", updated_at=IN_AN_HOUR))
     load(bet("a", updated_at=IN_AN_HOUR), now=LATER)
     assert rows("select state, settled_by from quarantine.bets") == [("superseded", 2)]
@@ -264,7 +264,7 @@ def test_a_retry_repeated_changes_nothing(load, store, rows):
     assert (rows("select * from raw.bet_versions"), rows("select * from quarantine.bets order by seq")) == before
 
 
-def test_what_a_table_shows_stays_what_it_shows_after_a_retry(at_the_table, store, rows):
+def test_retry_does_not_replace_the_newest_row_of_a_table(at_the_table, store, rows):
     """The version is in the log now, so the next sync, which reads the row once more, finds nothing new in it."""
     early = bet("a", updated_at=IN_AN_HOUR)
     at_the_table(early)
@@ -274,7 +274,7 @@ def test_what_a_table_shows_stays_what_it_shows_after_a_retry(at_the_table, stor
     assert rows("select count(*), max(seq) from raw.bet_versions") == [(2, 2)]
 
 
-def test_an_older_row_waits_while_what_the_table_shows_now_is_refused(at_the_table, store, rows):
+def test_older_refused_row_stays_refused_while_the_newest_row_of_the_table_is_refused(at_the_table, store, rows):
     at_the_table(bet("a", updated_at=IN_AN_HOUR))
     broken = bet("a", updated_at=IN_AN_HOUR, status="?")
     at_the_table(broken)
@@ -284,7 +284,7 @@ def test_an_older_row_waits_while_what_the_table_shows_now_is_refused(at_the_tab
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
 
 
-def test_a_date_does_not_become_a_name_because_it_was_kept_as_text(store, tmp_path, rows):
+def test_date_kept_as_text_in_quarantine_is_not_accepted_as_a_name(store, tmp_path, rows):
     """JSON has no dates: the payload of a Parquet row spells them as text, which would pass for a sport."""
     file = tmp_path / "bets.parquet"
     pl.DataFrame([bet("a", sport=T0.date())]).write_parquet(file)
@@ -295,7 +295,7 @@ def test_a_date_does_not_become_a_name_because_it_was_kept_as_text(store, tmp_pa
     assert retry_quarantined(store, Selection()).summary.reasons == {"sport: not text": 1}
 
 
-def test_a_bet_of_a_file_stays_that_files_after_a_retry_until_another_file_brings_it(load, store, rows):
+def test_retried_bet_stays_in_the_stream_of_its_file_until_another_file_brings_the_bet(load, store, rows):
     def of(name, **params):
         with connect(store.postgres, purpose="test") as connection:
             return connection.execute(statement(name), params).fetchall()
@@ -382,7 +382,7 @@ def test_a_dismissal_taken_back_heeds_what_a_table_shows_since(at_the_table, sto
     assert rows("select state, settled_by from quarantine.bets") == [("superseded", 2)]
 
 
-def test_filters_that_leave_nothing_out_dismiss_nothing_unless_that_is_meant(load, store):
+def test_dismiss_with_filters_that_select_every_open_row_needs_all(load, store):
     load(bet("a", status="?"), bet("b", status="?"))
     with pytest.raises(ConfigurationError, match="all 2 open rows"):
         dismiss_quarantined(store, Selection(reason="status"), note="?")
@@ -404,7 +404,7 @@ def run(store, tmp_path):
     return run
 
 
-def test_the_list_ends_with_how_many_rows_there_are(load, run):
+def test_quarantine_list_ends_with_the_number_of_rows(load, run):
     load(*(bet(f"b{n}", status="?") for n in range(23)))
     told = run("list")
     assert told.splitlines()[1].split() == ["status:", "unknown", "value", "23"]
@@ -456,7 +456,7 @@ def test_rows_of_a_retry_come_in_pages_of_bounded_bytes(load, run, monkeypatch):
     assert "3 rows accepted as 3 new bet versions, 1 row still refused." in run("retry", "--all")
 
 
-def test_a_row_is_shown_with_its_faults_marked_and_its_fate(load, run):
+def test_quarantine_show_marks_the_faults_of_a_row_and_names_the_state(load, run):
     load('{"id": "a", "status": "WON?", "amount": 1.50}', bet("b"))
     told = run("show", "2")
     assert '>  status  "WON?"' in told
@@ -489,6 +489,6 @@ def test_a_retry_says_what_changed_and_what_publishes_it(load, run):
         ("list", "--since", "yesterday"),
     ],
 )
-def test_what_is_not_there_or_not_said_ends_in_2(load, run, arguments):
+def test_quarantine_command_with_a_missing_row_or_argument_exits_2(load, run, arguments):
     load(bet("a", status="?"))
     run(*arguments, code=2)

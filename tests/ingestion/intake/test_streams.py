@@ -25,13 +25,15 @@ from ingestion.doctor.sources import check_sources
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from ingestion.gates.config_file import gates_of
-from ingestion.intake.load import SyncRequest, content_hashes, take_in
+from ingestion.intake.content_hash import content_hashes
+from ingestion.intake.load import take_in
+from ingestion.intake.request import SyncRequest
 from ingestion.intake.streams import optional_columns, stream_states
 from ingestion.pipeline import run_reconcile, run_sync
 from ingestion.progress import silent
 from ingestion.runs.status import store_status
 from ingestion.sources.files.file_source import open_file
-from ingestion.sources.files.jsonl import page_of
+from ingestion.sources.json_rows import page_of
 from ingestion.sources.postgres.postgres_table import PostgresReading, open_postgres
 from ingestion.sources.settings import SourcePostgres, SourceSettings
 from quality.schema import validate
@@ -90,7 +92,7 @@ def test_a_column_that_a_table_lost_is_named_and_nothing_is_changed(prepared, so
     assert {name for name in before if before[name] != after[name]} == {"ops.sync_state", "ops.alerts"}
 
 
-def test_a_column_that_a_table_may_lack_is_on_record_until_it_comes_back(prepared, source, read, query):
+def test_column_given_as_without_is_recorded_until_the_table_has_the_column_again(prepared, source, read, query):
     put(source.postgres, bet("a", 1, clv_percentage=2.5), bet("b", 60, clv_percentage=2.5))
     read()
     execute(source.postgres, RENAMED)
@@ -171,7 +173,7 @@ def test_the_command_line_refuses_a_vanished_column_until_without_names_it(prepa
 # ---- deletes that a row tells of -----------------------------------------------------------------------------------
 
 
-def test_a_row_that_says_that_it_is_deleted_is_a_delete_until_it_says_so_no_more(source, sync, compare, database):
+def test_row_flagged_as_deleted_is_a_delete_until_the_flag_is_gone(source, sync, compare, database):
     put(
         source.postgres,
         bet("a", 1),
@@ -179,7 +181,7 @@ def test_a_row_that_says_that_it_is_deleted_is_a_delete_until_it_says_so_no_more
         lost("c", 3, is_deleted=True),
         lost("d", 4, is_deleted=False),
     )
-    assert (sync()["accepted"], sync()["accepted"]) == (4, 0)
+    assert (sync().accepted, sync().accepted) == (4, 0)
     assert database.execute(BETS).fetchall() == [("a", 1500), ("d", -1000)]
     refresh(database, run_id=uuid.uuid4(), now=NOW)
     later = [(NOW + timedelta(hours=hour)).isoformat() for hour in (1, 2)]
@@ -190,22 +192,22 @@ def test_a_row_that_says_that_it_is_deleted_is_a_delete_until_it_says_so_no_more
     )
     now = NOW + timedelta(hours=2)
     counts = sync(now=now)
-    assert (counts["accepted"], counts["deleted"], counts["late"]) == (2, 1, 0)
+    assert (counts.accepted, counts.deleted, counts.late) == (2, 1, 0)
     assert database.execute(BETS).fetchall() == [("b", -1000), ("d", -1000)]
     put(source.postgres, bet("a", 1, deleted_at=None))
     sync(now=now, is_full=True)
     assert database.execute(BETS).fetchall() == [("a", 1500), ("b", -1000), ("d", -1000)]
     refresh(database, run_id=uuid.uuid4(), now=now)
     assert not sum(found.differences for found in verify_offline(database))
-    assert compare(now=now)["differing"] == 0
+    assert compare(now=now).differing == 0
 
 
-def test_a_delete_is_not_lost_because_its_row_is_broken(source, sync, compare, database):
+def test_delete_in_a_broken_row_of_a_table_still_deletes(source, sync, compare, database):
     put(source.postgres, bet("a", 1), bet("b", 2), bet("c", 3, status="?", is_deleted=True))
     sync()
     put(source.postgres, bet("a", 60, amount=-1, deleted_at=at(60)), bet("b", 60, amount=-1))
     counts = sync()
-    assert (counts["accepted"], counts["quarantined"], counts["broken_deletes"]) == (0, 2, 1)
+    assert (counts.accepted, counts.quarantined, counts.broken_deletes) == (0, 2, 1)
     assert database.execute(BETS).fetchall() == [("b", 1500)]
     states = "select id, state, reasons from quarantine.bets order by id"
     assert database.execute(states).fetchall() == [
@@ -213,15 +215,15 @@ def test_a_delete_is_not_lost_because_its_row_is_broken(source, sync, compare, d
         ("b", "open", ["amount: below 0"]),
         ("c", "superseded", ["status: unknown value"]),
     ]
-    assert (sync()["quarantined"], compare()["differing"]) == (0, 0)
+    assert (sync().quarantined, compare().differing) == (0, 0)
     put(source.postgres, bet("a", 61, deleted_at=None))
-    assert sync()["accepted"] == 1
+    assert sync().accepted == 1
     assert database.execute(BETS).fetchall() == [("a", 1500), ("b", 1500)]
     refresh(database, run_id=uuid.uuid4(), now=NOW)
     assert not sum(found.differences for found in verify_offline(database))
 
 
-def test_a_broken_delete_in_a_file_waits_in_quarantine_and_its_bet_counts_as_it_did(database, tmp_path):
+def test_broken_delete_in_a_file_is_quarantined_and_leaves_the_bet_unchanged(database, tmp_path):
     """A file says what was: a newer row of it, an older version or a copy that contradicts may say otherwise."""
 
     def load(*bets):
@@ -235,28 +237,28 @@ def test_a_broken_delete_in_a_file_waits_in_quarantine_and_its_bet_counts_as_it_
         bet("b", 5, is_deleted=True),
         bet("b", 5, profit=14, is_deleted=False),
     )
-    assert (counts["accepted"], counts["quarantined"], counts["broken_deletes"]) == (0, 4, 0)
+    assert (counts.accepted, counts.quarantined, counts.broken_deletes) == (0, 4, 0)
     assert database.execute("select distinct state from quarantine.bets").fetchall() == [("open",)]
     assert database.execute(BETS).fetchall() == [("a", 1500), ("b", 1500), ("c", 1500)]
 
 
-def test_a_delete_is_not_lost_because_a_value_of_its_row_is_no_single_value(source, sync, database):
+def test_delete_with_a_list_in_another_column_still_deletes(source, sync, database):
     put(source.postgres, bet("a", 1), bet("b", 2))
     sync()
     with psycopg.connect(conninfo(source.postgres)) as app:
         app.execute("alter table bets alter column amount type text")
         app.execute("update bets set amount = 'ten', is_deleted = true, updated_at = %s where id = 'a'", [at(60)])
-    assert sync()["broken_deletes"] == 1
+    assert sync().broken_deletes == 1
     assert database.execute(BETS).fetchall() == [("b", 1500)]
 
 
-def test_a_row_that_cannot_be_read_says_that_it_is_deleted():
+def test_unreadable_row_keeps_the_delete_flag():
     page = page_of([json.dumps(bet("a", 5, sport=["x"], is_deleted=True)).encode()])
     assert page.rows.select("id", "sport", "is_deleted", "status").row(0) == ("a", None, True, None)
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
-def test_a_column_whose_name_postgres_cannot_hold_is_named_by_its_escape(prepared, tmp_path, name):
+def test_column_name_that_postgres_cannot_hold_is_recorded_with_escapes(prepared, tmp_path, name):
     file = tmp_path / "odd.jsonl"
     file.write_text(json.dumps(bet("a", 1) | {name: 1}) + "\n")
     done = run(prepared, open_file(file))
@@ -264,7 +266,7 @@ def test_a_column_whose_name_postgres_cannot_hold_is_named_by_its_escape(prepare
     assert done.summary.sync.accepted == 1
 
 
-def test_a_row_that_is_not_deleted_has_the_content_hash_that_it_had_before_deletes_were_read():
+def test_content_hash_of_a_row_that_is_not_deleted_ignores_the_delete_flag():
     rows = [bet("a", 5, settled_at="2026-05-01T13:00:00Z", clv_percentage=2.5), bet("b", created_at=None)]
     marked = [row | {"deleted_at": None, "is_deleted": False} for row in rows]
     gone = [row | {"is_deleted": True} for row in rows]
@@ -304,7 +306,7 @@ def test_a_table_that_shows_nothing_or_under_half_is_refused_and_nothing_is_conf
     assert query(ALERTS) == []
 
 
-def test_a_table_that_lost_half_of_its_rows_is_read_on(prepared, source, read, query):
+def test_table_with_exactly_half_of_the_rows_left_is_read(prepared, source, read, query):
     put(source.postgres, *(bet(f"b{n}", 60 * n) for n in range(10)))
     read()
     delete(source.postgres, [f"b{n}" for n in range(5, 10)])
@@ -312,7 +314,7 @@ def test_a_table_that_lost_half_of_its_rows_is_read_on(prepared, source, read, q
     assert query("select row_count from ops.sync_state") == [(5,)]
 
 
-def test_a_table_that_was_emptied_is_believed_when_somebody_says_so(prepared, source, read, query):
+def test_emptied_table_is_believed_with_most_deletes(prepared, source, read, query):
     put(source.postgres, *(bet(f"b{n}", n) for n in range(10)))
     read()
     delete(source.postgres, [f"b{n}" for n in range(10)])
@@ -359,7 +361,7 @@ def test_a_part_of_a_table_may_be_empty(prepared, source, read):
     read(since=T0)
 
 
-def test_a_count_that_takes_too_long_is_remarked_on_and_an_empty_answer_is_still_refused(
+def test_count_past_the_time_limit_warns_and_an_empty_table_is_refused_all_the_same(
     prepared, source, read, query, monkeypatch
 ):
     put(source.postgres, bet("a", 1), bet("b", 60))
@@ -399,7 +401,7 @@ def too_slow(source, monkeypatch):
         monkeypatch.setattr(source.proxy, "_take", take_slowly)
 
 
-def test_the_doctor_tells_of_columns_and_rows_that_were_there_at_the_last_sync(prepared, source, read):
+def test_doctor_reports_columns_and_rows_lost_since_the_last_sync(prepared, source, read):
     name = "Supabase" if source.proxy else "source"
 
     def look():
@@ -444,7 +446,7 @@ def history(minutes=20, rows=100):
     return [bet(f"h{n}", min(n, minutes)) for n in range(rows)]
 
 
-def test_a_first_load_that_is_older_than_what_was_published_asks_for_late(like_the_demo, tmp_path, query):
+def test_first_load_older_than_the_features_watermark_needs_late(like_the_demo, tmp_path, query):
     older = open_file(jsonl(tmp_path / "mine.jsonl", *history(), bet("c", status="?")))
     before = digests(like_the_demo)
     for attempt in (run, run_sync):
@@ -459,7 +461,7 @@ def test_a_first_load_that_is_older_than_what_was_published_asks_for_late(like_t
     assert run(like_the_demo, later).summary.sync.accepted == 1
 
 
-def test_a_first_load_that_is_older_than_the_log_asks_for_late_though_nothing_was_published(prepared, tmp_path):
+def test_first_load_older_than_the_log_needs_late_even_before_any_publication(prepared, tmp_path):
     """Two exports, the newer one first and refused by a gate: all of the second would become known at one instant."""
     run_sync(prepared, open_file(jsonl(tmp_path / "newer.jsonl", bet("newer", 500))))
     older = open_file(jsonl(tmp_path / "older.jsonl", *history()))
@@ -483,7 +485,7 @@ def test_a_first_load_of_known_bets_or_with_newer_rows_asks_for_nothing(like_the
     assert run_sync(like_the_demo, open_file(newer)).summary.sync.accepted == 101
 
 
-def test_a_table_that_is_older_than_what_was_published_asks_for_late(like_the_demo, source, read):
+def test_first_sync_of_a_table_older_than_the_features_watermark_needs_late(like_the_demo, source, read):
     put(source.postgres, *history())
     with pytest.raises(LateFirstLoad):
         read()
@@ -506,7 +508,7 @@ def test_late_is_said_on_the_command_line(like_the_demo, tmp_path):
 # ---- refusals ------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_gate_refused_is_published_once_it_is_put_right_under_its_old_stamps(prepared, source, tmp_path, query):
+def test_rows_refused_by_a_gate_are_published_once_corrected_under_unchanged_stamps(prepared, source, tmp_path, query):
     """Far behind the cursor, where no overlap reaches."""
     strict = tmp_path / "gates.toml"
     text = LENIENT_GATES.read_text()

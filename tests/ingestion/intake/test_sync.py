@@ -49,7 +49,7 @@ def test_every_row_is_in_raw_and_either_typed_or_quarantined(load, rows):
     assert current(rows) == {"a": 1500}
 
 
-def test_a_refused_row_is_kept_as_it_was_sent(load, rows, tmp_path):
+def test_refused_row_keeps_the_payload_as_sent(load, rows, tmp_path):
     line = '{"status": "WON?", "id" : "b", "amount": 1.50, "note": "\\u0000 \\"quoted\\"", "x": 1e2}'
     file = tmp_path / "bets.jsonl"
     file.write_text(json.dumps(bet("a")) + "\n" + line + "\n")
@@ -61,14 +61,14 @@ def test_a_file_loaded_twice_changes_nothing(load, rows):
     bets = (bet("a", 1), lost("b", 2), bet("c", status="?"))
     load(*bets)
     before = rows("select * from raw.bet_versions order by seq")
-    assert load(*bets)["seen_before"] == 3
+    assert load(*bets).seen_before == 3
     assert rows("select * from raw.bet_versions order by seq") == before
 
 
 def test_a_file_loaded_half_and_then_whole_is_loaded_once(load, rows):
     bets = [bet(f"b{n}", n) for n in range(10)]
     load(*bets[:5])
-    assert load(*bets)["accepted"] == 5
+    assert load(*bets).accepted == 5
     assert rows("select count(*), count(distinct id) from processed.bets") == [(10, 10)]
 
 
@@ -78,23 +78,23 @@ def test_no_profit_is_the_same_version_with_either_sign(load, tmp_path):
     load(*rows)
     file = tmp_path / "bets.parquet"
     pl.DataFrame([row | {"clv_percentage": -0.0, "profit": -0.0} for row in rows]).write_parquet(file)
-    assert load(path=file)["seen_before"] == 1
+    assert load(path=file).seen_before == 1
 
 
 def test_the_same_bet_in_another_spelling_is_the_same_version(load):
     load(bet("a"))
     again = bet("a", american_odds="+150", amount="10.00", updated_at=at(0).replace("+00:00", "Z"), sport=" Soccer ")
-    assert load(again)["seen_before"] == 1
+    assert load(again).seen_before == 1
 
 
 def test_exact_copies_in_a_batch_collapse(load, rows):
-    assert load(bet("a"), bet("a"), bet("a"))["copies"] == 2
+    assert load(bet("a"), bet("a"), bet("a")).copies == 2
     assert current(rows) == {"a": 1500}
 
 
-def test_copies_that_differ_under_one_updated_at_are_refused_all_of_them(load, rows):
+def test_all_copies_that_differ_under_the_same_updated_at_are_refused(load, rows):
     counts = load(bet("a", profit=15.0), bet("a", profit=16.0), bet("b"))
-    assert (counts["quarantined"], counts["reasons"]) == (2, {CONFLICT: 2})
+    assert (counts.quarantined, counts.reasons) == (2, {CONFLICT: 2})
     assert current(rows) == {"b": 1500}
 
 
@@ -111,11 +111,11 @@ def test_the_latest_updated_at_wins_whatever_the_order_of_the_file(load, rows):
 
 def test_a_version_that_comes_after_a_newer_one_is_kept_but_does_not_count(load, rows):
     load(lost("a", 30))
-    assert load(bet("a", 10))["superseded"] == 1
+    assert load(bet("a", 10)).superseded == 1
     assert current(rows) == {"a": -1000}
 
 
-def test_a_correction_is_known_from_its_updated_at(load, rows):
+def test_correction_is_known_from_the_updated_at_of_the_new_row(load, rows):
     load(bet("a", 10))
     load(lost("a", 40))
     assert rows("select known_at from processed.bet_versions order by seq") == [
@@ -124,7 +124,7 @@ def test_a_correction_is_known_from_its_updated_at(load, rows):
     ]
 
 
-def test_a_row_that_arrives_late_is_known_just_past_what_was_known_before(load, rows):
+def test_late_row_is_known_just_past_the_newest_known_at(load, rows):
     load(bet("a", 60))
     load(bet("b", 5), bet("c", 90))
     microsecond = timedelta(microseconds=1)
@@ -135,12 +135,12 @@ def test_a_row_that_arrives_late_is_known_just_past_what_was_known_before(load, 
     }
 
 
-def test_a_row_from_before_the_last_refresh_is_known_just_past_it(load, rows, database):
+def test_row_stamped_before_the_last_refresh_is_known_just_past_that_refresh(load, rows, database):
     """A run at minute 60 answered for minute 50 without this bet, so training must answer the same for ever."""
     load(bet("a", 30))
     mark = T0 + timedelta(minutes=60)
     database.execute("insert into features.watermark values (true, 1, %s, %s)", [mark, uuid.uuid4()])
-    assert load(bet("b", 45), bet("c", 90))["late"] == 1
+    assert load(bet("b", 45), bet("c", 90)).late == 1
     assert current(rows, "known_at") == {
         "a": T0 + timedelta(minutes=30),
         "b": mark + timedelta(microseconds=1),
@@ -152,11 +152,11 @@ def test_a_first_run_that_accepted_nothing_leaves_history_open(load, rows, datab
     load(bet("z", status="nonsense"))
     database.execute("insert into features.watermark values (true, 0, %s, %s)", [NOW, uuid.uuid4()])
     counts = load(bet("a", 10), bet("b", 20), now=NOW + timedelta(minutes=1))
-    assert (counts["first_load"], counts["late"]) == (True, 0)
+    assert (counts.first_load, counts.late) == (True, 0)
     assert current(rows, "known_at") == {"a": T0 + timedelta(minutes=10), "b": T0 + timedelta(minutes=20)}
 
 
-def test_a_bet_is_never_known_before_it_was_placed(load, rows):
+def test_known_at_is_never_before_time_placed(load, rows):
     load(bet("a", -10, time_placed=at(0), created_at=at(-20)))
     assert current(rows, "known_at") == {"a": T0 + timedelta(microseconds=1)}
 

@@ -162,9 +162,9 @@ def test_nothing_is_lost_and_nothing_comes_twice(source, sync, compare, database
     patched = {name for name, row in held_by_table(source.postgres).items() if row != store[name]}
     assert patched
     counts = compare(now=datetime.now(UTC), most_deletes=OPERATIONS)
-    assert counts["missed"] + counts["quarantined"] == len(patched)
+    assert counts.missed + counts.quarantined == len(patched)
     assert held_by_store(database) == held_by_table(source.postgres), "a delete or a patch did not arrive"
-    assert compare(now=datetime.now(UTC))["differing"] == 0
+    assert compare(now=datetime.now(UTC)).differing == 0
 
     twice = """
         select id

@@ -45,21 +45,21 @@ def test_a_row_that_is_read_again_changes_nothing(show, rows):
     show(bet("a"), bet("b", status="?"))
     before = rows("select * from raw.bet_versions order by seq")
     counts = show(bet("b", status="?"), bet("a"), bet("a"))
-    assert (counts["accepted"], counts["quarantined"], counts["seen_before"]) == (0, 0, 2)
+    assert (counts.accepted, counts.quarantined, counts.seen_before) == (0, 0, 2)
     assert rows("select * from raw.bet_versions order by seq") == before
 
 
-def test_a_regrade_taken_back_under_its_old_updated_at_counts(show, rows):
+def test_regrade_taken_back_under_the_earlier_updated_at_counts(show, rows):
     """The source flipped a bet and flipped it back, and touched updated_at neither time."""
     show(bet("a"))
     show(lost("a"))
-    assert show(bet("a"))["returned"] == 1
+    assert show(bet("a")).returned == 1
     assert rows(CURRENT) == [("a", 1500)]
-    assert show(bet("a"))["accepted"] == 0
+    assert show(bet("a")).accepted == 0
     assert [status for _, status, _, _ in rows(LOG)] == ["SETTLED_WIN", "SETTLED_LOSS", "SETTLED_WIN"]
 
 
-def test_what_a_table_shows_counts_though_its_updated_at_went_back(show, rows):
+def test_row_of_a_table_counts_when_updated_at_went_back(show, rows):
     show(lost("a", 30))
     show(bet("a", 20))
     assert rows(CURRENT) == [("a", 1500)]
@@ -68,9 +68,9 @@ def test_what_a_table_shows_counts_though_its_updated_at_went_back(show, rows):
 
 def test_of_rows_that_share_an_id_the_one_with_the_newest_stamp_counts_in_any_order(show, rows):
     counts = show(bet("a", 10), lost("a", 20), bet("a", 15))
-    assert (counts["accepted"], counts["seen_before"]) == (1, 2)
+    assert (counts.accepted, counts.seen_before) == (1, 2)
     assert rows(LOG) == [("a", "SETTLED_LOSS", False, None)]
-    assert show(lost("a", 20), bet("a", 15), bet("a", 10))["accepted"] == 0
+    assert show(lost("a", 20), bet("a", 15), bet("a", 10)).accepted == 0
 
 
 def test_of_rows_that_share_id_and_stamp_the_same_counts_in_any_order(show, rows):
@@ -78,38 +78,38 @@ def test_of_rows_that_share_id_and_stamp_the_same_counts_in_any_order(show, rows
     show(*legs)
     first = rows("select seq, league from processed.bets")
     for order in itertools.permutations(legs):
-        assert show(*order)["accepted"] == 0
+        assert show(*order).accepted == 0
     assert rows("select seq, league from processed.bets") == first
     assert len(rows(LOG)) == 1
 
 
-def test_where_the_newest_of_rows_that_share_an_id_is_broken_the_bet_stays_as_it_was(show, rows):
+def test_bet_is_unchanged_when_the_newest_row_of_a_repeated_id_is_broken(show, rows):
     show(bet("a", 5))
     show(lost("a", 10), bet("a", 20, status="?"))
     assert rows(CURRENT) == [("a", 1500)]
     assert rows("select reasons from quarantine.bets") == [(["status: unknown value"],)]
 
 
-def test_a_sound_row_settles_the_refused_ones_of_its_bet(show, rows):
+def test_sound_row_settles_the_refused_rows_of_the_same_bet(show, rows):
     show(bet("a", status="?"), bet("b", status="?"))
     show(bet("a", 5))
     states = "select id, state, settled_by from quarantine.bets order by id"
     assert rows(states) == [("a", "superseded", 3), ("b", "open", None)]
 
 
-def test_a_bet_that_breaks_keeps_its_last_sound_version_and_heals(show, rows):
+def test_bet_with_a_broken_version_keeps_the_last_sound_version_until_a_sound_one_comes(show, rows):
     show(bet("a"))
     show(bet("a", 5, status="?"))
     assert rows(CURRENT) == [("a", 1500)]
-    assert show(bet("a"))["returned"] == 1
+    assert show(bet("a")).returned == 1
     assert rows("select state from quarantine.bets") == [("superseded",)]
-    assert show(bet("a"))["accepted"] == 0
+    assert show(bet("a")).accepted == 0
 
 
-def test_a_row_from_the_future_waits_in_quarantine_until_its_time_has_come(show, rows):
+def test_row_stamped_in_the_future_stays_quarantined_until_the_clock_passes_the_stamp(show, rows):
     """A source five hours ahead: its rows are refused today, and the very same rows are sound later."""
     ahead = bet("a", updated_at=(NOW + timedelta(hours=5)).isoformat())
-    assert show(ahead)["future"] == 1
+    assert show(ahead).future == 1
     assert rows("select reasons from quarantine.bets") == [(["updated_at: in the future"],)]
     show(ahead, now=NOW + timedelta(hours=5))
     assert rows("select state from quarantine.bets") == [("superseded",)]
@@ -142,7 +142,7 @@ def test_a_file_never_brings_back_what_a_table_replaced(show, rows, database, tm
     show(lost("a", 20))
     file = open_file(jsonl(tmp_path / "old.jsonl", bet("a", 10), bet("a", 15, amount=20.0)))
     counts = take_in(database, file, run_id=uuid.uuid4(), now=NOW)
-    assert (counts["seen_before"], counts["superseded"]) == (1, 1)
+    assert (counts.seen_before, counts.superseded) == (1, 1)
     assert rows(CURRENT) == [("a", -1000)]
 
 

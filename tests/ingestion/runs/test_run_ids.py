@@ -27,22 +27,22 @@ def ran(database: psycopg.Connection) -> psycopg.Connection:
     return database
 
 
-def test_a_short_id_is_eight_characters_or_as_many_as_tell_it_from_others(ran: psycopg.Connection) -> None:
+def test_a_short_run_id_is_eight_characters_or_as_many_as_are_unique(ran: psycopg.Connection) -> None:
     assert short_run_ids(ran, [THIRD, ALONE]) == {ALONE: "01a21f10", THIRD: "01a22000-0001"}
 
 
-def test_any_beginning_that_means_one_run_finds_it(ran: psycopg.Connection) -> None:
+def test_a_unique_beginning_of_a_run_id_finds_the_run(ran: psycopg.Connection) -> None:
     beginnings = ("01a21f10", "01A21F", " 01a21f1073aa ", str(ALONE), "01a21f10-73")
     assert {find_run(ran, text) for text in beginnings} == {ALONE}
 
 
-def test_a_beginning_that_several_runs_share_names_them(ran: psycopg.Connection) -> None:
+def test_an_ambiguous_beginning_of_a_run_id_names_the_runs(ran: psycopg.Connection) -> None:
     with pytest.raises(RunUnknown, match=r"01a22000-0001 \(run, .*\), 01a22000-0000 \(run,") as ambiguous:
         find_run(ran, "01a22000")
     assert ambiguous.value.candidates == (THIRD, SECOND)
 
 
-def test_what_means_no_run_names_the_last_ones(ran: psycopg.Connection) -> None:
+def test_an_unknown_run_id_names_the_last_runs(ran: psycopg.Connection) -> None:
     for text in ("", "x", "01a21f11", f"{ALONE}0", "*"):
         with pytest.raises(RunUnknown, match="the last runs are 01a22000-0001") as unknown:
             find_run(ran, text)

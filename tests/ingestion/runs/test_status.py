@@ -57,7 +57,7 @@ def test_nothing_is_fresh_before_the_first_refresh(connections: Connections) -> 
     assert states(connections, NOW, "offline") == states(connections, NOW, "online") == all_are("never")
 
 
-def test_each_view_is_fresh_up_to_its_ttl_and_stale_past_it(connections: Connections, load: Load) -> None:
+def test_status_shows_a_view_fresh_up_to_the_ttl_and_stale_past_the_ttl(connections: Connections, load: Load) -> None:
     load(bet("a"))
     for view in STORED_VIEWS:
         past = states(connections, NOW + view.ttl + timedelta(microseconds=1), "offline")
@@ -90,12 +90,14 @@ def test_a_redis_that_does_not_answer_is_part_of_the_answer(connections: Connect
     assert {view.offline.state for view in found.contents.views} == {"fresh"}
 
 
-def test_a_postgres_that_does_not_answer_ends_it(connections: Connections) -> None:
+def test_status_raises_unreachable_when_postgres_does_not_answer(connections: Connections) -> None:
     with pytest.raises(Unreachable, match="nowhere"):
         store_status(replace(connections, postgres=replace(connections.postgres, database="nowhere")), NOW)
 
 
-def test_a_store_without_schema_says_what_it_lacks(connections: Connections, blank_postgres: Postgres) -> None:
+def test_status_of_a_store_without_schema_names_pending_migrations(
+    connections: Connections, blank_postgres: Postgres
+) -> None:
     found = store_status(replace(connections, postgres=blank_postgres), NOW)
     assert (found.contents, found.bytes, "0001_bets" in found.pending) == (None, {}, True)
 
@@ -115,7 +117,7 @@ def test_rows_are_counted_per_table(connections: Connections, load: Load) -> Non
     }
 
 
-def test_keys_and_change_rows_of_each_view_are_those_of_its_table(connections: Connections, load: Load) -> None:
+def test_status_counts_keys_and_change_rows_as_the_tables_hold_them(connections: Connections, load: Load) -> None:
     load(bet("a", 1), lost("a", 2), bet("b", 3, sport="NBA", clv_percentage=1.5), bet("c", 3, status="PENDING"))
     load(bet("d", 4, market=None, clv_percentage=2), lost("b", 5), bet("e", 6, status="SETTLED_VOID", league="L"))
     counted = {}
@@ -139,7 +141,7 @@ def test_change_rows_are_those_of_the_newest_version_of_the_definition(connectio
     assert {view.change_rows for view in contents(connections).views if view.name != "bet_closing_line"} == {71}
 
 
-def test_lag_is_what_the_features_do_not_hold_yet(connections: Connections, load: Load) -> None:
+def test_lag_is_the_versions_past_the_features_log_position(connections: Connections, load: Load) -> None:
     load(bet("a", 1), bet("b", 3), refreshed=False)
     found = contents(connections)
     assert (found.versions_behind, found.known_until) == (2, T0 + timedelta(minutes=3))
@@ -156,7 +158,7 @@ def test_storage_is_told_per_schema(connections: Connections, load: Load) -> Non
     assert "quarantine" not in grown
 
 
-def test_redis_tells_its_memory_and_keys(connections: Connections) -> None:
+def test_status_shows_the_memory_and_keys_of_redis(connections: Connections) -> None:
     with redis.Redis.from_url(connections.redis.url) as client:
         client.set("a feature", "1")
     online = store_status(connections, NOW).online
@@ -167,7 +169,7 @@ def test_redis_tells_its_memory_and_keys(connections: Connections) -> None:
 # ---- who and when --------------------------------------------------------------------------------------------------
 
 
-def test_the_last_run_is_told_with_how_it_ended(connections: Connections) -> None:
+def test_status_shows_how_the_last_run_ended(connections: Connections) -> None:
     with recorded_run(connections.postgres, "backfill"):
         pass
     with (

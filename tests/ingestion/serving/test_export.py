@@ -55,7 +55,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 @given(texts)
 @example("x" * LONGEST)
 @example("é" * 90)
-def test_a_name_is_harmless_and_says_what_it_encodes(text):
+def test_a_partition_name_is_harmless_and_decodes_to_the_value(text):
     name = encoded(text)
     assert re.fullmatch(r"[A-Za-z0-9_%~-]{1,180}", name)
     decoded = unquote(name, errors="strict")
@@ -189,7 +189,7 @@ def by_spark(root, dataset):
 
 
 @pytest.mark.parametrize("read", [by_polars, by_duckdb, by_spark])
-def test_what_a_reader_gets_is_what_the_database_holds(store, root, read):
+def test_an_export_reads_back_as_the_database_holds_the_rows(store, root, read):
     """Value for value, whatever the sports are called: names that mean something to shells, readers, file systems."""
     fill(store, NASTY)
     export_store(store, str(root))
@@ -198,14 +198,14 @@ def test_what_a_reader_gets_is_what_the_database_holds(store, root, read):
 
 
 @pytest.mark.parametrize("read", [by_polars, by_duckdb, by_spark])
-def test_the_raw_rows_are_read_as_they_were_sent(load, store, root, read):
+def test_exported_raw_rows_read_back_as_the_source_sent_the_rows(load, store, root, read):
     load(bet("a", note="\x00 \\ é"), bet("b", status="?"))
     export_store(store, str(root), raw=True)
     found = read(root, RAW).with_columns(pl.col("content_hash").cast(pl.Binary)).sort("seq")
     assert found.rows() == in_the_database(store, RAW)
 
 
-def test_no_file_leaves_the_root_and_each_partition_has_its_own(store, tmp_path, root):
+def test_no_exported_file_leaves_the_root_and_each_partition_has_a_file(store, tmp_path, root):
     fill(store, NASTY)
     export_store(store, str(root))
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -213,7 +213,7 @@ def test_no_file_leaves_the_root_and_each_partition_has_its_own(store, tmp_path,
     assert sorted(map(repr, pl.concat(sports))) == sorted(map(repr, NASTY))
 
 
-def test_rows_lie_in_the_month_of_their_placement_in_utc(load, store, root):
+def test_exported_rows_lie_in_the_utc_month_of_placement(load, store, root):
     load(bet("a", time_placed="2026-04-30T23:59:59Z"), bet("b", time_placed="2026-05-01T02:00:00+03:00"))
     export_store(store, str(root))
     assert [path.parts[-2] for path in root.glob("bets/*/*/*")] == ["placed_month=2026-04"]
@@ -239,7 +239,7 @@ def test_a_second_export_writes_nothing(load, store, root):
     assert (stamps(root), (root / "_pikkit_export.json").stat().st_mtime_ns) == before
 
 
-def test_a_regrade_rewrites_its_partitions_only(load, store, root):
+def test_a_regrade_rewrites_only_the_partitions_of_the_bet(load, store, root):
     load(bet("a", 1), bet("b", 1, sport="Golf"), bet("c", 1, time_placed="2026-03-01T00:00:00Z"))
     export_store(store, str(root))
     before = stamps(root)
@@ -251,7 +251,7 @@ def test_a_regrade_rewrites_its_partitions_only(load, store, root):
     }
 
 
-def test_a_bet_that_changes_its_sport_leaves_the_one_partition_for_the_other(load, store, root):
+def test_a_bet_whose_sport_changes_moves_to_the_partition_of_the_new_sport(load, store, root):
     load(bet("a", 1), bet("b", 1), bet("c", 1, sport="Golf"))
     export_store(store, str(root))
     load(bet("a", 5, sport="Golf"))
@@ -281,7 +281,7 @@ def bury(postgres, bet_id):
         connection.commit()
 
 
-def test_exports_in_steps_leave_what_one_export_would(load, store, tmp_path):
+def test_exports_in_steps_leave_the_files_of_a_single_export(load, store, tmp_path):
     for n in range(6):
         load(*(bet(f"b{i}", n, sport=f"S{(i * n) % 3}") for i in range(n, n + 4)))
         export_store(store, str(tmp_path / "steps"), raw=n % 2 == 1)
@@ -297,7 +297,7 @@ def test_the_same_content_gives_the_same_bytes_also_when_everything_is_written_a
     assert files(root) == before
 
 
-def test_the_raw_snapshot_stays_until_it_is_asked_for_again(load, store, root):
+def test_the_raw_snapshot_stays_until_the_next_raw_export(load, store, root):
     load(bet("a", 1))
     export_store(store, str(root), raw=True)
     load(bet("b", 2))

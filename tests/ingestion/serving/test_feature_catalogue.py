@@ -30,12 +30,12 @@ from tests.rigs.commands import pikkit
 PLACEMENT, ALL, LOOKUP = "market_profitability_at_placement_v1", "market_profitability_v1", "bet_lookup_v1"
 
 
-def test_every_stored_view_is_listed_with_its_features_and_their_ttl() -> None:
+def test_the_catalogue_lists_every_stored_view_with_features_and_ttl() -> None:
     listed = [(v.name, tuple(f.name for f in v.features), v.ttl) for v in feature_catalogue({}) if v.ttl is not None]
     assert listed == [(view.name, view.features, view.ttl) for view in STORED_VIEWS]
 
 
-def test_the_list_is_what_feasts_own_objects_say() -> None:
+def test_the_catalogue_equals_the_objects_of_feast() -> None:
     with contextlib.chdir(REPOSITORY):  # Feast finds modules relative to the working directory
         declared = parse_repo(REPOSITORY / "feature_repo")
     views = {view.name: view for view in (*declared.feature_views, *declared.on_demand_feature_views)}
@@ -73,18 +73,18 @@ def looked_up(view: OnDemandFeatureView, views: dict[str, Any]) -> list[FeatureV
     return [views[projection.name] for projection in view.source_feature_view_projections.values()]
 
 
-def test_an_on_demand_view_says_what_it_is_computed_from() -> None:
+def test_the_catalogue_shows_the_inputs_of_an_on_demand_view() -> None:
     (view,) = feature_catalogue({}, view="bet_features")
     assert (view.ttl, view.join_keys) == (None, ("sport", "institution_name"))
     assert view.inputs == ("american_odds", "is_live", "time_placed", "league", "market", "bet_type")
 
 
-def test_every_feature_says_what_it_is_and_who_holds_it() -> None:
+def test_every_catalogued_feature_has_a_description_and_services() -> None:
     features = [feature for view in feature_catalogue({}) for feature in view.features]
     assert [f.name for f in features if not (f.services and f"Available at {f.available}." in f.description)] == []
 
 
-def test_a_service_narrows_the_list_to_what_it_holds() -> None:
+def test_a_service_narrows_the_catalogue_to_the_views_of_the_service() -> None:
     assert [view.name for view in feature_catalogue({}, service=LOOKUP)] == ["bet_facts", "bet_closing_line"]
 
 

@@ -52,7 +52,7 @@ def test_names_are_counted_over_the_bets_that_have_them_now_those_of_most_bets_f
     assert [one["newest_placed_at"] for one in kinds["sport"]] == [at(5), at(0)]
 
 
-def test_the_list_of_a_kind_can_be_narrowed_to_names_with_a_text_in_them(environ: dict[str, str]) -> None:
+def test_known_names_of_a_kind_are_narrowed_by_a_text(environ: dict[str, str]) -> None:
     done = pikkit_here("groups", "sport_market", "--like", "tENN", environ=environ)
     assert [line.split() for line in done.stdout.splitlines()[:2]] == [
         ["sport", "market", "bets", "graded", "newest", "placed"],
@@ -61,7 +61,7 @@ def test_the_list_of_a_kind_can_be_narrowed_to_names_with_a_text_in_them(environ
     assert done.stdout.splitlines()[-1].startswith("1 of kind sport_market with 'tENN' in them.")
 
 
-def test_without_a_kind_each_kind_says_how_many_names_it_has(environ: dict[str, str]) -> None:
+def test_without_a_kind_known_names_are_counted_by_kind(environ: dict[str, str]) -> None:
     lines = pikkit_here("groups", environ=environ).stdout.splitlines()
     assert [line.split()[:2] for line in lines[1:4]] == [["sport", "2"], ["league", "2"], ["market", "2"]]
 

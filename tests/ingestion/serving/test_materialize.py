@@ -66,7 +66,7 @@ def differences(connections: Connections) -> list[str]:
     return [one.name for one in compare(connections) if one.differences]
 
 
-def test_a_run_writes_what_changed(load: Load, prepared: Connections) -> None:
+def test_a_run_writes_only_changed_keys_online(load: Load, prepared: Connections) -> None:
     load(bet("a", 1, sport="Soccer"), bet("b", 2, sport="Tennis"))
     again = load(bet("c", 3, sport="Tennis"), now=NOW + HOUR)
     assert written(again) == {
@@ -92,7 +92,7 @@ def test_a_run_without_news_writes_nothing_and_keeps_all_groups_served(load: Loa
     assert (told["sport_count"], told["sport_count__ts"]) == ([1], [int(later.timestamp())])
 
 
-def test_what_was_copied_is_noted_in_feasts_registry(load: Load, prepared: Connections) -> None:
+def test_a_copy_is_recorded_as_an_interval_in_feasts_registry(load: Load, prepared: Connections) -> None:
     load(bet("a", 1))
     load(bet("a", 1), now=NOW + HOUR)
     intervals = store_at(prepared).get_feature_view("sport_stats").materialization_intervals
@@ -120,7 +120,7 @@ def test_the_copy_of_another_store_is_replaced(load: Load, prepared: Connections
     assert differences(prepared) == []
 
 
-def test_a_refused_materialization_leaves_the_copy_of_another_store_and_all_else_as_it_was(
+def test_a_refused_materialization_leaves_a_foreign_online_copy_unchanged(
     load: Load, prepared: Connections, server: Any, database: psycopg.Connection
 ) -> None:
     """The other store's watermarks were erased before the gate was asked, and views before the refused one copied."""
@@ -133,7 +133,7 @@ def test_a_refused_materialization_leaves_the_copy_of_another_store_and_all_else
     assert {key: server.dump(key) for key in server.scan_iter()} == before
 
 
-def test_a_view_that_lost_its_mark_is_copied_whole(load: Load, prepared: Connections, server: Any) -> None:
+def test_a_view_without_an_online_watermark_is_copied_whole(load: Load, prepared: Connections, server: Any) -> None:
     load(bet("a", 1), bet("b", 2, sport="Tennis"))
     store_at(prepared)._get_provider().online_store.delete_table(
         store_at(prepared).config, store_at(prepared).get_feature_view("sport_stats")
@@ -144,7 +144,7 @@ def test_a_view_that_lost_its_mark_is_copied_whole(load: Load, prepared: Connect
     assert differences(prepared) == []
 
 
-def test_materialize_brings_what_is_lacking_and_rebuild_everything(
+def test_materialize_copies_the_backlog_and_rebuild_copies_everything(
     load: Load, prepared: Connections, server: Any
 ) -> None:
     load(bet("a", 1), lost("b", 2))
@@ -156,9 +156,7 @@ def test_materialize_brings_what_is_lacking_and_rebuild_everything(
     assert differences(prepared) == []
 
 
-def test_a_rebuild_replaces_keys_of_another_type_which_stop_every_other_copy(
-    load: Load, prepared: Connections, server: Any
-) -> None:
+def test_only_a_rebuild_replaces_keys_of_a_foreign_type(load: Load, prepared: Connections, server: Any) -> None:
     load(bet("a", 1), lost("b", 2))
     taken = [entity_key(key_prefix("sport"), "Soccer", b"pikkit"), watermarks_key("pikkit")]
     theirs = entity_key(key_prefix("sport"), "Soccer", b"another_pikkit")
@@ -199,7 +197,7 @@ def run_materialize_unjudged(prepared: Connections, monkeypatch: pytest.MonkeyPa
         run_materialize(prepared, rebuild=True)
 
 
-def test_what_passed_no_gate_is_not_copied(
+def test_rows_of_a_run_without_a_passed_gate_are_not_copied(
     load: Load, prepared: Connections, database: psycopg.Connection, server: Any
 ) -> None:
     load(bet("a", 1), lost("b", 2))

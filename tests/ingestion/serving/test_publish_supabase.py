@@ -201,7 +201,7 @@ def test_names_of_any_spelling_come_and_go(clone, publish_to, database, postgres
         assert [sport for sport, *_ in held(project, "public")["feature_sport_stats"]] == [ODD_NAMES[-1]]
 
 
-def test_floats_and_instants_come_back_as_they_were_sent(prepared, publish_to, database, postgres):
+def test_published_floats_and_instants_read_back_unchanged(prepared, publish_to, database, postgres):
     dice = random.Random(1)
     values = [1 / 3, 0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 1e16, *(dice.uniform(-1, 1) for _ in range(200))]
     load(database, bets([f"S{n}" for n in range(len(values))]))
@@ -214,7 +214,7 @@ def test_floats_and_instants_come_back_as_they_were_sent(prepared, publish_to, d
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity"])
-def test_what_is_no_number_is_sent_as_unknown(prepared, publish_to, database, value):
+def test_nan_and_infinity_are_published_as_null(prepared, publish_to, database, value):
     load(database, bets(["a"]))
     database.execute("update features.sport_stats_changes set sport_roi = %s", [value])
     database.commit()
@@ -224,7 +224,7 @@ def test_what_is_no_number_is_sent_as_unknown(prepared, publish_to, database, va
     assert publish_to(prepared)["feature_sport_stats"].unchanged == 1
 
 
-def test_what_somebody_else_wrote_there_is_put_right(prepared, publish_to, database, postgres):
+def test_publishing_replaces_rows_that_somebody_changed_in_supabase(prepared, publish_to, database, postgres):
     load(database, bets())
     publish_to(prepared)
     with connect(prepared.postgres, purpose="test", autocommit=True) as target:
@@ -303,7 +303,7 @@ def test_a_write_that_a_web_page_answered_is_sent_again(prepared, publish_to, da
     assert is_equal(prepared, postgres)
 
 
-def test_a_page_that_lacks_a_row_without_saying_so_is_read_again(prepared, publish_to, database):
+def test_a_page_that_silently_lacks_a_row_is_read_again(prepared, publish_to, database):
     """The row would be taken for missing, and sent; or for gone, and stay."""
 
     def lacking_one(answer):
@@ -328,7 +328,9 @@ def test_a_wait_is_told(prepared, publish_to, database):
     assert any("503" in waiting for waiting in told)
 
 
-def test_what_a_killed_one_left_is_sent_by_the_next(prepared, publish_to, database, postgres, monkeypatch, tmp_path):
+def test_rows_left_by_a_killed_publication_are_sent_by_the_next(
+    prepared, publish_to, database, postgres, monkeypatch, tmp_path
+):
     """It dies at its second batch of 500, which arrived although nobody was told."""
     load(database, bets([f"S{n}" for n in range(1200)]))
     environ = _environ(prepared, postgres, tmp_path)
@@ -349,7 +351,9 @@ def test_what_a_killed_one_left_is_sent_by_the_next(prepared, publish_to, databa
     assert is_equal(prepared, postgres)
 
 
-def test_a_row_that_the_project_refuses_ends_it_and_it_says_what_was_done(prepared, publish_to, database, monkeypatch):
+def test_a_row_refused_by_the_project_ends_the_publication_with_the_rows_done(
+    prepared, publish_to, database, monkeypatch
+):
     monkeypatch.setattr(publish_supabase, "ROWS_PER_UPSERT", 2)
     load(database, bets())
     with connect(prepared.postgres, purpose="test", autocommit=True) as target:
@@ -405,7 +409,7 @@ def test_a_store_that_was_never_refreshed_has_nothing_to_publish(prepared, publi
     assert prepared.proxy.requests == []
 
 
-def test_a_store_that_lacks_migrations_is_told_so(prepared, blank_postgres):
+def test_publishing_from_a_store_with_pending_migrations_is_refused(prepared, blank_postgres):
     with pytest.raises(ConfigurationError, match="pikkit migrate"):
         publish_to_supabase(blank_postgres, prepared.project(ROLE), patience=timedelta(seconds=1))
 
@@ -417,7 +421,7 @@ def test_a_store_that_lacks_migrations_is_told_so(prepared, blank_postgres):
         ({"SUPABASE_URL": "https://a.supabase.co", "SUPABASE_KEY": "k"}, "SUPABASE_PUBLISH_KEY is not set"),
     ],
 )
-def test_what_is_not_set_is_named(environ, missing):
+def test_missing_settings_of_a_publication_are_named(environ, missing):
     with pytest.raises(ConfigurationError, match=missing):
         publish_supabase.configured_project(SourceSettings.load(environ))
 
@@ -439,7 +443,7 @@ def _started(environ, cwd):
     return subprocess.Popen([sys.executable, "-m", "ingestion", "publish-supabase"], env=environ, cwd=cwd)
 
 
-def test_the_command_says_what_it_changed(prepared, database, postgres, tmp_path):
+def test_publish_supabase_prints_the_changed_rows(prepared, database, postgres, tmp_path):
     load(database, bets())
     environ = _environ(prepared, postgres, tmp_path)
     first = pikkit("publish-supabase", environ=environ, cwd=tmp_path)

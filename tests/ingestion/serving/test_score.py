@@ -22,7 +22,6 @@ from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.services import bet_lookup_v1, market_profitability_at_placement_v1, market_profitability_v1
 from feature_repo.store import store_at
 from ingestion.cli.serve.score_warnings import warn_of_naive
-from ingestion.database.apply import apply_declarations
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.serving.score import Vector, parse_bets, read_bets, score_bets
 from ingestion.sources.files.file_source import open_file
@@ -52,14 +51,14 @@ def bets() -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def store(
     servers: Connections,
-    template_with_registry: Postgres,
+    applied_template: Postgres,
     bets: pl.DataFrame,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Connections]:
     """A store into which 600 bets were run at NOW."""
     postgres = dataclasses.replace(servers.postgres, database="scored")
     admin = dataclasses.replace(servers.postgres, database="postgres")
-    create = sql.SQL("create database scored template {}").format(sql.Identifier(template_with_registry.database))
+    create = sql.SQL("create database scored template {}").format(sql.Identifier(applied_template.database))
     with psycopg.connect(**admin.conninfo, autocommit=True) as connection:
         connection.execute(create)
         with redis.Redis.from_url(servers.redis.url) as client:
@@ -67,7 +66,6 @@ def store(
         path = tmp_path_factory.mktemp("score") / "bets.parquet"
         write_sample(bets, path)
         connections = Connections(postgres, servers.redis, embedded=False)
-        apply_declarations(connections)
         clock.set_now(NOW)
         run(connections, open_file(path))
         clock.set_now(None)
@@ -87,7 +85,7 @@ def vector(store: Connections) -> Any:
 
 
 @pytest.mark.parametrize("service", [market_profitability_at_placement_v1, market_profitability_v1])
-def test_a_vector_is_what_feast_serves_in_the_order_of_the_service(store: Connections, service: Any) -> None:
+def test_a_vector_equals_the_answer_of_feast_in_the_order_of_the_service(store: Connections, service: Any) -> None:
     bets = [BET | {"clv_percentage": 2.5}, NEVER_SEEN | {"clv_percentage": None}]
     clock.set_now(NOW)
     served = store_at(store).get_online_features(service, entity_rows(bets)).to_dict()
@@ -123,12 +121,12 @@ def test_values_of_a_run_that_is_just_over_are_as_old_as_the_run(vector: Any) ->
     assert ages["sport_stats"] == ages["sport_market_recent"] == timedelta(minutes=3)
 
 
-def test_a_view_is_stale_past_its_ttl_and_not_at_it(vector: Any) -> None:
+def test_a_scored_view_is_stale_past_the_ttl_and_fresh_at_the_ttl(vector: Any) -> None:
     stale = [one.view for one in vector(BET, now=NOW + timedelta(hours=24)).views if one.is_stale]
     assert stale == ["sport_market_recent"]
 
 
-def test_values_past_their_ttl_are_null_and_the_others_are_not(vector: Any) -> None:
+def test_scored_values_past_the_ttl_are_null_and_fresh_values_stay(vector: Any) -> None:
     late = vector(BET, now=NOW + timedelta(hours=2)).values
     assert (late["sport_market_count"], late["recent_win_rate"]) == (None, None)
     assert late["sport_count"] == vector(BET).values["sport_count"] is not None
@@ -198,7 +196,9 @@ def test_a_value_that_no_bet_can_have_is_refused(vector: Any, wrong: dict[str, A
         ({"time_placed": (NOW + timedelta(days=1)).isoformat()}, f"The clock stands at {NOW:%Y-%m-%dT%H:%M:%SZ}"),
     ],
 )
-def test_what_would_be_right_stands_beside_what_is_wrong(vector: Any, wrong: dict[str, Any], advice: str) -> None:
+def test_an_invalid_value_to_score_is_refused_with_the_valid_form(
+    vector: Any, wrong: dict[str, Any], advice: str
+) -> None:
     with pytest.raises(ConfigurationError) as refused:
         vector(BET | wrong)
     assert advice in refused.value.next_step
@@ -208,7 +208,7 @@ def test_a_type_of_bet_that_is_unknown_is_null_and_not_missing(vector: Any) -> N
     assert [vector(BET | {"bet_type": blank}).values["bet_type_encoded"] for blank in (None, "  ")] == [None, None]
 
 
-def test_of_several_bets_the_wrong_one_is_named(store: Connections) -> None:
+def test_the_invalid_bet_among_several_is_named(store: Connections) -> None:
     with pytest.raises(ConfigurationError, match="bet 2: american_odds: not a whole number"):
         score_bets(store, [BET, BET | {"american_odds": 1.91}], now=NOW)
 
@@ -246,7 +246,7 @@ def test_a_redis_that_does_not_answer_is_unreachable(store: Connections) -> None
         score_bets(dataclasses.replace(store, redis=Redis("redis://127.0.0.1:1/0")), [BET], now=NOW)
 
 
-def test_a_store_that_was_not_applied_says_what_to_run(connections: Connections) -> None:
+def test_scoring_a_store_that_was_not_applied_names_the_command_to_run(connections: Connections) -> None:
     with pytest.raises(ConfigurationError, match="pikkit apply"):
         score_bets(connections, [BET], now=NOW)
 

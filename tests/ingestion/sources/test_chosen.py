@@ -28,7 +28,7 @@ def settings() -> SourceSettings:
         (None, "none is configured", "--source FILE"),
     ],
 )
-def test_a_source_that_there_is_not_is_refused_with_those_that_could_be(
+def test_unknown_source_is_refused_with_the_possible_sources(
     settings: SourceSettings, name: Any, what: str, next_step: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refused:
@@ -37,9 +37,7 @@ def test_a_source_that_there_is_not_is_refused_with_those_that_could_be(
     assert next_step in refused.value.next_step
 
 
-def test_a_file_that_is_misspelt_is_refused_with_the_nearest_beside_it(
-    settings: SourceSettings, tmp_path: Path
-) -> None:
+def test_misspelt_file_name_is_refused_with_the_nearest_file_beside(settings: SourceSettings, tmp_path: Path) -> None:
     (tmp_path / "bets.parquet").touch()
     (tmp_path / "secrets.txt").touch()
     with pytest.raises(SourceRejected, match=r"does not exist \(did you mean 'bets\.parquet'\?\)"):

@@ -27,7 +27,7 @@ def test_the_real_sample_is_read_whole(real_sample, now):
     assert [validate(page.rows, now).valid_count for page in pages] == [10_000, 10_000, 7_163]
 
 
-def test_a_stream_is_named_after_its_file(write):
+def test_stream_of_a_file_has_the_file_name(write):
     assert open_file(write("bets.jsonl", lines(BET))).name == "file:bets.jsonl"
 
 
@@ -107,7 +107,7 @@ def test_a_path_without_a_file_is_refused(path, tmp_path):
         open_file(tmp_path / path)
 
 
-def test_a_file_that_goes_away_while_it_is_read_is_refused(write):
+def test_file_removed_during_a_reading_is_refused(write):
     path = write("bets.jsonl", lines(BET))
     source = open_file(path)
     path.unlink()
@@ -115,6 +115,6 @@ def test_a_file_that_goes_away_while_it_is_read_is_refused(write):
         list(source.pages())
 
 
-def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory(write):
+def test_file_without_line_ends_is_refused_in_bounded_memory(write):
     with pytest.raises(SourceRejected, match="starts at byte 0 is longer than 16 MiB"):
         open_file(write("bets.jsonl", b"[" + b" " * LONGEST_LINE))

@@ -70,7 +70,7 @@ def made(read):
 # ---- where a value comes from ----------------------------------------------------------------------------------------
 
 
-def test_columns_are_renamed_and_the_payload_is_the_row_as_it_came(read):
+def test_format_renames_columns_and_keeps_the_payload_as_sent(read):
     page = read(mapping(), {**ROW, "note": "x"})
     assert page.rows.select("id", "status", "amount").row(0) == ("7", "SETTLED_WIN", "10")
     assert json.loads(page.payload[0]) == {**ROW, "note": "x"}
@@ -104,7 +104,7 @@ def test_an_id_is_made_of_columns_the_same_each_time_and_another_for_another_bet
     assert read(declared, ROW).rows["id"][0] == ids[0]
 
 
-def test_a_row_that_is_blank_in_all_its_digested_columns_has_no_id(read):
+def test_row_blank_in_all_digest_columns_has_no_id(read):
     page = read(mapping(id='digest_of = ["a", "b"]'), {**ROW, "a": "", "b": " "})
     assert page.rows["id"].to_list() == [None]
 
@@ -152,7 +152,7 @@ def test_a_price_becomes_whole_american_odds_and_exact_odds(kind, price, america
 @pytest.mark.parametrize(
     ("kind", "price"), [("decimal", "1.00"), ("decimal", "0.9"), ("decimal", "2,10"), ("american", "99"), ("lay", "x")]
 )
-def test_a_price_that_is_none_is_a_problem_of_its_row(kind, price, made):
+def test_unreadable_price_is_a_problem_of_the_row(kind, price, made):
     value, problem = made("american_odds", f'from = "p"\nprice = "{kind}"', p=price)
     assert value is None
     assert problem.startswith("p: not a")
@@ -169,7 +169,7 @@ def test_the_closing_line_value_is_the_gain_over_the_closing_price(kind, taken, 
     assert made("clv_percentage", f'clv_of = ["t", "c"]\nprice = "{kind}"', t=taken, c=close) == (clv, None)
 
 
-def test_cents_and_payouts_become_what_a_bet_has(made):
+def test_cents_and_payouts_become_stake_and_profit_in_currency(made):
     assert made("amount", 'from = "c"\nunit = "cents"', c="1250") == (12.5, None)
     assert made("profit", 'from = "payout"\nminus = "stake"', payout="25.5") == (15.5, None)
     assert made("amount", 'from = "c"\nunit = "cents"', c="12.50 EUR")[1] == "c: not a finite number"
@@ -189,7 +189,7 @@ def test_cents_and_payouts_become_what_a_bet_has(made):
         ("01.07.2024 12:00", 'pattern = ["%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M"]', "2024-07-01T12:00:00"),
     ],
 )
-def test_a_time_is_read_by_its_pattern_in_its_zone(text, rule, instant, read):
+def test_time_is_read_by_the_pattern_and_zone_of_the_rule(text, rule, instant, read):
     declared = mapping('[zones]\nEDT = "-04:00"\n', time_placed=f'from = "t"\n{rule}')
     page = read(declared, {**ROW, "t": text})
     result = validate(page.rows.drop("updated_at").with_columns(updated_at=page.rows["time_placed"]), NOW)
@@ -205,7 +205,7 @@ def test_a_time_is_read_by_its_pattern_in_its_zone(text, rule, instant, read):
         ("2024-03-10T02:30:00", 'zone = "America/New_York"'),
     ],
 )
-def test_a_time_that_is_none_is_a_problem_of_its_row(text, rule, made):
+def test_unreadable_time_is_a_problem_of_the_row(text, rule, made):
     value, problem = made("time_placed", f'from = "t"\n{rule}', t=text)
     assert value is None
     assert problem.startswith("t: not a time")
@@ -219,7 +219,7 @@ def test_a_time_without_a_zone_is_counted_as_read_as_utc(read):
 @pytest.mark.parametrize(
     ("cell", "value"), [("NBA | NBA", "NBA"), ("NBA", "NBA"), ("NBA | NHL", "Parlay"), ("NBA | ", "NBA"), ("", None)]
 )
-def test_joined_names_are_the_one_that_they_all_are(cell, value, made):
+def test_joined_equal_names_become_that_name(cell, value, made):
     assert made("league", 'from = "l"\njoined = "|"\nmixed = "Parlay"', l=cell) == (value, None)
 
 
@@ -243,7 +243,7 @@ sport = "Soccer"
         ("", None, None),
     ],
 )
-def test_a_phrase_gives_each_column_the_name_it_has_for_it(text, market, sport, made):
+def test_phrase_gives_each_column_the_name_declared_for_that_column(text, market, sport, made):
     assert made("market", 'from = "x"\nphrases = "own"', PHRASES, x=text) == (market, None)
     assert made("sport", 'from = "x"\nphrases = "own"', PHRASES, x=text) == (sport, None)
 
@@ -260,23 +260,23 @@ def test_spellings_blanks_and_aliases_replace_whole_values(made):
     assert made("institution_name", 'from = "b"', aliases, b="fanduel sportsbook") == ("FanDuel", None)
 
 
-def test_spellings_and_aliases_that_say_the_same_in_two_letter_cases_are_one(made):
+def test_equal_spellings_and_aliases_in_two_letter_cases_are_merged(made):
     rule = 'from = "m"\nspellings = { Won = "a", won = "a" }'
     assert made("market", rule, "[aliases.market]\nA = 'b'\na = 'b'", m="WON") == ("b", None)
 
 
 @pytest.mark.parametrize("pattern", [r"^(\p{L}+)", r"^(?<sport>[A-Z]+)"])
-def test_a_pattern_of_polars_engine_takes_what_its_one_group_fits(pattern, made):
+def test_extract_takes_the_text_of_the_one_group_of_the_pattern(pattern, made):
     assert made("sport", f"from = 'm'\nextract = '{pattern}'", m="NBA 7") == ("NBA", None)
 
 
-def test_of_several_columns_the_one_that_the_value_was_taken_from_is_blamed(read):
+def test_problem_names_the_source_column_that_the_value_came_from(read):
     rule = 'from = ["iso", "gmt"]\npattern = "%m/%d/%Y %H:%M %Z"'
     page = read(mapping(time_placed=rule), {**ROW, "iso": "", "gmt": "02/29/2023 10:00 GMT"}, {**ROW, "iso": "x"})
     assert [problem.partition(":")[0] for problem in page.problems] == ["gmt", "iso"]
 
 
-def test_members_of_objects_are_read_by_their_dotted_names(read, tmp_path):
+def test_members_of_objects_are_read_by_dotted_names(read, tmp_path):
     declared = mapping(sport='from = "event.sport"')
     page = read(declared, name="bets.jsonl", content=json.dumps({**ROW, "event": {"sport": "Golf", "x": 1}}) + "\n")
     assert (page.rows["sport"][0], page.unknown_columns) == ("Golf", ())
@@ -308,7 +308,7 @@ def test_a_dotted_name_may_be_the_name_of_a_column_itself(read):
     assert (page.rows["sport"][0], page.unknown_columns) == ("Golf", ())
 
 
-def test_a_dotted_name_is_found_where_a_later_row_has_it_first(read):
+def test_dotted_name_first_present_in_a_later_row_is_read(read):
     rows = [{**ROW, "event": None}, {**ROW, "event": {"league": {"sport": "Golf"}}}]
     content = "".join(json.dumps(row) + "\n" for row in rows)
     page = read(mapping(sport='from = "event.league.sport"'), name="bets.jsonl", content=content)
@@ -378,7 +378,7 @@ def test_every_column_that_names_a_missing_table_of_phrases_is_said_beside_other
         (mapping("[aliases.sport]\nnba = 'A'\n' NBA' = 'B'"), "aliases.sport: ' NBA' is spelled in several letter"),
     ],
 )
-def test_a_mapping_with_one_fault_is_refused_with_its_name(text, problem):
+def test_mapping_with_one_fault_is_refused_with_the_name_of_the_fault(text, problem):
     with pytest.raises(FormatInvalid) as refused:
         declared_format(text)
     assert problem in str(refused.value)
@@ -391,7 +391,7 @@ def test_a_column_that_a_mapping_reads_and_the_file_lacks_is_named(write):
     assert open_file(path, mapping=declared_format(mapping(market='from = "a"\noptional = true'))).row_count == 1
 
 
-def test_a_mapping_may_leave_out_a_column_that_the_format_it_extends_is_recognised_by(read):
+def test_mapping_may_omit_a_column_by_which_the_extended_format_is_recognised(read):
     export = dict.fromkeys(("bet_id", "sportsbook", "type", "status", "odds", "amount", "profit", "bet_info"), "1")
     times = {"time_placed_iso": "2026-05-01T10:00:00Z", "time_settled_iso": "", "tags": "", "leagues": "", "sports": ""}
     rules = ["clv_percentage]\nconstant = 0\noptional = true", 'clv_current_odds]\nfrom = "close"\noptional = true']
@@ -406,7 +406,7 @@ def begun(refused):
     return "\n".join(line for line in str(refused.value).splitlines() if line.startswith("    "))
 
 
-def test_an_export_whose_columns_are_spelled_otherwise_is_read_by_the_mapping_that_its_refusal_begins(write):
+def test_export_with_other_column_names_is_read_by_the_mapping_that_the_refusal_proposes(write):
     row = dict.fromkeys(("bet_id", "sportsbook", "status", "closing_line", "bet_info", "leagues", "sports"), "1")
     row |= {"Type": "straight", "Odds": "2.5", "closing_line": "2.4", "Amount": "10", "profit": "15", "tags": "live"}
     row |= {"time_placed_iso": "2026-05-01T10:00:00Z", "time_settled": "05/01/2026 10:00:00 GMT"}
@@ -421,7 +421,7 @@ def test_an_export_whose_columns_are_spelled_otherwise_is_read_by_the_mapping_th
         open_file(write("mine.csv", csv_text(row)))
 
 
-def test_a_mapping_to_begin_with_takes_times_in_iso_8601_and_hints_at_what_may_be_needed(write):
+def test_starter_mapping_reads_iso_8601_times_and_hints_at_optional_rules(write):
     with pytest.raises(SourceRejected) as refused:
         open_file(write("mine.csv", "No,time_placed,time_placed_iso,odds\n1,2,3,4\n"))
     assert 'bets.time_placed.from = "time_placed_iso"' in begun(refused)
@@ -444,7 +444,7 @@ def test_a_file_of_unknown_columns_is_refused_with_a_mapping_to_begin_with(write
     ("header", "delimiter"),
     [("a,b", ","), ("a;b", ";"), ("a\tb", "\t"), ("legs", ","), ('"a;b;c",d', ","), ('a;"b, c, d";e', ";")],
 )
-def test_the_delimiter_is_the_one_that_the_header_has_most_of(header, delimiter):
+def test_csv_delimiter_is_the_most_frequent_candidate_in_the_header(header, delimiter):
     assert delimiter_of(header) == delimiter
 
 
@@ -455,7 +455,7 @@ def test_the_line_by_which_excel_names_the_delimiter_is_no_header(read, write):
         open_file(write("bets.csv", "sep=;\r\n" + text + "8\n"))
 
 
-def test_an_object_with_an_array_of_legs_is_a_bet_of_its_own(read):
+def test_object_with_an_array_of_legs_is_one_bet(read):
     page = read(mapping(), name="bets.json", content=json.dumps({**ROW, "legs": [{"price": 2}]}))
     assert page.rows["id"].to_list() == ["7"]
 
@@ -463,7 +463,7 @@ def test_an_object_with_an_array_of_legs_is_a_bet_of_its_own(read):
 @pytest.mark.parametrize(
     ("name", "delimiter"), [("bets.csv", ";"), ("bets.tsv", "\t"), ("bets.csv", "\t"), ("bets.csv", "|")]
 )
-def test_fields_parted_by_another_delimiter_are_read_with_their_quotes(name, delimiter, read):
+def test_csv_with_another_delimiter_is_read_with_quoted_fields(name, delimiter, read):
     rows = ({**ROW, "note": 'a, b; "c"\t'}, {**ROW, "note": ""})
     page = read(mapping(), name=name, content=csv_text(*rows, delimiter=delimiter))
     assert [json.loads(payload)["note"] for payload in page.payload] == ['a, b; "c"\t', None]
@@ -479,7 +479,7 @@ def test_a_json_file_is_an_array_or_lines(content, read):
     assert [json.loads(payload) for payload in page.payload][:2] == [ROW, ROW]
 
 
-def test_a_json_array_is_read_across_the_pieces_it_comes_in(read, monkeypatch):
+def test_json_array_is_read_across_chunk_boundaries(read, monkeypatch):
     monkeypatch.setattr("ingestion.sources.files.json._CHUNK", 7)
     page = read(
         mapping(), name="bets.json", content=json.dumps([{**ROW, "no": number, "x": "é]},["} for number in (1, 23)])
@@ -503,7 +503,7 @@ def test_a_json_array_is_read_across_the_pieces_it_comes_in(read, monkeypatch):
         ("[]", "it holds no rows"),
     ],
 )
-def test_a_json_file_that_breaks_is_refused_with_its_place(content, says, write):
+def test_broken_json_file_is_refused_with_the_place_of_the_fault(content, says, write):
     with pytest.raises(SourceRejected) as refused:
         open_file(write("bets.json", content))
     assert says in str(refused.value)

@@ -45,7 +45,7 @@ def test_the_payload_of_a_line_is_the_line(page, extras, data):
         (b'{"id": "\xff"}', "line: not UTF-8"),
     ],
 )
-def test_a_line_that_is_no_bet_is_kept_as_text_and_the_file_goes_on(page, line, problem):
+def test_json_line_that_is_no_object_is_kept_as_text_and_later_lines_are_read(page, line, problem):
     found = page("bets.jsonl", lines(BET).encode() + line + b"\n" + lines(BET).encode())
     assert found.problems.to_list() == [None, problem, None]
     assert found.rows["id"].to_list() == ["b1", None, "b1"]
@@ -61,7 +61,7 @@ def test_a_line_that_is_no_bet_is_kept_as_text_and_the_file_goes_on(page, line, 
         ('"sport": "Golf", "sport": "Tennis"', "sport: given twice"),
     ],
 )
-def test_a_bet_with_an_unreadable_column_keeps_its_line_and_id_only(page, member, problem):
+def test_json_line_with_an_unreadable_column_keeps_only_payload_and_id(page, member, problem):
     line = json.dumps({name: BET[name] for name in BET if name not in ("sport", "market")})[:-1] + ", " + member + "}"
     found = page("bets.jsonl", lines(BET) + line)
     assert found.problems.to_list() == [None, problem]
@@ -104,7 +104,7 @@ def test_a_column_that_only_later_lines_have_counts_as_present(write):
     assert open_file(write("bets.jsonl", lines(without, BET))).row_count == 2
 
 
-def test_a_file_whose_last_line_is_cut_off_is_refused(write):
+def test_json_lines_file_with_a_truncated_last_line_is_refused(write):
     whole = lines(BET, BET)
     assert open_file(write("whole.jsonl", whole.rstrip("\n"))).row_count == 2
     with pytest.raises(SourceRejected, match="last line is cut off"):

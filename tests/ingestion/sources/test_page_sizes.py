@@ -27,7 +27,7 @@ def page_sizes(path):
     return [read.payload.str.len_bytes().sum() for read in open_file(path).pages()]
 
 
-def test_rows_fill_a_page_up_to_its_rows_or_its_bytes_and_a_larger_row_is_alone(monkeypatch):
+def test_page_is_full_at_the_row_or_byte_limit_and_a_larger_row_is_alone(monkeypatch):
     monkeypatch.setattr(page, "PAGE_BYTES", 10)
     sizes = [4, 4, 4, 20, 1, 1, 1, 1]
     assert list(in_pages(((size, size) for size in sizes), 3)) == [[4, 4], [4], [20], [1, 1, 1], [1]]
@@ -98,7 +98,7 @@ def test_names_within_objects_are_not_spelled_out_without_bound(tmp_path):
     assert open_file(path).row_count == 1
 
 
-def test_a_header_with_a_quote_that_does_not_end_is_refused_before_it_fills_the_memory(tmp_path):
+def test_csv_header_with_an_unclosed_quote_is_refused_in_bounded_memory(tmp_path):
     path = tmp_path / "bets.csv"
     path.write_text('"id,status\n' + f"{LONG}\n" * (LONGEST_LINE // len(LONG) + 1))
     with pytest.raises(SourceRejected, match="a quote that its header opens does not end within 16 MiB"):

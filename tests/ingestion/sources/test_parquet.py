@@ -77,7 +77,7 @@ def payloads(write_parquet):
 
 @in_one_directory
 @given(extra=st.dictionaries(names, columns, min_size=1, max_size=5), group=st.integers(1, 3))
-def test_what_a_parquet_value_is_is_kept_exactly(payloads, extra, group):
+def test_parquet_value_is_kept_exactly(payloads, extra, group):
     kept = payloads({name: pa.array(values, kind) for name, (kind, values) in extra.items()}, row_group_size=group)
     for name, (kind, values) in extra.items():
         for row, value in zip(kept, values, strict=True):
@@ -108,7 +108,7 @@ def test_values_that_no_frame_can_hold_are_kept_too(payloads, array, kept):
         ("settled_at", pa.array([2**62, 0], pa.timestamp("ms")), "settled_at: a date or time out of range"),
     ],
 )
-def test_a_parquet_row_with_an_unreadable_column_keeps_its_id_only(write_parquet, column, array, problem):
+def test_parquet_row_with_an_unreadable_column_keeps_only_the_id(write_parquet, column, array, problem):
     (page,) = open_file(write_parquet({column: array})).pages()
     assert page.problems.to_list() == [problem, None]
     assert [name for name, value in page.rows.row(0, named=True).items() if value is not None] == ["id"]
@@ -119,12 +119,12 @@ def test_text_that_parquet_marks_as_bytes_is_text(write_parquet):
     assert (page.rows["sport"].to_list(), json.loads(page.payload[0])["sport"]) == (["Golf"], "Golf")
 
 
-def test_the_payload_of_a_row_does_not_depend_on_its_neighbours(write_parquet):
+def test_payload_of_a_row_does_not_depend_on_neighbouring_rows(write_parquet):
     path = write_parquet({"extra": pa.array([1.5, math.nan]), "more": pa.array([date(2026, 1, 1), None])})
     source = open_file(path)
     assert [text for page in source.pages(size=1) for text in page.payload] == list(next(iter(source.pages())).payload)
 
 
-def test_a_page_of_a_large_row_group_holds_only_its_rows(write_parquet):
+def test_parquet_page_of_a_large_row_group_holds_only_the_rows_of_the_page(write_parquet):
     path = write_parquet({"id": pa.array([f"b{number}" for number in range(1_000)])}, row_group_size=1_000)
     assert [len(page.rows) for page in open_file(path).pages(size=300)] == [300, 300, 300, 100]

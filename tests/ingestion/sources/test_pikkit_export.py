@@ -62,7 +62,7 @@ def accepted(page):
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("columns", [LATEST, BESIDE, OLDEST, LATEST[::-1]], ids=["latest", "beside", "oldest", "any"])
-def test_the_export_is_found_by_its_columns_in_any_order(columns, delimiter, accepted):
+def test_export_format_is_recognised_by_columns_in_any_order(columns, delimiter, accepted):
     bet = accepted(columns, delimiter)
     millisecond = 751_000 if "time_placed_iso" in columns else 0
     assert {name: value for name, value in bet.items() if name != "row"} == {
@@ -91,7 +91,7 @@ def test_the_export_is_found_by_its_columns_in_any_order(columns, delimiter, acc
     }
 
 
-def test_what_the_format_does_not_read_is_named_and_kept(page):
+def test_columns_that_the_format_does_not_read_are_named_and_kept(page):
     found = page("transactions.csv", export({}))
     assert found.unknown_columns == ("ev",)
     assert json.loads(found.payload[0]) == {**BET, "tags": None}
@@ -100,16 +100,16 @@ def test_what_the_format_does_not_read_is_named_and_kept(page):
 @pytest.mark.parametrize(
     "id", ["O/0685732027/2672309994", "100000000000000002", "1234567890", "1Z00000007", "PlacedBet:+/x8hg=="]
 )
-def test_an_id_is_the_text_that_stands_there(id, accepted):
+def test_id_is_the_text_of_the_column(id, accepted):
     assert accepted(bet_id=id)["id"] == id
 
 
-def test_an_id_that_a_spreadsheet_ruined_is_refused_for_that(page):
+def test_id_in_scientific_notation_is_refused(page):
     found = page("transactions.csv", export({"bet_id": "6.38492E+17"}))
     assert list(validate(found.rows, NOW).errors) == ["id: rounded by a spreadsheet, its digits are lost"]
 
 
-def test_an_open_bet_has_no_profit_and_was_last_changed_when_it_was_placed(accepted):
+def test_open_bet_has_no_profit_and_updated_at_equal_to_time_placed(accepted):
     bet = accepted(**OPEN)
     assert (bet["status"], bet["profit_cents"], bet["settled_at"], bet["clv_percentage"]) == (
         "PENDING",
@@ -120,7 +120,7 @@ def test_an_open_bet_has_no_profit_and_was_last_changed_when_it_was_placed(accep
     assert bet["updated_at"] == bet["time_placed"]
 
 
-def test_a_settled_bet_that_does_not_say_when_is_refused(page):
+def test_settled_bet_without_a_settlement_time_is_refused(page):
     found = page("transactions.csv", export({"time_settled": "", "time_settled_iso": ""}))
     assert list(validate(found.rows, NOW).errors) == ["updated_at: missing, and created_at too"]
 
@@ -133,7 +133,7 @@ def test_a_settled_bet_that_does_not_say_when_is_refused(page):
         ("SETTLED_CASH_OUT", "0.00", 10_000, 0),
     ],
 )
-def test_a_loss_that_cost_nothing_has_no_stake(status, profit, amount_cents, profit_cents, accepted):
+def test_lost_bet_with_profit_zero_has_no_stake(status, profit, amount_cents, profit_cents, accepted):
     bet = accepted(status=status, profit=profit)
     assert (bet["amount_cents"], bet["profit_cents"]) == (amount_cents, profit_cents)
 
@@ -143,7 +143,7 @@ def test_a_status_that_gives_no_result_is_refused(page):
     assert list(validate(found.rows, NOW).errors) == ["status: unknown value"]
 
 
-def test_a_stale_closing_line_gives_the_value_it_gives_and_is_refused_where_that_is_none(accepted, page):
+def test_stale_closing_line_is_used_and_refused_where_the_result_is_no_number(accepted, page):
     lost = {"status": "SETTLED_LOSS", "profit": "-100", "closing_line": "1.92"}
     bet = accepted(odds="5.00", **lost)
     assert (bet["clv_percentage"], bet["clv_current_odds"]) == (160.4167, -109)
@@ -152,7 +152,7 @@ def test_a_stale_closing_line_gives_the_value_it_gives_and_is_refused_where_that
 
 
 @pytest.mark.parametrize(("column", "text"), [("odds", "2,10"), ("odds", "1.00"), ("closing_line", "-110")])
-def test_a_price_that_is_none_sends_its_row_to_quarantine_with_its_column(column, text, page):
+def test_unreadable_price_quarantines_the_row_and_names_the_column(column, text, page):
     found = page("transactions.csv", export({column: text}))
     assert found.problems[0] == f"{column}: not a decimal price above 1"
     assert found.rows["id"][0] == BET["bet_id"]
@@ -176,7 +176,7 @@ def test_a_price_that_is_none_sends_its_row_to_quarantine_with_its_column(column
         ({"sports": "", "leagues": "", "bet_info": "Kings Moneyline Rangers @ Kings"}, None, None),
     ],
 )
-def test_sport_and_league_are_one_name_and_derived_where_they_are_blank(cells, sport, league, accepted):
+def test_joined_sports_and_leagues_become_one_name_and_blank_ones_are_derived(cells, sport, league, accepted):
     bet = accepted(**cells)
     assert (bet["sport"], bet["league"]) == (sport, league)
 
@@ -203,7 +203,7 @@ def test_sport_and_league_are_one_name_and_derived_where_they_are_blank(cells, s
         ("", None),
     ],
 )
-def test_the_market_is_what_the_text_says_and_never_a_guess(text, market, accepted):
+def test_market_is_derived_from_the_text_only_by_a_matching_phrase(text, market, accepted):
     assert accepted(bet_info=text)["market"] == market
 
 
@@ -215,11 +215,11 @@ def test_the_market_of_several_legs_is_parlay(kind, accepted):
 @pytest.mark.parametrize(
     ("tags", "is_live"), [("live", True), ("boost, Live", True), ("livestream", False), ("", False)]
 )
-def test_a_bet_is_live_where_a_tag_says_so(tags, is_live, accepted):
+def test_bet_with_a_live_tag_is_live(tags, is_live, accepted):
     assert accepted(tags=tags)["is_live"] is is_live
 
 
-def test_an_export_that_lacks_a_column_of_its_format_is_refused_with_its_name(write):
+def test_export_without_a_column_of_the_format_is_refused_with_the_column_name(write):
     path = write("transactions.csv", export({}, columns=[name for name in LATEST if name not in ("tags", "sports")]))
     with pytest.raises(
         SourceRejected, match="is of the format Pikkit's own export, and lacks the columns tags, sports"
@@ -281,7 +281,7 @@ def test_a_sampled_export_is_read_but_for_the_one_price_that_no_straight_has(exp
     assert page.rows["sport"].null_count() < 0.05 * 2_500
 
 
-def test_an_export_as_json_lines_is_known_without_required_columns_though_its_first_line_lacks_one(write):
+def test_json_lines_export_is_recognised_when_the_first_line_lacks_a_column(write):
     first = {name: value for name, value in BET.items() if name != "closing_line"}
     source = open_file(write("transactions.jsonl", json.dumps(first) + "\n" + json.dumps(BET) + "\n"), required=())
     assert source.format is not None

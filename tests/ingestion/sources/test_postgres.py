@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from feature_repo.errors import SourceDenied, Unreachable
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect, snapshot
-from ingestion.intake.load import content_hashes
+from ingestion.intake.content_hash import content_hashes
 from ingestion.progress import Progress, silent
 from ingestion.sources.files.file_source import open_file
 from ingestion.sources.page import Page
@@ -171,7 +171,7 @@ def test_ids_of_every_type_are_found_and_no_other(postgres: Postgres, kind: str)
         assert reading.keys(T0.date())["id"].sort().to_list() == sorted(known)
 
 
-def test_the_columns_that_no_bet_has_stay_there_and_are_told_once(
+def test_unknown_columns_stay_in_the_source_and_are_reported_once(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "POSTGRES_PAGE_ROWS", 2)
@@ -225,7 +225,7 @@ def stamped(request: pytest.FixtureRequest, postgres: Postgres) -> Postgres:
         (StampWindow(T0, T0 + HOUR / 2, sport=r"\N"), []),
     ],
 )
-def test_a_window_holds_the_rows_with_a_stamp_in_it(
+def test_window_selects_the_rows_with_a_stamp_inside_the_window(
     stamped: Postgres, window: StampWindow, expected: list[str]
 ) -> None:
     with table_of(stamped).reading() as reading:
@@ -255,7 +255,7 @@ def stamp_of(created: str | None, updated: str | None) -> datetime | None:
     return datetime.fromisoformat(finite[0]).replace(tzinfo=UTC) if finite else None
 
 
-def test_digests_and_keys_are_those_of_the_rows_by_their_stamps(stamped: Postgres) -> None:
+def test_digests_and_keys_group_the_rows_by_the_day_of_the_stamp(stamped: Postgres) -> None:
     of_rows = digests_of_rows(stamped)
     expected: dict[date | None, dict[str, tuple[datetime | None, int]]] = {}
     for name, (created, updated) in STAMPS.items():
@@ -272,7 +272,7 @@ def test_digests_and_keys_are_those_of_the_rows_by_their_stamps(stamped: Postgre
     assert keys == expected
 
 
-def test_what_is_counted_is_what_is_read_while_others_write(postgres: Postgres) -> None:
+def test_postgres_reading_counts_and_reads_the_same_snapshot_during_writes(postgres: Postgres) -> None:
     create_bets(postgres)
     put(postgres, bet("b1"))
     with table_of(postgres).reading() as reading:
@@ -449,7 +449,9 @@ def test_a_connection_that_is_lost_between_pages_loses_no_row(
     assert read.total() > 20_000
 
 
-def test_a_table_that_is_never_read_to_its_end_is_given_up(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_reading_that_keeps_losing_the_connection_is_given_up(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "POSTGRES_PAGE_ROWS", 100)
     create_bets(postgres)
     rows = pl.DataFrame([bet(f"b{n}", market="m" * 2_000) for n in range(20_000)])

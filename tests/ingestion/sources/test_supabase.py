@@ -96,7 +96,7 @@ def test_five_thousand_rows_with_one_stamp_come_once(project):
     assert (len(found), len(set(found))) == (5_000, 5_000)
 
 
-def test_rows_without_updated_at_come_by_created_at_and_then_those_without_both(project, put_bets):
+def test_rows_without_updated_at_are_read_by_created_at_and_unstamped_rows_last(project, put_bets):
     later = START + timedelta(days=1)
     put_bets(
         {"id": "both", "created_at": later},
@@ -172,7 +172,7 @@ def test_rows_are_found_by_many_long_ids_in_addresses_below_4_kb(project, put_be
         ("uuid", [f"0000000{n}-0000-4000-8000-00000000000a" for n in range(5)]),
     ],
 )
-def test_ids_are_ordered_as_their_type_orders_them(clone, kind, values):
+def test_keyset_order_of_ids_follows_the_id_type(clone, kind, values):
     with running_supabase(clone(None), max_rows=2) as project:
         create_bets(project.postgres, id=f"{kind} primary key")
         put(project.postgres, *({**BET, "id": value} for value in values))
@@ -204,14 +204,14 @@ def test_a_window_is_in_utc_whatever_the_type_and_the_zone_of_the_server(clone, 
         assert ids(read(project, StampWindow(since=hours[4]))) == ["b4", "b5"]
 
 
-def test_a_window_without_end_holds_rows_without_a_stamp_and_one_with_an_end_does_not(project, put_bets):
+def test_only_a_window_without_until_selects_rows_without_a_stamp(project, put_bets):
     put_bets({"id": "old"}, {"id": "none", "updated_at": None}, {"id": "new", "updated_at": START + timedelta(days=2)})
     since = START + timedelta(days=1)
     assert ids(read(project, StampWindow(since=since))) == ["new", "none"]
     assert ids(read(project, StampWindow(since=since, until=since + timedelta(days=7)))) == ["new"]
 
 
-def test_a_window_can_be_of_one_sport_also_of_none(project, put_bets):
+def test_window_can_select_one_sport_or_rows_without_a_sport(project, put_bets):
     names = ["Soccer", 'a,"b"', None]
     put_bets(*({"id": str(name), "sport": name} for name in names))
     found = [ids(read(project, StampWindow(sport=sport))) for sport in ("Soccer", 'a,"b"', r"\N", "Golf")]
@@ -242,7 +242,7 @@ def test_the_payload_is_the_row_as_the_server_spells_it(project, sql):
     assert page.rows.row(0, named=True)["market"] == 'tab\t "quoted" \\ é'
 
 
-def test_only_columns_that_we_know_move_and_the_others_are_named_once(project, sql):
+def test_only_known_columns_are_read_and_unknown_columns_are_reported_once(project, sql):
     sql("alter table bets add column \"odd, name\" text default 'x'")
     fill(project.postgres, bets(1_001))
     first, second = read(project)
@@ -254,7 +254,7 @@ def test_only_columns_that_we_know_move_and_the_others_are_named_once(project, s
 
 
 @pytest.mark.parametrize("filled", [True, False], ids=["with rows", "empty"])
-def test_a_column_that_we_need_not_may_be_missing(project, sql, put_bets, filled):
+def test_optional_column_may_be_missing_from_a_file(project, sql, put_bets, filled):
     sql("alter table bets drop column created_at, drop column roi")
     if filled:
         put_bets({"id": "b1"}, {"id": "b2", "updated_at": None})
@@ -301,7 +301,7 @@ def test_a_wrong_setting_is_said_at_once(project, sql, differs, said):
 
 
 @pytest.mark.parametrize("filled", [True, False], ids=["with rows", "empty"])
-def test_a_table_without_required_columns_is_refused_with_their_names(project, sql, put_bets, filled):
+def test_table_without_required_columns_is_refused_with_the_missing_names(project, sql, put_bets, filled):
     if filled:
         put_bets({"id": "b1"})
     sql("alter table bets drop column profit, drop column american_odds")
@@ -309,7 +309,7 @@ def test_a_table_without_required_columns_is_refused_with_their_names(project, s
         opened(project)
 
 
-def test_a_column_that_goes_while_we_read_is_said_at_once(project, sql, put_bets):
+def test_column_dropped_during_a_reading_is_refused_without_a_retry(project, sql, put_bets):
     put_bets({"id": "b1"})
     table = opened(project)
     sql("alter table bets drop column league")
@@ -367,7 +367,7 @@ DIGESTS = f"""
 """
 
 
-def test_the_digests_computed_here_are_those_that_sql_computes(project, stamped):
+def test_digests_in_python_equal_digests_in_sql(project, stamped):
     with opened(project).reading() as reading, connect(project.postgres, purpose="test") as connection:
         found = reading.digests().with_columns(pl.col("day").dt.to_string())
         expected = connection.execute(DIGESTS).fetchall()
@@ -376,7 +376,7 @@ def test_the_digests_computed_here_are_those_that_sql_computes(project, stamped)
     assert set(found.rows()) >= {row for row in expected if row[0] in ("2026-05-01", "2026-05-02", "1900-01-01")}
 
 
-def test_the_digests_of_the_database_are_taken_where_it_computes_them(clone):
+def test_digest_function_of_the_database_is_used_where_present(clone):
     with running_supabase(clone(None), max_rows=3) as project:
         create_bets(project.postgres)
         fill(project.postgres, bets(20, timedelta(hours=7)))
@@ -433,7 +433,7 @@ def test_the_function_of_an_older_script_is_not_believed(project, put_bets):
         assert reading.digests().equals(here)
 
 
-def test_the_keys_of_a_day_are_its_ids_and_stamps(project, stamped):
+def test_keys_of_a_day_are_the_ids_and_stamps_of_that_day(project, stamped):
     with opened(project).reading() as reading:
         assert reading.keys(date(2026, 5, 2)).select("id", "stamp").rows() == [("c", START + timedelta(days=1))]
         assert set(reading.keys(START.date())["id"]) == {"a", "b", "created", 'odd "id" ü'}

@@ -71,7 +71,7 @@ def test_a_fault_at_any_request_costs_no_row(project, opened, fault):
 
 
 @pytest.mark.parametrize("content_range", ["*/*", "*/7"])
-def test_an_empty_answer_that_fits_itself_is_not_the_end(project, opened, content_range):
+def test_empty_rest_answer_given_twice_does_not_end_the_reading(project, opened, content_range):
     """An empty list is what a wrong filter, a cache or a paused project may give, and may give twice."""
     empty = replace_answer(b"[]", content_range)
     for at in range(10):
@@ -95,7 +95,7 @@ def test_a_storm_costs_no_row(project, opened, seed):
     assert storm[2] == calm[2] == ROWS
 
 
-def test_a_wait_is_told_with_its_cause_and_host(project, opened, waits):
+def test_retry_wait_is_reported_with_cause_and_host(project, opened, waits):
     table = opened()
     project.proxy.queue(faults.too_many("0"), faults.unavailable, faults.bad_gateway, faults.dropped, faults.web_page)
     read(table)
@@ -142,12 +142,12 @@ def test_a_retry_after_beyond_our_patience_is_said_at_once(project, opened, wait
         ({}, None),
     ],
 )
-def test_what_retry_after_says(said, seconds):
+def test_retry_after_header_is_read_as_seconds_or_date(said, seconds):
     assert retry.retry_after(said) == seconds
 
 
 @pytest.mark.parametrize("fault", [faults.unavailable, faults.dropped, faults.web_page, faults.rows_left_out])
-def test_when_patience_is_used_up_it_says_host_cause_and_attempts(project, opened, fault):
+def test_unreachable_after_patience_names_host_cause_and_attempts(project, opened, fault):
     table = opened(patience=0.1)
     project.proxy.storm(1, seed=1, faults=[fault])
     with pytest.raises(Unreachable) as error:
@@ -158,7 +158,7 @@ def test_when_patience_is_used_up_it_says_host_cause_and_attempts(project, opene
     assert str(error.value).startswith(start)
 
 
-def test_without_patience_there_is_one_attempt(project, opened):
+def test_zero_patience_makes_a_single_attempt(project, opened):
     table = opened(patience=0)
     project.proxy.queue(faults.unavailable)
     with pytest.raises(Unreachable, match="in 1 attempt; the last time: 503"):
@@ -257,7 +257,7 @@ def replace_answer(body, content_range):
     return lambda answer: replace(answer, status=200, body=body, headers={"Content-Range": content_range})
 
 
-def test_the_key_is_in_no_error_though_the_server_repeats_it(project, opened):
+def test_supabase_key_is_in_no_error_when_the_server_echoes_the_key(project, opened):
     key = project.project().key
     table = opened(patience=0.05)
     for status, error in ((400, SourceDenied), (503, Unreachable)):
@@ -288,7 +288,7 @@ def test_a_log_of_everything_holds_no_key(project, opened, caplog):
 # ---- while others write --------------------------------------------------------------------------------------------
 
 
-def test_what_others_write_between_pages_costs_no_row_that_stays(project, opened, monkeypatch):
+def test_writes_between_pages_lose_no_row_that_stays(project, opened, monkeypatch):
     monkeypatch.setattr(source, "REST_PAGE_ROWS", 100)
     monkeypatch.setattr(source, "PAGES_BETWEEN_COUNTS", 5)
     moved, table = iter(range(0, ROWS, 7)), opened()
@@ -325,7 +325,7 @@ def test_a_row_that_is_committed_late_behind_our_back_is_fetched(project, opened
     assert set(read(table)) == {*EVERY, "late"}
 
 
-def test_what_is_written_while_we_read_is_left_to_the_next_sync(project, opened):
+def test_row_written_during_a_reading_is_left_to_the_next_sync(project, opened):
     """Otherwise a writer that is never done would keep us reading for ever."""
     table = opened()
 

@@ -7,30 +7,32 @@ error, and all that is wrong with a declaration is said at once.
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from graphlib import TopologicalSorter
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-import polars as pl
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from feature_repo.near_names import did_you_mean
-from quality.schema import BET_COLUMNS
+from ingestion.sources.files.formats.patterns import (
+    OFFSET,
+    check_pattern,
+    check_time_pattern,
+    check_zone,
+    delay_of,
+    offset_of,
+)
 from quality.schema.bet import KINDS
-from quality.schema.kinds import Text, Unreadable, cleaned
+from quality.schema.kinds import Text
 
 Scalar: TypeAlias = bool | int | float | str
 Names: TypeAlias = Annotated[
@@ -66,12 +68,6 @@ PRICED: Final = ("odds", "american_odds", "clv_current_odds", "clv_percentage")
 NEEDED_OF_A_BET: Final = ("id", "bet_type", "status", "american_odds", "amount", "profit", "updated_at", "time_placed")
 #: Offsets that may stand in a time without being declared.
 UTC_NAMES: Final = {"UTC": "+00:00", "GMT": "+00:00", "Z": "+00:00"}
-_OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):([0-5]\d)")
-_DURATION = re.compile(r"(\d{1,12})\s*(s|min|h|d)")
-_SOME_TIME: Final = datetime(2024, 9, 29, 21, 18, 47)  # noqa: DTZ001 - what a pattern is tried on
-#: The longest time that a rule may add.
-_LONGEST_DELAY: Final = timedelta(days=3650)
-_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
 class FormatInvalid(Exception):
@@ -107,7 +103,7 @@ class Phrase(Strict):
     def _says_something(self) -> Phrase:
         if not self.any and self.pattern is None:
             raise ValueError("has neither any nor pattern")
-        _check_pattern(self.expression)
+        check_pattern(self.expression)
         return self
 
     @cached_property
@@ -162,7 +158,7 @@ class ColumnRule(Strict):
     @property
     def delay(self) -> timedelta:
         """What `plus` says."""
-        delay = _delay(self.plus or "0 s")
+        delay = delay_of(self.plus or "0 s")
         assert delay is not None  # noqa: S101 - checked when the declaration was read
         return delay
 
@@ -191,12 +187,12 @@ class ColumnRule(Strict):
         if self.clv_of and (len(self.clv_of) != 2 or self.price is None):
             raise ValueError("clv_of needs two columns, the price taken and the price at the close, and price")
         if self.extract is not None:
-            _check_pattern(self.extract, groups=1)
+            check_pattern(self.extract, groups=1)
         for pattern in self.pattern:
-            _check_time_pattern(pattern)
+            check_time_pattern(pattern)
         if self.zone is not None:
-            _check_zone(self.zone)
-        if self.plus is not None and _delay(self.plus) is None:
+            check_zone(self.zone)
+        if self.plus is not None and delay_of(self.plus) is None:
             raise ValueError(f"plus is not a length such as 4 h or 30 min, of at most ten years: {self.plus!r}")
         if self.mixed is not None and self.joined is None:
             raise ValueError("mixed needs joined, what stands between the values of a cell")
@@ -224,7 +220,7 @@ class Format(Strict):
     @field_validator("zones")
     @classmethod
     def _offsets(cls, zones: dict[str, str]) -> dict[str, str]:
-        wrong = [f"{name} = {offset!r}" for name, offset in zones.items() if not _OFFSET.fullmatch(offset)]
+        wrong = [f"{name} = {offset!r}" for name, offset in zones.items() if not OFFSET.fullmatch(offset)]
         if wrong:
             raise ValueError(f"{', '.join(wrong)}: not an offset such as -04:00")
         return zones
@@ -237,7 +233,7 @@ class Format(Strict):
     @cached_property
     def offsets(self) -> dict[str, timedelta]:
         """What the names of zones in its times mean, east of Greenwich."""
-        return {name.upper(): _offset(text) for name, text in {**UTC_NAMES, **self.zones}.items()}
+        return {name.upper(): offset_of(text) for name, text in {**UTC_NAMES, **self.zones}.items()}
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -261,166 +257,3 @@ class Format(Strict):
         """What a file with these columns lacks of those that the rules need, alternatives as `one or other`."""
         rules = [rule for rules in self.bets.values() for rule in rules]
         return list(dict.fromkeys(lacking for rule in rules for lacking in rule.missing(columns)))
-
-
-def parse_format(text: str, shipped: Mapping[str, str], phrase_tables: Collection[str], *, name: str) -> Format:
-    """The format that a TOML text declares, called `name` where it does not say.
-
-    `shipped` are the texts of the formats that it may extend, `phrase_tables` the names of the tables of phrases that
-    it need not declare.
-
-    Raises FormatInvalid.
-    """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FormatInvalid([f"not readable as TOML: {error}"]) from None
-    except RecursionError:
-        raise FormatInvalid(["not readable as TOML: it is nested too deeply"]) from None
-    if "\0" in "".join(_texts_in(document)):
-        raise FormatInvalid(["has the character NUL in a name or a text, which no store can hold"])
-    base = document.get("extends")
-    if base is not None:
-        if not isinstance(base, str) or base not in shipped:
-            raise FormatInvalid([f"extends: no format is called {base!r}{did_you_mean(str(base), shipped)}"])
-        document = _merged(tomllib.loads(shipped[base]), {"name": name, "title": "", **document})
-    try:
-        declared = Format.model_validate({"name": name, **document})
-    except ValidationError as error:
-        raise FormatInvalid([*_said(error), *_foreign_columns(document)]) from None
-    if problems := [*_foreign_columns(document), *_problems(declared, phrase_tables)]:
-        raise FormatInvalid(problems)
-    return declared
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    """Every name and text of a TOML document."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        yield from (name for name in value if isinstance(name, str))
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts_in(each)
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """The base with what the changes say instead: table by table, column by column."""
-    tables = ("bets", "aliases", "zones", "phrases")
-    joined = {name: {**base.get(name, {}), **changes[name]} for name in tables if isinstance(changes.get(name), dict)}
-    return {**base, **changes, **joined}
-
-
-def _foreign_columns(document: Mapping[str, Any]) -> Iterator[str]:
-    """The tables of a declaration that are named after no column of a bet."""
-    for table in ("bets", "aliases"):
-        columns = document.get(table)
-        for column in columns if isinstance(columns, dict) else ():
-            if column not in BET_COLUMNS:
-                yield f"{table}.{column}: no column of a bet{did_you_mean(column, BET_COLUMNS)}"
-
-
-def _problems(declared: Format, phrase_tables: Collection[str]) -> Iterator[str]:
-    """What no single table of a declaration shows."""
-    if missing := [column for column in NEEDED_OF_A_BET if column not in declared.bets]:
-        yield f"bets: says nothing of {', '.join(missing)}"
-    for column, rules in declared.bets.items():
-        for rule in rules:
-            for name in rule.bet_columns:
-                if name not in declared.bets:
-                    hint = did_you_mean(name, declared.bets)
-                    yield f"bets.{column}: goes by {name!r}, which the format does not make{hint}"
-            for name, value in ((n, v) for n, vs in (*rule.when.items(), *rule.unless.items()) for v in vs):
-                if name in KINDS and not _is_readable(name, value):
-                    yield f"bets.{column}: {name} can never be {value!r}"
-            if rule.price is not None and column not in PRICED:
-                yield f"bets.{column}.price: only for {', '.join(PRICED)}"
-            tables = {*declared.phrases, *phrase_tables}
-            if rule.phrases is not None and rule.phrases not in tables:
-                hint = did_you_mean(rule.phrases, sorted(tables))
-                yield f"bets.{column}.phrases: no table is called {rule.phrases!r}{hint}"
-    try:
-        _ = declared.order
-    except CycleError as error:
-        yield f"bets: {' goes by '.join(error.args[1])}: no column can go by itself"
-
-
-def _is_readable(column: str, value: Scalar) -> bool:
-    kind = KINDS[column]
-    try:
-        kind.read(cleaned(kind, value))
-    except Unreadable:
-        return False
-    return True
-
-
-def _said(error: ValidationError) -> Iterator[str]:
-    """What pydantic found, a line each, with the nearest key that is known where one is not."""
-    for each in error.errors():
-        path = [part for part in each["loc"] if part != "from_"]
-        place = ".".join(str(part) for part in path)
-        if each["type"] == "extra_forbidden":
-            yield f"{place}: unknown{did_you_mean(str(path[-1]), _keys(path))}"
-        else:
-            yield f"{place}: {each['msg'].removeprefix('Value error, ')}"
-
-
-def _keys(path: list[Any]) -> list[str]:
-    model: type[BaseModel] = Format if len(path) == 1 else Phrase if path[0] == "phrases" else ColumnRule
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _check_pattern(pattern: str, groups: int | None = None) -> None:
-    try:
-        pl.select(pl.lit("").str.contains(pattern))
-    except pl.exceptions.ComputeError as error:
-        raise ValueError(f"not a pattern: {pattern!r} ({str(error).splitlines()[-1]})") from None
-    if groups is not None and len(pl.Series([""]).str.extract_groups(pattern).struct.fields) != groups:
-        raise ValueError(f"extract needs one group in parentheses: {pattern!r}")
-
-
-def _check_time_pattern(pattern: str) -> None:
-    """Whether a time survives being written and read by it, to the minute: a date alone has no time of day."""
-    zone = "UTC" if "%z" in pattern else None
-    moment = pl.Series([_SOME_TIME]).dt.replace_time_zone(zone)
-    bare = pattern.removesuffix("%Z").rstrip()
-    try:
-        written = moment.dt.strftime(bare)
-        read = written.str.to_datetime(bare, time_unit="us", time_zone=zone, strict=False)
-        is_sound = (read.dt.truncate("1m") == moment.dt.truncate("1m")).all() and read.null_count() == 0
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        is_sound = False
-    if not is_sound:
-        raise ValueError(f"pattern is not one of a date with a time of day: {pattern!r}")
-
-
-def _check_zone(name: str) -> None:
-    try:
-        is_zone = pl.Series([_SOME_TIME]).dt.replace_time_zone(name or None).dtype == pl.Datetime("us", name)
-    except pl.exceptions.PolarsError:
-        is_zone = False
-    if not is_zone:
-        raise ValueError(f"zone is not one such as America/New_York: {name!r}") from None
-
-
-def _delay(text: str) -> timedelta | None:
-    """The length of time that a text says; null where it says none, or one too long."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        return None
-    seconds = int(match[1]) * _SECONDS[match[2]]
-    return timedelta(seconds=seconds) if seconds <= _LONGEST_DELAY.total_seconds() else None
-
-
-def _offset(text: str) -> timedelta:
-    match = _OFFSET.fullmatch(text)
-    assert match  # noqa: S101 - checked when the declaration was read
-    length = timedelta(hours=int(match[2]), minutes=int(match[3]))
-    return -length if match[1] == "-" else length
-
-
-def read_text(path: Path) -> str:
-    """The text of a declaration's file. Raises FormatInvalid and OSError."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise FormatInvalid(["not UTF-8"]) from None

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from feature_repo.errors import ConfigurationError
-from ingestion.sources.files.formats.declaration import Format, FormatInvalid, folded, parse_format, read_text
+from ingestion.sources.files.formats.declaration import Format, FormatInvalid, folded
+from ingestion.sources.files.formats.declaration_text import parse_format, read_text
 from ingestion.sources.files.formats.phrases import FORMATS_FOLDER, SUFFIX, shipped_tables
 from quality.schema import REQUIRED_COLUMNS
 

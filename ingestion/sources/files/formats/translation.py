@@ -28,8 +28,8 @@ from ingestion.sources.files.formats.values import (
     one_name,
     tags_of,
 )
-from ingestion.sources.files.raw_page import RawPage
 from ingestion.sources.page import Page, build_page
+from ingestion.sources.raw_page import RawPage
 from quality.schema.bet import KINDS
 from quality.schema.kinds import cleaned, cleaned_column
 

@@ -1,0 +1,34 @@
+"""Every example in a docstring, run: a module that has one is found by its `>>>`."""
+
+from __future__ import annotations
+
+import doctest
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = sorted(
+    module_of(file)
+    for package in ("feature_repo", "quality", "ingestion")
+    for file in (REPOSITORY / package).rglob("*.py")
+    if ">>>" in file.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_of_a_module_are_true(module: str) -> None:
+    examples = doctest.testmod(import_module(module))
+    assert examples.attempted > 0
+    assert examples.failed == 0
+
+
+def test_the_modules_with_examples_are_found() -> None:
+    assert {"feature_repo.bets.odds", "feature_repo.group_keys"} <= set(MODULES)
