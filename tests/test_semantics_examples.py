@@ -202,6 +202,7 @@ def check(connection, outputs):
         compare(stored(connection, table), table)
 
 
+@pytest.mark.usefixtures("servers")
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_is_true(example, request, tmp_path):
     given, *outputs = example

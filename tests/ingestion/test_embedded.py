@@ -42,7 +42,10 @@ from tests.rigs.commands import by_name
 from tests.rigs.keeper import temporary_homes
 from tests.rigs.processes import wait_until
 
-UP = "import sys, pathlib; from ingestion import embedded; embedded.up(pathlib.Path(sys.argv[1])); print('up')"
+UP = (
+    "import sys, pathlib; from ingestion.embedded.servers import start_servers; "
+    "start_servers(pathlib.Path(sys.argv[1])); print('up')"
+)
 
 
 _numbers = itertools.count()
@@ -206,8 +209,9 @@ def test_a_postgres_killed_while_a_session_computes_comes_back(home: Path) -> No
 def test_servers_of_a_killed_test_run_do_not_stay(tmp_path: Path) -> None:
     """The tests' own promise, so that an aborted `make test` leaves nothing behind."""
     script = (
-        "import sys; from ingestion import embedded; from tests.rigs.keeper import temporary_homes\n"
-        "with temporary_homes() as homes: embedded.up(homes / 'home'); print(homes, flush=True); sys.stdin.read()"
+        "import sys; from ingestion.embedded import servers; from tests.rigs.keeper import temporary_homes\n"
+        "with temporary_homes() as homes: servers.start_servers(homes / 'home'); print(homes, flush=True); "
+        "sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from quality.drift import drift
 from quality.evidence import DRIFT
+from tests.builders.examples import examples
 
 SIZES = st.integers(1, 400)
 
@@ -76,14 +77,14 @@ def test_a_small_change_in_many_rows_is_no_drift() -> None:
 # ---- drift ----
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.integers(60, 500), st.integers(60, 500), st.sampled_from([-4.0, 4.0]), st.integers(0, 2**32))
 def test_numbers_that_moved_drift(rows: int, reference_rows: int, by: float, seed: int) -> None:
     generator = random(seed)
     assert measured(generator.normal(by, 1, rows), generator.normal(0, 1, reference_rows))["has_drifted"]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.integers(60, 500), st.integers(60, 500), st.integers(0, 2**32))
 def test_text_that_changed_drifts(rows: int, reference_rows: int, seed: int) -> None:
     assert measured(["new"] * rows, values("text", reference_rows, random(seed)))["has_drifted"]

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quality.evidence import BATCH_SCHEMA, GRADED, SHIFTS
 from quality.gates import default_gates
 from quality.shifts import SHIFT_TESTS, shifts
 from tests.builders.batches import BOOKS, PLACED, completed, graded, history, nothing
+from tests.builders.examples import examples
 
 DAYS = 20
 REFERENCE = history(DAYS)
@@ -54,7 +55,7 @@ def test_a_day_like_the_days_before_is_no_shift() -> None:
 
 
 @given(seed=st.integers(100, 100_000), size=st.sampled_from([1, 12, 40, 150, 600]))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_days_of_every_size_are_no_shift(seed: int, size: int) -> None:
     assert beyond(said(next_day(seed, size))) == set()
 

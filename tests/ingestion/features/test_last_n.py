@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.features.last_n import BETS_SCHEMA, KEPT_BETS, OLDER_SCHEMA, RecentBets, advance, short_of_bets
+from tests.builders.examples import examples
 
 WINDOWS = (10, 50)
 EVENTS = {**BETS_SCHEMA, "known_at": pl.Int64, "departs": pl.Boolean}
@@ -51,13 +52,13 @@ def advanced(events, before):
     return {row[:2]: row[2:] for row in rows.iter_rows()}, after
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(histories())
 def test_rates_are_those_of_the_newest_bets_that_stand(events):
     assert advanced(events, RecentBets.none())[0] == sorted_out(events)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(histories(), st.integers(0, 160), st.integers(50, KEPT_BETS))
 def test_a_trimmed_state_continues_as_the_whole_state_would(events, cut, kept):
     """Trimmed to fewer bets than a store keeps, so that short histories need a refill too."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo.declarations.views import GROUPED_VIEWS
 from ingestion.features.replay import MemoryStates, replay
 from tests import oracle
 from tests.builders.bet_logs import chunks, frame, graded, logs
+from tests.builders.examples import examples
 
 FEATURES = {view.name: view.features for view in GROUPED_VIEWS}
 FEATURES["bet_facts"] = (*oracle.FACTS, "decimal_odds", "implied_prob", "amount")
@@ -40,7 +41,7 @@ def same(value, expected):
     return value == pytest.approx(float(expected), rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(logs())
 def test_a_full_replay_equals_the_oracle(log):
     computed = replayed(log)
@@ -52,13 +53,13 @@ def test_a_full_replay_equals_the_oracle(log):
             assert all(same(v, e) for v, e in zip(rows[at], wanted, strict=True)), (view, at, rows[at], features)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(logs(), st.lists(st.integers(0, 99), max_size=6))
 def test_any_batching_gives_the_same_bits_as_a_single_replay(log, cuts):
     assert replayed(log, cuts) == replayed(log)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(logs(), st.integers(0, 99))
 def test_nothing_that_becomes_known_later_alters_an_earlier_row(log, cut):
     instants = sorted({v["known_at"] for v in log})
