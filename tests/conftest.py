@@ -123,8 +123,8 @@ def servers() -> Iterator[Connections]:
     with temporary_homes() as homes:
         connections = embedded.start_servers(homes / "home")
         with _maintenance(connections.postgres) as connection:
-            # A test's data need not survive a power cut. Each copy of a template is a checkpoint, after which every
-            # page would go to the log whole.
+            # A test's data need not survive a power cut. Each copy of a template is a checkpoint, after which a page
+            # would go to the log whole.
             connection.execute("alter system set fsync = off")
             connection.execute("alter system set full_page_writes = off")
             connection.execute("select pg_reload_conf()")

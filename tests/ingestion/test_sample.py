@@ -52,7 +52,7 @@ def test_the_same_arguments_give_the_same_bets(log):
     assert_frame_equal(generate_sample(27_000, NOW, seed=7), log)
 
 
-def test_another_seed_gives_other_bets(log):
+def test_different_seed_gives_different_bets(log):
     assert not set(generate_sample(100, NOW, seed=8)["id"]) & set(log["id"])
 
 
@@ -95,12 +95,12 @@ def test_a_few_straights_and_most_bets_of_several_legs_have_no_league(newest):
     assert 0.9 < share[False] < 1
 
 
-def test_the_log_is_in_the_order_of_its_updates_and_no_bet_has_two_versions_at_once(log):
+def test_log_is_ordered_by_updates_and_no_bet_has_two_versions_at_an_instant(log):
     assert log["updated_at"].is_sorted()
     assert not log.select(pl.struct("id", "updated_at").is_duplicated().any()).item()
 
 
-def test_settlement_jobs_update_many_bets_at_one_instant(log):
+def test_settlement_job_updates_many_bets_at_the_same_instant(log):
     settled = log.filter(pl.col("status") != BetStatus.PENDING)
     assert settled["updated_at"].n_unique() < 0.6 * settled.height
     assert settled["updated_at"].value_counts()["count"].max() < 0.01 * settled.height
@@ -113,7 +113,7 @@ def test_bets_settle_after_minutes_to_weeks(newest):
     assert lag.max() > timedelta(weeks=6)
 
 
-def test_between_one_and_two_percent_of_the_settled_bets_are_corrected(log, changes):
+def test_share_of_corrected_settled_bets_is_1_to_2_percent(log, changes):
     settled = log.filter(pl.col("status") != BetStatus.PENDING)["id"].n_unique()
     assert 0.01 < changes["id"].n_unique() / settled < 0.02
 
@@ -139,13 +139,13 @@ def test_a_correction_changes_something():
     assert changes.filter(*(pl.col(name).eq_missing(pl.col(f"{name}_before")) for name in said)).is_empty()
 
 
-def test_bets_win_a_little_less_often_than_their_prices_say(newest):
+def test_bets_win_a_little_less_often_than_prices_imply(newest):
     graded = newest.filter(pl.col("status").is_in([BetStatus.WIN, BetStatus.LOSS]))
     edge = graded.select((pl.col("status") == BetStatus.WIN).mean() - IMPLIED.mean()).item()
     assert -0.04 < edge < -0.01
 
 
-def test_a_winning_straight_pays_its_odds_to_the_cent(log):
+def test_winning_straight_pays_the_odds_to_the_cent(log):
     won = log.filter(pl.col("status") == BetStatus.WIN, pl.col("bet_type") == BetType.STRAIGHT, pl.col("amount") > 0)
     assert won.filter((pl.col("profit") - pl.col("amount") * (PRICE - 1)).abs() > 0.006).is_empty()
 
@@ -174,7 +174,7 @@ def test_the_closing_price_of_a_fifth_of_the_settled_bets_is_known(newest):
     assert newest.filter((pl.col("clv_ev") - pl.col("clv_percentage") * IMPLIED).abs() > 6e-5).is_empty()
 
 
-def test_is_win_is_what_the_source_says_of_each_status(newest):
+def test_is_win_matches_the_source_for_each_status(newest):
     said = dict(newest.group_by("status").agg(pl.col("is_win").unique()).iter_rows())
     assert said == {
         **{status: [False] for status in (*UNGRADED, BetStatus.LOSS)},
@@ -207,7 +207,7 @@ def test_a_sample_that_cannot_be_written_leaves_nothing(name, tmp_path):
         (["--layout", "iso-last"], "--until and --layout are for --as pikkit-export. Nothing was written."),
     ],
 )
-def test_a_sample_in_an_unknown_format_or_order_of_columns_is_refused_by_its_name(arguments, what, tmp_path):
+def test_unknown_sample_format_or_column_order_is_refused_by_name(arguments, what, tmp_path):
     environ = dict(os.environ) | {"COLUMNS": "200", "PIKKIT_HOME": str(tmp_path / "home")}
     done = pikkit("sample", "--out", "s.csv", "--bets", "5", *arguments, environ=environ, cwd=tmp_path)
     assert (done.returncode, what in done.stderr.replace("\n", " ")) == (2, True), done.stderr

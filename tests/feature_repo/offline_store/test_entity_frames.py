@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ import pytest
 from feast import FeatureStore
 
 from feature_repo.errors import EntityFrameUnfit
+from feature_repo.offline_store.retrieval import entity_frame
 from feature_repo.offline_store.retrieval.entity_frame import entity_rows_of_frame
 from tests.rigs.offline_stores import HOUR, NOON, Stores, retrieve, stores
 
@@ -190,3 +192,7 @@ def test_aliases_of_views_and_join_keys_are_those_of_feast(stores: Stores) -> No
     assert ours.drop(columns="event_timestamp").equals(stock.drop(columns="event_timestamp"))
     assert ours["home__score"].to_list() == [1.5]
     assert ours["away__score"].to_list() == [2.5]
+
+
+def test_examples_of_the_entity_frame_are_right() -> None:
+    assert doctest.testmod(entity_frame).failed == 0

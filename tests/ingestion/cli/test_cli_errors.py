@@ -267,7 +267,7 @@ def test_a_lock_that_another_run_holds(
     assert digests(store) == before
 
 
-def test_a_lock_whose_owner_was_killed(
+def test_lock_of_a_killed_owner_is_taken_over(
     store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
 ) -> None:
     before = digests(store)

@@ -24,13 +24,13 @@ COMMANDS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("verb", VERBS | COMMANDS)
-def test_a_verb_says_in_one_line_of_the_list_what_it_does(verb: str) -> None:
+def test_summary_of_a_verb_fits_one_line_of_the_help(verb: str) -> None:
     summary = (VERBS | COMMANDS)[verb].get_short_help_str(56)  # what `pikkit --help` has room for on 80 columns
     assert summary.endswith(".")
     assert not summary.endswith("...")
 
 
-def test_the_version_is_told() -> None:
+def test_version_option_prints_the_version() -> None:
     told = subprocess.run([PIKKIT, "--version"], capture_output=True, text=True, check=True).stdout
     assert told == f"pikkit {code_version()}\n"
 
@@ -41,7 +41,7 @@ def test_every_option_has_help(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_a_verb_that_reports_something_reports_it_to_machines_too(verb: str) -> None:
+def test_every_verb_with_output_has_a_json_option(verb: str) -> None:
     options = {spelling for option in COMMANDS[verb].params for spelling in option.opts}
     assert "--json" in options or verb == "env"  # what env prints is for a machine already
 
@@ -53,7 +53,7 @@ def test_the_readme_has_exactly_the_verbs_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("groups", "quarantine", "runs")])
-def test_what_no_option_takes_is_refused_with_the_options_that_take_a_value(verb: str) -> None:
+def test_positional_argument_is_refused_with_the_options_that_take_a_value(verb: str) -> None:
     required = [f"{option.opts[0]}=x" for option in VERBS[verb].params if option.required]
     done = pikkit_here(verb, *required, "bets.parquet", environ={})
     takers = [option.opts[0] for option in VERBS[verb].params if not option.is_flag and option.opts[0] != "--help"]

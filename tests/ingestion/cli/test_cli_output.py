@@ -74,7 +74,7 @@ def test_a_refused_run_is_a_document_with_the_checks_that_failed(environ: dict[s
     assert f"(run {error['data']['run_id'][:8]}" in error["state"]
 
 
-def test_a_held_lock_is_a_document_with_its_holder(store: Connections, environ: dict[str, str]) -> None:
+def test_held_lock_is_a_document_with_the_holder(store: Connections, environ: dict[str, str]) -> None:
     with connect(store.postgres, purpose="test") as database, hold_run_lock(database, "backfill"):
         done = pikkit_here("materialize", "--json", environ=environ)
     error = error_of(done)
@@ -90,7 +90,7 @@ def test_a_held_lock_is_a_document_with_its_holder(store: Connections, environ: 
         (["quarantine", "retry", "x"], "Invalid value for 'SEQ'", "pikkit quarantine retry"),
     ],
 )
-def test_a_misspelt_command_is_a_document_that_names_its_help(arguments: list[str], what: str, help_of: str) -> None:
+def test_misspelt_command_is_a_document_that_names_the_help(arguments: list[str], what: str, help_of: str) -> None:
     done = pikkit_here(*arguments, "--json", environ={})
     error = error_of(done)
     assert (done.returncode, error["kind"], error["data"]) == (2, "UsageError", {})
@@ -131,7 +131,7 @@ def test_an_interrupted_command_is_a_document(monkeypatch: pytest.MonkeyPatch) -
 # ---- readers that leave --------------------------------------------------------------------------------------------
 
 
-def test_a_command_whose_reader_has_left_keeps_its_exit_code_and_prints_no_traceback() -> None:
+def test_command_without_a_reader_keeps_the_exit_code_and_prints_no_traceback() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run([PIKKIT, "--help"], stdout=writer, stderr=subprocess.PIPE, check=False, timeout=PATIENCE)
@@ -139,9 +139,7 @@ def test_a_command_whose_reader_has_left_keeps_its_exit_code_and_prints_no_trace
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_run_whose_readers_have_left_is_done_and_recorded_so(
-    store: Connections, environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_run_without_readers_is_recorded_as_done(store: Connections, environ: dict[str, str], tmp_path: Path) -> None:
     file = jsonl(tmp_path / "bets.jsonl", bet("b", 1))
     reader, writer = os.pipe()
     os.close(reader)
@@ -246,7 +244,7 @@ print(json.dumps([told, "typeguard" in Entity.__init__.__code__.co_names]))
 """
 
 
-def test_a_command_loads_what_it_needs_and_no_more(environ: dict[str, str]) -> None:
+def test_reading_commands_import_no_heavy_module(environ: dict[str, str]) -> None:
     whole = {"sport": "Soccer", "league": None, "market": None, "institution_name": None}
     whole |= {"american_odds": 100, "bet_type": "straight", "is_live": False}
     scores = [["score", "--american-odds", "50"], ["score", "--bet", json.dumps(whole)]]
@@ -277,7 +275,7 @@ def test_a_command_loads_what_it_needs_and_no_more(environ: dict[str, str]) -> N
 # ---- runs ----------------------------------------------------------------------------------------------------------
 
 
-def test_runs_has_one_line_for_each_run_and_the_whole_message_for_one(environ: dict[str, str], tmp_path: Path) -> None:
+def test_runs_has_a_line_per_run_and_the_whole_message_for_a_named_run(environ: dict[str, str], tmp_path: Path) -> None:
     del environ["PIKKIT_GATES"]
     environ.pop("COLUMNS", None)  # pytest's workers may have it
     pikkit_here("run", "--source", jsonl(tmp_path / "bets.jsonl", bet("c", 1)), environ=environ)

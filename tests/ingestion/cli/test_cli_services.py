@@ -44,9 +44,7 @@ BET = '{"sport":1,"league":1,"market":1,"institution_name":1,"bet_type":"straigh
 
 
 @pytest.mark.parametrize("command", [["verify"], ["backfill"], ["materialize"], ["score", "--bet", BET]])
-def test_a_verb_that_needs_a_store_does_not_make_one(
-    at_home: dict[str, str], tmp_path: Path, command: list[str]
-) -> None:
+def test_verb_that_needs_a_store_makes_no_store(at_home: dict[str, str], tmp_path: Path, command: list[str]) -> None:
     done = pikkit(*command, environ=at_home | {"PIKKIT_HOME": str(tmp_path / "none")}, cwd=tmp_path)
     assert (done.returncode, (tmp_path / "none").exists()) == (2, False)
     assert "There is no store under" in done.stderr
@@ -71,7 +69,7 @@ def test_status_and_doctor_start_nothing(at_home: dict[str, str], home: Path, tm
     assert embedded.running(home) == []
 
 
-def test_env_starts_them_and_its_exports_mean_the_same_servers(
+def test_env_starts_servers_and_exports_the_addresses_of_the_same_servers(
     at_home: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
     """Also for `pikkit` itself, in a shell that has those exports."""
@@ -120,7 +118,7 @@ def test_env_prints_exports_and_nothing_else(connections: Connections, environ: 
     assert [line.split("=")[0] for line in lines] == [f"export {name}" for name in feast_environment(connections)]
 
 
-def test_the_last_line_of_status_says_what_to_do_next(
+def test_last_line_of_status_names_the_next_command(
     environ: dict[str, str], blank_postgres: Postgres, tmp_path: Path
 ) -> None:
     refreshed = pikkit("status", environ=environ, cwd=tmp_path)
@@ -130,7 +128,7 @@ def test_the_last_line_of_status_says_what_to_do_next(
     assert "`pikkit migrate`" in last_line(migrated.stdout)
 
 
-def test_status_prints_what_it_knows_before_it_fails_for_redis(environ: dict[str, str], tmp_path: Path) -> None:
+def test_status_prints_postgres_contents_before_failing_for_redis(environ: dict[str, str], tmp_path: Path) -> None:
     done = pikkit("status", "--json", environ=environ | {"REDIS_URL": "redis://127.0.0.1:1/0"}, cwd=tmp_path)
     document = json.loads(done.stdout)
     assert (done.returncode, document["views"][0]["online"]["state"]) == (4, "down")
@@ -168,7 +166,7 @@ def test_doctor_ends_with_a_count_and_has_a_line_for_each_check(environ: dict[st
     assert {line.split()[0] for line in lines} == {"ok", "warn"}
 
 
-def test_doctor_leaves_redis_as_it_was(connections: Connections, environ: dict[str, str], tmp_path: Path) -> None:
+def test_doctor_leaves_redis_unchanged(connections: Connections, environ: dict[str, str], tmp_path: Path) -> None:
     pikkit("doctor", environ=environ, cwd=tmp_path)
     with redis.Redis.from_url(connections.redis.url) as client:
         assert client.dbsize() == 0

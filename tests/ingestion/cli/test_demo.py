@@ -71,7 +71,7 @@ def features(service: Any) -> list[str]:
 # ---- the first -----------------------------------------------------------------------------------------------------
 
 
-def test_the_demo_loads_every_row_of_its_sample(demos: Any) -> None:
+def test_demo_loads_every_row_of_the_sample(demos: Any) -> None:
     counts = demos.told["run"]["counts"]
     assert counts["accepted"] == counts["rows_read"] == demos.told["sample"]["rows"] > 1200
     assert counts["change_rows"] > 600
@@ -84,20 +84,20 @@ def test_the_training_frame_has_every_feature_of_the_service(demos: Any) -> None
     assert [row["bet_id"] for row in rows if row["sport_count"] is None] == []
 
 
-def test_the_online_vector_has_the_features_of_its_service_in_order(demos: Any) -> None:
+def test_demo_prints_an_online_vector_in_the_order_of_the_service(demos: Any) -> None:
     (bet,) = demos.told["online_vector"]["bets"]
     assert list(bet["features"]) == features(market_profitability_at_placement_v1)
     assert bet["features"]["sport_count"] > 0
     assert not any(view["is_stale"] for view in bet["views"].values())
 
 
-def test_the_seconds_of_every_step_are_told(demos: Any) -> None:
+def test_demo_document_has_the_seconds_of_every_step(demos: Any) -> None:
     assert list(demos.told["seconds"]) == STEPS
     steps = [step["step"] for step in demos.told["run"]["steps"]]
     assert steps == ["sync", "anomalies", "features", "gates", "commit", "load feast", "materialize"]
 
 
-def test_nothing_is_said_in_feasts_words(demos: Any) -> None:
+def test_demo_prints_no_message_of_feast(demos: Any) -> None:
     said = demos.first.stderr + demos.second.stderr + demos.second.stdout
     assert [line for line in said.splitlines() if re.search(r"warning|experimental|deprecat|it/s\]", line, re.I)] == []
 
@@ -105,13 +105,13 @@ def test_nothing_is_said_in_feasts_words(demos: Any) -> None:
 # ---- the second ----------------------------------------------------------------------------------------------------
 
 
-def test_a_second_demo_changes_nothing_and_says_so(demos: Any) -> None:
+def test_second_demo_changes_nothing_and_reports_no_change(demos: Any) -> None:
     before, after = ({table: d for table, d in store.items() if table not in LOOKED_AT} for store in demos.stores)
     assert after == before
     assert "Nothing changed" in demos.second.stdout
 
 
-def test_the_steps_are_numbered_and_timed(demos: Any) -> None:
+def test_demo_steps_are_numbered_and_timed(demos: Any) -> None:
     lines = demos.second.stdout.splitlines()
     assert [line.split(":")[0] for line in lines if re.match(r"\d  ", line)] == [
         f"{number}  {step}" for number, step in enumerate(STEPS, start=1)
@@ -120,7 +120,7 @@ def test_the_steps_are_numbered_and_timed(demos: Any) -> None:
     assert [step for step in [*STEPS, "total"] if not any(line.startswith(step) for line in timed)] == []
 
 
-def test_the_bet_that_it_says_to_score_next_can_be_scored(demos: Any) -> None:
+def test_score_command_suggested_by_the_demo_succeeds(demos: Any) -> None:
     line = next(line for line in demos.second.stdout.splitlines() if line.startswith("  pikkit score"))
     done = pikkit(*shlex.split(line)[1:], "--json", environ=demos.environ, cwd=demos.home)
     (scored,) = json.loads(done.stdout)["bets"]
@@ -145,7 +145,7 @@ def _remember(connections: Connections, stream: str) -> None:
         database.execute("insert into ops.sync_state (stream, total_versions) values (%s, 5)", [stream])
 
 
-def test_a_store_with_bets_of_another_source_is_refused(connections: Connections, tmp_path: Path) -> None:
+def test_demo_refuses_a_store_with_bets_of_another_source(connections: Connections, tmp_path: Path) -> None:
     demo_source(tmp_path, 100, NOW)
     _remember(connections, "file:real.parquet")
     with connect(connections.postgres, purpose="test") as database, pytest.raises(ConfigurationError) as refused:
@@ -153,7 +153,7 @@ def test_a_store_with_bets_of_another_source_is_refused(connections: Connections
     assert "file:real.parquet" in refused.value.what
 
 
-def test_a_store_with_a_sample_that_is_lost_is_refused(connections: Connections, tmp_path: Path) -> None:
+def test_demo_refuses_a_store_whose_sample_file_is_lost(connections: Connections, tmp_path: Path) -> None:
     """A new sample would hold other bets under the old ids."""
     source, _ = demo_source(tmp_path, 100, NOW)
     _remember(connections, source.name)
@@ -164,7 +164,7 @@ def test_a_store_with_a_sample_that_is_lost_is_refused(connections: Connections,
             check_store(database, tmp_path)
 
 
-def test_a_sample_is_made_once(tmp_path: Path) -> None:
+def test_demo_source_makes_the_sample_once(tmp_path: Path) -> None:
     _, made = demo_source(tmp_path, 100, NOW)
     _, made_again = demo_source(tmp_path, 200, NOW)
     assert (made, made_again) == (True, False)

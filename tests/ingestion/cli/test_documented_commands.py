@@ -73,13 +73,13 @@ def unknown_words(command: Any, words: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("document", [document.relative_to(REPOSITORY).as_posix() for document in documents()])
-def test_every_command_in_a_document_exists_with_its_options(document: str) -> None:
+def test_every_documented_command_and_option_exists(document: str) -> None:
     text = (REPOSITORY / document).read_text(encoding="utf-8")
     commands = [command for line in [*fenced_lines(text), *lines_in_text(text)] for command in commands_of(line)]
     assert {shlex.join(command): unknown for command in commands if (unknown := unknown_parts(command))} == {}
 
 
-def test_every_command_in_a_message_exists_with_its_options() -> None:
+def test_every_command_and_option_named_in_a_message_exists() -> None:
     """The next steps of errors, warnings and checks, wherever the code has one in backticks."""
     unknown = {
         (path.name, line): parts

@@ -29,7 +29,7 @@ def test_every_state_of_a_kind_has_a_style(states: Any, styles: Mapping[str, str
     assert set(styles) == set(get_args(states))
 
 
-def test_a_word_that_two_kinds_of_state_share_has_one_style() -> None:
+def test_word_shared_by_two_kinds_of_state_has_a_single_style() -> None:
     assert [
         (word, style)
         for styles in state_styles.STYLES_BY_KIND

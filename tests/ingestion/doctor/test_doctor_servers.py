@@ -31,7 +31,7 @@ def test_a_postgres_that_does_not_answer_fails_and_redis_is_asked_all_the_same(e
     assert checks["Redis writes"].verdict == "ok"
 
 
-def test_a_database_whose_sessions_start_in_another_zone_is_a_warning(postgres: Postgres) -> None:
+def test_database_with_a_time_zone_other_than_utc_is_a_warning(postgres: Postgres) -> None:
     execute(postgres, "alter database {database} set timezone to 'Europe/Berlin'")
     check = by_name(check_postgres(postgres))["time zone"]
     assert (check.verdict, "Europe/Berlin" in check.found) == ("warn", True)
@@ -59,7 +59,7 @@ def test_clocks_that_differ_are_told(seconds: float, verdict: str, word: str) ->
     assert (check.verdict, word in check.found) == (verdict, True)
 
 
-def test_pending_migrations_are_a_warning_and_edited_ones_a_failure(
+def test_pending_migration_is_a_warning_and_edited_migration_a_failure(
     postgres: Postgres, blank_postgres: Postgres
 ) -> None:
     assert by_name(check_postgres(blank_postgres))["migrations"].verdict == "warn"
@@ -101,7 +101,7 @@ def as_role(servers: Connections) -> Iterator[Callable[[Postgres], Postgres]]:
     execute(maintenance, f"drop role {role}")
 
 
-def test_a_role_that_may_not_make_schemas_is_told_what_to_run(
+def test_role_without_right_to_make_schemas_is_shown_the_grant(
     blank_postgres: Postgres, as_role: Callable[[Postgres], Postgres]
 ) -> None:
     ordinary = as_role(blank_postgres)
@@ -111,7 +111,7 @@ def test_a_role_that_may_not_make_schemas_is_told_what_to_run(
     assert by_name(check_postgres(ordinary))["schemas"].verdict == "ok"
 
 
-def test_a_role_that_may_not_make_temporary_tables_is_told_what_to_run(
+def test_role_without_right_to_make_temporary_tables_is_shown_the_grant(
     blank_postgres: Postgres, as_role: Callable[[Postgres], Postgres]
 ) -> None:
     ordinary = as_role(blank_postgres)

@@ -57,7 +57,7 @@ def checked(environ: dict[str, str]) -> dict[str, Check]:
 # ---- Postgres ------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_that_is_read_as_it_should_be_has_nothing_against_it(look: Callable[..., dict[str, Check]]) -> None:
+def test_sound_source_table_passes_every_check(look: Callable[..., dict[str, Check]]) -> None:
     checks = look()
     assert {check.verdict for check in checks.values()} == {"ok"}
     assert "1 row" in checks["source table"].found
@@ -93,7 +93,7 @@ def test_a_table_that_is_read_as_it_should_be_has_nothing_against_it(look: Calla
         ("revoke usage on schema public from public", "source Postgres", "FAIL", "permission denied"),
     ],
 )
-def test_what_is_wrong_with_the_table_is_told(
+def test_fault_of_the_source_table_is_named(
     bets: Postgres,
     reader: str,
     look: Callable[..., dict[str, Check]],
@@ -138,7 +138,7 @@ def test_a_clock_that_is_a_minute_off_is_a_warning(seconds: float, verdict: str,
 # ---- Supabase ------------------------------------------------------------------------------------------------------
 
 
-def test_a_project_that_is_read_as_it_should_be_has_nothing_against_it(supabase: Supabase) -> None:
+def test_sound_supabase_project_passes_every_check(supabase: Supabase) -> None:
     create_bets(supabase.postgres)
     put(supabase.postgres, bet("b1"), bet("b2"))
     install_functions(supabase)
@@ -196,7 +196,7 @@ def test_a_key_a_table_and_an_address_that_are_wrong_are_told_apart(supabase: Su
 # ---- settings ------------------------------------------------------------------------------------------------------
 
 
-def test_the_settings_are_shown_without_their_secrets() -> None:
+def test_settings_are_shown_without_secrets() -> None:
     checks = by_name(
         check_settings(
             {
