@@ -22,3 +22,18 @@ def test_no_comment_holds_a_placeholder(path: Path) -> None:
     """What is put there may hold a line break, and its second line would be read as SQL."""
     comments = [line.partition("--")[2] for line in path.read_text(encoding="utf-8").splitlines() if "--" in line]
     assert [comment for comment in comments if PLACEHOLDER.search(comment)] == []
+
+
+@pytest.mark.parametrize("package", ["feature_repo", "ingestion"])
+def test_every_sql_file_is_named_by_its_package_and_every_named_statement_is_a_file(package: str) -> None:
+    """A statement that is renamed in one place only would be found when its command runs."""
+    files = {path.stem for path in (REPOSITORY / package / "sql").rglob("*.sql") if path.parent.name != "migrations"}
+    code = {
+        name: "\n".join(map(Path.read_text, (REPOSITORY / name).rglob("*.py")))
+        for name in ("feature_repo", "ingestion")
+    }
+    literals = set(re.findall(r"""["']([a-z_0-9]+)["']""", "".join(code.values())))
+    function = "feast_statement" if package == "feature_repo" else "(?<!_)statement"
+    named = set(re.findall(function + r"""\(\s*["']([a-z_0-9]+)["']""", "".join(code.values())))
+    assert files - literals == set()
+    assert named - files == set()

@@ -61,10 +61,10 @@ def rewind(connection: psycopg.Connection, *, run_id: UUID, now: datetime) -> in
     """
     params = {"run_id": run_id, "now": now}
     connection.execute(statement("record_rewind"), params)
-    for name in ("rewind_withheld", "rewind_previous"):
-        connection.execute(statement(name), {"now": now})
+    connection.execute(statement("rewind_withheld"), {"now": now})
+    connection.execute(statement("rewind_previous"), {"now": now})
     moved = connection.execute(statement("rewind_versions"), params).rowcount
-    for name in ("rewind_watermarks", "rewind_streams"):
-        connection.execute(statement(name), {"now": now})
+    connection.execute(statement("rewind_watermark"), {"now": now})
+    connection.execute(statement("rewind_streams"), {"now": now})
     connection.execute(statement("rewind_materializations"))
     return moved
