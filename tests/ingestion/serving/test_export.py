@@ -445,7 +445,7 @@ def test_an_export_killed_by_the_system_is_mended_by_the_next(load, store, envir
 
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
-from ingestion.serving.export.export import export
+from ingestion.serving.export.export import export_store
 from ingestion.serving.export.root import Root
 from ingestion.settings import Settings
 
@@ -458,7 +458,7 @@ def killing(self, *arguments):
     rename(self, *arguments)
 
 Root.rename = killing
-export(Settings.load().connections().postgres, sys.argv[1])
+export_store(Settings.load().connections().postgres, sys.argv[1])
 """
 
 
