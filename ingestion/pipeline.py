@@ -23,8 +23,8 @@ from ingestion.database.access import commit, connect
 from ingestion.database.locked_store import locked_store
 from ingestion.features import feature_versions
 from ingestion.features.backfill import replace_by_replay
+from ingestion.features.clock_rewind import check_rewindable, rewind
 from ingestion.features.refresh import refresh, withhold_refused
-from ingestion.features.rewind import check_rewindable, rewind
 from ingestion.features.verify import Comparison, verify_offline, verify_online
 from ingestion.features.watermark import check_clock, check_not_ahead, features_log_position
 from ingestion.gates.evidence import evidence_of_batch, evidence_with_features, evidence_without_batch, flag_counts
@@ -188,8 +188,7 @@ def run_backfill(
     """Replay the whole log, replace what comes out differently, publish it. `gates` and `override` as of `run`.
 
     `rewound` takes a store that was refreshed by a clock which ran ahead back to the present first
-    (ingestion/features/rewind.py). Raises ClockAhead as `run` does, and ConfigurationError when there is nothing to
-    rewind.
+    (features/clock_rewind.py). Raises ClockAhead as `run` does, and ConfigurationError when there is nothing to rewind.
     """
     with locked_store(connections, "backfill") as connection:
         now = clock.now()

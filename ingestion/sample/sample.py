@@ -1,7 +1,7 @@
 """A synthetic sample of bets that looks like a bettor's own history, for the demo, the tests and the benchmarks.
 
-catalogue.py says what there is to bet on and where; bets.py places bets, with times.py and prices.py; log.py lets them
-settle and be corrected; table.py spells the result as the source does.
+catalogue.py says what there is to bet on and where; bets.py places bets, with times.py and prices.py; change_log.py
+lets them settle and be corrected; table.py spells the result as the source does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 
 from feature_repo.errors import ConfigurationError
 from ingestion.sample.bets import place
-from ingestion.sample.log import version_history
+from ingestion.sample.change_log import version_history
 from ingestion.sample.table import as_table
 
 __all__ = ["generate_sample", "write_sample"]

@@ -12,7 +12,7 @@ from feature_repo.bets.odds import implied_probability_expression
 from ingestion.sample.arrays import Floats, IntegerArray
 from ingestion.sample.bets import PlacedBets
 from ingestion.sample.catalogue import BET_TYPES, BOOKS, LEAGUES, MARKETS, SPORTS
-from ingestion.sample.log import PENDING, STATUSES, WIN, BetVersions
+from ingestion.sample.change_log import PENDING, STATUSES, WIN, BetVersions
 from ingestion.sample.prices import american
 
 _INSTANT = pl.Datetime("us", "UTC")

@@ -15,13 +15,13 @@ import typer
 
 from feature_repo.bets.frame import NEEDED
 from ingestion.cli.documents import print_json
+from ingestion.cli.numbered_steps import Story
 from ingestion.cli.options import Json
 from ingestion.cli.output import print_line
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.run_report import run_document
 from ingestion.cli.serve.vectors import print_vectors, scored_document
 from ingestion.cli.stores import begin, load_feast, stores
-from ingestion.cli.story import Story
 from ingestion.cli.tables import decimals, print_table
 from ingestion.wording import counted, span
 
