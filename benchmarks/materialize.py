@@ -31,8 +31,6 @@ SINCE = NOW - timedelta(days=3_650)
 OURS, STOCK, FLOOR = 0, 1, 2  # logical databases
 BATCH = 10_000
 
-Hashes = list[tuple[bytes, dict[bytes, bytes]]]
-
 
 # ---- the sides, each in a process of its own -----------------------------------------------------------------------
 

@@ -42,8 +42,6 @@ YEAR = timedelta(days=365)
 SERVICE = "market_profitability_at_placement_v1"
 FEATURES = [f"{view.name}:{feature}" for view in GROUPED_VIEWS for feature in view.features]
 
-Retrieve = Callable[[pl.DataFrame], Any]
-
 
 # ---- the sides, each in a process of its own -----------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ all of these, for a view of the user's own                        refused online
 feast apply                                                       refused when it would change a published list
 feast apply, teardown                                             under the run lock, as all of the above
 
-Everything else is Feast's own. What of Feast's inside this relies on is held by tests/feature_repo/test_provider*.py.
+Everything else is Feast's own. What of Feast's inside this relies on is held by
+tests/feature_repo/materialization/test_provider*.py.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from feast.infra.compute_engines.base import ComputeEngine
 from feast.infra.passthrough_provider import PassthroughProvider
 
 from feature_repo.clock import as_utc
-from feature_repo.errors import GateRefused, LockHeld, PublishedListChanged
+from feature_repo.errors import GateRefused, LockHeld
 from feature_repo.feast_internals import feast_value_type_to_python_type
 from feature_repo.materialization.engine import GatedEngine
 from feature_repo.materialization.publish_guard import RowToPublish, is_history, require_published, without_outdated
@@ -134,7 +135,7 @@ class GatedProvider(PassthroughProvider):
             self._applying = True
             try:
                 check_published_lists(connection, self.repo_config.project, declared_services())
-            except PublishedListChanged:
+            except BaseException:
                 self._end_apply()
                 raise
 

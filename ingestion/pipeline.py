@@ -31,9 +31,10 @@ from ingestion.gates.evidence import evidence_of_batch, evidence_with_features, 
 from ingestion.gates.publication import (
     gate_outcome,
     gate_warnings,
-    mark_features,
-    publish_or_undo,
     raise_if_refused,
+    record_judgement,
+    set_features_savepoint,
+    undo_if_refused,
 )
 from ingestion.intake.counts import FormatOfFile, SyncCounts
 from ingestion.intake.load import take_in
@@ -93,7 +94,7 @@ def run_pipeline(
                 progress("anomalies", 0, None)
                 batch = evidence_of_batch(connection, since=since, sync=synced.sync, now=now)
                 step.result = flags = flag_counts(batch)
-            mark_features(connection)
+            set_features_savepoint(connection)
             with this.step("features") as step:
                 step.result = refreshed = refresh(connection, run_id=this.run_id, now=now, progress=progress)
             with this.step("gates") as step:
@@ -105,7 +106,8 @@ def run_pipeline(
                     watermark_before=watermark_before,
                 )
                 outcome = gate_outcome(gates or default_gates(), evidence, override)
-                step.result = outcome = publish_or_undo(connection, this, evidence, outcome)
+                undo_if_refused(connection, outcome)
+                step.result = outcome = record_judgement(connection, this, evidence, outcome)
             with this.step("commit"):
                 commit(connection)
             raise_if_refused(connection, this, outcome)
@@ -196,14 +198,15 @@ def run_backfill(
         if rewound:
             check_rewindable(connection, now)
         with recorded_run(connections.postgres, "backfill", now=now) as this:
-            mark_features(connection)
+            set_features_savepoint(connection)
             with this.step("replay") as step:
                 versions_rewound = rewind(connection, run_id=this.run_id, now=now) if rewound else None
                 step.result = replaced = replace_by_replay(connection, run_id=this.run_id, now=now, progress=progress)
             with this.step("gates") as step:
                 evidence = evidence_without_batch(connection, until=features_log_position(connection), now=now)
                 outcome = gate_outcome(gates or default_gates(), evidence, override)
-                step.result = outcome = publish_or_undo(connection, this, evidence, outcome)
+                undo_if_refused(connection, outcome)
+                step.result = outcome = record_judgement(connection, this, evidence, outcome)
             with this.step("commit"):
                 commit(connection)
             raise_if_refused(connection, this, outcome)

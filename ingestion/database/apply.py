@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 from psycopg import sql
 
 from feature_repo.declarations.views import STORED_VIEWS
-from feature_repo.errors import ConfigurationError, Unreachable
-from feature_repo.postgres.postgres_errors import postgres_errors
+from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
+from feature_repo.postgres.postgres_errors import postgres_errors, server_message
 from feature_repo.servers.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
 from ingestion.database.access import connect, statement
@@ -216,9 +217,20 @@ def _registry_errors(connections: Connections) -> Iterator[None]:
             "The tables of Feast's registry are missing", "Nothing was applied", "Run `pikkit migrate`"
         ) from error
     except OperationalError as error:
-        with _half_applied(), postgres_errors(f"Postgres at {connections.postgres.address}"):
-            raise error.orig or error from error  # psycopg's own, which SQLAlchemy has wrapped
-    except FeastOnlineStoreUnavailable:
+        service = f"Postgres at {connections.postgres.address}"
+        with _half_applied():
+            try:
+                with postgres_errors(service):
+                    raise error.orig or error from error  # psycopg's own, which SQLAlchemy has wrapped
+            except psycopg.OperationalError as ended:  # a deadlock, or a statement that somebody cancelled
+                raise Unreachable(
+                    f"{service} ended the apply ({server_message(ended)})",
+                    "The registry may be half applied",
+                    "Run `pikkit apply` again",
+                    service=service,
+                ) from ended
+    except FeastOnlineStoreUnavailable as error:
+        error.next_step = f"{error.next_step}; then run `pikkit apply` again"
         with _half_applied():
             raise
 
@@ -228,6 +240,6 @@ def _half_applied() -> Iterator[None]:
     """Feast writes the registry object by object: a store that goes in the middle leaves a part of them."""
     try:
         yield
-    except Unreachable as error:
-        error.state, error.next_step = "The registry may be half applied", "Run `pikkit apply` again"
+    except (Unreachable, LockHeld) as error:
+        error.state = "The registry may be half applied"
         raise

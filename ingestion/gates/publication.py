@@ -84,7 +84,7 @@ class RefusedSummary(Documented):
         return (self.before.document() if self.before else {}) | {"gates": self.gates.document()}
 
 
-def mark_features(connection: psycopg.Connection) -> None:
+def set_features_savepoint(connection: psycopg.Connection) -> None:
     """Set the savepoint to which a refusal takes the features back."""
     connection.execute("savepoint features")
 
@@ -100,15 +100,10 @@ def gate_outcome(gates: Gates, evidence: Evidence, override: str | None) -> Gate
     return GateOutcome(judgement, "refused", None, None, since < until)
 
 
-def publish_or_undo(connection: psycopg.Connection, run: Run, evidence: Evidence, outcome: GateOutcome) -> GateOutcome:
-    """Undo a refresh that is refused, back to `mark_features`; record the judgement either way.
-
-    The caller commits, and then calls `raise_if_refused`. Returns the outcome with examples of the bets behind what
-    failed or warned.
-    """
+def undo_if_refused(connection: psycopg.Connection, outcome: GateOutcome) -> None:
+    """Take the features back to `set_features_savepoint` when the refresh is refused; what was loaded stays."""
     if outcome.is_refused:
         connection.execute("rollback to savepoint features")
-    return record_judgement(connection, run, evidence, outcome)
 
 
 def raise_if_refused(connection: psycopg.Connection, run: Run, outcome: GateOutcome) -> None:

@@ -34,14 +34,19 @@ if TYPE_CHECKING:
 @contextmanager
 def open_online_store(connections: Connections) -> Iterator[FeatureStore]:
     """Feast's store. Raises Unreachable for trouble of the online store; what Postgres holds is committed by then."""
+    from redis.exceptions import RedisClusterException, RedisError
+
     from feature_repo.online_store.redis_errors import FeastOnlineStoreUnavailable, redis_errors
     from feature_repo.store import store_at
 
     store = store_at(connections)
     state = "The features are committed in Postgres; the online store still serves what it had"
     try:
-        with redis_errors(store.config.online_store, state):
+        try:
             yield store
+        except (RedisError, RedisClusterException):  # and no error of Postgres or of a file, which go through here too
+            with redis_errors(store.config.online_store, state):
+                raise
     except FeastOnlineStoreUnavailable as error:
         if not error.has_answered:
             error.next_step = (

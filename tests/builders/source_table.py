@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import polars as pl
-import psycopg
 from psycopg import sql
 
 from feature_repo.postgres.copy import copy_in
@@ -81,9 +80,3 @@ def fill(postgres: Postgres, bets: pl.DataFrame, table: str = "public.bets") -> 
     with connect(postgres, purpose="test") as connection:
         copy_in(connection, table, bets)
         connection.commit()
-
-
-def everything(postgres: Postgres, table: str = "public.bets") -> list[dict[str, Any]]:
-    with connect(postgres, purpose="test", autocommit=True) as connection:
-        cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
-        return cursor.execute(sql.SQL("select * from {}").format(sql.Identifier(*table.split(".")))).fetchall()

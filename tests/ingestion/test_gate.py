@@ -31,8 +31,6 @@ from tests.builders.bet_files import NOW
 from tests.rigs.commands import environ_of, pikkit_here
 
 HOUR = timedelta(hours=1)
-ALERTS = "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'"
-CLOSING_LINE = ("clv_percentage", "clv_ev", "clv_current_odds")
 
 
 @pytest.fixture(scope="module")

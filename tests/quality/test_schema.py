@@ -18,7 +18,6 @@ PUSH = {"status": "SETTLED_PUSH", "profit": 0.0, "roi": 0.0, "is_win": False}
 VOID = {**PUSH, "status": "SETTLED_VOID"}
 LOSS = {"status": "SETTLED_LOSS", "profit": -20.0, "roi": -100.0, "is_win": False}
 CASHEDOUT = {"status": "SETTLED_CASHEDOUT", "profit": 5.0, "roi": 25.0, "is_win": False}
-PARLAY = {"bet_type": "parlay", "amount": 1.0, "profit": None, "roi": None, **OPEN}
 
 
 def test_a_good_bet_is_accepted() -> None:

@@ -64,7 +64,7 @@ _RAW: Final[dict[str, pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """One of them. The three statements have the headers of `ingestion/sql/export_*.sql`."""
+    """One of them. The three statements have the headers of `ingestion/sql/export/export_*.sql`."""
 
     name: str
     schema: dict[str, pl.DataType]

@@ -32,7 +32,7 @@ _READS: Final = 5
 def open_target(project: SupabaseProject, patience: timedelta, told: Callable[[str], None]) -> Iterator[SupabaseTarget]:
     """The tables, for the key that may write them. `told` hears of each wait.
 
-    Refused says where the tables and the key come from.
+    A `ProjectDenied` says where the tables and the key come from.
     """
     try:
         with opened(project, project.publish_key, patience, told) as rest:
@@ -45,7 +45,7 @@ def open_target(project: SupabaseProject, patience: timedelta, told: Callable[[s
 
 
 class SupabaseTarget:
-    """An open connection. Everything here raises Refused, and Unreachable once retries are used up."""
+    """An open connection. Everything here raises ProjectDenied, and Unreachable once retries are used up."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest

@@ -1,6 +1,6 @@
 """A connection to somebody else's Postgres that is made anew when it is lost, within the patience that is left.
 
-Refused   a password, a role, a right, a table, a column, a setting of the address: SourceDenied at once
+Denied    a password, a role, a right, a table, a column, a setting of the address: SourceDenied at once
 Passing   no answer, starting up, shutting down, no connection or memory left, a connection lost, a statement ended from
           outside: asked again; Unreachable when the patience is used up
 

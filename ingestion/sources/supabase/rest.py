@@ -136,7 +136,7 @@ class Rest:
         return self._answer
 
     def _judge(self, answer: httpx.Response, name: str) -> None:
-        """Raises Passing or Refused for an answer that is an error. `name` is the table or function asked."""
+        """Raises Passing or ProjectDenied for an answer that is an error. `name` is the table or function asked."""
         said = _error(answer)
         code, message = (self._shown(said.get(part)) for part in ("code", "message"))
         cause = f"{answer.status_code}" + (f" ({': '.join(filter(None, (code, message)))})" if code or message else "")

@@ -13,7 +13,6 @@ from tests.rigs.published_store import FIRST, LONE, MARK, SECOND, Published, ins
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 RECENT = (MARK - 2 * HOUR, MARK)
-STAMP = "%Y-%m-%dT%H:%M:%S"
 
 # What is done behind the store's back, and what is said of which run.
 FAULTS = {

@@ -8,10 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from feature_repo import open_store
-from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
-from feature_repo.servers.connections import LOCK_PATIENCE, Connections, milliseconds
+from feature_repo.errors import ConfigurationError, LockHeld, PikkitError, StoreFull, Unreachable
+from feature_repo.servers.connections import LOCK_PATIENCE, Connections, Postgres, Redis, milliseconds
 from feature_repo.servers.environment import feast_environment
 from ingestion.database.apply import _registry_errors, apply_declarations
 
@@ -76,3 +77,22 @@ def test_a_database_that_does_not_answer_is_unreachable(registry: Connections) -
     nowhere = dataclasses.replace(registry.postgres, database="nowhere")
     with pytest.raises(Unreachable, match="nowhere"):
         apply_declarations(dataclasses.replace(registry, postgres=nowhere))
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "kind"),
+    [
+        (psycopg.errors.DeadlockDetected("deadlock detected"), Unreachable),
+        (psycopg.errors.LockNotAvailable("canceling statement due to lock timeout"), LockHeld),
+        (psycopg.errors.DiskFull("no space left on device"), StoreFull),
+    ],
+)
+def test_apply_that_postgres_ends_says_that_the_registry_may_be_half_applied(
+    ended_by: psycopg.OperationalError, kind: type[PikkitError]
+) -> None:
+    """Feast writes the registry object by object, so nothing of it is undone."""
+    nowhere = Connections(Postgres("nowhere", 5432, "pikkit", "user", ""), Redis("redis://nowhere"), embedded=False)
+    with pytest.raises(kind) as raised, _registry_errors(nowhere):
+        raise OperationalError("insert", {}, ended_by)
+    assert type(raised.value) is kind
+    assert raised.value.state == "The registry may be half applied"

@@ -14,7 +14,6 @@ from quality.schema.instants import Instant
 from quality.schema.kinds import Number
 
 _ZONE_NAME: Final = r"\s*([A-Za-z]+)$"
-_INSTANT: Final = pl.Datetime("us", "UTC")
 
 
 def as_text(values: pl.Series) -> pl.Series:
