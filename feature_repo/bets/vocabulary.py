@@ -17,6 +17,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from feature_repo.errors import VocabularyUnavailable
+from feature_repo.postgres.queries import feast_statement
 
 ENCODED_COLUMNS: Final = ("sport", "league", "market", "institution_name", "bet_type")
 UNKNOWN: Final = 0
@@ -70,7 +71,7 @@ class Vocabulary:
             conninfo = make_conninfo(**self._connection, connect_timeout=5, application_name="pikkit vocabulary")
             with psycopg.connect(conninfo) as database:
                 database.execute("set local lock_timeout = '5s'")
-                rows = database.execute("select column_name, value, code from features.vocabulary").fetchall()
+                rows = database.execute(feast_statement("vocabulary")).fetchall()
         except psycopg.Error as error:
             where = "{host}:{port}/{dbname}".format(**self._connection)
             raise VocabularyUnavailable(

@@ -1,4 +1,4 @@
-"""Errors of Postgres in our words: the one place that makes errors of feature_repo/errors.py from psycopg's.
+"""Errors of Postgres in our words: of a store, as errors of feature_repo/errors.py.
 
 A Postgres that bets are read from is somebody else's, and is asked again: ingestion/sources/postgres/.
 """

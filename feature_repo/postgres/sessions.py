@@ -1,4 +1,7 @@
-"""Sessions at Postgres, all opened here: in UTC, with floats of every digit, with no limit on time but for locks.
+"""Sessions at Postgres: in UTC, with floats of every digit, with no limit on time but for locks.
+
+Two have settings of their own: serving reads the vocabulary with short limits (feature_repo/bets/vocabulary.py), and
+the embedded server is set up before its database exists (ingestion/embedded/postgres.py).
 
 start_session    any database, for a caller that has its address
 feast_session   the Postgres of Feast's offline store, with its errors in our words

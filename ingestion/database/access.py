@@ -1,4 +1,4 @@
-"""The only way to Postgres: connections, the SQL files, the run lock, turns.
+"""The store's Postgres: connections, the SQL files, the run lock, turns.
 
 Frames go in and out by feature_repo/postgres/copy.py.
 """
@@ -19,16 +19,6 @@ from feature_repo.postgres.queries import statement_of
 from feature_repo.postgres.run_lock import check_held, run_lock, undo
 from feature_repo.postgres.sessions import connect_to, set_session, start_session
 from feature_repo.servers.connections import LOCK_PATIENCE, Postgres, milliseconds
-
-__all__ = [
-    "LOCK_PATIENCE",
-    "commit",
-    "connect",
-    "hold_run_lock",
-    "snapshot",
-    "statement",
-    "taking_turns",
-]
 
 
 def connect(postgres: Postgres, *, purpose: str, autocommit: bool = False) -> psycopg.Connection:

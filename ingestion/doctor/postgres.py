@@ -14,8 +14,8 @@ from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.queries import feast_statement
 from feature_repo.postgres.run_lock import lock_holder
-from feature_repo.servers.connections import Postgres
-from ingestion.database.access import LOCK_PATIENCE, connect, statement
+from feature_repo.servers.connections import LOCK_PATIENCE, Postgres
+from ingestion.database.access import connect, statement
 from ingestion.database.migrate import pending
 from ingestion.database.registry import misnamed
 from ingestion.database.rollout import columns_gap, definitions_gap, missing_columns, registry_gap, unapplied

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -20,13 +21,15 @@ from ingestion.intake.load import take_in
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import Progress, silent
+from ingestion.sources.files.file_source import open_file
 from ingestion.sources.postgres.postgres_table import open_postgres
 from ingestion.sources.settings import SourcePostgres
 from ingestion.sources.supabase.supabase_table import open_supabase
 from ingestion.sources.table import SourceTable
-from tests.builders.bet_files import NOW
+from tests.builders.bet_files import NOW, jsonl
 from tests.builders.source_table import create_bets
 from tests.rigs.gateway import Proxy
+from tests.rigs.lenient_pipeline import run
 from tests.rigs.supabase import Supabase
 
 PATIENCE = timedelta(minutes=10)
@@ -115,3 +118,14 @@ def opened(source: Source) -> Iterator[tuple[str, Any]]:
     table = source.open(silent)
     with table.reading() as reading:
         yield table.name, reading
+
+
+@pytest.fixture
+def load(prepared: Connections, tmp_path: Path) -> Callable[..., Any]:
+    """Run the pipeline at `now` over a file of these bets. Returns the finished run."""
+
+    def load(*bets: Any, now: datetime = NOW) -> Any:
+        clock.set_now(now)
+        return run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", *bets)))
+
+    return load

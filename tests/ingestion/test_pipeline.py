@@ -32,15 +32,6 @@ from tests.rigs.processes import wait_until
 WRITTEN_BY = ("run_id", "batch_id", "received_at")
 
 
-@pytest.fixture
-def load(prepared, tmp_path):
-    def load(*bets, now=NOW):
-        clock.set_now(now)
-        return run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", *bets)))
-
-    return load
-
-
 def contents(connections):
     """Every row of the store, without the columns that say who wrote it, for comparison."""
     tables = [

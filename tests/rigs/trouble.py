@@ -18,6 +18,7 @@ import pytest
 from psycopg import sql
 
 from feature_repo.servers.connections import Connections, Postgres
+from ingestion.database.access import connect
 from tests.rigs.processes import end, wait_until
 
 
@@ -125,3 +126,10 @@ def pooler(postgres: Postgres, mode: str) -> Iterator[Postgres]:
                 yield pooled
             finally:
                 end(process)
+
+
+def terminate_session(postgres: Postgres, victim: psycopg.Connection) -> None:
+    """End the victim's session at the server, and have the victim find out."""
+    with connect(postgres, purpose="test", autocommit=True) as executioner:
+        executioner.execute("select pg_terminate_backend(%s, 600000)", [victim.info.backend_pid])
+    victim.execute("select 1")

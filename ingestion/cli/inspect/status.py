@@ -40,10 +40,10 @@ def status(
 
     from feature_repo import clock
     from feature_repo.errors import Unreachable
-    from ingestion.runs.status import store_status as look
+    from ingestion.runs.status import store_status
 
     settings = begin(now)
-    store = look(_as_they_are(settings), clock.now(), is_clock_stopped=clock.is_stopped())
+    store = store_status(_as_they_are(settings), clock.now(), is_clock_stopped=clock.is_stopped())
     if isinstance(store.online, Unreachable) and settings.external is None:
         store = replace(store, online=_why_redis_is_not_ready(settings) or store.online)
     if json:

@@ -39,8 +39,7 @@ def dismiss(
 ) -> None:
     """Dismiss open rows, and note why. They stay in the quarantine."""
     from feature_repo.errors import ConfigurationError
-    from ingestion.quarantine.refused_rows import dismiss_quarantined as dismiss_rows
-    from ingestion.quarantine.refused_rows import reopen
+    from ingestion.quarantine.refused_rows import dismiss_quarantined, reopen
 
     settings = begin(now)
     selection = refused_row_selection(seq, reason, bet_id, source, since, until)
@@ -59,7 +58,7 @@ def dismiss(
             f"{counted(changed['open'], 'row')} open again, {changed['superseded']:,} superseded in the meantime."
         )
     else:
-        changed = {"dismissed": dismiss_rows(connections, selection, note=note, everything=everything)}
+        changed = {"dismissed": dismiss_quarantined(connections, selection, note=note, everything=everything)}
         sentence = (
             f"{counted(changed['dismissed'], 'row')} dismissed. `pikkit quarantine dismiss --undo` takes it back."
         )

@@ -44,13 +44,13 @@ def retry(
 
     They count from now on. For after a fix of the schema, or of the clock.
     """
-    from ingestion.quarantine.retry import retry_quarantined as retry_rows
+    from ingestion.quarantine.retry import retry_quarantined
 
     settings = begin(now)
     selection = refused_row_selection(seq, reason, bet_id, source, since, until)
     check_narrowed(selection, everything=everything)
     with progress_bar() as progress:
-        finished = retry_rows(
+        finished = retry_quarantined(
             prepared_stores(settings, create=False), selection, clock_ahead=clock_ahead, progress=progress
         )
     counts = finished.summary

@@ -48,8 +48,7 @@ def score(
     is not known. Names that the store does not know are told with the nearest that it knows.
     """
     from feature_repo import clock
-    from ingestion.serving.score import DEFAULT_SERVICE, check, naive_instants
-    from ingestion.serving.score import score_bets as look_up
+    from ingestion.serving.score import DEFAULT_SERVICE, check, naive_instants, score_bets
 
     columns = {
         "id": id,
@@ -71,7 +70,7 @@ def score(
     check(bets, service=service, now=clock.now())
     connections = stores(settings, create=False)
     load_feast(checks_types=False)
-    scored = look_up(connections, bets, service=service, now=clock.now())
+    scored = score_bets(connections, bets, service=service, now=clock.now())
     if json:
         print_json(scored_document(scored) | {"naive_instants": naive})
     else:

@@ -111,19 +111,24 @@ def test_apply_and_plan_hold_and_release_the_run_lock(published: Published) -> N
     assert lock_holder(published.database) is None
 
 
+def started_materialization(published: Published) -> subprocess.Popen[bytes]:
+    """`feast materialize` over two hours, in a process of its own."""
+    return subprocess.Popen(
+        published.command("materialize", "2026-05-01T10:00:00", "2026-05-01T12:00:00"),
+        env=published.environ(),
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def test_apply_beside_a_materialization_is_refused(published: Published) -> None:
     """The materialization is paused here where it waited for a table (it would wait for 20 s only); before, the apply
     that came meanwhile was silently undone by it.
     """
     with connect(published.connections.postgres, purpose="test") as session:
         session.execute("lock table features.institution_stats_changes in access exclusive mode")
-        materialize = subprocess.Popen(
-            published.command("materialize", "2026-05-01T10:00:00", "2026-05-01T12:00:00"),
-            env=published.environ(),
-            cwd=REPOSITORY,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        materialize = started_materialization(published)
         try:
             wait_until(lambda: (lock_holder(published.database) or "").startswith("feast materialize"), materialize)
             materialize.send_signal(signal.SIGSTOP)
@@ -139,13 +144,7 @@ def test_apply_beside_a_materialization_is_refused(published: Published) -> None
 def test_killed_process_leaves_no_run_lock(published: Published, gated: Any) -> None:
     with connect(published.connections.postgres, purpose="test") as session:
         session.execute("lock table features.institution_stats_changes in access exclusive mode")
-        materialize = subprocess.Popen(
-            published.command("materialize", "2026-05-01T10:00:00", "2026-05-01T12:00:00"),
-            env=published.environ(),
-            cwd=REPOSITORY,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        materialize = started_materialization(published)
         wait_until(lambda: lock_holder(published.database) is not None, materialize)
         materialize.kill()
         materialize.wait()

@@ -8,12 +8,12 @@ import pytest
 from feature_repo.errors import StoreFull, Unreachable
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Postgres
-from ingestion.database.access import connect
+from tests.rigs.trouble import terminate_session
 
 
 def test_session_that_the_server_ends_becomes_unreachable(database: psycopg.Connection, postgres: Postgres) -> None:
     with pytest.raises(Unreachable, match="terminating connection"), postgres_errors("Postgres"):
-        _terminate(postgres, database)
+        terminate_session(postgres, database)
 
 
 def test_full_disk_becomes_store_full(database: psycopg.Connection) -> None:
@@ -28,10 +28,3 @@ def test_full_disk_becomes_store_full(database: psycopg.Connection) -> None:
 def test_trouble_with_a_statement_passes_untranslated(database: psycopg.Connection, mistake: str) -> None:
     with pytest.raises(psycopg.Error), postgres_errors("Postgres"):
         database.execute(mistake)  # type: ignore[call-overload]
-
-
-def _terminate(postgres: Postgres, victim: psycopg.Connection) -> None:
-    """End the victim's session at the server, and have the victim find out."""
-    with connect(postgres, purpose="test", autocommit=True) as executioner:
-        executioner.execute("select pg_terminate_backend(%s, 600000)", [victim.info.backend_pid])
-    victim.execute("select 1")

@@ -16,6 +16,7 @@ from feature_repo.servers.connections import Postgres
 from ingestion.database.access import commit, connect, hold_run_lock
 from tests.conftest import REPOSITORY
 from tests.rigs.processes import wait_until
+from tests.rigs.trouble import terminate_session
 
 
 def test_second_run_is_refused_at_once_with_the_holder_of_the_run_lock(
@@ -73,7 +74,7 @@ def test_run_lock_of_a_killed_process_is_free(postgres: Postgres) -> None:
 
 def test_run_lock_lost_with_a_session_does_not_hide_the_error(database: psycopg.Connection, postgres: Postgres) -> None:
     with pytest.raises(Unreachable), hold_run_lock(database, "run"), postgres_errors("Postgres"):
-        _terminate(postgres, database)
+        terminate_session(postgres, database)
 
 
 def test_session_of_the_run_lock_keeps_no_vacuum_back(database: psycopg.Connection) -> None:
@@ -111,13 +112,6 @@ def test_store_without_the_run_lock_asks_for_a_migration(blank_postgres: Postgre
         hold_run_lock(connection, "apply"),
     ):
         pass
-
-
-def _terminate(postgres: Postgres, victim: psycopg.Connection) -> None:
-    """End the victim's session at the server, and have the victim find out."""
-    with connect(postgres, purpose="test", autocommit=True) as executioner:
-        executioner.execute("select pg_terminate_backend(%s, 600000)", [victim.info.backend_pid])
-    victim.execute("select 1")
 
 
 def _can_lock(postgres: Postgres) -> bool:

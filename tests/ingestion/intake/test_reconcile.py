@@ -38,11 +38,6 @@ def table(source):
     return source.postgres
 
 
-@pytest.fixture
-def rows(database):
-    return lambda query: database.execute(query).fetchall()
-
-
 def of_weight(counts):
     return {name: count for name, count in counts.document().items() if count}
 

@@ -30,11 +30,6 @@ def load(database, tmp_path):
     return load
 
 
-@pytest.fixture
-def rows(database):
-    return lambda query: database.execute(query).fetchall()
-
-
 def current(rows, column="profit_cents"):
     return dict(rows(f"select id, {column} from processed.bets"))
 

@@ -32,11 +32,6 @@ def show(database, tmp_path):
     return show
 
 
-@pytest.fixture
-def rows(database):
-    return lambda query: database.execute(query).fetchall()
-
-
 CURRENT = "select id, profit_cents from processed.bets order by id"
 LOG = "select id, status, is_superseded, previous_seq from processed.bet_versions order by seq"
 

@@ -21,6 +21,7 @@ from ingestion.runs.record import recorded_run, uuid7
 from ingestion.runs.status import Contents, StoreStatus, store_status
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, T0, bet, jsonl, lost
+from tests.builders.view_states import all_are
 
 NOBODY = Redis("redis://127.0.0.1:1/0")
 Load = Callable[..., None]
@@ -200,7 +201,3 @@ def last_state(found: StoreStatus) -> str:
     assert found.contents is not None
     assert found.contents.last_run is not None
     return found.contents.last_run.state
-
-
-def all_are(state: str) -> dict[str, str]:
-    return {view.name: state for view in STORED_VIEWS}

@@ -28,23 +28,14 @@ from ingestion.serving import online_sample
 from ingestion.serving.online_sample import KEYS_OF_A_KIND, expected_copy, online_findings, standing_copy
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost
+from tests.builders.view_states import all_are
 from tests.rigs.commands import environ_of, pikkit_here
-from tests.rigs.lenient_pipeline import run
 
 HOUR = timedelta(hours=1)
 MOST = 2 * KEYS_OF_A_KIND
 FIRST = [bet(f"b{n}", n, sport=f"S{n % 3}", clv_percentage=1.5) for n in range(200)]
 REFUSED = bet("refused", status="?")
 SECOND = [lost(f"c{n}", 300 + n, sport=f"S{n % 3}", market=None) for n in range(20)]
-
-
-@pytest.fixture
-def load(prepared: Connections, tmp_path: Path) -> Callable[..., Any]:
-    def load(*bets: Any, now: Any = NOW) -> Any:
-        clock.set_now(now)
-        return run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", *bets)))
-
-    return load
 
 
 @pytest.fixture
@@ -68,10 +59,6 @@ def views(connections: Connections, now: Any = NOW) -> dict[str, ViewStatus]:
 def online(connections: Connections, now: Any = NOW) -> dict[str, str]:
     """The state of each view online that is not fresh."""
     return {name: view.online.state for name, view in views(connections, now).items() if view.online.state != "fresh"}
-
-
-def all_are(state: str) -> dict[str, str]:
-    return {view.name: state for view in STORED_VIEWS}
 
 
 def test_status_finds_whatever_redis_lost_or_has_otherwise_and_names_the_command_that_mends_it(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
@@ -13,7 +12,6 @@ import psycopg
 import pytest
 import redis
 
-from feature_repo import clock
 from feature_repo.declarations.views import GROUPED_VIEWS, STORED_VIEWS
 from feature_repo.errors import GateRefused, Unreachable
 from feature_repo.group_keys import entity_rows
@@ -26,23 +24,13 @@ from feature_repo.store import store_at
 from ingestion import pipeline
 from ingestion.database.access import connect
 from ingestion.pipeline import compare, run_materialize
-from ingestion.sources.files.file_source import open_file
-from tests.builders.bet_files import NOW, bet, jsonl, lost
+from tests.builders.bet_files import NOW, bet, lost
 from tests.builders.judgements import pass_gates
-from tests.rigs.lenient_pipeline import run, run_backfill
+from tests.rigs.lenient_pipeline import run_backfill
 
 HOUR = timedelta(hours=1)
 VIEWS = [view.name for view in STORED_VIEWS]
 Load = Callable[..., Any]
-
-
-@pytest.fixture
-def load(prepared: Connections, tmp_path: Path) -> Load:
-    def load(*bets: Any, now: datetime = NOW) -> Any:
-        clock.set_now(now)
-        return run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", *bets)))
-
-    return load
 
 
 @pytest.fixture
@@ -208,14 +196,19 @@ def test_rows_of_a_run_without_a_passed_gate_are_not_copied(
     assert served["sport_roi"] != [7.0]
 
 
-def test_a_new_run_whose_rows_were_changed_before_the_copy_is_not_copied(
-    load: Load, prepared: Connections, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def commit_a_second_run_without_a_copy(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that publishes, and one that is committed and killed before it copies anything online."""
     load(bet("a", 1))
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "copy_online", died)
         with pytest.raises(RuntimeError, match="killed"):
             load(lost("b", 2), now=NOW + HOUR)
+
+
+def test_a_new_run_whose_rows_were_changed_before_the_copy_is_not_copied(
+    load: Load, prepared: Connections, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_a_second_run_without_a_copy(load, monkeypatch)
     database.execute("update features.sport_stats_changes set sport_roi = 7 where sport_count = 2")
     with pytest.raises(GateRefused, match="sport_stats"):
         run_materialize(prepared)
@@ -226,11 +219,7 @@ def test_a_new_run_whose_rows_were_changed_before_the_copy_is_not_copied(
 def test_rows_of_a_refused_run_stop_the_copy(
     load: Load, prepared: Connections, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load(bet("a", 1))
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "copy_online", died)
-        with pytest.raises(RuntimeError, match="killed"):
-            load(lost("b", 2), now=NOW + HOUR)
+    commit_a_second_run_without_a_copy(load, monkeypatch)
     newest = "select run_id from ops.gates order by run_id desc limit 1"
     database.execute(f"update ops.gates set state = 'refused' where run_id in ({newest})")
     with pytest.raises(GateRefused, match="its gate refused it"):
