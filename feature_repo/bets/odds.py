@@ -67,6 +67,14 @@ def american_of_decimal(decimal: float) -> int | None:
     return math.floor(round(exact, 8) + 0.5)
 
 
+def american_of_decimal_expression(decimal: pl.Expr) -> pl.Expr:
+    """The American prices of a column of decimal ones above 1, to eight digits (`american_of_decimal`: whole numbers)."""
+    import polars as pl
+
+    exact = pl.when(decimal >= 2).then((decimal - 1) * 100).otherwise(-100 / (decimal - 1))
+    return exact.round(8)
+
+
 def _if_decimal(odds: float) -> str:
     american = american_of_decimal(odds)
     return "" if american is None else f"; the decimal price {odds:g} is {american:+d}"

@@ -10,7 +10,14 @@ import polars as pl
 import psycopg
 import pytest
 
-from feature_repo.bets.odds import clv_expected_value, decimal_odds, implied_probability, implied_probability_expression
+from feature_repo.bets.odds import (
+    american_of_decimal,
+    american_of_decimal_expression,
+    clv_expected_value,
+    decimal_odds,
+    implied_probability,
+    implied_probability_expression,
+)
 from tests import oracle
 from tests.conftest import REPOSITORY
 
@@ -68,3 +75,10 @@ def test_missing_price_implies_nothing() -> None:
 def test_number_that_no_price_can_be_is_refused(number: float) -> None:
     with pytest.raises(ValueError, match=re.escape("inside (-100, 100)")):
         implied_probability(number)
+
+
+def test_american_price_of_a_decimal_price_is_the_same_alone_and_in_a_column() -> None:
+    prices = [cents / 100 for cents in range(101, 10_001)] + [1.001, 1.909091, 2.105]
+    frame = pl.DataFrame({"price": prices})
+    whole = frame.select((american_of_decimal_expression(pl.col("price")) + 0.5).floor().cast(pl.Int64))
+    assert whole.to_series().to_list() == [american_of_decimal(price) for price in prices]

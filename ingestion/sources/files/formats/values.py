@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from feature_repo.bets.odds import american_of_decimal_expression
 from ingestion.sources.files.formats.declaration import ColumnRule, Phrase, PriceKind
 from quality.schema.grammar import HAS_OFFSET, TIMESTAMP
 from quality.schema.instants import Instant
@@ -43,10 +44,7 @@ def decimal_price(values: pl.Series, kind: PriceKind) -> pl.Series:
 
 def american_odds_of(prices: pl.Series, *, whole: bool) -> pl.Series:
     """The American odds of decimal prices: whole numbers, half a point up, as apps show them; else to four digits."""
-    price = pl.col("value")
-    odds = pl.when(price >= 2).then((price - 1) * 100).otherwise(-100 / (price - 1))
-    # Binary fractions: 100 times 2.10 - 1 is 110.00000000000001, and must not be half a point off at .5.
-    exact = odds.round(8)
+    exact = american_of_decimal_expression(pl.col("value"))
     return _select(prices, (exact + 0.5).floor() if whole else exact.round(4))
 
 
