@@ -68,7 +68,7 @@ def american_of_decimal(decimal: float) -> int | None:
 
 
 def american_of_decimal_expression(decimal: pl.Expr) -> pl.Expr:
-    """The American prices of a column of decimal ones above 1, to eight digits (`american_of_decimal`: whole numbers)."""
+    """The American prices of a column of decimal ones above 1, to eight digits; those of one price are made whole."""
     import polars as pl
 
     exact = pl.when(decimal >= 2).then((decimal - 1) * 100).otherwise(-100 / (decimal - 1))
