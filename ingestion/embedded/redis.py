@@ -14,15 +14,19 @@ import secrets
 import shutil
 import signal
 import socket
+import time
 from pathlib import Path
 
 from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Redis
 from feature_repo.servers.embedded_servers import PID_FILES, ServerState, find_server, not_ready, redis_state
 from feature_repo.servers.private_files import open_private, read_private, write_private
-from ingestion.embedded.process import Report, Wait, alive, failure, launch, stop
+from ingestion.embedded.process import POLL, Report, Wait, alive, failure, launch, stop
 
 _ATTEMPTS = 5
+# Seconds that a port of before is waited for. A killed server holds it until its last thread has left the kernel, which
+# an fsync on a busy disk delays, and is no longer found by its working directory then.
+_RELEASE = 3.0
 
 # Paths are relative to the working directory, which is the data directory: no path needs quoting.
 _CONFIGURATION = """\
@@ -52,7 +56,7 @@ def start_redis(home: Path, last: Redis | None, report: Report) -> Redis:
             return address
     directory.mkdir(mode=0o700, exist_ok=True)
     report("Starting the embedded Redis")
-    redis = last if last is not None and _is_free(last.port) else _new_address()
+    redis = last if last is not None and _is_released(last.port) else _new_address()
     for _ in range(_ATTEMPTS):
         if _launch(home, redis, report):
             if last is not None and redis != last:
@@ -131,6 +135,16 @@ def _new_address() -> Redis:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return _address(int(probe.getsockname()[1]), f"p{secrets.token_hex(24)}")
+
+
+def _is_released(port: int) -> bool:
+    """Whether a port of before is free, now or within moments."""
+    end = time.monotonic() + _RELEASE
+    while not _is_free(port):
+        if time.monotonic() > end:
+            return False
+        time.sleep(POLL)
+    return True
 
 
 def _is_free(port: int) -> bool:

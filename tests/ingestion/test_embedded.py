@@ -273,6 +273,19 @@ def test_redis_moves_to_a_free_port_when_the_last_port_is_taken(home: Path) -> N
     assert after.redis.password != before.redis.password
 
 
+def test_redis_waits_for_a_port_that_a_dying_process_still_holds(home: Path) -> None:
+    """A killed server holds its port until its last thread, say one in an fsync, has left the kernel."""
+    before = embedded.start_servers(home)
+    embedded.stop_servers(home)
+    holder = socket.create_server(("127.0.0.1", before.redis.port))
+    release = threading.Timer(0.5, holder.close)
+    release.start()
+    try:
+        assert embedded.start_servers(home) == before
+    finally:
+        release.join()
+
+
 # ---- servers that run and cannot be used ---------------------------------------------------------------------------
 
 
