@@ -43,6 +43,11 @@ _MOST_EVENTS: Final = 2**40
 
 def contributions(log: Frame) -> Frame:
     """The log with what each version adds to the SUMS of its groups (rule R4), all zero where it adds nothing."""
+    return log.with_columns(**contribution_expressions())
+
+
+def contribution_expressions() -> dict[str, nw.Expr]:
+    """What a version adds to each of the SUMS, and whether it is `graded`, over the columns of the log."""
     exists = ~nw.col("is_deleted")
     won = exists & (nw.col("status") == BetStatus.WIN)
     lost = exists & (nw.col("status") == BetStatus.LOSS)
@@ -58,20 +63,20 @@ def contributions(log: Frame) -> Frame:
     # 0 stakes give no ratio; the filter below keeps them out, and 1 keeps the division quiet
     roi = 100 * nw.col("profit_cents") / nw.when(has_roi).then(nw.col("amount_cents")).otherwise(1)
     has_clv = settled & ~nw.col("clv_percentage").is_null()
-    return log.with_columns(
-        wins=_one_if(won),
-        losses=_one_if(lost),
-        stake_cents=_amount_if(at_risk, nw.col("amount_cents")),
-        profit_cents=_amount_if(at_risk, nw.col("profit_cents")),
-        roi_nano=_amount_if(has_roi, _nano(roi)),
-        roi_count=_one_if(has_roi),
-        priced_wins=_one_if(won & priced),
-        priced_count=_one_if(priced),
-        implied_nano=_amount_if(priced, _nano(implied)),
-        clv_nano=_amount_if(has_clv, _nano(nw.col("clv_percentage"))),
-        clv_count=_one_if(has_clv),
-        graded=graded,
-    )
+    return {
+        "wins": _one_if(won),
+        "losses": _one_if(lost),
+        "stake_cents": _amount_if(at_risk, nw.col("amount_cents")),
+        "profit_cents": _amount_if(at_risk, nw.col("profit_cents")),
+        "roi_nano": _amount_if(has_roi, _nano(roi)),
+        "roi_count": _one_if(has_roi),
+        "priced_wins": _one_if(won & priced),
+        "priced_count": _one_if(priced),
+        "implied_nano": _amount_if(priced, _nano(implied)),
+        "clv_nano": _amount_if(has_clv, _nano(nw.col("clv_percentage"))),
+        "clv_count": _one_if(has_clv),
+        "graded": graded,
+    }
 
 
 def _one_if(condition: nw.Expr) -> nw.Expr:
@@ -165,7 +170,7 @@ def stats_features(sums: Frame, view: GroupedView) -> Frame:
     """The view's change rows: its key, event_timestamp and features, from running sums. Unknown is null, never a
     default.
     """
-    expressions = _measures()
+    expressions = measure_expressions()
     return sums.select(
         nw.col("key").alias(view.group.join_key),
         nw.col("known_at").alias("event_timestamp"),
@@ -173,7 +178,8 @@ def stats_features(sums: Frame, view: GroupedView) -> Frame:
     )
 
 
-def _measures() -> dict[str, nw.Expr]:
+def measure_expressions() -> dict[str, nw.Expr]:
+    """Each measure of a group over its SUMS."""
     # Every division has a column below the line. Engines turn division by a constant into multiplication by its
     # reciprocal, Polars only for frames of more than one row, and the last bit would then depend on the batching.
     count = nw.col("wins") + nw.col("losses")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.lineage_delivery import lineage_sent
 from ingestion.cli.options import ClockAheadOption, Json, Now
 from ingestion.cli.output import plain, print_line
 from ingestion.cli.progress_bar import progress_bar
@@ -49,10 +50,9 @@ def retry(
     settings = begin(now)
     selection = refused_row_selection(seq, reason, bet_id, source, since, until)
     check_narrowed(selection, everything=everything)
-    with progress_bar() as progress:
-        finished = retry_quarantined(
-            prepared_stores(settings, create=False), selection, clock_ahead=clock_ahead, progress=progress
-        )
+    connections = prepared_stores(settings, create=False)
+    with lineage_sent(settings, connections), progress_bar() as progress:
+        finished = retry_quarantined(connections, selection, clock_ahead=clock_ahead, progress=progress)
     counts = finished.summary
     if json:
         print_json({"run_id": finished.run_id} | counts.document())

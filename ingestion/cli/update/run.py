@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.lineage_delivery import lineage_sent
 from ingestion.cli.options import (
     ClockAheadOption,
     Json,
@@ -56,7 +57,7 @@ def run(
     )
     gates = settings.gates()
     connections = prepared_stores(settings)
-    with progress_bar() as progress:
+    with lineage_sent(settings, connections), progress_bar() as progress:
         finished = run_pipeline(
             connections,
             opener(progress),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.lineage_delivery import lineage_sent
 from ingestion.cli.options import ClockAheadOption, Json, LateOption, MappingOption, Now, SourceOption, WithoutOption
 from ingestion.cli.output import print_line
 from ingestion.cli.progress_bar import progress_bar
@@ -70,7 +71,7 @@ def sync(
     if request.since and request.until and request.since >= request.until:
         raise ConfigurationError("--since does not lie before --until", "Nothing was done", "Exchange them")
     connections = prepared_stores(settings)
-    with progress_bar() as progress:
+    with lineage_sent(settings, connections), progress_bar() as progress:
         opened = opener(progress)
         if isinstance(opened, FileSource) and (full or request.is_partial):
             raise ConfigurationError(

@@ -1,0 +1,39 @@
+"""Around a run: afterwards its lineage is sent where the settings say, and what is wrong with that is a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from feature_repo.errors import PikkitError
+from feature_repo.servers.connections import Connections
+from ingestion.cli.output import say_warning
+from ingestion.settings import Settings
+
+
+@contextmanager
+def lineage_sent(settings: Settings, connections: Connections) -> Iterator[Connections]:
+    """Yield the connections, for one run. Its events are sent when it is over, refused and failed ones too."""
+    try:
+        yield connections
+    except PikkitError:
+        _send(settings, connections)
+        raise
+    _send(settings, connections)
+
+
+def _send(settings: Settings, connections: Connections) -> None:
+    if settings.lineage.server is None and settings.lineage.file is None:
+        return
+    import psycopg
+
+    from ingestion.lineage.delivery import deliver_events
+
+    try:
+        deliveries = deliver_events(connections.postgres, settings.lineage)
+    except (PikkitError, psycopg.Error) as error:
+        say_warning(f"Lineage was not sent, and goes with the next run: {type(error).__name__}.")
+        return
+    for delivery in deliveries:
+        if delivery.warning:
+            say_warning(delivery.warning)
