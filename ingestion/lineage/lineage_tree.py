@@ -1,8 +1,8 @@
-"""Column lineage as somebody asks for it: what a feature, view, service or column is made of, and what is made of it."""
+"""Column lineage as somebody asks for it: what a feature, view or service is made of, and what a column becomes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from ingestion.lineage.column_lineage import ColumnLineage, Node, column_lineage
 
 # What a text tree calls the kinds.
 _WORDS: Final = {"log": "log column", "source": "source column", "request": "request column"}
+_HANGING: Final = "  "
 _BRANCHES: Final = {False: ("├── ", "│   "), True: ("└── ", "    ")}
 
 
@@ -47,6 +48,8 @@ class NamedLineage:
     services: list[str]
     #: Of a column: the features that are made of it. Of a view or service: its features.
     features: list[str]
+    #: What of all this no expression says, and why.
+    untraced: list[str]
 
 
 def lineage_of(name: str) -> NamedLineage:
@@ -67,18 +70,28 @@ def lineage_of(name: str) -> NamedLineage:
         for made in lineage.downstream(feature)
         if made.kind == "service" and (node.kind != "service" or made == node)
     }
+    made_of = _tree(lineage, node)
+    of_rows = (column for view in views for column in lineage.rows.get(Node("view", view), ()))
+    notes = [
+        *_untraced(made_of),
+        *(_note(column, lineage.notes[column]) for column in of_rows if column in lineage.notes),
+    ]
     return NamedLineage(
-        _tree(lineage, node),
-        {view: [_label(column) for column in lineage.rows.get(Node("view", view), ())] for view in views},
+        made_of,
+        {view: [column.name for column in lineage.rows.get(Node("view", view), ())] for view in views},
         sorted(services),
         [feature.name for feature in features] if node.kind != "feature" else [],
+        list(dict.fromkeys(notes)),
     )
 
 
-def tree_lines(root: LineageNode) -> Iterator[str]:
-    """A tree, one step a line; steps that are made of columns alone stand with them in one line."""
-    yield _titled(root)
-    yield from _branches(root.parts, "")
+def tree_lines(root: LineageNode) -> Iterator[tuple[str, str]]:
+    """A tree, one step a line: its text, and what a second line of it would begin with.
+
+    Steps that are made of columns alone stand with them in one line; so do the features of a service.
+    """
+    yield _titled(root), _HANGING
+    yield from _branches(root.parts, "", is_short=root.kind == "service")
 
 
 def dot_lines(name: str) -> Iterator[str]:
@@ -134,14 +147,23 @@ def _tree(lineage: ColumnLineage, node: Node) -> LineageNode:
     return LineageNode(node.kind, node.name, lineage.notes.get(node), parts)
 
 
-def _branches(parts: Sequence[LineageNode], indent: str) -> Iterator[str]:
+def _branches(parts: Sequence[LineageNode], indent: str, *, is_short: bool) -> Iterator[tuple[str, str]]:
     for place, part in enumerate(parts):
         branch, below = _BRANCHES[place == len(parts) - 1]
-        if all(leaf.kind in ("source", "log") for leaf in part.parts) and part.kind != "feature":
-            yield f"{indent}{branch}{_titled(part)}{_leaves(part)}"
+        hanging = f"{indent}{below}{_HANGING}"
+        if is_short:
+            yield f"{indent}{branch}{part.name} = {_ends(part)}", hanging
+        elif part.kind != "feature" and all(leaf.kind in ("source", "log") for leaf in part.parts):
+            yield f"{indent}{branch}{_titled(part)}{_leaves(part)}", hanging
         else:
-            yield f"{indent}{branch}{_titled(part)}"
-            yield from _branches(part.parts, indent + below)
+            yield f"{indent}{branch}{_titled(part)}", hanging
+            yield from _branches(part.parts, indent + below, is_short=False)
+
+
+def _ends(node: LineageNode) -> str:
+    """What a feature is made of in the end, each once."""
+    ends = [leaf for leaf in _flat(node) if not leaf.parts]
+    return ", ".join(dict.fromkeys(leaf.name if leaf.kind == "source" else _titled(leaf) for leaf in ends))
 
 
 def _leaves(node: LineageNode) -> str:
@@ -172,20 +194,18 @@ def _edges(node: LineageNode) -> Iterator[tuple[str, str]]:
         yield from _edges(part)
 
 
-def _titled(node: LineageNode) -> str:
+def _titled(node: LineageNode | Node) -> str:
     word = _WORDS.get(node.kind, node.kind)
     return f"{word} {node.name}"
-
-
-def _label(node: Node) -> str:
-    return node.name
 
 
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def untraced(root: LineageNode) -> Iterable[str]:
-    """What no expression says of the steps of a tree, each once."""
-    nodes = [root, *_flat(root)]
-    return dict.fromkeys(f"{_titled(node)}: {node.untraced}" for node in nodes if node.untraced)
+def _untraced(root: LineageNode) -> Iterator[str]:
+    return (_note(node, node.untraced) for node in (root, *_flat(root)) if node.untraced)
+
+
+def _note(node: LineageNode | Node, why: str) -> str:
+    return f"{_titled(node)}: {why}"

@@ -7,7 +7,7 @@ Without it nothing that the run wrote is served (feature_repo/materialization/pu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import polars as pl
@@ -18,10 +18,10 @@ from feature_repo.lineage.datasets import DatasetName, source_dataset, table_dat
 from feature_repo.lineage.event_log import keep_events
 from feature_repo.lineage.events import DatasetUse, LineageEvent, rows_written, view_facets
 from feature_repo.servers.connections import Postgres
-from ingestion.database.access import statement
 from ingestion.gates.publication import GateOutcome
 from ingestion.lineage import run_events
 from ingestion.lineage.column_lineage import Node, column_lineage
+from ingestion.lineage.written_views import WrittenView, written_views
 from ingestion.runs.record import Documented, Run, code_version
 from quality.evidence import Evidence
 from quality.verdict import Verdict
@@ -35,6 +35,8 @@ class LineageCounts(Documented):
 
     #: Events in the transaction of the run; it begins and ends with one more.
     events: int
+    #: By view that the run wrote rows of.
+    views: Mapping[str, WrittenView] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,11 @@ def keep_refresh(
     """Keep what the run took in, what its gate said, and each view that it wrote rows of. In their transaction."""
     events = [_intake_event(postgres, run, intake)] if intake else []
     events += _gate_events(postgres, run, evidence, outcome)
-    sealed = connection.execute(statement("seals_of_run"), {"run_id": run.run_id}).fetchall()
-    for view, rows, digest in sealed:
-        events += _view_events(postgres, run, view, rows, str(digest), evidence.completeness)
+    views = written_views(connection, run.run_id)
+    for view, written in views.items():
+        events += _view_events(postgres, run, view, written, evidence.completeness)
     keep_events(connection, events)
-    return LineageCounts(len(events))
+    return LineageCounts(len(events), views)
 
 
 def _intake_event(postgres: Postgres, run: Run, intake: TakenIn) -> LineageEvent:
@@ -110,14 +112,14 @@ def _gate_events(postgres: Postgres, run: Run, evidence: Evidence, outcome: Gate
 
 
 def _view_events(
-    postgres: Postgres, run: Run, view: str, rows: int, digest: str, completeness: pl.DataFrame | None
+    postgres: Postgres, run: Run, view: str, written: WrittenView, completeness: pl.DataFrame | None
 ) -> list[LineageEvent]:
     from openlineage.client.facet_v2 import dataset_version_dataset
 
     declared = {stored.name: stored for stored in STORED_VIEWS}[view]
     facets = view_facets(view, declared.declared, declared.join_key)
     facets["columnLineage"] = _column_facet(postgres, view, declared.features)
-    facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=digest)
+    facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=written.digest)
     if completeness is not None:
         facets |= _view_metrics(completeness.filter(pl.col("view") == view))
     return run_events.part_events(
@@ -127,7 +129,7 @@ def _view_events(
         begun_at=run.started_at,
         code_version=code_version(),
         inputs=[DatasetUse(_log(postgres))],
-        outputs=[DatasetUse(table_dataset(postgres, f"features.{view}"), facets, rows_written(rows))],
+        outputs=[DatasetUse(table_dataset(postgres, f"features.{view}"), facets, rows_written(written.rows))],
     )
 
 
