@@ -53,6 +53,7 @@ OUR_VARIABLES = (
     "SOURCE_",
     "SYNC_",
     "KNOWN_AT_COLUMN",
+    "OPENLINEAGE_",
     "NO_COLOR",
     "FORCE_COLOR",
 )

@@ -120,8 +120,9 @@ def _view_events(
     facets = view_facets(view, declared.declared, declared.join_key)
     facets["columnLineage"] = _column_facet(postgres, view, declared.features)
     facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=written.digest)
-    if completeness is not None:
-        facets |= _view_metrics(completeness.filter(pl.col("view") == view))
+    of_view = completeness.filter(pl.col("view") == view) if completeness is not None else None
+    if of_view is not None and not of_view.is_empty():
+        facets |= _view_metrics(of_view)
     return run_events.part_events(
         run.run_id,
         run.verb,

@@ -1,4 +1,4 @@
-"""Column lineage against what really moves: each column of a source is perturbed, and the features are computed anew."""
+"""Column lineage against what really moves: each column of a source is perturbed, and features computed anew."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BETS, VERSIONS = 120, 2
 
 def source_rows() -> list[dict[str, Any]]:
     """Versions of bets as a source sends them, the first of every bet before the second of any."""
-    draw = random.Random(7)  # noqa: S311
+    draw = random.Random(7)
     rows = []
     for number in range(BETS * VERSIONS):
         placed = START + timedelta(minutes=number % BETS)
@@ -200,7 +200,8 @@ def test_a_perturbed_request_column_moves_exactly_the_features_on_demand_that_it
 def test_a_function_that_hands_its_inputs_on_is_said_to_be_untraced() -> None:
     text = (
         "from feature_repo.declarations.views import BET_CLV_FEATURES\n"
-        "def _f(inputs):\n    everything = other(inputs)\n    return {'clv_ev': everything, 'has_clv': inputs['clv_percentage']}\n"
+        "def _f(inputs):\n    everything = other(inputs)\n"
+        "    return {'clv_ev': everything, 'has_clv': inputs['clv_percentage']}\n"
         "view = Declared(name=BET_CLV_FEATURES.name, function=_f)\n"
     )
     roots = on_demand_roots(text)["bet_clv_features"]
@@ -224,5 +225,5 @@ def test_a_tree_and_a_graph_reach_from_the_feature_to_the_columns_of_the_source(
 def test_a_name_that_several_features_have_is_refused_with_all_of_them() -> None:
     with pytest.raises(ConfigurationError, match="bet_closing_line:clv_ev, bet_clv_features:clv_ev"):
         lineage_of("clv_ev")
-    with pytest.raises(ConfigurationError, match="did you mean .sport_roi"):
+    with pytest.raises(ConfigurationError, match=r"did you mean .sport_roi"):
         lineage_of("sprot_roi")
