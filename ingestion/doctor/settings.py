@@ -20,6 +20,7 @@ from feature_repo.servers.environment import OPTIONAL_VARIABLES, REQUIRED, feast
 from feature_repo.servers.private_files import refuse_unsafe_home
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.gates.config_file import problems_of
+from ingestion.lineage.settings import LINEAGE_VARIABLES, SECRET_LINEAGE_VARIABLES
 from ingestion.settings import gates_file, setting_problems
 from ingestion.sources import settings as sources
 from ingestion.sources.postgres.postgres_table import stream_name
@@ -27,8 +28,8 @@ from ingestion.sources.settings import SECRETS, SourcePostgres
 
 DISTRIBUTION: Final = "pikkit-feature-store"
 _MAY_BE_EMPTY: Final = "POSTGRES_PASSWORD"
-_ADDRESSES: Final = ("REDIS_URL", "SUPABASE_URL", "SOURCE_POSTGRES_URL")
-_MASKED: Final = tuple(name for name in (_MAY_BE_EMPTY, *SECRETS) if name not in _ADDRESSES)
+_ADDRESSES: Final = ("REDIS_URL", "SUPABASE_URL", "SOURCE_POSTGRES_URL", "OPENLINEAGE_URL")
+_MASKED: Final = tuple(name for name in (_MAY_BE_EMPTY, *SECRETS, *SECRET_LINEAGE_VARIABLES) if name not in _ADDRESSES)
 _DEFAULTS: Final = {"PIKKIT_HOME": ".pikkit", "KNOWN_AT_COLUMN": "updated_at", **OPTIONAL_VARIABLES} | {
     name: default for name, default in sources.DEFAULTS.items() if default
 }
@@ -40,6 +41,7 @@ SETTINGS: Final = (
     *REQUIRED,
     *OPTIONAL_VARIABLES,
     *sources.DEFAULTS,
+    *LINEAGE_VARIABLES,
 )
 
 # A million bets take about 2.5 GB, and their first load up to 4 GB more in PostgreSQL's log. Below the lower limit

@@ -18,6 +18,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+LINEAGE_VARIABLES: Final = (
+    "OPENLINEAGE_URL",
+    "OPENLINEAGE_ENDPOINT",
+    "OPENLINEAGE_API_KEY",
+    "OPENLINEAGE_NAMESPACE",
+    "OPENLINEAGE_DISABLED",
+    "PIKKIT_LINEAGE_FILE",
+)
+# Values that may be or hold a secret. `pikkit doctor` masks them.
+SECRET_LINEAGE_VARIABLES: Final = ("OPENLINEAGE_API_KEY", "OPENLINEAGE_URL")
 _ENDPOINT: Final = "api/v1/lineage"
 
 

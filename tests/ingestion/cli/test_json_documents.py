@@ -89,6 +89,12 @@ def printed(
         "groups",
     ):
         run(command)
+    of_a_run = ("--run", found["runs"][0]["runs"][-1]["run_id"])
+    lineage_file = ours | {"PIKKIT_LINEAGE_FILE": str(here / "events.jsonl")}
+    run("materialize", environ=lineage_file)
+    for arguments in ((), ("sport_roi",), ("source:amount",), of_a_run):
+        run("lineage", *arguments)
+    run("runs", "show", of_a_run[1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "prefix", str(here))  # an environment of its own, where no server runs
         run("down", "--all")
