@@ -143,10 +143,10 @@ def backlog_range(
     row = connection.execute(feast_statement("features_watermark")).fetchone()
     if row is None or since > row[0]:
         return None
-    until, copied_until = min(until, row[0].astimezone(UTC)), None if target.overwrite else target.online_watermark
-    if copied_until is None:
+    until = min(until, row[0].astimezone(UTC))
+    if target.overwrite or target.online_watermark is None:
         return _EVER, until
-    return (copied_until + _MICROSECOND, until) if copied_until < until else None
+    return (target.online_watermark + _MICROSECOND, until) if target.online_watermark < until else None
 
 
 def copy_range(

@@ -182,12 +182,12 @@ def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
 
 def _refreshed(connection: psycopg.Connection) -> Check:
     """Whether the store was refreshed by a clock that ran ahead, which locks it until that day."""
-    mark: tuple[datetime] | None = connection.execute(feast_statement("features_watermark")).fetchone()
-    if mark is None:
+    row: tuple[datetime] | None = connection.execute(feast_statement("features_watermark")).fetchone()
+    if row is None:
         return ok("store clock", "nothing was refreshed yet")
-    (refreshed_at,) = mark
-    ahead = refreshed_at - server_clock(connection)
-    finding = f"the last refresh is as of {refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+    (watermark,) = row
+    ahead = watermark - server_clock(connection)
+    finding = f"the last refresh is as of {watermark:%Y-%m-%dT%H:%M:%SZ}"
     if ahead > CLOCK_TOLERANCE:
         return fail(
             "store clock",

@@ -66,8 +66,8 @@ class IntakeCounts(Documented):
     is_partial: bool
     #: The newest updated_at of the new rows.
     newest_stamp: datetime | None
-    #: The newest known_at of the new rows.
-    known_until: datetime | None
+    #: The newest known_at of the new rows; `known_until` in the document. What the stream brought is known up to here.
+    source_watermark: datetime | None
     #: The newest updated_at of the accepted rows.
     newest_accepted: datetime | None
     #: Up to where answers were given before: the log's newest version, or the last refresh. Null for an empty log.
@@ -79,12 +79,12 @@ class IntakeCounts(Documented):
         """See Documented; instants are ISO 8601 text."""
         texts = {
             "newest_stamp": f"{self.newest_stamp:%Y-%m-%dT%H:%M:%SZ}" if self.newest_stamp else None,
-            "known_until": _iso(self.known_until),
+            "known_until": _iso(self.source_watermark),
             "newest_accepted": _iso(self.newest_accepted),
             "log_watermark": _iso(self.log_watermark),
         }
         document = asdict(self) | texts
-        del document["columns"]
+        del document["columns"], document["source_watermark"]
         return document
 
 

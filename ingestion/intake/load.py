@@ -101,7 +101,7 @@ def take_in(
             "stream": source.name,
             "moves_cursor": source.is_table and not source.is_partial,
             "is_partial": source.is_partial,
-            "source_watermark": counts.known_until,
+            "source_watermark": counts.source_watermark,
             "versions": counts.accepted + counts.quarantined,
             "repeated_ids": repeated_ids,
             "now": now,

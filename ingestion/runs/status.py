@@ -54,14 +54,14 @@ ViewState = Literal["fresh", "stale", "ahead", "never", "redefined", "empty", "i
 
 @dataclass(frozen=True)
 class Copy:
-    """A view's rows in one store: the refresh they are as of, how long ago that is, and what follows for readers.
+    """A view's rows in one store: up to when they hold, how long ago that is, and what follows for readers."""
 
-    `reason` says why, where the state alone does not. The age is null where the refresh is not known or not over yet.
-    """
-
-    refreshed_at: datetime | None
+    #: The features watermark, or offline's counterpart in Redis, the online one; null where there is none yet.
+    watermark: datetime | None
+    #: From the watermark to now; null without a watermark, and where it lies past the clock.
     age: timedelta | None
     state: ViewState
+    #: Why, where the state alone does not say it.
     reason: str | None = None
 
 
@@ -80,7 +80,7 @@ class ViewStatus:
     @property
     def online_is_behind(self) -> bool:
         """Whether the online store lacks the last refresh, as after a run that died before it had copied."""
-        offline, online = self.offline.refreshed_at, self.online.refreshed_at
+        offline, online = self.offline.watermark, self.online.watermark
         return offline is not None and (online is None or online < offline)
 
 
@@ -145,7 +145,7 @@ class LastGate:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a migrated store holds. The features watermark is null before the first refresh.
+    """What a migrated store holds.
 
     What this code declares and the store is not up to: features without a column, views that Feast's registry lacks or
     has otherwise, views with rows of another definition.
@@ -156,8 +156,10 @@ class Contents:
     unapplied: list[str]
     redefined: list[str]
     rows: dict[str, int]
-    refreshed_at: datetime | None
-    known_until: datetime | None
+    #: Null before the first refresh.
+    features_watermark: datetime | None
+    #: The known_at of the newest version of the log; null for an empty log.
+    newest_known_at: datetime | None
     versions_behind: int
     last_run: LastRun | None
     gate: LastGate | None
@@ -265,7 +267,7 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
         ViewStatus(
             name=view.name,
             ttl=view.ttl,
-            offline=_as_defined(_copy(lag["refreshed_at"], view.ttl, now), view.name in otherwise_defined),
+            offline=_as_defined(_copy(lag["features_watermark"], view.ttl, now), view.name in otherwise_defined),
             online=_as_defined(_copy(online_watermark, view.ttl, now), view.name in otherwise_defined),
             keys=keys,
             change_rows=change_rows,
@@ -290,14 +292,14 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
     )
 
 
-def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:
-    """How fresh a copy of that refresh is at `now` (rule R6: feature_repo/online_store/freshness.py)."""
-    if refreshed_at is None:
+def _copy(watermark: datetime | None, ttl: timedelta, now: datetime) -> Copy:
+    """How fresh a copy with that watermark is at `now` (rule R6: feature_repo/online_store/freshness.py)."""
+    if watermark is None:
         return Copy(None, None, "never")
-    age = now - refreshed_at
+    age = now - watermark
     if age < -CLOCK_TOLERANCE:
-        return Copy(refreshed_at, None, "ahead", f"refreshed {span(-age)} later than the clock says")
-    return Copy(refreshed_at, max(age, timedelta(0)), "stale" if age > ttl else "fresh")
+        return Copy(watermark, None, "ahead", f"refreshed {span(-age)} later than the clock says")
+    return Copy(watermark, max(age, timedelta(0)), "stale" if age > ttl else "fresh")
 
 
 def _as_defined(copy: Copy, is_redefined: bool) -> Copy:

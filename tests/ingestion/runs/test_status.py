@@ -79,7 +79,7 @@ def test_a_view_refreshed_later_than_the_clock_says_is_ahead_and_has_no_age(
 def test_the_age_is_that_of_the_last_refresh(connections: Connections, load: Load) -> None:
     load(bet("a"))
     view = contents(connections, NOW + timedelta(minutes=12)).views[0]
-    assert (view.offline.refreshed_at, view.offline.age) == (NOW, timedelta(minutes=12))
+    assert (view.offline.watermark, view.offline.age) == (NOW, timedelta(minutes=12))
 
 
 def test_a_redis_that_does_not_answer_is_part_of_the_answer(connections: Connections, load: Load) -> None:
@@ -145,7 +145,7 @@ def test_change_rows_are_those_of_the_newest_version_of_the_definition(connectio
 def test_lag_is_the_versions_past_the_features_log_position(connections: Connections, load: Load) -> None:
     load(bet("a", 1), bet("b", 3), refreshed=False)
     found = contents(connections)
-    assert (found.versions_behind, found.known_until) == (2, T0 + timedelta(minutes=3))
+    assert (found.versions_behind, found.newest_known_at) == (2, T0 + timedelta(minutes=3))
     load(bet("c", 4))
     load(bet("d", 5), bet("e", 5), bet("f", 6), refreshed=False)
     assert contents(connections).versions_behind == 3
