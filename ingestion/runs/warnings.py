@@ -26,8 +26,8 @@ def on_refresh(watermark_before: datetime | None, watermark: datetime, redefined
     if watermark_before is not None and watermark - watermark_before > LONG_AGO:
         days = (watermark - watermark_before) / timedelta(days=1)
         remarks.append(
-            f"This run's clock, {_text(watermark)}, is {days:.1f} days past the last refresh, {_text(watermark_before)}. "
-            "If this store runs on a stopped clock, give --now (or PIKKIT_NOW) each time."
+            f"This run's clock, {_text(watermark)}, is {days:.1f} days past the last refresh, "
+            f"{_text(watermark_before)}. If this store runs on a stopped clock, give --now (or PIKKIT_NOW) each time."
         )
     if redefined:
         gap = definitions_gap(redefined)

@@ -133,12 +133,12 @@ def test_late_row_is_known_just_past_the_newest_known_at(load, rows):
 def test_row_stamped_before_the_last_refresh_is_known_just_past_that_refresh(load, rows, database):
     """A run at minute 60 answered for minute 50 without this bet, so training must answer the same for ever."""
     load(bet("a", 30))
-    mark = T0 + timedelta(minutes=60)
-    database.execute("insert into features.watermark values (true, 1, %s, %s)", [mark, uuid.uuid4()])
+    watermark = T0 + timedelta(minutes=60)
+    database.execute("insert into features.watermark values (true, 1, %s, %s)", [watermark, uuid.uuid4()])
     assert load(bet("b", 45), bet("c", 90)).late == 1
     assert current(rows, "known_at") == {
         "a": T0 + timedelta(minutes=30),
-        "b": mark + timedelta(microseconds=1),
+        "b": watermark + timedelta(microseconds=1),
         "c": T0 + timedelta(minutes=90),
     }
 

@@ -71,7 +71,7 @@ def test_a_view_refreshed_later_than_the_clock_says_is_ahead_and_has_no_age(
     load(bet("a"))
     view = contents(connections, NOW - timedelta(minutes=10, microseconds=1)).views[0]
     assert (view.offline.state, view.offline.age) == ("ahead", None)
-    # As far may the mark be ahead of the clock that set it: a run takes it, too.
+    # As far may the watermark be ahead of the clock that set it: a run takes it, too.
     view = contents(connections, NOW - timedelta(minutes=10)).views[0]
     assert (view.offline.state, view.offline.age) == ("fresh", timedelta(0))
 

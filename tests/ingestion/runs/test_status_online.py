@@ -1,4 +1,4 @@
-"""`pikkit status` looks into Redis: the marks, and a few keys of each view, held against Postgres."""
+"""`pikkit status` looks into Redis: the watermarks, and a few keys of each view, held against Postgres."""
 
 from __future__ import annotations
 
