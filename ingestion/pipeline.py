@@ -37,7 +37,7 @@ from ingestion.gates.publication import (
     undo_if_refused,
 )
 from ingestion.intake.counts import FormatOfFile, SyncCounts
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.name_variants import name_variants
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.request import SyncRequest, TableRows, requested_rows
@@ -46,7 +46,7 @@ from ingestion.intake.stream_formats import check_mapping_given, is_read_as_befo
 from ingestion.intake.streams import check_columns, check_intake, check_table, record_stream, stream_state
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import FinishedRun, Run, recorded_run
-from ingestion.runs.source_failures import failed_reconciliation_told, sync_failures_counted
+from ingestion.runs.source_failures import reconciliation_alert, sync_failure_alert
 from ingestion.runs.summaries import (
     BackfillSummary,
     MaterializeSummary,
@@ -160,7 +160,7 @@ def run_reconcile(
             synced = _sync(connection, connections, this, table, believing, progress)
             with (
                 this.step("reconcile") as step,
-                failed_reconciliation_told(connection, connections.postgres, this, table.name),
+                reconciliation_alert(connection, connections.postgres, this, table.name),
                 table.reading() as reading,
             ):
                 step.result = reconciled = reconcile_table(
@@ -250,7 +250,7 @@ def _sync(
     is_file = isinstance(source, FileSource)
     with (
         this.step("sync") as step,
-        nullcontext() if is_file else sync_failures_counted(connection, connections.postgres, this, source.name),
+        nullcontext() if is_file else sync_failure_alert(connection, connections.postgres, this, source.name),
         _rows(connection, source, request) as rows,
     ):
         if isinstance(source, FileSource):
@@ -258,7 +258,7 @@ def _sync(
         before = stream_state(connection, source.name)
         shown = check_table(before, rows, request) if isinstance(rows, TableRows) else None
         is_read_anew = isinstance(source, FileSource) and not is_read_as_before(connection, source.name, source.format)
-        step.result = intake = take_in(
+        step.result = intake = load_rows(
             connection,
             rows,
             run_id=this.run_id,

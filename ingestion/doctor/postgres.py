@@ -17,7 +17,7 @@ from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import LOCK_PATIENCE, Postgres
 from ingestion.database.access import connect, statement
 from ingestion.database.migrate import pending
-from ingestion.database.registry import misnamed
+from ingestion.database.registered_views import misnamed
 from ingestion.database.rollout import columns_gap, definitions_gap, missing_columns, registry_gap, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.features.feature_versions import redefined_views

@@ -12,7 +12,7 @@ from ingestion.runs.record import Documented
 
 @dataclass(frozen=True)
 class IntakeCounts(Documented):
-    """What `take_in` did with the rows of one source."""
+    """What `load_rows` did with the rows of one source."""
 
     #: Rows that came, in all.
     rows_read: int

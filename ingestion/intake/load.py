@@ -36,7 +36,7 @@ CONFLICT: Final = "updated_at: copies that differ under one updated_at"
 _IDS_LOOKED_AT: Final = 1000
 
 
-def take_in(
+def load_rows(
     connection: psycopg.Connection,
     source: RowSource,
     *,

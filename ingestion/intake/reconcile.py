@@ -27,7 +27,7 @@ from feature_repo.errors import ConfigurationError, DeletesRefused
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
 from ingestion.intake.counts import ReconcileCounts
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.streams import reconcile_command
 from ingestion.intake.tombstones import write_tombstones
 from ingestion.progress import Progress, silent
@@ -97,7 +97,7 @@ def reconcile_table(
     rows = Doubtful(name, reading, sorted({*missed, *vanished, *vanished.values()}))
     # What was written while both sides were compared lies past the clock of the beginning.
     now = clock()
-    intake = take_in(connection, rows, run_id=run_id, now=now, progress=progress) if rows.ids else None
+    intake = load_rows(connection, rows, run_id=run_id, now=now, progress=progress) if rows.ids else None
     deleted = sorted(set(vanished) - rows.ids_in_table)
     _check(deleted, int(ours["rows"].sum()), most_deletes, name, include_streams)
     if deleted:

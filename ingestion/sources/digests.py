@@ -73,7 +73,7 @@ def digests_of(keys: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns, DIGESTS_SCHEMA).sort("day", nulls_last=False)
 
 
-def digests_told(days: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+def typed_digests(days: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """The digests that the database computed, as it spells them, with DIGESTS_SCHEMA."""
     numbers = [None if row["day"] is None else _microseconds(row["day"]) // _DAY for row in days]
     columns = {

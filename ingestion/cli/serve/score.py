@@ -100,7 +100,7 @@ def _bets_of_options(
     if mapping is not None and file is None:
         raise ConfigurationError("--mapping is for a --file", "Nothing was scored", "Leave it out")
     if file is not None:
-        from ingestion.sources.files.formats.registry import read_mapping
+        from ingestion.sources.files.formats.known_formats import read_mapping
 
         return read_bets(file, read_mapping(mapping) if mapping else None)
     if text is None:

@@ -20,7 +20,7 @@ import polars as pl
 
 from feature_repo.errors import ConfigurationError, SourceDenied, Unreachable
 from ingestion.progress import Progress
-from ingestion.sources.digests import day_of, digests_of, digests_told, keys_of_pages
+from ingestion.sources.digests import day_of, digests_of, keys_of_pages, typed_digests
 from ingestion.sources.json_rows import page_of
 from ingestion.sources.page import Page
 from ingestion.sources.retry import Passing
@@ -360,7 +360,7 @@ class SupabaseReading:
             if len(rows.records) != rows.total:
                 after = (rows.records[-1]["day"],)
             elif until is None:
-                return digests_told(days)
+                return typed_digests(days)
             else:
                 after = (until.isoformat(),)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from ingestion.intake.load import CONFLICT, take_in
+from ingestion.intake.load import CONFLICT, load_rows
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, T0, at, bet, jsonl, lost
 from tests.conftest import REPOSITORY
@@ -23,7 +23,7 @@ def load(database, tmp_path):
 
     def load(*bets, path=None, now=NOW, first_known_by="updated_at"):
         file = path or jsonl(tmp_path / f"{uuid.uuid4()}.jsonl", *bets)
-        counts = take_in(database, open_file(file), run_id=uuid.uuid4(), now=now, first_known_by=first_known_by)
+        counts = load_rows(database, open_file(file), run_id=uuid.uuid4(), now=now, first_known_by=first_known_by)
         database.commit()
         return counts
 

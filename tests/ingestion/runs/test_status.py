@@ -16,7 +16,7 @@ from feature_repo.errors import SourceRejected, Unreachable
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.features.refresh import refresh
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.runs.record import recorded_run, uuid7
 from ingestion.runs.status import Contents, StoreStatus, store_status
 from ingestion.sources.files.file_source import open_file
@@ -34,7 +34,7 @@ def load(connections: Connections, tmp_path: Path) -> Load:
     def load(*bets: dict[str, object], refreshed: bool = True) -> None:
         file, run_id = open_file(jsonl(tmp_path / "bets.jsonl", *bets)), uuid7()
         with connect(connections.postgres, purpose="test") as database:
-            take_in(database, file, run_id=run_id, now=NOW)
+            load_rows(database, file, run_id=run_id, now=NOW)
             if refreshed:
                 refresh(database, run_id=run_id, now=NOW)
 
