@@ -23,7 +23,7 @@ from feature_repo.offline_store.latest import latest_pages
 from feature_repo.online_store import watermarks
 from feature_repo.online_store.delete import delete_rows, forget_copy
 from feature_repo.online_store.layout import feature_field
-from feature_repo.online_store.round_trip import Outbox
+from feature_repo.online_store.round_trip import WriteBuffer
 from feature_repo.online_store.write import Stored, expiry, stored_rows, write_online_rows
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.postgres.queries import feast_statement
@@ -46,7 +46,7 @@ _TYPES: Final[dict[Any, pl.DataType]] = {
 class CopyTarget(NamedTuple):
     """A view's place in an online store. `overwrite`: whatever stands there, newer or not.
 
-    With an `outbox`, rows and watermark are written when it is sent.
+    With a `buffer`, rows and watermark are written when it is flushed.
     """
 
     config: RepoConfig
@@ -54,7 +54,7 @@ class CopyTarget(NamedTuple):
     store: Any
     view: FeatureView
     overwrite: bool = False
-    outbox: Outbox | None = None
+    buffer: WriteBuffer | None = None
 
     @property
     def client(self) -> Any:
@@ -74,8 +74,8 @@ class CopyTarget(NamedTuple):
     def set_watermark(self, until: datetime) -> None:
         """Set the online watermark: all keys of the view are copied as they held at `until`."""
         command = watermarks.watermark_command(self.config.project, self.view, self.name, until)
-        if self.outbox is not None:
-            self.outbox.add([command])
+        if self.buffer is not None:
+            self.buffer.add([command])
         else:
             self.client.execute_command(*command)
 
@@ -106,7 +106,7 @@ class CopyTarget(NamedTuple):
     def _write(self, rows: Iterable[Stored]) -> int:
         expire = expiry(self.view, self.config.online_store.key_ttl_seconds)
         return write_online_rows(
-            self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire, outbox=self.outbox
+            self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire, buffer=self.buffer
         )
 
 

@@ -73,7 +73,7 @@ def _reason(store: Any, error: Exception) -> tuple[str, str]:
     if _is_of_glide(error) and type(error).__name__ == "TimeoutError":
         return "did not answer in time", _LOOK
     if isinstance(error, redis.TimeoutError | TimeoutError):
-        return f"did not answer within {_patience(store, text)} s", _LOOK
+        return f"did not answer within {_timeout_seconds(store, text)} s", _LOOK
     if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError) or _is_login(error, text):
         return f"refuses the login ({text})", _LOGIN
     if isinstance(error, exceptions.BusyLoadingError):
@@ -98,7 +98,7 @@ def _is_of_glide(error: Exception) -> bool:
     return type(error).__module__.startswith("glide")
 
 
-def _patience(store: Any, text: str) -> float:
+def _timeout_seconds(store: Any, text: str) -> float:
     # redis-py has one class for both; only its text says which of the two it was.
     name = "socket_connect_timeout" if "connect" in text.lower() else "socket_timeout"
     _, options = feast_redis_settings(store.connection_string)

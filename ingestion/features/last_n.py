@@ -163,11 +163,11 @@ def _instants(events: pl.DataFrame, before: RecentBets) -> pl.DataFrame:
     change = pl.when("departs").then(-1).otherwise(1).cast(pl.Int64)
     moved = events.group_by("key", "known_at").agg(count=change.sum())
     held = before.bets.group_by("key").agg(count=pl.len().cast(pl.Int64))
-    standing = pl.concat([held, before.older.rename({"older": "count"})]).group_by("key").agg(pl.col("count").sum())
+    counts = pl.concat([held, before.older.rename({"older": "count"})]).group_by("key").agg(pl.col("count").sum())
     start = (
         moved.group_by("key")
         .agg(pl.col("known_at").min() - 1)
-        .join(standing, on="key", how="left")
+        .join(counts, on="key", how="left")
         .with_columns(pl.col("count").fill_null(0))
     )
     instants = pl.concat([start, moved]).sort("key", "known_at")

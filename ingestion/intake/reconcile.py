@@ -42,7 +42,7 @@ BELIEVED_NUMBER: Final = 100
 
 
 @dataclass(frozen=True)
-class Doubtful:
+class RowsOfIds:
     """The rows of the table with these ids, as a source. `ids_in_table` gathers the ids that it still has."""
 
     name: str
@@ -94,7 +94,7 @@ def reconcile_table(
     missed, vanished = _differences(connection, reading, days, progress)
     connection.execute(statement("drop_newest_versions"))
     # By the spelling of the table too, which may have white space around its ids.
-    rows = Doubtful(name, reading, sorted({*missed, *vanished, *vanished.values()}))
+    rows = RowsOfIds(name, reading, sorted({*missed, *vanished, *vanished.values()}))
     # What was written while both sides were compared lies past the clock of the beginning.
     now = clock()
     intake = load_rows(connection, rows, run_id=run_id, now=now, progress=progress) if rows.ids else None

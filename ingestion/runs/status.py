@@ -28,13 +28,13 @@ from ingestion.runs.alerts import REFUSAL
 from ingestion.runs.record import RunState
 from ingestion.runs.run_ids import short_run_ids
 from ingestion.serving.online_sample import (
+    ActualCopy,
     ExpectedCopy,
     Finding,
     OnlineSample,
-    StandingCopy,
+    actual_copy,
     expected_copy,
     online_findings,
-    standing_copy,
 )
 from ingestion.wording import span
 
@@ -206,13 +206,13 @@ def store_status(connections: Connections, now: datetime, *, is_clock_stopped: b
             expected = expected_copy(connection, now) if is_comparable else ExpectedCopy("", [])
             sizes = connection.execute(statement("status_storage"), {"schemas": list(STORE_SCHEMAS)}).fetchall()
             holder = lock_holder(connection)
-        online, standing = look_at_redis(connections.redis, expected)
+        online, actual = look_at_redis(connections.redis, expected)
         findings = {}
-        if standing is not None and contents is not None:
+        if actual is not None and contents is not None:
             with connection.transaction():
                 # A backfill writes other values under old instants, and its copy comes after: no difference counts.
                 holder = holder or lock_holder(connection)
-                findings = online_findings(connection, expected, standing) if holder is None else {}
+                findings = online_findings(connection, expected, actual) if holder is None else {}
     if contents is not None:
         contents = replace(contents, views=[_with_online(view, findings, online, now) for view in contents.views])
     if contents and contents.last_run and contents.last_run.state == "running" and holder is None:
@@ -221,9 +221,7 @@ def store_status(connections: Connections, now: datetime, *, is_clock_stopped: b
     return StoreStatus(now, is_clock_stopped, missing, contents, dict(sizes), online, holder)
 
 
-def look_at_redis(
-    address: Redis, expected: ExpectedCopy
-) -> tuple[OnlineStore, StandingCopy] | tuple[Unreachable, None]:
+def look_at_redis(address: Redis, expected: ExpectedCopy) -> tuple[OnlineStore, ActualCopy] | tuple[Unreachable, None]:
     """Whether Redis answers, how much it holds, and what stands there of what is expected."""
     import redis
 
@@ -234,7 +232,7 @@ def look_at_redis(
                 memory = int(client.info("memory")["used_memory"])
             except redis.ResponseError:  # a hosted Redis may refuse INFO
                 memory = None
-            return OnlineStore(memory, keys), standing_copy(client, expected)
+            return OnlineStore(memory, keys), actual_copy(client, expected)
     except redis.RedisError as error:
         unreachable = Unreachable(
             f"Redis at {address.address} does not answer ({error})",

@@ -23,7 +23,7 @@ from ingestion.progress import Progress
 from ingestion.sources.digests import day_of, digests_of, keys_of_pages, typed_digests
 from ingestion.sources.json_rows import page_of
 from ingestion.sources.page import Page
-from ingestion.sources.retry import Passing
+from ingestion.sources.retry import TransientFailure
 from ingestion.sources.settings import SupabaseProject
 from ingestion.sources.supabase.keyset import KeyValues, Span, spans, spans_of
 from ingestion.sources.supabase.rest import (
@@ -377,9 +377,9 @@ def _rows_beyond(after: KeyValues | None, span: Span, answer: httpx.Response) ->
     rows = rows_of_answer(answer)
     try:
         if rows.records and span.key(rows.records[-1]) == after:
-            raise Passing("the page before once more")
+            raise TransientFailure("the page before once more")
     except KeyError:
-        raise Passing("rows without the columns that were asked for") from None
+        raise TransientFailure("rows without the columns that were asked for") from None
     return rows
 
 

@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from feature_repo.errors import LockHeld, Unreachable
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Postgres
-from ingestion.database.access import connect, snapshot, taking_turns
+from ingestion.database.access import advisory_lock, connect, snapshot
 from ingestion.doctor.postgres import check_postgres
 from tests.rigs.commands import by_name
 
@@ -62,11 +62,11 @@ def test_turn_that_does_not_come_is_refused_with_the_name_of_the_holder(
 ) -> None:
     monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)
     for key in (7, -(2**62)):
-        with taking_turns(database, key), connect(postgres, purpose="export") as other:
-            with pytest.raises(LockHeld) as refused, taking_turns(other, key):
+        with advisory_lock(database, key), connect(postgres, purpose="export") as other:
+            with pytest.raises(LockHeld) as refused, advisory_lock(other, key):
                 pass
             assert refused.value.holder == f"pikkit test, process {database.info.backend_pid}"
-            with taking_turns(other, key + 1):
+            with advisory_lock(other, key + 1):
                 pass
 
 
