@@ -116,9 +116,10 @@ def is_current_copy(connection: psycopg.Connection, client: Any, project: str) -
 
 
 def discard_foreign_watermarks(connection: psycopg.Connection, client: Any, project: str) -> None:
-    """Remove the watermarks of another store's copy, which assert rows that are not ours. Keeps those of this store.
+    """Delete the online watermarks in Redis when another store's copy set them; those of this store stay.
 
-    For the moment at which the copy begins, past the gate: without them nothing that Redis holds is served.
+    Without a watermark no row of a carried-forward view counts as current, so rows of another store stop being served.
+    To be called when everything to copy has passed its gate, just before the copy begins.
     """
     owner = watermarks.copy_of(client, project) or ""
     if _store_of(owner) != _store_of(watermarks.copy_name(connection)):

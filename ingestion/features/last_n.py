@@ -221,7 +221,10 @@ class _Windows:
         return pl.Series(rates).fill_nan(None)
 
     def _torn(self, size: int) -> _Flags:
-        """Rows of which one of the last `size` arrivals has left."""
+        """For each row, whether one of the last `size` bets that came up to it is retracted by then.
+
+        Only for these rows do the newest `size` places of a group not hold its newest `size` bets.
+        """
         # From the row at which it leaves to the one at which `size` others have come after it.
         until = np.clip(np.searchsorted(self._last, self._place + size), self._row, self._end)
         edges: _Integers = np.zeros(len(self._last) + 1, dtype=np.int64)

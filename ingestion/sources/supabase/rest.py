@@ -42,7 +42,7 @@ _decode: Final = json.JSONDecoder().raw_decode
 
 
 def _nothing() -> None:
-    """What most requests do about a server that is too slow."""
+    """The `too_slow` of requests that ask for the same again when the server's time limit stopped them."""
 
 
 class ProjectDenied(SourceDenied):
@@ -136,7 +136,7 @@ class Rest:
         return self._answer
 
     def _judge(self, answer: httpx.Response, name: str) -> None:
-        """Raises TransientFailure or ProjectDenied for an answer that is an error. `name`: the table or function asked."""
+        """Raises TransientFailure or ProjectDenied for an answer that is an error. `name`: of the table or function."""
         said = _error(answer)
         code, message = (self._shown(said.get(part)) for part in ("code", "message"))
         cause = f"{answer.status_code}" + (f" ({': '.join(filter(None, (code, message)))})" if code or message else "")

@@ -314,7 +314,7 @@ def test_writes_between_pages_lose_no_row_that_stays(project, opened, monkeypatc
 
 
 def test_a_row_that_is_committed_late_behind_our_back_is_fetched(project, opened):
-    """The count finds it, and the stretch is read again."""
+    """The count finds it, and the range is read again."""
 
     def write(request):
         if "b999" in request.path and "limit=1000" in request.path:
