@@ -218,13 +218,17 @@ def run_backfill(
 def run_materialize(
     connections: Connections, *, rebuild: bool = False, progress: Progress = silent
 ) -> FinishedRun[MaterializeSummary]:
-    """Copy to the online store what it lacks; with `rebuild`, everything that it is to serve, whatever stands there."""
-    with (
-        locked_store(connections, "materialize") as connection,
-        recorded_run(connections.postgres, "materialize") as this,
-    ):
-        online = _copy_online(connection, connections, this, progress, anew=rebuild)
-        return this.finished(MaterializeSummary(online, this.steps[-1].seconds))
+    """Copy to the online store what it lacks; with `rebuild`, everything that it is to serve, whatever stands there.
+
+    Raises ClockRewound when the clock lies before the last refresh: what is copied is always of that refresh.
+    """
+    with locked_store(connections, "materialize") as connection:
+        now = clock.now()
+        # A clock that runs ahead does no harm here: a copy moves no watermark past that of the features.
+        check_clock(connection, now, clock_ahead=True)
+        with recorded_run(connections.postgres, "materialize", now=now) as this:
+            online = _copy_online(connection, connections, this, progress, anew=rebuild)
+            return this.finished(MaterializeSummary(online, this.steps[-1].seconds))
 
 
 def _copy_online(
@@ -281,7 +285,7 @@ def _sync(
         step.result = sync = SyncCounts(**vars(intake), **vars(changes))
         if isinstance(source, FileSource) and source.format is not None:
             keep_stream_format(connection, source.name, source.format, run_id=this.run_id, now=this.now)
-            step.result = sync = replace(sync, format=FormatOfFile(**source.format.document()))
+            step.result = sync = replace(sync, format=FormatOfFile.of(source.format))
     return SyncSummary(sync, on_sync(sync))
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestion.runs.record import Documented
+
+if TYPE_CHECKING:
+    from ingestion.sources.files.formats.known_formats import FileFormat
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,17 @@ class FormatOfFile:
     derived: Sequence[str]
     #: Columns of a bet that the file has nothing for: null.
     unknown: Sequence[str]
+
+    @classmethod
+    def of(cls, format_: FileFormat) -> FormatOfFile:
+        """What is kept, and printed, of a format that a file was read by."""
+        return cls(
+            name=format_.name,
+            title=format_.format.called,
+            is_mapping=format_.text is not None,
+            derived=format_.derived_columns,
+            unknown=format_.unknown_columns,
+        )
 
 
 @dataclass(frozen=True)

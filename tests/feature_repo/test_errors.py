@@ -57,7 +57,7 @@ def test_drawn_tree_has_every_class_below_its_parent_with_its_exit_code() -> Non
 
 def test_kind_of_an_error_that_is_made_for_feast_is_that_of_its_parent() -> None:
     error = FeastOnlineStoreUnavailable("what", "state", "next", service="Redis")
-    assert (error.kind, error.data()) == ("Unreachable", {"service": "Redis", "has_answered": False})
+    assert (error.kind, error.data()) == ("Unreachable", {"service": "Redis"})
 
 
 def test_state_that_is_corrected_later_stands_in_the_message() -> None:
