@@ -1,4 +1,4 @@
-"""Which rows reach Redis, and for how long they stay. What reads them back is tests/feature_repo/test_online_*.py."""
+"""Which rows reach Redis, and for how long they stay. What reads them back is tested by test_read.py."""
 
 from __future__ import annotations
 
