@@ -36,7 +36,11 @@ class Stored(NamedTuple):
 
 
 def stored_rows(frame: pl.DataFrame, view: FeatureView, project: str) -> Iterator[Stored]:
-    """The rows of a frame of a view with one text key: its join key, `event_timestamp`, and every feature."""
+    """The rows of a frame as they are stored, in its order.
+
+    The view has one text key. The frame has its join key, `event_timestamp` (Datetime in UTC), and every feature by its
+    name; messages come in the order of the view's features.
+    """
     (join_key,) = view.join_keys
     prefix, suffix = key_prefix(join_key), project.encode()
     keys = [entity_key(prefix, value, suffix) for value in frame.get_column(join_key)]

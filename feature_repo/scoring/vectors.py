@@ -125,7 +125,11 @@ class Vectors:
         return [dict(zip(self.names, row, strict=True)) for row in self.rows]
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per bet, one column per feature: numbers float64, flags boolean, text string, whatever is null."""
+        """One row per bet, one column per feature, in the order of `names`.
+
+        Numbers are float64, flags boolean, text string, and that also where every value is null: a model sees the same
+        types at every call.
+        """
         import pandas as pd
 
         return pd.DataFrame({name: pd.Series(values, dtype=self._types[name]) for name, values in self.columns.items()})

@@ -77,7 +77,7 @@ class RecentBets:
 def graded_events(happened: Frame) -> pl.DataFrame:
     """What entered and left each sport_market group's list: BETS_SCHEMA with known_at (microseconds) and `departs`.
 
-    `happened` is `aggregates.events`; seq is that of the version that enters or leaves.
+    `happened` is what `running_sums.events` returns; seq is that of the version that enters or leaves.
     """
     keys = group_keys(happened, SPORT_MARKET_RECENT.group)
     events: pl.DataFrame = (
