@@ -24,7 +24,7 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_examples_of_a_module_are_true(module: str) -> None:
+def test_docstring_examples_of_a_module_pass(module: str) -> None:
     examples = doctest.testmod(import_module(module))
     assert examples.attempted > 0
     assert examples.failed == 0

@@ -61,7 +61,7 @@ def test_eight_views_are_declared_with_keys_and_ttls(declared: RepoContents) -> 
     }
 
 
-def test_views_hold_the_features_that_are_computed_for_them(declared: RepoContents) -> None:
+def test_declared_views_have_exactly_the_stored_features(declared: RepoContents) -> None:
     held = {view.name: tuple(field.name for field in view.features) for view in declared.feature_views}
     assert held == {view.name: view.features for view in STORED_VIEWS}
 

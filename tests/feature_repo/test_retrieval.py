@@ -113,7 +113,7 @@ def test_category_is_encoded_by_code_and_unknown_is_not_null(store: Any, retriev
     ]
 
 
-def test_columns_without_any_value_keep_their_type_in_a_training_frame(store: Any) -> None:
+def test_training_frame_columns_without_any_value_are_float64(store: Any) -> None:
     nothing = bet(None, None, None, None, american_odds=None, is_live=None, clv_percentage=None, bet_type=None)
     types = offline(store, [nothing]).dtypes
     for column in ("implied_prob", "clv_percentage", "clv_ev", "league_encoded", "bet_type_encoded"):

@@ -162,7 +162,7 @@ def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
             embedded_redis.stop_redis(home, print)
 
 
-def test_two_homes_never_meet(home: Path, new_home: Path) -> None:
+def test_servers_of_two_homes_share_no_data(home: Path, new_home: Path) -> None:
     stores = [embedded.start_servers(home), embedded.start_servers(new_home)]
     for store, word in zip(stores, ("first", "second"), strict=True):
         remember(store, word)
@@ -575,7 +575,7 @@ def test_nothing_listens_beyond_this_machine(servers: Connections) -> None:
     assert {socket.laddr.ip for socket in found if socket.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
 
 
-def test_a_redis_that_is_not_ours_does_not_answer(servers: Connections) -> None:
+def test_redis_of_another_home_on_the_recorded_port_counts_as_locked(servers: Connections) -> None:
     """After a reboot the recorded port may be another home's."""
     theirs = servers.redis
     ours = Redis(f"redis://:another@{theirs.host}:{theirs.port}/0")

@@ -221,7 +221,7 @@ def test_refused_rows_are_published_beside_enough_good_rows(prepared, load, hist
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_small_batches_add_up(prepared, load, history):
+def test_small_batches_are_judged_together_and_a_refusal_ends_with_the_first_good_batch(prepared, load, history):
     """An hourly feed of 60 rows is never a batch of 100. A refusal ends with the first good one, and stays ended."""
     load(history, now=NOW - HOUR)
     broken = good(history, 60).with_columns(status=pl.lit("?"))
@@ -231,7 +231,7 @@ def test_small_batches_add_up(prepared, load, history):
     load(good(history, 60, minutes=50, name="better"), now=NOW + 2 * HOUR)
 
 
-def test_corrections_are_no_sample_of_outcomes(prepared, load, history):
+def test_corrections_of_wins_to_losses_pass_the_outcome_gates(prepared, load, history):
     load(history, now=NOW - HOUR)
     won = history.unique("id", keep="last", maintain_order=True).filter(pl.col("status") == "SETTLED_WIN").tail(80)
     lost = won.with_columns(
@@ -265,7 +265,7 @@ def test_a_truncated_load_is_refused(prepared, history, tmp_path):
 @pytest.mark.parametrize(
     "changes", [{"status": pl.lit("?")}, {"amount": pl.lit(900_000.0), "profit": pl.lit(None), "roi": pl.lit(None)}]
 )
-def test_a_single_odd_row_never_stops_the_line(prepared, load, history, changes):
+def test_refresh_with_a_single_odd_row_is_published(prepared, load, history, changes):
     load(history, now=NOW - HOUR)
     odd = pl.int_range(pl.len()) == 0
     load(
@@ -316,7 +316,7 @@ def test_a_rewrite_of_the_whole_history_is_compared_with_the_published_history(p
         load(cents.with_columns(updated_at=NOW - HOUR / 2))
 
 
-def test_a_source_that_knows_no_closing_lines_is_complete_without(prepared, load, history):
+def test_features_of_a_source_without_closing_lines_count_as_complete(prepared, load, history):
     without = history.with_columns(
         pl.lit(None).alias(name) for name in ("clv_percentage", "clv_ev", "clv_current_odds")
     )
@@ -517,7 +517,7 @@ def test_the_gate_command_of_a_store_without_a_judgement_fails_with_advice(comma
     assert "No refresh was judged yet" in done.stderr
 
 
-def test_gates_that_cannot_be_are_all_named_at_once(prepared, tmp_path, history):
+def test_all_faults_of_a_gates_file_are_named_at_once(prepared, tmp_path, history):
     file = tmp_path / "gates.toml"
     file.write_text('[min_recods]\nthreshold = 1\n[min_records]\ntreshold = 2\n[schema_pass_rate]\nseverity = "fial"\n')
     environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=NOW.isoformat(), PIKKIT_GATES=str(file))

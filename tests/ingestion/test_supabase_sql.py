@@ -174,7 +174,7 @@ def test_the_reader_reads_bets_when_row_level_security_is_switched_on(
     assert database.execute("select id from public.bets").fetchall() == [("a",)]
 
 
-def test_the_publisher_may_change_rows_of_its_three_tables_and_nothing_else(database: psycopg.Connection) -> None:
+def test_publisher_role_may_change_rows_of_the_published_tables_and_nothing_else(database: psycopg.Connection) -> None:
     for table in TABLES:
         done = {
             c for c in ("select * from {}", *WRITES) if allowed(database, "pikkit_publisher", c.format(table, table))
@@ -207,7 +207,7 @@ def test_the_digests_show_nobody_more_than_he_may_read(database: psycopg.Connect
     assert not allowed(database, "pikkit_publisher", CALL)
 
 
-def test_our_roles_cannot_log_in_and_the_api_can_become_them(database: psycopg.Connection) -> None:
+def test_pikkit_roles_cannot_log_in_and_the_authenticator_may_assume_the_roles(database: psycopg.Connection) -> None:
     for role in OURS:
         assert database.execute("select rolcanlogin from pg_roles where rolname = %s", [role]).fetchone() == (False,)
         assert database.execute("select pg_has_role('authenticator', %s, 'set')", [role]).fetchone() == (True,)
@@ -248,7 +248,7 @@ def send(rest: Supabase, role: str, method: str, path: str, body: object = None)
     return httpx.request(method, f"{rest.proxy.url}/rest/v1{path}", headers=headers, json=body)
 
 
-def test_over_the_api_the_reader_reads_bets_and_digests_and_nothing_else(ask: Callable[..., int]) -> None:
+def test_reader_over_the_api_reads_bets_and_digests_and_nothing_else(ask: Callable[..., int]) -> None:
     assert ask("pikkit_reader", "GET", "/bets?select=id,updated_at") == 200
     assert ask("pikkit_reader", "POST", "/rpc/pikkit_bet_digests", {"of_columns": ["id"]}) == 200
     assert ask("pikkit_reader", "POST", "/bets", {"id": "a"}) == 403
@@ -257,7 +257,7 @@ def test_over_the_api_the_reader_reads_bets_and_digests_and_nothing_else(ask: Ca
     assert {ask("pikkit_reader", "GET", f"/{table}") for table in ("profiles", *VIEWS)} == {403}
 
 
-def test_over_the_api_the_publisher_changes_its_three_tables_and_nothing_else(ask: Callable[..., int]) -> None:
+def test_publisher_over_the_api_changes_the_published_tables_and_nothing_else(ask: Callable[..., int]) -> None:
     for view, key in zip(VIEWS, ("sport", "sport", "institution_name"), strict=True):
         row = {key: "a"} | ({"market": "b"} if view == "feature_sport_market_stats" else {})
         assert ask("pikkit_publisher", "POST", f"/{view}", row) == 201
@@ -272,7 +272,9 @@ def test_over_the_api_the_publisher_changes_its_three_tables_and_nothing_else(as
 
 
 @pytest.mark.parametrize(("role", "refused"), [("anon", 401), ("authenticated", 403)])
-def test_over_the_api_nobody_else_gets_at_any_of_it(ask: Callable[..., int], role: str, refused: int) -> None:
+def test_roles_without_rights_are_refused_every_published_table_and_the_digests_over_the_api(
+    ask: Callable[..., int], role: str, refused: int
+) -> None:
     for view in VIEWS:
         assert ask(role, "GET", f"/{view}") == refused
         assert ask(role, "POST", f"/{view}", {"total_bets": 1}) == refused
@@ -394,7 +396,7 @@ def facts(database: psycopg.Connection) -> tuple[bool, bool] | None:
     return database.execute("select * from public.pikkit_bet_facts()").fetchone()
 
 
-def test_an_update_that_changes_a_row_stamps_it_whatever_it_says_itself(
+def test_update_that_changes_a_row_stamps_the_row_now_even_when_the_update_sets_a_stamp(
     database: psycopg.Connection, set_up: Postgres
 ) -> None:
     put(set_up, *({"id": name, "status": "PENDING", "updated_at": NOON} for name in ("same", "patched", "backdated")))
@@ -419,7 +421,7 @@ def test_a_stamp_in_a_timestamp_without_a_zone_is_utc(project: Postgres) -> None
         assert database.execute(query).fetchone() == (True,)
 
 
-def test_the_facts_of_a_table_are_those_of_its_catalogue(database: psycopg.Connection) -> None:
+def test_table_facts_follow_the_unique_index_and_the_stamp_trigger(database: psycopg.Connection) -> None:
     assert facts(database) == (True, True)
     database.execute("alter table public.bets disable trigger pikkit_stamp_update")
     assert facts(database) == (True, False)

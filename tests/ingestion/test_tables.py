@@ -135,9 +135,7 @@ def test_a_source_that_is_five_hours_ahead_is_followed_five_hours_late(sync, sou
 
 
 @over_rest
-def test_the_third_failed_sync_in_a_row_raises_an_alert_which_the_next_good_one_clears(
-    source, prepared, environ, tmp_path
-):
+def test_third_failed_sync_in_a_row_opens_an_alert_that_the_next_good_sync_clears(source, prepared, environ, tmp_path):
     put(source.postgres, bet("a", 1))
     source.proxy.storm(1.0, 1, [faults.unavailable])
     alerts = "select severity, resolved_at is null from ops.alerts"
@@ -155,7 +153,7 @@ def test_the_third_failed_sync_in_a_row_raises_an_alert_which_the_next_good_one_
 
 
 @by_copy
-def test_a_refused_reconciliation_is_no_failed_sync_and_stays_an_alert_until_one_is_believed(
+def test_refused_reconciliation_counts_as_no_failed_sync_and_keeps_an_alert_until_a_reconciliation_passes(
     source, prepared, environ, tmp_path
 ):
     put(source.postgres, *(bet(f"b{n}", n) for n in range(250)))
@@ -186,7 +184,7 @@ def test_a_reconciliation_that_fails_is_told_though_syncs_succeed(source, prepar
 
 
 @by_copy
-def test_an_address_that_was_wrong_leaves_no_alert_behind(source, prepared, environ, tmp_path):
+def test_alert_about_a_mistaken_table_name_clears_at_the_next_good_sync(source, prepared, environ, tmp_path):
     put(source.postgres, bet("a", 1))
     wrong = environ | {"SUPABASE_TABLE": "wetten"}
     assert {pikkit_here("sync", environ=wrong).returncode for _ in range(3)} == {2}
@@ -197,7 +195,7 @@ def test_an_address_that_was_wrong_leaves_no_alert_behind(source, prepared, envi
 
 
 @over_rest
-def test_an_answer_that_is_cut_short_for_good_brings_nothing(source, prepared, environ, tmp_path):
+def test_sync_of_persistently_truncated_answers_exits_4_and_stores_no_row(source, prepared, environ, tmp_path):
     put(source.postgres, *(bet(f"b{n}", n) for n in range(50)))
     source.proxy.storm(1.0, 1, [faults.last_rows_left_out])
     ended = pikkit("sync", environ=environ, cwd=tmp_path)

@@ -113,7 +113,7 @@ def test_text_that_changed_drifts(rows: int, reference_rows: int, seed: int) -> 
         "no constant",
     ],
 )
-def test_values_that_differ_drift(current: list[Any], reference: list[Any]) -> None:
+def test_feature_with_changed_values_or_nulls_drifts(current: list[Any], reference: list[Any]) -> None:
     assert measured(current, reference)["has_drifted"]
 
 
@@ -166,7 +166,7 @@ def test_text_has_no_distance() -> None:
 
 
 @pytest.mark.parametrize(("rows", "reference_rows"), [(0, 50), (50, 0), (0, 0)])
-def test_without_rows_on_a_side_nothing_is_measured(rows: int, reference_rows: int) -> None:
+def test_feature_without_rows_on_either_side_has_no_psi_and_no_drift(rows: int, reference_rows: int) -> None:
     sides = [pl.Series("x", range(size), pl.Int64) for size in (rows, reference_rows)]
     found = measured(*sides)
     assert (found["rows"], found["reference_rows"], found["psi"], found["has_drifted"]) == (
@@ -186,7 +186,7 @@ def test_there_is_a_row_for_each_feature_in_the_schema_of_drift() -> None:
 # ---- what cannot be compared ----
 
 
-def test_a_feature_on_one_side_only_is_an_error_that_names_it() -> None:
+def test_feature_missing_on_either_side_of_drift_raises_with_the_feature_names() -> None:
     with pytest.raises(ValueError, match="on one side only: old, young"):
         drift("view", pl.DataFrame({"x": [1], "young": [1]}), pl.DataFrame({"x": [1], "old": [1]}))
 
@@ -197,7 +197,7 @@ def test_a_value_that_is_no_number_is_an_error(value: float) -> None:
         measured([1.0, value], [1.0, 2.0])
 
 
-def test_drift_of_a_feature_whose_kind_changed_is_an_error() -> None:
+def test_drift_of_a_feature_that_changed_kind_is_an_error() -> None:
     with pytest.raises(ValueError, match="x is String now and was Int64"):
         measured(["1"], [1])
 

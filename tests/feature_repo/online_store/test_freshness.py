@@ -107,7 +107,7 @@ def test_watermark_of_another_format_carries_nothing_forward(quiet: Any, node: S
     assert both_ways(quiet)[0][0] == (None, "OUTSIDE_MAX_AGE", seconds(NOW - 10 * DAY))
 
 
-def test_pikkit_now_in_the_environment_decides_what_is_outside_the_ttl(
+def test_pikkit_now_in_the_environment_sets_the_instant_of_the_ttl_check(
     quiet: Any, node: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark(node.redis, "bets", "stats", NOW)

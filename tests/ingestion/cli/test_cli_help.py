@@ -24,7 +24,7 @@ COMMANDS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("verb", VERBS | COMMANDS)
-def test_summary_of_a_verb_fits_one_line_of_the_help(verb: str) -> None:
+def test_summary_of_a_verb_fits_a_line_of_the_help(verb: str) -> None:
     summary = (VERBS | COMMANDS)[verb].get_short_help_str(56)  # what `pikkit --help` has room for on 80 columns
     assert summary.endswith(".")
     assert not summary.endswith("...")

@@ -153,7 +153,7 @@ def test_demo_refuses_a_store_with_bets_of_another_source(connections: Connectio
     assert "file:real.parquet" in refused.value.what
 
 
-def test_demo_refuses_a_store_whose_sample_file_is_lost(connections: Connections, tmp_path: Path) -> None:
+def test_demo_refuses_a_store_filled_from_a_lost_sample_file(connections: Connections, tmp_path: Path) -> None:
     """A new sample would hold other bets under the old ids."""
     source, _ = demo_source(tmp_path, 100, NOW)
     _remember(connections, source.name)

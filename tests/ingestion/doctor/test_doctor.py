@@ -21,7 +21,7 @@ def test_a_store_that_was_only_migrated_lacks_only_the_registry(environ: dict[st
     assert verdicts(examine(environ)) == {"registry": "warn"}
 
 
-def test_everything_wrong_with_the_settings_is_told_and_no_server_is_asked(environ: dict[str, str]) -> None:
+def test_doctor_with_unusable_settings_names_all_and_contacts_no_server(environ: dict[str, str]) -> None:
     del environ["POSTGRES_USER"]
     checks = by_name(examine(environ | {"POSTGRES_PORT": "x", "PIKKIT_NOW": "later", "KNOWN_AT_COLUMN": "placed_at"}))
     failed = {name for name, check in checks.items() if check.verdict == "FAIL"}
@@ -35,7 +35,7 @@ def test_a_stopped_clock_is_a_warning(environ: dict[str, str]) -> None:
     assert (check.verdict, "stands at 2026-05-24" in check.found) == ("warn", True)
 
 
-def test_secrets_are_masked(connections: Connections, environ: dict[str, str]) -> None:
+def test_doctor_masks_passwords_of_postgres_and_redis(connections: Connections, environ: dict[str, str]) -> None:
     environ["POSTGRES_PASSWORD"] = "correct horse"
     told = " ".join(check.found for check in examine(environ))
     assert connections.redis.password
@@ -67,7 +67,7 @@ def test_a_package_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -
     assert "not-needed" not in found
 
 
-def test_a_home_below_a_file_fails(tmp_path: Path) -> None:
+def test_home_below_a_file_fails_the_home_check(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert verdicts(check_home({"PIKKIT_HOME": str(tmp_path / "file" / "home")})) == {"home": "FAIL"}
 

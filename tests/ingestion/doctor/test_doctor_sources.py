@@ -231,5 +231,5 @@ def test_a_source_is_looked_at_where_no_store_runs(bets: Postgres, tmp_path_fact
     assert by_name(examine(environ))["source table"].verdict == "ok"
 
 
-def test_no_source_is_no_trouble() -> None:
+def test_doctor_without_a_configured_source_reports_no_source_check() -> None:
     assert verdicts(check_sources(SourceSettings.load({}))) == {}

@@ -89,7 +89,7 @@ def test_refused_row_keeps_the_text_of_the_payload(rows):
     assert sorted(kept) == sorted((text, NAMED[text]["league"]) for text in TEXTS.values())
 
 
-def test_hostile_texts_are_refused_only_in_columns_that_cannot_hold_them(rows):
+def test_hostile_texts_are_refused_only_in_the_status_column(rows):
     assert rows("select distinct reasons from quarantine.bets") == [(["status: unknown value"],)]
 
 
@@ -192,7 +192,7 @@ def test_refused_row_with_control_characters_is_printed_escaped(tell, rows, kind
     assert f">  status            {spelled}" in told
 
 
-def test_machines_are_told_every_text_to_the_character(tell):
+def test_quarantine_list_as_json_gives_every_hostile_text_unchanged(tell):
     refused = json.loads(tell("quarantine", "list", "--json"))["rows"]
     assert {json.loads(row["payload"])["status"] for row in refused} == set(TEXTS.values())
 

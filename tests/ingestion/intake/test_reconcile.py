@@ -372,7 +372,7 @@ def test_the_newest_row_of_an_id_counts_once_sync_after_sync(history, sync, comp
     assert of_weight(compare()) == {"days": 1}
 
 
-def test_a_window_that_shows_an_older_row_of_an_id_alone_replaces_no_newer_one(history, sync, rows):
+def test_window_that_shows_only_an_older_row_of_an_id_keeps_the_newer_row(history, sync, rows):
     history(
         bet("a", 200), bet("a", 100, status="PENDING", profit=0), bet("timeless", 90), bet("timeless", updated_at=None)
     )
@@ -512,7 +512,7 @@ def test_bet_stamped_on_the_last_day_of_the_calendar_is_reconciled(table, sync, 
         "returns table (day date, rows bigint, digest text) language plpgsql as 'begin raise exception ''no''; end'",
     ],
 )
-def test_a_digest_function_of_another_make_is_not_believed(supabase, database, body):
+def test_digest_function_with_an_unexpected_result_or_error_is_ignored(supabase, database, body):
     create_bets(supabase.postgres)
     put(supabase.postgres, bet("a", 1), bet("b", updated_at=None, created_at=None))
     with connect(supabase.postgres, purpose="test", autocommit=True) as connection:
@@ -543,7 +543,7 @@ def is_locked_out(postgres):
         return connection.execute(query).fetchone() is not None
 
 
-def test_rows_that_no_clock_would_write_are_compared_too(table, sync, compare):
+def test_rows_with_infinite_future_or_missing_stamps_are_reconciled(table, sync, compare):
     put(
         table,
         bet("infinite", updated_at="infinity"),
@@ -564,7 +564,7 @@ def test_a_row_of_a_year_that_no_calendar_has_stops_nothing(table, sync, compare
     assert rows("select id from quarantine.bets where state = 'open'") == [("odd",)]
 
 
-def test_digests_are_the_same_on_both_sides(table, source, sync, database):
+def test_digests_of_the_store_equal_digests_of_the_synced_table(table, source, sync, database):
     put(table, *(bet(f"b|{n} 'é", n * 317.123457) for n in range(50)), bet("c", updated_at=None, created_at=at(3)))
     sync()
     with opened(source) as (name, reading):
@@ -575,7 +575,7 @@ def test_digests_are_the_same_on_both_sides(table, source, sync, database):
     assert theirs["rows"].sum() == 51
 
 
-def test_a_day_differs_by_number_by_digest_or_by_being_on_one_side_only():
+def test_day_differs_by_row_count_by_digest_or_by_absence_on_either_side():
     def digests(*days):
         return pl.DataFrame(days, DIGESTS_SCHEMA, orient="row")
 

@@ -111,7 +111,7 @@ def test_column_given_as_without_is_recorded_until_the_table_has_the_column_agai
         read()
 
 
-def test_a_stream_of_an_older_store_records_its_columns_at_the_next_sync(prepared, source, read):
+def test_stream_without_recorded_columns_records_columns_and_rows_at_the_next_sync(prepared, source, read):
     put(source.postgres, bet("a", 1))
     read()
     execute(prepared.postgres, "update ops.sync_state set columns = null, row_count = null")
@@ -156,7 +156,7 @@ def test_columns_that_are_not_read_are_named_at_the_first_sync_of_each_stream(pr
 
 
 @by_copy
-def test_the_command_line_refuses_a_vanished_column_until_without_names_it(prepared, source, tmp_path):
+def test_sync_command_refuses_vanished_columns_until_the_without_option_names_each(prepared, source, tmp_path):
     ours = source.environ | {"PIKKIT_NOW": NOW.isoformat()}
     environ = environ_of(prepared, tmp_path / "home", **ours)
     put(source.postgres, bet("a", 1))
@@ -341,9 +341,7 @@ def test_a_table_that_never_showed_a_row_is_refused(prepared, source, read, quer
 
 
 @by_copy
-def test_the_alert_of_an_empty_table_that_was_configured_by_mistake_clears_with_the_right_one(
-    prepared, source, read, query
-):
+def test_alert_about_a_mistaken_empty_table_clears_at_the_first_sync_of_the_right_table(prepared, source, read, query):
     with pytest.raises(SourceShrank):
         read()
     create_bets(source.postgres, "others")
@@ -353,7 +351,7 @@ def test_the_alert_of_an_empty_table_that_was_configured_by_mistake_clears_with_
     assert query(ALERTS) == []
 
 
-def test_a_part_of_a_table_may_be_empty(prepared, source, read):
+def test_sync_of_an_empty_part_of_a_table_is_accepted(prepared, source, read):
     put(source.postgres, bet("a", 1))
     read(sport="Golf")
     read()
@@ -421,7 +419,7 @@ def test_doctor_reports_columns_and_rows_lost_since_the_last_sync(prepared, sour
     assert "showed 3 rows at the last sync, and shows 1 now" in rows.found
 
 
-def test_a_table_whose_rows_cannot_be_counted_in_time_is_a_warning_of_the_doctor(source, monkeypatch):
+def test_doctor_warns_of_a_table_with_a_row_count_past_the_time_limit(source, monkeypatch):
     put(source.postgres, bet("a", 1))
     too_slow(source, monkeypatch)
     checks = by_name(check_sources(SourceSettings.load(source.environ), timedelta(0)))

@@ -104,7 +104,7 @@ def test_the_latest_updated_at_wins_whatever_the_order_of_the_file(load, rows):
     assert [s for (s,) in rows("select is_current from processed.bet_versions order by seq")] == [False, False, True]
 
 
-def test_a_version_that_comes_after_a_newer_one_is_kept_but_does_not_count(load, rows):
+def test_version_that_arrives_after_a_newer_version_is_logged_as_superseded(load, rows):
     load(lost("a", 30))
     assert load(bet("a", 10)).superseded == 1
     assert current(rows) == {"a": -1000}
@@ -195,7 +195,7 @@ class TestDirtyExamples:
         issues = json.loads((DIRTY / f"{example}.json").read_text())["issues"]
         return {i for issue in issues if issue["kind"] == kind for i in issue["ids"]}
 
-    def test_exact_duplicates_keep_one_copy_and_conflicts_none(self, load, rows):
+    def test_exact_duplicates_keep_a_single_copy_and_conflicting_duplicates_none(self, load, rows):
         load(path=DIRTY / "01_duplicate_ids.parquet", now=self.NOW)
         refused = {i for (i,) in rows("select id from quarantine.bets")}
         conflicting = self.ids("01_duplicate_ids", "conflicting_duplicate_same_updated_at")
@@ -203,7 +203,7 @@ class TestDirtyExamples:
         assert not conflicting & current(rows).keys()
         assert self.ids("01_duplicate_ids", "exact_duplicate") <= current(rows).keys()
 
-    def test_of_corrections_the_latest_updated_at_is_final(self, load, rows):
+    def test_correction_with_the_latest_updated_at_is_the_current_version(self, load, rows):
         file = DIRTY / "15_settlement_corrections.parquet"
         load(path=file, now=self.NOW + timedelta(hours=1))  # the last corrections are dated past 18:05
         newest = pl.read_parquet(file).sort("updated_at").unique("id", keep="last")

@@ -118,7 +118,7 @@ def test_rows_are_counted_per_table(connections: Connections, load: Load) -> Non
     }
 
 
-def test_status_counts_keys_and_change_rows_as_the_tables_hold_them(connections: Connections, load: Load) -> None:
+def test_status_counts_of_keys_and_change_rows_equal_counts_in_the_tables(connections: Connections, load: Load) -> None:
     load(bet("a", 1), lost("a", 2), bet("b", 3, sport="NBA", clv_percentage=1.5), bet("c", 3, status="PENDING"))
     load(bet("d", 4, market=None, clv_percentage=2), lost("b", 5), bet("e", 6, status="SETTLED_VOID", league="L"))
     counted = {}
@@ -184,7 +184,7 @@ def test_status_shows_how_the_last_run_ended(connections: Connections) -> None:
     assert run.error == "x.csv is empty. Nothing was done. Give another."
 
 
-def test_a_run_is_running_while_it_holds_the_lock_and_died_without(connections: Connections) -> None:
+def test_unfinished_run_is_running_while_the_lock_is_held_and_died_otherwise(connections: Connections) -> None:
     with connect(connections.postgres, purpose="run") as database, recorded_run(connections.postgres, "run"):
         with hold_run_lock(database, "run"):
             assert last_state(store_status(connections, NOW)) == "running"

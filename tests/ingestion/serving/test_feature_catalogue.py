@@ -109,7 +109,7 @@ def refreshed(connections: Connections, tmp_path: Path) -> Iterator[Connections]
     return connections
 
 
-def test_a_store_adds_version_rows_and_instant_of_every_stored_feature(refreshed: Connections) -> None:
+def test_catalogue_of_a_store_has_version_rows_and_instant_of_every_stored_feature(refreshed: Connections) -> None:
     with connect(refreshed.postgres, purpose="test") as database:
         views = feature_catalogue(stored_versions(database))
         rows = {
@@ -141,7 +141,9 @@ def test_no_line_is_wider_than_the_terminal(tmp_path: Path) -> None:
     assert 80 < max(map(len, lines)) <= 90
 
 
-def test_the_command_tells_machines_the_same(refreshed: Connections, environ: dict[str, str], tmp_path: Path) -> None:
+def test_features_command_as_json_has_ttl_join_keys_and_stored_versions(
+    refreshed: Connections, environ: dict[str, str], tmp_path: Path
+) -> None:
     done = pikkit("features", "--json", "--view", "sport_market_recent", environ=environ, cwd=tmp_path)
     (view,) = json.loads(done.stdout)
     assert (view["ttl_seconds"], view["join_keys"]) == (3600, ["sport_market"])

@@ -37,7 +37,7 @@ def environ(connections: Connections, tmp_path: Path) -> dict[str, str]:
     return environ_of(connections, tmp_path / "home")
 
 
-def test_names_are_counted_over_the_bets_that_have_them_now_those_of_most_bets_first(environ: dict[str, str]) -> None:
+def test_known_names_are_counted_over_current_bets_and_sorted_by_descending_count(environ: dict[str, str]) -> None:
     kinds = json.loads(pikkit_here("groups", "--json", environ=environ).stdout)["kinds"]
 
     def counts(kind: str) -> list[tuple[Any, ...]]:

@@ -95,20 +95,20 @@ def test_a_vector_equals_the_answer_of_feast_in_the_order_of_the_service(store: 
     ]
 
 
-def test_a_group_with_history_has_its_count_and_one_without_is_null(vector: Any, bets: pl.DataFrame) -> None:
+def test_count_of_a_group_with_history_is_scored_and_of_an_unknown_group_null(vector: Any, bets: pl.DataFrame) -> None:
     newest = bets.group_by("id", maintain_order=True).last()
     graded = newest.filter(pl.col("sport") == "Soccer", pl.col("status").is_in(["SETTLED_WIN", "SETTLED_LOSS"]))
     assert vector(BET).values["sport_count"] == graded.height > 0
     assert vector(NEVER_SEEN).values["sport_count"] is None
 
 
-def test_more_bets_than_are_asked_at_once_keep_their_order(store: Connections) -> None:
+def test_scored_vectors_keep_the_order_of_more_bets_than_a_batch_holds(store: Connections) -> None:
     bets = [BET | {"american_odds": 100 + number} for number in range(501)]
     implied = [one.values["implied_prob"] for one in score_bets(store, bets, now=NOW).vectors]
     assert implied == [100 / (200 + number) for number in range(501)]
 
 
-def test_a_stored_bet_is_looked_up_by_its_id_alone(vector: Any, bets: pl.DataFrame) -> None:
+def test_stored_bet_is_looked_up_by_the_id_alone(vector: Any, bets: pl.DataFrame) -> None:
     bet = bets.row(-1, named=True)
     values = vector({"id": bet["id"]}, service=bet_lookup_v1.name).values
     assert {name: values[name] for name in ("sport", "market", "amount")} == {
@@ -224,14 +224,14 @@ def test_json_that_is_no_bet_is_refused(text: str) -> None:
         parse_bets(text)
 
 
-def test_keys_that_no_bet_has_are_named_with_the_nearest_that_one_has() -> None:
+def test_unknown_keys_of_a_bet_are_refused_with_the_nearest_known_key() -> None:
     with pytest.raises(ConfigurationError) as refused:
         parse_bets(json.dumps([BET | {"markt": "Spread"}, BET | {"xyz": 5, "bet_id": "b", "profit": 1}]))
     assert refused.value.what == "A bet has no 'markt' (did you mean 'market'?), 'xyz'"
     assert refused.value.exit_code == 2
 
 
-def test_a_row_that_cannot_be_read_is_refused_with_its_number(tmp_path: Path) -> None:
+def test_unreadable_row_of_bets_to_score_is_refused_with_the_row_number(tmp_path: Path) -> None:
     path = tmp_path / "bets.jsonl"
     path.write_text(f"{json.dumps(BET)}\n{{\n")
     with pytest.raises(SourceRejected, match=r"Bet 2 of .* not readable as JSON"):
@@ -283,7 +283,7 @@ def test_the_command_says_that_a_bet_is_not_online(store: Connections, bets: pl.
     assert (done.returncode, "No such bet is online: nowhere. " in done.stderr) == (0, True)
 
 
-def test_the_command_says_when_the_online_store_has_lost_what_it_should_know(
+def test_score_command_on_an_emptied_redis_warns_that_no_group_is_known(
     store: Connections, servers: Connections, tmp_path: Path
 ) -> None:
     elsewhere = dataclasses.replace(store, redis=_empty_redis(servers.redis))
@@ -291,9 +291,7 @@ def test_the_command_says_when_the_online_store_has_lost_what_it_should_know(
     assert (done.returncode, "knows none of these groups" in done.stderr) == (0, True)
 
 
-def test_names_that_no_stored_bet_has_are_told_with_the_nearest_that_one_has(
-    store: Connections, tmp_path: Path
-) -> None:
+def test_score_command_reports_unknown_names_with_the_nearest_known_name(store: Connections, tmp_path: Path) -> None:
     misspelt = BET | {"sport": "soccer", "market": "Total Gaols", "institution_name": "Bookie & Sons"}
     asked = json.dumps([misspelt, misspelt | {"market": None}, BET])
     done = pikkit_here("score", "--json", "--bet", asked, environ=_environ(store, tmp_path))
@@ -323,7 +321,7 @@ def test_options_that_are_left_out_are_unknown_values_and_are_told(store: Connec
     assert (done.returncode, left_out in done.stderr) == (0, True)
 
 
-def test_an_instant_without_a_zone_is_read_as_utc_and_told_with_the_spelling_that_has_one(
+def test_score_command_reads_an_instant_without_a_zone_as_utc_and_suggests_the_utc_spelling(
     store: Connections, tmp_path: Path
 ) -> None:
     environ = _environ(store, tmp_path)
@@ -347,7 +345,7 @@ def test_the_warning_of_instants_without_a_zone_names_ten_and_says_how_many_more
 
 
 @pytest.mark.parametrize("arguments", [(), ("--bet", "{}", "--sport", "Soccer"), ("--bet", '{"sport": "Soccer"}')])
-def test_the_command_ends_with_2_when_it_is_not_told_what_to_score(
+def test_score_command_with_missing_conflicting_or_incomplete_bet_arguments_exits_2(
     store: Connections, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     done = pikkit_here("score", *arguments, environ=_environ(store, tmp_path))

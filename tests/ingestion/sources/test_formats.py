@@ -90,7 +90,7 @@ def test_rules_are_tried_from_the_top_for_each_row(read):
     assert page.rows["amount"].to_list() == ["11", "10"]
 
 
-def test_a_condition_on_the_bet_is_read_as_the_schema_reads_it(read):
+def test_condition_on_a_bet_column_compares_normalised_values(read):
     rules = ['when = { status = "PENDING" }\nconstant = 0', 'from = "net"']
     page = read(mapping(profit=rules), {**ROW, "result": "placed"}, {**ROW, "net": "15"})
     assert page.rows["profit"].to_list() == ["0", "15"]
@@ -109,7 +109,7 @@ def test_row_blank_in_all_digest_columns_has_no_id(read):
     assert page.rows["id"].to_list() == [None]
 
 
-def test_an_eighteen_digit_id_keeps_its_digits_in_any_type_of_file(write, tmp_path):
+def test_eighteen_digit_id_keeps_every_digit_in_any_type_of_file(write, tmp_path):
     number = 123456789012345678
     pq.write_table(
         pa.table({name: pa.array([number if name == "no" else value]) for name, value in ROW.items()}),
@@ -266,7 +266,7 @@ def test_equal_spellings_and_aliases_in_two_letter_cases_are_merged(made):
 
 
 @pytest.mark.parametrize("pattern", [r"^(\p{L}+)", r"^(?<sport>[A-Z]+)"])
-def test_extract_takes_the_text_of_the_one_group_of_the_pattern(pattern, made):
+def test_extract_takes_the_text_of_the_group_in_the_pattern(pattern, made):
     assert made("sport", f"from = 'm'\nextract = '{pattern}'", m="NBA 7") == ("NBA", None)
 
 
@@ -336,7 +336,7 @@ def test_all_that_is_wrong_with_a_mapping_is_said_at_once(write):
     assert "aliases.leage: no column of a bet (did you mean 'league'?)" in said
 
 
-def test_every_column_that_names_a_missing_table_of_phrases_is_said_beside_other_faults():
+def test_mapping_faults_name_every_column_with_a_missing_table_of_phrases():
     rule = 'from = "m"\nphrases = "marktes"'
     with pytest.raises(FormatInvalid) as refused:
         declared_format(mapping(market=rule, sport=rule, amount='of = "roi"'))
@@ -378,7 +378,7 @@ def test_every_column_that_names_a_missing_table_of_phrases_is_said_beside_other
         (mapping("[aliases.sport]\nnba = 'A'\n' NBA' = 'B'"), "aliases.sport: ' NBA' is spelled in several letter"),
     ],
 )
-def test_mapping_with_one_fault_is_refused_with_the_name_of_the_fault(text, problem):
+def test_mapping_with_a_single_fault_is_refused_with_the_name_of_the_fault(text, problem):
     with pytest.raises(FormatInvalid) as refused:
         declared_format(text)
     assert problem in str(refused.value)
@@ -406,7 +406,7 @@ def begun(refused):
     return "\n".join(line for line in str(refused.value).splitlines() if line.startswith("    "))
 
 
-def test_export_with_other_column_names_is_read_by_the_mapping_that_the_refusal_proposes(write):
+def test_export_with_renamed_columns_is_read_by_the_mapping_that_the_refusal_proposes(write):
     row = dict.fromkeys(("bet_id", "sportsbook", "status", "closing_line", "bet_info", "leagues", "sports"), "1")
     row |= {"Type": "straight", "Odds": "2.5", "closing_line": "2.4", "Amount": "10", "profit": "15", "tags": "live"}
     row |= {"time_placed_iso": "2026-05-01T10:00:00Z", "time_settled": "05/01/2026 10:00:00 GMT"}
@@ -455,7 +455,7 @@ def test_the_line_by_which_excel_names_the_delimiter_is_no_header(read, write):
         open_file(write("bets.csv", "sep=;\r\n" + text + "8\n"))
 
 
-def test_object_with_an_array_of_legs_is_one_bet(read):
+def test_json_object_with_an_array_of_legs_is_a_single_bet(read):
     page = read(mapping(), name="bets.json", content=json.dumps({**ROW, "legs": [{"price": 2}]}))
     assert page.rows["id"].to_list() == ["7"]
 
@@ -538,7 +538,7 @@ def documented(title):
     return next(block for block in BLOCKS if title in block)
 
 
-def test_the_mapping_for_oddsjam_in_the_document_reads_its_tracker(read):
+def test_documented_oddsjam_mapping_reads_a_tracker_export(read):
     page = read(
         documented("OddsJam"), TRACKED, {**TRACKED, **FREE}, {**TRACKED, **OPEN, "created_at": "05/23/2025, 09:42 EDT"}
     )
@@ -552,7 +552,7 @@ def test_the_mapping_for_oddsjam_in_the_document_reads_its_tracker(read):
     assert bets["clv_percentage"].to_list() == [-0.4566, None, None]
 
 
-def test_the_mapping_for_betfair_in_the_document_reads_backs_and_lays(read):
+def test_documented_betfair_mapping_reads_backs_and_lays(read):
     header = (
         "Market,Selection,Bid type,Bet ID,Bet placed,Persistence type,Odds req.,Stake (GBP),Liability (GBP),"
         "Avg. odds matched,Profit/Loss (GBP),Status\n"

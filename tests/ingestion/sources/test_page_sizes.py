@@ -48,7 +48,7 @@ def test_pages_of_text_follow_bytes(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("column", ["sport", "note", "notes", "event"])
-def test_a_small_parquet_file_whose_text_repeats_gives_pages_of_bounded_bytes(column, tmp_path, monkeypatch):
+def test_small_parquet_file_with_repeated_long_text_gives_pages_of_bounded_bytes(column, tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "PAGE_BYTES", 100_000)
     path = tmp_path / "bets.parquet"
     value = {"notes": [LONG, LONG], "event": {"sport": LONG}}.get(column, LONG)

@@ -161,7 +161,7 @@ def test_every_value_of_every_type_is_judged_as_from_json_lines(
 
 
 @pytest.mark.parametrize("kind", ["uuid", "bigint", "numeric", "varchar(40)"])
-def test_ids_of_every_type_are_found_and_no_other(postgres: Postgres, kind: str) -> None:
+def test_ids_of_every_column_type_are_found_and_unfit_ids_find_no_row(postgres: Postgres, kind: str) -> None:
     create_bets(postgres, id=f"{kind} primary key")
     known = ["7c9e6679-7425-40de-944b-e07fc1f90ae7"] if kind == "uuid" else ["7", "12"]
     put(postgres, *(bet(bet_id) for bet_id in known))

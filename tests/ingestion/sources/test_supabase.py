@@ -90,7 +90,7 @@ def test_the_real_sample_comes_whole(project, real_sample):
     assert sorted(ids(read(project))) == known["id"].sort().to_list()
 
 
-def test_five_thousand_rows_with_one_stamp_come_once(project):
+def test_five_thousand_rows_with_the_same_stamp_are_each_read_once(project):
     fill(project.postgres, bets(5_000, timedelta(0)))
     found = ids(read(project))
     assert (len(found), len(set(found))) == (5_000, 5_000)
@@ -181,7 +181,7 @@ def test_keyset_order_of_ids_follows_the_id_type(clone, kind, values):
             assert ids(reading.pages_of([str(value) for value in values])) == sorted(values)
 
 
-def test_fractions_of_any_length_compare_right(clone):
+def test_stamps_with_fractions_of_any_length_are_read_in_order(clone):
     fractions = ["", ".1", ".12", ".123", ".1234", ".12345", ".123456", ".2", ".999999"]
     with running_supabase(clone(None), max_rows=1) as project:
         create_bets(project.postgres)
@@ -211,7 +211,7 @@ def test_only_a_window_without_until_selects_rows_without_a_stamp(project, put_b
     assert ids(read(project, StampWindow(since=since, until=since + timedelta(days=7)))) == ["new"]
 
 
-def test_window_can_select_one_sport_or_rows_without_a_sport(project, put_bets):
+def test_window_selects_a_single_sport_or_the_rows_without_a_sport(project, put_bets):
     names = ["Soccer", 'a,"b"', None]
     put_bets(*({"id": str(name), "sport": name} for name in names))
     found = [ids(read(project, StampWindow(sport=sport))) for sport in ("Soccer", 'a,"b"', r"\N", "Golf")]
@@ -229,7 +229,7 @@ def test_the_count_of_a_window_is_exact(project, put_bets):
 # ---- what a row is -------------------------------------------------------------------------------------------------
 
 
-def test_the_payload_is_the_row_as_the_server_spells_it(project, sql):
+def test_supabase_payload_is_the_json_text_of_the_server(project, sql):
     sql(
         "insert into bets (id, amount, profit, roi, american_odds, market) "
         "values ('b1', 10.50, 100.00, 1e-7, 100, E'tab\\t \"quoted\" \\\\ é')"
@@ -332,7 +332,7 @@ def test_a_missing_key_is_an_error_of_configuration(project):
         opened(project, key="")
 
 
-def test_the_key_is_in_no_repr(project):
+def test_supabase_key_is_in_no_repr(project):
     table = opened(project)
     with table.reading() as reading:
         assert project.project().key not in repr([table, reading, reading.rest, vars(table)])

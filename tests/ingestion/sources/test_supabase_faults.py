@@ -81,7 +81,7 @@ def test_empty_rest_answer_given_twice_does_not_end_the_reading(project, opened,
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_storm_costs_no_row(project, opened, seed):
+def test_reading_through_random_faults_loses_no_row(project, opened, seed):
     project.proxy.storm(0.3, seed)
     table = opened()
     assert read(table) == EVERY
