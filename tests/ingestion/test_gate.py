@@ -140,7 +140,7 @@ def test_every_query_of_every_verdict_runs(prepared, load, history):
             connection.execute(check.query)
 
 
-def test_when_the_source_is_put_right_the_next_run_publishes_everything(prepared, load, history):
+def test_run_after_a_corrected_source_publishes_everything(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(bad(history))
@@ -155,7 +155,7 @@ def test_when_the_source_is_put_right_the_next_run_publishes_everything(prepared
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_refused_bets_that_were_put_right_leave_no_trace_in_the_past(prepared, load, history):
+def test_refused_bets_corrected_later_leave_published_history_unchanged(prepared, load, history):
     """Otherwise a training frame for the minutes between would hold values that the gate kept from being served."""
     load(history, now=NOW - HOUR)
     with connect(prepared.postgres, purpose="test") as connection:
@@ -206,7 +206,7 @@ def test_a_backfill_between_refusal_and_correction_keeps_refused_rows_out_of_the
         assert sorted(connection.execute(rows, [NOW]).fetchall()) == sorted(earlier)
 
 
-def test_refused_rows_are_published_beside_enough_good_rows(prepared, load, history):
+def test_refused_rows_are_published_with_a_later_batch_of_enough_good_rows(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(bad(history))
@@ -361,7 +361,7 @@ def test_an_override_publishes_and_stays_in_the_record(prepared, load, history):
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_the_actor_of_ci_is_told_with_the_user_and_the_host_of_the_process() -> None:
+def test_actor_of_an_override_has_the_ci_actor_beside_user_and_host() -> None:
     assert doctest.testmod(actor).failed == 0
     assert current_actor({"GITHUB_ACTOR": "", "CIRCLE_USERNAME": "bo"})["ci_actor"] == "bo"
     assert current_actor({})["ci_actor"] is None
@@ -385,7 +385,7 @@ def test_overridden_rows_refuse_neither_the_same_file_again_nor_a_small_file_lat
 # ---- backfill ------------------------------------------------------------------------------------------------------
 
 
-def test_a_backfill_keeps_to_the_gates_too(prepared, load, history, tmp_path):
+def test_backfill_refused_by_a_gate_publishes_nothing(prepared, load, history, tmp_path):
     load(history)
     with connect(prepared.postgres, purpose="test") as connection:
         connection.execute("update features.sport_stats_changes set sport_win_rate = 2")
@@ -461,7 +461,7 @@ def command(prepared, tmp_path):
     return command
 
 
-def test_the_commands_tell_of_a_refusal_and_of_an_override(command, history, tmp_path):
+def test_run_gate_and_runs_commands_report_a_refusal_and_an_override(command, history, tmp_path):
     assert command("run", "--source", written(tmp_path, history), now=NOW - HOUR).returncode == 0
     # When nothing new comes, most checks have nothing to judge.
     again = command("run", "--source", written(tmp_path, history), now=NOW - HOUR)

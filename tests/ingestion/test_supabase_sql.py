@@ -111,7 +111,7 @@ def catalogue(database: psycopg.Connection) -> list[tuple[object, ...]]:
     ]
 
 
-def test_a_second_run_changes_nothing(database: psycopg.Connection, set_up: Postgres) -> None:
+def test_second_run_of_the_supabase_script_changes_nothing(database: psycopg.Connection, set_up: Postgres) -> None:
     before = catalogue(database)
     run_script(set_up)
     assert catalogue(database) == before
@@ -129,7 +129,7 @@ def test_the_indexes_serve_a_sync(database: psycopg.Connection) -> None:
 # ---- who may do what -----------------------------------------------------------------------------------------------
 
 
-def test_a_new_table_would_be_open_to_everybody(database: psycopg.Connection) -> None:
+def test_new_table_without_the_script_is_open_to_anon_and_authenticated(database: psycopg.Connection) -> None:
     """What the script has to take back: without it, the tests below would prove nothing."""
     assert allowed(database, "anon", "select * from public.profiles")
     assert allowed(database, "authenticated", "delete from public.profiles")
@@ -137,7 +137,9 @@ def test_a_new_table_would_be_open_to_everybody(database: psycopg.Connection) ->
 
 @pytest.mark.parametrize("role", ["anon", "authenticated", "pikkit_reader"])
 @pytest.mark.parametrize("table", TABLES)
-def test_nobody_else_reads_or_writes_the_published_tables(database: psycopg.Connection, role: str, table: str) -> None:
+def test_anon_authenticated_and_reader_neither_read_nor_write_the_published_tables(
+    database: psycopg.Connection, role: str, table: str
+) -> None:
     commands = ("select * from {}", *WRITES)
     assert [command for command in commands if allowed(database, role, command.format(table, table))] == []
 
@@ -202,7 +204,7 @@ def test_only_the_reader_calls_the_digests(database: psycopg.Connection, role: s
     assert allowed(database, role, "select * from public.pikkit_bet_facts()") is may
 
 
-def test_the_digests_show_nobody_more_than_he_may_read(database: psycopg.Connection) -> None:
+def test_digest_function_is_refused_to_a_role_that_may_not_read_bets(database: psycopg.Connection) -> None:
     database.execute("grant execute on all functions in schema public to pikkit_publisher")
     assert not allowed(database, "pikkit_publisher", CALL)
 
@@ -213,7 +215,7 @@ def test_pikkit_roles_cannot_log_in_and_the_authenticator_may_assume_the_roles(d
         assert database.execute("select pg_has_role('authenticator', %s, 'set')", [role]).fetchone() == (True,)
 
 
-def test_the_optional_lines_let_users_read_and_do_no_more(database: psycopg.Connection) -> None:
+def test_optional_lines_of_the_script_let_authenticated_users_read_and_not_write(database: psycopg.Connection) -> None:
     optional = SCRIPT.partition("-- Optional:")[2].partition("\n")[2].partition("\n\n")[0]
     database.execute("\n".join(line.removeprefix("-- ") for line in optional.splitlines()))
     database.execute("insert into public.feature_sport_stats (sport) values ('a')")
@@ -282,7 +284,7 @@ def test_roles_without_rights_are_refused_every_published_table_and_the_digests_
     assert ask(role, "POST", "/rpc/pikkit_bet_digests", {"of_columns": ["id"]}) == refused
 
 
-def test_the_reader_has_a_minute_for_a_request_and_not_the_seconds_of_the_api(rest: Supabase) -> None:
+def test_reader_role_has_a_statement_timeout_of_a_minute(rest: Supabase) -> None:
     with connect(rest.postgres, purpose="test", autocommit=True) as database:
         database.execute(
             "create function public.allowed_time() returns text language sql "
@@ -321,7 +323,7 @@ def digests(
         return set(database.execute(query, [list(READ), after, last]).fetchall())
 
 
-def test_digests_of_an_empty_table_are_none(database: psycopg.Connection) -> None:
+def test_digests_of_an_empty_table_are_no_rows(database: psycopg.Connection) -> None:
     assert digests(database) == set()
 
 
@@ -464,7 +466,9 @@ def columns(database: psycopg.Connection, relation: str) -> list[tuple[str, str]
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_the_tables_have_the_columns_of_the_views(database: psycopg.Connection, template: Postgres, view: str) -> None:
+def test_published_tables_have_the_columns_of_the_feature_views(
+    database: psycopg.Connection, template: Postgres, view: str
+) -> None:
     with connect(template, purpose="test") as store:
         assert columns(database, f"public.{view}") == columns(store, f"features.{view}")
 

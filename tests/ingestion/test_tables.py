@@ -119,7 +119,7 @@ def test_a_late_commit_within_the_overlap_arrives(sync, source):
     assert sync().accepted == 1
 
 
-def test_a_source_that_is_five_hours_ahead_is_followed_five_hours_late(sync, source, database):
+def test_rows_of_a_source_five_hours_ahead_are_accepted_once_the_clock_reaches_the_stamp(sync, source, database):
     """Neither its rows nor one from 2099 keep later ones from coming."""
     ahead = (NOW + timedelta(hours=5)).isoformat()
     put(source.postgres, bet("a", 10), bet("ahead", updated_at=ahead), bet("never", updated_at="2099-01-01T00:00:00Z"))
@@ -168,7 +168,7 @@ def test_refused_reconciliation_counts_as_no_failed_sync_and_keeps_an_alert_unti
 
 
 @over_rest
-def test_a_reconciliation_that_fails_is_told_though_syncs_succeed(source, prepared, environ, tmp_path):
+def test_failed_reconciliation_keeps_an_alert_while_syncs_succeed(source, prepared, environ, tmp_path):
     put(source.postgres, bet("a", 1))
     source.proxy.before = lambda request: (
         source.proxy.storm(1.0, 1, [faults.unavailable]) if "pikkit_bet_digests" in request.path else None
@@ -284,7 +284,7 @@ def test_a_run_without_any_source_names_the_settings(connections, tmp_path):
 
 
 @by_copy
-def test_a_part_of_a_file_cannot_be_asked_for(environ, tmp_path):
+def test_sync_of_a_file_with_a_sport_option_exits_2(environ, tmp_path):
     file = tmp_path / "bets.jsonl"
     file.write_text("{}\n")
     ended = pikkit("sync", "--source", file, "--sport", "Soccer", environ=environ, cwd=tmp_path)

@@ -108,7 +108,7 @@ def test_even_money_price_is_no_anomaly(price: int) -> None:
     assert flags(**priced(price)) == {}
 
 
-def test_an_id_that_stands_twice_is_critical_on_both_rows() -> None:
+def test_repeated_id_in_a_batch_is_critical_on_both_rows() -> None:
     found = detect(batch({"id": "x"}, {"id": "x"}), NO_BASELINE, nothing(), NOW)
     assert found.select("seq", "kind", "severity").rows() == [
         (1, "duplicate", "critical"),
@@ -116,7 +116,7 @@ def test_an_id_that_stands_twice_is_critical_on_both_rows() -> None:
     ]
 
 
-def test_an_id_that_stands_twice_is_not_also_the_same_bet_under_another_id() -> None:
+def test_repeated_id_in_a_batch_is_not_flagged_as_a_copy_under_another_id() -> None:
     twice = {"id": "x", "time_placed": PLACED}
     found = detect(batch(twice, twice), NO_BASELINE, nothing(), NOW)
     assert not found["description"].str.contains("another id").any()

@@ -93,17 +93,17 @@ def test_timestamp_at_the_start_of_2000_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("text", ["+150", " 150\n", "150.0", "1.5e2", "\u00a0150"])
-def test_a_number_may_be_written_in_several_ways(text: str) -> None:
+def test_every_plain_spelling_of_a_number_is_read_as_the_number(text: str) -> None:
     assert accepted(american_odds=text)["american_odds"] == 150
 
 
 @pytest.mark.parametrize("text", ["1,500", "1_500", "0x96", "$150", "150 USD", "EVEN", "inf", "nan", "٣٠٠"])
-def test_a_number_that_takes_guessing_is_rejected(text: str) -> None:
+def test_number_in_an_unusual_spelling_is_rejected(text: str) -> None:
     assert reasons(clv_current_odds=text) == {"clv_current_odds: not a finite number"}
 
 
 @pytest.mark.parametrize("value", ["true", " TRUE ", "t", "1", "1.0", 1, 1.0, True, Decimal("1.00")])
-def test_true_may_be_written_in_several_ways(value: object) -> None:
+def test_every_spelling_of_true_is_read_as_true(value: object) -> None:
     assert accepted(is_live=value)["is_live"] is True
 
 
@@ -242,7 +242,7 @@ def test_spellings_of_an_instant_are_read_as_the_same_instant(text: str) -> None
         "1741608000000",
     ],
 )
-def test_a_moment_that_takes_guessing_is_rejected(text: str) -> None:
+def test_timestamp_in_an_ambiguous_or_incomplete_form_is_rejected(text: str) -> None:
     assert reasons(time_placed=text) == {"time_placed: not an ISO 8601 timestamp with a time of day"}
 
 
@@ -252,7 +252,7 @@ def test_a_moment_of_the_wrong_physical_type_is_rejected(value: object) -> None:
 
 
 @pytest.mark.parametrize(("digits", "microsecond"), [("1", 100_000), ("000001", 1), ("123456999", 123_456)])
-def test_fractions_count_to_the_microsecond(digits: str, microsecond: int) -> None:
+def test_fractions_of_a_second_count_to_the_microsecond(digits: str, microsecond: int) -> None:
     assert accepted(time_placed=f"2025-03-10T11:59:59.{digits}Z")["time_placed"].microsecond == microsecond
 
 
@@ -418,7 +418,7 @@ def test_an_unknown_stake_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("grade", [GOOD, LOSS, CASHEDOUT])
-def test_a_graded_bet_has_a_profit(grade: dict[str, Any]) -> None:
+def test_graded_bet_without_a_profit_is_rejected(grade: dict[str, Any]) -> None:
     assert reasons(**{**grade, "profit": None, "roi": None}) == {"profit: missing on a graded bet"}
 
 
@@ -470,7 +470,7 @@ def test_two_equal_timestamps_of_a_bet_are_accepted(both: tuple[str, str]) -> No
 
 
 @pytest.mark.parametrize(("roi", "expected"), [(-1_000.0, 0), (-1_001.0, 1)])
-def test_a_loss_may_be_ten_times_the_stake(roi: float, expected: int) -> None:
+def test_loss_of_more_than_ten_times_the_stake_is_rejected(roi: float, expected: int) -> None:
     assert len(reasons(**{**LOSS, "amount": 1.0, "profit": roi / 100, "roi": roi})) == expected
 
 

@@ -119,7 +119,7 @@ def test_stakes_in_cents_are_a_shift_that_names_the_book() -> None:
     assert found <= {("amount_level", "Beta"), ("amount_level", None)}
 
 
-def test_stakes_that_double_are_no_level_shift() -> None:
+def test_stakes_that_double_are_no_shift() -> None:
     assert beyond(said(next_day().with_columns(pl.col("amount_cents", "profit_cents") * 2))) == set()
 
 
@@ -313,7 +313,7 @@ def test_a_single_odd_bet_is_never_a_shift() -> None:
     assert beyond(said(one)) == set()
 
 
-def test_three_promotions_in_a_hundred_bets_are_no_payout_shift() -> None:
+def test_three_promotions_in_a_hundred_bets_are_no_shift() -> None:
     batch = next_day().with_columns(promoted=(pl.int_range(pl.len()) < 3).over("institution_name"))
     boosted = pl.when("promoted").then(1000.0).otherwise("roi")
     assert beyond(said(batch.with_columns(roi=boosted).drop("promoted"))) == set()

@@ -19,7 +19,7 @@ from ingestion.doctor.postgres import check_postgres
 from tests.rigs.commands import by_name
 
 
-def test_a_session_speaks_utc_whatever_the_database_says(postgres: Postgres) -> None:
+def test_session_is_in_utc_whatever_the_time_zone_of_the_database(postgres: Postgres) -> None:
     with connect(postgres, purpose="test", autocommit=True) as connection:
         name = sql.Identifier(postgres.database)
         connection.execute(sql.SQL("alter database {} set timezone = 'Asia/Tokyo'").format(name))

@@ -25,7 +25,7 @@ _numbers = itertools.count(1)
 # ---- Postgres ------------------------------------------------------------------------------------------------------
 
 
-def test_a_postgres_that_does_not_answer_fails_and_redis_is_asked_all_the_same(environ: dict[str, str]) -> None:
+def test_unreachable_postgres_fails_the_check_and_redis_is_checked_nevertheless(environ: dict[str, str]) -> None:
     checks = by_name(examine(environ | {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": closed_port()}))
     assert (checks["Postgres"].verdict, checks["Postgres"].exit_code) == ("FAIL", 4)
     assert checks["Redis writes"].verdict == "ok"
@@ -37,7 +37,7 @@ def test_database_with_a_time_zone_that_is_not_utc_is_a_warning(postgres: Postgr
     assert (check.verdict, "Europe/Berlin" in check.found) == ("warn", True)
 
 
-def test_a_database_that_cannot_hold_every_name_fails(servers: Connections) -> None:
+def test_database_with_a_latin1_encoding_fails_the_encoding_check(servers: Connections) -> None:
     name = f"latin_{next(_numbers)}"
     maintenance = dataclasses.replace(servers.postgres, database="postgres")
     execute(
@@ -67,7 +67,7 @@ def test_pending_migration_is_a_warning_and_edited_migration_a_failure(
     assert by_name(check_postgres(postgres))["migrations"].verdict == "FAIL"
 
 
-def test_the_holder_of_the_lock_is_named(postgres: Postgres) -> None:
+def test_doctor_names_the_holder_of_the_run_lock(postgres: Postgres) -> None:
     assert by_name(check_postgres(postgres))["lock"].verdict == "ok"
     with connect(postgres, purpose="test") as connection, hold_run_lock(connection, "backfill"):
         check = by_name(check_postgres(postgres))["lock"]

@@ -102,7 +102,7 @@ def test_a_key_is_split_into_the_parts_that_were_joined(database, values):
 
 @pytest.mark.parametrize("sport", ["a|b", "\\N", "\\\\N", "|", "\\", "Bet&Win, O'Hare", "日本\n\t"])
 @pytest.mark.parametrize("market", ["1H|Total", "\\N", None])
-def test_names_of_any_spelling_arrive_whole(database, sport, market):
+def test_latest_values_hold_names_of_any_spelling_unchanged(database, sport, market):
     load(database, [graded(1, "a", sport=sport, market=market)])
     assert rows(database, "feature_sport_market_stats", "sport", "market") == [(sport, market or "")]
 

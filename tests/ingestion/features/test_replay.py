@@ -76,7 +76,7 @@ def test_nothing_that_becomes_known_later_alters_an_earlier_row(log, cut):
         assert known == earlier[view], view
 
 
-def test_a_group_that_lost_the_last_bet_starts_again_from_nothing():
+def test_group_that_lost_every_bet_restarts_from_empty_sums():
     """An emptied group once had no row in the state after, and so kept the bets that had left it."""
     log = [graded(1, "a"), graded(2, "a", is_deleted=True, previous_seq=1), graded(3, "b", "SETTLED_LOSS")]
     assert replayed(log, cuts=(0, 1, 2)) == replayed(log)

@@ -188,7 +188,7 @@ def test_retried_row_that_is_refused_again_stays_in_quarantine_once(load, store,
     assert (rows("select * from raw.bet_versions"), rows("select * from quarantine.bets order by seq")) == before
 
 
-def test_a_row_that_is_still_refused_says_why_today(load, store, rows):
+def test_retried_row_that_is_still_refused_carries_only_the_reasons_of_the_retry(load, store, rows):
     load(bet("a", updated_at=IN_AN_HOUR, status="?"))
     clock.set_now(LATER)
     retry_quarantined(store, Selection())
@@ -255,7 +255,7 @@ def test_retried_row_with_content_already_in_the_log_is_settled_by_that_version(
     assert rows("select state, settled_by from quarantine.bets") == [("superseded", 2)]
 
 
-def test_a_retry_repeated_changes_nothing(load, store, rows):
+def test_second_retry_of_the_same_rows_changes_nothing(load, store, rows):
     load(bet("a", updated_at=IN_AN_HOUR), bet("b", status="?"))
     clock.set_now(LATER)
     retry_quarantined(store, Selection())
@@ -339,7 +339,7 @@ def test_a_retry_on_a_clock_before_the_last_refresh_is_refused(load, store):
         retry_quarantined(store, Selection())
 
 
-def test_only_open_rows_are_tried_again(load, store):
+def test_retry_of_a_dismissed_row_is_refused(load, store):
     load(bet("a", status="?"))
     dismiss_quarantined(store, Selection(seqs=(1,)), note="a test bet")
     with pytest.raises(ConfigurationError, match=r"Not open: row 1 \(dismissed\)"):

@@ -114,7 +114,7 @@ def test_vanished_bet_settles_the_open_rows_of_that_bet(table, sync, compare, ro
     assert compare().differing == 0
 
 
-def test_more_deletes_than_are_believed_change_nothing(table, sync, compare, rows):
+def test_reconciliation_with_more_deletes_than_the_limit_is_refused_and_changes_nothing(table, sync, compare, rows):
     """A key that lost its right to see the rows gets an empty table and no error."""
     put(table, *(bet(f"b{n:03}", n) for n in range(120)))
     sync()
@@ -266,7 +266,7 @@ def of_column(column, minute):
     return lost(column, minute) if column == "is_win" else bet(column, minute)
 
 
-def test_every_column_that_is_read_can_be_rewritten_in_a_test():
+def test_rewrite_cases_cover_every_column_except_id_and_updated_at():
     assert set(REWRITTEN) == set(BET_COLUMNS) - {"id", "updated_at"}
 
 
@@ -465,7 +465,7 @@ def test_bet_that_moves_to_another_day_during_reconciliation_is_no_delete(source
     assert (counts.missed, counts.deleted) == (1, 0)
 
 
-def test_a_row_written_while_both_sides_are_compared_is_not_from_the_future(source, sync, database, rows):
+def test_row_written_during_reconciliation_is_accepted_at_the_clock_of_the_fetch(source, sync, database, rows):
     put(source.postgres, bet("a", 1), bet("b", 2))
     sync()
     put(source.postgres, lost("a", updated_at=(NOW + timedelta(minutes=6)).isoformat()))
@@ -524,7 +524,7 @@ def test_digest_function_with_an_unexpected_result_or_error_is_ignored(supabase,
 
 
 @pytest.mark.parametrize("source", ["postgres"], indirect=True)
-def test_a_table_that_is_rewritten_as_reading_begins_is_not_empty(source, sync, compare, rows):
+def test_table_rewritten_by_alter_table_as_reading_begins_does_not_look_empty(source, sync, compare, rows):
     """ALTER TABLE writes rows anew, invisible to a snapshot that was taken while it ran."""
     put(source.postgres, bet("a", 1), bet("b", 2), bet("c", 3))
     sync()
@@ -555,7 +555,7 @@ def test_rows_with_infinite_future_or_missing_stamps_are_reconciled(table, sync,
     assert compare().differing == 0
 
 
-def test_a_row_of_a_year_that_no_calendar_has_stops_nothing(table, sync, compare, rows):
+def test_row_stamped_in_the_year_12026_is_quarantined_and_reconciliation_continues(table, sync, compare, rows):
     """Milliseconds that were read as seconds."""
     put(table, bet("a", 1), bet("odd", updated_at="12026-01-01T00:00:00Z"))
     sync()

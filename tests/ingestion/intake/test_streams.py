@@ -469,12 +469,12 @@ def test_first_load_older_than_the_log_needs_late_even_before_any_publication(pr
     assert run_sync(prepared, older, SyncRequest(late=True)).summary.sync.late == 100
 
 
-def test_fewer_than_a_hundred_late_bets_are_stragglers_and_ask_for_nothing(like_the_demo, tmp_path):
+def test_fewer_than_a_hundred_late_bets_are_accepted_with_a_warning(like_the_demo, tmp_path):
     done = run_sync(like_the_demo, open_file(jsonl(tmp_path / "few.jsonl", *history(rows=99))))
     assert (done.summary.sync.accepted, "arrived late" in " ".join(done.summary.warnings)) == (99, True)
 
 
-def test_a_first_load_of_known_bets_or_with_newer_rows_asks_for_nothing(like_the_demo, tmp_path):
+def test_first_load_of_known_bets_or_with_newer_rows_needs_no_late_option(like_the_demo, tmp_path):
     again = jsonl(tmp_path / "export (1).jsonl", bet("demo1", 1), lost("demo2", 30), *history())
     assert run_sync(like_the_demo, open_file(again)).summary.sync.accepted == 101
     clock.set_now(NOW + timedelta(hours=1))
@@ -494,7 +494,7 @@ def test_first_sync_of_a_table_older_than_the_features_watermark_needs_late(like
     read()
 
 
-def test_late_is_said_on_the_command_line(like_the_demo, tmp_path):
+def test_late_first_load_is_refused_on_the_command_line_until_the_late_option_is_given(like_the_demo, tmp_path):
     file = jsonl(tmp_path / "mine.jsonl", *history())
     environ = environ_of(like_the_demo, tmp_path / "home", PIKKIT_NOW=NOW.isoformat())
     refused = pikkit("sync", "--source", file, environ=environ, cwd=tmp_path)

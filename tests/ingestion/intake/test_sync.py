@@ -67,7 +67,7 @@ def test_a_file_loaded_half_and_then_whole_is_loaded_once(load, rows):
     assert rows("select count(*), count(distinct id) from processed.bets") == [(10, 10)]
 
 
-def test_no_profit_is_the_same_version_with_either_sign(load, tmp_path):
+def test_zero_and_negative_zero_give_the_same_version(load, tmp_path):
     """JSON spells the negative zero that Parquet and COPY bring, and it is a zero."""
     rows = [bet("a", status="SETTLED_PUSH", profit=0.0, clv_percentage=0.0)]
     load(*rows)
@@ -162,19 +162,19 @@ def test_an_updated_at_ahead_of_the_clock_counts_from_the_clock(load, rows):
     assert current(rows, "known_at") == {"a": NOW}
 
 
-def test_the_order_of_the_log_is_the_order_of_knowledge(load, rows):
+def test_known_at_never_decreases_along_the_log(load, rows):
     for batch in (range(0, 50, 7), range(50, 0, -3), range(20, 70, 5)):
         load(*(bet(f"b{n}-{batch.step}", n) for n in batch))
     known = [k for (k,) in rows("select known_at from processed.bet_versions order by seq")]
     assert known == sorted(known)
 
 
-def test_a_first_load_may_go_by_settled_at(load, rows):
+def test_first_load_by_settled_at_is_known_from_settled_at(load, rows):
     load(bet("a", 500, settled_at=at(30)), bet("b", 500), first_known_by="settled_at")
     assert current(rows, "known_at") == {"a": T0 + timedelta(minutes=30), "b": T0 + timedelta(minutes=500)}
 
 
-def test_settled_at_does_not_move_knowledge_after_the_first_load(load, rows):
+def test_settled_at_does_not_set_known_at_after_the_first_load(load, rows):
     load(bet("a", 10), first_known_by="settled_at")
     load(bet("b", 500, settled_at=at(30)), first_known_by="settled_at")
     assert current(rows, "known_at")["b"] == T0 + timedelta(minutes=500)

@@ -36,7 +36,7 @@ CURRENT = "select id, profit_cents from processed.bets order by id"
 LOG = "select id, status, is_superseded, previous_seq from processed.bet_versions order by seq"
 
 
-def test_a_row_that_is_read_again_changes_nothing(show, rows):
+def test_table_rows_read_again_change_nothing(show, rows):
     show(bet("a"), bet("b", status="?"))
     before = rows("select * from raw.bet_versions order by seq")
     counts = show(bet("b", status="?"), bet("a"), bet("a"))

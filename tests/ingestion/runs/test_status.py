@@ -76,13 +76,15 @@ def test_a_view_refreshed_later_than_the_clock_says_is_ahead_and_has_no_age(
     assert (view.offline.state, view.offline.age) == ("fresh", timedelta(0))
 
 
-def test_the_age_is_that_of_the_last_refresh(connections: Connections, load: Load) -> None:
+def test_offline_age_in_status_counts_from_the_last_refresh(connections: Connections, load: Load) -> None:
     load(bet("a"))
     view = contents(connections, NOW + timedelta(minutes=12)).views[0]
     assert (view.offline.refreshed_at, view.offline.age) == (NOW, timedelta(minutes=12))
 
 
-def test_a_redis_that_does_not_answer_is_part_of_the_answer(connections: Connections, load: Load) -> None:
+def test_status_without_redis_shows_the_online_views_down_and_the_offline_views(
+    connections: Connections, load: Load
+) -> None:
     load(bet("a"))
     found = store_status(replace(connections, redis=NOBODY), NOW)
     assert isinstance(found.online, Unreachable)
@@ -106,7 +108,7 @@ def test_status_of_a_store_without_schema_names_pending_migrations(
 # ---- how much ------------------------------------------------------------------------------------------------------
 
 
-def test_rows_are_counted_per_table(connections: Connections, load: Load) -> None:
+def test_status_counts_rows_per_table(connections: Connections, load: Load) -> None:
     load(bet("a", 1), lost("a", 2), bet("b", 1), bet("c", status="?"))
     assert contents(connections).rows == {
         "raw.bet_versions": 4,
@@ -151,7 +153,7 @@ def test_lag_is_the_versions_past_the_features_log_position(connections: Connect
     assert contents(connections).versions_behind == 3
 
 
-def test_storage_is_told_per_schema(connections: Connections, load: Load) -> None:
+def test_status_shows_storage_per_schema(connections: Connections, load: Load) -> None:
     before = store_status(connections, NOW).bytes
     load(*(bet(f"b{n}", n, note="x" * 500) for n in range(500)))
     grown = {schema for schema, size in store_status(connections, NOW).bytes.items() if size > before[schema]}
@@ -191,7 +193,7 @@ def test_unfinished_run_is_running_while_the_lock_is_held_and_died_otherwise(con
         assert last_state(store_status(connections, NOW)) == "died"
 
 
-def test_the_holder_of_the_lock_is_named(connections: Connections) -> None:
+def test_status_names_the_holder_of_the_run_lock(connections: Connections) -> None:
     assert store_status(connections, NOW).lock_holder is None
     with connect(connections.postgres, purpose="test") as database, hold_run_lock(database, "backfill"):
         assert "pikkit backfill, process" in (store_status(connections, NOW).lock_holder or "")

@@ -175,7 +175,7 @@ def test_status_ages_a_copy_by_the_watermark_and_samples_no_expired_bet(
     assert [view.sample.keys for view in found.values() if view.sample and view.ttl > timedelta(days=1)] == [0, 0]
 
 
-def test_a_run_that_publishes_while_status_looks_is_no_difference(
+def test_run_that_publishes_while_status_reads_is_no_online_fault(
     load: Callable[..., Any], prepared: Connections
 ) -> None:
     load(*FIRST)

@@ -257,7 +257,7 @@ def test_online_watermark_ahead_of_the_store_is_ignored_and_missing_keys_are_cop
     assert differences(prepared) == []
 
 
-def test_a_rebuild_leaves_nothing_else_of_a_bet_view(
+def test_rebuild_removes_bets_that_are_gone_from_the_history(
     load: Load, prepared: Connections, database: psycopg.Connection
 ) -> None:
     load(bet("a", 1), bet("b", 2))

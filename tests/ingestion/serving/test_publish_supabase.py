@@ -128,7 +128,7 @@ def writes(project):
 # ---- what is copied ------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_project_gets_every_row(prepared, publish_to, database, postgres):
+def test_publishing_to_an_empty_project_sends_every_row(prepared, publish_to, database, postgres):
     load(database, bets())
     published = publish_to(prepared)
     assert counts(published) == {
@@ -148,7 +148,7 @@ def test_publishing_unchanged_rows_again_sends_nothing(prepared, publish_to, dat
     assert writes(prepared) == []
 
 
-def test_only_rows_that_differ_are_sent(prepared, publish_to, database, postgres):
+def test_publishing_sends_only_rows_that_differ(prepared, publish_to, database, postgres):
     load(database, bets())
     publish_to(prepared)
     with connect(prepared.postgres, purpose="test") as target:
@@ -163,7 +163,7 @@ def test_only_rows_that_differ_are_sent(prepared, publish_to, database, postgres
     assert is_equal(prepared, postgres)
 
 
-def test_a_group_that_is_gone_is_deleted_after_everything_else(prepared, publish_to, database, postgres):
+def test_publishing_deletes_a_vanished_group_after_every_upsert(prepared, publish_to, database, postgres):
     load(database, bets())
     publish_to(prepared)
     prepared.proxy.requests.clear()
@@ -243,7 +243,7 @@ def test_publishing_replaces_rows_that_somebody_changed_in_supabase(prepared, pu
     assert is_equal(prepared, postgres)
 
 
-def test_the_tables_may_stand_in_another_schema(clone, database, postgres):
+def test_published_tables_may_stand_in_another_schema(clone, database, postgres):
     load(database, bets())
     target = clone(None)
     with connect(target, purpose="test", autocommit=True) as connection:
@@ -265,7 +265,7 @@ def test_simultaneous_publications_take_turns(prepared, publish_to, database, po
     assert sorted(both) == [(0, 0, 6, 0), (6, 0, 0, 0)]
 
 
-def test_no_transaction_is_open_while_the_project_is_asked(prepared, publish_to, database, postgres):
+def test_publishing_holds_no_transaction_open_during_requests(prepared, publish_to, database, postgres):
     """A slow project must not keep the store from cleaning up behind its writers."""
     load(database, bets())
     query = "select distinct state from pg_stat_activity where application_name = 'pikkit publish-supabase'"
@@ -296,7 +296,7 @@ def test_publication_through_a_failing_gateway_gives_equal_tables(
     assert all(not one.changed for one in publish_to(prepared).values())
 
 
-def test_a_write_that_a_web_page_answered_is_sent_again(prepared, publish_to, database, postgres):
+def test_publication_resends_a_write_answered_by_a_web_page(prepared, publish_to, database, postgres):
     """A gateway's own page has status 200 too, and then nobody knows whether the rows arrived."""
     load(database, bets())
     prepared.proxy.queue(None, None, None, faults.web_page)
@@ -305,7 +305,7 @@ def test_a_write_that_a_web_page_answered_is_sent_again(prepared, publish_to, da
     assert is_equal(prepared, postgres)
 
 
-def test_a_page_that_silently_lacks_a_row_is_read_again(prepared, publish_to, database):
+def test_publication_rereads_a_page_that_silently_lacks_a_row(prepared, publish_to, database):
     """The row would be taken for missing, and sent; or for gone, and stay."""
 
     def lacking_one(answer):
@@ -469,7 +469,7 @@ def test_publish_command_with_a_wrong_key_exits_2_without_printing_the_key(prepa
     assert "not-the-key" not in ended.stdout + ended.stderr
 
 
-def test_the_command_names_the_settings_that_are_missing(postgres, tmp_path):
+def test_publish_command_names_the_missing_settings(postgres, tmp_path):
     ended = pikkit("publish-supabase", environ=environ_of(_store(postgres), tmp_path), cwd=tmp_path)
     assert ended.returncode == 2
     assert "SUPABASE_URL and SUPABASE_PUBLISH_KEY" in ended.stderr

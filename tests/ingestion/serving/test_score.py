@@ -132,19 +132,19 @@ def test_scored_values_past_the_ttl_are_null_and_fresh_values_stay(vector: Any) 
     assert late["sport_count"] == vector(BET).values["sport_count"] is not None
 
 
-def test_a_view_that_holds_nothing_for_a_bet_has_no_age(vector: Any) -> None:
+def test_view_without_a_row_for_the_bet_has_no_age_and_is_not_stale(vector: Any) -> None:
     assert {(one.event_timestamp, one.age, one.is_stale) for one in vector(NEVER_SEEN).views} == {(None, None, False)}
 
 
 # ---- what goes in --------------------------------------------------------------------------------------------------
 
 
-def test_a_bet_is_read_as_at_ingestion(vector: Any) -> None:
+def test_bet_to_score_is_normalised_as_at_ingestion(vector: Any) -> None:
     differently = {"sport": " Soccer ", "american_odds": "-110.0", "bet_type": "STRAIGHT", "is_live": "f"}
     assert vector(BET | differently) == vector(BET)
 
 
-def test_a_bet_without_an_instant_is_placed_now(vector: Any) -> None:
+def test_bet_to_score_without_time_placed_counts_as_placed_now(vector: Any) -> None:
     bet = {name: value for name, value in BET.items() if name != "time_placed"}
     assert vector(bet, now=NOW + timedelta(hours=2)).values["hour_of_day"] == (NOW + timedelta(hours=2)).hour
 
@@ -213,13 +213,13 @@ def test_the_invalid_bet_among_several_is_named(store: Connections) -> None:
         score_bets(store, [BET, BET | {"american_odds": 1.91}], now=NOW)
 
 
-def test_a_service_that_there_is_not_is_refused_with_those_that_are(vector: Any) -> None:
+def test_unknown_service_to_score_is_refused_with_the_declared_services(vector: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"no service v2.*market_profitability_v1"):
         vector(BET, service="v2")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "[1]", '"bet"'])
-def test_json_that_is_no_bet_is_refused(text: str) -> None:
+def test_json_that_is_no_bet_to_score_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="JSON"):
         parse_bets(text)
 
@@ -254,7 +254,9 @@ def test_scoring_a_store_that_was_not_applied_names_the_command_to_run(connectio
 # ---- the command ---------------------------------------------------------------------------------------------------
 
 
-def test_the_command_takes_options_and_answers_in_json(store: Connections, vector: Any, tmp_path: Path) -> None:
+def test_score_command_takes_a_bet_from_options_and_prints_json(
+    store: Connections, vector: Any, tmp_path: Path
+) -> None:
     options = [f"--{name.replace('_', '-')}={value}" for name, value in BET.items() if name != "is_live"]
     done = pikkit_here("score", "--no-live", "--json", *options, environ=_environ(store, tmp_path))
     (bet,) = json.loads(done.stdout)["bets"]
@@ -267,7 +269,7 @@ def test_the_command_takes_options_and_answers_in_json(store: Connections, vecto
     }
 
 
-def test_the_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Connections, tmp_path: Path) -> None:
+def test_score_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Connections, tmp_path: Path) -> None:
     late = _environ(store, tmp_path, PIKKIT_NOW=(NOW + timedelta(hours=2)).isoformat())
     done = pikkit_here("score", "--bet", json.dumps([BET, NEVER_SEEN]), environ=late)
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("sport_win_rate "))
@@ -276,7 +278,7 @@ def test_the_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Conne
     assert "2 h ago. They are null. " in " ".join(done.stderr.split())
 
 
-def test_the_command_says_that_a_bet_is_not_online(store: Connections, bets: pl.DataFrame, tmp_path: Path) -> None:
+def test_score_command_names_a_bet_that_is_not_online(store: Connections, bets: pl.DataFrame, tmp_path: Path) -> None:
     asked = json.dumps([{"id": "nowhere"}, {"id": bets["id"][-1]}])
     lookup = ("score", "--service", bet_lookup_v1.name, "--bet", asked)
     done = pikkit_here(*lookup, environ=_environ(store, tmp_path))
@@ -313,7 +315,9 @@ def test_score_command_reports_unknown_names_with_the_nearest_known_name(store: 
     assert "knows none of these groups" not in done.stderr
 
 
-def test_options_that_are_left_out_are_unknown_values_and_are_told(store: Connections, tmp_path: Path) -> None:
+def test_score_command_scores_omitted_options_as_unknown_and_names_the_options(
+    store: Connections, tmp_path: Path
+) -> None:
     done = pikkit_here("score", "--sport", "Soccer", "--json", environ=_environ(store, tmp_path))
     features = json.loads(done.stdout)["bets"][0]["features"]
     assert (features["sport_count"] > 0, features["bet_type_encoded"], features["implied_prob"]) == (True, None, None)
@@ -334,7 +338,7 @@ def test_score_command_reads_an_instant_without_a_zone_as_utc_and_suggests_the_u
     assert documents[0] == documents[1]
 
 
-def test_the_warning_of_instants_without_a_zone_names_ten_and_says_how_many_more(
+def test_warning_of_instants_without_a_zone_names_ten_and_counts_the_rest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     texts = [f"2026-05-01T12:{minute:02}" for minute in range(12)]

@@ -78,7 +78,7 @@ def test_format_renames_columns_and_keeps_the_payload_as_sent(read):
     assert page.columns == set(PLAIN)
 
 
-def test_of_several_columns_the_first_with_a_value_counts(made):
+def test_first_of_several_source_columns_with_a_value_is_read(made):
     assert made("market", 'from = ["a", "b"]', a=" ", b="Total") == ("Total", None)
 
 
@@ -96,7 +96,7 @@ def test_condition_on_a_bet_column_compares_normalised_values(read):
     assert page.rows["profit"].to_list() == ["0", "15"]
 
 
-def test_an_id_is_made_of_columns_the_same_each_time_and_another_for_another_bet(read):
+def test_id_digested_from_columns_is_equal_for_equal_cells_and_different_otherwise(read):
     declared = mapping(id='digest_of = ["at", "price"]')
     ids = read(declared, ROW, {**ROW, "net": "-10"}, {**ROW, "price": "151"}).rows["id"].to_list()
     assert ids[0] == ids[1] != ids[2]
@@ -249,7 +249,7 @@ def test_phrase_gives_each_column_the_name_declared_for_that_column(text, market
 
 
 @pytest.mark.parametrize(("cell", "is_live"), [("boost, LIVE", True), ("live", True), ("alive", False), ("", False)])
-def test_a_tag_is_looked_for_as_a_whole(cell, is_live, made):
+def test_tag_is_matched_as_a_whole_tag_of_the_cell(cell, is_live, made):
     assert made("is_live", 'from = "tags"\ntagged = "live"', tags=cell) == (is_live, None)
 
 
@@ -318,7 +318,7 @@ def test_dotted_name_first_present_in_a_later_row_is_read(read):
 # ---- what is said of a mapping that is wrong -------------------------------------------------------------------------
 
 
-def test_all_that_is_wrong_with_a_mapping_is_said_at_once(write):
+def test_all_faults_of_a_mapping_are_named_at_once(write):
     text = mapping(
         "[aliases.leage]\nnba = 'NBA'",
         sprot='from = "s"',
@@ -448,7 +448,7 @@ def test_csv_delimiter_is_the_most_frequent_candidate_in_the_header(header, deli
     assert delimiter_of(header) == delimiter
 
 
-def test_the_line_by_which_excel_names_the_delimiter_is_no_header(read, write):
+def test_sep_line_of_excel_is_skipped_before_the_csv_header(read, write):
     text = csv_text({**ROW, "a,b,c,d,e,f,g,h,i": "x"}, delimiter=";")
     assert read(mapping(), content="sep=;\r\n" + text).rows["id"].to_list() == ["7"]
     with pytest.raises(SourceRejected, match="the row on line 4 has 1 fields"):
@@ -569,7 +569,7 @@ def test_documented_betfair_mapping_reads_backs_and_lays(read):
     assert [f"{value:%d %H:%M}" for value in bets["time_placed"]] == ["12 18:44"] * 2
 
 
-def test_a_mapping_may_change_a_format_that_ships(read):
+def test_mapping_that_extends_a_shipped_format_changes_only_the_declared_parts(read):
     declared = declared_format(documented('extends = "pikkit-export"'), name="mine").format
     assert (declared.name, set(declared.aliases)) == ("mine", {"institution_name"})
     assert "market" in declared.bets

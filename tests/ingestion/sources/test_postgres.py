@@ -390,7 +390,7 @@ def test_a_wrong_login_is_refused_at_once_and_no_password_is_told(postgres: Post
 
 
 @pytest.mark.parametrize("password", ["hun@ter2", "hun/ter2"])
-def test_a_password_that_was_not_encoded_is_not_told_as_a_host(password: str) -> None:
+def test_unencoded_password_in_a_source_url_is_not_printed_as_a_host(password: str) -> None:
     source = SourcePostgres(f"postgresql://role:{password}@127.0.0.1/db", "public", "bets")
     with pytest.raises(SourceDenied, match="percent-encoded") as refused:
         open_postgres(source, FOR_EVER)
@@ -481,7 +481,9 @@ def test_a_table_that_vanishes_under_a_reading_is_refused(postgres: Postgres) ->
             reading.count(StampWindow())
 
 
-def test_rows_that_nobody_reads_to_the_end_do_no_harm(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoned_page_reading_leaves_the_connection_usable(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "POSTGRES_PAGE_ROWS", 1)
     create_bets(postgres)
     put(postgres, *(bet(f"b{n}") for n in range(3)))

@@ -74,7 +74,7 @@ def ids(pages):
 
 
 @pytest.mark.parametrize("cap", [1000, 317])
-def test_every_row_comes_once_whatever_the_cap_on_pages(clone, cap):
+def test_every_supabase_row_is_read_once_under_any_page_cap(clone, cap):
     with running_supabase(clone(None), max_rows=cap) as project:
         create_bets(project.postgres)
         fill(project.postgres, bets(27_222, timedelta(milliseconds=1500)))
@@ -108,7 +108,7 @@ def test_rows_without_updated_at_are_read_by_created_at_and_unstamped_rows_last(
     assert ids(read(project)) == ["both", "from the future", "created", "created late", "neither"]
 
 
-def test_rows_with_infinite_stamps_come_too(project, put_bets):
+def test_supabase_rows_with_infinite_stamps_are_read(project, put_bets):
     put_bets(
         {"id": "ends", "updated_at": "infinity", "created_at": START},
         {"id": "began", "updated_at": "-infinity", "created_at": "infinity"},
@@ -142,7 +142,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("stamp", [START, None], ids=["a stamp", "no stamp"])
-def test_a_page_can_begin_after_any_id(clone, stamp):
+def test_page_can_begin_after_an_id_with_any_characters(clone, stamp):
     with running_supabase(clone(None), max_rows=1) as project:
         create_bets(project.postgres)
         put(project.postgres, *({**BET, "id": identifier, "updated_at": stamp} for identifier in ODD))
@@ -269,7 +269,7 @@ def test_a_key_that_may_read_some_columns_only_reads_those(project, sql, put_bet
     assert ids(read(project, role="anon")) == ["b1"]
 
 
-def test_the_name_of_the_stream_says_host_schema_and_table(project):
+def test_supabase_stream_name_consists_of_host_schema_and_table(project):
     assert opened(project).name == f"supabase:{project.project().host}/public.bets"
 
 
@@ -287,7 +287,7 @@ def test_the_name_of_the_stream_says_host_schema_and_table(project):
         ({"url": "{url}/other"}, "has no REST API there: 404"),
     ],
 )
-def test_a_wrong_setting_is_said_at_once(project, sql, differs, said):
+def test_unusable_supabase_setting_is_refused_at_once_without_printing_the_key(project, sql, differs, said):
     sql("revoke all on bets from anon")
     differs = {name: value.format(url=project.proxy.url) for name, value in differs.items()}
     if "wrong" not in differs.get("key", "wrong"):
@@ -418,7 +418,7 @@ def test_digests_that_take_the_database_too_long_are_asked_for_in_ranges_of_days
     assert len([request for request in project.proxy.requests if "last_day" in request.path]) > 10
 
 
-def test_the_function_of_an_older_script_is_not_believed(project, put_bets):
+def test_digest_function_of_an_older_script_is_ignored(project, put_bets):
     """It digested ids and stamps only."""
     put_bets({"id": "a"}, {"id": "b"})
     with opened(project).reading() as reading:
