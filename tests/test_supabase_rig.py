@@ -109,7 +109,7 @@ def test_a_storm_is_the_same_for_the_same_seed(supabase, bets):
     assert set(met[0]) == {None, "bad_gateway", "unavailable"}
 
 
-def test_postgrest_goes_with_a_test_process_that_is_killed(supabase):
+def test_postgrest_ends_when_the_test_process_is_killed(supabase):
     program = (
         "import pickle, sys, time; from tests.rigs.supabase import running_postgrest\n"
         "with running_postgrest(pickle.load(sys.stdin.buffer)): print('up', flush=True); time.sleep(3600)"

@@ -66,7 +66,7 @@ def test_declared_views_have_exactly_the_stored_features(declared: RepoContents)
     assert held == {view.name: view.features for view in STORED_VIEWS}
 
 
-def test_counts_are_whole_numbers(fields: dict[str, Field]) -> None:
+def test_declared_count_features_are_int64(fields: dict[str, Field]) -> None:
     assert {str(field.dtype) for field in fields.values() if field.name.endswith("_count")} == {"Int64"}
 
 

@@ -60,7 +60,7 @@ def test_error_derived_for_feast_reports_the_kind_of_the_parent_class() -> None:
     assert (error.kind, error.data()) == ("Unreachable", {"service": "Redis", "has_answered": False})
 
 
-def test_state_that_is_corrected_later_stands_in_the_message() -> None:
+def test_state_replaced_on_an_error_is_in_the_message() -> None:
     error = Unreachable("No answer", "Nothing was read", "Wait", service="Redis")
     error.state = "Nothing was scored"
     assert str(error) == error.format_message() == "No answer. Nothing was scored. Wait."

@@ -55,7 +55,7 @@ def test_every_key_of_feature_store_yaml_is_known_to_feast() -> None:
 
 
 @pytest.mark.parametrize("password", ["'", '"', "#: {x}", " $HOME \\n", "}%&@/|>-", "123", "null"])
-def test_any_password_reaches_both_stores_unharmed(
+def test_any_postgres_password_reaches_the_feast_configuration_unchanged(
     connections: Connections, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guarded = dataclasses.replace(connections, postgres=dataclasses.replace(connections.postgres, password=password))

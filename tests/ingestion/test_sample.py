@@ -150,7 +150,7 @@ def test_winning_straight_pays_the_odds_to_the_cent(log):
     assert won.filter((pl.col("profit") - pl.col("amount") * (PRICE - 1)).abs() > 0.006).is_empty()
 
 
-def test_a_free_bet_risks_nothing_and_pays(newest):
+def test_sampled_free_bets_lose_0_and_win_a_profit(newest):
     free = newest.filter(pl.col("amount") == 0)
     profits = free.group_by("status").agg(pl.col("profit").min().alias("least"), pl.col("profit").max().alias("most"))
     span = {status: (least, most) for status, least, most in profits.iter_rows()}
@@ -159,7 +159,7 @@ def test_a_free_bet_risks_nothing_and_pays(newest):
     assert span[BetStatus.WIN][0] > 0
 
 
-def test_lines_stand_around_minus_110_and_moneylines_are_wide(newest):
+def test_sampled_spread_prices_lie_near_minus_110_and_moneylines_vary_widely(newest):
     middle = newest.group_by("market").agg(
         pl.col("american_odds").median().alias("median"), IMPLIED.std().alias("spread")
     )

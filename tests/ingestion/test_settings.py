@@ -47,7 +47,9 @@ def test_loaded_settings_are_frozen() -> None:
         Settings.load({}).known_at_column = "settled_at"  # type: ignore[misc]
 
 
-def test_external_stores_are_where_the_settings_say(environ: dict[str, str], connections: Connections) -> None:
+def test_connections_to_external_stores_come_from_the_settings(
+    environ: dict[str, str], connections: Connections
+) -> None:
     assert Settings.load(environ).connections() == connections
 
 

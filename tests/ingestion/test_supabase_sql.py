@@ -117,7 +117,7 @@ def test_second_run_of_the_supabase_script_changes_nothing(database: psycopg.Con
     assert catalogue(database) == before
 
 
-def test_the_indexes_serve_a_sync(database: psycopg.Connection) -> None:
+def test_indexes_of_the_script_serve_the_page_queries_of_a_sync(database: psycopg.Connection) -> None:
     """Pages in order of (updated_at, id), and those of the rows without updated_at in order of (created_at, id)."""
     database.execute("set enable_seqscan = off; set enable_sort = off; set enable_bitmapscan = off")
     for where, order in (("updated_at >= now()", "updated_at, id"), ("updated_at is null", "created_at, id")):

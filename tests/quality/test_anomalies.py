@@ -212,7 +212,7 @@ def test_decimal_price_is_high_once_the_book_is_known_to_send_american_prices(
     assert flags(baseline, odds=2.5) == {"odds_outlier": severity}
 
 
-def test_a_book_that_always_sends_decimal_prices_is_left_alone() -> None:
+def test_decimal_odds_of_a_book_that_always_sends_decimal_odds_have_no_flag() -> None:
     decimal = history(10).with_columns(
         pl.when(pl.col("institution_name") == "Alpha").then(2.5).otherwise("odds").alias("odds")
     )
@@ -249,7 +249,7 @@ def test_clv_contradicted_by_the_two_prices_is_odd(baseline: Baseline, severity:
     assert flags(baseline, clv_percentage=-4.0) == {"clv_outlier": severity}
 
 
-def test_a_source_that_means_something_else_by_clv_is_left_alone() -> None:
+def test_clv_of_a_source_with_a_constant_offset_has_no_flag() -> None:
     other = history(10).with_columns(pl.col("clv_percentage") + 7)
     assert "clv_outlier" not in flags(Baseline.of(other), clv_percentage=11.0)
 
@@ -288,7 +288,7 @@ def test_a_rounded_price_and_a_half_win_are_no_anomaly(roi: float) -> None:
     assert flags(profit_cents=round(30 * roi), roi=roi) == {}
 
 
-def test_a_commission_is_not_high() -> None:
+def test_win_reduced_by_a_commission_is_medium() -> None:
     assert flags(profit_cents=4275, roi=142.5) == {"roi_outlier": "medium"}
 
 
@@ -414,7 +414,7 @@ def test_bets_that_differ_in_any_compared_column_are_no_duplicates(difference: d
     assert duplicates(batch(SAME, {**SAME, **difference})) == []
 
 
-def test_bets_without_a_league_may_be_the_same_and_bets_without_a_price_are_not() -> None:
+def test_equal_bets_without_a_league_are_duplicates_and_without_a_price_are_not() -> None:
     assert duplicates(batch({**SAME, "league": None}, {**SAME, "league": None})) == [2]
     assert duplicates(batch({**SAME, "american_odds": None}, {**SAME, "american_odds": None})) == []
 
@@ -451,7 +451,7 @@ def test_batch_of_equal_faults_is_flagged_in_every_row() -> None:
     assert found.height == 50
 
 
-def test_the_order_of_rows_changes_nothing() -> None:
+def test_flags_do_not_depend_on_the_order_of_rows() -> None:
     odd = pl.concat([history(3), batch({"amount_cents": -5}, SAME, SAME)]).with_columns(
         pl.int_range(pl.len()).alias("seq")
     )

@@ -242,7 +242,7 @@ def test_an_odd_row_with_several_flags_counts_once() -> None:
     assert verdict("max_high_anomalies_pct", anomalies=flags).value == 0.004
 
 
-def test_a_critical_row_counts_once_and_as_high_too() -> None:
+def test_row_with_several_critical_flags_counts_once_and_also_as_high() -> None:
     flags = [(1_001 + i, kind, "critical") for i in range(11) for kind in ("odds_outlier", "duplicate")]
     both = [verdict(gate, anomalies=anomalies(*flags)) for gate in ("max_critical_anomalies", "max_high_anomalies_pct")]
     assert [one.value for one in both] == [11, 0.011]
@@ -277,7 +277,7 @@ def test_a_refresh_without_new_bets_passes() -> None:
     assert judgement(**nothing, intake=intake(accepted=0, rows_read=0, source_rows=0)).passed
 
 
-def test_the_first_refresh_has_nothing_to_compare_with() -> None:
+def test_shifts_and_drift_of_the_first_refresh_are_not_judged() -> None:
     found = judgement(shifts=SHIFTS.to_frame(), drift=drifts())
     assert {one.state for one in found.verdicts if one.gate in {*SHIFT_SCOPES, "feature_drift"}} == {"not judged"}
 
@@ -322,7 +322,7 @@ def test_feature_without_requests_does_not_lower_the_completeness() -> None:
     assert verdict("feature_completeness", completeness=completeness(("a", "x", 0, 0), ("b", "x", 9, 9))).value == 1
 
 
-def test_a_gate_with_another_scope_is_judged_there_only() -> None:
+def test_gate_with_a_changed_scope_is_judged_in_that_scope_only() -> None:
     gates = gates_with({"max_null_sport_pct": {"scope": ["dataset"]}})
     assert verdict("max_null_sport_pct", gates=gates).scope == "dataset"
 

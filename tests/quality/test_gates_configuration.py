@@ -38,7 +38,7 @@ def gate(name: str, overrides: dict[str, dict[str, object]] | None = None) -> Ga
         ("source_rows", ">= 1", "fail"),
     ],
 )
-def test_the_defaults_are_those_of_the_design(name: str, limit: str, severity: str) -> None:
+def test_default_gate_has_the_limit_and_severity_of_the_design(name: str, limit: str, severity: str) -> None:
     assert (gate(name).limit, gate(name).severity) == (limit, severity)
 
 

@@ -160,7 +160,7 @@ def test_without_any_evidence_every_gate_fails() -> None:
 # ---- configuration ----
 
 
-def test_a_gate_left_out_is_an_error() -> None:
+def test_judging_without_a_declared_gate_is_an_error() -> None:
     with pytest.raises(GatesUnusable, match="min_records: the gate is missing"):
         judge_refresh(default_gates()[1:], GOOD)
 
@@ -177,7 +177,7 @@ def test_a_gate_without_a_scope_is_an_error() -> None:
         judge_refresh((blind, *default_gates()[1:]), GOOD)
 
 
-def test_a_gate_that_stands_there_twice_is_an_error() -> None:
+def test_gate_listed_twice_is_an_error() -> None:
     with pytest.raises(GatesUnusable, match="min_records: stands there twice"):
         judge_refresh((*default_gates(), default_gates()[0]), GOOD)
 

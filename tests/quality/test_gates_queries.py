@@ -72,7 +72,7 @@ def test_query_of_a_verdict_shows_the_judged_versions_and_no_later_versions(data
     assert ids(database, "max_null_sport_pct", "batch") == ["corrected later"]
 
 
-def test_a_version_that_arrived_too_late_to_count_is_not_shown_and_hides_nothing(database: psycopg.Connection) -> None:
+def test_query_of_a_verdict_ignores_superseded_late_versions(database: psycopg.Connection) -> None:
     late = {"is_current": False, "is_superseded": True}
     store(database, {"seq": 1_500, "id": "a", "sport": None}, {"seq": 1_501, "id": "a", **late})
     store(database, {"seq": 1_502, "id": "b"}, {"seq": 1_503, "id": "b", "sport": None, **late})

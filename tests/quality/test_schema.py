@@ -247,7 +247,7 @@ def test_timestamp_in_an_ambiguous_or_incomplete_form_is_rejected(text: str) -> 
 
 
 @pytest.mark.parametrize("value", [1741608000000, 1741608000.0, date(2025, 3, 10), True])
-def test_a_moment_of_the_wrong_physical_type_is_rejected(value: object) -> None:
+def test_timestamp_of_the_wrong_physical_type_is_rejected(value: object) -> None:
     assert reasons(time_placed=value) == {"time_placed: not an ISO 8601 timestamp with a time of day"}
 
 
@@ -383,7 +383,7 @@ def test_the_roi_of_a_parlay_reaches_a_hundred_times_as_far(bet_type: str, expec
     assert len(reasons(bet_type=bet_type, amount=1.0, profit=1_999.0, roi=199_900.0)) == expected
 
 
-def test_a_roi_that_would_have_to_be_derived_keeps_to_the_limits_too() -> None:
+def test_derived_roi_outside_the_limits_is_rejected() -> None:
     assert reasons(amount=1.0, profit=500.0, roi=None) == {
         "roi: outside -1,000 to 10,000 (1,000,000 for multi-leg bets)"
     }
@@ -399,7 +399,7 @@ def test_roi_of_a_lost_bonus_bet_may_only_be_0_minus_100_or_null(roi: float | No
     assert len(reasons(**{**LOSS, "profit": 0.0, "roi": roi})) == expected
 
 
-def test_a_win_without_profit_that_says_all_is_gone_is_rejected() -> None:
+def test_win_with_profit_0_and_roi_of_minus_100_is_rejected() -> None:
     assert reasons(profit=0.0, roi=-100.0) == {"roi: differs from profit / amount by more than 1 point"}
 
 
@@ -533,7 +533,7 @@ def test_a_bet_without_any_time_is_rejected() -> None:
     assert reasons(created_at=None, updated_at=None, time_placed=None) == missing
 
 
-def test_a_missing_flag_stays_null() -> None:
+def test_missing_is_live_stays_null() -> None:
     assert accepted(is_live=None)["is_live"] is None
 
 

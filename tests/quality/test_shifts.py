@@ -240,7 +240,7 @@ def test_day_on_which_all_favourites_win_is_no_calibration_shift() -> None:
     assert score(said(lucky), "calibration", None) == 0
 
 
-def test_a_book_that_wins_too_seldom_at_all_prices_alike_is_no_swap() -> None:
+def test_favourites_that_win_too_seldom_at_all_prices_alike_are_no_calibration_shift() -> None:
     """Its favourites win by 20 points less than their prices say, and the shortest no less than the others."""
     favourites = history(1, 3000, 9, START).filter(pl.col("american_odds") < -110)
     unlucky = favourites.with_columns(is_win=pl.col("is_win") & (pl.col("seq") % 3 != 0))
@@ -292,7 +292,7 @@ def test_book_that_agrees_more_than_before_is_no_agreement_shift() -> None:
     assert score(said(batch, at_every_book(REFERENCE)), "book_agreement", "Beta") == 0
 
 
-def test_two_books_are_too_few_to_say_which_is_wrong() -> None:
+def test_agreement_of_only_two_books_is_not_measured() -> None:
     batch = at_every_book(next_day(a_day=100)).filter(at("Beta") | at("Alpha"))
     assert said(batch, at_every_book(REFERENCE)).filter(test="book_agreement").is_empty()
 

@@ -86,7 +86,7 @@ def test_entity_frames_of_pandas_polars_and_sql_give_the_same_rows(stores: Store
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-def test_returned_frame_can_be_written_to(stores: Stores, way: str) -> None:
+def test_retrieved_frame_is_writable_and_leaves_the_entity_frame_unchanged(stores: Stores, way: str) -> None:
     entities = with_players(pd.array(PLAYERS, "string[pyarrow]")).assign(weight=[1.0, 2.0, 3.0])
     with stores.filled(plays=PLAYS, teams=RANKS):
         result = retrieve(stores.ours, entities, ["narrow:score", "pairs:rank"], way=way)

@@ -192,7 +192,7 @@ def ask(address: str, features: list[str], entities: dict[str, list[Any]]) -> tu
         return error.code, error.read().decode()
 
 
-def test_feast_serve_tells_statuses_and_failures(served: str, quiet: Any, node: Server) -> None:
+def test_feast_serve_answers_with_statuses_and_reports_redis_failures(served: str, quiet: Any, node: Server) -> None:
     features = ["stats:win_rate", "stats:count", "facts:odds"]
     mark(node.redis, "bets", "stats", NOW)
     status, answer = ask(served, features, {"sport": ["NBA", "never"]})

@@ -258,7 +258,7 @@ def test_registry_that_fails_is_warned_of_once_and_scoring_goes_on(
     wait_until(lambda: bool(score(BETS)) and score._definitions._value is not before)
 
 
-def test_without_a_registry_at_the_start_there_is_no_scorer(store: Any, registry_away: Callable[[str], None]) -> None:
+def test_opening_a_scorer_without_a_registry_raises(store: Any, registry_away: Callable[[str], None]) -> None:
     store.registry  # noqa: B018 (Feast reads it all when it is opened)
     registry_away("elsewhere")
     with pytest.raises(Exception, match=r"feature_services"):

@@ -70,7 +70,7 @@ def test_a_home_that_another_user_made_in_a_sticky_directory_is_refused(place: P
         refuse_unsafe_home(home)
 
 
-def test_a_home_may_be_a_link_of_ours_to_a_place_that_passes(place: Path) -> None:
+def test_home_that_is_an_own_link_is_judged_by_the_target(place: Path) -> None:
     (place / "data").mkdir()
     (place / "link").symlink_to("data")
     refuse_unsafe_home(place / "link")

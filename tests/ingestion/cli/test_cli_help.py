@@ -46,7 +46,7 @@ def test_every_verb_with_output_has_a_json_option(verb: str) -> None:
     assert "--json" in options or verb == "env"  # what env prints is for a machine already
 
 
-def test_the_readme_has_exactly_the_verbs_that_there_are() -> None:
+def test_readme_names_exactly_the_verbs_of_the_command_line() -> None:
     """Each stands as `pikkit <verb>` in backticks, with or without options after it."""
     written = re.findall(r"`pikkit ([a-z-]+)[^`]*`", (REPOSITORY / "README.md").read_text(encoding="utf-8"))
     assert set(written) == set(VERBS)

@@ -134,7 +134,7 @@ def test_score_command_suggested_by_the_demo_succeeds(demos: Any) -> None:
 # ---- whom it leaves alone ------------------------------------------------------------------------------------------
 
 
-def test_the_demo_refuses_servers_of_somebody_else(environ: dict[str, str], tmp_path: Path) -> None:
+def test_demo_refuses_external_servers_named_in_the_settings(environ: dict[str, str], tmp_path: Path) -> None:
     done = pikkit("demo", environ=environ, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "POSTGRES_*" in done.stderr

@@ -44,7 +44,7 @@ def test_a_blank_database_gets_every_migration_in_order(blank: psycopg.Connectio
     assert apply_migrations(blank) == SHIPPED
 
 
-def test_a_migrated_store_has_nothing_pending(database: psycopg.Connection) -> None:
+def test_migrated_store_has_no_pending_migration(database: psycopg.Connection) -> None:
     assert (pending(database), apply_migrations(database)) == ([], [])
 
 
@@ -90,7 +90,7 @@ def test_an_applied_migration_that_was_edited_is_refused(
         apply_migrations(blank)
 
 
-def test_a_store_of_a_newer_version_is_left_alone(
+def test_store_with_an_unknown_newer_migration_is_refused(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ship(monkeypatch, tmp_path, {"0001_a": "select 1;", "0002_b": "select 1;"})

@@ -114,7 +114,7 @@ def test_group_that_loses_more_bets_than_the_state_can_spare_rereads_only_the_ne
     assert sorted(newest) == list(range(250 - last_n.KEPT_BETS - 80 + 1, 251))
 
 
-def test_bets_graded_anew_and_bets_that_a_state_does_not_hold_need_no_reading_of_the_log(database, monkeypatch):
+def test_regraded_bets_and_bets_outside_the_state_cause_no_reading_of_the_log(database, monkeypatch):
     """The newest 100 of a group get another grade, and so do 100 that its state does not hold."""
     log, asked = graded_log(300), Statements(monkeypatch)
     anew = [graded(300 + n, f"b{301 - n:03}", previous_seq=301 - n) for n in range(1, 101)]

@@ -195,7 +195,7 @@ def test_a_number_without_limits_is_stored_to_the_last_bit(take, rows):
     assert [value for (value,) in rows("select clv_current_odds from processed.bets order by id")] == extremes
 
 
-def test_the_largest_bets_there_may_be_are_summed_to_the_cent(take, rows, brought_up):
+def test_sums_of_bets_at_the_largest_allowed_stake_are_exact_to_the_cent(take, rows, brought_up):
     take(*(lost(f"b{n}", 1, amount=1e6, profit=-1e6, bet_type="parlay") for n in range(300)))
     assert brought_up()[1] == 0
     assert rows("select stake_cents, profit_cents from features.group_state where grouping = 'sport'") == [
@@ -343,7 +343,7 @@ def test_the_same_bet_in_another_physical_type_is_the_same_version(take, parquet
     ],
     ids=lambda part: getattr(part, "type", part),
 )
-def test_a_type_that_a_column_cannot_be_read_from_is_refused(take, rows, parquet, column, array, reason):
+def test_parquet_column_of_an_unfit_type_refuses_the_row(take, rows, parquet, column, array, reason):
     take(path=parquet(**{column: array}))
     assert reasons(rows) == {"a": [f"{column}: {reason}"]}
 

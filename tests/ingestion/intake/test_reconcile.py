@@ -188,7 +188,7 @@ def compare_with(database):
     return compare
 
 
-def test_bets_of_another_table_are_left_and_counted(years, sync_of, compare_with, rows):
+def test_reconciliation_leaves_bets_of_another_table_and_counts_bets_per_stream(years, sync_of, compare_with, rows):
     postgres, old, new = years
     put(postgres, *(bet(f"old{n}", n) for n in range(2)), table="y2025")
     put(postgres, *(bet(f"new{n}", n) for n in range(5)), table="y2026")
@@ -475,7 +475,7 @@ def test_row_written_during_reconciliation_is_accepted_at_the_clock_of_the_fetch
 
 
 @pytest.mark.parametrize("left", [0, 1, 4])
-def test_more_than_half_of_a_small_table_is_not_believed_to_be_deleted(table, sync, compare, rows, left):
+def test_deletion_of_more_than_half_of_a_small_table_is_refused(table, sync, compare, rows, left):
     put(table, *(bet(f"b{n}", n) for n in range(9)))
     sync()
     delete(table, [f"b{n}" for n in range(left, 9)])

@@ -285,7 +285,7 @@ ALERTS = "select severity from ops.alerts where cause like 'rows shown by%' and 
 
 
 @pytest.mark.parametrize("left", [0, 4])
-def test_a_table_that_shows_nothing_or_under_half_is_refused_and_nothing_is_confirmed(prepared, source, query, left):
+def test_table_that_shows_no_row_or_under_half_is_refused_by_run_sync_and_reconcile(prepared, source, query, left):
     bets = [bet(f"b{n}", n) for n in range(10)]
     put(source.postgres, *bets)
     run(prepared, source.open(silent))
@@ -314,7 +314,7 @@ def test_table_with_exactly_half_of_the_rows_left_is_read(prepared, source, read
     assert query("select row_count from ops.sync_state") == [(5,)]
 
 
-def test_emptied_table_is_believed_with_most_deletes(prepared, source, read, query):
+def test_emptied_table_is_accepted_when_most_deletes_allows_every_row(prepared, source, read, query):
     put(source.postgres, *(bet(f"b{n}", n) for n in range(10)))
     read()
     delete(source.postgres, [f"b{n}" for n in range(10)])

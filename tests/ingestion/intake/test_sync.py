@@ -93,7 +93,7 @@ def test_all_copies_that_differ_under_the_same_updated_at_are_refused(load, rows
     assert current(rows) == {"b": 1500}
 
 
-def test_a_copy_that_was_refused_for_another_reason_conflicts_as_well(load, rows):
+def test_copy_refused_for_another_reason_conflicts_with_a_sound_copy(load, rows):
     load(bet("a"), bet("a", amount=-1))
     assert rows("select reasons from quarantine.bets order by seq") == [([CONFLICT],), (["amount: below 0", CONFLICT],)]
 
@@ -143,7 +143,7 @@ def test_row_stamped_before_the_last_refresh_is_known_just_past_that_refresh(loa
     }
 
 
-def test_a_first_run_that_accepted_nothing_leaves_history_open(load, rows, database):
+def test_load_after_a_first_run_without_accepted_rows_counts_as_first_load(load, rows, database):
     load(bet("z", status="nonsense"))
     database.execute("insert into features.watermark values (true, 0, %s, %s)", [NOW, uuid.uuid4()])
     counts = load(bet("a", 10), bet("b", 20), now=NOW + timedelta(minutes=1))

@@ -378,7 +378,7 @@ def test_a_file_in_the_place_of_the_root_is_refused(load, store, root):
         export_store(store, str(root))
 
 
-def test_a_store_without_a_run_writes_everything_each_time(postgres, root):
+def test_store_without_a_run_exports_every_partition_each_time(postgres, root):
     fill(postgres, ["Golf"])
     export_store(postgres, str(root))
     assert export_store(postgres, str(root)).because == "the manifest is of another store"
@@ -487,7 +487,7 @@ def test_simultaneous_exports_to_the_same_root_take_turns(load, store, root, mon
 # ---- other places ---------------------------------------------------------------------------------------------------
 
 
-def test_an_export_goes_to_whatever_fsspec_can_reach(load, store):
+def test_export_to_an_fsspec_url_writes_and_updates_partitions(load, store):
     place = f"memory://{uuid.uuid4()}/[a] b"
     load(bet("a", 1), bet("b", 1, sport="Golf"))
     export_store(store, place)

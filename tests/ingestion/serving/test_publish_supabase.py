@@ -388,7 +388,7 @@ def test_a_key_without_the_rights_is_refused_at_once_and_not_shown(prepared, pub
     assert token(role) not in repr(refused.value) + str(refused.value)
 
 
-def test_a_role_that_may_read_and_not_write_is_told_that_nothing_was_published(prepared, publish_to, database):
+def test_publication_by_a_read_only_role_is_refused_with_nothing_published(prepared, publish_to, database):
     load(database, bets())
     with connect(prepared.postgres, purpose="test", autocommit=True) as target:
         for table in TABLES:

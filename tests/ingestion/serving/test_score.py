@@ -157,7 +157,7 @@ def test_a_file_of_bets_gives_the_same_vector_in_every_format(vector: Any, tmp_p
     assert vector(bet) == vector(BET)
 
 
-def test_everything_that_a_bet_lacks_is_named_at_once(vector: Any) -> None:
+def test_all_missing_values_of_a_bet_to_score_are_named_at_once(vector: Any) -> None:
     with pytest.raises(ConfigurationError) as refused:
         vector({"sport": "Soccer", "is_live": None})
     lacking = ("league", "market", "institution_name", "bet_type", "american_odds")

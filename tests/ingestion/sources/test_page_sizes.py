@@ -34,7 +34,7 @@ def test_page_is_full_at_the_row_or_byte_limit_and_a_larger_row_is_alone(monkeyp
 
 
 @pytest.mark.parametrize("name", ["bets.jsonl", "bets.json", "bets.csv"])
-def test_pages_of_text_follow_bytes(name, tmp_path, monkeypatch):
+def test_pages_of_text_files_are_cut_at_the_byte_limit(name, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "PAGE_BYTES", 100_000)
     path, rows = tmp_path / name, bets(40, note=LONG)
     if name.endswith(".csv"):

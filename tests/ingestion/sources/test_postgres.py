@@ -380,7 +380,9 @@ def test_a_right_that_is_missing_beneath_a_view_is_refused_at_once(postgres: Pos
         execute(postgres, f"drop owned by {role}")
 
 
-def test_a_wrong_login_is_refused_at_once_and_no_password_is_told(postgres: Postgres, servers: Connections) -> None:
+def test_wrong_postgres_login_is_refused_at_once_without_printing_the_password(
+    postgres: Postgres, servers: Connections
+) -> None:
     with a_role_with_a_password(servers) as role:
         logins = [{"user": role, "password": "hunter2"}, {"user": "nobody"}, {"dbname": "nowhere"}]
         for login in logins:

@@ -83,7 +83,7 @@ def test_every_supabase_row_is_read_once_under_any_page_cap(clone, cap):
     assert {len(page.payload) for page in pages[:-1]} == {cap}
 
 
-def test_the_real_sample_comes_whole(project, real_sample):
+def test_every_bet_of_the_real_sample_is_read_from_supabase(project, real_sample):
     rows = pl.read_parquet(real_sample)
     known = rows.select(name for name in SOURCE_COLUMNS if name in rows.columns)
     fill(project.postgres, known)
@@ -149,7 +149,7 @@ def test_page_can_begin_after_an_id_with_any_characters(clone, stamp):
         assert sorted(ids(read(project))) == sorted(ODD)
 
 
-def test_rows_are_found_by_any_id(project, put_bets):
+def test_supabase_rows_are_found_by_ids_with_any_characters(project, put_bets):
     put_bets(*({"id": identifier} for identifier in ODD))
     with opened(project).reading() as reading:
         assert sorted(ids(reading.pages_of([*ODD, "none such"]))) == sorted(ODD)

@@ -111,7 +111,7 @@ def test_retry_wait_is_reported_with_cause_and_host(project, opened, waits):
 
 
 @pytest.mark.parametrize("after", ["1", "Mon, 01 Jun 2026 00:00:01 GMT"], ids=["seconds", "a date"])
-def test_retry_after_is_waited_for(project, opened, waits, after):
+def test_retry_after_header_is_waited_for(project, opened, waits, after):
     table = opened()
     # The gateway's clock stands still: the date is one second after its own.
     fault, date = faults.too_many(after), "Mon, 01 Jun 2026 00:00:00 GMT"
@@ -165,7 +165,7 @@ def test_zero_patience_makes_a_single_attempt(project, opened):
         read(table)
 
 
-def test_a_server_that_is_not_there_is_unreachable(project, opened):
+def test_supabase_address_without_a_server_is_unreachable(project, opened):
     gone = replace(project.project(), url="http://127.0.0.1:9")
     with pytest.raises(Unreachable, match=r"no connection \(.*Connection refused\)"):
         open_supabase(gone, timedelta(seconds=0.1), lambda *_, waiting="": None)
@@ -180,7 +180,7 @@ def test_an_answer_that_does_not_come_is_asked_for_again(project, opened, waits,
     assert waits[0].partition(" s: ")[2].startswith("no answer within 0.5 s")
 
 
-def test_a_page_that_takes_the_database_too_long_is_asked_for_in_halves(project, opened):
+def test_page_past_the_statement_timeout_is_requested_in_halves(project, opened):
     """Supabase ends statements after 8 s, and asking for the same thing again would end the same way."""
     table = opened()
 
