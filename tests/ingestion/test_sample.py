@@ -12,6 +12,8 @@ from polars.testing import assert_frame_equal
 from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.bet_types import BetType
 from feature_repo.errors import ConfigurationError
+from ingestion.cli.setup.demo import SMALLEST_DEMO
+from ingestion.demo import SEED
 from ingestion.sample.catalogue import BET_TYPES
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.sources.files.file_source import open_file
@@ -189,6 +191,22 @@ def test_a_written_sample_reads_back_the_same(suffix, tmp_path):
     write_sample(frame, tmp_path / f"sample{suffix}")
     (page,) = open_file(tmp_path / f"sample{suffix}").pages()
     assert_frame_equal(validate(page.rows, NOW).accepted, validate(frame, NOW).accepted)
+
+
+@pytest.mark.parametrize("hours", range(0, 24 * 7, 17))
+def test_smallest_demo_sample_passes_the_completeness_gate_at_any_hour(hours):
+    """The demo draws its bets up to now. In the view with the smallest groups, most values are still known."""
+    log = generate_sample(SMALLEST_DEMO, NOW + timedelta(hours=hours), seed=SEED)
+    graded = pl.col("status").is_in([BetStatus.WIN, BetStatus.LOSS])
+    settled = pl.col("status") != BetStatus.PENDING
+    group = ("sport", "league", "market")
+    known = log.unique("id", keep="last").select(
+        graded.any().over(group).alias("record"),
+        (graded & pl.col("american_odds").is_not_null()).any().over(group).alias("edge"),
+        (settled & pl.col("clv_percentage").is_not_null()).any().over(group).alias("clv"),
+    )
+    # win_rate, roi, avg_bet_roi, count; edge, win_rate_shrunk; avg_clv
+    assert (4 * known["record"].sum() + 2 * known["edge"].sum() + known["clv"].sum()) / (7 * SMALLEST_DEMO) > 0.955
 
 
 @pytest.mark.parametrize("name", ["sample.xlsx", "missing/sample.csv", "directory.csv"])

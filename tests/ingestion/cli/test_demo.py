@@ -19,6 +19,7 @@ from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.embedded_servers import recorded
 from feature_repo.services import market_profitability_at_placement_v1, market_profitability_v1
+from ingestion.cli.setup.demo import SMALLEST_DEMO
 from ingestion.database.access import connect
 from ingestion.demo import check_store, demo_source
 from ingestion.embedded import servers
@@ -43,7 +44,7 @@ def demos() -> Iterator[Any]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
     environ = plain | {"PIKKIT_HOME": str(home), "COLUMNS": "200"}
     try:
-        first = pikkit("demo", "--bets", "1200", "--json", environ=environ, cwd=home)
+        first = pikkit("demo", "--bets", str(SMALLEST_DEMO), "--json", environ=environ, cwd=home)
         after_first = digests(recorded(home))
         second = pikkit("demo", environ=environ, cwd=home)
         after_second = digests(recorded(home))
@@ -73,7 +74,7 @@ def features(service: Any) -> list[str]:
 
 def test_demo_loads_every_row_of_the_sample(demos: Any) -> None:
     counts = demos.told["run"]["counts"]
-    assert counts["accepted"] == counts["rows_read"] == demos.told["sample"]["rows"] > 1200
+    assert counts["accepted"] == counts["rows_read"] == demos.told["sample"]["rows"] > SMALLEST_DEMO
     assert counts["change_rows"] > 600
 
 
