@@ -108,7 +108,7 @@ def test_paths_on_a_page_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_files_on_a_page_exist(page: Path) -> None:
+def test_file_names_on_a_page_exist_in_the_repository(page: Path) -> None:
     assert missing_files(page.read_text(encoding="utf-8"), FILE_NAME) == []
 
 
@@ -118,7 +118,7 @@ def test_dotted_names_on_a_page_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_names_that_a_page_finds_in_a_file_are_there(page: Path) -> None:
+def test_names_that_a_page_places_in_a_file_are_defined_in_the_file(page: Path) -> None:
     pairs = NAME_IN_FILE.findall(page.read_text(encoding="utf-8"))
     assert [(name, path) for name, path in pairs if name not in names_of(REPOSITORY / path)] == []
 
@@ -135,7 +135,7 @@ def test_files_and_names_in_comments_and_docstrings_exist(folder: str) -> None:
     assert missing == {}
 
 
-def test_a_moved_file_and_a_renamed_name_are_noticed() -> None:
+def test_check_of_documented_names_rejects_a_missing_name_and_finds_paths() -> None:
     assert not is_there("feature_repo.offline_store.store.NoSuchStore")
     assert not is_there("feature_repo.keys")
     assert is_there("feature_repo.errors.GateRefused")
@@ -143,7 +143,7 @@ def test_a_moved_file_and_a_renamed_name_are_noticed() -> None:
     assert missing_files("as of streams.py and no_such_module.py", BARE_FILE_NAME) == ["no_such_module.py"]
 
 
-def test_paths_in_comments_and_docstrings_of_a_file_are_looked_at_and_not_its_strings(tmp_path: Path) -> None:
+def test_remarks_of_a_file_are_the_comments_and_docstrings_without_string_literals(tmp_path: Path) -> None:
     source = tmp_path / "module.py"
     source.write_text('"""See feature_repo/gone.py."""\nx = "ingestion/none.py"  # as of quality/gone.py\n')
     assert missing_paths(remarks(source)) == ["feature_repo/gone.py", "quality/gone.py"]
