@@ -26,7 +26,7 @@ HEADER = """\
 # changed is the next version. `python -m tests.published_definitions --publish` adds it; docs/versions.md says when.
 """
 PUBLISH = (
-    "`python -m tests.published_definitions --publish` does so and records the values anew; "
+    "`python -m tests.published_definitions --publish` adds what is to be added, and records the values anew; "
     "docs/versions.md has the steps\n"
 )
 
@@ -110,10 +110,10 @@ def with_unpublished(published: DigestsByVersion) -> str:
 def main(arguments: list[str]) -> int:
     """Check the record, or bring it up to the code. Returns the exit code."""
     published = parse_published(PUBLISHED_DEFINITIONS.read_text(encoding="utf-8"))
-    if arguments == ["--publish"]:
+    wrong = list(dict.fromkeys(each for earlier in committed_records() for each in withdrawn(published, earlier)))
+    if arguments == ["--publish"] and not wrong:
         return _publish(published)
-    wrong = list(problems(published))
-    wrong += dict.fromkeys(problem for earlier in committed_records() for problem in withdrawn(published, earlier))
+    wrong += problems(published)
     for problem in wrong:
         sys.stdout.write(f"{RECORD}: {problem}\n")
     if wrong:
