@@ -105,7 +105,7 @@ def _print_feature(view: CataloguedView, feature: Feature) -> None:
     print_wrapped(feature.description, indent=2)
     facts = {
         "formula": defined.formula + (f" (revision {defined.revision})" if defined.revision > 1 else ""),
-        "of": defined.rows,
+        "values": defined.rows,
         "by": defined.key,
         "type": feature.dtype,
         "services": ", ".join(feature.services) or "none",
