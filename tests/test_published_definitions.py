@@ -29,17 +29,19 @@ def test_every_definition_of_this_code_is_published() -> None:
     assert list(problems(parse_published(RECORDED))) == []
 
 
-def test_the_record_has_what_every_commit_published() -> None:
+def test_the_record_has_every_definition_that_a_commit_published() -> None:
     published = parse_published(RECORDED)
     assert [problem for earlier in committed_records() for problem in withdrawn(published, earlier)] == []
 
 
-def test_the_record_is_written_as_it_is_read() -> None:
+def test_the_record_is_written_to_the_letter_as_read() -> None:
     assert with_unpublished(parse_published(RECORDED)) == RECORDED
 
 
 @pytest.mark.usefixtures("other_formula")
-def test_a_changed_definition_is_named_with_the_edit_that_publishes_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_changed_definition_is_named_with_the_edit_that_publishes_the_next_version(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["--check"]) == 1
     said = capsys.readouterr().out
     edit = re.search(
@@ -54,7 +56,7 @@ def test_a_changed_definition_is_named_with_the_edit_that_publishes_it(capsys: p
 
 
 @pytest.mark.usefixtures("other_formula")
-def test_a_published_digest_that_was_overwritten_is_named_with_what_was_published() -> None:
+def test_a_published_digest_that_was_overwritten_is_named_with_the_digest_to_restore() -> None:
     (problem,) = problems(parse_published(RECORDED))
     digest = re.search(r'"(\w+)"', problem)
     assert digest

@@ -63,7 +63,7 @@ def test_version_of_an_instant_is_of_the_names_that_were_known_then(database: ps
     assert vocabulary_version(database, known_until=T0).number == 0
 
 
-def test_model_is_taken_by_a_store_with_more_names_and_learns_its_version(database: psycopg.Connection) -> None:
+def test_store_with_more_names_takes_the_model_and_tells_the_newer_version(database: psycopg.Connection) -> None:
     give(database, "sport", "Soccer")
     trained = vocabulary_version(database)
     document = json.loads(json.dumps(trained.document()))

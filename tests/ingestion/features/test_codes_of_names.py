@@ -82,7 +82,7 @@ def load(prepared: Connections, tmp_path: Path) -> Callable[..., Any]:
     return load
 
 
-def test_names_of_a_run_are_coded_in_the_order_in_which_they_became_known(
+def test_codes_of_new_names_count_up_in_the_order_of_first_knowledge(
     prepared: Connections, load: Callable[..., Any]
 ) -> None:
     with codes_stay(prepared):
@@ -90,7 +90,7 @@ def test_names_of_a_run_are_coded_in_the_order_in_which_they_became_known(
     assert reader(prepared).encode("sport", ["Tennis", "Golf", "Chess", None]) == [1, 2, 0, None]
 
 
-def test_name_that_no_bet_has_any_more_keeps_its_code_and_gets_it_again(
+def test_name_without_any_bet_left_keeps_the_code_for_bets_to_come(
     prepared: Connections, load: Callable[..., Any]
 ) -> None:
     def flagged(bet_id: str, minute: float, sport: str, *, is_deleted: bool = False) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def test_name_that_no_bet_has_any_more_keeps_its_code_and_gets_it_again(
     assert reader(prepared).encode("sport", ["Golf", "Tennis", "Rugby", "Chess"]) == [1, 2, 3, 4]
 
 
-def test_name_of_a_refused_run_has_no_code_until_it_is_published(
+def test_name_of_a_refused_run_has_no_code_until_publication(
     prepared: Connections, load: Callable[..., Any], tmp_path: Path
 ) -> None:
     load(bet("a", 1, sport="Golf"))
@@ -123,7 +123,7 @@ def test_name_of_a_refused_run_has_no_code_until_it_is_published(
     assert reader(prepared).encode("sport", ["Golf", "Refused", "Chess", "Right"]) == [1, 2, 3, 4]
 
 
-def test_rewind_leaves_codes_and_moves_what_was_known_in_the_future_to_the_present(
+def test_rewind_leaves_codes_and_moves_names_known_in_the_future_to_the_present(
     prepared: Connections, tmp_path: Path
 ) -> None:
     def load_at(at: datetime, *bets: Any) -> None:
@@ -171,7 +171,7 @@ def test_runs_at_the_same_time_agree_on_every_code(prepared: Connections, tmp_pa
     assert sorted(code for (column, _), (code, *_) in codes.items() if column == "sport") == list(range(1, 10))
 
 
-def test_two_sessions_past_the_lock_never_give_one_code_to_two_names(
+def test_two_sessions_past_the_lock_never_give_the_same_code_to_two_names(
     database: psycopg.Connection, postgres: Any
 ) -> None:
     """The table itself refuses it: whoever comes second waits for the first, and fails."""

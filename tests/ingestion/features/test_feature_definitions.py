@@ -131,7 +131,7 @@ NEW_MEASURE = (
         ),
     ],
 )
-def test_an_edit_of_a_definition_changes_the_features_that_it_concerns_and_no_other(
+def test_an_edit_of_a_definition_changes_exactly_the_features_with_that_definition(
     edits: list[tuple[str, str, str]], features: set[str]
 ) -> None:
     assert changed(definitions_after(*edits)) == features
@@ -173,7 +173,7 @@ def test_recorded_feature_values_change_only_with_the_definition() -> None:
     assert differences(json.loads(RECORDED.read_text()), current())[0] == []
 
 
-def test_only_the_feature_whose_value_changed_without_a_new_definition_is_named(
+def test_feature_with_changed_values_and_an_unchanged_revision_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(running_sums, "SHRINKAGE", running_sums.SHRINKAGE + 1)  # type: ignore[attr-defined]
@@ -185,7 +185,7 @@ def test_only_the_feature_whose_value_changed_without_a_new_definition_is_named(
     assert not_to_be_recorded == problems
 
 
-def test_features_on_demand_whose_helper_changed_without_a_new_definition_are_named(
+def test_features_on_demand_with_a_changed_helper_and_no_new_definition_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The functions call others: their own text says too little of what they return."""
@@ -203,7 +203,7 @@ def test_features_on_demand_whose_helper_changed_without_a_new_definition_are_na
     ]
 
 
-def test_a_feature_on_demand_depends_on_the_columns_that_its_definition_names_and_on_no_other() -> None:
+def test_a_feature_on_demand_depends_on_exactly_the_columns_of_the_definition() -> None:
     columns = requests()
     values = on_demand_values(columns)
     depends: dict[tuple[str, str], set[str]] = {(view, name): set() for view in values for name in values[view]}
@@ -252,7 +252,7 @@ def test_a_backfill_counts_up_only_the_feature_with_a_changed_definition(
     assert database.execute(newer).fetchall() == [("sport_stats", "sport_roi", 2)]
 
 
-def test_a_replaced_version_keeps_its_row_with_what_replaced_it_and_when(
+def test_a_replaced_version_keeps_a_row_with_the_next_version_and_the_instant(
     database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = (uuid.uuid4() for _ in range(3))
@@ -285,7 +285,7 @@ def test_a_definition_that_comes_back_is_the_next_version(
 
 
 @pytest.mark.parametrize(("stored", "published", "version"), [(1, 3, 3), (5, 2, 6)])
-def test_a_store_takes_the_published_number_unless_it_has_counted_further(
+def test_a_store_takes_the_published_number_unless_the_store_has_counted_further(
     database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, stored: int, published: int, version: int
 ) -> None:
     refresh_in(database, [[graded(1, "a")]], chunk_size=10)
@@ -296,7 +296,7 @@ def test_a_store_takes_the_published_number_unless_it_has_counted_further(
     assert [row[0] for row in versions_of(database, "sport_roi")] == [stored, version]
 
 
-def test_a_feature_on_demand_has_versions_from_when_its_definition_is_first_known(
+def test_a_feature_on_demand_has_a_version_from_when_the_definition_is_first_known(
     database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = uuid.uuid4()

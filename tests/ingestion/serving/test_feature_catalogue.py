@@ -94,13 +94,13 @@ def test_a_view_of_two_services_names_both() -> None:
     assert view.services == [PLACEMENT, ALL]
 
 
-def test_a_feature_that_is_not_declared_is_refused_with_one_of_a_near_name() -> None:
+def test_a_feature_that_is_not_declared_is_refused_with_a_near_name() -> None:
     with pytest.raises(ConfigurationError, match=r"There is no feature sport_ro.*sport_roi"):
         feature_catalogue({}, feature="sport_ro")
 
 
 @pytest.mark.parametrize("unknown", [{"view": "sports"}, {"service": "v2"}])
-def test_a_name_that_is_not_declared_is_refused_with_those_that_are(unknown: dict[str, str]) -> None:
+def test_undeclared_view_or_service_is_refused_with_the_declared_names(unknown: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match=r"There is no (view sports|service v2).* (sport_stats|bet_lookup_v1)"):
         feature_catalogue({}, **unknown)
 
@@ -115,7 +115,7 @@ def refreshed(connections: Connections, tmp_path: Path) -> Iterator[Connections]
     return connections
 
 
-def test_a_store_adds_version_rows_and_instant_of_every_stored_feature(refreshed: Connections) -> None:
+def test_catalogue_of_a_store_has_version_rows_and_instant_of_every_stored_feature(refreshed: Connections) -> None:
     with connect(refreshed.postgres, purpose="test") as database:
         views = feature_catalogue(stored_versions(database))
         rows = {
@@ -142,7 +142,7 @@ def test_a_store_of_before_the_history_was_kept_has_no_versions(refreshed: Conne
 
 
 @pytest.mark.parametrize("name", ["sport_roi", "sport_stats:sport_roi", "sport_stats.sport_roi"])
-def test_a_feature_is_listed_alone_by_its_name_with_or_without_its_view(name: str) -> None:
+def test_a_feature_is_listed_alone_by_name_with_or_without_the_view(name: str) -> None:
     assert [(view.name, [f.name for f in view.features]) for view in feature_catalogue({}, feature=name)] == [
         ("sport_stats", ["sport_roi"])
     ]
@@ -153,7 +153,7 @@ def test_a_name_that_two_views_have_lists_both() -> None:
     assert [view.name for view in views] == ["bet_closing_line", "bet_clv_features"]
 
 
-def test_the_command_shows_the_formula_of_a_feature_and_what_replaced_its_earlier_version(
+def test_the_command_shows_the_formula_of_a_feature_and_each_replaced_version(
     refreshed: Connections, tmp_path: Path
 ) -> None:
     with connect(refreshed.postgres, purpose="test", autocommit=True) as database:
@@ -181,7 +181,7 @@ def test_a_store_without_tables_has_no_versions(blank_postgres: Postgres) -> Non
         assert stored_versions(database) == {}
 
 
-def test_the_command_works_without_a_store_and_starts_none(tmp_path: Path) -> None:
+def test_features_command_works_without_a_store_and_starts_none(tmp_path: Path) -> None:
     home = tmp_path / "home"
     done = pikkit("features", "--view", "bet_features", environ=os.environ | {"PIKKIT_HOME": str(home)}, cwd=tmp_path)
     assert (done.returncode, home.exists()) == (0, False)
@@ -189,13 +189,15 @@ def test_the_command_works_without_a_store_and_starts_none(tmp_path: Path) -> No
     assert done.stdout.splitlines()[-1] == "9 features in 1 view. Nothing was changed."
 
 
-def test_no_line_is_wider_than_the_terminal(tmp_path: Path) -> None:
+def test_features_command_prints_no_line_wider_than_the_terminal(tmp_path: Path) -> None:
     narrow = os.environ | {"PIKKIT_HOME": str(tmp_path / "home"), "COLUMNS": "90"}
     lines = pikkit("features", environ=narrow, cwd=tmp_path).stdout.splitlines()
     assert 80 < max(map(len, lines)) <= 90
 
 
-def test_the_command_tells_machines_the_same(refreshed: Connections, environ: dict[str, str], tmp_path: Path) -> None:
+def test_features_command_as_json_has_ttl_join_keys_and_stored_versions(
+    refreshed: Connections, environ: dict[str, str], tmp_path: Path
+) -> None:
     done = pikkit("features", "--json", "--view", "sport_market_recent", environ=environ, cwd=tmp_path)
     (view,) = json.loads(done.stdout)
     assert (view["ttl_seconds"], view["join_keys"]) == (3600, ["sport_market"])
