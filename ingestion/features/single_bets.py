@@ -24,7 +24,11 @@ BET_KEY: Final = "id"
 
 
 def fact_rows(log: Frame, after: int) -> Frame:
-    """Change rows of bet_facts: bet_id, event_timestamp and FACTS, from the versions past `after`."""
+    """Change rows of bet_facts: bet_id, event_timestamp and FACTS, from the versions past `after`.
+
+    `log` is that of a chunk (replay.LOG_SCHEMA), with the versions that it replaces. `amount` is in units of the
+    currency. A bet's first row stands at time_placed, where that is known.
+    """
     return _changes(log, FACTS, after, first_at=first_fact_at(), first_if=~nw.col("is_deleted"))
 
 
@@ -34,7 +38,11 @@ def first_fact_at() -> nw.Expr:
 
 
 def closing_line_rows(log: Frame, after: int) -> Frame:
-    """Change rows of bet_closing_line: bet_id, event_timestamp and CLOSING_LINE, from the versions past `after`."""
+    """Change rows of bet_closing_line: bet_id, event_timestamp and CLOSING_LINE, from the versions past `after`.
+
+    `log` as of `fact_rows`. A bet has no row before anything of its closing line is known; every row stands at the
+    version's known_at.
+    """
     something = nw.any_horizontal(*(~nw.col(name).is_null() for name in CLOSING_LINE), ignore_nulls=True)
     return _changes(log, CLOSING_LINE, after, first_at=first_line_at(), first_if=something)
 

@@ -39,7 +39,7 @@ def test_the_password_of_a_url_in_the_settings_is_redacted_by_itself_too(
         ("nothing to hide at http://host/path?x=1", "nothing to hide at http://host/path?x=1"),
     ],
 )
-def test_secrets_are_known_by_their_form(text: str, safe: str) -> None:
+def test_urls_assignments_and_bearers_are_redacted_whatever_the_settings(text: str, safe: str) -> None:
     assert redacted(text) == safe
 
 

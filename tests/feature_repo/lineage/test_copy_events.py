@@ -10,7 +10,7 @@ from feast.infra.common.materialization_job import MaterializationTask
 
 from feature_repo.errors import Unreachable
 from feature_repo.materialization import engine
-from tests.rigs.published_store import MARK, Published
+from tests.rigs.published_store import WATERMARK, Published
 
 
 class Parent:
@@ -25,8 +25,8 @@ def events(published: Published) -> list[dict[str, Any]]:
 
 
 def task(gated: Any, view: str) -> MaterializationTask:
-    start = MARK - timedelta(hours=2)
-    return MaterializationTask("pikkit", gated.get_feature_view(view), start, MARK, tqdm_builder=None)
+    start = WATERMARK - timedelta(hours=2)
+    return MaterializationTask("pikkit", gated.get_feature_view(view), start, WATERMARK, tqdm_builder=None)
 
 
 def test_a_materialization_of_feast_is_on_record_with_the_run_that_feast_names_as_parent(
@@ -51,7 +51,7 @@ def test_a_materialization_of_feast_is_on_record_with_the_run_that_feast_names_a
 def test_feast_materialize_leaves_events_of_each_view_and_no_event_of_feasts_own(
     published: Published, gated: Any
 ) -> None:
-    gated.materialize(MARK - timedelta(hours=2), MARK)
+    gated.materialize(WATERMARK - timedelta(hours=2), WATERMARK)
     assert {event["job"]["name"] for event in events(published)} >= {"online.sport_stats", "online.bet_facts"}
     assert gated.config.openlineage is None or not gated.config.openlineage.enabled
 

@@ -134,7 +134,7 @@ UNTRACED = {"id": {"sport_market_recent:sport_market_count"}}
 
 
 @pytest.mark.parametrize("column", BET_COLUMNS)
-def test_a_perturbed_column_moves_exactly_the_features_that_its_lineage_names(
+def test_a_perturbed_source_column_moves_exactly_the_features_named_by_lineage(
     column: str, original: dict[str, list[Any]]
 ) -> None:
     rows = source_rows()
@@ -144,7 +144,7 @@ def test_a_perturbed_column_moves_exactly_the_features_that_its_lineage_names(
     assert moved == named(column) - UNTRACED.get(column, set())
 
 
-def test_every_column_that_is_perturbed_has_other_values() -> None:
+def test_every_source_column_but_derived_ones_is_really_perturbed() -> None:
     rows = source_rows()
     unmoved = [
         column
@@ -166,7 +166,7 @@ def test_every_feature_of_every_view_and_service_has_a_lineage() -> None:
         assert [node.name for node in values[Node("service", service.service)]] == listed
 
 
-def test_a_perturbed_request_column_moves_exactly_the_features_on_demand_that_its_lineage_names(
+def test_a_perturbed_request_column_moves_exactly_the_on_demand_features_named_by_lineage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from feature_repo import on_demand
@@ -197,7 +197,7 @@ def test_a_perturbed_request_column_moves_exactly_the_features_on_demand_that_it
             assert all(roots[name].is_traced for name in before)
 
 
-def test_a_function_that_hands_its_inputs_on_is_said_to_be_untraced() -> None:
+def test_an_on_demand_function_that_hands_all_inputs_on_is_said_to_be_untraced() -> None:
     text = (
         "from feature_repo.declarations.views import BET_CLV_FEATURES\n"
         "def _f(inputs):\n    everything = other(inputs)\n"
@@ -208,7 +208,7 @@ def test_a_function_that_hands_its_inputs_on_is_said_to_be_untraced() -> None:
     assert (roots["clv_ev"].is_traced, roots["has_clv"]) == (False, (("clv_percentage",), False, True))
 
 
-def test_what_no_expression_says_is_said() -> None:
+def test_windows_and_known_at_are_said_to_be_untraced() -> None:
     assert any("NumPy" in note for note in lineage_of("recent_win_rate").untraced)
     assert any("known_at" in note for note in lineage_of("sport_win_rate").untraced)
 
@@ -222,7 +222,7 @@ def test_a_tree_and_a_graph_reach_from_the_feature_to_the_columns_of_the_source(
     assert '  "measure roi" -> "feature sport_stats:sport_roi";' in edges
 
 
-def test_a_name_that_several_features_have_is_refused_with_all_of_them() -> None:
+def test_a_name_of_several_features_is_refused_with_every_candidate() -> None:
     with pytest.raises(ConfigurationError, match="bet_closing_line:clv_ev, bet_clv_features:clv_ev"):
         lineage_of("clv_ev")
     with pytest.raises(ConfigurationError, match=r"did you mean .sport_roi"):

@@ -117,9 +117,7 @@ def test_events_arrive_in_order_once_with_the_key(postgres: Postgres, receiver: 
     assert len(receiver.events) == 2
 
 
-def test_a_destination_gets_the_events_from_the_first_run_on_that_it_is_set_for(
-    postgres: Postgres, receiver: Receiver
-) -> None:
+def test_a_new_destination_gets_no_events_of_earlier_runs(postgres: Postgres, receiver: Receiver) -> None:
     a_run(postgres)
     a_run(postgres)
     deliver_events(postgres, receiver.settings())
@@ -162,7 +160,7 @@ def test_events_that_cannot_be_sent_go_with_the_next_run_the_oldest_first(
     assert receiver.events == kept(postgres)
 
 
-def test_an_event_that_is_refused_for_good_holds_up_no_other(postgres: Postgres, receiver: Receiver) -> None:
+def test_an_event_refused_for_good_holds_up_no_later_event(postgres: Postgres, receiver: Receiver) -> None:
     receiver.status = lambda event: 400 if event["eventType"] == "START" else 201
     a_run(postgres)
     (delivery,) = deliver_events(postgres, receiver.settings())
@@ -172,7 +170,7 @@ def test_an_event_that_is_refused_for_good_holds_up_no_other(postgres: Postgres,
     assert [event["eventType"] for event in receiver.events] == ["COMPLETE"]
 
 
-def test_a_destination_that_another_process_sends_to_is_left_to_it(postgres: Postgres, receiver: Receiver) -> None:
+def test_a_destination_locked_by_another_process_is_skipped(postgres: Postgres, receiver: Receiver) -> None:
     a_run(postgres)
     deliver_events(postgres, receiver.settings())
     with connect(postgres, purpose="test") as other:
@@ -180,7 +178,7 @@ def test_a_destination_that_another_process_sends_to_is_left_to_it(postgres: Pos
         assert deliver_events(postgres, receiver.settings()) == []
 
 
-def test_a_run_with_a_dead_endpoint_ends_well_with_a_warning_and_without_its_password(
+def test_a_run_with_a_dead_endpoint_ends_well_with_a_warning_without_the_password(
     prepared: Connections, tmp_path: Path
 ) -> None:
     url = f"http://me:planted-secret@127.0.0.1:{closed_port()}"
@@ -194,7 +192,7 @@ def test_a_run_with_a_dead_endpoint_ends_well_with_a_warning_and_without_its_pas
     assert "planted-secret" not in f"{done.stderr}{done.stdout}{destinations}"
 
 
-def test_a_run_sends_its_events_when_its_lock_is_free(
+def test_a_run_sends_lineage_events_after_the_run_lock_is_free(
     prepared: Connections, tmp_path: Path, receiver: Receiver
 ) -> None:
     lock_holders: list[str | None] = []

@@ -34,7 +34,7 @@ def without_redis(store: Connections) -> Connections:
     return dataclasses.replace(store, redis=type(store.redis)(GONE))
 
 
-def test_every_event_of_every_kind_of_run_and_each_of_its_facets_keeps_to_the_spec(
+def test_every_event_and_facet_of_every_kind_of_run_keeps_to_the_spec(
     prepared: Connections, tmp_path: Path, spec_problems: Callable[[dict[str, Any]], list[str]]
 ) -> None:
     good = open_file(jsonl(tmp_path / "good.jsonl", bet("a", 1, clv_percentage=2.0), lost("b", 2)))
@@ -76,7 +76,7 @@ def test_an_event_with_a_broken_facet_does_not_keep_to_the_spec(
             return
 
 
-def test_a_run_tells_one_job_for_each_view_with_itself_as_parent(prepared: Connections, tmp_path: Path) -> None:
+def test_a_run_tells_a_job_for_each_view_with_the_run_as_parent(prepared: Connections, tmp_path: Path) -> None:
     done = run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1, clv_percentage=2.0))))
     events = events_of(prepared)
     assert told(events, "run") == ["START", "RUNNING", "COMPLETE"]
@@ -88,7 +88,9 @@ def test_a_run_tells_one_job_for_each_view_with_itself_as_parent(prepared: Conne
             assert (parent["run"]["runId"], parent["job"]["name"]) == (str(done.run_id), "run")
 
 
-def test_datasets_have_physical_names_and_symlinks_and_form_one_graph(prepared: Connections, tmp_path: Path) -> None:
+def test_datasets_have_physical_names_and_symlinks_and_form_a_connected_graph(
+    prepared: Connections, tmp_path: Path
+) -> None:
     run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1, clv_percentage=2.0))))
     events = events_of(prepared)
     database, redis = prepared.postgres.database, prepared.redis
@@ -130,9 +132,7 @@ def test_columns_of_an_event_are_those_of_the_column_lineage(prepared: Connectio
     assert set(lineage["fields"]) == {field["name"] for field in output["facets"]["schema"]["fields"][2:]}
 
 
-def test_a_refused_run_tells_its_checks_and_fails_and_has_no_view_on_record(
-    prepared: Connections, tmp_path: Path
-) -> None:
+def test_a_refused_run_tells_failed_checks_and_has_no_view_on_record(prepared: Connections, tmp_path: Path) -> None:
     with pytest.raises(GateRefused) as refused:
         pipeline.run_pipeline(prepared, open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1), bet("b", status="?"))))
     events = events_of(prepared)
@@ -151,7 +151,7 @@ def test_a_refused_run_tells_its_checks_and_fails_and_has_no_view_on_record(
     assert [step for (step,) in steps] == ["sync", "anomalies", "features", "gates", "lineage", "commit"]
 
 
-def test_a_run_killed_after_its_commit_is_closed_by_the_next_and_its_rows_are_served(
+def test_a_run_killed_after_the_commit_is_closed_by_the_next_run_and_served(
     prepared: Connections, tmp_path: Path
 ) -> None:
     environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=NOW.isoformat())
@@ -183,7 +183,7 @@ def waits(connection: psycopg.Connection) -> bool:
         return connection.execute(query).fetchone() is not None
 
 
-def test_rows_without_a_lineage_record_are_refused_by_the_copy_until_a_backfill_takes_them_over(
+def test_rows_without_a_lineage_record_are_refused_by_the_copy_until_a_backfill(
     prepared: Connections, tmp_path: Path
 ) -> None:
     run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1))))
@@ -217,7 +217,7 @@ def test_a_password_in_an_error_reaches_neither_record_nor_event(
 
 
 @pytest.mark.parametrize("view", [view.name for view in STORED_VIEWS])
-def test_one_flipped_bit_of_any_column_changes_the_digest_and_order_does_not(
+def test_a_flipped_bit_of_any_column_changes_the_digest_and_order_does_not(
     database: psycopg.Connection, view: str
 ) -> None:
     columns = database.execute(
@@ -260,7 +260,7 @@ def test_one_flipped_bit_of_any_column_changes_the_digest_and_order_does_not(
 RUN = "00000000-0000-7000-8000-000000000001"
 
 
-def test_runs_show_and_lineage_of_a_run_tell_what_it_read_and_wrote(prepared: Connections, tmp_path: Path) -> None:
+def test_runs_show_and_lineage_run_print_inputs_outputs_and_versions(prepared: Connections, tmp_path: Path) -> None:
     environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=NOW.isoformat())
     pikkit_here("run", "--source", jsonl(tmp_path / "bets.jsonl", bet("a", 1, clv_percentage=2.0)), environ=environ)
     shown = pikkit_here("runs", "--json", environ=environ).stdout
