@@ -94,7 +94,7 @@ def _print_run(run: PastRun, detail: RunDetail) -> None:
     facts = [(name, getattr(run, name)) for name in ("run_id", "verb", "source", "now", "started_at", "finished_at")]
     facts += [("seconds", run.seconds), ("state", run.state), ("exit_code", run.exit_code)]
     gate = f"overridden{by_actor(run.overridden_by)}" if run.gate == "overridden" else run.gate
-    facts += [("gate", gate), ("reason", run.reason), ("code_version", run.code_version)]
+    facts += [("cursor", _cursor(run)), ("gate", gate), ("reason", run.reason), ("code_version", run.code_version)]
     # As text, so that a number stands beside its name.
     cells = [(name.replace("_", " "), value if isinstance(value, datetime) else str(value)) for name, value in facts]
     print_table(["", ""], [fact for fact, (_, value) in zip(cells, facts, strict=True) if value is not None])
@@ -123,6 +123,14 @@ def _print_run(run: PastRun, detail: RunDetail) -> None:
         print_line(run.error)
     print_line()
     print_line("Nothing was changed.")
+
+
+def _cursor(run: PastRun) -> str | None:
+    """From where to where the cursor of the run's stream moved; null where the stream has none, as a file."""
+    for step in run.steps:
+        if after := step.counts.get("cursor_after"):
+            return f"{step.counts.get('cursor_before') or 'the beginning'} to {after}"
+    return None
 
 
 def _versions(written: WrittenView) -> str:

@@ -144,7 +144,7 @@ def test_a_perturbed_source_column_moves_exactly_the_features_named_by_lineage(
     assert moved == named(column) - UNTRACED.get(column, set())
 
 
-def test_every_source_column_but_derived_ones_is_really_perturbed() -> None:
+def test_every_source_column_that_features_read_is_perturbed() -> None:
     rows = source_rows()
     unmoved = [
         column
