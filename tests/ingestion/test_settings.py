@@ -10,13 +10,16 @@ import pytest
 
 from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.servers.connections import Connections
+from ingestion.lineage.settings import LineageSettings
 from ingestion.settings import Settings
 from ingestion.sources.settings import SourceSettings
 
 
 def test_without_any_setting_the_stores_are_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Settings.load() == Settings(tmp_path / ".pikkit", None, "updated_at", None, None, SourceSettings.load({}))
+    assert Settings.load() == Settings(
+        tmp_path / ".pikkit", None, "updated_at", None, None, SourceSettings.load({}), LineageSettings(None, None)
+    )
 
 
 def test_a_dotenv_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
