@@ -8,13 +8,13 @@
 | `KNOWN_AT_COLUMN` | `updated_at` | what a first load takes a version's knowledge time from; or `settled_at` |
 | `POSTGRES_HOST` `_PORT` `_DATABASE` `_USER` `_PASSWORD` `_SSLMODE` `REDIS_URL` | embedded servers | the stores |
 
-Those of the sources: ingestion/sources/settings.py.
+Those of the sources: ingestion/sources/settings.py. Of alerts and metrics: ingestion/monitoring/settings.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -24,6 +24,7 @@ from feature_repo.errors import ConfigurationError, SettingsUnusable, Unreachabl
 from feature_repo.servers import environment
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.embedded_servers import embedded_at, recorded
+from ingestion.monitoring.settings import MonitoringSettings, monitoring_setting_problems
 from ingestion.sources import settings as sources
 from ingestion.sources.settings import SourceSettings
 
@@ -51,6 +52,7 @@ class Settings:
     # The stores that are named; None when the embedded ones are meant.
     external: Connections | None
     sources: SourceSettings
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -66,6 +68,7 @@ class Settings:
             gates_file(environ),
             environment.external(environ),
             SourceSettings.load(environ),
+            MonitoringSettings.load(environ),
         )
 
     def gates(self) -> Gates:
@@ -105,7 +108,7 @@ def setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
         problems["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         problems["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
-    return problems | sources.source_setting_problems(environ)
+    return problems | sources.source_setting_problems(environ) | monitoring_setting_problems(environ)
 
 
 def _is_of_another_home(environ: Mapping[str, str], error: SettingsUnusable) -> bool:

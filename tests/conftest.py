@@ -53,6 +53,8 @@ OUR_VARIABLES = (
     "SOURCE_",
     "SYNC_",
     "KNOWN_AT_COLUMN",
+    "ALERT_URLS",
+    "PUSHGATEWAY_URL",
     "NO_COLOR",
     "FORCE_COLOR",
 )

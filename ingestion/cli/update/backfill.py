@@ -30,13 +30,15 @@ def backfill(
     json: Json = False,
 ) -> None:
     """Replay the log and replace what comes out differently. For after a change of a feature's definition."""
+    from ingestion.monitoring.observed_run import observed_run
     from ingestion.pipeline import run_backfill
 
     settings = begin(now)
     gates = settings.gates()
-    with progress_bar() as progress:
+    connections = prepared_stores(settings, create=False)
+    with observed_run(connections, settings.monitoring, say_warning), progress_bar() as progress:
         finished = run_backfill(
-            prepared_stores(settings, create=False),
+            connections,
             gates=gates,
             override=override_reason(override_gate),
             rewound=rewind,
