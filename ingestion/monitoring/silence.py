@@ -23,7 +23,7 @@ SILENCE_CAUSE: Final = "no successful run"
 
 
 def record_silence(connection: psycopg.Connection, run_id: UUID, now: datetime) -> None:
-    """Open the alert where no `run` succeeded for longer than the shortest TTL of a view and SILENCE_GRACE; or clear it.
+    """Open the alert where no `run` succeeded for longer than the shortest TTL of a view and a grace; or clear it.
 
     `run_id` and `now` are of the run that has just ended. If it is the one that broke the silence, the alert is
     recorded as over.

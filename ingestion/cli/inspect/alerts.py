@@ -90,7 +90,7 @@ def _test(*, as_json: bool) -> None:
         raise Unreachable(
             f"{counted(len(dead), 'alert channel')} did not take the test message: {', '.join(dead)}",
             f"{counted(taken, 'other channel')} took it",
-            "Look at the address in ALERT_URLS, and whether this machine reaches it; `apprise --help` tells more",
+            "Look at its address in ALERT_URLS, and whether this machine reaches it",
             service="alert channel",
         )
     if as_json:
