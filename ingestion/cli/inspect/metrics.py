@@ -43,7 +43,7 @@ def metrics(
     if json:
         from dataclasses import asdict
 
-        print_json({"metrics": [asdict(sample) for sample in samples]})
+        print_json({"metrics": [asdict(sample) | {"value": float(sample.value)} for sample in samples]})
         return
     from ingestion.monitoring.exposition import exposition
 
