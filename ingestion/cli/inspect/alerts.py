@@ -32,7 +32,7 @@ def alerts(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many, the newest first.")] = 20,
     json: Json = False,
 ) -> None:
-    """List the open alerts, or test the channels that are told of them.
+    """List the open alerts, or test their channels.
 
     `alerts test` exits 4 when a channel does not take the message, and names it without its secrets.
     """
