@@ -85,8 +85,8 @@ def _of_contents(contents: Contents) -> Iterator[Sample]:
     yield Sample("pikkit_quarantine_open_rows", rows.pop(_QUARANTINE_OPEN))
     yield from (Sample("pikkit_store_rows", number, {"table": table}) for table, number in rows.items())
     yield Sample("pikkit_log_backlog_versions", contents.versions_behind)
-    yield from _instant("pikkit_data_known_timestamp_seconds", contents.known_until)
-    yield from _instant("pikkit_features_timestamp_seconds", contents.refreshed_at)
+    yield from _instant("pikkit_data_known_timestamp_seconds", contents.newest_known_at)
+    yield from _instant("pikkit_features_timestamp_seconds", contents.features_watermark)
     for view in contents.views:
         yield from _of_view(view)
     for stream in contents.streams:
@@ -103,7 +103,7 @@ def _of_view(view: ViewStatus) -> Iterator[Sample]:
     yield Sample("pikkit_view_change_rows", view.change_rows, labels)
     copies: dict[str, Copy] = {"offline": view.offline, "online": view.online}
     for store, copy in copies.items():
-        yield from _instant("pikkit_view_timestamp_seconds", copy.refreshed_at, labels | {"store": store})
+        yield from _instant("pikkit_view_timestamp_seconds", copy.watermark, labels | {"store": store})
         yield Sample("pikkit_view_healthy", float(copy.state == "fresh"), labels | {"store": store})
 
 

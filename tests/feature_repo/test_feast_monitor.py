@@ -12,7 +12,7 @@ from ingestion.database.rollout import unapplied
 from tests.rigs.published_store import Published
 
 
-def test_feast_monitor_counts_what_a_view_holds_and_its_tables_disturb_no_migration(published: Published) -> None:
+def test_feast_monitor_counts_the_rows_of_a_view_and_disturbs_no_migration(published: Published) -> None:
     done = published.feast("monitor", "run", "-v", "sport_stats")
     assert done.returncode == 0, done.stderr
     assert "Status: completed" in done.stdout

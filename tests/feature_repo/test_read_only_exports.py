@@ -52,7 +52,7 @@ def test_features_of_both_stores_and_the_registry_are_read(looking: Any) -> None
     assert "bet_lookup_v1" in {service.name for service in looking.list_feature_services()}
 
 
-def test_the_servers_refuse_whatever_feast_would_change(looking: Any, published: Published) -> None:
+def test_the_servers_refuse_every_change_of_feast(looking: Any, published: Published) -> None:
     registry, keys = published.registry(), published.held()
     row = pd.DataFrame({"sport": ["NBA"], **dict.fromkeys(SPORT_STATS.features, 9), "event_timestamp": [MARK]})
     row = row.assign(created_timestamp=[MARK], run_id=[str(SECOND)])
@@ -127,7 +127,7 @@ def test_tables_of_later_migrations_are_readable_too(reader: Connections, publis
         assert connection.execute("select count(*) from features.later").fetchone() == (0,)
 
 
-def test_env_for_servers_of_ones_own_says_what_to_run_and_prints_no_export(
+def test_env_read_only_for_external_servers_names_the_commands_and_prints_no_export(
     connections: Connections, tmp_path: Path
 ) -> None:
     done = pikkit_here("env", "--read-only", environ=environ_of(connections, tmp_path / "home"))
@@ -137,7 +137,7 @@ def test_env_for_servers_of_ones_own_says_what_to_run_and_prints_no_export(
     assert "ACL SETUSER pikkit_reader on" in done.stderr
 
 
-def test_env_read_only_of_embedded_servers_survives_their_restart() -> None:
+def test_exports_of_env_read_only_survive_a_restart_of_the_embedded_servers() -> None:
     with temporary_homes() as homes:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("POSTGRES_")}
         environ |= {"PIKKIT_HOME": str(homes / "home")}

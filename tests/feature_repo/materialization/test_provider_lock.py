@@ -19,9 +19,9 @@ from feature_repo.postgres.run_lock import lock_holder, run_lock
 from ingestion.database.access import connect
 from tests.feature_repo.materialization.test_provider_writes import frame
 from tests.rigs.processes import PATIENCE, wait_until
-from tests.rigs.published_store import MARK, SECOND, Published
+from tests.rigs.published_store import SECOND, WATERMARK, Published
 
-WINDOW = (MARK - timedelta(hours=2), MARK)
+WINDOW = (WATERMARK - timedelta(hours=2), WATERMARK)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def holding(session: psycopg.Connection) -> Iterator[None]:
     "act",
     [
         lambda store: store.materialize(*WINDOW),
-        lambda store: store.materialize_incremental(MARK),
+        lambda store: store.materialize_incremental(WATERMARK),
         lambda store: store.write_to_online_store("sport_stats", frame()),
         lambda store: store.provider.validate_data_source(store.config, store.get_data_source("sport_stats")),
         lambda store: store.provider.teardown_infra(store.project, store.list_feature_views(), []),
@@ -168,7 +168,7 @@ class Meanwhile(io.StringIO):
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_materialization_keeps_an_apply_made_after_it_loaded_the_definitions(
+def test_materialization_keeps_definitions_applied_while_materialize_runs(
     published: Published, gated: Any, refused: bool
 ) -> None:
     """Feast writes back the views it loaded at the start, if they have a state. Ours have none."""
@@ -201,14 +201,14 @@ def test_materialization_copies_by_the_current_definitions(published: Published,
     assert not published.held()
 
 
-def test_finished_plan_releases_the_run_lock_within_its_process(published: Published, gated: Any) -> None:
+def test_finished_plan_releases_the_run_lock_before_the_process_ends(published: Published, gated: Any) -> None:
     gated.provider.validate_data_source(gated.config, gated.get_data_source("sport_stats"))
     held = lock_holder(published.database)
     gated.provider.plan_infra(gated.config, gated.registry.proto())
     assert ((held or "").startswith("feast apply"), lock_holder(published.database)) == (True, None)
 
 
-def test_store_apply_says_what_was_done_when_the_run_lock_is_held(
+def test_store_apply_under_a_held_run_lock_raises_after_writing_the_registry(
     published: Published, gated: Any, somebody: psycopg.Connection
 ) -> None:
     """Feast asks nothing of a provider before `store.apply` writes; what it wrote stays."""

@@ -45,7 +45,7 @@ def told(hook: Receiver) -> list[tuple[str, str]]:
     return [(request.json()["title"], request.json()["message"]) for request in hook.requests]
 
 
-def test_a_channel_hears_once_that_an_alert_opened_and_once_that_it_was_resolved(
+def test_a_channel_gets_one_message_for_an_opened_alert_and_one_for_a_resolved_alert(
     store: psycopg.Connection, hook: Receiver
 ) -> None:
     for _ in range(3):  # it is found again by each run
@@ -70,7 +70,7 @@ def test_an_alert_that_opens_again_is_told_again(store: psycopg.Connection, hook
     assert [title for title, _ in told(hook)] == ["Pikkit: critical", "Pikkit: resolved"] * 2
 
 
-def test_each_cause_has_a_message_of_its_own(store: psycopg.Connection, hook: Receiver) -> None:
+def test_two_causes_make_two_messages(store: psycopg.Connection, hook: Receiver) -> None:
     happen(store, "gate a", "First.")
     happen(store, "gate b", "Second.")
     deliver(store, channels(hook.webhook))
@@ -78,7 +78,7 @@ def test_each_cause_has_a_message_of_its_own(store: psycopg.Connection, hook: Re
 
 
 @pytest.mark.parametrize("trouble", ["closed", "fails", "refuses", "hangs"])
-def test_a_dead_channel_gets_its_message_with_the_next_run_and_the_others_get_theirs_once(
+def test_a_dead_channel_is_retried_with_the_next_run_and_a_live_channel_gets_one_message(
     trouble: str, store: psycopg.Connection, hook: Receiver, other_hook: Receiver
 ) -> None:
     dead = f"json://127.0.0.1:{closed_port()}/" if trouble == "closed" else hook.webhook
@@ -110,7 +110,7 @@ def test_an_alert_that_cleared_while_the_channel_was_dead_is_told_once_as_resolv
     assert [title for title, _ in told(hook)] == ["Pikkit: resolved"]
 
 
-def test_what_a_run_opened_and_cleared_itself_is_told_and_older_history_is_not(
+def test_an_alert_opened_and_cleared_by_the_same_run_is_sent_and_older_history_is_not(
     store: psycopg.Connection, hook: Receiver
 ) -> None:
     happen(store, "old", run_id=UUID(int=RUN.int - 1))
@@ -121,7 +121,7 @@ def test_what_a_run_opened_and_cleared_itself_is_told_and_older_history_is_not(
     assert told(hook)[0][1].startswith("No run succeeded.")
 
 
-def test_a_message_that_another_process_is_sending_is_left_to_it_unless_it_died(
+def test_a_message_claimed_by_another_process_is_sent_only_after_the_claim_is_old(
     store: psycopg.Connection, hook: Receiver
 ) -> None:
     happen(store, "gate a")
@@ -196,7 +196,7 @@ def test_no_log_has_the_token_even_where_everything_is_logged(
     assert not re.search(secret, caplog.text + " ".join(warnings))
 
 
-def test_an_address_shows_no_secret_and_an_unusable_one_is_named_by_its_place(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_address_shows_no_secret_and_an_unusable_address_is_named_by_place(caplog: pytest.LogCaptureFixture) -> None:
     found, unusable = alert_channels(f"tgram://{TOKEN}/12345, json://user:hush@host/x tgram://bad/1 nope://s3cret")
     assert unusable == [3, 4]
     assert [channel.masked for channel in found] == ["tgram://1...5/12345/", "json://user:****@host/x"]
@@ -205,7 +205,7 @@ def test_an_address_shows_no_secret_and_an_unusable_one_is_named_by_its_place(ca
     assert "s3cret" not in caplog.text
 
 
-def test_an_address_that_is_named_twice_is_one_channel(hook: Receiver) -> None:
+def test_an_address_named_twice_is_a_single_channel(hook: Receiver) -> None:
     assert len(channels(hook.webhook, hook.webhook)) == 1
 
 

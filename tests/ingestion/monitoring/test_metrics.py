@@ -88,7 +88,7 @@ def faults(expression: str, shown: str, printed: Series) -> list[str]:
     return found + sorted(named - labels_of_metrics - OF_PROMETHEUS)
 
 
-def test_every_metric_of_the_catalogue_is_printed_after_a_run_with_its_labels(
+def test_every_metric_of_the_catalogue_is_printed_with_the_declared_labels_after_a_run(
     told: dict[str, str], after_run: Connections
 ) -> None:
     with database_of(after_run) as database:  # a table that was synced, beside the file
@@ -151,7 +151,7 @@ def test_a_sync_that_was_not_committed_adds_no_rows(told: dict[str, str], after_
     assert not [name for name, _ in printed_metrics(told) if name in ("pikkit_rows_total", "pikkit_last_sync_rows")]
 
 
-def test_rules_and_dashboard_use_only_what_is_printed(told: dict[str, str], after_run: Connections) -> None:
+def test_rules_and_dashboard_use_only_printed_metrics_and_labels(told: dict[str, str], after_run: Connections) -> None:
     with database_of(after_run) as database:
         database.execute(
             "insert into ops.sync_state (stream, cursor_updated_at, total_versions, last_success_at) "
@@ -178,13 +178,13 @@ def test_docs_monitoring_lists_exactly_the_metrics_of_the_catalogue() -> None:
     assert documented == [(metric.name, metric.kind, metric.labels, metric.meaning) for metric in METRICS]
 
 
-def test_names_end_with_their_unit_and_only_counters_with_total() -> None:
+def test_metric_names_have_base_units_and_only_counters_end_with_total() -> None:
     for metric in METRICS:
         assert metric.name.endswith("_total") == (metric.kind == "counter"), metric
         assert not re.search(r"_(ms|minutes|hours|percent|kb|mb)\b", metric.name), metric
 
 
-def test_each_run_is_measured_once_whether_it_succeeds_or_is_refused(
+def test_a_successful_and_a_refused_run_are_measured_once_each(
     told: dict[str, str], after_run: Connections, tmp_path: Path
 ) -> None:
     strict = {name: text for name, text in told.items() if name != "PIKKIT_GATES"}
@@ -201,7 +201,7 @@ def test_each_run_is_measured_once_whether_it_succeeds_or_is_refused(
     assert rows == [("done", True, 0.0), ("refused", True, 1.0)]
 
 
-def test_metrics_older_than_they_are_kept_are_forgotten_with_the_next_run(
+def test_metrics_past_the_retention_are_deleted_with_the_next_run(
     told: dict[str, str], after_run: Connections, tmp_path: Path
 ) -> None:
     with database_of(after_run) as database:
@@ -220,7 +220,7 @@ def test_metrics_older_than_they_are_kept_are_forgotten_with_the_next_run(
     assert old == (0,)
 
 
-def test_the_textfile_is_replaced_as_a_whole_and_readable_by_others(told: dict[str, str], tmp_path: Path) -> None:
+def test_the_textfile_is_replaced_as_a_whole_and_readable_by_every_user(told: dict[str, str], tmp_path: Path) -> None:
     directory = tmp_path / "textfiles"
     directory.mkdir()
     file = directory / "pikkit.prom"
@@ -270,7 +270,7 @@ def test_a_pushgateway_gets_all_metrics_with_user_and_password(
     assert {name for name, _ in series(request.body.decode())} <= METRIC_BY_NAME.keys()
 
 
-def test_a_scrape_is_answered_from_what_was_measured_moments_ago(after_run: Connections) -> None:
+def test_scrapes_within_the_interval_share_a_measurement(after_run: Connections) -> None:
     measured: list[int] = []
 
     def count() -> list[Sample]:
@@ -284,7 +284,7 @@ def test_a_scrape_is_answered_from_what_was_measured_moments_ago(after_run: Conn
     assert len(measured) == 1
 
 
-def test_a_store_that_is_down_is_told_by_its_metric(after_run: Connections, told: dict[str, str]) -> None:
+def test_a_store_that_is_down_has_the_metric_up_at_zero(after_run: Connections, told: dict[str, str]) -> None:
     no_redis = printed_metrics(told | {"REDIS_URL": f"redis://127.0.0.1:{closed_port()}/0"})
     assert (value(no_redis, "pikkit_postgres_up"), value(no_redis, "pikkit_redis_up")) == (1, 0)
     environ = told | {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": closed_port()}

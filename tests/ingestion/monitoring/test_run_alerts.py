@@ -33,7 +33,7 @@ def causes(connections: Connections, *, are_open: bool) -> list[str]:
     return [cause for (cause,) in rows]
 
 
-def test_a_refused_run_tells_its_channel_once_names_gates_and_no_bet_and_the_next_good_run_resolves_it(
+def test_a_refusal_is_sent_once_with_gates_and_no_bet_and_resolved_by_the_next_good_run(
     strict: dict[str, str], told: dict[str, str], tmp_path: Path, hook: Receiver
 ) -> None:
     file = jsonl(tmp_path / "b.jsonl", bet("secretbet", 4, institution_name="SecretBook"))
@@ -61,7 +61,7 @@ def test_a_dead_channel_is_a_warning_and_neither_exit_code_nor_store_differ(
 
 
 @pytest.mark.parametrize(("late", "opens"), [(timedelta(0), False), (timedelta(seconds=1), True)])
-def test_a_silence_opens_an_alert_past_the_shortest_ttl_and_its_grace(
+def test_a_silence_opens_an_alert_past_the_shortest_ttl_and_a_grace(
     late: timedelta, opens: bool, told: dict[str, str], tmp_path: Path, after_run: Connections
 ) -> None:
     then = (NOW + HOUR + SILENCE_GRACE + late).isoformat()
@@ -69,7 +69,7 @@ def test_a_silence_opens_an_alert_past_the_shortest_ttl_and_its_grace(
     assert causes(after_run, are_open=True) == [SILENCE_CAUSE] * opens
 
 
-def test_the_run_that_ends_a_silence_tells_that_it_is_over(
+def test_the_run_that_ends_a_silence_sends_a_resolved_message(
     told: dict[str, str], tmp_path: Path, after_run: Connections, hook: Receiver
 ) -> None:
     environ = told | {"PIKKIT_NOW": (NOW + 5 * HOUR).isoformat(), "ALERT_URLS": hook.webhook}
@@ -81,7 +81,7 @@ def test_the_run_that_ends_a_silence_tells_that_it_is_over(
     assert "from 2026-05-24T15:00:00Z to 2026-05-24T20:00:00Z: longer than the TTL" in message["message"]
 
 
-def test_a_run_gives_a_sign_of_life_and_a_refused_one_says_that_it_failed(
+def test_run_pings_the_address_and_a_refused_run_pings_the_failure_address(
     told: dict[str, str], strict: dict[str, str], tmp_path: Path, hook: Receiver
 ) -> None:
     file, address = jsonl(tmp_path / "b.jsonl", bet("b9", 4)), f"{hook.url}/check?rid=1"
@@ -93,7 +93,7 @@ def test_a_run_gives_a_sign_of_life_and_a_refused_one_says_that_it_failed(
     assert paths == [("GET", "/check/fail?rid=1"), ("GET", "/check?rid=1"), ("GET", "/check/fail?rid=1")]
 
 
-def test_status_gives_a_sign_of_life_when_it_is_healthy_and_keeps_its_exit_codes(
+def test_status_pings_by_health_and_keeps_the_exit_codes_of_check(
     told: dict[str, str], tmp_path: Path, hook: Receiver
 ) -> None:
     pikkit_here("materialize", "--rebuild", environ=told)
@@ -107,7 +107,7 @@ def test_status_gives_a_sign_of_life_when_it_is_healthy_and_keeps_its_exit_codes
 
 
 @pytest.mark.parametrize("trouble", ["closed", "fails", "hangs"])
-def test_a_sign_of_life_that_reaches_nobody_is_a_warning_without_its_address(
+def test_a_sign_of_life_that_reaches_nobody_is_a_warning_without_the_address(
     trouble: str, told: dict[str, str], hook: Receiver
 ) -> None:
     pikkit_here("materialize", "--rebuild", environ=told)
@@ -126,7 +126,7 @@ def test_a_ping_that_is_no_web_address_is_refused_before_anything_is_done(told: 
         assert "hush" not in done.stderr
 
 
-def test_alerts_test_sends_one_message_to_each_channel(
+def test_alerts_test_sends_a_single_message_to_each_channel(
     told: dict[str, str], hook: Receiver, other_hook: Receiver
 ) -> None:
     done = pikkit_here("alerts", "test", environ=told | {"ALERT_URLS": f"{hook.webhook}, {other_hook.webhook}"})
@@ -137,7 +137,7 @@ def test_alerts_test_sends_one_message_to_each_channel(
 
 
 @pytest.mark.parametrize("trouble", ["closed", "fails", "hangs", "unusable"])
-def test_alerts_test_exits_4_and_names_the_dead_channel_without_its_secrets(
+def test_alerts_test_exits_4_and_names_the_dead_channel_without_secrets(
     trouble: str, told: dict[str, str], hook: Receiver, other_hook: Receiver
 ) -> None:
     hook.hangs, hook.status = trouble == "hangs", 500
@@ -156,7 +156,9 @@ def test_alerts_test_without_channels_is_a_configuration_error(told: dict[str, s
     assert pikkit_here("alerts", "test", environ=told).returncode == 2
 
 
-def test_alerts_lists_what_is_open_and_with_all_what_cleared(told: dict[str, str], after_run: Connections) -> None:
+def test_alerts_lists_open_alerts_and_with_all_resolved_alerts_too(
+    told: dict[str, str], after_run: Connections
+) -> None:
     with psycopg.connect(**after_run.postgres.conninfo) as database:
         database.execute(
             "insert into ops.alerts (cause, severity, message, opened_at, resolved_at) values "
