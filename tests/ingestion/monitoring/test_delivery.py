@@ -45,7 +45,7 @@ def told(hook: Receiver) -> list[tuple[str, str]]:
     return [(request.json()["title"], request.json()["message"]) for request in hook.requests]
 
 
-def test_a_channel_gets_one_message_for_an_opened_alert_and_one_for_a_resolved_alert(
+def test_a_channel_gets_a_single_message_for_an_opened_and_for_a_resolved_alert(
     store: psycopg.Connection, hook: Receiver
 ) -> None:
     for _ in range(3):  # it is found again by each run
@@ -78,7 +78,7 @@ def test_two_causes_make_two_messages(store: psycopg.Connection, hook: Receiver)
 
 
 @pytest.mark.parametrize("trouble", ["closed", "fails", "refuses", "hangs"])
-def test_a_dead_channel_is_retried_with_the_next_run_and_a_live_channel_gets_one_message(
+def test_a_dead_channel_is_retried_with_the_next_run_and_a_live_channel_is_told_once(
     trouble: str, store: psycopg.Connection, hook: Receiver, other_hook: Receiver
 ) -> None:
     dead = f"json://127.0.0.1:{closed_port()}/" if trouble == "closed" else hook.webhook
