@@ -8,13 +8,14 @@
 | `KNOWN_AT_COLUMN` | `updated_at` | what a first load takes a version's knowledge time from; or `settled_at` |
 | `POSTGRES_HOST` `_PORT` `_DATABASE` `_USER` `_PASSWORD` `_SSLMODE` `REDIS_URL` | embedded servers | the stores |
 
-Those of the sources: ingestion/sources/settings.py; of lineage: ingestion/lineage/settings.py.
+Those of the sources: ingestion/sources/settings.py; of lineage: ingestion/lineage/settings.py; of alerts and metrics:
+ingestion/monitoring/settings.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -25,6 +26,7 @@ from feature_repo.servers import environment
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.embedded_servers import embedded_at, recorded
 from ingestion.lineage.settings import LineageSettings, lineage_setting_problems
+from ingestion.monitoring.settings import MonitoringSettings, monitoring_setting_problems
 from ingestion.sources import settings as sources
 from ingestion.sources.settings import SourceSettings
 
@@ -54,6 +56,7 @@ class Settings:
     sources: SourceSettings
     # Where lineage events are sent.
     lineage: LineageSettings
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -70,6 +73,7 @@ class Settings:
             environment.external(environ),
             SourceSettings.load(environ),
             LineageSettings.load(environ),
+            MonitoringSettings.load(environ),
         )
 
     def gates(self) -> Gates:
@@ -109,7 +113,12 @@ def setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
         problems["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         problems["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
-    return problems | sources.source_setting_problems(environ) | lineage_setting_problems(environ)
+    return (
+        problems
+        | sources.source_setting_problems(environ)
+        | lineage_setting_problems(environ)
+        | monitoring_setting_problems(environ)
+    )
 
 
 def _is_of_another_home(environ: Mapping[str, str], error: SettingsUnusable) -> bool:

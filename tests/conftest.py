@@ -54,6 +54,8 @@ OUR_VARIABLES = (
     "SYNC_",
     "KNOWN_AT_COLUMN",
     "OPENLINEAGE_",
+    "ALERT_URLS",
+    "PUSHGATEWAY_URL",
     "NO_COLOR",
     "FORCE_COLOR",
 )

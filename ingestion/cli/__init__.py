@@ -17,10 +17,12 @@ from typer.core import TyperCommand
 
 from feature_repo.errors import ConfigurationError, PikkitError
 from ingestion.cli.documents import error_documents, report_error
+from ingestion.cli.inspect.alerts import alerts
 from ingestion.cli.inspect.features import features
 from ingestion.cli.inspect.gate import gate
 from ingestion.cli.inspect.groups import groups
 from ingestion.cli.inspect.lineage import lineage
+from ingestion.cli.inspect.metrics import metrics
 from ingestion.cli.inspect.runs import runs
 from ingestion.cli.inspect.status import status
 from ingestion.cli.inspect.verify import verify
@@ -84,7 +86,7 @@ def _takes_value(option: Any) -> bool:
 # In the order of `pikkit --help`.
 for verb in (
     demo, up, down, status, doctor, env, migrate, apply, sync, run, backfill, verify, reconcile, materialize,
-    gate, runs, lineage, export, publish_supabase, features, groups, score, sample,
+    gate, runs, lineage, alerts, metrics, export, publish_supabase, features, groups, score, sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
 app.add_typer(quarantine_app, name="quarantine")

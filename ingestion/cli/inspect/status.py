@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from feature_repo.servers.connections import Connections
-from feature_repo.servers.embedded_servers import postgres_state, recorded
+from feature_repo.errors import PikkitError
 from ingestion.cli.documents import print_json
 from ingestion.cli.inspect.status_tables import print_status
 from ingestion.cli.inspect.store_verdict import store_problem, store_verdict
-from ingestion.cli.options import Json, Now
-from ingestion.cli.output import print_line
-from ingestion.cli.stores import begin
+from ingestion.cli.options import Json, Now, PingOption
+from ingestion.cli.output import print_line, say_warning
+from ingestion.cli.stores import begin, standing_stores
 
 if TYPE_CHECKING:
     from feature_repo.errors import Unreachable
@@ -27,6 +26,7 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="Print the verdict alone; exit 0 when healthy, 3 when not, 4 as always.")
     ] = False,
+    ping: PingOption = None,
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -36,36 +36,43 @@ def status(
     the lock. Starts nothing and changes nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are
     down included; 0 in every other state, stale and empty ones included: the last line, --check and --json tell.
     """
-    from dataclasses import replace
-
-    from feature_repo import clock
     from feature_repo.errors import Unreachable
-    from ingestion.runs.status import store_status
+    from ingestion.monitoring.sign_of_life import check_ping_url, give_sign
 
     settings = begin(now)
-    store = store_status(_as_they_are(settings), clock.now(), is_clock_stopped=clock.is_stopped())
-    if isinstance(store.online, Unreachable) and settings.external is None:
-        store = replace(store, online=_why_redis_is_not_ready(settings) or store.online)
+    check_ping_url(ping)
+    try:
+        store = _status(settings)
+    except PikkitError:
+        if ping is not None:
+            give_sign(ping, is_well=False, warn=say_warning)
+        raise
     if json:
         print_json(_status_document(store))
     elif check:
         print_line(store_verdict(store))
     else:
         print_status(store)
-    if check and store_problem(store) is not None:
+    problem = store_problem(store)
+    if ping is not None:
+        give_sign(ping, is_well=problem is None, warn=say_warning)
+    if check and problem is not None:
         raise typer.Exit(store.online.exit_code if isinstance(store.online, Unreachable) else _UNHEALTHY)
     if isinstance(store.online, Unreachable):
         raise store.online
 
 
-def _as_they_are(settings: Settings) -> Connections:
-    """The stores, started or not. Unreachable when they are embedded and Postgres cannot be used."""
-    connections = settings.external or recorded(settings.home)
-    if connections is not None and (
-        not connections.embedded or postgres_state(settings.home, connections.postgres).condition == "ready"
-    ):
-        return connections
-    return settings.connections()
+def _status(settings: Settings) -> StoreStatus:
+    from dataclasses import replace
+
+    from feature_repo import clock
+    from feature_repo.errors import Unreachable
+    from ingestion.runs.status import store_status
+
+    store = store_status(standing_stores(settings), clock.now(), is_clock_stopped=clock.is_stopped())
+    if isinstance(store.online, Unreachable) and settings.external is None:
+        store = replace(store, online=_why_redis_is_not_ready(settings) or store.online)
+    return store
 
 
 def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:

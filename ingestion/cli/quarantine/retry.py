@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingestion.cli.documents import print_json
-from ingestion.cli.lineage_delivery import lineage_sent
+from ingestion.cli.follow_up import follow_up
 from ingestion.cli.options import ClockAheadOption, Json, Now
 from ingestion.cli.output import plain, print_line
 from ingestion.cli.progress_bar import progress_bar
@@ -51,7 +51,7 @@ def retry(
     selection = refused_row_selection(seq, reason, bet_id, source, since, until)
     check_narrowed(selection, everything=everything)
     connections = prepared_stores(settings, create=False)
-    with lineage_sent(settings, connections), progress_bar() as progress:
+    with follow_up(settings, connections), progress_bar() as progress:
         finished = retry_quarantined(connections, selection, clock_ahead=clock_ahead, progress=progress)
     counts = finished.summary
     if json:

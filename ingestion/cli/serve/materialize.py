@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ingestion.cli.documents import print_json
-from ingestion.cli.lineage_delivery import lineage_sent
+from ingestion.cli.follow_up import follow_up
 from ingestion.cli.options import Json, Now
 from ingestion.cli.output import print_line
 from ingestion.cli.progress_bar import progress_bar
@@ -33,7 +33,7 @@ def materialize(
 
     settings = begin(now)
     connections = prepared_stores(settings, create=False)
-    with lineage_sent(settings, connections), progress_bar() as progress:
+    with follow_up(settings, connections), progress_bar() as progress:
         finished = run_materialize(connections, rebuild=rebuild, progress=progress)
     online = finished.summary.online
     if json:

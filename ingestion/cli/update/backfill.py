@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ingestion.cli.documents import print_json
-from ingestion.cli.lineage_delivery import lineage_sent
+from ingestion.cli.follow_up import follow_up
 from ingestion.cli.options import ClockAheadOption, Json, Now, OverrideOption, override_reason
 from ingestion.cli.output import print_line, say_warning
 from ingestion.cli.progress_bar import progress_bar
@@ -36,7 +36,7 @@ def backfill(
     settings = begin(now)
     gates = settings.gates()
     connections = prepared_stores(settings, create=False)
-    with lineage_sent(settings, connections), progress_bar() as progress:
+    with follow_up(settings, connections), progress_bar() as progress:
         finished = run_backfill(
             connections,
             gates=gates,

@@ -24,6 +24,7 @@ from tests.builders.source_table import create_bets, put
 from tests.ingestion.cli.test_cli_help import COMMANDS
 from tests.ingestion.conftest import conninfo
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.receiver import receiver
 from tests.rigs.trouble import administer
 
 ELSEWHERE = {"demo", "publish-supabase"}
@@ -70,10 +71,15 @@ def printed(
     run("run", "--source", jsonl(here / "second.jsonl", bet("new", 3)), environ=strict)  # refused by the gate
     run("gate")
     run("status")
+    run("alerts")
+    run("metrics")
+    with receiver() as hook:
+        run("alerts", "test", environ=ours | {"ALERT_URLS": hook.webhook})
     run("status", environ=ours | {"REDIS_URL": "redis://127.0.0.1:1/0"})
     run("run", "--source", here / "first.jsonl", "--override-gate", "known", environ=strict)
     run("gate")
     run("status")
+    run("alerts", "--all")
     run("export", "--to", here / "exported")
     with psycopg.connect(**store.conninfo, autocommit=True) as database:
         database.execute(

@@ -1,4 +1,4 @@
-"""Around a run: afterwards its lineage is sent where the settings say, and what is wrong with that is a warning."""
+"""What follows on a run: messages, metrics and lineage go where the settings say. Trouble there is a warning."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ from ingestion.settings import Settings
 
 
 @contextmanager
-def lineage_sent(settings: Settings, connections: Connections) -> Iterator[Connections]:
-    """Yield the connections, for one run. Its events are sent when it is over, refused and failed ones too."""
+def follow_up(settings: Settings, connections: Connections) -> Iterator[None]:
+    """For one run, from before it takes its lock. Refused and failed runs are followed up too."""
+    from ingestion.monitoring.observed_run import observed_run
+
+    with _lineage_sent(settings, connections), observed_run(connections, settings.monitoring, say_warning):
+        yield
+
+
+@contextmanager
+def _lineage_sent(settings: Settings, connections: Connections) -> Iterator[None]:
     try:
-        yield connections
+        yield
     except PikkitError:
         _send(settings, connections)
         raise
