@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from ingestion.cli.output import plain, print_wrapped, terminal_width, write_line
-from ingestion.cli.state_styles import STATE_STYLES
+from ingestion.cli.output import print_wrapped, terminal_width, write_line
 from ingestion.cli.terminal import styled
-from ingestion.wording import span
+from ingestion.state_styles import STATE_STYLES
+from ingestion.wording import plain, span
 
 # Between columns, and the least that a column of text is broken to.
 _GAP = "  "

@@ -10,10 +10,10 @@ from feature_repo.servers.connections import Connections
 from feature_repo.servers.embedded_servers import postgres_state, recorded
 from ingestion.cli.documents import print_json
 from ingestion.cli.inspect.status_tables import print_status
-from ingestion.cli.inspect.store_verdict import store_problem, store_verdict
 from ingestion.cli.options import Json, Now
 from ingestion.cli.output import print_line
 from ingestion.cli.stores import begin
+from ingestion.runs.store_verdict import store_problem, store_verdict
 
 if TYPE_CHECKING:
     from feature_repo.errors import Unreachable

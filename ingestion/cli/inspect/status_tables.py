@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion.cli.inspect.store_verdict import store_verdict
 from ingestion.cli.output import print_line
 from ingestion.cli.tables import print_table
-from ingestion.wording import counted, first_line, span
+from ingestion.runs.store_verdict import store_verdict
+from ingestion.wording import counted, data_size, first_line, span
 
 if TYPE_CHECKING:
     from ingestion.runs.status import Contents, StoreStatus
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def print_status(store: StoreStatus) -> None:
@@ -22,9 +20,9 @@ def print_status(store: StoreStatus) -> None:
     contents = store.contents
     if contents is not None:
         _print_contents(contents)
-    sizes: list[tuple[str, str]] = [(f"Postgres, {schema}", _size(size)) for schema, size in store.bytes.items()]
+    sizes: list[tuple[str, str]] = [(f"Postgres, {schema}", data_size(size)) for schema, size in store.bytes.items()]
     if not isinstance(store.online, Unreachable):
-        sizes.append(("Redis, whole server", "-" if store.online.bytes is None else _size(store.online.bytes)))
+        sizes.append(("Redis, whole server", "-" if store.online.bytes is None else data_size(store.online.bytes)))
         sizes.append(("Redis, keys", f"{store.online.keys:,}"))
     print_table(["storage", "size"], sizes)
     print_line()
@@ -119,11 +117,3 @@ def _gate(contents: Contents) -> str:
     if gate.reason:
         sentence += f",{by_actor(gate.overridden_by)}: {gate.reason}" if gate.overridden_by else f": {gate.reason}"
     return f"{sentence}; {gate.overridden:,} refreshes published over it so far" if gate.overridden else sentence
-
-
-def _size(size: float) -> str:
-    for unit in _UNITS[:-1]:
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.0f} {_UNITS[-1]}"

@@ -21,7 +21,6 @@ from feature_repo.errors import ConfigurationError, GateRefused
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
 from ingestion import pipeline
-from ingestion.cli.inspect.store_verdict import store_verdict
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.database.apply import apply_declarations
 from ingestion.database.registry import registered_views
@@ -29,6 +28,7 @@ from ingestion.doctor.postgres import check_postgres
 from ingestion.gates.config_file import gates_of
 from ingestion.pipeline import compare, run_backfill
 from ingestion.runs.status import Contents, store_status
+from ingestion.runs.store_verdict import store_verdict
 from ingestion.serving.materialize import copy_online
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost
