@@ -86,3 +86,13 @@ def plain_lines(text: str) -> str:
 def escaped(text: str, escape: Callable[[str], str]) -> str:
     """The text with every character that is not printable replaced by what `escape` makes of it."""
     return "".join(c if c.isprintable() else escape(c) for c in text)
+
+
+def cut(text: str, length: int) -> str:
+    """The text, printable, its end replaced by … where it is longer.
+
+    >>> cut("Over/Under", 5)
+    'Over…'
+    """
+    printable = plain(text)
+    return printable if len(printable) <= length else f"{printable[: length - 1]}…"

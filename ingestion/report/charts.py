@@ -13,14 +13,14 @@ from typing import Final, Literal
 
 from markupsafe import Markup
 
-from ingestion.wording import plain, quantity
+from ingestion.wording import cut, plain, quantity
 
 Tone = Literal["good", "warning", "bad", "accent", "neutral"]
 
 _WIDTH, _HEIGHT = 360, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 22, 36
-# What a chart that is a hundred units wide can show of a label.
-_LABEL: Final = 22
+# How many times the second highest a bar is that is cut off, as a first load is beside hourly ones.
+_TOWERS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Bar:
     @property
     def height(self) -> float:
         """All parts together."""
-        return sum(value for _, value in self.parts)
+        return float(sum(value for _, value in self.parts))
 
 
 def bar_chart(text: ChartText, bars: Sequence[Bar]) -> Markup:
     """Bars side by side, in order, each with its label and height as a tooltip."""
-    top = ceiling(max((bar.height for bar in bars), default=0))
+    top = ceiling(_highest_drawn([bar.height for bar in bars]))
     step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(bars))
     # Few bars are no wider than a finger.
     width = min(step * 0.8, 28)
@@ -63,6 +63,12 @@ def bar_chart(text: ChartText, bars: Sequence[Bar]) -> Markup:
         for position, bar in enumerate(bars)
     )
     return _figure(text, _axes(text, top) + marks)
+
+
+def _highest_drawn(heights: Sequence[float]) -> float:
+    """What the scale must reach to: the highest of all, but for one that would make all others dots."""
+    highest, *others = sorted(heights, reverse=True) or [0.0]
+    return others[0] if others and 0 < others[0] < highest / _TOWERS else highest
 
 
 def line_chart(text: ChartText, values: Sequence[float | None], *, top: float, tone: Tone = "accent") -> Markup:
@@ -116,10 +122,9 @@ def sparkline(name: str, title: str, values: Sequence[float | None], *, tone: To
 
 def meter(share: float, tone: Tone) -> Markup:
     """A bar that is filled to a share of 1. It stands beside the number that it shows, so it says nothing itself."""
-    filled = _tag(
-        "rect", x="0", y="0", width=_n(100 * min(1.0, max(0.0, share))), height="6", rx="3", class_=f"fill tone-{tone}"
-    )
-    track = _tag("rect", x="0", y="0", width="100", height="6", rx="3", class_="track")
+    width = _n(100 * min(1.0, max(0.0, share)))
+    filled = _tag("rect", x="0", y="0", width=width, height="6", class_=f"fill tone-{tone}")
+    track = _tag("rect", x="0", y="0", width="100", height="6", class_="track")
     return Markup(
         '<svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
     ).format(track + filled)
@@ -139,16 +144,6 @@ def ceiling(value: float) -> float:
         for digit in (1, 2, 5, 10)
         if digit * power >= value * (1 - 1e-9)
     )
-
-
-def cut(text: str, length: int = _LABEL) -> str:
-    """The text, printable, its end replaced by … where it is longer.
-
-    >>> cut("Over/Under", 5)
-    'Over…'
-    """
-    printable = plain(text)
-    return printable if len(printable) <= length else f"{printable[: length - 1]}…"
 
 
 # ---- parts ---------------------------------------------------------------------------------------------------------
@@ -199,6 +194,10 @@ def _stacked(bar: Bar, *, x: float, width: float, top: float) -> Markup:
             shape = {"x": _n(x), "y": _n(lower - height), "width": _n(width), "height": _n(height)}
             marks += _tag("rect", **shape, class_=f"fill tone-{tone}")
         below += value
+    if bar.height > top:
+        # A gap in the bar, and how high it is.
+        marks += _tag("path", d=f"M{_n(x - 1)} {_TOP + 12}l{_n(width + 2)} -6v4l-{_n(width + 2)} 6z", class_="gap")
+        marks += _label(x, _TOP - 4, quantity(bar.height, 4))
     return Markup("<g><title>{}</title>{}</g>").format(plain(bar.label), marks)
 
 

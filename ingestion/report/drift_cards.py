@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from markupsafe import Markup
 
-from ingestion.report.charts import ChartText, Tone, cut, histogram, sparkline
+from ingestion.report.charts import ChartText, Tone, histogram, sparkline
 from ingestion.report.contents import Distribution, ReportContents
-from ingestion.wording import counted, percent, quantity
+from ingestion.wording import counted, cut, percent, quantity
 
 DriftState = Literal["drifted", "steady", "not compared"]
 _TONES: Final[dict[DriftState, Tone]] = {"drifted": "warning", "steady": "good", "not compared": "neutral"}
@@ -73,7 +73,7 @@ def _plot(values: Distribution, name: str, rows: int) -> Markup:
     if values.edges:
         ends = quantity(values.edges[0], 3), quantity(values.edges[-1], 3)
     elif values.labels:
-        ends = cut(_label(values.labels[0]), 16), cut(_label(values.labels[-1]), 16) if len(values.labels) > 1 else ""
+        ends = cut(_label(values.labels[0]), 12), cut(_label(values.labels[-1]), 12) if len(values.labels) > 1 else ""
     else:
         ends = None
     return histogram(text, values.rows, values.reference_rows, ends)
@@ -87,7 +87,7 @@ def _where_most_are(values: Distribution) -> str:
     if values.edges is not None:
         low, high = values.edges[fullest], values.edges[fullest + 1]
         return f"Most, {share}, lie between {quantity(low, 3)} and {quantity(high, 3)}."
-    return f"Most, {share}, are {cut(_label((values.labels or [None])[fullest]))}."
+    return f"Most, {share}, are {cut(_label((values.labels or [None])[fullest]), 40)}."
 
 
 def _label(label: str | None) -> str:

@@ -14,8 +14,7 @@ from markupsafe import Markup
 
 from feature_repo.declarations.feature_lists import FEATURE_LISTS
 from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS, STORED_VIEWS
-from ingestion.report.charts import cut
-from ingestion.wording import counted, plain
+from ingestion.wording import counted, cut, plain
 
 _HEIGHT: Final = 34
 # Columns of the wide drawing: left edge and width, which the longest name of each kind fits.

@@ -20,8 +20,8 @@ from markupsafe import Markup, escape
 
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import Unreachable
-from ingestion.report.charts import Tone, cut, meter, sparkline
-from ingestion.report.contents import ReportContents
+from ingestion.report.charts import Tone, meter, sparkline
+from ingestion.report.contents import ReportContents, Shift
 from ingestion.report.drift_cards import drift_cards
 from ingestion.report.lineage_drawing import lineage_drawings, lineage_nodes
 from ingestion.report.run_charts import (
@@ -39,11 +39,11 @@ from ingestion.report.run_charts import (
 from ingestion.report.tiles import tiles
 from ingestion.runs.record import code_version
 from ingestion.runs.store_verdict import store_problem, store_verdict
-from ingestion.wording import counted, first_line, percent, plain, plain_lines, quantity, span
+from ingestion.wording import counted, cut, first_line, percent, plain, plain_lines, quantity, span
 from quality.verdict import Verdict, why_not
 
 RUNS_LISTED: Final = 12
-SHIFTS_LISTED: Final = 14
+REASONS_LISTED: Final = 8
 # What a person reads of a name, a note or an error; the whole is in the store.
 _TEXT: Final = 300
 _SECTIONS: Final = (
@@ -82,9 +82,11 @@ def report_page(contents: ReportContents) -> str:
         charts=_charts(contents),
         last_steps=_last_steps(contents),
         drift=[(view.name, drift_cards(contents, view.name)) for view in STORED_VIEWS],
+        fullest_view=_fullest_view(contents),
         lineage=_lineage(contents),
         runs_listed=RUNS_LISTED,
-        shifts=contents.shifts[:SHIFTS_LISTED],
+        reasons_listed=REASONS_LISTED,
+        shifts=_strongest_shifts(contents),
     )
 
 
@@ -105,7 +107,9 @@ def _environment() -> jinja2.Environment:
         "first_line": lambda text: cut(first_line(text), _TEXT),
         "instant": _instant,
         "lines": lambda text: escape(plain_lines(text)),
+        "name": _name,
         "percent": percent,
+        "measure": lambda value: "-" if value is None else quantity(value, 2),
         "quantity": lambda value: "-" if value is None else quantity(value, 4),
         "span": lambda length: "-" if length is None else span(length),
     }
@@ -116,7 +120,7 @@ def _environment() -> jinja2.Environment:
         "run_state": run_state,
         "severity_tone": severity_tone,
         "sign": _SIGNS.__getitem__,
-        "sparkline": sparkline,
+        "step_counts": step_counts,
         "tone_of": tone_of,
     }
     return environment
@@ -133,7 +137,14 @@ def _instant(instant: datetime | None) -> Markup:
     if instant is None:
         return Markup("-")
     utc = instant.astimezone(UTC)
-    return Markup('<time datetime="{}">{}</time>').format(f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M}")
+    return Markup('<time datetime="{}"><span>{}</span> <span>{}</span></time>').format(
+        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d}", f"{utc:%H:%M}"
+    )
+
+
+def _name(name: str) -> Markup:
+    """A name of ours, which may be broken after an underscore and nowhere else."""
+    return Markup('<span class="name">{}</span>').format(Markup("_<wbr>").join(plain(name).split("_")))
 
 
 @cache
@@ -190,6 +201,15 @@ def _why_not(contents: ReportContents) -> dict[str, list[str]]:
     return reasons
 
 
+def _strongest_shifts(contents: ReportContents) -> list[tuple[Shift, Verdict | None]]:
+    """Of each test the segment that moved most, with what the gate of that name says."""
+    strongest: dict[str, Shift] = {}
+    for shift in contents.shifts:
+        strongest.setdefault(shift.test, shift)
+    checks = {check.gate: check for check in (contents.verdicts.checks if contents.verdicts else ())}
+    return [(shift, checks.get(test)) for test, shift in strongest.items()]
+
+
 def _charts(contents: ReportContents) -> dict[str, Markup]:
     return {
         "durations": durations_chart(contents),
@@ -204,6 +224,12 @@ def _last_steps(contents: ReportContents) -> tuple[str, list[dict[str, Any]]]:
     whole = [run for run in contents.runs if step_counts(run, "sync") and step_counts(run, "gates")]
     newest = (whole or contents.runs)[-1:]
     return next(((contents.short_run_ids[run.run_id], run.steps) for run in newest), ("", []))
+
+
+def _fullest_view(contents: ReportContents) -> str:
+    """The view whose plots show the most values: it is open on the page where none has drifted."""
+    values = {view: sum(sum(each.rows) for each in rows) for view, rows in contents.distributions.items()}
+    return max(values, key=values.__getitem__, default="")
 
 
 def _lineage(contents: ReportContents) -> Markup:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from feature_repo.errors import Unreachable
-from ingestion.report.charts import Tone, cut
+from ingestion.report.charts import Tone
 from ingestion.report.contents import ReportContents
 from ingestion.report.run_charts import duration, intakes, run_state, tone_of
-from ingestion.wording import counted, data_size, percent
+from ingestion.wording import counted, cut, data_size, percent
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _last_run_tile(contents: ReportContents) -> Tile:
     # That of a process that is gone is known to the status only.
     state = contents.status.contents.last_run.state if run.state == "running" else run_state(run)
     took = f", took {duration(run.seconds)}" if run.seconds is not None else ""
-    about = f"{run.verb} {contents.short_run_ids[run.run_id]}, {run.started_at:%Y-%m-%d %H:%M}{took}"
+    about = f"{run.verb} {contents.short_run_ids[run.run_id]}, {run.now:%Y-%m-%d %H:%M}{took}"
     return Tile("Last run", state, about, tone_of(state))
 
 
@@ -58,7 +58,7 @@ def _gate_tile(contents: ReportContents) -> Tile:
     if contents.verdicts is None:
         return Tile("Last gate", "none yet", "no refresh was judged", "neutral")
     tally, state = contents.verdicts.tally, contents.verdicts.gate.state
-    note = f"of {tally.checks} checks {tally.judged} judged, {tally.failed} failed, {tally.warned} warned"
+    note = f"{tally.judged} of {tally.checks} checks judged, {tally.failed} failed, {tally.warned} warned"
     return Tile("Last gate", state, note, tone_of(state))
 
 
