@@ -120,7 +120,7 @@ def severity_tone(severity: str) -> Tone:
 
 def _text(name: str, title: str, description: str, y_label: str, runs: Sequence[PastRun]) -> ChartText:
     first, last = (f"{runs[0].now:%Y-%m-%d}", f"{runs[-1].now:%Y-%m-%d}") if runs else ("", "")
-    return ChartText(name, title, description, _OLDEST_TO_NEWEST, y_label, first, last)
+    return ChartText(f"chart-{name}", title, description, _OLDEST_TO_NEWEST, y_label, first, last)
 
 
 def _described(values: Sequence[float], what: str, words: Callable[[float], str]) -> str:

@@ -86,7 +86,9 @@ class Browser:
 
     def requests(self) -> list[str]:
         """The addresses that the page has asked for, itself included."""
-        return [event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        return [
+            event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"
+        ]
 
     def complaints(self) -> list[dict[str, Any]]:
         """What stands in the console: of scripts, of the policy, of the network."""

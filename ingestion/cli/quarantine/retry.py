@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import ClockAheadOption, Json, Now
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, say_warning
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.quarantine.selection import (
     All,
@@ -45,14 +45,14 @@ def retry(
     They count from now on. For after a fix of the schema, or of the clock.
     """
     from ingestion.quarantine.retry import retry_quarantined
+    from ingestion.report.written_report import report_after_run
 
     settings = begin(now)
     selection = refused_row_selection(seq, reason, bet_id, source, since, until)
     check_narrowed(selection, everything=everything)
-    with progress_bar() as progress:
-        finished = retry_quarantined(
-            prepared_stores(settings, create=False), selection, clock_ahead=clock_ahead, progress=progress
-        )
+    connections = prepared_stores(settings, create=False)
+    with report_after_run(settings.report, connections, say_warning), progress_bar() as progress:
+        finished = retry_quarantined(connections, selection, clock_ahead=clock_ahead, progress=progress)
     counts = finished.summary
     if json:
         print_json({"run_id": finished.run_id} | counts.document())

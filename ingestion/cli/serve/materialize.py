@@ -8,7 +8,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json, Now
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, say_warning
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.stores import begin, prepared_stores
 from ingestion.cli.tables import print_table
@@ -29,10 +29,12 @@ def materialize(
     values others changed.
     """
     from ingestion.pipeline import run_materialize
+    from ingestion.report.written_report import report_after_run
 
     settings = begin(now)
-    with progress_bar() as progress:
-        finished = run_materialize(prepared_stores(settings, create=False), rebuild=rebuild, progress=progress)
+    connections = prepared_stores(settings, create=False)
+    with report_after_run(settings.report, connections, say_warning), progress_bar() as progress:
+        finished = run_materialize(connections, rebuild=rebuild, progress=progress)
     online = finished.summary.online
     if json:
         print_json({"run_id": finished.run_id, "keys": online.document()})

@@ -31,12 +31,14 @@ def backfill(
 ) -> None:
     """Replay the log and replace what comes out differently. For after a change of a feature's definition."""
     from ingestion.pipeline import run_backfill
+    from ingestion.report.written_report import report_after_run
 
     settings = begin(now)
     gates = settings.gates()
-    with progress_bar() as progress:
+    connections = prepared_stores(settings, create=False)
+    with report_after_run(settings.report, connections, say_warning), progress_bar() as progress:
         finished = run_backfill(
-            prepared_stores(settings, create=False),
+            connections,
             gates=gates,
             override=override_reason(override_gate),
             rewound=rewind,

@@ -8,7 +8,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import ClockAheadOption, Json, Now, WithoutOption
-from ingestion.cli.output import print_line, say
+from ingestion.cli.output import print_line, say, say_warning
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.run_report import print_steps, run_document
 from ingestion.cli.stores import begin, prepared_stores
@@ -52,6 +52,7 @@ def reconcile(
     from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_reconcile
+    from ingestion.report.written_report import report_after_run
     from ingestion.sources.source_choice import chosen_table
 
     settings = begin(now)
@@ -62,7 +63,7 @@ def reconcile(
         without=optional_columns(without or ()),
     )
     connections = prepared_stores(settings, create=False)
-    with progress_bar() as progress:
+    with report_after_run(settings.report, connections, say_warning), progress_bar() as progress:
         finished = run_reconcile(
             connections,
             opener(progress),

@@ -16,7 +16,7 @@ from ingestion.cli.options import (
     WithoutOption,
     override_reason,
 )
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, say_warning
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.run_report import print_steps, run_document
 from ingestion.cli.stores import begin, prepared_stores, source_opener
@@ -45,6 +45,7 @@ def run(
     from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_pipeline
+    from ingestion.report.written_report import report_after_run
 
     settings = begin(now)
     opener = source_opener(settings, source, mapping)
@@ -56,7 +57,7 @@ def run(
     )
     gates = settings.gates()
     connections = prepared_stores(settings)
-    with progress_bar() as progress:
+    with report_after_run(settings.report, connections, say_warning), progress_bar() as progress:
         finished = run_pipeline(
             connections,
             opener(progress),

@@ -8,7 +8,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import ClockAheadOption, Json, LateOption, MappingOption, Now, SourceOption, WithoutOption
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, say_warning
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.run_report import print_steps, run_document
 from ingestion.cli.stores import begin, prepared_stores, source_opener
@@ -49,6 +49,7 @@ def sync(
     from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_sync
+    from ingestion.report.written_report import report_after_run
     from ingestion.sources.files.file_source import FileSource
 
     settings = begin(now)
@@ -70,7 +71,7 @@ def sync(
     if request.since and request.until and request.since >= request.until:
         raise ConfigurationError("--since does not lie before --until", "Nothing was done", "Exchange them")
     connections = prepared_stores(settings)
-    with progress_bar() as progress:
+    with report_after_run(settings.report, connections, say_warning), progress_bar() as progress:
         opened = opener(progress)
         if isinstance(opened, FileSource) and (full or request.is_partial):
             raise ConfigurationError(
