@@ -101,6 +101,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "commands": _with_commands,
         "count": lambda number: "-" if number is None else f"{number:,}",
         "cut": lambda text: cut(text, _TEXT),
         "duration": lambda seconds: "-" if seconds is None else duration(seconds),
@@ -131,6 +132,14 @@ def _printable(value: Any) -> Any:
     if value is None:
         return "-"
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _with_commands(text: str) -> Markup:
+    """A sentence of ours, with what it has in backticks as code."""
+    parts = plain(text).split("`")
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if position % 2 else escape(part) for position, part in enumerate(parts)
+    )
 
 
 def _instant(instant: datetime | None) -> Markup:

@@ -54,7 +54,9 @@ def step_counts(run: PastRun, step: str) -> Mapping[str, Any]:
 def intakes(runs: Sequence[PastRun]) -> list[IntakeOfRun]:
     """Of the runs that read a source, what they read, in the order of the runs."""
     counts = [(run, step_counts(run, "sync")) for run in runs]
-    return [IntakeOfRun(run, sync["rows_read"], sync["accepted"], sync["quarantined"]) for run, sync in counts if sync]
+    # A retry of refused rows is recorded as a sync too, and reads no source.
+    read = [(run, sync) for run, sync in counts if "rows_read" in sync]
+    return [IntakeOfRun(run, sync["rows_read"], sync["accepted"], sync["quarantined"]) for run, sync in read]
 
 
 def durations_chart(contents: ReportContents) -> Markup:

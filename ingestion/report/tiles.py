@@ -45,7 +45,7 @@ def tiles(contents: ReportContents) -> list[Tile]:
 
 def _last_run_tile(contents: ReportContents) -> Tile:
     if not contents.runs or contents.status.contents is None or contents.status.contents.last_run is None:
-        return Tile("Last run", "none yet", "`pikkit run` makes the first", "neutral")
+        return Tile("Last run", "none yet", "the first is due", "neutral")
     run = contents.runs[-1]
     # That of a process that is gone is known to the status only.
     state = contents.status.contents.last_run.state if run.state == "running" else run_state(run)

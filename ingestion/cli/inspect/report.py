@@ -24,9 +24,10 @@ def report(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Write one HTML file that shows the store: freshness, runs, intake, gate, drift, lineage.
+    """Write one HTML file that shows how the store stands.
 
-    It holds everything that it shows, and asks nobody for anything. Exits 0 whatever state the store is in; the file,
+    Freshness, gate, runs, intake, anomalies, drift, online against offline, lineage. It holds everything that it shows,
+    and asks nobody for anything. Exits 0 whatever state the store is in; the file,
     the last line and --json tell.
     """
     from ingestion.report.written_report import write_report

@@ -186,7 +186,7 @@ def test_every_view_and_service_is_in_the_lineage_and_every_stored_feature_has_a
     ("document", "sentence"),
     [
         ("pending", "The store lacks migrations"),
-        ("empty", "Nothing was refreshed yet. Run `pikkit run`."),
+        ("empty", "Nothing was refreshed yet. Run <code>pikkit run</code>."),
         ("hostile", "1 alert open: The quality gate refused run"),
     ],
     indirect=["document"],
@@ -199,7 +199,7 @@ def test_page_begins_with_one_sentence_on_the_state_of_the_store(document: Docum
 @pytest.mark.parametrize("document", ["empty"], indirect=True)
 def test_store_without_a_run_says_so_in_every_section(document: Document) -> None:
     assert len(re.findall('class="empty"', document.page)) >= 6
-    assert "No run yet. `pikkit run` makes the first." in document.text
+    assert "No run yet. pikkit run makes the first." in document.text
 
 
 def test_pages_are_far_below_two_megabytes(pages: dict[str, str]) -> None:
