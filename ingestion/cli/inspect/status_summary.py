@@ -5,6 +5,7 @@ At most twenty lines, and none longer than the terminal is wide, whatever state 
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING, Final
 
@@ -22,9 +23,10 @@ _SENTENCE_LINES: Final = 3
 
 def print_status_summary(store: StoreStatus) -> None:
     """The summary. What it leaves out, `print_status_details` has."""
-    sentence = store_verdict(store)
+    # A command that is broken over two lines cannot be copied.
+    sentence = re.sub("`[^`]*`", lambda command: command[0].replace(" ", "\xa0"), store_verdict(store))
     for line in textwrap.wrap(sentence, terminal_width(), max_lines=_SENTENCE_LINES, placeholder=" …"):
-        print_line(line)
+        print_line(line.replace("\xa0", " "))
     print_line()
     contents = store.contents
     if contents is not None:
