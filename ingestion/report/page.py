@@ -37,6 +37,7 @@ from ingestion.report.run_charts import (
     tone_of,
 )
 from ingestion.report.tiles import tiles
+from ingestion.runs.history import PastStep
 from ingestion.runs.record import code_version
 from ingestion.runs.store_verdict import store_problem, store_verdict
 from ingestion.wording import counted, cut, first_line, percent, plain, plain_lines, quantity, span
@@ -181,7 +182,7 @@ def _state(contents: ReportContents) -> tuple[str, Tone, str]:
     status, sentence = contents.status, store_verdict(contents.status)
     if store_problem(status) is None:
         return "Healthy", "good", sentence
-    is_empty = status.contents is not None and status.contents.refreshed_at is None and not status.contents.alerts
+    is_empty = status.contents is not None and status.contents.features_watermark is None and not status.contents.alerts
     if is_empty and not isinstance(status.online, Unreachable):
         return "Empty", "neutral", sentence
     return "Needs attention", "bad", sentence
@@ -228,7 +229,7 @@ def _charts(contents: ReportContents) -> dict[str, Markup]:
     }
 
 
-def _last_steps(contents: ReportContents) -> tuple[str, list[dict[str, Any]]]:
+def _last_steps(contents: ReportContents) -> tuple[str, Sequence[PastStep]]:
     """The id and the steps of the newest run that has both a sync and a gate; of any run where there is none."""
     whole = [run for run in contents.runs if step_counts(run, "sync") and step_counts(run, "gates")]
     newest = (whole or contents.runs)[-1:]

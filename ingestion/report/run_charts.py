@@ -48,7 +48,7 @@ def run_state(run: PastRun) -> str:
 
 def step_counts(run: PastRun, step: str) -> Mapping[str, Any]:
     """What a step of a run did, as it is kept; nothing where the run did not come to it."""
-    return next((each["counts"] for each in run.steps if each["step"] == step), {})
+    return next((each.counts for each in run.steps if each.step == step), {})
 
 
 def intakes(runs: Sequence[PastRun]) -> list[IntakeOfRun]:

@@ -22,7 +22,7 @@ def only(current: pl.Series, reference: pl.Series) -> dict[str, object]:
 
 
 @given(NUMBERS, NUMBERS)
-def test_number_falls_into_the_bin_whose_ends_enclose_it_or_into_the_outermost_one(
+def test_number_falls_into_the_enclosing_bin_or_the_nearest_outermost_bin(
     current: list[float | None], reference: list[float | None]
 ) -> None:
     row = only(pl.Series(current, dtype=pl.Float64), pl.Series(reference, dtype=pl.Float64))
@@ -43,7 +43,7 @@ def bin_of(value: float, edges: list[float]) -> int:
 
 
 @given(TEXTS, TEXTS)
-def test_text_is_counted_under_its_label_or_under_null_for_all_rarer_ones(
+def test_text_is_counted_under_an_equal_label_or_else_under_null(
     current: list[str | None], reference: list[str | None]
 ) -> None:
     row = only(pl.Series(current, dtype=pl.String), pl.Series(reference, dtype=pl.String))
@@ -57,7 +57,7 @@ def test_text_is_counted_under_its_label_or_under_null_for_all_rarer_ones(
         assert counts == [others if label is None else known[label] for label in labels]
 
 
-def test_one_value_far_out_leaves_the_bins_where_the_others_are() -> None:
+def test_single_value_far_out_does_not_stretch_the_bins() -> None:
     row = only(pl.Series([*range(1_000), 10**9], dtype=pl.Float64), pl.Series([], dtype=pl.Float64))
     assert (len(row["edges"]), row["edges"][-1] < 1_000) == (HISTOGRAM_BINS + 1, True)
 

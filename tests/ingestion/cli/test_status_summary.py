@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from feature_repo.bets.vocabulary_version import VocabularyVersion
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import Unreachable
 from ingestion.cli.inspect.status_summary import print_status_summary
@@ -46,9 +47,10 @@ def contents(state: ViewState, run_state: RunState, age: timedelta, alerts: int)
         missing_columns=[],
         unapplied=[],
         redefined=[],
+        vocabulary=VocabularyVersion(0, {}),
         rows={"quarantine.bets, open": 10**9, "quarantine.bets": 10**9},
-        refreshed_at=NOW,
-        known_until=NOW,
+        features_watermark=NOW,
+        newest_known_at=NOW,
         versions_behind=10**9,
         last_run=LastRun(RUN, "quarantine retry", run_state, f"file:{LONG}", NOW, NOW, NOW + age, 1, LONG),
         gate=LastGate(RUN, "overridden", LONG, None, NOW, 10**6, 37, 37, 37, 37),

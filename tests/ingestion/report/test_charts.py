@@ -26,7 +26,7 @@ def bar_heights(markup: str) -> list[float]:
 
 
 @given(HEIGHTS)
-def test_bars_are_as_high_as_their_values_in_proportion_but_for_one_that_towers(heights: list[float]) -> None:
+def test_bar_heights_are_proportional_to_values_up_to_a_towering_bar(heights: list[float]) -> None:
     bars = [Bar("", [("accent", height)]) for height in heights]
     tall, *others = sorted(heights, reverse=True)
     top = ceiling(others[0] if others and 0 < others[0] < tall / 5 else tall)
@@ -34,13 +34,13 @@ def test_bars_are_as_high_as_their_values_in_proportion_but_for_one_that_towers(
     assert bar_heights(bar_chart(TEXT, bars)) == pytest.approx(expected, abs=0.11)
 
 
-def test_bar_that_towers_over_the_others_has_a_gap_and_its_height_in_words() -> None:
+def test_towering_bar_is_drawn_with_a_gap_and_labelled_with_the_value() -> None:
     chart = drawn(bar_chart(TEXT, [Bar("", [("accent", height)]) for height in (15_000.0, 800.0, 700.0)]))
     assert "15,000" in [text.text for text in chart.iter("text")]
     assert [path.get("class") for group in chart.iter("g") for path in group.iter("path")] == ["gap"]
 
 
-def test_parts_of_a_bar_stand_on_each_other() -> None:
+def test_second_part_of_a_bar_is_stacked_on_the_first() -> None:
     chart = drawn(bar_chart(TEXT, [Bar("", [("accent", 3.0), ("bad", 2.0)])]))
     lower, upper = (part for group in chart.iter("g") for part in group.iter("rect"))
     assert float(upper.get("y")) + float(upper.get("height")) == pytest.approx(float(lower.get("y")), abs=0.11)
@@ -54,7 +54,7 @@ def test_line_breaks_where_a_value_is_null() -> None:
     assert len(list(chart.iter("circle"))) == 1
 
 
-def test_histogram_draws_shares_so_that_sides_of_unequal_size_compare() -> None:
+def test_histogram_draws_shares_and_not_counts_of_two_sides() -> None:
     twice = drawn(histogram(TEXT, [2, 4, 2], [1, 2, 1], ("low", "high")))
     bars, steps = (path.get("d") for path in twice.iter("path") if path.get("class") != "axis")
     tops = [part.split("h")[0] for part in bars.split("V")[1::2]]
@@ -71,13 +71,13 @@ def test_sparkline_of_fewer_than_two_values_is_empty(values: list[float | None])
     assert sparkline("a", "b", values) == ""
 
 
-def test_sparkline_says_its_range_and_its_newest_value() -> None:
+def test_description_of_a_sparkline_has_range_and_newest_value() -> None:
     line = drawn(sparkline("a", "Title", [1.0, 3.0, None, 2.0]))
     assert line.findtext("desc") == "3 values from 1 to 3, the newest 2."
 
 
 @pytest.mark.parametrize("chart", [bar_chart(TEXT, []), histogram(TEXT, [], [], None), line_chart(TEXT, [], top=1.0)])
-def test_chart_without_values_still_says_what_it_is(chart: str) -> None:
+def test_chart_without_values_has_title_and_description(chart: str) -> None:
     assert (drawn(chart).findtext("title"), drawn(chart).findtext("desc")) == ("Title", "Description.")
 
 
@@ -100,12 +100,12 @@ def test_hostile_text_of_a_chart_is_text(text: str) -> None:
         assert all((element.text or "").isprintable() for element in chart.iter())
 
 
-def test_chart_is_an_image_that_its_title_and_description_label() -> None:
+def test_chart_is_an_image_labelled_by_title_and_description() -> None:
     chart = drawn(bar_chart(TEXT, []))
     labels = [element.get("id") for element in (chart.find("title"), chart.find("desc"))]
     assert (chart.get("role"), chart.get("aria-labelledby").split()) == ("img", labels)
 
 
-def test_meter_says_nothing_as_the_number_stands_beside_it() -> None:
+def test_meter_is_hidden_from_screen_readers_and_filled_to_the_share() -> None:
     bar = drawn(meter(0.25, "good"))
     assert (bar.get("aria-hidden"), [rect.get("width") for rect in bar.iter("rect")]) == ("true", ["100", "25"])

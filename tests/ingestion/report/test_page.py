@@ -78,7 +78,7 @@ def test_every_element_is_closed_and_every_id_is_unique(document: Document) -> N
 
 
 @every_state
-def test_every_reference_within_the_page_has_its_target(document: Document) -> None:
+def test_every_reference_within_the_page_has_a_target(document: Document) -> None:
     links = [attributes["href"] or "" for tag, attributes in document.elements if tag == "a"]
     labels = [
         attributes["aria-labelledby"] or "" for _, attributes in document.elements if "aria-labelledby" in attributes
@@ -121,7 +121,7 @@ def test_nothing_in_the_page_runs_or_asks_for_anything(document: Document) -> No
 
 
 @every_state
-def test_policy_allows_the_one_style_of_the_page_and_nothing_else(document: Document) -> None:
+def test_policy_allows_the_style_of_the_page_and_nothing_else(document: Document) -> None:
     (policy,) = [a["content"] or "" for tag, a in document.elements if tag == "meta" and "http-equiv" in a]
     style = "".join(data for tag, data in document.texts if tag == "style")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -163,7 +163,7 @@ def test_name_without_end_is_cut(document: Document) -> None:
 
 
 @pytest.mark.parametrize("document", ["hostile"], indirect=True)
-def test_refusal_stands_first_among_the_checks_with_its_query_open(document: Document) -> None:
+def test_failed_check_is_listed_first_with_the_query_open(document: Document) -> None:
     checks = [a for tag, a in document.elements if tag == "details" and a.get("class") == "check"]
     is_open = ["open" in attributes for attributes in checks]
     assert is_open[0]
@@ -191,13 +191,13 @@ def test_every_view_and_service_is_in_the_lineage_and_every_stored_feature_has_a
     ],
     indirect=["document"],
 )
-def test_page_begins_with_one_sentence_on_the_state_of_the_store(document: Document, sentence: str) -> None:
+def test_page_begins_with_a_sentence_on_the_state_of_the_store(document: Document, sentence: str) -> None:
     (text,) = re.findall(r'<p class="sentence">(.*?)</p>', document.page)
     assert text.startswith(sentence)
 
 
 @pytest.mark.parametrize("document", ["empty"], indirect=True)
-def test_store_without_a_run_says_so_in_every_section(document: Document) -> None:
+def test_page_of_a_store_without_runs_has_an_empty_state_in_every_section(document: Document) -> None:
     assert len(re.findall('class="empty"', document.page)) >= 6
     assert "No run yet. pikkit run makes the first." in document.text
 
@@ -232,7 +232,7 @@ def test_colour_of_text_or_mark_stands_out_from_every_ground(scheme: str, ground
     assert (brighter + 0.05) / (darker + 0.05) >= 4.5
 
 
-def test_every_colour_of_the_style_is_one_of_those_that_are_compared() -> None:
+def test_style_uses_no_colour_outside_the_compared_palette() -> None:
     names = set(re.findall(r"var\(--([a-z]+)\)", STYLE))
     assert names == {*GROUNDS, *MARKS, "line"}
     assert re.findall(r"#[0-9a-f]{3,6}\b", re.sub(r":root \{.*?\}", "", STYLE, flags=re.DOTALL)) == []

@@ -41,7 +41,7 @@ def test_page_is_quiet_and_fits_the_window(
         chromium.value(OPEN_ALL)
 
 
-def test_browser_reports_what_a_page_asks_for_and_complains_about(chromium: Browser, tmp_path: Path) -> None:
+def test_browser_reports_requests_and_complaints_of_a_loud_page(chromium: Browser, tmp_path: Path) -> None:
     """Without this, a quiet page would prove nothing."""
     file = tmp_path / "loud.html"
     file.write_text(

@@ -24,7 +24,7 @@ def bets(tmp_path: Path) -> Path:
     return jsonl(tmp_path / "bets.jsonl", bet("won", 1), lost("lost", 2))
 
 
-def test_run_leaves_a_report_of_the_store_as_the_run_left_it(
+def test_report_after_a_run_shows_the_committed_run_and_a_free_lock(
     environ: dict[str, str], bets: Path, tmp_path: Path
 ) -> None:
     """A report that was written before the commit would lack the run, one within the lock would say that it goes on."""
@@ -36,7 +36,7 @@ def test_run_leaves_a_report_of_the_store_as_the_run_left_it(
 
 
 @pytest.mark.parametrize("verb", ["sync", "backfill", "materialize", "quarantine retry"])
-def test_every_verb_that_makes_a_run_leaves_a_report_of_it(
+def test_every_verb_that_makes_a_run_writes_a_report_listing_the_run(
     environ: dict[str, str], bets: Path, tmp_path: Path, verb: str
 ) -> None:
     file = tmp_path / "report.html"
@@ -72,7 +72,7 @@ def test_run_that_finds_the_lock_taken_writes_no_report(
     assert (done.returncode, (tmp_path / "report.html").exists()) == (5, False)
 
 
-def test_reader_of_the_old_report_keeps_it_whole_while_a_new_one_takes_its_place(
+def test_reader_of_an_open_report_still_reads_the_old_text_after_a_rewrite(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "report.html"
@@ -85,7 +85,7 @@ def test_reader_of_the_old_report_keeps_it_whole_while_a_new_one_takes_its_place
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".report")] == []
 
 
-def test_report_through_a_link_replaces_what_the_link_leads_to(environ: dict[str, str], tmp_path: Path) -> None:
+def test_report_through_a_link_replaces_the_target_of_the_link(environ: dict[str, str], tmp_path: Path) -> None:
     target = tmp_path / "served.html"
     target.write_text("old")
     (tmp_path / "report.html").symlink_to(target)
@@ -93,7 +93,7 @@ def test_report_through_a_link_replaces_what_the_link_leads_to(environ: dict[str
     assert ((tmp_path / "report.html").is_symlink(), target.read_text()[:15]) == (True, "<!doctype html>")
 
 
-def test_report_prints_its_path_and_goes_where_out_says(environ: dict[str, str], tmp_path: Path) -> None:
+def test_report_with_out_writes_there_and_prints_the_path(environ: dict[str, str], tmp_path: Path) -> None:
     done = pikkit_here("report", "--out", tmp_path / "elsewhere.html", environ=environ)
     assert done.stdout.splitlines()[-1].startswith(f"{tmp_path / 'elsewhere.html'}: ")
     assert not (tmp_path / "report.html").exists()
@@ -109,7 +109,7 @@ def test_report_without_a_name_goes_into_the_working_directory(
     assert document["bytes"] == Path(document["file"]).stat().st_size
 
 
-def test_report_is_written_and_says_so_when_redis_is_down(environ: dict[str, str], tmp_path: Path) -> None:
+def test_report_is_written_and_names_redis_when_redis_is_down(environ: dict[str, str], tmp_path: Path) -> None:
     done = pikkit_here("report", environ=environ | {"REDIS_URL": "redis://127.0.0.1:1/0"})
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (done.returncode, "127.0.0.1:1/0 does not answer" in page) == (0, True)
