@@ -139,11 +139,8 @@ def ceiling(value: float) -> float:
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(
-        float(quantity(digit * power, 6).replace(",", ""))
-        for digit in (1, 2, 5, 10)
-        if digit * power >= value * (1 - 1e-9)
-    )
+    tops = (float(quantity(digit * power, 6).replace(",", "")) for digit in (1, 2, 5, 10))
+    return next((top for top in tops if top >= value * (1 - 1e-9)), value)
 
 
 # ---- parts ---------------------------------------------------------------------------------------------------------
