@@ -16,7 +16,8 @@ from ingestion.sources.settings import SourceSettings
 
 def test_without_any_setting_the_stores_are_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Settings.load() == Settings(tmp_path / ".pikkit", None, "updated_at", None, None, SourceSettings.load({}))
+    nothing = SourceSettings.load({})
+    assert Settings.load() == Settings(tmp_path / ".pikkit", None, "updated_at", None, None, None, nothing)
 
 
 def test_a_dotenv_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
