@@ -64,12 +64,13 @@ def _last_run(contents: Contents) -> str:
     run = contents.last_run
     if run is None:
         return "none yet"
-    parts = [f"{run.verb} {contents.short_run_ids[run.run_id]} {run.state}", f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}"]
+    ended = f"{run.verb} {contents.short_run_ids[run.run_id]} {run.state}"
+    if run.error:
+        return f"{ended}: {first_line(run.error)}"
+    parts = [ended, f"{run.started_at:%Y-%m-%dT%H:%M:%SZ}"]
     if run.finished_at is not None and run.state != "died":
         parts.append(f"took {span(run.finished_at - run.started_at)}")
-    # What went wrong says more than where from.
-    parts += [first_line(run.error)] if run.error else [run.source] if run.source else []
-    return ", ".join(parts)
+    return ", ".join([*parts, run.source] if run.source else parts)
 
 
 def _gate(contents: Contents) -> str:
