@@ -5,6 +5,7 @@
 | `PIKKIT_HOME` | `.pikkit` | where the embedded servers keep their data |
 | `PIKKIT_NOW` | the time | stops the clock at this instant (ISO 8601) |
 | `PIKKIT_GATES` | | a TOML file whose thresholds replace those of quality/gates.toml |
+| `PIKKIT_REPORT` | | a file that gets the report (`pikkit report`) after each run |
 | `KNOWN_AT_COLUMN` | `updated_at` | what a first load takes a version's knowledge time from; or `settled_at` |
 | `POSTGRES_HOST` `_PORT` `_DATABASE` `_USER` `_PASSWORD` `_SSLMODE` `REDIS_URL` | embedded servers | the stores |
 
@@ -51,6 +52,8 @@ class Settings:
     known_at_column: KnownAtColumn
     # The TOML file of PIKKIT_GATES.
     gates_file: Path | None
+    # The file of PIKKIT_REPORT.
+    report: Path | None
     # The stores that are named; None when the embedded ones are meant.
     external: Connections | None
     sources: SourceSettings
@@ -70,6 +73,7 @@ class Settings:
             _now(environ),
             known_at_column,
             gates_file(environ),
+            _path(environ, "PIKKIT_REPORT"),
             environment.external(environ),
             SourceSettings.load(environ),
             LineageSettings.load(environ),
@@ -144,7 +148,11 @@ def _now(environ: Mapping[str, str]) -> datetime | None:
 
 def gates_file(environ: Mapping[str, str]) -> Path | None:
     """The file that PIKKIT_GATES names; none where it is not set."""
-    text = environ.get("PIKKIT_GATES", "").strip()
+    return _path(environ, "PIKKIT_GATES")
+
+
+def _path(environ: Mapping[str, str], variable: str) -> Path | None:
+    text = environ.get(variable, "").strip()
     return Path(text) if text else None
 
 

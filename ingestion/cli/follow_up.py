@@ -1,4 +1,4 @@
-"""What follows on a run: messages, metrics and lineage go where the settings say. Trouble there is a warning."""
+"""What follows on a run: messages, metrics, lineage and the report go where the settings say. Trouble is a warning."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ from ingestion.settings import Settings
 def follow_up(settings: Settings, connections: Connections) -> Iterator[None]:
     """For one run, from before it takes its lock. Refused and failed runs are followed up too."""
     from ingestion.monitoring.observed_run import observed_run
+    from ingestion.report.written_report import report_after_run
 
-    with _lineage_sent(settings, connections), observed_run(connections, settings.monitoring, say_warning):
+    with (
+        report_after_run(settings.report, connections, say_warning),
+        _lineage_sent(settings, connections),
+        observed_run(connections, settings.monitoring, say_warning),
+    ):
         yield
 
 

@@ -134,6 +134,7 @@ def record_judgement(connection: psycopg.Connection, run: Run, evidence: Evidenc
     )
     if evidence.drift is not None:
         copy_in(connection, "ops.drift", _signed(run, evidence.drift))
+    _keep_newest_look(connection, run, evidence)
     if evidence.anomalies is not None:
         _keep_anomalies(connection, run, evidence.anomalies)
     # Queries of verdicts read what was kept above.
@@ -220,6 +221,14 @@ def _judged_versions(evidence: Evidence) -> tuple[int, int]:
         raise LookupError("no intake to say which versions were judged")
     since, until = evidence.intake.select("since_seq", "until_seq").row(0)
     return since, until
+
+
+def _keep_newest_look(connection: psycopg.Connection, run: Run, evidence: Evidence) -> None:
+    """Keep what the report draws of a judgement, in place of what it drew of the last one."""
+    connection.execute(statement("drop_newest_look"))
+    for table, frame in (("ops.distributions", evidence.distributions), ("ops.shifts", evidence.shifts)):
+        if frame is not None:
+            copy_in(connection, table, _signed(run, frame))
 
 
 def _keep_anomalies(connection: psycopg.Connection, run: Run, anomalies: pl.DataFrame) -> None:

@@ -17,8 +17,9 @@ from ingestion.sources.settings import SourceSettings
 
 def test_without_any_setting_the_stores_are_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    no_source, no_lineage = SourceSettings.load({}), LineageSettings(None, None)
     assert Settings.load() == Settings(
-        tmp_path / ".pikkit", None, "updated_at", None, None, SourceSettings.load({}), LineageSettings(None, None)
+        tmp_path / ".pikkit", None, "updated_at", None, None, None, no_source, no_lineage
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ingestion.cli.documents import print_json
 from ingestion.cli.follow_up import follow_up
 from ingestion.cli.options import ClockAheadOption, Json, Now
-from ingestion.cli.output import plain, print_line
+from ingestion.cli.output import print_line
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.quarantine.selection import (
     All,
@@ -22,7 +22,7 @@ from ingestion.cli.quarantine.selection import (
 )
 from ingestion.cli.stores import begin, prepared_stores
 from ingestion.cli.tables import print_table
-from ingestion.wording import counted
+from ingestion.wording import counted, plain
 
 if TYPE_CHECKING:
     from ingestion.quarantine.retry import RetrySummary

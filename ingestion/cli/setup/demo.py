@@ -53,13 +53,16 @@ def demo(
     Starts servers, makes a sample, loads it, computes and publishes features, and shows a training frame and an online
     vector. Works in PIKKIT_HOME, on the embedded servers only. A second demo finds the first one's sample.
     """
+    from ingestion.report.written_report import report_after_run
+
     settings = begin()
     gates = settings.gates()
     story = Story(quiet=json)
     connections = _servers(story, settings)
     source = _sample(story, settings, bets)
     applied = _declare(story, connections)
-    run = _run(story, connections, source, gates)
+    with report_after_run(settings.report, connections, say_warning):
+        run = _run(story, connections, source, gates)
     frame = _train(story, connections)
     bet, scored = _score(story, connections)
     if json:

@@ -35,6 +35,7 @@ LOOKED_AT = {
     "ops.gates", "ops.gate_results", "ops.drift",
     # an alert that is open names the run that found it last; at some hours the sample ends with a pause that opens one
     "ops.alerts",
+    "ops.distributions", "ops.shifts",
 }  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def printed(
     connections = dataclasses.replace(servers, postgres=store, embedded=False)
     create_bets(table)
     put(table, bet("in the table", 1))
-    ours = environ_of(connections, here / "home", PIKKIT_NOW=NOW.isoformat())
+    ours = environ_of(connections, here / "home", PIKKIT_NOW=NOW.isoformat(), PIKKIT_REPORT=str(here / "report.html"))
     theirs = ours | {"SOURCE_POSTGRES_URL": conninfo(table), "SOURCE_TABLE": "bets"}
     strict = {name: value for name, value in ours.items() if name != "PIKKIT_GATES"}
     found: dict[str, list[Any]] = defaultdict(list)
@@ -96,6 +96,7 @@ def printed(
         "verify",
         "materialize",
         "runs",
+        "report",
         "features",
         "groups",
     ):

@@ -231,7 +231,7 @@ def test_verdict_of_status_names_a_gate_refusal_before_alerts_of_sources_even_be
     assert (code, line.startswith("3 alerts open: The quality gate refused run ")) == (3, True), line
     told = "until it passes. `pikkit gate --failed` shows why. Also open: source a table, source b table."
     assert line.endswith(told), line
-    (last_run,) = (line for line in command()[1] if line.startswith("Last run"))
+    (last_run,) = (line for line in command(COLUMNS="200")[1] if line.startswith("Last run"))
     assert "checks failed (" in last_run
     assert not last_run.endswith(":")
 
