@@ -61,7 +61,7 @@ def test_added_field_keeps_the_order_of_scored_features(published: Published, ga
     now = on_demand.bet_features
     wider = DeclaredOnDemandFeatureView(
         name=now.name,
-        function=on_demand._bet_features,
+        function=ON_DEMAND_FUNCTIONS["bet_features"],
         schema=[Field(name="american_odds", dtype=Float64), *now.features],
         sources=[*now.source_feature_view_projections.values(), *now.source_request_sources.values()],
         description=now.description,
