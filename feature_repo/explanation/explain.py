@@ -18,10 +18,10 @@ from feature_repo.explanation.group_bets import GroupBets
 from feature_repo.explanation.origins import arrived_versions, runs_behind
 from feature_repo.explanation.requested_features import requested_calculations, requested_values
 from feature_repo.explanation.result import BehindVersion, Change, ExplainedFeature, ExplainedView, Explanation
-from feature_repo.explanation.single_bets import SingleBet, Version, bet_calculations, single_bet
+from feature_repo.explanation.single_bets import BetVersion, SingleBet, bet_calculations, single_bet
 from feature_repo.explanation.stored_values import (
     FeatureChange,
-    StoredRow,
+    ServedRow,
     StoredView,
     feature_change,
     offline_row,
@@ -32,7 +32,7 @@ from feature_repo.explanation.subject import (
     ExplainRequest,
     check_known,
     chosen_features,
-    instant_of,
+    explained_instant,
     key_for,
 )
 from feature_repo.postgres.queries import feast_statement
@@ -52,7 +52,7 @@ def explain_features(connection: psycopg.Connection, client: Any, request: Expla
     """
     chosen, now = chosen_features(request.name), clock.now()
     bet = single_bet(connection, request.bet) if request.bet is not None else None
-    explainer = _Explainer(connection, client, request, bet, instant_of(request, bet, now), now)
+    explainer = _Explainer(connection, client, request, bet, explained_instant(request, bet, now), now)
     watermark = connection.execute(feast_statement("features_watermark")).fetchone()
     views = tuple(explainer.view(each) for each in chosen)
     return Explanation(request.name, explainer.at, now, watermark[0] if watermark else None, request.bet, views)
@@ -113,7 +113,7 @@ class _Explainer:
         )
 
     def _of_version(
-        self, version: Version | None, calculations: Mapping[str, Calculation], changing: _Changing
+        self, version: BetVersion | None, calculations: Mapping[str, Calculation], changing: _Changing
     ) -> _Behind:
         columns = tuple(dict.fromkeys(name for each in calculations.values() for name in each.numbers))
         versions = self._bet.behind(version, self.at, columns)
@@ -156,7 +156,7 @@ class _Explainer:
         """Of the version that was known of the bet: the value is the same in training and in serving, and of no age."""
         version = self._bet.as_of(self.at)
         calculations = requested_calculations(self.connection, version, declared)
-        computed = StoredRow("PRESENT", requested_values(view, version))
+        computed = ServedRow("PRESENT", requested_values(view, version))
         change = FeatureChange(version["known_at"], version["run_id"])
         features = tuple(
             _explained(view.name, feature, calculations[feature.name], computed, computed, change)
@@ -180,7 +180,7 @@ class _Explainer:
 
     # ---- what changed them last ------------------------------------------------------------------------------------
 
-    def _change(self, view: StoredView, feature: str, key: str, offline: StoredRow) -> FeatureChange | None:
+    def _change(self, view: StoredView, feature: str, key: str, offline: ServedRow) -> FeatureChange | None:
         if offline.changed_at is None:
             return None
         return feature_change(self.connection, view, feature, key, offline.changed_at)
@@ -212,8 +212,8 @@ def _explained(
     view: str,
     feature: DeclaredFeature,
     again: Calculation,
-    offline: StoredRow,
-    online: StoredRow,
+    offline: ServedRow,
+    online: ServedRow,
     change: FeatureChange | None,
 ) -> ExplainedFeature:
     name = feature.name

@@ -83,7 +83,7 @@ def bet_formula(feature: str, american_odds: int | None) -> str:
 
 def calculate(formula: str, values: Mapping[str, Any], dtype: str) -> Calculation:
     """The value of a formula over these values by name, as the type of the feature has it; the text has the numbers."""
-    numbers = {name: plain_number(values[name]) for name in columns_of(formula)}
+    numbers = {name: plain_number(values[name]) for name in names_in(formula)}
     if formula in values:
         return Calculation(values[formula], f"{formula} = {_shown(values[formula])}", numbers)
     exact = _value(ast.parse(formula, mode="eval").body, values)
@@ -92,7 +92,7 @@ def calculate(formula: str, values: Mapping[str, Any], dtype: str) -> Calculatio
     return Calculation(value, f"{formula} = {filled} = {_shown(value)}", numbers)
 
 
-def columns_of(formula: str) -> tuple[str, ...]:
+def names_in(formula: str) -> tuple[str, ...]:
     """The names in a formula, each once, in order."""
     return tuple(dict.fromkeys(re.findall(r"[a-z_]+", formula)))
 

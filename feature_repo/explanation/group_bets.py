@@ -20,7 +20,7 @@ from feature_repo.explanation.formulas import (
     MEASURE_FORMULAS,
     Calculation,
     calculate,
-    columns_of,
+    names_in,
     plain_number,
 )
 from feature_repo.explanation.result import BehindVersion
@@ -126,7 +126,7 @@ def _adds(measures: Collection[str]) -> sql.Composable:
 
 
 def _added_columns(measures: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for measure in measures for name in columns_of(MEASURE_FORMULAS[measure])))
+    return tuple(dict.fromkeys(name for measure in measures for name in names_in(MEASURE_FORMULAS[measure])))
 
 
 def _to_last_of_window(rows: list[dict[str, Any]], size: int) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from feature_repo.bets.vocabulary import ENCODED_COLUMNS, UNKNOWN
 from feature_repo.declarations.features import DeclaredFeature
 from feature_repo.declarations.views import OnDemandDeclaration
 from feature_repo.explanation.formulas import Calculation, bet_formula, calculate
-from feature_repo.explanation.single_bets import Version
+from feature_repo.explanation.single_bets import BetVersion
 from feature_repo.group_keys import make_key
 from feature_repo.postgres.queries import feast_statement
 
@@ -21,7 +21,7 @@ _ENCODED: Final = {f"{column.removesuffix('_name')}_encoded": column for column 
 _JOIN_KEYS: Final = ("sport", "institution_name")
 
 
-def requested_values(view: OnDemandDeclaration, version: Version) -> dict[str, Any]:
+def requested_values(view: OnDemandDeclaration, version: BetVersion) -> dict[str, Any]:
     """Feature -> its value, by the function that training and serving run."""
     from feature_repo.on_demand_functions import ON_DEMAND_FUNCTIONS
 
@@ -36,7 +36,7 @@ def requested_values(view: OnDemandDeclaration, version: Version) -> dict[str, A
 
 
 def requested_calculations(
-    connection: psycopg.Connection, version: Version, declared: Iterable[DeclaredFeature]
+    connection: psycopg.Connection, version: BetVersion, declared: Iterable[DeclaredFeature]
 ) -> dict[str, Calculation]:
     """The same, worked out of the columns of the version and the codes in features.vocabulary."""
     placed_at = version["time_placed"]

@@ -17,7 +17,7 @@ from feature_repo.explanation.result import BehindVersion, VersionState
 from feature_repo.near_names import did_you_mean
 from feature_repo.postgres.queries import feast_statement
 
-Version = Mapping[str, Any]
+BetVersion = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,34 +25,34 @@ class SingleBet:
     """A bet by its versions, in the order in which they became known; superseded ones are among `versions` only."""
 
     id: str
-    versions: Sequence[Version]
+    versions: Sequence[BetVersion]
 
     @property
-    def counted(self) -> list[Version]:
+    def counted(self) -> list[BetVersion]:
         """The versions that ever counted."""
         return [version for version in self.versions if not version["is_superseded"]]
 
-    def known_at(self, at: datetime) -> Version | None:
+    def known_at(self, at: datetime) -> BetVersion | None:
         """The version that was the newest known at an instant."""
         known = [version for version in self.counted if version["known_at"] <= at]
         return known[-1] if known else None
 
-    def as_of(self, at: datetime) -> Version:
+    def as_of(self, at: datetime) -> BetVersion:
         """The same; before anything was known of the bet its first version, which says what was placed."""
         return self.known_at(at) or self.counted[0]
 
-    def placed_by(self, at: datetime) -> Version | None:
+    def placed_by(self, at: datetime) -> BetVersion | None:
         """The version that bet_facts has: whoever placed the bet knew the first one from then on."""
         first = self.counted[0]
         placed_at = first["time_placed"] or first["known_at"]
         return self.known_at(at) or (first if not first["is_deleted"] and placed_at <= at else None)
 
-    def behind(self, shown: Version | None, at: datetime, columns: Sequence[str]) -> list[BehindVersion]:
+    def behind(self, shown: BetVersion | None, at: datetime, columns: Sequence[str]) -> list[BehindVersion]:
         """Its versions as of an instant and the one that is `shown`, the newest first, with these columns of each."""
         known = [version for version in self.versions if version["known_at"] <= at or version is shown]
         return [self._behind(version, at, columns) for version in reversed(known)]
 
-    def _behind(self, version: Version, at: datetime, columns: Sequence[str]) -> BehindVersion:
+    def _behind(self, version: BetVersion, at: datetime, columns: Sequence[str]) -> BehindVersion:
         later = [
             other
             for other in self.counted
@@ -71,7 +71,7 @@ class SingleBet:
         )
 
 
-def bet_calculations(version: Version | None, declared: Iterable[DeclaredFeature]) -> dict[str, Calculation]:
+def bet_calculations(version: BetVersion | None, declared: Iterable[DeclaredFeature]) -> dict[str, Calculation]:
     """Features of a single bet, worked out of the columns of a version; null where there is none, or it is deleted."""
     if version is None or version["is_deleted"]:
         reason = "nothing was known of the bet" if version is None else "the bet is deleted"

@@ -32,7 +32,7 @@ StoredView = GroupedView | BetView
 
 
 @dataclass(frozen=True)
-class StoredRow:
+class ServedRow:
     """What a view says of a key. `row` and `changed_at` are of its newest row, `until` is up to when that is known to
     hold, and `status` is not PRESENT where it must not be served: `values` are null then.
     """
@@ -41,6 +41,8 @@ class StoredRow:
     row: dict[str, Any]
     changed_at: datetime | None = None
     until: datetime | None = None
+    #: The run that wrote the row; of Postgres only.
+    run_id: UUID | None = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -62,7 +64,7 @@ class FeatureChange(NamedTuple):
 # ---- offline -------------------------------------------------------------------------------------------------------
 
 
-def offline_row(connection: psycopg.Connection, view: StoredView, key: str, at: datetime) -> StoredRow:
+def offline_row(connection: psycopg.Connection, view: StoredView, key: str, at: datetime) -> ServedRow:
     """What the view says of a key as of an instant, as a training frame has it."""
     query = sql.SQL(feast_statement("change_row_at")).format(
         **_names(view), holds=_holds(view), features=sql.SQL(", ").join(map(sql.Identifier, view.features))
@@ -70,12 +72,12 @@ def offline_row(connection: psycopg.Connection, view: StoredView, key: str, at: 
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(query, {"key": key, "at": at}).fetchone()
     if row is None:
-        return StoredRow("NOT_FOUND", dict.fromkeys(view.features))
+        return ServedRow("NOT_FOUND", dict.fromkeys(view.features))
     changed_at, watermark, holds = row["changed_at"], row["features_watermark"], row["holds"]
     is_carried = isinstance(view, GroupedView) and watermark is not None
     until = min(at, max(changed_at, watermark)) if is_carried else changed_at
     values = {feature: row[feature] for feature in view.features}
-    return StoredRow("PRESENT" if holds else "OUTSIDE_MAX_AGE", values, changed_at, until)
+    return ServedRow("PRESENT" if holds else "OUTSIDE_MAX_AGE", values, changed_at, until, row["run_id"])
 
 
 def _holds(view: StoredView) -> sql.Composable:
@@ -113,7 +115,7 @@ def _names(view: StoredView) -> dict[str, sql.Composable]:
 # ---- online --------------------------------------------------------------------------------------------------------
 
 
-def online_row(client: Any, view: StoredView, key: str, now: datetime) -> StoredRow:
+def online_row(client: Any, view: StoredView, key: str, now: datetime) -> ServedRow:
     """What stands in Redis of a key, as it is served at `now`; UNREACHABLE where Redis does not answer."""
     import redis
 
@@ -124,13 +126,13 @@ def online_row(client: Any, view: StoredView, key: str, now: datetime) -> Stored
     try:
         packed, (stamp, *messages) = pipe.execute()
     except redis.RedisError:
-        return StoredRow("UNREACHABLE", dict.fromkeys(view.features))
+        return ServedRow("UNREACHABLE", dict.fromkeys(view.features))
     watermark = unpack_watermark(packed) if isinstance(view, GroupedView) else None
     changed_at = decode_instant(stamp)
     until = as_of(changed_at, watermark.instant if watermark is not None else None)
     if changed_at is None or until is None:
-        return StoredRow("NOT_FOUND", dict.fromkeys(view.features))
+        return ServedRow("NOT_FOUND", dict.fromkeys(view.features))
     row = {feature: decode_plain(message) for feature, message in zip(view.features, messages, strict=True)}
     is_old = is_outside(until, int(view.ttl.total_seconds() * 1_000_000), microseconds(now))
     status: ReadStatus = "OUTSIDE_MAX_AGE" if is_old else "PRESENT"
-    return StoredRow(status, row, instant_of_microseconds(changed_at), instant_of_microseconds(until))
+    return ServedRow(status, row, instant_of_microseconds(changed_at), instant_of_microseconds(until))

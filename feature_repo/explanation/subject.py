@@ -89,7 +89,7 @@ def _known_names() -> Iterable[str]:
     yield from (published.service for published in FEATURE_LISTS)
 
 
-def instant_of(request: ExplainRequest, bet: SingleBet | None, now: datetime) -> datetime:
+def explained_instant(request: ExplainRequest, bet: SingleBet | None, now: datetime) -> datetime:
     """The instant as of which is explained. Raises ConfigurationError for a placement that is not known."""
     if request.at is None or isinstance(request.at, datetime):
         return request.at or now

@@ -5,7 +5,7 @@
 -- Format   holds: a condition on changed_at; key, changelog, features
 select change.*, watermark.features_watermark, {holds} as holds
 from (
-    select event_timestamp as changed_at, {features}
+    select event_timestamp as changed_at, run_id, {features}
     from {changelog}
     where {key} = %(key)s and event_timestamp <= %(at)s
     order by event_timestamp desc

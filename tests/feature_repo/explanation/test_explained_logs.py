@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from feature_repo import clock
 from feature_repo.declarations.views import BET_VIEWS, GROUPED_VIEWS, STORED_VIEWS
 from feature_repo.explanation.explain import explain_features
-from feature_repo.explanation.formulas import ADDING_COLUMNS, MEASURE_FORMULAS, calculate, columns_of
+from feature_repo.explanation.formulas import ADDING_COLUMNS, MEASURE_FORMULAS, calculate, names_in
 from feature_repo.explanation.subject import ExplainRequest
 from feature_repo.group_keys import make_key
 from tests import oracle
@@ -86,7 +86,7 @@ def test_listed_contributions_of_a_group_add_up_to_the_stored_value(database, ex
                 (explained,) = explain(feature.name, at, key=key).views
                 counted = [version for version in explained.versions if version.state == "counts"]
                 sums = {
-                    name: sum(Fraction(repr(version.adds[name])) for version in counted) for name in columns_of(formula)
+                    name: sum(Fraction(repr(version.adds[name])) for version in counted) for name in names_in(formula)
                 }
                 value = calculate(formula, sums, feature.dtype).value
                 stored = explained.features[0].stored

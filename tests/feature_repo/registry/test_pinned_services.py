@@ -17,6 +17,7 @@ from feast.types import Float64
 from feature_repo import REPOSITORY, on_demand, scorer, services
 from feature_repo.declarations.feast_objects import DeclaredOnDemandFeatureView
 from feature_repo.errors import ConfigurationError, PublishedListChanged
+from feature_repo.on_demand_functions import ON_DEMAND_FUNCTIONS
 from feature_repo.registry.pinned_services import check_published_lists, declared_services, references
 from ingestion.database.apply import apply_declarations
 from tests.builders.bet_files import bet
