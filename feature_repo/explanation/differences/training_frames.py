@@ -6,7 +6,8 @@ same keys at another instant, where each frame has one: today's frame beside yes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,9 @@ from feature_repo.explanation.stored_values import StoredView
 
 _INSTANT: Final = "event_timestamp"
 _KEYS: Final = ("bet_id", *(group.join_key for group in GROUPS))
+_VIEWS: Final = (*STORED_VIEWS, *ON_DEMAND_DECLARATIONS.values())
+# What pandas calls an index that it saves as a column.
+_INDEX: Final = re.compile(r"__index_level_\d+__")
 _PLACE: Final = "place among equals"
 _AFTER: Final = " after"
 # As values_agree has it.
@@ -81,13 +85,26 @@ def read_frame(path: Path) -> pl.DataFrame:
         ) from error
 
 
-def view_of_column(column: str) -> str | None:
-    """The view of a column of a training frame, which may be called `view__feature`; null for one of no view."""
-    for view in (*STORED_VIEWS, *ON_DEMAND_DECLARATIONS.values()):
-        for feature in view.declared:
-            if column in (feature.name, f"{view.name}__{feature.name}"):
-                return view.name
-    return None
+def views_of_columns(columns: Collection[str]) -> dict[str, str | None]:
+    """Column of a training frame, which may be called `view__feature` -> the view that it is of; null for none.
+
+    Some names are features of several views, and columns of a request too: of these a view has its own only where the
+    frame has a feature that no other view has, and no request.
+    """
+    plain = {column: column.rpartition("__")[2] for column in columns}
+    shared = {*_KEYS, *(column for view in ON_DEMAND_DECLARATIONS.values() for column in view.request)}
+    present: dict[str, set[str]] = {}
+    for view in _VIEWS:
+        others = {feature.name for other in _VIEWS if other is not view for feature in other.declared}
+        names = {feature.name for feature in view.declared}
+        if (names - others - shared) & set(plain.values()):
+            present[view.name] = names
+    return {
+        column: next(
+            (view for view, names in present.items() if name in names and column in (name, f"{view}__{name}")), None
+        )
+        for column, name in plain.items()
+    }
 
 
 # ---- rows against rows ---------------------------------------------------------------------------------------------
@@ -97,6 +114,8 @@ def _comparable(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with instants in UTC, categories as text, NaN as null: how it was saved makes no difference."""
     columns = []
     for name, dtype in frame.schema.items():
+        if _INDEX.fullmatch(name):
+            continue
         column = pl.col(name)
         if isinstance(dtype, pl.Datetime):
             zoned = column.dt.convert_time_zone("UTC") if dtype.time_zone else column.dt.replace_time_zone("UTC")
@@ -137,8 +156,8 @@ def _joined(before: pl.DataFrame, after: pl.DataFrame, on: list[str]) -> pl.Data
 
 def _differing_views(matched: pl.DataFrame, columns: Sequence[str], limit: int | None) -> list[DifferingView]:
     by_view: dict[str | None, list[str]] = {}
-    for column in columns:
-        by_view.setdefault(view_of_column(column), []).append(column)
+    for column, of_view in views_of_columns(columns).items():
+        by_view.setdefault(of_view, []).append(column)
     views = []
     for view, names in by_view.items():
         differing = matched.with_columns(_differs(name, matched.schema).alias(f"{name} differs") for name in names)
@@ -175,7 +194,7 @@ def _differs(name: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
 def _row(view: str | None, row: Mapping[str, Any], names: Sequence[str]) -> DifferingRow:
     stored = stored_view_of(view)
     return DifferingRow(
-        key=row.get(stored.join_key) if stored else None,
+        key=row.get(stored.join_key if stored else "bet_id"),
         before_at=row[_INSTANT],
         after_at=row[f"{_INSTANT}{_AFTER}"],
         values=tuple(ChangedValue(name, row[name], row[f"{name}{_AFTER}"]) for name in names if row[f"{name} differs"]),
