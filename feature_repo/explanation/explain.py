@@ -31,6 +31,7 @@ from feature_repo.explanation.subject import (
     ChosenFeatures,
     ExplainRequest,
     check_known,
+    check_one_subject,
     chosen_features,
     explained_instant,
     key_for,
@@ -51,6 +52,7 @@ def explain_features(connection: psycopg.Connection, client: Any, request: Expla
     key, bet or instant that does not exist.
     """
     chosen, now = chosen_features(request.name), clock.now()
+    check_one_subject(request)
     bet = single_bet(connection, request.bet) if request.bet is not None else None
     explainer = _Explainer(connection, client, request, bet, explained_instant(request, bet, now), now)
     watermark = connection.execute(feast_statement("features_watermark")).fetchone()

@@ -89,6 +89,12 @@ def _known_names() -> Iterable[str]:
     yield from (published.service for published in FEATURE_LISTS)
 
 
+def check_one_subject(request: ExplainRequest) -> None:
+    """Raise ConfigurationError for a request that gives a bet and a key: the bet has keys of its own."""
+    if request.bet is not None and request.key is not None:
+        raise ConfigurationError("A bet and a key were given", _NOTHING, "Give one: --bet ID, or --key KEY")
+
+
 def explained_instant(request: ExplainRequest, bet: SingleBet | None, now: datetime) -> datetime:
     """The instant as of which is explained. Raises ConfigurationError for a placement that is not known."""
     if request.at is None or isinstance(request.at, datetime):

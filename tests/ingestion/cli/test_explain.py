@@ -249,6 +249,7 @@ def test_text_of_a_service_has_a_line_for_each_feature(explain):
         (["sport_win_rate", "--key", "Socer"], "did you mean 'Soccer'?"),
         (["sport_market_win_rate", "--key", "Soccer"], "sport|market"),
         (["sport_win_rate"], "--bet ID"),
+        (["sport_win_rate", "--bet", "a", "--key", "Soccer"], "A bet and a key were given"),
         (["amount", "--key", "Soccer"], "--bet"),
         (["sport_win_rate", "--bet", "bb"], "No published bet has the id bb"),
         (["sport_win_rate", "--key", "Soccer", "--at", "placement"], "A group has no placement"),
