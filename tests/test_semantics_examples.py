@@ -33,7 +33,7 @@ from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.features.refresh import refresh
 from ingestion.features.replay import LOG_SCHEMA
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.sources.files.file_source import open_file
@@ -115,7 +115,7 @@ def send(connection, table, directory):
     for number, (clock, rows) in enumerate(groupby(table.rows, key=lambda row: instant(row["run"]))):
         file = directory / f"{number}.jsonl"
         file.write_text("".join(json.dumps(bet(row), default=str) + "\n" for row in rows))
-        take_in(connection, open_file(file), run_id=uuid.uuid4(), now=clock, first_known_by=first_known_by)
+        load_rows(connection, open_file(file), run_id=uuid.uuid4(), now=clock, first_known_by=first_known_by)
         refresh(connection, run_id=uuid.uuid4(), now=clock)
 
 
@@ -130,7 +130,7 @@ def show(connection, table, postgres):
         put(postgres, *bets)
         run = {"run_id": uuid.uuid4(), "now": clock}
         with requested_rows(connection, source, SyncRequest()) as changed:
-            take_in(connection, changed, **run)
+            load_rows(connection, changed, **run)
         with source.reading() as reading:
             reconcile_table(connection, source.name, reading, run_id=run["run_id"], clock=lambda clock=clock: clock)
         refresh(connection, **run)
@@ -204,7 +204,7 @@ def check(connection, outputs):
 
 @pytest.mark.usefixtures("servers")
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_is_true(example, request, tmp_path):
+def test_documented_example_gives_the_documented_tables(example, request, tmp_path):
     given, *outputs = example
     asked = [table for table in outputs if table.name == "get_historical_features"]
     connections = request.getfixturevalue("registry" if asked else "connections")
@@ -222,15 +222,15 @@ def test_an_example_is_true(example, request, tmp_path):
 
 
 @pytest.mark.parametrize("example", LOGS)
-def test_an_example_comes_out_the_same_one_instant_at_a_time(example, database):
+def test_documented_example_gives_the_same_tables_when_refreshed_per_instant(example, database):
     log, *outputs = example
     write_log(database, log, in_parts=True)
     check(database, outputs)
 
 
-def test_no_table_of_the_page_is_left_out():
+def test_every_table_of_the_semantics_page_belongs_to_a_tested_example():
     assert len(re.findall(r"^\|--", PAGE.read_text(encoding="utf-8"), re.MULTILINE)) == COUNT
 
 
-def test_what_the_page_types_at_the_prompt_prints_what_it_says():
+def test_prompt_examples_on_the_semantics_page_print_the_documented_output():
     assert doctest.testfile(str(PAGE), module_relative=False) == doctest.TestResults(failed=0, attempted=12)

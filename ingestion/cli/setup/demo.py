@@ -9,7 +9,7 @@ import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from quality.gates import Gates
 
 _TRAINING_BETS = 5
+# With fewer, so many groups have no bet with a closing line that the gate feature_completeness refuses some samples.
+SMALLEST_DEMO: Final = 2_000
 # Of a training frame, what fits a terminal: one feature of each kind.
 _SHOWN = ("bet_id", "event_timestamp", "sport_win_rate", "sport_market_roi", "recent_win_rate", "profit")
 
 
 def demo(
-    bets: Annotated[int, typer.Option(min=1_000, help="How many bets a sample that is made now has.")] = 27_000,
+    bets: Annotated[int, typer.Option(min=SMALLEST_DEMO, help="How many bets a sample that is made now has.")] = 27_000,
     json: Json = False,
 ) -> None:
     """Do the whole job on a synthetic sample, step by step.
@@ -199,7 +201,7 @@ def _print_end(settings: Settings, run: FinishedRun[PipelineSummary], bet: dict[
         versions, change_rows = counted(sync.accepted, "bet version"), counted(written, "change row")
         print_line(f"{versions} and {change_rows} were added.")
     else:
-        as_of = f"{run.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        as_of = f"{run.summary.features_watermark:%Y-%m-%dT%H:%M:%SZ}"
         print_line(f"Nothing changed: the store already held all of it, and confirmed its features as of {as_of}.")
     print_line("\nTry next")
     for command in _next_commands(settings, bet):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -18,10 +19,11 @@ from feature_repo.errors import GateRefused, LockHeld
 from feature_repo.postgres.run_lock import lock_holder, run_lock
 from ingestion.database.access import connect
 from tests.feature_repo.materialization.test_provider_writes import frame
-from tests.rigs.processes import PATIENCE, wait_until
-from tests.rigs.published_store import MARK, SECOND, Published
+from tests.rigs.forked_commands import ForkedCommand, forked_command
+from tests.rigs.processes import wait_until
+from tests.rigs.published_store import SECOND, WATERMARK, Published
 
-WINDOW = (MARK - timedelta(hours=2), MARK)
+WINDOW = (WATERMARK - timedelta(hours=2), WATERMARK)
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def holding(session: psycopg.Connection) -> Iterator[None]:
     "act",
     [
         lambda store: store.materialize(*WINDOW),
-        lambda store: store.materialize_incremental(MARK),
+        lambda store: store.materialize_incremental(WATERMARK),
         lambda store: store.write_to_online_store("sport_stats", frame()),
         lambda store: store.provider.validate_data_source(store.config, store.get_data_source("sport_stats")),
         lambda store: store.provider.teardown_infra(store.project, store.list_feature_views(), []),
@@ -111,15 +113,10 @@ def test_apply_and_plan_hold_and_release_the_run_lock(published: Published) -> N
     assert lock_holder(published.database) is None
 
 
-def started_materialization(published: Published) -> subprocess.Popen[bytes]:
+def started_materialization(published: Published) -> AbstractContextManager[ForkedCommand]:
     """`feast materialize` over two hours, in a process of its own."""
-    return subprocess.Popen(
-        published.command("materialize", "2026-05-01T10:00:00", "2026-05-01T12:00:00"),
-        env=published.environ(),
-        cwd=REPOSITORY,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    arguments = ["materialize", "2026-05-01T10:00:00", "2026-05-01T12:00:00"]
+    return forked_command("feast", arguments, environ=published.environ(), cwd=REPOSITORY)
 
 
 def test_apply_beside_a_materialization_is_refused(published: Published) -> None:
@@ -128,26 +125,26 @@ def test_apply_beside_a_materialization_is_refused(published: Published) -> None
     """
     with connect(published.connections.postgres, purpose="test") as session:
         session.execute("lock table features.institution_stats_changes in access exclusive mode")
-        materialize = started_materialization(published)
-        try:
-            wait_until(lambda: (lock_holder(published.database) or "").startswith("feast materialize"), materialize)
-            materialize.send_signal(signal.SIGSTOP)
-            session.rollback()
-            applied = published.feast("apply")
-        finally:
-            session.rollback()
-            materialize.send_signal(signal.SIGCONT)
-        assert materialize.wait(PATIENCE) == 0
+        with started_materialization(published) as materialize:
+            try:
+                wait_until(lambda: (lock_holder(published.database) or "").startswith("feast materialize"))
+                os.kill(materialize.pid, signal.SIGSTOP)
+                session.rollback()
+                applied = published.feast("apply")
+            finally:
+                session.rollback()
+                os.kill(materialize.pid, signal.SIGCONT)
+            assert materialize.wait().returncode == 0
     assert (applied.returncode, bool(published.held())) == (5, True)
 
 
 def test_killed_process_leaves_no_run_lock(published: Published, gated: Any) -> None:
     with connect(published.connections.postgres, purpose="test") as session:
         session.execute("lock table features.institution_stats_changes in access exclusive mode")
-        materialize = started_materialization(published)
-        wait_until(lambda: lock_holder(published.database) is not None, materialize)
-        materialize.kill()
-        materialize.wait()
+        with started_materialization(published) as materialize:
+            wait_until(lambda: lock_holder(published.database) is not None)
+            materialize.kill()
+            materialize.wait()
     wait_until(lambda: lock_holder(published.database) is None)
     gated.materialize(*WINDOW)
     assert published.held()
@@ -168,7 +165,7 @@ class Meanwhile(io.StringIO):
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_materialization_keeps_an_apply_made_after_it_loaded_the_definitions(
+def test_materialization_keeps_definitions_applied_while_materialize_runs(
     published: Published, gated: Any, refused: bool
 ) -> None:
     """Feast writes back the views it loaded at the start, if they have a state. Ours have none."""
@@ -201,14 +198,14 @@ def test_materialization_copies_by_the_current_definitions(published: Published,
     assert not published.held()
 
 
-def test_finished_plan_releases_the_run_lock_within_its_process(published: Published, gated: Any) -> None:
+def test_finished_plan_releases_the_run_lock_before_the_process_ends(published: Published, gated: Any) -> None:
     gated.provider.validate_data_source(gated.config, gated.get_data_source("sport_stats"))
     held = lock_holder(published.database)
     gated.provider.plan_infra(gated.config, gated.registry.proto())
     assert ((held or "").startswith("feast apply"), lock_holder(published.database)) == (True, None)
 
 
-def test_store_apply_says_what_was_done_when_the_run_lock_is_held(
+def test_store_apply_under_a_held_run_lock_raises_after_writing_the_registry(
     published: Published, gated: Any, somebody: psycopg.Connection
 ) -> None:
     """Feast asks nothing of a provider before `store.apply` writes; what it wrote stays."""

@@ -19,6 +19,7 @@ from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.embedded_servers import recorded
 from feature_repo.services import market_profitability_at_placement_v1, market_profitability_v1
+from ingestion.cli.setup.demo import SMALLEST_DEMO
 from ingestion.database.access import connect
 from ingestion.demo import check_store, demo_source
 from ingestion.embedded import servers
@@ -43,7 +44,7 @@ def demos() -> Iterator[Any]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
     environ = plain | {"PIKKIT_HOME": str(home), "COLUMNS": "200"}
     try:
-        first = pikkit("demo", "--bets", "1200", "--json", environ=environ, cwd=home)
+        first = pikkit("demo", "--bets", str(SMALLEST_DEMO), "--json", environ=environ, cwd=home)
         after_first = digests(recorded(home))
         second = pikkit("demo", environ=environ, cwd=home)
         after_second = digests(recorded(home))
@@ -73,7 +74,7 @@ def features(service: Any) -> list[str]:
 
 def test_demo_loads_every_row_of_the_sample(demos: Any) -> None:
     counts = demos.told["run"]["counts"]
-    assert counts["accepted"] == counts["rows_read"] == demos.told["sample"]["rows"] > 1200
+    assert counts["accepted"] == counts["rows_read"] == demos.told["sample"]["rows"] > SMALLEST_DEMO
     assert counts["change_rows"] > 600
 
 
@@ -134,7 +135,7 @@ def test_score_command_suggested_by_the_demo_succeeds(demos: Any) -> None:
 # ---- whom it leaves alone ------------------------------------------------------------------------------------------
 
 
-def test_the_demo_refuses_servers_of_somebody_else(environ: dict[str, str], tmp_path: Path) -> None:
+def test_demo_refuses_external_servers_named_in_the_settings(environ: dict[str, str], tmp_path: Path) -> None:
     done = pikkit("demo", environ=environ, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "POSTGRES_*" in done.stderr
@@ -153,7 +154,7 @@ def test_demo_refuses_a_store_with_bets_of_another_source(connections: Connectio
     assert "file:real.parquet" in refused.value.what
 
 
-def test_demo_refuses_a_store_whose_sample_file_is_lost(connections: Connections, tmp_path: Path) -> None:
+def test_demo_refuses_a_store_filled_from_a_lost_sample_file(connections: Connections, tmp_path: Path) -> None:
     """A new sample would hold other bets under the old ids."""
     source, _ = demo_source(tmp_path, 100, NOW)
     _remember(connections, source.name)

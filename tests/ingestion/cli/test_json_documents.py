@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psycopg
 import pytest
 
 from feature_repo.servers.connections import Connections, Postgres
@@ -80,6 +81,10 @@ def printed(
     run("diff", *(found["run"][place]["run_id"] for place in (0, -1)))
     run("diff", *(_training_frame(here / f"{wins}.parquet", wins) for wins in (1, 2)))
     run("export", "--to", here / "exported")
+    with psycopg.connect(**store.conninfo, autocommit=True) as database:
+        database.execute(
+            "update features.feature_metadata set definition_hash = 'of yesterday' where feature = 'sport_roi'"
+        )
     run("score", "--bet", json.dumps(WHOLE | {"sport": "Socer", "time_placed": "2026-05-24T14:00:00"}))
     for command in (
         "up",

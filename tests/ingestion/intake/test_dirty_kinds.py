@@ -16,7 +16,7 @@ from feature_repo.errors import SourceRejected
 from ingestion.database.access import connect
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.serving.export.export import export_store
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, T0, at, bet, jsonl, lost
@@ -47,7 +47,7 @@ def take(database, tmp_path):
         path = path or tmp_path / f"{uuid.uuid4()}.jsonl"
         if bets:
             path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in bets))
-        return take_in(database, open_file(path), run_id=uuid.uuid4(), now=now)
+        return load_rows(database, open_file(path), run_id=uuid.uuid4(), now=now)
 
     return take
 
@@ -168,7 +168,7 @@ def test_word_in_a_column_of_numbers_refuses_only_the_row_of_the_word(take, rows
         ("status", 1, "SETTLED_WIN"),
     ],
 )
-def test_a_value_is_judged_alike_alone_and_beside_values_of_other_kinds(take, rows, column, value, neighbour):
+def test_verdict_on_a_value_does_not_depend_on_the_kinds_of_neighbouring_values(take, rows, column, value, neighbour):
     take(bet("odd", 1, league="alone") | {column: value})
     take(bet("odd", 2, league="beside") | {column: value}, bet("other", 2, league="other") | {column: neighbour})
     found = dict(
@@ -195,7 +195,7 @@ def test_a_number_without_limits_is_stored_to_the_last_bit(take, rows):
     assert [value for (value,) in rows("select clv_current_odds from processed.bets order by id")] == extremes
 
 
-def test_the_largest_bets_there_may_be_are_summed_to_the_cent(take, rows, brought_up):
+def test_sums_of_bets_at_the_largest_allowed_stake_are_exact_to_the_cent(take, rows, brought_up):
     take(*(lost(f"b{n}", 1, amount=1e6, profit=-1e6, bet_type="parlay") for n in range(300)))
     assert brought_up()[1] == 0
     assert rows("select stake_cents, profit_cents from features.group_state where grouping = 'sport'") == [
@@ -203,7 +203,7 @@ def test_the_largest_bets_there_may_be_are_summed_to_the_cent(take, rows, brough
     ]
 
 
-def test_half_a_character_refuses_the_row_and_its_line_is_kept_to_the_character(take, rows):
+def test_lone_surrogate_in_json_refuses_the_row_and_keeps_the_line_unchanged(take, rows):
     line = json.dumps(bet("a"))[:-1] + f', "league": {HALF_A_CHARACTER}' + "}"
     line = line.replace('"league": "Premier League", ', "")
     assert take(line, bet("b")).accepted == 1
@@ -211,18 +211,18 @@ def test_half_a_character_refuses_the_row_and_its_line_is_kept_to_the_character(
     assert rows("select payload::text from quarantine.bets") == [(line,)]
 
 
-def test_half_a_character_in_a_column_that_no_bet_has_is_kept_and_exported(postgres, tmp_path):
+def test_lone_surrogate_in_an_unknown_column_is_kept_and_exported(postgres, tmp_path):
     line = json.dumps(bet("a"))[:-1] + f', "note": {HALF_A_CHARACTER}' + "}"
     (tmp_path / "bets.jsonl").write_text(line)
     with connect(postgres, purpose="test") as connection:
-        assert take_in(connection, open_file(tmp_path / "bets.jsonl"), run_id=uuid.uuid4(), now=NOW).accepted == 1
+        assert load_rows(connection, open_file(tmp_path / "bets.jsonl"), run_id=uuid.uuid4(), now=NOW).accepted == 1
         connection.commit()
     export_store(postgres, str(tmp_path / "out"), raw=True)
     (file,) = (tmp_path / "out" / "raw").rglob("*.parquet")
     assert pq.read_table(file)["payload"].to_pylist() == [line]
 
 
-def test_surrogate_pair_in_json_is_one_character(take, rows):
+def test_surrogate_pair_in_json_is_read_as_a_single_character(take, rows):
     take(json.dumps(bet("a", league="🏀")))
     assert rows("select league, length(league) from processed.bets") == [("🏀", 1)]
 
@@ -343,7 +343,7 @@ def test_the_same_bet_in_another_physical_type_is_the_same_version(take, parquet
     ],
     ids=lambda part: getattr(part, "type", part),
 )
-def test_a_type_that_a_column_cannot_be_read_from_is_refused(take, rows, parquet, column, array, reason):
+def test_parquet_column_of_an_unfit_type_refuses_the_row(take, rows, parquet, column, array, reason):
     take(path=parquet(**{column: array}))
     assert reasons(rows) == {"a": [f"{column}: {reason}"]}
 
@@ -392,13 +392,13 @@ def test_a_batch_of_no_rows_changes_nothing(take, rows, brought_up, database):
     take(bet("a", 1))
     brought_up()
     before = rows("select * from raw.bet_versions")
-    counts = take_in(database, Nothing(), run_id=uuid.uuid4(), now=NOW)
+    counts = load_rows(database, Nothing(), run_id=uuid.uuid4(), now=NOW)
     assert (counts.rows_read, counts.accepted, counts.quarantined) == (0, 0, 0)
     assert (brought_up(), rows("select * from raw.bet_versions")) == ((0, 0), before)
 
 
 def test_a_first_batch_of_no_rows_leaves_a_store_without_features(database, brought_up):
-    take_in(database, Nothing(), run_id=uuid.uuid4(), now=NOW)
+    load_rows(database, Nothing(), run_id=uuid.uuid4(), now=NOW)
     assert brought_up() == (0, 0)
 
 
@@ -422,7 +422,7 @@ def test_batches_of_single_rows_equal_a_single_batch(take, rows, brought_up, new
         take(row, now=T0 + timedelta(minutes=minute))
         assert brought_up(T0 + timedelta(minutes=minute))[1] == 0
     with new_database() as other:
-        take_in(other, open_file(jsonl(tmp_path / "all.jsonl", *bets)), run_id=uuid.uuid4(), now=NOW)
+        load_rows(other, open_file(jsonl(tmp_path / "all.jsonl", *bets)), run_id=uuid.uuid4(), now=NOW)
         refresh(other, run_id=uuid.uuid4(), now=NOW)
         at_once = other.execute(
             "select to_jsonb(s) - 'updated_seq' from features.group_state as s order by 1"
@@ -447,7 +447,7 @@ def test_bets_known_at_the_same_instant_make_the_same_features_in_any_order(
     take(*bets)
     brought_up()
     with new_database() as other:
-        take_in(other, open_file(jsonl(tmp_path / "b.jsonl", *reversed(bets))), run_id=uuid.uuid4(), now=NOW)
+        load_rows(other, open_file(jsonl(tmp_path / "b.jsonl", *reversed(bets))), run_id=uuid.uuid4(), now=NOW)
         refresh(other, run_id=uuid.uuid4(), now=NOW)
         query = "select sport_market, recent_win_rate, recent_win_rate_50 from features.sport_market_recent_changes"
         assert other.execute(query).fetchall() == rows(query)
@@ -466,7 +466,7 @@ def test_bets_that_arrive_weeks_late_change_no_published_change_row(take, rows, 
     assert rows("select max(event_timestamp) > %s from features.sport_stats_changes", NOW) == [(True,)]
 
 
-def test_the_clock_of_a_moment_is_the_same_on_both_sides_of_summer_time(take, rows):
+def test_equal_local_times_around_the_end_of_summer_time_stay_distinct_instants(take, rows):
     """01:30 came twice in New York that night; the offset says which one is meant."""
     night = ("2025-11-02T01:30:00-04:00", "2025-11-02T01:30:00-05:00")
     take(*(bet(text, time_placed=text, created_at=text) for text in night))

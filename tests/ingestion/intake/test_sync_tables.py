@@ -13,7 +13,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, T0, bet, jsonl, lost
 
@@ -25,7 +25,7 @@ def show(database, tmp_path):
     def show(*bets, now=NOW, **differs):
         file = open_file(jsonl(tmp_path / f"{uuid.uuid4()}.jsonl", *bets))
         rows = dataclasses.replace(file, path=file.path, is_table=True)
-        counts = take_in(database, rows, run_id=uuid.uuid4(), now=now, **differs)
+        counts = load_rows(database, rows, run_id=uuid.uuid4(), now=now, **differs)
         database.commit()
         return counts
 
@@ -36,7 +36,7 @@ CURRENT = "select id, profit_cents from processed.bets order by id"
 LOG = "select id, status, is_superseded, previous_seq from processed.bet_versions order by seq"
 
 
-def test_a_row_that_is_read_again_changes_nothing(show, rows):
+def test_table_rows_read_again_change_nothing(show, rows):
     show(bet("a"), bet("b", status="?"))
     before = rows("select * from raw.bet_versions order by seq")
     counts = show(bet("b", status="?"), bet("a"), bet("a"))
@@ -61,7 +61,7 @@ def test_row_of_a_table_counts_when_updated_at_went_back(show, rows):
     assert rows(LOG) == [("a", "SETTLED_LOSS", False, None), ("a", "SETTLED_WIN", False, 1)]
 
 
-def test_of_rows_that_share_an_id_the_one_with_the_newest_stamp_counts_in_any_order(show, rows):
+def test_row_with_the_newest_stamp_of_an_id_counts_in_any_order(show, rows):
     counts = show(bet("a", 10), lost("a", 20), bet("a", 15))
     assert (counts.accepted, counts.seen_before) == (1, 2)
     assert rows(LOG) == [("a", "SETTLED_LOSS", False, None)]
@@ -92,7 +92,7 @@ def test_sound_row_settles_the_refused_rows_of_the_same_bet(show, rows):
     assert rows(states) == [("a", "superseded", 3), ("b", "open", None)]
 
 
-def test_bet_with_a_broken_version_keeps_the_last_sound_version_until_a_sound_one_comes(show, rows):
+def test_bet_with_a_broken_version_keeps_the_last_sound_version_until_the_row_is_sound_again(show, rows):
     show(bet("a"))
     show(bet("a", 5, status="?"))
     assert rows(CURRENT) == [("a", 1500)]
@@ -132,11 +132,11 @@ def test_a_retried_row_is_known_from_now(show, rows):
     ]
 
 
-def test_a_file_never_brings_back_what_a_table_replaced(show, rows, database, tmp_path):
+def test_file_with_versions_older_than_the_table_row_changes_no_current_bet(show, rows, database, tmp_path):
     show(bet("a", 10))
     show(lost("a", 20))
     file = open_file(jsonl(tmp_path / "old.jsonl", bet("a", 10), bet("a", 15, amount=20.0)))
-    counts = take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+    counts = load_rows(database, file, run_id=uuid.uuid4(), now=NOW)
     assert (counts.seen_before, counts.superseded) == (1, 1)
     assert rows(CURRENT) == [("a", -1000)]
 
@@ -176,7 +176,7 @@ def test_the_store_holds_the_newest_row_of_each_id_that_was_shown_last(new_datab
             if not sync:
                 continue
             file = dataclasses.replace(open_file(jsonl(tmp_path / f"{uuid.uuid4()}.jsonl", *sync)), is_table=True)
-            take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+            load_rows(database, file, run_id=uuid.uuid4(), now=NOW)
             for name, rows in newest_by_id(sync).items():
                 row = max(rows, key=digest_of)
                 changes += last.get(name) != row
