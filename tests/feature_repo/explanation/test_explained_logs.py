@@ -56,7 +56,9 @@ def is_near(value, exact):
 
 @EXAMPLES
 @given(logs(max_size=40), st.lists(st.integers(0, 99), max_size=2), st.data())
-def test_every_feature_agrees_with_its_bets_and_with_the_oracle_at_any_instant(database, explain, log, cuts, data):
+def test_every_feature_agrees_with_the_bets_behind_and_with_the_oracle_at_any_instant(
+    database, explain, log, cuts, data
+):
     rows = oracle.all_rows(log)
     instants = sorted({version["known_at"] for version in log} | {EPOCH, LATER})
     with database.transaction(force_rollback=True):
@@ -95,9 +97,7 @@ def test_listed_contributions_of_a_group_add_up_to_the_stored_value(database, ex
 
 @EXAMPLES
 @given(logs(max_size=40), st.data())
-def test_versions_of_a_whole_list_are_all_of_the_group_each_in_the_state_that_the_log_gives_it(
-    database, explain, log, data
-):
+def test_a_whole_list_has_every_version_of_the_group_in_the_state_that_the_log_gives(database, explain, log, data):
     at = data.draw(st.sampled_from(sorted({version["known_at"] for version in log} | {LATER})))
     with database.transaction(force_rollback=True):
         refresh_in(database, batches_of(log, []), 20)
@@ -122,5 +122,5 @@ def test_versions_of_a_whole_list_are_all_of_the_group_each_in_the_state_that_th
             assert order == sorted(order, reverse=True)
 
 
-def test_every_measure_has_a_formula_and_a_column_that_says_what_adds_to_it():
+def test_every_measure_has_a_formula_and_a_column_that_marks_adding_versions():
     assert set(MEASURES.values()) == set(MEASURE_FORMULAS) == set(ADDING_COLUMNS)

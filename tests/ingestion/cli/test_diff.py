@@ -86,7 +86,7 @@ def changed(row):
     return {value["feature"]: (value["before"], value["after"]) for value in row["values"]}
 
 
-def test_instants_name_the_features_that_changed_of_each_group_and_the_bets_that_did_it(differing):
+def test_instants_name_changed_features_of_each_group_and_the_bets_behind_the_change(differing):
     view = differing(at(60), at(120))["sport_stats"]
     rows = {row["key"]: row for row in view["listed"]}
     assert (view["rows"], view["new"], rows.keys()) == (3, 1, {"Soccer", "Tennis", "Golf"})
@@ -109,7 +109,7 @@ def test_instants_are_compared_from_the_earlier_to_the_later(differing):
     assert differing(at(120), at(60)) == differing(at(60), at(120))
 
 
-def test_a_view_past_its_ttl_is_told_to_be_null(diff):
+def test_a_view_past_the_ttl_is_told_to_be_null(diff):
     text = " ".join(diff(at(60), "2026-05-03T12:00:00Z").stdout.split())
     assert "sport_stats is null on the second side: no run had refreshed it within its TTL." in text
 
@@ -118,7 +118,7 @@ def test_a_bet_past_the_ttl_is_counted_as_expired(differing):
     assert differing(at(120), "2026-06-15T12:00:00Z")["bet_facts"]["expired"] == 4
 
 
-def test_runs_stand_for_what_they_published_and_their_ids_may_be_short(diff, differing, runs):
+def test_runs_are_compared_by_the_instants_of_publication(diff, differing, runs):
     by_runs = differing(*runs)
     assert by_runs["sport_stats"] == differing(at(60), at(120))["sport_stats"]
     (backdated,) = json.loads(diff(*runs, "--json").stdout)["backdated"]
@@ -158,7 +158,7 @@ def test_frames_are_joined_on_keys_and_instant_and_a_changed_value_names_the_fra
     assert row["versions"] == []
 
 
-def test_frames_of_two_instants_are_paired_by_their_keys_and_name_the_bets_in_between(diff, frame):
+def test_frames_of_two_instants_are_paired_by_keys_and_name_the_bets_in_between(diff, frame):
     before = frame("a.parquet", ("Soccer", FIRST, 0.5, 2), ("Rugby", FIRST, None, None))
     after = frame("b.parquet", ("Soccer", SECOND, 0.0, 1), ("Golf", SECOND, 1.0, 1), ("Golf", SECOND, 1.0, 1))
     document = json.loads(diff(before, after, "--json").stdout)
@@ -174,7 +174,7 @@ def test_frames_that_differ_in_the_last_digits_only_do_not_differ(diff, frame):
     assert "No feature differs" in diff(before, after).stdout
 
 
-def test_repeated_rows_of_frames_are_compared_one_with_one(differing, frame):
+def test_repeated_rows_of_frames_are_compared_in_pairs(differing, frame):
     before = frame("a.parquet", *[("Soccer", FIRST, 0.5, 2)] * 3)
     after = frame("b.parquet", *[("Soccer", FIRST, 0.5, 2)] * 2, ("Soccer", FIRST, 0.6, 2))
     assert differing(before, after)["sport_stats"]["rows"] == 1
@@ -196,7 +196,7 @@ def test_frames_are_compared_without_a_store_too(diff, frame, tmp_path):
         (("yesterday", "now"), "is not the id of a run"),
     ],
 )
-def test_what_cannot_be_compared_ends_with_2(diff, sides, message):
+def test_sides_that_cannot_be_compared_end_with_2(diff, sides, message):
     done = diff(*sides)
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
