@@ -18,6 +18,8 @@ from typer.core import TyperCommand
 from feature_repo.errors import ConfigurationError, PikkitError
 from ingestion.cli.documents import error_documents, report_error
 from ingestion.cli.inspect.alerts import alerts
+from ingestion.cli.inspect.diff import diff
+from ingestion.cli.inspect.explain import explain
 from ingestion.cli.inspect.features import features
 from ingestion.cli.inspect.gate import gate
 from ingestion.cli.inspect.groups import groups
@@ -88,7 +90,8 @@ def _takes_value(option: Any) -> bool:
 # In the order of `pikkit --help`.
 for verb in (
     demo, up, down, status, doctor, env, migrate, apply, sync, run, backfill, verify, reconcile, materialize,
-    gate, runs, report, lineage, alerts, metrics, export, publish_supabase, features, groups, score, sample,
+    gate, runs, explain, diff, report, lineage, alerts, metrics, export, publish_supabase, features, groups, score,
+    sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
 app.add_typer(quarantine_app, name="quarantine")
