@@ -18,12 +18,9 @@ from typer.core import TyperCommand
 from feature_repo.errors import ConfigurationError, PikkitError
 from ingestion.cli.documents import error_documents, report_error
 from ingestion.cli.inspect.alerts import alerts
-from ingestion.cli.inspect.diff import diff
-from ingestion.cli.inspect.explain import explain
 from ingestion.cli.inspect.features import features
 from ingestion.cli.inspect.gate import gate
 from ingestion.cli.inspect.groups import groups
-from ingestion.cli.inspect.lineage import lineage
 from ingestion.cli.inspect.metrics import metrics
 from ingestion.cli.inspect.report import report
 from ingestion.cli.inspect.runs import runs
@@ -44,6 +41,9 @@ from ingestion.cli.setup.migrate import migrate
 from ingestion.cli.setup.sample import sample
 from ingestion.cli.setup.up import up
 from ingestion.cli.terminal import closable_streams
+from ingestion.cli.trace.diff import diff
+from ingestion.cli.trace.explain import explain
+from ingestion.cli.trace.lineage import lineage
 from ingestion.cli.update.backfill import backfill
 from ingestion.cli.update.reconcile import reconcile
 from ingestion.cli.update.run import run

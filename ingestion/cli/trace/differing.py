@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from ingestion.cli.inspect.explained import instant_text, value_text
 from ingestion.cli.output import print_line, print_wrapped
 from ingestion.cli.tables import print_table
+from ingestion.cli.trace.explained import instant_text, value_text
 from ingestion.wording import counted
 
 if TYPE_CHECKING:

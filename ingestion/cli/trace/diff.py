@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ingestion.cli.documents import print_json
-from ingestion.cli.inspect.differing import difference_document, print_difference
 from ingestion.cli.options import Json
 from ingestion.cli.output import say_warning
 from ingestion.cli.stores import begin, stores
+from ingestion.cli.trace.differing import difference_document, print_difference
 from ingestion.settings import Settings
 
 if TYPE_CHECKING:

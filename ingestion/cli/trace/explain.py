@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingestion.cli.documents import print_json
-from ingestion.cli.inspect.explained import (
+from ingestion.cli.options import Json
+from ingestion.cli.output import print_line, print_wrapped
+from ingestion.cli.stores import begin, stores
+from ingestion.cli.trace.explained import (
     explanation_document,
     last_line,
     print_explained_feature,
     print_explained_vector,
 )
-from ingestion.cli.options import Json
-from ingestion.cli.output import print_line, print_wrapped
-from ingestion.cli.stores import begin, stores
 
 if TYPE_CHECKING:
     from datetime import datetime
