@@ -16,7 +16,7 @@ from feature_repo.declarations.views import BET_FACTS, BetView, GroupedView, OnD
 from feature_repo.explanation.formulas import Calculation, values_agree
 from feature_repo.explanation.group_bets import GroupBets
 from feature_repo.explanation.origins import arrived_versions, runs_behind
-from feature_repo.explanation.requested_features import requested_calculations, requested_values
+from feature_repo.explanation.requested_features import requested_calculations, requested_values, versions_since
 from feature_repo.explanation.result import BehindVersion, Change, ExplainedFeature, ExplainedView, Explanation
 from feature_repo.explanation.single_bets import BetVersion, SingleBet, bet_calculations, single_bet
 from feature_repo.explanation.stored_values import (
@@ -159,13 +159,15 @@ class _Explainer:
         version = self._bet.as_of(self.at)
         calculations = requested_calculations(self.connection, version, declared)
         computed = ServedRow("PRESENT", requested_values(view, version))
-        change = FeatureChange(version["known_at"], version["run_id"])
+        since = versions_since(view, self._bet, version, computed.values)
+        changes = {name: FeatureChange(each["known_at"], each["run_id"]) for name, each in since.items()}
         features = tuple(
-            _explained(view.name, feature, calculations[feature.name], computed, computed, change)
+            _explained(view.name, feature, calculations[feature.name], computed, computed, changes[feature.name])
             for feature in declared
         )
+        known = {each["known_at"]: each["seq"] for each in since.values()}
         behind = self._of_version(
-            version, calculations, lambda instants: {instant: ([version["seq"]], 1) for instant in instants}
+            version, calculations, lambda instants: {instant: ([known[instant]], 1) for instant in instants}
         )
         return ExplainedView(
             view=view.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import psycopg
@@ -11,7 +11,7 @@ from feature_repo.bets.vocabulary import ENCODED_COLUMNS, UNKNOWN
 from feature_repo.declarations.features import DeclaredFeature
 from feature_repo.declarations.views import OnDemandDeclaration
 from feature_repo.explanation.formulas import Calculation, bet_formula, calculate
-from feature_repo.explanation.single_bets import BetVersion
+from feature_repo.explanation.single_bets import BetVersion, SingleBet
 from feature_repo.group_keys import make_key
 from feature_repo.postgres.queries import feast_statement
 
@@ -33,6 +33,19 @@ def requested_values(view: OnDemandDeclaration, version: BetVersion) -> dict[str
     columns = {name: [value] for name, value in request.items()}
     computed = columns | ON_DEMAND_FUNCTIONS[view.name](columns)
     return {feature.name: computed[feature.name][0] for feature in view.declared}
+
+
+def versions_since(
+    view: OnDemandDeclaration, bet: SingleBet, version: BetVersion, values: Mapping[str, Any]
+) -> dict[str, BetVersion]:
+    """Feature -> the version of the bet from which on, up to `version`, the feature has had the value in `values`."""
+    since = dict.fromkeys((feature.name for feature in view.declared), version)
+    unchanged = set(since)
+    for earlier in reversed(bet.counted[: bet.counted.index(version)]):
+        before = requested_values(view, earlier)
+        unchanged = {name for name in unchanged if before[name] == values[name]}
+        since |= dict.fromkeys(unchanged, earlier)
+    return since
 
 
 def requested_calculations(

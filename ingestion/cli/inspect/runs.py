@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -91,6 +92,8 @@ def _print_run(run: PastRun, detail: RunDetail) -> None:
     from ingestion.cli.trace.lineage import print_jobs
     from ingestion.runs.actor import by_actor
 
+    source, remark = f" of {run.source}" if run.source else "", _remark(run)
+    print_wrapped(f"Run {run.run_id}, {run.verb}{source}: {_state(run)}{f' ({remark})' if remark else ''}.")
     facts = [(name, getattr(run, name)) for name in ("run_id", "verb", "source", "now", "started_at", "finished_at")]
     facts += [("seconds", run.seconds), ("state", run.state), ("exit_code", run.exit_code)]
     gate = f"overridden{by_actor(run.overridden_by)}" if run.gate == "overridden" else run.gate
@@ -100,8 +103,8 @@ def _print_run(run: PastRun, detail: RunDetail) -> None:
     print_table(["", ""], [fact for fact, (_, value) in zip(cells, facts, strict=True) if value is not None])
     if run.steps:
         print_line()
-        rows = [(step.step, step.seconds, jsonlib.dumps(step.counts)) for step in run.steps]
-        print_table(["step", "seconds", "counts"], rows, wrap=True)
+        rows = [(step.step, step.seconds, _counts(step.counts)) for step in run.steps]
+        print_table(["step", "seconds", "counts that are not zero"], rows, wrap=True)
     if detail.written:
         print_line()
         written = [(view, of.rows, of.digest, _versions(of)) for view, of in detail.written.items()]
@@ -123,6 +126,16 @@ def _print_run(run: PastRun, detail: RunDetail) -> None:
         print_line(run.error)
     print_line()
     print_line("Nothing was changed.")
+
+
+def _counts(counts: Mapping[str, Any]) -> str:
+    """The counts of a step that are not zero, empty or null, as text; --json has all."""
+    texts = []
+    for name, value in counts.items():
+        inner = {key: part for key, part in value.items() if part} if isinstance(value, dict) else value
+        if inner:
+            texts.append(f"{name} {jsonlib.dumps(inner) if isinstance(inner, dict | list) else inner}")
+    return ", ".join(texts) or "-"
 
 
 def _cursor(run: PastRun) -> str | None:

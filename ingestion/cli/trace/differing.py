@@ -25,7 +25,7 @@ def difference_document(difference: Difference) -> dict[str, Any]:
 
 
 def print_difference(difference: Difference) -> None:
-    """Counts, then rows view by view, then what it comes to."""
+    """What it comes to, counts, then rows view by view."""
     print_wrapped(_heading(difference))
     if difference.frames is not None:
         _print_frames(difference)
@@ -61,9 +61,9 @@ def _heading(difference: Difference) -> str:
         sides = f"From {difference.before} to {difference.after}"
     if difference.kind == "runs":
         sides += f" (clocks {instant_text(difference.before_at)} and {instant_text(difference.after_at)})"
-    if difference.versions_between is None:
-        return f"{sides}."
-    return f"{sides}: {counted(difference.versions_between, 'version')} became known."
+    if difference.versions_between is not None:
+        sides += f": {counted(difference.versions_between, 'version')} became known"
+    return f"{_result(difference)}. {sides}."
 
 
 def _print_frames(difference: Difference) -> None:
@@ -152,13 +152,18 @@ def _differ(rows: int) -> str:
     return "differs" if rows == 1 else "differ"
 
 
-def _last_line(difference: Difference) -> str:
+def _result(difference: Difference) -> str:
     if not difference.rows:
-        return "No feature differs. Nothing was changed."
+        return "No feature differs"
     views = sum(1 for view in difference.views if view.rows)
     features = sum(len(view.features) for view in difference.views)
     return (
         f"{counted(difference.rows, 'row')} of {counted(views, 'view')} {_differ(difference.rows)}, in "
-        f"{counted(features, 'feature')}; "
-        "`pikkit explain FEATURE --key KEY --at INSTANT` says why a value is what it is. Nothing was changed."
+        f"{counted(features, 'feature')}"
     )
+
+
+def _last_line(difference: Difference) -> str:
+    if not difference.rows:
+        return "Nothing was changed."
+    return "`pikkit explain FEATURE --key KEY --at INSTANT` says why a value is what it is. Nothing was changed."

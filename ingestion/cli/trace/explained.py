@@ -39,7 +39,9 @@ def print_explained_feature(explanation: Explanation, view: ExplainedView, short
     """All that is known of one feature."""
     (feature,) = view.features
     of = f"bet {explanation.bet}" if view.key in (None, explanation.bet) else str(view.key)
-    print_wrapped(f"{view.view}:{feature.feature} of {of}, as of {instant_text(explanation.at)}")
+    status = "" if feature.offline_status in ("PRESENT", "NULL_VALUE") else f" ({feature.offline_status})"
+    value = f"{value_text(feature.offline)}{status}"
+    print_wrapped(f"{view.view}:{feature.feature} of {of} is {value} as of {instant_text(explanation.at)}")
     print_line()
     print_table(
         ["", "value", ""],
@@ -106,9 +108,20 @@ def last_line(explanation: Explanation) -> str:
             f"All agrees with the bets; Redis has other values of {', '.join(behind)}: `pikkit materialize` brings it "
             "up to what was published."
         )
+    past = [each.feature for each in explanation.features if each.offline_status == "OUTSIDE_MAX_AGE"]
+    if past:
+        are_null = f"{past[0]} is" if len(past) == 1 else f"{len(past)} features are"
+        return (
+            f"What is stored is what its bets give, but {are_null} served as null, being older than the TTL: "
+            "`pikkit status` has the age of each view. Nothing was changed."
+        )
     number = len(explanation.features)
-    agrees = "It is what its bets give" if number == 1 else f"All {number} features are what their bets give"
-    return f"{agrees}. Nothing was changed."
+    if number == 1:
+        return "It is what its bets give. Nothing was changed."
+    return (
+        f"All {number} features are what their bets give. `pikkit explain VIEW:FEATURE` shows the bets and the source "
+        "row behind one. Nothing was changed."
+    )
 
 
 def _is_behind(explanation: Explanation, feature: ExplainedFeature) -> bool:

@@ -166,6 +166,24 @@ def test_a_changed_code_of_a_name_ends_with_1(own_store, explain):
     assert explain("market_encoded", "--bet", "e", of=own_store).returncode == 1  # serving still has the code in memory
 
 
+def test_a_feature_on_demand_is_dated_from_the_version_that_gave_the_value_not_from_the_newest_version(explained):
+    view = explained("sport_encoded", "--bet", "a")
+    (version,) = view["changes"][0]["versions"]
+    assert (version["previous_seq"], version["status"]) == (None, "SETTLED_WIN")  # the regrade left the sport alone
+    assert view["features"][0]["changed_at"] == view["changes"][0]["event_timestamp"] < view["versions"][0]["known_at"]
+
+
+def test_the_first_line_of_a_feature_is_the_value(explain):
+    first = explain("sport_win_rate", "--key", "Soccer").stdout.splitlines()[0]
+    assert first.startswith("sport_stats:sport_win_rate of Soccer is 0.4 as of")
+
+
+def test_a_value_past_the_ttl_is_told_as_null_in_the_first_line_and_in_the_last(explain):
+    text = " ".join(explain("sport_win_rate", "--key", "Soccer", now=NOW).stdout.split())
+    assert "of Soccer is null (OUTSIDE_MAX_AGE) as of" in text
+    assert "What is stored is what its bets give, but sport_win_rate is served as null" in text
+
+
 def test_a_window_lists_the_newest_graded_bets_and_no_more(explained):
     view = explained("recent_win_rate", "--key", "Tennis|Moneyline")
     newest = [f"b19fa7{n:02}" for n in reversed(range(6, 16))]

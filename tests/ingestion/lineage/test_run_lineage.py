@@ -268,13 +268,15 @@ def test_runs_show_and_lineage_run_print_inputs_outputs_and_versions(prepared: C
     text = pikkit_here("runs", "show", run_id[:13], environ=environ).stdout
     for part in (
         "file:bets.jsonl",
-        "cursor_after",
+        f"Run {run_id}, run of file:bets.jsonl: done.",
+        "accepted 1, ",
         "sport_stats",
         "features.sport_stats  COMPLETE",
         "Checks:",
         "Sent nowhere",
     ):
         assert part in text
+    assert "quarantined" not in text.split("Checks:")[0]  # a count of zero
     document = json.loads(pikkit_here("lineage", "--run", run_id, "--json", environ=environ).stdout)
     assert [job["state"] for job in document["jobs"] if job["job"] == "features.sport_stats"] == ["COMPLETE"]
     written = json.loads(pikkit_here("runs", "show", run_id, "--json", environ=environ).stdout)["written"]
