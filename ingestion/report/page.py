@@ -37,6 +37,7 @@ from ingestion.report.run_charts import (
     tone_of,
 )
 from ingestion.report.tiles import tiles
+from ingestion.runs.actor import by_actor
 from ingestion.runs.history import PastStep
 from ingestion.runs.record import code_version
 from ingestion.runs.store_verdict import store_problem, store_verdict
@@ -102,6 +103,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "by_actor": by_actor,
         "commands": _with_commands,
         "count": lambda number: "-" if number is None else f"{number:,}",
         "cut": lambda text: cut(text, _TEXT),

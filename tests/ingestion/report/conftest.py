@@ -30,7 +30,7 @@ REASON = "\u202e<img src=http://127.0.0.1:1/x onerror=alert(1)> " + "y" * 5_000
 
 @pytest.fixture(scope="session")
 def pages(servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """By state, the report of a store in that state: pending, empty, hostile."""
+    """By state, the report of a store in that state: pending, empty, overridden, hostile."""
     here = tmp_path_factory.mktemp("reports")
     made: dict[str, str] = {}
     clock.set_now(NOW)
@@ -39,6 +39,7 @@ def pages(servers: Connections, applied_template: Postgres, tmp_path_factory: py
     with store(servers, "report_hostile", applied_template) as hostile:
         made["empty"] = report_page(report_contents(hostile, NOW))
         run_pipeline(hostile, open_file(hostile_bets(here)), override=REASON)
+        made["overridden"] = report_page(report_contents(hostile, NOW))
         clock.set_now(NOW + timedelta(minutes=5))
         with pytest.raises(GateRefused):
             run_pipeline(hostile, open_file(refused_bets(here)))

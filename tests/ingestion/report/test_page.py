@@ -157,6 +157,15 @@ def test_hostile_names_stand_in_the_page_as_text(document: Document) -> None:
     assert r"<b onclick='x'>&\u202e.jsonl" in document.text
 
 
+@pytest.mark.parametrize("document", ["overridden"], indirect=True)
+def test_overridden_gate_is_shown_with_actor_and_reason(document: Document) -> None:
+    overriding = re.search(
+        r"Overridden by \S+ on \S.*?, for this reason: (.*?)\.\s+Open a check", document.text, re.DOTALL
+    )
+    assert overriding is not None
+    assert overriding[1].startswith(r"\u202e<img src=")
+
+
 @pytest.mark.parametrize("document", ["hostile"], indirect=True)
 def test_name_without_end_is_cut(document: Document) -> None:
     assert max(len(word) for _, data in document.texts for word in data.split()) <= 300
