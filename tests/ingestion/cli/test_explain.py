@@ -278,3 +278,18 @@ def test_python_has_the_same_as_frames(store):
     assert frames.features[["offline", "recomputed", "agrees"]].to_numpy().tolist() == [[0.4, 0.4, True]]
     assert frames.versions["wins"].sum() == 2
     assert frames.changes["id"].tolist() == ["a"]
+
+
+def test_names_with_percent_signs_are_explained_and_compared(new_applied, tmp_path):
+    """A percent sign in the text of a query would begin a placeholder."""
+    connections, name = new_applied(), "100% %s %(at)s %%"
+    clock.set_now(LATER)
+    run(connections, open_file(jsonl(tmp_path / "bets.jsonl", bet("50%", 1, sport=name), lost("b", 2, sport=name))))
+    environ = environ_of(connections, tmp_path / "home", PIKKIT_NOW=LATER.isoformat())
+    for subject in (("--key", name), ("--bet", "50%")):
+        done = pikkit_here("explain", "sport_win_rate", *subject, "--json", environ=environ)
+        (view,) = json.loads(done.stdout)["views"]
+        assert (view["key"], view["features"][0]["recomputed"], len(view["versions"])) == (name, 0.5, 2)
+    done = pikkit_here("diff", T0.isoformat(), LATER.isoformat(), "--json", environ=environ)
+    assert done.returncode == 0, done.stderr
+    assert name in done.stdout
