@@ -15,7 +15,7 @@ from feature_repo.errors import NotScorable
 from feature_repo.online_store.layout import microseconds
 from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.round_trip import HashRead, Reply, read_hashes
-from feature_repo.scoring.background_refresh import Refreshed
+from feature_repo.postgres.background_refresh import Refreshed
 from feature_repo.scoring.definitions import Definitions, read_definitions
 from feature_repo.scoring.stored_features import StoredRow
 from feature_repo.scoring.vectors import Vectors

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feature_repo.bets.vocabulary import ENCODED_COLUMNS, UNKNOWN, encode_names
+from feature_repo.bets.vocabulary import ENCODED_COLUMNS, have_codes
 from feature_repo.declarations.groups import GROUPS
 from feature_repo.group_keys import only_part
 from feature_repo.online_store.layout import instant_of_microseconds
@@ -103,11 +103,12 @@ class Vectors:
         }
 
     @property
-    def unknown_names(self) -> list[dict[str, str]]:
+    def unhave_codes(self) -> list[dict[str, str]]:
         """For each bet, column -> the name that it has there, of those names that no stored bet has.
 
         Looked up in the vocabulary that categories are encoded by, which is in memory
-        (`feature_repo/bets/vocabulary.py`). A name that is known and whose group is NOT_FOUND has no graded bet yet.
+        (`feature_repo/bets/vocabulary.py`), as it is now: a name that was first known after the bet was placed has the
+        code 0 and is none of these. A name that is known and whose group is NOT_FOUND has no graded bet yet.
         Raises VocabularyUnavailable where the service encodes no category and Postgres does not answer.
         """
         unknown: list[dict[str, str]] = [{} for _ in self.rows]
@@ -115,8 +116,8 @@ class Vectors:
             keys = self._columns.get(column, [None] * len(self))
             # A one-part key is the name, escaped.
             names: Sequence[str | None] = [only_part(key) for key in keys] if column in _JOIN_KEYS else keys
-            for of_bet, name, code in zip(unknown, names, encode_names(column, names), strict=True):
-                if name is not None and code == UNKNOWN:
+            for of_bet, name, has_code in zip(unknown, names, have_codes(column, names), strict=True):
+                if name is not None and not has_code:
                     of_bet[column] = name
         return unknown
 
