@@ -103,7 +103,7 @@ class Vectors:
         }
 
     @property
-    def unhave_codes(self) -> list[dict[str, str]]:
+    def unknown_names(self) -> list[dict[str, str]]:
         """For each bet, column -> the name that it has there, of those names that no stored bet has.
 
         Looked up in the vocabulary that categories are encoded by, which is in memory
