@@ -1,10 +1,11 @@
 """How easily a stranger finds things in the product code: what `make check` holds, and what is measured beside it.
 
     python -m tests.house           the measures, as a table
-    python -m tests.house --check   ends with 1 when a public name is defined twice or a folder is too full
+    python -m tests.house --check   ends with 1 when one of the limits below is broken
 
-Held are two limits: a public name of a module is defined in one module of feature_repo, quality and ingestion, and a
-folder has at most 15 modules or 40 SQL files. The rest is measured the same way each time, so that it can be compared.
+Held are three limits: a public name of a module is defined in one module of feature_repo, quality and ingestion; a
+folder has at most 15 modules or 40 SQL files; and no name of a test leans on the test above it. The rest is measured
+the same way each time, so that it can be compared.
 """
 
 from __future__ import annotations
@@ -79,6 +80,22 @@ def folder_sizes(suffix: str) -> Counter[str]:
     return Counter(str(path.parent.relative_to(ROOT)) for path in files)
 
 
+def test_names() -> list[tuple[Path, str]]:
+    """Every test of tests/, as its file and the name of its function, in the order of the files."""
+    return [
+        (path, node.name)
+        for path, tree in modules("tests")
+        if path.name.startswith("test_")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+
+
+def leaning_test_names() -> list[tuple[Path, str]]:
+    """The tests of `test_names` in whose name one of LEANING_WORDS stands."""
+    return [(path, name) for path, name in test_names() if LEANING_WORDS & set(name.split("_"))]
+
+
 def measures() -> Iterator[tuple[str, str]]:
     """What is measured, in words, and its figure."""
     trees = list(modules(*PACKAGES))
@@ -93,15 +110,8 @@ def measures() -> Iterator[tuple[str, str]]:
     p50, p90 = (lengths[int(len(lengths) * share)] for share in (0.5, 0.9))
     yield "lines of a file, p50 / p90 / max", f"{p50} / {p90} / {lengths[-1]}"
     yield "files, lines of product code", f"{len(trees)}, {sum(lengths):,}"
-    tests = [
-        name for path, tree in modules("tests") if path.name.startswith("test_") for name in _functions(tree, "test_")
-    ]
-    leaning = [name for name in tests if LEANING_WORDS & set(name.split("_"))]
-    yield "test names that lean on a neighbour", f"{len(leaning)} of {len(tests)} ({len(leaning) / len(tests):.1%})"
-
-
-def _functions(tree: ast.Module, prefix: str) -> list[str]:
-    return [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith(prefix)]
+    tests, leaning = len(test_names()), len(leaning_test_names())
+    yield "test names that lean on a neighbour", f"{leaning} of {tests} ({leaning / tests:.1%})"
 
 
 def _locals(trees: list[ast.Module]) -> Iterator[tuple[str, str]]:
@@ -157,7 +167,10 @@ def main(arguments: list[str]) -> int:
             _print(f"{name} is defined in {', '.join(paths)}: name each for what it is")
         for folder, files in full_folders().items():
             _print(f"{folder}: {files} files, over the limit: make a folder of what belongs together")
-        return bool(collisions() or full_folders())
+        for path, test in leaning_test_names():
+            words = ", ".join(sorted(LEANING_WORDS & set(test.split("_"))))
+            _print(f"{path}: {test} leans on a neighbour ({words}): say subject, condition and outcome")
+        return bool(collisions() or full_folders() or leaning_test_names())
     for measure, figure in measures():
         _print(f"{measure:55} {figure}")
     return 0

@@ -80,7 +80,7 @@ def test_paths_on_a_page_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_files_on_a_page_exist(page: Path) -> None:
+def test_file_names_on_a_page_exist_in_the_repository(page: Path) -> None:
     patterns = {name: re.compile(rf"(.*/)?{re.escape(name)}") for name in mentions(page, FILE_NAME) if "<" not in name}
     missing = [name for name, pattern in patterns.items() if not any(map(pattern.fullmatch, files()))]
     assert [name for name in missing if not re.fullmatch("[A-Z]+", Path(name).stem) and "*" not in name] == []
@@ -92,12 +92,12 @@ def test_dotted_names_on_a_page_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_names_that_a_page_finds_in_a_file_are_there(page: Path) -> None:
+def test_names_that_a_page_places_in_a_file_are_defined_in_the_file(page: Path) -> None:
     pairs = NAME_IN_FILE.findall(page.read_text(encoding="utf-8"))
     assert [(name, path) for name, path in pairs if name not in names_of(REPOSITORY / path)] == []
 
 
-def test_a_moved_file_and_a_renamed_name_are_noticed() -> None:
+def test_check_of_documented_names_rejects_a_missing_name_and_finds_paths() -> None:
     assert not is_there("feature_repo.offline_store.store.NoSuchStore")
     assert not is_there("feature_repo.keys")
     assert is_there("feature_repo.errors.GateRefused")

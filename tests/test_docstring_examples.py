@@ -24,11 +24,11 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_examples_of_a_module_are_true(module: str) -> None:
+def test_docstring_examples_of_a_module_pass(module: str) -> None:
     examples = doctest.testmod(import_module(module))
     assert examples.attempted > 0
     assert examples.failed == 0
 
 
-def test_the_modules_with_examples_are_found() -> None:
+def test_search_for_docstring_examples_finds_the_modules_with_examples() -> None:
     assert {"feature_repo.bets.odds", "feature_repo.group_keys"} <= set(MODULES)

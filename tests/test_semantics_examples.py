@@ -204,7 +204,7 @@ def check(connection, outputs):
 
 @pytest.mark.usefixtures("servers")
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_is_true(example, request, tmp_path):
+def test_documented_example_gives_the_documented_tables(example, request, tmp_path):
     given, *outputs = example
     asked = [table for table in outputs if table.name == "get_historical_features"]
     connections = request.getfixturevalue("registry" if asked else "connections")
@@ -222,15 +222,15 @@ def test_an_example_is_true(example, request, tmp_path):
 
 
 @pytest.mark.parametrize("example", LOGS)
-def test_an_example_comes_out_the_same_one_instant_at_a_time(example, database):
+def test_documented_example_gives_the_same_tables_when_refreshed_per_instant(example, database):
     log, *outputs = example
     write_log(database, log, in_parts=True)
     check(database, outputs)
 
 
-def test_no_table_of_the_page_is_left_out():
+def test_every_table_of_the_semantics_page_belongs_to_a_tested_example():
     assert len(re.findall(r"^\|--", PAGE.read_text(encoding="utf-8"), re.MULTILINE)) == COUNT
 
 
-def test_what_the_page_types_at_the_prompt_prints_what_it_says():
+def test_prompt_examples_on_the_semantics_page_print_the_documented_output():
     assert doctest.testfile(str(PAGE), module_relative=False) == doctest.TestResults(failed=0, attempted=12)

@@ -25,7 +25,7 @@ def test_no_comment_holds_a_placeholder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("package", ["feature_repo", "ingestion"])
-def test_every_sql_file_is_named_by_its_package_and_every_named_statement_is_a_file(package: str) -> None:
+def test_every_sql_file_is_used_and_every_named_statement_has_a_file(package: str) -> None:
     """A statement that is renamed in one place only would be found when its command runs."""
     files = {path.stem for path in (REPOSITORY / package / "sql").rglob("*.sql") if path.parent.name != "migrations"}
     code = {

@@ -35,7 +35,7 @@ def bets(client):
     return lambda: client.get("/bets?select=id", headers={"Prefer": "count=exact"})
 
 
-def test_postgrest_answers(bets):
+def test_postgrest_answers_with_all_rows_and_the_content_range(bets):
     answer = bets()
     assert (answer.status_code, len(answer.json()), answer.headers["content-range"]) == (200, 6, "0-5/6")
     assert answer.headers["server"] == "postgrest/12.0.2"
@@ -75,7 +75,9 @@ def test_a_connection_that_breaks_is_an_error_of_the_client(supabase, bets, faul
         (faults.half_a_body, 200, None, "0-5/6"),
     ],
 )
-def test_a_lie_has_the_look_of_an_answer(supabase, bets, fault, status, rows, content_range):
+def test_falsified_answer_has_the_status_rows_and_content_range_of_the_fault(
+    supabase, bets, fault, status, rows, content_range
+):
     supabase.proxy.queue(fault)
     answer = bets()
     assert (answer.status_code, answer.headers.get("content-range")) == (status, content_range)
@@ -86,7 +88,7 @@ def test_a_lie_has_the_look_of_an_answer(supabase, bets, fault, status, rows, co
         assert len(answer.json()) == rows
 
 
-def test_errors_have_their_status_and_their_words(supabase, bets):
+def test_queued_faults_answer_with_the_status_code_and_error_code_of_the_fault(supabase, bets):
     queued = (faults.server_error, faults.unavailable, faults.too_many("7"), None, faults.statement_timeout)
     supabase.proxy.queue(*queued)
     answers = [bets() for _ in queued]
@@ -107,7 +109,7 @@ def test_a_storm_is_the_same_for_the_same_seed(supabase, bets):
     assert set(met[0]) == {None, "bad_gateway", "unavailable"}
 
 
-def test_postgrest_goes_with_a_test_process_that_is_killed(supabase):
+def test_postgrest_ends_when_the_test_process_is_killed(supabase):
     program = (
         "import pickle, sys, time; from tests.rigs.supabase import running_postgrest\n"
         "with running_postgrest(pickle.load(sys.stdin.buffer)): print('up', flush=True); time.sleep(3600)"

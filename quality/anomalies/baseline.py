@@ -36,7 +36,10 @@ class Baseline:
 
     @classmethod
     def of(cls, accepted: pl.DataFrame) -> Baseline:
-        """The baseline of accepted bets, in the columns of a batch. Raises KeyError where a column is missing."""
+        """The baseline of accepted bets: a frame with at least the columns of BATCH_SCHEMA, one row per bet, any order.
+
+        Raises KeyError where a column is missing and TypeError where one has another type.
+        """
         bets = require(accepted, "the baseline")
         return cls(_middles(bets), habits(with_copies(bets)))
 
@@ -77,7 +80,12 @@ def tolerant_spread(values: pl.Expr, minimum: float) -> pl.Expr:
 
 
 def habits(bets: pl.DataFrame) -> pl.DataFrame:
-    """HABITS of bets that have COPY: how often each relation was judged and broken, by book and over all."""
+    """How often each relation was judged and broken: HABITS, one row per relation and book, and one over all books.
+
+    `bets` has the columns of BATCH_SCHEMA and COPY. `rows` counts the bets for which the relation can be judged; bets
+    without a book count only in the row over all, whose institution_name is null. In the order of RELATIONS, the row
+    over all first, then the books in the order of the bets.
+    """
     broken = bets.select("institution_name", *(rule.alias(name) for name, rule in RELATIONS.items()))
     over_all = broken.with_columns(pl.lit(None, pl.String).alias("institution_name"))
     named = broken.filter(pl.col("institution_name").is_not_null())

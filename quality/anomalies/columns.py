@@ -8,7 +8,11 @@ from quality.evidence import BATCH_SCHEMA
 
 
 def require(bets: pl.DataFrame, name: str, schema: pl.Schema = BATCH_SCHEMA) -> pl.DataFrame:
-    """The columns of the schema. Raises KeyError or TypeError naming those that are missing or of another type."""
+    """The same rows in the same order with the columns of the schema, in its order; further columns are dropped.
+
+    `name` is what the errors call the frame. Raises KeyError naming the missing columns, else TypeError naming those
+    of another type.
+    """
     missing = [column for column in schema if column not in bets.columns]
     if missing:
         raise KeyError(f"{name} has no column {', '.join(missing)}")

@@ -13,7 +13,12 @@ DUPLICATE = "duplicate"
 
 
 def flags(batch: pl.DataFrame, neighbours: pl.DataFrame, baseline: Baseline, thresholds: Thresholds) -> pl.LazyFrame:
-    """ANOMALIES of rows that were there before. Of two that are the same bet, the later one is flagged."""
+    """The kind `duplicate` as ANOMALIES, one row per bet and reason: a bet may have two.
+
+    `batch` and `neighbours` (accepted earlier bets placed in the same seconds) have the columns of BATCH_SCHEMA. An id
+    that the batch holds more than once is flagged on each of its rows. Of equal bets under different ids those of the
+    batch that are not the earliest are flagged, unless such copies are usual at their book.
+    """
     twice = FlagRule(
         DUPLICATE, where(pl.col("id").is_duplicated(), "critical"), pl.format("the id {} stands twice", "id")
     )
@@ -31,7 +36,11 @@ def flags(batch: pl.DataFrame, neighbours: pl.DataFrame, baseline: Baseline, thr
 
 
 def marked(batch: pl.DataFrame, neighbours: pl.DataFrame) -> pl.DataFrame:
-    """The batch, each id once, and COPY: whether a bet is a copy of another of the batch or of a neighbour."""
+    """The batch with the flag COPY: whether the bet is a copy of another bet of the batch or of a neighbour.
+
+    Both frames have the columns of BATCH_SCHEMA. One row per id of the batch, the first one, in the order of the
+    batch; COPY is null where a column that is needed to recognise a bet is null.
+    """
     # An earlier version of a bet is no copy of it; and of an id that stands twice only that is to be said.
     others = neighbours.join(batch, on="id", how="anti", nulls_equal=True)
     once = batch.unique("id", keep="first", maintain_order=True)

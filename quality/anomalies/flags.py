@@ -25,7 +25,10 @@ class FlagRule:
     expected_high: pl.Expr = field(default_factory=lambda: NO_SCORE)
 
     def flags(self, bets: pl.LazyFrame) -> pl.LazyFrame:
-        """The rows that have it, as ANOMALIES."""
+        """One row of ANOMALIES for each bet that the rule flags, in the order of `bets`.
+
+        `bets` has seq, id and every column that the expressions of the rule read.
+        """
         severity = self.severity.cast(pl.String).alias("severity")
         return (
             bets.with_columns(severity)
@@ -70,7 +73,11 @@ def milder(severity: pl.Expr, cap: str, condition: pl.Expr) -> pl.Expr:
 
 
 def one_per_row_and_kind(flags: pl.DataFrame) -> pl.DataFrame:
-    """The worst flag of each (seq, kind), with what all of them say."""
+    """ANOMALIES with one row per (seq, kind), ordered by seq and kind.
+
+    The severity and the figures are those of the worst flag; `description` joins those of all its flags with `; `,
+    the worst first.
+    """
     rank = pl.col("severity").replace_strict({name: n for n, name in enumerate(SEVERITIES)}, return_dtype=pl.Int8)
     return (
         flags.sort("seq", "kind", rank, descending=[False, False, True], maintain_order=True)

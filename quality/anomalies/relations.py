@@ -75,7 +75,11 @@ def breaks_format() -> pl.Expr:
 
 
 def with_copies(bets: pl.DataFrame, order: tuple[str, ...] = ("created_at", "known_at", "seq")) -> pl.DataFrame:
-    """The bets, and COPY: whether one before it is the same under another id; null where that cannot be told."""
+    """The same rows in the same order with the flag COPY: whether an earlier bet is equal in every NATURAL_KEY column.
+
+    `bets` has time_placed, the other columns of NATURAL_KEY and those of `order`, by which the earliest of equal bets
+    is found. COPY is null where time_placed or another of REPEATED_BET_COLUMNS is null.
+    """
     known = pl.all_horizontal(pl.col(column).is_not_null() for column in REPEATED_BET_COLUMNS)
     keyed = bets.with_columns(PLACED_SECOND).with_columns(
         pl.when(known).then(pl.struct(NATURAL_KEY).hash()).alias("key"), pl.int_range(pl.len()).alias("row")

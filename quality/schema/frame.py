@@ -65,7 +65,11 @@ class ValidationResult:
 
 
 def validate(rows: pl.DataFrame, now: datetime) -> ValidationResult:
-    """Judge raw rows, of any physical types, as of the aware instant `now`."""
+    """Judge raw rows, with the columns of BET_COLUMNS in any physical types, as of the aware instant `now`.
+
+    A missing column is read as null and an unknown one is ignored; both are named in the result. The accepted and the
+    rejected rows keep the order of the frame. Raises ValueError when `now` has no time zone.
+    """
     if now.tzinfo is None:
         raise ValueError("now must carry its time zone")
     known = _known(rows)

@@ -26,7 +26,11 @@ FLATTEST = -0.08
 
 
 def calibration_shifts(batch: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
-    """One row for each test and segment with enough graded straight bets and events."""
+    """SHIFTS of CALIBRATION_TESTS: one row for each test and segment with enough graded straight bets and events.
+
+    `batch` has the columns of BATCH_SCHEMA and `graded` those of GRADED. `calibration_recent` reads `graded` and has
+    rows for books only; the two other tests read `batch`. In the order of CALIBRATION_TESTS.
+    """
     settled = pl.col("settled_at").is_not_null()
     event = pl.when(settled).then(pl.struct(EVENT).rank("dense")).otherwise(-pl.int_range(pl.len())).cast(pl.Int64)
     of_batch = _surprises(batch.with_columns(event.alias("event")))

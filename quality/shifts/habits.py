@@ -23,7 +23,12 @@ WORDS = {
 
 
 def habit_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
-    """One row for each relation and segment in which it can be judged."""
+    """SHIFTS of relations: one row for each relation and segment in which it can be judged, in the order of WORDS.
+
+    `batch` and `reference` (accepted earlier bets) have the columns of BATCH_SCHEMA. `value` is the share of bets of
+    the batch that break the relation, `expected` that of the earlier bets of the book (of all, where the book is new),
+    and at least LEAST_SHARE.
+    """
     now = habits(marked(batch, reference))
     before = habits(with_copies(reference)).rename({"rows": "reference_rows", "broken": "broken before"})
     known = before.filter(pl.col("reference_rows") >= MINIMUM_ROWS)

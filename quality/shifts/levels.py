@@ -18,13 +18,20 @@ STRETCHES = 5
 
 
 def level_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
-    """One row for each level and segment that has enough rows on both sides."""
+    """SHIFTS of LEVELS: one row for each level and segment that has enough rows on both sides, in the order of LEVELS.
+
+    `batch` and `reference` (accepted earlier bets) have the columns of BATCH_SCHEMA. `value` and `expected` are the
+    figure of the level (see `Level.figure`) in the batch and in the reference.
+    """
     length = stretch_length(batch)
     return pl.concat(_shifts(level, batch, reference, length) for level in LEVELS)
 
 
 def stretch_length(batch: pl.DataFrame) -> str:
-    """Into stretches of which length earlier bets are cut: about as long as what the batch brings."""
+    """The length of the stretches into which earlier bets are cut, as a Polars duration: 1h, 6h or 1d.
+
+    It follows from how long a time the `known_at` of the batch spans; without rows it is 1h.
+    """
     span = batch.select((pl.col("known_at").max() - pl.col("known_at").min()).dt.total_hours()).item()
     if span is None or span <= 2:
         return "1h"
@@ -46,7 +53,10 @@ def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: 
     )
 
     def residuals(bets: pl.DataFrame) -> pl.DataFrame:
-        """How many spreads each bet lies from the middle of its kind."""
+        """The bets with a value and of a kind with enough earlier bets, with `out` added.
+
+        `out` is the distance of `value` from the `centre` of the kind in its `spread`, cut at the reach of the level.
+        """
         out = ((pl.col("value") - pl.col("centre")) / pl.col("spread")).clip(-level.reach, level.reach)
         return (
             bets.with_columns(value)

@@ -14,13 +14,20 @@ CERTAIN = 40.0
 
 
 def in_segments(bets: pl.DataFrame) -> pl.DataFrame:
-    """Every bet twice: once with a null `segment`, and once with its book as `segment` where that is known."""
+    """The bets with the text column `segment`: first all with null, then those with a book once more with the book.
+
+    Within each half they are in the order of `bets`, which must have institution_name.
+    """
     named = bets.filter(pl.col(BOOK).is_not_null())
     return pl.concat([bets.with_columns(ALL.alias("segment")), named.with_columns(pl.col(BOOK).alias("segment"))])
 
 
 def as_shifts(test: str, found: pl.DataFrame, description: pl.Expr) -> pl.DataFrame:
-    """SHIFTS from segment, rows, reference_rows, value, expected and score. Rows without a score are left out."""
+    """SHIFTS of one test from a frame with segment, rows, reference_rows, value, expected and score, in its order.
+
+    Scores are robust standard deviations, cut to 0..CERTAIN; rows whose score is null or NaN are left out.
+    `description` is evaluated over the frame.
+    """
     score = pl.col("score").clip(0, CERTAIN)
     judged = found.filter(pl.col("score").is_not_null() & pl.col("score").is_not_nan()).with_columns(score)
     return judged.select(

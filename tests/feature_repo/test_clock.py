@@ -15,12 +15,12 @@ from feature_repo.errors import ConfigurationError
 INSTANT = datetime(2026, 5, 24, 15, tzinfo=UTC)
 
 
-def test_clock_runs_with_the_time_when_nothing_stops_it() -> None:
+def test_clock_that_is_not_stopped_gives_the_current_time() -> None:
     before = datetime.now(UTC)
     assert before <= clock.now() <= datetime.now(UTC)
 
 
-def test_clock_that_is_stopped_tells_the_instant_of_its_stop() -> None:
+def test_clock_stopped_by_set_now_gives_that_instant() -> None:
     clock.set_now(INSTANT)
     assert clock.now() == INSTANT
 
@@ -72,7 +72,7 @@ def test_every_spelling_of_iso_8601_names_the_same_instant(text: str) -> None:
     assert parse_instant(text) == INSTANT
 
 
-def test_date_alone_is_its_midnight_in_utc() -> None:
+def test_date_without_a_time_is_parsed_as_midnight_utc() -> None:
     assert parse_instant("2026-05-24") == INSTANT.replace(hour=0)
 
 

@@ -61,12 +61,12 @@ def test_eight_views_are_declared_with_keys_and_ttls(declared: RepoContents) -> 
     }
 
 
-def test_views_hold_the_features_that_are_computed_for_them(declared: RepoContents) -> None:
+def test_declared_views_have_exactly_the_stored_features(declared: RepoContents) -> None:
     held = {view.name: tuple(field.name for field in view.features) for view in declared.feature_views}
     assert held == {view.name: view.features for view in STORED_VIEWS}
 
 
-def test_counts_are_whole_numbers(fields: dict[str, Field]) -> None:
+def test_declared_count_features_are_int64(fields: dict[str, Field]) -> None:
     assert {str(field.dtype) for field in fields.values() if field.name.endswith("_count")} == {"Int64"}
 
 

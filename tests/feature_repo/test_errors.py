@@ -34,16 +34,16 @@ def test_parts_and_data_of_an_error_are_attributes() -> None:
     )
 
 
-def test_rejected_source_has_its_path() -> None:
+def test_source_rejected_keeps_the_path() -> None:
     assert SourceRejected("a", "b", "c", path=Path("bets.csv")).path == Path("bets.csv")
 
 
-def test_each_family_of_errors_has_its_exit_code() -> None:
+def test_each_family_of_errors_has_the_documented_exit_code() -> None:
     family = (ConfigurationError, SourceRejected, ClockRewound, GateRefused, Unreachable, StoreFull, LockHeld)
     assert [error.exit_code for error in family] == [2, 2, 2, 3, 4, 4, 5]
 
 
-def test_drawn_tree_has_every_class_below_its_parent_with_its_exit_code() -> None:
+def test_error_tree_in_the_docstring_equals_the_classes_and_exit_codes() -> None:
     drawn: dict[str, tuple[str, int]] = {}
     ancestors = ["PikkitError"]
     for branch, name, code in re.findall(r"^([ │├└─]+) (\w+) +(\d)", errors.__doc__ or "", flags=re.MULTILINE):
@@ -55,12 +55,12 @@ def test_drawn_tree_has_every_class_below_its_parent_with_its_exit_code() -> Non
     assert drawn == real
 
 
-def test_kind_of_an_error_that_is_made_for_feast_is_that_of_its_parent() -> None:
+def test_error_derived_for_feast_reports_the_kind_of_the_parent_class() -> None:
     error = FeastOnlineStoreUnavailable("what", "state", "next", service="Redis")
     assert (error.kind, error.data()) == ("Unreachable", {"service": "Redis", "has_answered": False})
 
 
-def test_state_that_is_corrected_later_stands_in_the_message() -> None:
+def test_state_replaced_on_an_error_is_in_the_message() -> None:
     error = Unreachable("No answer", "Nothing was read", "Wait", service="Redis")
     error.state = "Nothing was scored"
     assert str(error) == error.format_message() == "No answer. Nothing was scored. Wait."

@@ -52,7 +52,7 @@ def test_project_cannot_be_torn_down_by_accident(environ: dict[str, str]) -> Non
     assert "protected project" in done.stderr
 
 
-def test_web_page_opens(environ: dict[str, str], tmp_path: Path) -> None:
+def test_feast_ui_serves_an_html_page(environ: dict[str, str], tmp_path: Path) -> None:
     command = [str(FEAST), "-c", str(REPOSITORY), "ui", "--host", "127.0.0.1", "--port", "{port}"]
     with serving(command, tmp_path, environ) as port, urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
         assert b"<html" in answer.read()

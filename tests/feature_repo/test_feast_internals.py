@@ -69,7 +69,7 @@ def holds(*pieces: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 
 @pytest.mark.parametrize("piece", feast_internals.__all__)
-def test_piece_of_feast_does_what_is_relied_upon(piece: str) -> None:
+def test_private_piece_of_feast_behaves_as_relied_upon(piece: str) -> None:
     HELD[piece]()
 
 
@@ -427,12 +427,12 @@ def _private_attributes(tree: ast.Module) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
-def test_no_other_module_imports_a_private_piece_of_feast() -> None:
+def test_private_pieces_of_feast_are_imported_in_feast_internals_only() -> None:
     offences = {_name(path): found for path in MODULES if (found := [*_private_imports(_parsed(path))])}
     assert offences == {}
 
 
-def test_no_other_module_uses_a_private_attribute_of_an_object_of_feast() -> None:
+def test_private_attributes_of_feast_objects_are_used_in_feast_internals_only() -> None:
     offences = {_name(path): found for path in MODULES if (found := [*_private_attributes(_parsed(path))])}
     assert offences == {}
 

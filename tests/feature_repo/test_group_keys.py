@@ -38,7 +38,7 @@ bets = st.fixed_dictionaries(
 @example([None])
 @example(["\\N"])
 @example(["", None, ""])
-def test_group_key_can_be_split_into_the_values_it_was_made_from(values: list[str | None]) -> None:
+def test_group_key_is_split_back_into_the_joined_values(values: list[str | None]) -> None:
     assert split_key(make_key(values)) == tuple(values)
 
 
@@ -58,7 +58,7 @@ def test_text_is_either_refused_as_a_key_or_the_only_spelling_of_a_key(text: str
     assert make_key(values) == text
 
 
-def test_ordinary_name_is_the_key_of_a_one_part_group() -> None:
+def test_key_of_a_single_ordinary_name_is_the_name() -> None:
     assert make_key(["Aussie Rules"]) == "Aussie Rules"
 
 
@@ -100,7 +100,7 @@ def test_placement_may_be_written_as_text_or_as_seconds(written: Any) -> None:
     assert entity_rows([one_bet(time_placed=written)])[0]["time_placed"] == datetime(2026, 5, 24, 15, tzinfo=UTC)
 
 
-def test_columns_of_a_frame_keep_their_types_when_every_value_is_null() -> None:
+def test_entity_frame_columns_keep_types_when_every_value_is_null() -> None:
     nothing = {name: None for name in one_bet() if name != "time_placed"} | {"clv_percentage": None}
     types = entity_frame([one_bet() | nothing]).dtypes.astype(str)
     assert types[["league", "american_odds", "clv_percentage", "is_live"]].to_list() == [

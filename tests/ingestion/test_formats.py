@@ -59,7 +59,7 @@ def sheet(tmp_path):
     return path
 
 
-def test_an_export_passes_the_default_gates_and_a_later_one_settles_what_was_open(prepared, query, tmp_path):
+def test_export_passes_the_default_gates_and_a_later_export_settles_open_bets(prepared, query, tmp_path):
     log, path = generate_sample(2_500, NOW, seed=3), tmp_path / "transactions.csv"
 
     def publish(until):
@@ -112,7 +112,7 @@ def test_rows_that_a_corrected_mapping_mends_leave_the_quarantine(prepared, quer
     assert payload["Price"] == "0.5"
 
 
-def test_a_mapping_that_is_put_back_puts_back_what_it_read_and_a_plain_reread_is_nothing_new(prepared, query, sheet):
+def test_restored_mapping_restores_the_values_and_a_reread_by_the_same_mapping_adds_no_version(prepared, query, sheet):
     sheet.write_text("\n".join(SHEET.splitlines()[:2]))
     swapped = MAPPING.replace('from = "Net"', 'from = "Stake"')
     profits = []
@@ -122,7 +122,7 @@ def test_a_mapping_that_is_put_back_puts_back_what_it_read_and_a_plain_reread_is
     assert profits == [(1500, 1), (1000, 2), (1500, 3), (1500, 3), (1000, 4), (1000, 4), (1500, 5)]
 
 
-def test_an_older_row_of_a_file_is_not_taken_again_when_its_mapping_changes(prepared, query, sheet):
+def test_older_row_of_an_id_in_a_file_adds_no_version_when_the_mapping_changes(prepared, query, sheet):
     header, row = SHEET.splitlines()[:2]
     sheet.write_text(f"{header}\n{row}\n{row.replace('05-01', '05-02')}")
     for declaration in (MAPPING, MAPPING + "# the same by another text", MAPPING):
@@ -130,9 +130,7 @@ def test_an_older_row_of_a_file_is_not_taken_again_when_its_mapping_changes(prep
         assert query("select count(*) from raw.bet_versions") == [(2,)]
 
 
-def test_a_refused_row_of_a_table_of_bets_is_tried_again_as_one_though_its_stream_has_a_mapping_now(
-    prepared, query, tmp_path
-):
+def test_refused_unmapped_row_is_retried_without_the_mapping_that_the_stream_has_since(prepared, query, tmp_path):
     path = jsonl(tmp_path / "sheet.jsonl", bet("a", 0, amount=-1.0), bet("b", 0))
     run_sync(prepared, open_file(path))
     path.write_text(json.dumps({"No": 9, "Result": "?", "Price": 2, "Stake": 1, "Net": 1, "Placed": "x", "Sport": "s"}))
@@ -157,7 +155,7 @@ def test_the_command_line_reads_a_file_by_the_mapping_and_reports_the_mapping(pr
     assert (wrong.returncode, "--mapping is for files" in wrong.stderr) == (2, True)
 
 
-def test_a_file_whose_mapping_is_left_out_is_refused_with_the_name_of_the_mapping(prepared, query, tmp_path):
+def test_file_read_by_a_mapping_before_is_refused_without_the_mapping_by_name(prepared, query, tmp_path):
     """Whether it can be read without one, as a table of bets, or not."""
     environ = environ_of(prepared, tmp_path, PIKKIT_NOW=NOW.isoformat())
     mapped, plain = {"No": 9, "Result": "SETTLED_WIN", "Price": 2, "Stake": 1, "Net": 1, "Sport": "s"}, bet("a", 0)
@@ -173,7 +171,7 @@ def test_a_file_whose_mapping_is_left_out_is_refused_with_the_name_of_the_mappin
     assert query("select count(*) from raw.bet_versions") == before
 
 
-def test_bets_to_score_are_read_from_a_file_by_its_mapping(sheet, tmp_path):
+def test_bets_to_score_are_read_from_a_file_by_a_mapping(sheet, tmp_path):
     (tmp_path / "mine.toml").write_text(MAPPING)
     sheet.write_text("\n".join(SHEET.splitlines()[:2]))
     (scored,) = read_bets(sheet, read_mapping(tmp_path / "mine.toml"))
@@ -185,6 +183,6 @@ def test_columns_without_a_mapping_are_null_when_bets_are_scored(sheet):
     check(read_bets(sheet, declared_format(MAPPING)), service=DEFAULT_SERVICE, now=NOW)
 
 
-def test_a_file_of_other_columns_is_not_scored_and_the_mapping_is_told_of(sheet):
+def test_file_of_unknown_columns_is_not_scored_and_the_refusal_names_the_mapping_option(sheet):
     with pytest.raises(ConfigurationError, match="columns needs --mapping"):
         check(read_bets(sheet), service=DEFAULT_SERVICE, now=NOW)

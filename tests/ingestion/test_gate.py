@@ -140,7 +140,7 @@ def test_every_query_of_every_verdict_runs(prepared, load, history):
             connection.execute(check.query)
 
 
-def test_when_the_source_is_put_right_the_next_run_publishes_everything(prepared, load, history):
+def test_run_after_a_corrected_source_publishes_everything(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(bad(history))
@@ -155,7 +155,7 @@ def test_when_the_source_is_put_right_the_next_run_publishes_everything(prepared
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_refused_bets_that_were_put_right_leave_no_trace_in_the_past(prepared, load, history):
+def test_refused_bets_corrected_later_leave_published_history_unchanged(prepared, load, history):
     """Otherwise a training frame for the minutes between would hold values that the gate kept from being served."""
     load(history, now=NOW - HOUR)
     with connect(prepared.postgres, purpose="test") as connection:
@@ -206,7 +206,7 @@ def test_a_backfill_between_refusal_and_correction_keeps_refused_rows_out_of_the
         assert sorted(connection.execute(rows, [NOW]).fetchall()) == sorted(earlier)
 
 
-def test_refused_rows_are_published_beside_enough_good_rows(prepared, load, history):
+def test_refused_rows_are_published_with_a_later_batch_of_enough_good_rows(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(bad(history))
@@ -221,7 +221,7 @@ def test_refused_rows_are_published_beside_enough_good_rows(prepared, load, hist
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_small_batches_add_up(prepared, load, history):
+def test_small_batches_are_judged_together_and_a_refusal_ends_with_the_first_good_batch(prepared, load, history):
     """An hourly feed of 60 rows is never a batch of 100. A refusal ends with the first good one, and stays ended."""
     load(history, now=NOW - HOUR)
     broken = good(history, 60).with_columns(status=pl.lit("?"))
@@ -231,7 +231,7 @@ def test_small_batches_add_up(prepared, load, history):
     load(good(history, 60, minutes=50, name="better"), now=NOW + 2 * HOUR)
 
 
-def test_corrections_are_no_sample_of_outcomes(prepared, load, history):
+def test_corrections_of_wins_to_losses_pass_the_outcome_gates(prepared, load, history):
     load(history, now=NOW - HOUR)
     won = history.unique("id", keep="last", maintain_order=True).filter(pl.col("status") == "SETTLED_WIN").tail(80)
     lost = won.with_columns(
@@ -244,7 +244,7 @@ def test_corrections_are_no_sample_of_outcomes(prepared, load, history):
     load(lost.cast(history.schema))
 
 
-def test_a_refusal_opens_an_alert(prepared, load, history):
+def test_gate_refusal_opens_an_alert(prepared, load, history):
     load(history, now=NOW - HOUR)
     with pytest.raises(GateRefused):
         load(bad(history))
@@ -265,7 +265,7 @@ def test_a_truncated_load_is_refused(prepared, history, tmp_path):
 @pytest.mark.parametrize(
     "changes", [{"status": pl.lit("?")}, {"amount": pl.lit(900_000.0), "profit": pl.lit(None), "roi": pl.lit(None)}]
 )
-def test_a_single_odd_row_never_stops_the_line(prepared, load, history, changes):
+def test_refresh_with_a_single_odd_row_is_published(prepared, load, history, changes):
     load(history, now=NOW - HOUR)
     odd = pl.int_range(pl.len()) == 0
     load(
@@ -316,7 +316,7 @@ def test_a_rewrite_of_the_whole_history_is_compared_with_the_published_history(p
         load(cents.with_columns(updated_at=NOW - HOUR / 2))
 
 
-def test_a_source_that_knows_no_closing_lines_is_complete_without(prepared, load, history):
+def test_features_of_a_source_without_closing_lines_count_as_complete(prepared, load, history):
     without = history.with_columns(
         pl.lit(None).alias(name) for name in ("clv_percentage", "clv_ev", "clv_current_odds")
     )
@@ -361,7 +361,7 @@ def test_an_override_publishes_and_stays_in_the_record(prepared, load, history):
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_the_actor_of_ci_is_told_with_the_user_and_the_host_of_the_process() -> None:
+def test_actor_of_an_override_has_the_ci_actor_beside_user_and_host() -> None:
     assert doctest.testmod(actor).failed == 0
     assert current_actor({"GITHUB_ACTOR": "", "CIRCLE_USERNAME": "bo"})["ci_actor"] == "bo"
     assert current_actor({})["ci_actor"] is None
@@ -385,7 +385,7 @@ def test_overridden_rows_refuse_neither_the_same_file_again_nor_a_small_file_lat
 # ---- backfill ------------------------------------------------------------------------------------------------------
 
 
-def test_a_backfill_keeps_to_the_gates_too(prepared, load, history, tmp_path):
+def test_backfill_refused_by_a_gate_publishes_nothing(prepared, load, history, tmp_path):
     load(history)
     with connect(prepared.postgres, purpose="test") as connection:
         connection.execute("update features.sport_stats_changes set sport_win_rate = 2")
@@ -461,7 +461,7 @@ def command(prepared, tmp_path):
     return command
 
 
-def test_the_commands_tell_of_a_refusal_and_of_an_override(command, history, tmp_path):
+def test_run_gate_and_runs_commands_report_a_refusal_and_an_override(command, history, tmp_path):
     assert command("run", "--source", written(tmp_path, history), now=NOW - HOUR).returncode == 0
     # When nothing new comes, most checks have nothing to judge.
     again = command("run", "--source", written(tmp_path, history), now=NOW - HOUR)
@@ -517,7 +517,7 @@ def test_the_gate_command_of_a_store_without_a_judgement_fails_with_advice(comma
     assert "No refresh was judged yet" in done.stderr
 
 
-def test_gates_that_cannot_be_are_all_named_at_once(prepared, tmp_path, history):
+def test_all_faults_of_a_gates_file_are_named_at_once(prepared, tmp_path, history):
     file = tmp_path / "gates.toml"
     file.write_text('[min_recods]\nthreshold = 1\n[min_records]\ntreshold = 2\n[schema_pass_rate]\nseverity = "fial"\n')
     environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=NOW.isoformat(), PIKKIT_GATES=str(file))

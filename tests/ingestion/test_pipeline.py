@@ -54,7 +54,9 @@ def contents(connections):
 # ---- killed, locked out, repeated ----------------------------------------------------------------------------------
 
 
-def test_a_run_killed_at_any_instant_leaves_nothing_that_a_plain_run_does_not_mend(prepared, new_applied, tmp_path):
+def test_plain_run_after_runs_killed_at_any_instant_restores_the_store_of_an_unkilled_run(
+    prepared, new_applied, tmp_path
+):
     """kill -9 at ten random instants, then one plain run: the store equals that of a run that was never killed."""
     file = jsonl(
         tmp_path / "bets.jsonl",

@@ -79,12 +79,12 @@ def test_a_longer_history_has_older_bets(newest):
     assert generate_sample(108_000, NOW, seed=7)["time_placed"].min() < NOW - timedelta(days=179)
 
 
-def test_everything_that_can_be_bet_on_is(log):
+def test_sample_has_every_sport_book_status_and_bet_type(log):
     found = {column: log[column].n_unique() for column in ("sport", "institution_name", "status", "bet_type")}
     assert found == {"sport": 9, "institution_name": 12, "status": len(BetStatus), "bet_type": len(BET_TYPES)}
 
 
-def test_some_names_need_care_in_keys(log):
+def test_sample_has_names_with_characters_that_keys_must_escape(log):
     columns = ("league", "market", "institution_name")
     characters = {each for column in columns for name in log[column].drop_nulls().unique() for each in name}
     assert {"|", "&", "'", "é"} <= characters
@@ -108,7 +108,7 @@ def test_settlement_job_updates_many_bets_at_the_same_instant(log):
     assert settled["updated_at"].value_counts()["count"].max() < 0.01 * settled.height
 
 
-def test_bets_settle_after_minutes_to_weeks(newest):
+def test_sampled_bets_settle_after_minutes_to_weeks(newest):
     lag = (newest["settled_at"] - newest["time_placed"]).drop_nulls()
     assert lag.min() < timedelta(minutes=10)
     assert timedelta(hours=6) < lag.median() < timedelta(hours=24)
@@ -135,7 +135,7 @@ def test_every_kind_of_correction_happens(changes, correction):
     assert changes.filter(correction).height > 10
 
 
-def test_a_correction_changes_something():
+def test_every_sampled_correction_changes_status_market_or_amount():
     said = ("status", "market", "amount")
     changes = corrections(generate_sample(200_000, NOW, seed=7))
     assert changes.filter(*(pl.col(name).eq_missing(pl.col(f"{name}_before")) for name in said)).is_empty()
@@ -152,7 +152,7 @@ def test_winning_straight_pays_the_odds_to_the_cent(log):
     assert won.filter((pl.col("profit") - pl.col("amount") * (PRICE - 1)).abs() > 0.006).is_empty()
 
 
-def test_a_free_bet_risks_nothing_and_pays(newest):
+def test_sampled_free_bets_lose_0_and_win_a_profit(newest):
     free = newest.filter(pl.col("amount") == 0)
     profits = free.group_by("status").agg(pl.col("profit").min().alias("least"), pl.col("profit").max().alias("most"))
     span = {status: (least, most) for status, least, most in profits.iter_rows()}
@@ -161,7 +161,7 @@ def test_a_free_bet_risks_nothing_and_pays(newest):
     assert span[BetStatus.WIN][0] > 0
 
 
-def test_lines_stand_around_minus_110_and_moneylines_are_wide(newest):
+def test_sampled_spread_prices_lie_near_minus_110_and_moneylines_vary_widely(newest):
     middle = newest.group_by("market").agg(
         pl.col("american_odds").median().alias("median"), IMPLIED.std().alias("spread")
     )
@@ -210,7 +210,7 @@ def test_smallest_demo_sample_passes_the_completeness_gate_at_any_hour(hours):
 
 
 @pytest.mark.parametrize("name", ["sample.xlsx", "missing/sample.csv", "directory.csv"])
-def test_a_sample_that_cannot_be_written_leaves_nothing(name, tmp_path):
+def test_failed_write_of_a_sample_leaves_no_file(name, tmp_path):
     (tmp_path / "directory.csv").mkdir()
     with pytest.raises(ConfigurationError):
         write_sample(generate_sample(1, NOW, seed=3), tmp_path / name)

@@ -26,7 +26,7 @@ def test_a_dotenv_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (settings.known_at_column, settings.now) == ("settled_at", datetime(2026, 5, 24, tzinfo=UTC))
 
 
-def test_all_unusable_settings_are_named_in_one_error() -> None:
+def test_all_unusable_settings_are_named_in_a_single_error() -> None:
     wrong = {"REDIS_URL": "nonsense", "PIKKIT_NOW": "later", "KNOWN_AT_COLUMN": "placed_at", "POSTGRES_PORT": "x"}
     with pytest.raises(ConfigurationError) as refused:
         Settings.load(wrong)
@@ -42,12 +42,14 @@ def test_exports_of_another_home_are_named_as_the_cause_with_the_remedy(environ:
     assert "unset POSTGRES_HOST POSTGRES_DATABASE" in refused.value.next_step
 
 
-def test_settings_cannot_be_changed_afterwards() -> None:
+def test_loaded_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings.load({}).known_at_column = "settled_at"  # type: ignore[misc]
 
 
-def test_external_stores_are_where_the_settings_say(environ: dict[str, str], connections: Connections) -> None:
+def test_connections_to_external_stores_come_from_the_settings(
+    environ: dict[str, str], connections: Connections
+) -> None:
     assert Settings.load(environ).connections() == connections
 
 

@@ -111,13 +111,13 @@ def catalogue(database: psycopg.Connection) -> list[tuple[object, ...]]:
     ]
 
 
-def test_a_second_run_changes_nothing(database: psycopg.Connection, set_up: Postgres) -> None:
+def test_second_run_of_the_supabase_script_changes_nothing(database: psycopg.Connection, set_up: Postgres) -> None:
     before = catalogue(database)
     run_script(set_up)
     assert catalogue(database) == before
 
 
-def test_the_indexes_serve_a_sync(database: psycopg.Connection) -> None:
+def test_indexes_of_the_script_serve_the_page_queries_of_a_sync(database: psycopg.Connection) -> None:
     """Pages in order of (updated_at, id), and those of the rows without updated_at in order of (created_at, id)."""
     database.execute("set enable_seqscan = off; set enable_sort = off; set enable_bitmapscan = off")
     for where, order in (("updated_at >= now()", "updated_at, id"), ("updated_at is null", "created_at, id")):
@@ -129,7 +129,7 @@ def test_the_indexes_serve_a_sync(database: psycopg.Connection) -> None:
 # ---- who may do what -----------------------------------------------------------------------------------------------
 
 
-def test_a_new_table_would_be_open_to_everybody(database: psycopg.Connection) -> None:
+def test_new_table_without_the_script_is_open_to_anon_and_authenticated(database: psycopg.Connection) -> None:
     """What the script has to take back: without it, the tests below would prove nothing."""
     assert allowed(database, "anon", "select * from public.profiles")
     assert allowed(database, "authenticated", "delete from public.profiles")
@@ -137,7 +137,9 @@ def test_a_new_table_would_be_open_to_everybody(database: psycopg.Connection) ->
 
 @pytest.mark.parametrize("role", ["anon", "authenticated", "pikkit_reader"])
 @pytest.mark.parametrize("table", TABLES)
-def test_nobody_else_reads_or_writes_the_published_tables(database: psycopg.Connection, role: str, table: str) -> None:
+def test_anon_authenticated_and_reader_neither_read_nor_write_the_published_tables(
+    database: psycopg.Connection, role: str, table: str
+) -> None:
     commands = ("select * from {}", *WRITES)
     assert [command for command in commands if allowed(database, role, command.format(table, table))] == []
 
@@ -174,7 +176,7 @@ def test_the_reader_reads_bets_when_row_level_security_is_switched_on(
     assert database.execute("select id from public.bets").fetchall() == [("a",)]
 
 
-def test_the_publisher_may_change_rows_of_its_three_tables_and_nothing_else(database: psycopg.Connection) -> None:
+def test_publisher_role_may_change_rows_of_the_published_tables_and_nothing_else(database: psycopg.Connection) -> None:
     for table in TABLES:
         done = {
             c for c in ("select * from {}", *WRITES) if allowed(database, "pikkit_publisher", c.format(table, table))
@@ -202,18 +204,18 @@ def test_only_the_reader_calls_the_digests(database: psycopg.Connection, role: s
     assert allowed(database, role, "select * from public.pikkit_bet_facts()") is may
 
 
-def test_the_digests_show_nobody_more_than_he_may_read(database: psycopg.Connection) -> None:
+def test_digest_function_is_refused_to_a_role_that_may_not_read_bets(database: psycopg.Connection) -> None:
     database.execute("grant execute on all functions in schema public to pikkit_publisher")
     assert not allowed(database, "pikkit_publisher", CALL)
 
 
-def test_our_roles_cannot_log_in_and_the_api_can_become_them(database: psycopg.Connection) -> None:
+def test_pikkit_roles_cannot_log_in_and_the_authenticator_may_assume_the_roles(database: psycopg.Connection) -> None:
     for role in OURS:
         assert database.execute("select rolcanlogin from pg_roles where rolname = %s", [role]).fetchone() == (False,)
         assert database.execute("select pg_has_role('authenticator', %s, 'set')", [role]).fetchone() == (True,)
 
 
-def test_the_optional_lines_let_users_read_and_do_no_more(database: psycopg.Connection) -> None:
+def test_optional_lines_of_the_script_let_authenticated_users_read_and_not_write(database: psycopg.Connection) -> None:
     optional = SCRIPT.partition("-- Optional:")[2].partition("\n")[2].partition("\n\n")[0]
     database.execute("\n".join(line.removeprefix("-- ") for line in optional.splitlines()))
     database.execute("insert into public.feature_sport_stats (sport) values ('a')")
@@ -248,7 +250,7 @@ def send(rest: Supabase, role: str, method: str, path: str, body: object = None)
     return httpx.request(method, f"{rest.proxy.url}/rest/v1{path}", headers=headers, json=body)
 
 
-def test_over_the_api_the_reader_reads_bets_and_digests_and_nothing_else(ask: Callable[..., int]) -> None:
+def test_reader_over_the_api_reads_bets_and_digests_and_nothing_else(ask: Callable[..., int]) -> None:
     assert ask("pikkit_reader", "GET", "/bets?select=id,updated_at") == 200
     assert ask("pikkit_reader", "POST", "/rpc/pikkit_bet_digests", {"of_columns": ["id"]}) == 200
     assert ask("pikkit_reader", "POST", "/bets", {"id": "a"}) == 403
@@ -257,7 +259,7 @@ def test_over_the_api_the_reader_reads_bets_and_digests_and_nothing_else(ask: Ca
     assert {ask("pikkit_reader", "GET", f"/{table}") for table in ("profiles", *VIEWS)} == {403}
 
 
-def test_over_the_api_the_publisher_changes_its_three_tables_and_nothing_else(ask: Callable[..., int]) -> None:
+def test_publisher_over_the_api_changes_the_published_tables_and_nothing_else(ask: Callable[..., int]) -> None:
     for view, key in zip(VIEWS, ("sport", "sport", "institution_name"), strict=True):
         row = {key: "a"} | ({"market": "b"} if view == "feature_sport_market_stats" else {})
         assert ask("pikkit_publisher", "POST", f"/{view}", row) == 201
@@ -272,7 +274,9 @@ def test_over_the_api_the_publisher_changes_its_three_tables_and_nothing_else(as
 
 
 @pytest.mark.parametrize(("role", "refused"), [("anon", 401), ("authenticated", 403)])
-def test_over_the_api_nobody_else_gets_at_any_of_it(ask: Callable[..., int], role: str, refused: int) -> None:
+def test_roles_without_rights_are_refused_every_published_table_and_the_digests_over_the_api(
+    ask: Callable[..., int], role: str, refused: int
+) -> None:
     for view in VIEWS:
         assert ask(role, "GET", f"/{view}") == refused
         assert ask(role, "POST", f"/{view}", {"total_bets": 1}) == refused
@@ -280,7 +284,7 @@ def test_over_the_api_nobody_else_gets_at_any_of_it(ask: Callable[..., int], rol
     assert ask(role, "POST", "/rpc/pikkit_bet_digests", {"of_columns": ["id"]}) == refused
 
 
-def test_the_reader_has_a_minute_for_a_request_and_not_the_seconds_of_the_api(rest: Supabase) -> None:
+def test_reader_role_has_a_statement_timeout_of_a_minute(rest: Supabase) -> None:
     with connect(rest.postgres, purpose="test", autocommit=True) as database:
         database.execute(
             "create function public.allowed_time() returns text language sql "
@@ -319,7 +323,7 @@ def digests(
         return set(database.execute(query, [list(READ), after, last]).fetchall())
 
 
-def test_digests_of_an_empty_table_are_none(database: psycopg.Connection) -> None:
+def test_digests_of_an_empty_table_are_no_rows(database: psycopg.Connection) -> None:
     assert digests(database) == set()
 
 
@@ -394,7 +398,7 @@ def facts(database: psycopg.Connection) -> tuple[bool, bool] | None:
     return database.execute("select * from public.pikkit_bet_facts()").fetchone()
 
 
-def test_an_update_that_changes_a_row_stamps_it_whatever_it_says_itself(
+def test_update_that_changes_a_row_stamps_the_row_now_even_when_the_update_sets_a_stamp(
     database: psycopg.Connection, set_up: Postgres
 ) -> None:
     put(set_up, *({"id": name, "status": "PENDING", "updated_at": NOON} for name in ("same", "patched", "backdated")))
@@ -419,7 +423,7 @@ def test_a_stamp_in_a_timestamp_without_a_zone_is_utc(project: Postgres) -> None
         assert database.execute(query).fetchone() == (True,)
 
 
-def test_the_facts_of_a_table_are_those_of_its_catalogue(database: psycopg.Connection) -> None:
+def test_table_facts_follow_the_unique_index_and_the_stamp_trigger(database: psycopg.Connection) -> None:
     assert facts(database) == (True, True)
     database.execute("alter table public.bets disable trigger pikkit_stamp_update")
     assert facts(database) == (True, False)
@@ -462,7 +466,9 @@ def columns(database: psycopg.Connection, relation: str) -> list[tuple[str, str]
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_the_tables_have_the_columns_of_the_views(database: psycopg.Connection, template: Postgres, view: str) -> None:
+def test_published_tables_have_the_columns_of_the_feature_views(
+    database: psycopg.Connection, template: Postgres, view: str
+) -> None:
     with connect(template, purpose="test") as store:
         assert columns(database, f"public.{view}") == columns(store, f"features.{view}")
 

@@ -119,7 +119,7 @@ def test_a_late_commit_within_the_overlap_arrives(sync, source):
     assert sync().accepted == 1
 
 
-def test_a_source_that_is_five_hours_ahead_is_followed_five_hours_late(sync, source, database):
+def test_rows_of_a_source_five_hours_ahead_are_accepted_once_the_clock_reaches_the_stamp(sync, source, database):
     """Neither its rows nor one from 2099 keep later ones from coming."""
     ahead = (NOW + timedelta(hours=5)).isoformat()
     put(source.postgres, bet("a", 10), bet("ahead", updated_at=ahead), bet("never", updated_at="2099-01-01T00:00:00Z"))
@@ -135,9 +135,7 @@ def test_a_source_that_is_five_hours_ahead_is_followed_five_hours_late(sync, sou
 
 
 @over_rest
-def test_the_third_failed_sync_in_a_row_raises_an_alert_which_the_next_good_one_clears(
-    source, prepared, environ, tmp_path
-):
+def test_third_failed_sync_in_a_row_opens_an_alert_that_the_next_good_sync_clears(source, prepared, environ, tmp_path):
     put(source.postgres, bet("a", 1))
     source.proxy.storm(1.0, 1, [faults.unavailable])
     alerts = "select severity, resolved_at is null from ops.alerts"
@@ -155,7 +153,7 @@ def test_the_third_failed_sync_in_a_row_raises_an_alert_which_the_next_good_one_
 
 
 @by_copy
-def test_a_refused_reconciliation_is_no_failed_sync_and_stays_an_alert_until_one_is_believed(
+def test_refused_reconciliation_counts_as_no_failed_sync_and_keeps_an_alert_until_a_reconciliation_passes(
     source, prepared, environ, tmp_path
 ):
     put(source.postgres, *(bet(f"b{n}", n) for n in range(250)))
@@ -170,7 +168,7 @@ def test_a_refused_reconciliation_is_no_failed_sync_and_stays_an_alert_until_one
 
 
 @over_rest
-def test_a_reconciliation_that_fails_is_told_though_syncs_succeed(source, prepared, environ, tmp_path):
+def test_failed_reconciliation_keeps_an_alert_while_syncs_succeed(source, prepared, environ, tmp_path):
     put(source.postgres, bet("a", 1))
     source.proxy.before = lambda request: (
         source.proxy.storm(1.0, 1, [faults.unavailable]) if "pikkit_bet_digests" in request.path else None
@@ -186,7 +184,7 @@ def test_a_reconciliation_that_fails_is_told_though_syncs_succeed(source, prepar
 
 
 @by_copy
-def test_an_address_that_was_wrong_leaves_no_alert_behind(source, prepared, environ, tmp_path):
+def test_alert_about_a_mistaken_table_name_clears_at_the_next_good_sync(source, prepared, environ, tmp_path):
     put(source.postgres, bet("a", 1))
     wrong = environ | {"SUPABASE_TABLE": "wetten"}
     assert {pikkit_here("sync", environ=wrong).returncode for _ in range(3)} == {2}
@@ -197,7 +195,7 @@ def test_an_address_that_was_wrong_leaves_no_alert_behind(source, prepared, envi
 
 
 @over_rest
-def test_an_answer_that_is_cut_short_for_good_brings_nothing(source, prepared, environ, tmp_path):
+def test_sync_of_persistently_truncated_answers_exits_4_and_stores_no_row(source, prepared, environ, tmp_path):
     put(source.postgres, *(bet(f"b{n}", n) for n in range(50)))
     source.proxy.storm(1.0, 1, [faults.last_rows_left_out])
     ended = pikkit("sync", environ=environ, cwd=tmp_path)
@@ -286,7 +284,7 @@ def test_a_run_without_any_source_names_the_settings(connections, tmp_path):
 
 
 @by_copy
-def test_a_part_of_a_file_cannot_be_asked_for(environ, tmp_path):
+def test_sync_of_a_file_with_a_sport_option_exits_2(environ, tmp_path):
     file = tmp_path / "bets.jsonl"
     file.write_text("{}\n")
     ended = pikkit("sync", "--source", file, "--sport", "Soccer", environ=environ, cwd=tmp_path)

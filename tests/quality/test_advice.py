@@ -16,12 +16,12 @@ WRONG = [
 ]
 
 
-def test_every_advice_stands_beside_a_reason_of_the_schema() -> None:
+def test_every_advice_belongs_to_a_reason_of_the_schema() -> None:
     reasons = {reason for wrong in WRONG for reason in judge_row(bet("a") | wrong, NOW)[1]}
     assert set(ADVICE) - reasons == set()
     assert {f"{column}: {KINDS[column].unreadable}" for column in (*INSTANTS, "status", "bet_type")} <= set(ADVICE)
 
 
-def test_the_statuses_and_the_types_that_there_are_stand_in_the_advice() -> None:
+def test_advice_on_unknown_statuses_and_bet_types_lists_the_valid_values() -> None:
     assert all(status in ADVICE["status: unknown value"] for status in BetStatus)
     assert "same_game_parlay" in ADVICE["bet_type: unknown value"]

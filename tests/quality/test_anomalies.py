@@ -52,19 +52,19 @@ def test_an_empty_batch_has_no_flag() -> None:
 
 
 @pytest.mark.parametrize("column", BATCH_SCHEMA.names())
-def test_a_missing_column_is_an_error_that_names_it(column: str) -> None:
+def test_missing_batch_column_raises_a_key_error_with_the_column_name(column: str) -> None:
     with pytest.raises(KeyError, match=f"the batch has no column {column}"):
         detect(batch({}).drop(column), NO_BASELINE, nothing(), NOW)
 
 
-def test_a_missing_column_of_neighbours_or_baseline_is_an_error_too() -> None:
+def test_missing_column_of_neighbours_or_baseline_raises_a_key_error() -> None:
     with pytest.raises(KeyError, match="neighbours has no column league"):
         detect(batch({}), NO_BASELINE, nothing().drop("league"), NOW)
     with pytest.raises(KeyError, match="the baseline has no column odds"):
         Baseline.of(nothing().drop("odds"))
 
 
-def test_a_column_of_another_type_is_an_error_that_names_it() -> None:
+def test_batch_column_of_a_wrong_type_raises_a_type_error_with_the_column_name() -> None:
     with pytest.raises(TypeError, match="american_odds"):
         detect(batch({}).with_columns(pl.col("american_odds").cast(pl.String)), NO_BASELINE, nothing(), NOW)
 
@@ -99,16 +99,16 @@ def test_values_that_no_schema_passes_are_critical(changes: dict[str, Any], kind
 
 
 @pytest.mark.parametrize("column", ["updated_at", "settled_at"])
-def test_five_minutes_past_the_clock_are_no_anomaly(column: str) -> None:
+def test_timestamp_five_minutes_past_the_clock_is_no_anomaly(column: str) -> None:
     assert flags(**{column: NOW + timedelta(minutes=5)}) == {}
 
 
 @pytest.mark.parametrize("price", [100, -100])
-def test_even_money_is_a_price(price: int) -> None:
+def test_even_money_price_is_no_anomaly(price: int) -> None:
     assert flags(**priced(price)) == {}
 
 
-def test_an_id_that_stands_twice_is_critical_on_both_rows() -> None:
+def test_repeated_id_in_a_batch_is_critical_on_both_rows() -> None:
     found = detect(batch({"id": "x"}, {"id": "x"}), NO_BASELINE, nothing(), NOW)
     assert found.select("seq", "kind", "severity").rows() == [
         (1, "duplicate", "critical"),
@@ -116,7 +116,7 @@ def test_an_id_that_stands_twice_is_critical_on_both_rows() -> None:
     ]
 
 
-def test_an_id_that_stands_twice_is_not_also_the_same_bet_under_another_id() -> None:
+def test_repeated_id_in_a_batch_is_not_flagged_as_a_copy_under_another_id() -> None:
     twice = {"id": "x", "time_placed": PLACED}
     found = detect(batch(twice, twice), NO_BASELINE, nothing(), NOW)
     assert not found["description"].str.contains("another id").any()
@@ -185,7 +185,7 @@ def test_earlier_bets_of_equal_price_do_not_make_a_different_price_odd() -> None
     assert "odds_outlier" not in flags(Baseline.of(same), **priced(-105))
 
 
-def test_a_bet_type_with_few_earlier_bets_is_never_high_for_being_unlike_others() -> None:
+def test_odd_price_of_a_bet_type_with_few_earlier_bets_is_medium_and_not_high() -> None:
     assert flags(BASELINE, **priced(20_000, bet_type="parlay"))["odds_outlier"] == "medium"
 
 
@@ -206,13 +206,13 @@ def test_the_expected_range_is_in_american_odds() -> None:
 
 
 @pytest.mark.parametrize(("baseline", "severity"), [(NO_BASELINE, "medium"), (BASELINE, "high")])
-def test_a_decimal_price_is_flagged_high_once_a_book_is_known_to_send_american_ones(
+def test_decimal_price_is_high_once_the_book_is_known_to_send_american_prices(
     baseline: Baseline, severity: str
 ) -> None:
     assert flags(baseline, odds=2.5) == {"odds_outlier": severity}
 
 
-def test_a_book_that_always_sends_decimal_prices_is_left_alone() -> None:
+def test_decimal_odds_of_a_book_that_always_sends_decimal_odds_have_no_flag() -> None:
     decimal = history(10).with_columns(
         pl.when(pl.col("institution_name") == "Alpha").then(2.5).otherwise("odds").alias("odds")
     )
@@ -237,7 +237,7 @@ def test_a_large_clv_that_both_prices_confirm_is_not_high() -> None:
     assert flags(**moved, clv_current_odds=300.0) == {"clv_outlier": "high"}
 
 
-def test_clv_far_from_earlier_ones_is_odd_below_20_percent_too() -> None:
+def test_clv_far_from_earlier_values_is_odd_even_below_20_percent() -> None:
     unconfirmed = {"clv_percentage": 19.0, "clv_current_odds": None}
     narrow = history(10).with_columns(pl.col("clv_percentage") / 10)
     assert flags(Baseline.of(narrow), **unconfirmed)["clv_outlier"] == "medium"
@@ -245,11 +245,11 @@ def test_clv_far_from_earlier_ones_is_odd_below_20_percent_too() -> None:
 
 
 @pytest.mark.parametrize(("baseline", "severity"), [(NO_BASELINE, "medium"), (BASELINE, "high")])
-def test_clv_that_its_two_prices_contradict_is_odd(baseline: Baseline, severity: str) -> None:
+def test_clv_contradicted_by_the_two_prices_is_odd(baseline: Baseline, severity: str) -> None:
     assert flags(baseline, clv_percentage=-4.0) == {"clv_outlier": severity}
 
 
-def test_a_source_that_means_something_else_by_clv_is_left_alone() -> None:
+def test_clv_of_a_source_with_a_constant_offset_has_no_flag() -> None:
     other = history(10).with_columns(pl.col("clv_percentage") + 7)
     assert "clv_outlier" not in flags(Baseline.of(other), clv_percentage=11.0)
 
@@ -262,7 +262,7 @@ def test_ten_thousand_dollars_are_no_anomaly_and_a_cent_more_is_high() -> None:
     assert flags(amount_cents=1_000_001, profit_cents=1_500_001) == {"amount_outlier": "high"}
 
 
-def test_a_free_bet_is_only_noted() -> None:
+def test_free_bet_is_flagged_low() -> None:
     assert flags(BASELINE, amount_cents=0, roi=None) == {"amount_outlier": "low"}
 
 
@@ -288,35 +288,35 @@ def test_a_rounded_price_and_a_half_win_are_no_anomaly(roi: float) -> None:
     assert flags(profit_cents=round(30 * roi), roi=roi) == {}
 
 
-def test_a_commission_is_not_high() -> None:
+def test_win_reduced_by_a_commission_is_medium() -> None:
     assert flags(profit_cents=4275, roi=142.5) == {"roi_outlier": "medium"}
 
 
 @pytest.mark.parametrize(
     ("roi", "kinds"), [(-100.0, set()), (-50.0, set()), (-48.5, {"roi_outlier"}), (-53.0, {"roi_outlier"})]
 )
-def test_a_straight_bet_loses_all_or_half(roi: float, kinds: set[str]) -> None:
+def test_straight_loss_of_a_share_that_is_neither_all_nor_half_is_odd(roi: float, kinds: set[str]) -> None:
     lost = {"status": "SETTLED_LOSS", "is_win": False, "roi": roi, "profit_cents": round(30 * roi)}
     assert flags(**lost).keys() == kinds
 
 
-def test_a_parlay_may_pay_less_than_its_price_and_not_more() -> None:
+def test_parlay_may_pay_less_than_the_price_and_not_more() -> None:
     assert flags(bet_type="parlay", roi=40.0, profit_cents=1200) == {}
     assert flags(bet_type="parlay", roi=300.0, profit_cents=9000) == {"roi_outlier": "high"}
 
 
-def test_a_cash_out_may_return_anything_its_price_pays() -> None:
+def test_cash_out_may_return_anything_up_to_the_payout_of_the_price() -> None:
     out = {"status": "SETTLED_CASHEDOUT", "is_win": None}
     assert flags(**out, roi=-30.0, profit_cents=-900) == {}
     assert flags(**out, roi=400.0, profit_cents=12_000) == {"roi_outlier": "high"}
 
 
-def test_a_push_returns_nothing_and_a_free_bet_has_no_return() -> None:
+def test_push_at_roi_0_and_free_bet_without_roi_have_no_roi_flag() -> None:
     assert flags(status="SETTLED_PUSH", is_win=None, roi=0.0, profit_cents=0) == {}
     assert "roi_outlier" not in flags(amount_cents=0, roi=None)
 
 
-def test_a_book_that_often_boosts_its_prices_is_not_high() -> None:
+def test_boosted_payout_at_a_book_that_often_boosts_is_medium_and_not_high() -> None:
     boosted = history(20).with_columns(
         pl.when((pl.col("institution_name") == "Alpha") & (pl.col("seq") % 10 == 0))
         .then(pl.col("roi") + 1000)
@@ -342,11 +342,11 @@ def test_a_bet_from_more_than_five_years_ago_is_odd() -> None:
     assert flags(created_at=old, time_placed=old) == {"temporal_anomaly": "medium"}
 
 
-def test_a_bet_that_was_settled_before_it_was_placed_is_high() -> None:
+def test_settlement_an_hour_before_the_placement_is_high() -> None:
     assert flags(settled_at=PLACED - timedelta(hours=1)) == {"temporal_anomaly": "high"}
 
 
-def test_a_time_of_placement_that_was_filled_in_is_no_contradiction() -> None:
+def test_settlement_before_a_placement_taken_from_created_at_is_low() -> None:
     filled_in = {"time_placed": PLACED, "created_at": PLACED, "settled_at": PLACED - timedelta(hours=1)}
     assert flags(**filled_in) == {"temporal_anomaly": "low"}
 
@@ -359,7 +359,7 @@ def test_missing_columns_that_features_use_are_low(column: str) -> None:
     assert flags(**{column: None}) == {"missing_required": "low"}
 
 
-def test_an_open_bet_lacks_nothing() -> None:
+def test_open_bet_without_results_has_no_missing_column_flag() -> None:
     unsettled = {"status": "PENDING", "is_settled": False, "is_win": None, "settled_at": None}
     assert flags(**unsettled, profit_cents=None, roi=None, clv_percentage=None, clv_current_odds=None) == {}
 
@@ -388,12 +388,12 @@ def test_the_later_of_two_equal_bets_under_different_ids_is_flagged() -> None:
     assert duplicates(batch(later, SAME)) == [1]
 
 
-def test_a_bet_that_stands_under_another_id_among_earlier_ones_is_flagged_however_old_it_says_it_is() -> None:
+def test_copy_of_an_earlier_bet_under_a_new_id_is_flagged_even_with_an_older_created_at() -> None:
     older = {**SAME, "created_at": PLACED - timedelta(days=1)}
     assert duplicates(batch(older), batch({**SAME, "id": "accepted", "seq": 99})) == [1]
 
 
-def test_milliseconds_do_not_make_another_bet() -> None:
+def test_equal_bets_placed_milliseconds_apart_are_duplicates() -> None:
     assert duplicates(batch(SAME, {**SAME, "time_placed": PLACED + timedelta(milliseconds=900)})) == [2]
 
 
@@ -410,11 +410,11 @@ def test_milliseconds_do_not_make_another_bet() -> None:
         {"bet_type": "parlay"},
     ],
 )
-def test_bets_that_differ_are_two(difference: dict[str, Any]) -> None:
+def test_bets_that_differ_in_any_compared_column_are_no_duplicates(difference: dict[str, Any]) -> None:
     assert duplicates(batch(SAME, {**SAME, **difference})) == []
 
 
-def test_bets_without_a_league_may_be_the_same_and_bets_without_a_price_are_not() -> None:
+def test_equal_bets_without_a_league_are_duplicates_and_without_a_price_are_not() -> None:
     assert duplicates(batch({**SAME, "league": None}, {**SAME, "league": None})) == [2]
     assert duplicates(batch({**SAME, "american_odds": None}, {**SAME, "american_odds": None})) == []
 
@@ -432,26 +432,26 @@ def test_equal_bets_are_not_high_where_equal_bets_are_common() -> None:
 # ---- all together ----
 
 
-def test_thresholds_can_be_changed() -> None:
+def test_lower_amount_limit_in_thresholds_flags_an_ordinary_stake() -> None:
     strict = Thresholds(amount_limit=20.0)
     assert detect(batch({}), NO_BASELINE, nothing(), NOW, strict)["severity"].to_list() == ["high"]
 
 
-def test_a_row_can_have_flags_of_several_kinds_and_one_of_each() -> None:
+def test_row_has_at_most_a_single_flag_of_each_anomaly_kind() -> None:
     found = detect(
         batch({"sport": None, "amount_cents": -5, "american_odds": 7, "odds": 7.0}), BASELINE, nothing(), NOW
     )
     assert found["kind"].to_list() == ["amount_outlier", "missing_required", "odds_outlier"]
 
 
-def test_a_batch_of_faults_does_not_hide_itself() -> None:
+def test_batch_of_equal_faults_is_flagged_in_every_row() -> None:
     """The baseline is of earlier bets, so rows that are all odd in the same way are all flagged."""
     rows = batch(*[{"amount_cents": 2_000_000, "profit_cents": 3_000_000}] * 50)
     found = detect(rows, BASELINE, nothing(), NOW).filter(kind="amount_outlier", severity="high")
     assert found.height == 50
 
 
-def test_the_order_of_rows_changes_nothing() -> None:
+def test_flags_do_not_depend_on_the_order_of_rows() -> None:
     odd = pl.concat([history(3), batch({"amount_cents": -5}, SAME, SAME)]).with_columns(
         pl.int_range(pl.len()).alias("seq")
     )
@@ -472,7 +472,7 @@ def test_the_good_batch_of_the_fixtures_raises_no_flag() -> None:
 
 
 @pytest.mark.parametrize("pieces", [2, 3, 7])
-def test_a_batch_that_arrived_in_pieces_is_judged_like_one_in_one_piece(pieces: int) -> None:
+def test_chunked_batch_gets_the_flags_of_the_same_batch_unchunked(pieces: int) -> None:
     whole = history(10, seed=2).with_columns(
         american_odds=pl.when(pl.col("seq") % 40 == 0).then(9000).otherwise("american_odds").cast(pl.Int32)
     )

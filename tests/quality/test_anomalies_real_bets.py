@@ -49,7 +49,7 @@ def test_real_bets_loaded_at_once_are_not_refused(replay: Replay) -> None:
     assert refreshed(replay.accepted.clear(), replay.raw).refused_by == ()
 
 
-def test_the_clean_base_is_clean() -> None:
+def test_clean_base_has_no_critical_flag_and_at_most_a_hundredth_high() -> None:
     now = datetime(2025, 3, 15, 18, tzinfo=UTC)
     accepted = validate(pl.read_parquet(EXAMPLES / "00_base_clean.parquet"), now).accepted
     bets = accepted.select(pl.col("row").cast(pl.Int64).alias("seq"), pl.exclude("row"), known_at="updated_at")

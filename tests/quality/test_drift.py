@@ -113,7 +113,7 @@ def test_text_that_changed_drifts(rows: int, reference_rows: int, seed: int) -> 
         "no constant",
     ],
 )
-def test_values_that_differ_drift(current: list[Any], reference: list[Any]) -> None:
+def test_feature_with_changed_values_or_nulls_drifts(current: list[Any], reference: list[Any]) -> None:
     assert measured(current, reference)["has_drifted"]
 
 
@@ -121,7 +121,7 @@ def test_a_wider_spread_around_the_same_middle_drifts() -> None:
     assert measured(random(1).normal(0, 5, 500), random(2).normal(0, 1, 500))["has_drifted"]
 
 
-def test_the_distance_alone_finds_a_move_inside_the_bins() -> None:
+def test_move_inside_the_bins_drifts_by_the_ks_distance_alone() -> None:
     """Half of the rows moved from one end of a bin to the other: bins cannot see it."""
     reference = np.concatenate([np.zeros(500), np.linspace(10, 11, 500)])
     found = measured(np.concatenate([np.full(500, -9.0), np.linspace(10, 11, 500)]), reference)
@@ -156,17 +156,17 @@ def test_the_psi_noise_is_reached_by_chance_once_in_a_thousand() -> None:
     assert found["psi_noise"] == pytest.approx(stats.chi2.ppf(0.999, 1) * (1 / 200 + 1 / 400))
 
 
-def test_few_rows_make_few_bins() -> None:
+def test_feature_with_few_rows_is_measured_in_few_bins() -> None:
     found = measured(random(1).normal(size=20), random(2).normal(size=1_000))
     assert found["psi_noise"] == pytest.approx(stats.chi2.ppf(0.999, 3) * (1 / 20 + 1 / 1_000))
 
 
-def test_text_has_no_distance() -> None:
+def test_drift_of_a_text_feature_has_no_ks_and_no_p_value() -> None:
     assert (measured(["a"], ["b"])["ks"], measured(["a"], ["b"])["p_value"]) == (None, None)
 
 
 @pytest.mark.parametrize(("rows", "reference_rows"), [(0, 50), (50, 0), (0, 0)])
-def test_without_rows_on_a_side_nothing_is_measured(rows: int, reference_rows: int) -> None:
+def test_feature_without_rows_on_either_side_has_no_psi_and_no_drift(rows: int, reference_rows: int) -> None:
     sides = [pl.Series("x", range(size), pl.Int64) for size in (rows, reference_rows)]
     found = measured(*sides)
     assert (found["rows"], found["reference_rows"], found["psi"], found["has_drifted"]) == (
@@ -177,7 +177,7 @@ def test_without_rows_on_a_side_nothing_is_measured(rows: int, reference_rows: i
     )
 
 
-def test_there_is_a_row_for_each_feature_in_the_schema_of_drift() -> None:
+def test_drift_frame_has_a_row_per_feature_and_the_drift_schema() -> None:
     both = pl.DataFrame({"count": [1, 2], "rate": [0.5, None], "sport": ["Golf", None], "is_live": [True, False]})
     found = drift("sport_stats", both, both)
     assert (found.schema, found["feature"].to_list(), set(found["view"])) == (DRIFT, both.columns, {"sport_stats"})
@@ -186,7 +186,7 @@ def test_there_is_a_row_for_each_feature_in_the_schema_of_drift() -> None:
 # ---- what cannot be compared ----
 
 
-def test_a_feature_on_one_side_only_is_an_error_that_names_it() -> None:
+def test_feature_missing_on_either_side_of_drift_raises_with_the_feature_names() -> None:
     with pytest.raises(ValueError, match="on one side only: old, young"):
         drift("view", pl.DataFrame({"x": [1], "young": [1]}), pl.DataFrame({"x": [1], "old": [1]}))
 
@@ -197,7 +197,7 @@ def test_a_value_that_is_no_number_is_an_error(value: float) -> None:
         measured([1.0, value], [1.0, 2.0])
 
 
-def test_drift_of_a_feature_whose_kind_changed_is_an_error() -> None:
+def test_drift_of_a_feature_that_changed_kind_is_an_error() -> None:
     with pytest.raises(ValueError, match="x is String now and was Int64"):
         measured(["1"], [1])
 

@@ -109,12 +109,14 @@ LIMITS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("gate", "scope", "at", "over"), LIMITS)
-def test_a_value_at_the_limit_passes(gate: str, scope: str, at: dict[str, Any], over: dict[str, Any]) -> None:
+def test_value_at_the_limit_of_a_gate_passes(gate: str, scope: str, at: dict[str, Any], over: dict[str, Any]) -> None:
     assert verdict(gate, scope, **at).state == "passed"
 
 
 @pytest.mark.parametrize(("gate", "scope", "at", "over"), LIMITS)
-def test_a_value_just_over_the_limit_does_not(gate: str, scope: str, at: dict[str, Any], over: dict[str, Any]) -> None:
+def test_value_just_over_the_limit_of_a_gate_fails_or_warns_by_severity(
+    gate: str, scope: str, at: dict[str, Any], over: dict[str, Any]
+) -> None:
     found = verdict(gate, scope, **over)
     assert found.state == ("failed" if found.severity == "fail" else "warned")
 
@@ -128,7 +130,7 @@ def test_every_shift_is_judged_by_the_gate_of_the_same_name(test: str) -> None:
     assert verdict(test, shifts=shift(test, 99.0)).state in ("failed", "warned")
 
 
-def test_a_shift_moves_no_gate_of_a_different_name() -> None:
+def test_shift_fails_only_the_gate_of_the_same_name() -> None:
     found = judgement(shifts=pl.concat([GOOD.shifts, shift("amount_level", 99.0)]))
     assert [one.gate for one in found.failed] == ["amount_level"]
 
@@ -151,7 +153,7 @@ def test_a_verdict_on_missing_columns_names_the_books() -> None:
     assert verdict("max_null_sport_pct", "dataset", totals=counted).note == "40 of 640 rows have no sport: A 40 of 440"
 
 
-def test_a_book_whose_closing_lines_are_fractions_is_named_among_several_books() -> None:
+def test_book_with_fractional_closing_lines_is_named_among_several_books() -> None:
     mixed = pl.concat([closing_lines(40, "Fractions", rows=40), closing_lines(0, "Percents", rows=500)])
     found = verdict("max_clv_fraction_pct", batch=mixed)
     assert (found.state, found.rows) == ("failed", 40)
@@ -205,17 +207,17 @@ def judgement(**evidence: Any) -> Judgement:
     return judge_refresh(default_gates(), replace(GOOD, **evidence))
 
 
-def test_a_broken_gate_that_fails_refuses_the_refresh() -> None:
+def test_failed_gate_of_severity_fail_refuses_the_refresh() -> None:
     found = judgement(batch=batch(sport=51))
     assert ([one.gate for one in found.failed], found.passed) == (["max_null_sport_pct"], False)
 
 
-def test_a_broken_gate_that_warns_refuses_nothing_and_rings_nothing() -> None:
+def test_failed_gate_of_severity_warn_refuses_nothing_and_opens_no_alert() -> None:
     found = judgement(drift=drifts(a=True))
     assert (found.passed, [one.gate for one in found.warned], found.alerts) == (True, ["feature_drift"], ())
 
 
-def test_a_broken_gate_that_alerts_rings_and_refuses_nothing() -> None:
+def test_failed_gate_of_severity_alert_opens_an_alert_and_refuses_nothing() -> None:
     found = judgement(intake=intake(newest_known_at=NOW - timedelta(hours=49)))
     assert (found.passed, [one.gate for one in found.alerts]) == (True, ["data_age_alert_hours"])
 
@@ -223,12 +225,12 @@ def test_a_broken_gate_that_alerts_rings_and_refuses_nothing() -> None:
 # ---- few rows ----
 
 
-def test_a_single_odd_row_never_stops_the_line() -> None:
+def test_refresh_of_a_single_odd_row_passes_every_gate() -> None:
     one_row = {"batch": batch(1), "anomalies": anomalies((1_001, "odds_outlier", "high"))}
     assert judgement(**one_row, intake=intake(accepted=1, rows_read=1, source_rows=1)).passed
 
 
-def test_fewer_than_five_odd_rows_pass_whatever_their_share() -> None:
+def test_fewer_than_five_odd_rows_pass_at_any_share() -> None:
     flags = [(1_001 + i, "odds_outlier", "high") for i in range(5)]
     four, five = (verdict("max_high_anomalies_pct", batch=batch(8), anomalies=anomalies(*flags[:n])) for n in (4, 5))
     assert (four.state, five.state) == ("passed", "failed")
@@ -240,7 +242,7 @@ def test_an_odd_row_with_several_flags_counts_once() -> None:
     assert verdict("max_high_anomalies_pct", anomalies=flags).value == 0.004
 
 
-def test_a_critical_row_counts_once_and_as_high_too() -> None:
+def test_row_with_several_critical_flags_counts_once_and_also_as_high() -> None:
     flags = [(1_001 + i, kind, "critical") for i in range(11) for kind in ("odds_outlier", "duplicate")]
     both = [verdict(gate, anomalies=anomalies(*flags)) for gate in ("max_critical_anomalies", "max_high_anomalies_pct")]
     assert [one.value for one in both] == [11, 0.011]
@@ -255,7 +257,7 @@ def test_the_pass_rate_is_judged_from_a_hundred_rows() -> None:
     assert (few.state, enough.state) == ("not judged", "failed")
 
 
-def test_one_row_in_quarantine_of_a_hundred_passes_and_two_do_not() -> None:
+def test_quarantine_of_1_row_in_100_passes_and_of_2_rows_fails() -> None:
     one, two = (verdict("schema_pass_rate", intake=intake(accepted=100 - n, quarantined=n)) for n in (1, 2))
     assert (one.state, two.state) == ("passed", "failed")
 
@@ -264,7 +266,7 @@ def test_a_segment_with_few_rows_is_not_judged() -> None:
     assert verdict("amount_level", shifts=shift("amount_level", 99.0, rows=9)).state == "not judged"
 
 
-def test_a_segment_with_few_rows_does_not_stand_before_a_large_one() -> None:
+def test_verdict_on_a_shift_leaves_out_segments_with_few_rows() -> None:
     both = pl.concat([shift("amount_level", 99.0, rows=9), shift("amount_level", 6.0, segment="Large")])
     found = verdict("amount_level", shifts=both)
     assert (found.value, found.state) == (6.0, "failed")
@@ -275,7 +277,7 @@ def test_a_refresh_without_new_bets_passes() -> None:
     assert judgement(**nothing, intake=intake(accepted=0, rows_read=0, source_rows=0)).passed
 
 
-def test_the_first_refresh_has_nothing_to_compare_with() -> None:
+def test_shifts_and_drift_of_the_first_refresh_are_not_judged() -> None:
     found = judgement(shifts=SHIFTS.to_frame(), drift=drifts())
     assert {one.state for one in found.verdicts if one.gate in {*SHIFT_SCOPES, "feature_drift"}} == {"not judged"}
 
@@ -316,11 +318,11 @@ def test_nulls_of_a_single_view_fail_the_completeness_gate() -> None:
     assert (found.value, found.state, found.note) == (0.9, "failed", "least known in b: y, 800 of 1,000")
 
 
-def test_a_feature_that_nobody_asks_for_is_not_incomplete() -> None:
+def test_feature_without_requests_does_not_lower_the_completeness() -> None:
     assert verdict("feature_completeness", completeness=completeness(("a", "x", 0, 0), ("b", "x", 9, 9))).value == 1
 
 
-def test_a_gate_with_another_scope_is_judged_there_only() -> None:
+def test_gate_with_a_changed_scope_is_judged_in_that_scope_only() -> None:
     gates = gates_with({"max_null_sport_pct": {"scope": ["dataset"]}})
     assert verdict("max_null_sport_pct", gates=gates).scope == "dataset"
 
@@ -338,5 +340,5 @@ def test_a_tally_says_why_checks_were_not_judged() -> None:
     assert "no new rows" not in Tally.of(few, has_new_rows=True).not_judged
 
 
-def test_the_examples_of_the_verdicts_docstrings_hold() -> None:
+def test_docstring_examples_of_the_verdict_module_pass() -> None:
     assert doctest.testmod(quality.verdict).failed == 0

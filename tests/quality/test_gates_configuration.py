@@ -38,7 +38,7 @@ def gate(name: str, overrides: dict[str, dict[str, object]] | None = None) -> Ga
         ("source_rows", ">= 1", "fail"),
     ],
 )
-def test_the_defaults_are_those_of_the_design(name: str, limit: str, severity: str) -> None:
+def test_default_gate_has_the_limit_and_severity_of_the_design(name: str, limit: str, severity: str) -> None:
     assert (gate(name).limit, gate(name).severity) == (limit, severity)
 
 
@@ -92,13 +92,13 @@ WRONG: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("name", "table", "problem"), WRONG)
-def test_an_override_that_makes_no_sense_is_an_error(name: str, table: Any, problem: str) -> None:
+def test_invalid_gate_override_is_refused_with_the_problem(name: str, table: Any, problem: str) -> None:
     with pytest.raises(GatesUnusable) as error:
         gates_with({name: table})
     assert error.value.problems == (problem,)
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_faults_of_a_gates_override_are_named_at_once() -> None:
     with pytest.raises(GatesUnusable) as error:
         gates_with({"luck": {}, "min_records": {"threshold": "x", "min_rows": "y"}, "source_rows": {"oops": 1}})
     assert [problem.split(":")[0] for problem in error.value.problems] == [
@@ -106,7 +106,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     ]  # fmt: skip
 
 
-def test_a_whole_copy_of_a_default_gate_is_a_fine_override() -> None:
+def test_override_that_repeats_every_key_of_a_gate_is_accepted() -> None:
     whole = {
         "scope": ["dataset"],
         "severity": "warn",

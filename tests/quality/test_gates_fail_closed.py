@@ -33,17 +33,19 @@ def failure(measure: Measure, frame: str, changed: object) -> str | None:
 
 
 @pytest.mark.parametrize(("measure", "frame"), FRAMES, ids=named)
-def test_without_a_frame_every_gate_that_needs_it_fails(measure: Measure, frame: str) -> None:
+def test_missing_frame_fails_every_gate_that_reads_the_frame(measure: Measure, frame: str) -> None:
     assert failure(measure, frame, None) == f"{frame} is missing"
 
 
 @pytest.mark.parametrize(("measure", "frame", "column"), COLUMNS, ids=named)
-def test_without_a_column_every_gate_that_needs_it_fails(measure: Measure, frame: str, column: str) -> None:
+def test_missing_column_fails_every_gate_that_reads_the_column(measure: Measure, frame: str, column: str) -> None:
     assert failure(measure, frame, getattr(GOOD, frame).drop(column)) == f"{frame}.{column} is missing"
 
 
 @pytest.mark.parametrize(("measure", "frame", "column"), COLUMNS, ids=named)
-def test_a_column_of_another_type_fails_every_gate_that_needs_it(measure: Measure, frame: str, column: str) -> None:
+def test_column_of_a_wrong_type_fails_every_gate_that_reads_the_column(
+    measure: Measure, frame: str, column: str
+) -> None:
     other = pl.lit(None, pl.Binary()).alias(column)
     note = failure(measure, frame, getattr(GOOD, frame).with_columns(other))
     assert note == f"{frame}.{column} is Binary instead of {EVIDENCE_SCHEMAS[frame][column]}"
@@ -52,19 +54,21 @@ def test_a_column_of_another_type_fails_every_gate_that_needs_it(measure: Measur
 @pytest.mark.parametrize(
     ("measure", "frame", "column"), [row for row in COLUMNS if row[2] not in NULLABLE.get(row[1], ())], ids=named
 )
-def test_a_null_where_a_value_must_be_fails_every_gate_that_needs_it(measure: Measure, frame: str, column: str) -> None:
+def test_null_in_a_required_column_fails_every_gate_that_reads_the_column(
+    measure: Measure, frame: str, column: str
+) -> None:
     assert failure(measure, frame, _with(frame, column, None)) == f"{frame}.{column} is null in 1 rows"
 
 
 @pytest.mark.parametrize(
     ("measure", "frame", "column"), [row for row in COLUMNS if row[2] in NEVER_NEGATIVE.get(row[1], ())], ids=named
 )
-def test_a_count_below_zero_fails_every_gate_that_needs_it(measure: Measure, frame: str, column: str) -> None:
+def test_count_below_zero_fails_every_gate_that_reads_the_count(measure: Measure, frame: str, column: str) -> None:
     assert failure(measure, frame, _with(frame, column, -1)) == f"{frame}.{column} is below 0 in 1 rows"
 
 
 @pytest.mark.parametrize(("measure", "frame", "column"), COLUMNS, ids=named)
-def test_every_declared_column_is_really_read(measure: Measure, frame: str, column: str) -> None:
+def test_gates_read_every_declared_column(measure: Measure, frame: str, column: str) -> None:
     evidence = provided(GOOD, measure.needs)
     fewer = evidence.frames | {frame: evidence[frame].drop(column).with_columns(unread=0)}
     with pytest.raises((ColumnNotFoundError, KeyError)):
@@ -72,7 +76,7 @@ def test_every_declared_column_is_really_read(measure: Measure, frame: str, colu
 
 
 @pytest.mark.parametrize("measure", GATE_MEASURES.values(), ids=named)
-def test_nothing_is_read_that_is_not_declared(measure: Measure) -> None:
+def test_gates_read_no_undeclared_column(measure: Measure) -> None:
     bare = Evidence(
         GOOD.now, **{frame: getattr(GOOD, frame).select(columns) for frame, columns in measure.needs.items()}
     )
@@ -91,7 +95,7 @@ def test_a_score_that_is_no_number_fails(score: float) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 2])
-def test_an_intake_of_other_than_one_row_fails(rows: int) -> None:
+def test_intake_without_rows_or_with_several_rows_fails(rows: int) -> None:
     found = verdict("schema_pass_rate", intake=pl.concat([intake(), intake()]).head(rows))
     assert (found.state, found.note) == ("failed", f"intake has {rows} rows instead of one")
 
@@ -156,7 +160,7 @@ def test_without_any_evidence_every_gate_fails() -> None:
 # ---- configuration ----
 
 
-def test_a_gate_left_out_is_an_error() -> None:
+def test_judging_without_a_declared_gate_is_an_error() -> None:
     with pytest.raises(GatesUnusable, match="min_records: the gate is missing"):
         judge_refresh(default_gates()[1:], GOOD)
 
@@ -173,7 +177,7 @@ def test_a_gate_without_a_scope_is_an_error() -> None:
         judge_refresh((blind, *default_gates()[1:]), GOOD)
 
 
-def test_a_gate_that_stands_there_twice_is_an_error() -> None:
+def test_gate_listed_twice_is_an_error() -> None:
     with pytest.raises(GatesUnusable, match="min_records: stands there twice"):
         judge_refresh((*default_gates(), default_gates()[0]), GOOD)
 

@@ -62,7 +62,7 @@ def test_the_query_shows_the_bets_behind_the_value(database: psycopg.Connection)
     assert ids(database, "max_null_sport_pct", "dataset") == ["before", "bare"]
 
 
-def test_the_query_of_a_verdict_shows_the_judged_versions_and_no_later_ones(database: psycopg.Connection) -> None:
+def test_query_of_a_verdict_shows_the_judged_versions_and_no_later_versions(database: psycopg.Connection) -> None:
     store(database, {"seq": 1_500, "id": "corrected later", "sport": None, "is_current": False})
     store(database, {"seq": 2_001, "id": "corrected later"})
     store(database, {"seq": 1_501, "id": "corrected in time", "sport": None, "is_current": False})
@@ -72,14 +72,14 @@ def test_the_query_of_a_verdict_shows_the_judged_versions_and_no_later_ones(data
     assert ids(database, "max_null_sport_pct", "batch") == ["corrected later"]
 
 
-def test_a_version_that_arrived_too_late_to_count_is_not_shown_and_hides_nothing(database: psycopg.Connection) -> None:
+def test_query_of_a_verdict_ignores_superseded_late_versions(database: psycopg.Connection) -> None:
     late = {"is_current": False, "is_superseded": True}
     store(database, {"seq": 1_500, "id": "a", "sport": None}, {"seq": 1_501, "id": "a", **late})
     store(database, {"seq": 1_502, "id": "b"}, {"seq": 1_503, "id": "b", "sport": None, **late})
     assert ids(database, "max_null_sport_pct", "batch") == ["a"]
 
 
-def test_the_query_of_the_pass_rate_shows_what_was_refused_and_why(database: psycopg.Connection) -> None:
+def test_query_of_the_pass_rate_shows_the_refused_rows_of_the_judged_range(database: psycopg.Connection) -> None:
     columns = "seq, run_id, id, reasons, payload, source, received_at"
     for seq in (1_000, 1_001, 2_000, 2_001):
         row = (seq, RUN, f"q{seq}", ["amount: below 0"], "{}", "file", NOW)
@@ -90,7 +90,7 @@ def test_the_query_of_the_pass_rate_shows_what_was_refused_and_why(database: psy
     assert ids(database, "schema_pass_rate", "batch") == ["q2000"]
 
 
-def test_the_query_of_a_shift_sets_new_bets_beside_earlier_ones(database: psycopg.Connection) -> None:
+def test_query_of_a_shift_counts_new_bets_beside_earlier_bets(database: psycopg.Connection) -> None:
     store(database, {"seq": 900, "id": "a"}, {"seq": 901, "id": "b"}, {"seq": 1_500, "id": "c"})
     found = verdict("amount_level", "batch")
     assert [row[:3] for row in database.execute(found.query.encode())] == [("Book", False, 2), ("Book", True, 1)]

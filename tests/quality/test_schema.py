@@ -87,23 +87,23 @@ def test_a_value_exactly_at_the_limit_is_accepted(column: str, value: object) ->
     assert reasons(**{column: value}) == set()
 
 
-def test_the_year_2000_is_not_before_itself() -> None:
+def test_timestamp_at_the_start_of_2000_is_accepted() -> None:
     start = "2000-01-01T00:00:00Z"
     assert reasons(created_at=start, time_placed=start) == set()
 
 
 @pytest.mark.parametrize("text", ["+150", " 150\n", "150.0", "1.5e2", "\u00a0150"])
-def test_a_number_may_be_written_in_several_ways(text: str) -> None:
+def test_every_plain_spelling_of_a_number_is_read_as_the_number(text: str) -> None:
     assert accepted(american_odds=text)["american_odds"] == 150
 
 
 @pytest.mark.parametrize("text", ["1,500", "1_500", "0x96", "$150", "150 USD", "EVEN", "inf", "nan", "٣٠٠"])
-def test_a_number_that_takes_guessing_is_rejected(text: str) -> None:
+def test_number_in_an_unusual_spelling_is_rejected(text: str) -> None:
     assert reasons(clv_current_odds=text) == {"clv_current_odds: not a finite number"}
 
 
 @pytest.mark.parametrize("value", ["true", " TRUE ", "t", "1", "1.0", 1, 1.0, True, Decimal("1.00")])
-def test_true_may_be_written_in_several_ways(value: object) -> None:
+def test_every_spelling_of_true_is_read_as_true(value: object) -> None:
     assert accepted(is_live=value)["is_live"] is True
 
 
@@ -121,7 +121,7 @@ def test_enumerations_match_in_any_case_and_are_stored_in_the_spelling_of_the_sc
         "SETTLED_\u200bWIN",
     ],
 )
-def test_a_name_that_is_nearly_a_status_is_none(name: str) -> None:
+def test_text_that_nearly_spells_a_status_is_rejected(name: str) -> None:
     assert reasons(status=name) == {"status: unknown value"}
 
 
@@ -194,7 +194,7 @@ def test_text_is_trimmed_and_empty_text_is_null() -> None:
 @pytest.mark.parametrize(
     "name", ["Robert'); drop table bets;--", "<script>alert(1)</script>", "../../etc", "\x01\x7f😀|\\N"]
 )
-def test_text_that_looks_dangerous_is_data(name: str) -> None:
+def test_text_that_looks_like_code_is_kept_unchanged(name: str) -> None:
     assert accepted(league=name)["league"] == name
 
 
@@ -242,17 +242,17 @@ def test_spellings_of_an_instant_are_read_as_the_same_instant(text: str) -> None
         "1741608000000",
     ],
 )
-def test_a_moment_that_takes_guessing_is_rejected(text: str) -> None:
+def test_timestamp_in_an_ambiguous_or_incomplete_form_is_rejected(text: str) -> None:
     assert reasons(time_placed=text) == {"time_placed: not an ISO 8601 timestamp with a time of day"}
 
 
 @pytest.mark.parametrize("value", [1741608000000, 1741608000.0, date(2025, 3, 10), True])
-def test_a_moment_of_the_wrong_physical_type_is_rejected(value: object) -> None:
+def test_timestamp_of_the_wrong_physical_type_is_rejected(value: object) -> None:
     assert reasons(time_placed=value) == {"time_placed: not an ISO 8601 timestamp with a time of day"}
 
 
 @pytest.mark.parametrize(("digits", "microsecond"), [("1", 100_000), ("000001", 1), ("123456999", 123_456)])
-def test_fractions_count_to_the_microsecond(digits: str, microsecond: int) -> None:
+def test_fractions_of_a_second_count_to_the_microsecond(digits: str, microsecond: int) -> None:
     assert accepted(time_placed=f"2025-03-10T11:59:59.{digits}Z")["time_placed"].microsecond == microsecond
 
 
@@ -295,7 +295,7 @@ def test_a_timestamp_may_be_five_minutes_ahead_of_the_clock(ahead: int, expected
     assert reasons(updated_at=(NOW + timedelta(minutes=5, microseconds=ahead)).isoformat()) == expected
 
 
-def test_a_timestamp_beyond_what_microseconds_can_hold_is_rejected() -> None:
+def test_timestamp_beyond_the_range_of_microseconds_is_rejected() -> None:
     rows = pl.DataFrame([GOOD]).with_columns(pl.Series("settled_at", [2**63 - 1]).cast(pl.Datetime("ms", "UTC")))
     assert "settled_at: not an ISO 8601 timestamp with a time of day" in validate(rows, NOW).errors
 
@@ -305,7 +305,7 @@ def test_validation_refuses_a_clock_without_time_zone() -> None:
         validate(pl.DataFrame([GOOD]), NOW.replace(tzinfo=None))
 
 
-def test_one_row_is_not_judged_without_a_clock() -> None:
+def test_validation_of_a_single_row_without_a_clock_raises_a_type_error() -> None:
     with pytest.raises(TypeError, match="clock"):
         BetSchema.model_validate(GOOD)
 
@@ -365,11 +365,11 @@ def test_a_bet_without_a_price_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(("roi", "expected"), [(151.0, 0), (149.0, 0), (151.001, 1), (1.5, 1), (-150.0, 1)])
-def test_the_roi_is_within_one_point_of_profit_over_amount(roi: float, expected: int) -> None:
+def test_roi_more_than_1_point_from_profit_over_amount_is_rejected(roi: float, expected: int) -> None:
     assert len(reasons(roi=roi)) == expected
 
 
-def test_one_point_exactly_is_within_the_tolerance_whatever_floating_point_makes_of_it() -> None:
+def test_roi_exactly_1_point_off_is_accepted_despite_floating_point_error() -> None:
     assert reasons(amount=6.96, profit=59.16, roi=851.0) == set()
 
 
@@ -383,7 +383,7 @@ def test_the_roi_of_a_parlay_reaches_a_hundred_times_as_far(bet_type: str, expec
     assert len(reasons(bet_type=bet_type, amount=1.0, profit=1_999.0, roi=199_900.0)) == expected
 
 
-def test_a_roi_that_would_have_to_be_derived_keeps_to_the_limits_too() -> None:
+def test_derived_roi_outside_the_limits_is_rejected() -> None:
     assert reasons(amount=1.0, profit=500.0, roi=None) == {
         "roi: outside -1,000 to 10,000 (1,000,000 for multi-leg bets)"
     }
@@ -395,13 +395,11 @@ def test_a_dead_heat_or_a_round_robin_may_be_won_at_a_net_loss(bet_type: str) ->
 
 
 @pytest.mark.parametrize(("roi", "expected"), [(0.0, 0), (-100.0, 0), (None, 0), (-50.0, 1), (50.0, 1)])
-def test_a_lost_bonus_bet_is_accepted_whether_its_source_says_that_nothing_or_all_is_gone(
-    roi: float | None, expected: int
-) -> None:
+def test_roi_of_a_lost_bonus_bet_may_only_be_0_minus_100_or_null(roi: float | None, expected: int) -> None:
     assert len(reasons(**{**LOSS, "profit": 0.0, "roi": roi})) == expected
 
 
-def test_a_win_without_profit_that_says_all_is_gone_is_rejected() -> None:
+def test_win_with_profit_0_and_roi_of_minus_100_is_rejected() -> None:
     assert reasons(profit=0.0, roi=-100.0) == {"roi: differs from profit / amount by more than 1 point"}
 
 
@@ -411,7 +409,7 @@ def test_two_clocks_may_write_a_settlement_a_minute_before_the_placement(seconds
     assert len(reasons(time_placed=placed, settled_at=placed - timedelta(seconds=seconds))) == expected
 
 
-def test_a_free_bet_is_accepted_and_its_roi_is_not_checked() -> None:
+def test_free_bet_is_accepted_and_the_roi_is_not_checked() -> None:
     assert reasons(amount=0.0, profit=30.0, roi=0.0) == set()
 
 
@@ -420,7 +418,7 @@ def test_an_unknown_stake_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("grade", [GOOD, LOSS, CASHEDOUT])
-def test_a_graded_bet_has_a_profit(grade: dict[str, Any]) -> None:
+def test_graded_bet_without_a_profit_is_rejected(grade: dict[str, Any]) -> None:
     assert reasons(**{**grade, "profit": None, "roi": None}) == {"profit: missing on a graded bet"}
 
 
@@ -460,17 +458,19 @@ def test_rows_with_contradicting_columns_are_rejected(grade: dict[str, Any], rea
         (OPEN, True, False), (OPEN, False, True), (OPEN, None, True),
     ],
 )  # fmt: skip
-def test_is_win_follows_from_the_status_alone(grade: dict[str, Any], is_win: bool | None, is_sound: bool) -> None:
+def test_is_win_that_contradicts_the_status_is_rejected(
+    grade: dict[str, Any], is_win: bool | None, is_sound: bool
+) -> None:
     assert (reasons(**{**grade, "is_win": is_win}) == set()) is is_sound
 
 
 @pytest.mark.parametrize("both", [("time_placed", "settled_at"), ("created_at", "updated_at")])
-def test_two_things_may_happen_at_once(both: tuple[str, str]) -> None:
+def test_two_equal_timestamps_of_a_bet_are_accepted(both: tuple[str, str]) -> None:
     assert reasons(**dict.fromkeys(both, "2025-03-10T12:30:00Z")) == set()
 
 
 @pytest.mark.parametrize(("roi", "expected"), [(-1_000.0, 0), (-1_001.0, 1)])
-def test_a_loss_may_be_ten_times_the_stake(roi: float, expected: int) -> None:
+def test_loss_of_more_than_ten_times_the_stake_is_rejected(roi: float, expected: int) -> None:
     assert len(reasons(**{**LOSS, "amount": 1.0, "profit": roi / 100, "roi": roi})) == expected
 
 
@@ -482,7 +482,7 @@ def test_the_sign_of_a_profit_is_judged_to_the_cent() -> None:
     assert reasons(**{**PUSH, "profit": 1e-12}) == set()
 
 
-def test_an_open_bet_may_carry_the_possible_profit() -> None:
+def test_open_bet_with_the_possible_profit_is_accepted() -> None:
     assert reasons(**{**OPEN, "profit": 30.0, "roi": 150.0}) == set()
 
 
@@ -509,12 +509,12 @@ def test_every_reason_is_given_and_rules_do_not_judge_by_columns_at_fault() -> N
 @pytest.mark.parametrize(
     ("grade", "is_win"), [(GOOD, True), (LOSS, False), (PUSH, None), (CASHEDOUT, None), (OPEN, None)]
 )
-def test_is_win_goes_by_the_status(grade: dict[str, Any], is_win: bool | None) -> None:
+def test_missing_is_win_is_derived_from_the_status(grade: dict[str, Any], is_win: bool | None) -> None:
     assert accepted(**{**grade, "is_win": None})["is_win"] is is_win
 
 
 @pytest.mark.parametrize(("grade", "is_settled"), [(GOOD, True), (PUSH, True), (OPEN, False)])
-def test_a_null_is_settled_is_derived_from_the_status(grade: dict[str, Any], is_settled: bool) -> None:
+def test_missing_is_settled_is_derived_from_the_status(grade: dict[str, Any], is_settled: bool) -> None:
     assert accepted(**{**grade, "is_settled": None})["is_settled"] is is_settled
 
 
@@ -524,7 +524,7 @@ def test_a_missing_roi_is_derived_where_there_is_a_stake(amount: float | None, r
 
 
 @pytest.mark.parametrize("column", ["updated_at", "time_placed"])
-def test_a_missing_time_is_when_the_row_was_created(column: str) -> None:
+def test_missing_time_placed_or_updated_at_is_filled_from_created_at(column: str) -> None:
     assert accepted(**{column: None})[column] == datetime(2025, 3, 10, 12, 0, 5, tzinfo=UTC)
 
 
@@ -533,14 +533,14 @@ def test_a_bet_without_any_time_is_rejected() -> None:
     assert reasons(created_at=None, updated_at=None, time_placed=None) == missing
 
 
-def test_a_missing_flag_stays_null() -> None:
+def test_missing_is_live_stays_null() -> None:
     assert accepted(is_live=None)["is_live"] is None
 
 
 @pytest.mark.parametrize(
     ("amount", "cents"), [(20.0, 2000), (0.29, 29), (0.125, 12), (0.375, 38), (999_999.99, 99_999_999)]
 )
-def test_money_becomes_cents_and_half_a_cent_goes_to_the_even_one(amount: float, cents: int) -> None:
+def test_money_becomes_cents_with_half_a_cent_rounded_to_even(amount: float, cents: int) -> None:
     assert accepted(amount=amount, **OPEN)["amount_cents"] == cents
 
 
@@ -556,11 +556,11 @@ def test_a_loss_of_less_than_half_a_cent_never_becomes_a_lost_bonus_bet_by_round
 
 @pytest.mark.parametrize("grade", [LOSS, PUSH, VOID])
 @pytest.mark.parametrize("profit", [0.004, 0.0049])
-def test_half_a_cent_on_the_wrong_side_earns_nothing(grade: dict[str, Any], profit: float) -> None:
+def test_profit_below_half_a_cent_against_the_grade_is_stored_as_0(grade: dict[str, Any], profit: float) -> None:
     assert accepted(**{**grade, "profit": profit, "roi": 0.02})["profit_cents"] == 0
 
 
-def test_a_profit_of_floating_point_noise_is_none() -> None:
+def test_profit_of_floating_point_noise_is_stored_as_0() -> None:
     assert accepted(**{**LOSS, "profit": -5e-17, "roi": 0.0})["profit_cents"] == 0
 
 
@@ -572,7 +572,7 @@ def test_unknown_columns_are_named_and_ignored() -> None:
     assert (result.unknown_columns, result.valid_count) == (("boost", "row"), 1)
 
 
-def test_missing_columns_read_as_null_and_the_required_ones_are_named() -> None:
+def test_missing_columns_are_read_as_null_and_missing_required_columns_are_named() -> None:
     result = validate(pl.DataFrame([GOOD]).drop("id", "clv_ev"), NOW)
     assert (result.missing_columns, result.errors) == (("id",), {"id: missing": 1})
 
@@ -597,7 +597,7 @@ def test_a_row_that_is_to_be_deleted_later_or_at_an_unreadable_time_is_rejected(
     assert reasons(deleted_at="yesterday") == {"deleted_at: not an ISO 8601 timestamp with a time of day"}
 
 
-def test_a_broken_row_still_says_that_it_is_deleted() -> None:
+def test_rejected_row_keeps_the_delete_flag() -> None:
     rows = [{**GOOD, "amount": -1.0, "is_deleted": mark} for mark in (True, False)]
     assert validate(pl.DataFrame(rows), NOW).rejected["is_deleted"].to_list() == [True, False]
 
@@ -620,7 +620,7 @@ def test_accepted_and_rejected_rows_carry_the_row_number_of_the_frame() -> None:
     assert result.accepted["row"].to_list() == [0, 2]
 
 
-def test_rejected_rows_and_their_reasons_come_in_the_order_of_the_frame_and_of_the_columns() -> None:
+def test_rejected_rows_keep_the_order_of_the_frame_and_reasons_the_order_of_the_columns() -> None:
     faults = [{"clv_ev": 5000.0}, {"league": "x" * 101, "amount": -1.0}, {"id": None}]
     result = validate(pl.DataFrame([{**GOOD, **fault} for fault in faults]), NOW)
     reasons = [["clv_ev: above 1,000"], ["amount: below 0", "league: longer than 100 characters"], ["id: missing"]]

@@ -35,25 +35,25 @@ unhurried = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.da
 
 @unhurried
 @given(text_rows())
-def test_the_judges_agree_on_text(rows: pl.DataFrame) -> None:
+def test_row_and_frame_validation_agree_on_text(rows: pl.DataFrame) -> None:
     assert_agreement(rows)
 
 
 @unhurried
 @given(typed_rows())
-def test_the_judges_agree_at_the_limits(rows: pl.DataFrame) -> None:
+def test_row_and_frame_validation_agree_at_the_limits(rows: pl.DataFrame) -> None:
     assert_agreement(rows)
 
 
 @unhurried
 @given(oddly_typed_frames())
-def test_the_judges_agree_on_any_physical_type(rows: pl.DataFrame) -> None:
+def test_row_and_frame_validation_agree_on_any_physical_type(rows: pl.DataFrame) -> None:
     assert_agreement(rows)
 
 
 @unhurried
 @given(json_rows())
-def test_the_judges_agree_on_json_lines_whatever_stands_beside_a_value(rows: list[dict[str, Any]]) -> None:
+def test_row_and_frame_validation_agree_on_json_lines_with_any_neighbouring_values(rows: list[dict[str, Any]]) -> None:
     """A column that holds numbers beside names becomes text on its way into a frame, and `true` must not be a name."""
     page = page_of([json.dumps(row).encode() for row in rows])
     result, one_by_one = validate(page.rows, NOW), [reasons_as_row(row) for row in rows]
@@ -68,19 +68,19 @@ def test_the_judges_agree_on_json_lines_whatever_stands_beside_a_value(rows: lis
 # ---- every oddity in every column: what drawing may miss ------------------------------------------------------------
 
 
-def test_the_judges_agree_on_every_odd_text_in_every_column() -> None:
+def test_row_and_frame_validation_agree_on_every_odd_text_in_every_column() -> None:
     good = {column: None if value is None else str(value) for column, value in GOOD.items()}
     rows = in_every_column(good, BET_COLUMNS, ODD_TEXTS)
     assert_agreement(pl.DataFrame(rows, schema=dict.fromkeys(BET_COLUMNS, pl.String)))
 
 
 @pytest.mark.parametrize("grade", [{}, OPEN, {"bet_type": "parlay"}, {"amount": 0.0}, {"roi": None}], ids=str)
-def test_the_judges_agree_on_every_odd_number_in_every_column(grade: dict[str, Any]) -> None:
+def test_row_and_frame_validation_agree_on_every_odd_number_in_every_column(grade: dict[str, Any]) -> None:
     rows = in_every_column({**GOOD, **grade}, NUMBERS, ODD_NUMBERS)
     assert_agreement(pl.DataFrame(rows, infer_schema_length=None, schema_overrides=dict.fromkeys(NUMBERS, pl.Float64)))
 
 
-def test_the_judges_agree_on_moments_of_any_zone_and_unit() -> None:
+def test_row_and_frame_validation_agree_on_moments_of_any_zone_and_unit() -> None:
     zones: list[str | None] = [None, "UTC", "Asia/Kolkata", "America/New_York", "Pacific/Apia"]
     types = [pl.Datetime(unit, zone) for unit in ("ms", "us", "ns") for zone in zones]
     moments = [NOW - timedelta(days=5, microseconds=1), NOW + CLOCK_SKEW, NOW + 2 * CLOCK_SKEW, EARLIEST, None]
@@ -95,7 +95,7 @@ def test_the_judges_agree_on_moments_of_any_zone_and_unit() -> None:
 
 
 @pytest.mark.parametrize("column", BET_COLUMNS)
-def test_the_judges_agree_when_a_column_is_missing_or_holds_nothing(column: str) -> None:
+def test_row_and_frame_validation_agree_on_missing_or_empty_columns(column: str) -> None:
     rows = pl.DataFrame([GOOD, {**GOOD, **OPEN}])
     assert_agreement(rows.drop(column))
     assert_agreement(rows.with_columns(pl.lit(None).alias(column)))

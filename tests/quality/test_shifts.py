@@ -66,7 +66,7 @@ def test_every_score_is_a_number_and_not_negative() -> None:
     assert (found["score"] >= 0).all()
 
 
-def test_a_first_batch_is_held_against_nothing_but_laws() -> None:
+def test_first_batch_is_measured_only_by_shifts_that_need_no_earlier_bets() -> None:
     found = shifts(next_day(), nothing(), graded(next_day()))
     assert set(found["test"]) == {"calibration", "win_rate_level", "payout", "duplicate_share"}
     assert beyond(found) == set()
@@ -91,7 +91,7 @@ def test_bets_without_a_book_count_among_all_and_as_no_book() -> None:
 
 
 @pytest.mark.parametrize("column", BATCH_SCHEMA.names())
-def test_a_missing_column_is_an_error_that_names_it(column: str) -> None:
+def test_missing_batch_or_baseline_column_raises_a_key_error_with_the_column_name(column: str) -> None:
     with pytest.raises(KeyError, match=f"the batch has no column {column}"):
         shifts(nothing().drop(column), REFERENCE, GRADED.to_frame())
     with pytest.raises(KeyError, match=f"the baseline has no column {column}"):
@@ -99,7 +99,7 @@ def test_a_missing_column_is_an_error_that_names_it(column: str) -> None:
 
 
 @pytest.mark.parametrize("column", GRADED.names())
-def test_a_missing_column_of_graded_bets_is_an_error_that_names_it(column: str) -> None:
+def test_missing_column_of_graded_bets_raises_a_key_error_with_the_column_name(column: str) -> None:
     with pytest.raises(KeyError, match=f"the graded bets has no column {column}"):
         shifts(nothing(), REFERENCE, GRADED.to_frame().drop(column))
 
@@ -119,11 +119,11 @@ def test_stakes_in_cents_are_a_shift_that_names_the_book() -> None:
     assert found <= {("amount_level", "Beta"), ("amount_level", None)}
 
 
-def test_stakes_that_double_are_no_fault() -> None:
+def test_stakes_that_double_are_no_shift() -> None:
     assert beyond(said(next_day().with_columns(pl.col("amount_cents", "profit_cents") * 2))) == set()
 
 
-def test_ten_bets_are_enough_and_nine_are_not() -> None:
+def test_level_shift_is_measured_from_ten_bets_on() -> None:
     cents = next_day().with_columns(pl.col("amount_cents", "profit_cents") * 100)
     assert ("amount_level", None) in beyond(said(cents.head(10)))
     assert said(cents.head(9)).filter(test="amount_level").is_empty()
@@ -135,7 +135,7 @@ def test_few_bets_weigh_less_than_many_that_moved_as_far() -> None:
     assert score(few, "amount_level", None) < 0.9 * score(many, "amount_level", None)
 
 
-def test_a_book_with_few_earlier_bets_is_not_held_against_them() -> None:
+def test_level_of_a_book_with_few_earlier_bets_is_not_measured() -> None:
     few = pl.concat([REFERENCE.filter(~at("Beta")), REFERENCE.filter(at("Beta")).tail(99)])
     assert "Beta" not in said(next_day(), few).filter(test="amount_level")["segment"].to_list()
 
@@ -157,7 +157,7 @@ def test_a_day_of_another_sport_does_not_move_the_level_of_prices() -> None:
 
 
 @pytest.mark.parametrize("factor", [100, 0.01])
-def test_clv_in_another_unit_is_wider_or_narrower(factor: float) -> None:
+def test_clv_of_a_book_in_another_unit_shifts_the_clv_spread(factor: float) -> None:
     times = pl.when(at("Gamma")).then(factor).otherwise(1)
     batch = next_day().with_columns((pl.col("clv_percentage") * times).clip(-99, 100))
     assert ("clv_spread", "Gamma") in beyond(said(batch))
@@ -220,7 +220,7 @@ def test_margins_that_grow_as_prices_shorten_are_no_fault_however_many_the_bets(
     assert slopes["score"].max() == 0
 
 
-def test_a_lucky_day_is_no_fault() -> None:
+def test_day_on_which_all_favourites_win_is_no_calibration_shift() -> None:
     """Favourites all win: outcomes follow prices more than they should."""
     batch = next_day()
     lucky = completed(
@@ -240,14 +240,14 @@ def test_a_lucky_day_is_no_fault() -> None:
     assert score(said(lucky), "calibration", None) == 0
 
 
-def test_a_book_that_wins_too_seldom_at_all_prices_alike_is_no_swap() -> None:
+def test_favourites_that_win_too_seldom_at_all_prices_alike_are_no_calibration_shift() -> None:
     """Its favourites win by 20 points less than their prices say, and the shortest no less than the others."""
     favourites = history(1, 3000, 9, START).filter(pl.col("american_odds") < -110)
     unlucky = favourites.with_columns(is_win=pl.col("is_win") & (pl.col("seq") % 3 != 0))
     assert score(said(unlucky), "calibration", None) < 3
 
 
-def test_many_bets_on_few_events_say_little() -> None:
+def test_calibration_of_many_bets_on_a_single_event_is_not_measured() -> None:
     one_event = swapped(next_day()).with_columns(settled_at=PLACED, league=pl.lit("EPL"))
     assert said(one_event).filter(pl.col("test").is_in(["calibration", "win_rate_level"])).is_empty()
 
@@ -257,7 +257,7 @@ def test_a_book_where_all_bets_lose_is_a_shift() -> None:
     assert ("win_rate_level", "Beta") in beyond(said(never))
 
 
-def test_open_bets_have_no_outcome() -> None:
+def test_open_bets_are_left_out_of_calibration_and_win_rate() -> None:
     pending = next_day().with_columns(is_win=pl.lit(None, pl.Boolean))
     assert said(pending).filter(pl.col("test").is_in(["calibration", "win_rate_level"])).is_empty()
 
@@ -278,7 +278,7 @@ def at_every_book(bets: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(moved)
 
 
-def test_a_book_that_prices_winners_unlike_all_others_is_named() -> None:
+def test_book_that_prices_winners_unlike_all_remaining_books_is_named() -> None:
     reference, batch = at_every_book(REFERENCE), at_every_book(next_day(a_day=100))
     assert beyond(said(batch, reference)) == set()
     other = pl.when(at("Beta")).then(-pl.col("american_odds")).otherwise("american_odds").cast(pl.Int32)
@@ -286,13 +286,13 @@ def test_a_book_that_prices_winners_unlike_all_others_is_named() -> None:
     assert {segment for test, segment in found if test == "book_agreement"} == {"Beta", None}
 
 
-def test_a_book_that_agrees_more_than_before_is_no_fault() -> None:
+def test_book_that_agrees_more_than_before_is_no_agreement_shift() -> None:
     same = pl.col("american_odds").first().over("time_placed")
     batch = at_every_book(next_day(a_day=100)).with_columns(same.alias("american_odds"))
     assert score(said(batch, at_every_book(REFERENCE)), "book_agreement", "Beta") == 0
 
 
-def test_two_books_are_too_few_to_say_which_is_wrong() -> None:
+def test_agreement_of_only_two_books_is_not_measured() -> None:
     batch = at_every_book(next_day(a_day=100)).filter(at("Beta") | at("Alpha"))
     assert said(batch, at_every_book(REFERENCE)).filter(test="book_agreement").is_empty()
 
@@ -313,7 +313,7 @@ def test_a_single_odd_bet_is_never_a_shift() -> None:
     assert beyond(said(one)) == set()
 
 
-def test_three_promotions_in_a_hundred_bets_are_no_fault() -> None:
+def test_three_promotions_in_a_hundred_bets_are_no_shift() -> None:
     batch = next_day().with_columns(promoted=(pl.int_range(pl.len()) < 3).over("institution_name"))
     boosted = pl.when("promoted").then(1000.0).otherwise("roi")
     assert beyond(said(batch.with_columns(roi=boosted).drop("promoted"))) == set()
@@ -325,7 +325,7 @@ def test_clv_that_contradicts_the_prices_is_a_shift_that_names_the_book() -> Non
     assert {("clv_relation", None), ("clv_relation", "Beta")} <= found
 
 
-def test_a_source_whose_clv_never_followed_from_its_prices_is_left_alone() -> None:
+def test_source_with_clv_that_never_followed_from_prices_is_no_shift() -> None:
     def other(bets: pl.DataFrame) -> pl.DataFrame:
         return bets.with_columns(-pl.col("clv_percentage") - 3)
 
@@ -339,7 +339,7 @@ def test_decimal_odds_are_a_shift_that_names_the_book() -> None:
     assert beyond(said(batch)) == {("odds_format", None), ("odds_format", "Beta")}
 
 
-def test_a_new_book_is_held_to_the_relations_that_all_others_keep() -> None:
+def test_new_book_that_breaks_a_relation_kept_by_every_known_book_is_a_shift() -> None:
     new = next_day(a_day=50).with_columns(pl.lit("New").alias("institution_name"), pl.lit(2.5).alias("odds"))
     assert ("odds_format", "New") in beyond(said(new))
 
@@ -389,18 +389,18 @@ def test_a_seasonal_pause_of_a_sport_is_no_shift() -> None:
     assert arrivals(next_day().filter(pl.col("sport") != "Racing"), without(paused, "Racing", 2)) == set()
 
 
-def test_a_pause_in_which_nothing_else_came_is_no_fault() -> None:
+def test_sport_absent_after_a_pause_of_all_sources_is_no_shift() -> None:
     """All sources were still for four days; the first two bets after that are on one sport."""
     batch = next_day().filter(pl.col("sport") == "Soccer").head(2)
     later = batch.with_columns(pl.col("known_at") + timedelta(days=4))
     assert arrivals(later, REFERENCE) == set()
 
 
-def test_a_sport_that_began_days_ago_has_no_habit_yet() -> None:
+def test_sport_that_began_days_ago_and_stops_is_no_shift() -> None:
     young = REFERENCE.filter((pl.col("sport") != "Racing") | (pl.col("time_placed") > START - timedelta(days=6)))
     assert arrivals(next_day().filter(pl.col("sport") != "Racing"), without(young, "Racing", 2)) == set()
 
 
-def test_a_season_that_ended_a_month_ago_is_no_news() -> None:
+def test_sport_absent_for_a_month_is_no_shift() -> None:
     long_gone = next_day().filter(pl.col("sport") != "Racing").with_columns(pl.col("known_at") + timedelta(days=31))
     assert arrivals(long_gone, REFERENCE) == set()

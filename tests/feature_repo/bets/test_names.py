@@ -42,7 +42,7 @@ def test_every_format_character_of_this_python_is_removed() -> None:
     assert [hex(ord(character)) for character in formats if normal_name(f"a{character}b") != "ab"] == []
 
 
-def test_bet_to_be_scored_meets_the_groups_and_types_that_history_knows() -> None:
+def test_bet_to_score_gets_the_group_keys_and_bet_type_of_ingestion() -> None:
     asked = bet("a", league="Ligue Franc\u0327aise\u200b", market="N/A", bet_type="SGP")
     columns = entity_columns([asked])
     assert (columns["league"], columns["market"], columns["bet_type"]) == (

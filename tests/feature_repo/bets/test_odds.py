@@ -67,7 +67,7 @@ def test_sql_files_with_implied_probabilities_are_found() -> None:
     assert {"calibration", "win_rate_vs_implied", "price_level"} <= {file.stem for file in SQL_FILES}
 
 
-def test_missing_price_implies_nothing() -> None:
+def test_odds_functions_of_a_missing_price_return_none() -> None:
     assert (implied_probability(None), decimal_odds(float("nan")), clv_expected_value(2.0, None)) == (None, None, None)
 
 

@@ -28,7 +28,7 @@ def test_overlapping_or_touching_intervals_are_merged() -> None:
     ]
 
 
-def test_interval_that_ends_before_its_start_is_dropped() -> None:
+def test_interval_that_ends_before_the_start_is_dropped() -> None:
     assert merge_intervals([(hour(3), hour(1))]) == []
 
 
@@ -59,7 +59,7 @@ def test_merged_intervals_cover_exactly_the_copied_time(drawn: list[tuple[dateti
 
 
 @given(intervals)
-def test_merging_one_by_one_equals_merging_at_once_for_few_intervals(drawn: list[tuple[datetime, datetime]]) -> None:
+def test_merging_intervals_singly_equals_merging_few_intervals_at_once(drawn: list[tuple[datetime, datetime]]) -> None:
     one_by_one: list[tuple[datetime, datetime]] = []
     for window in drawn[:KEPT_INTERVALS]:
         one_by_one = merge_intervals([*one_by_one, window])

@@ -125,7 +125,9 @@ def test_emptied_redis_is_filled_anew(published: Published, gated: Any, target: 
     assert served(gated, "NBA") == [(1, MARK)]
 
 
-def test_watermark_of_other_features_does_not_count(published: Published, gated: Any, target: CopyTarget) -> None:
+def test_online_watermark_written_for_a_different_feature_list_is_ignored(
+    published: Published, gated: Any, target: CopyTarget
+) -> None:
     copy_range(published.database, target, MARK, MARK)
     target.view.features = target.view.features[:-1]
     assert target.online_watermark is None
@@ -163,7 +165,9 @@ def test_keys_of_bets_expire_and_keys_of_groups_do_not(
     assert max(lives.values()) <= gated.config.online_store.key_ttl_seconds
 
 
-def test_bets_are_copied_by_the_range_of_their_instants(published: Published, gated: Any) -> None:
+def test_range_copy_of_bet_facts_copies_only_bets_with_an_instant_in_the_range(
+    published: Published, gated: Any
+) -> None:
     facts = target_of(gated, "bet_facts")
     assert copy_range(published.database, facts, MARK - HOUR, MARK) == 0
     assert copy_range(published.database, facts, MARK - 2 * HOUR, MARK) == 1
@@ -201,7 +205,7 @@ def test_outdated_row_written_by_hand_is_not_served_as_current(published: Publis
     assert served(gated, "NBA") == [(None, None)]
 
 
-def test_copy_is_current_only_for_the_store_that_made_it(client: Any) -> None:
+def test_recorded_store_of_a_copy_is_kept_per_project(client: Any) -> None:
     assert watermarks.copy_of(client, "pikkit") is None
     watermarks.set_copy_of(client, "pikkit", "this one")
     watermarks.set_copy_of(client, "dev_pikkit", "that one")

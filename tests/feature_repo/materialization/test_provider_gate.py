@@ -116,7 +116,7 @@ def test_materialize_judges_both_ends_of_the_range(published: Published, gated: 
             gated.materialize(*window, ["sport_stats"])
 
 
-def test_deleted_run_stops_every_range_of_its_view(published: Published, gated: Any) -> None:
+def test_materialize_refuses_every_range_of_a_view_with_a_deleted_run(published: Published, gated: Any) -> None:
     """Where its rows were cannot be known any more, and without them an older value would be served as the newest."""
     published.execute("delete from features.sport_stats_changes where run_id = %s", LONE)
     with pytest.raises(GateRefused) as refused:
@@ -124,7 +124,7 @@ def test_deleted_run_stops_every_range_of_its_view(published: Published, gated: 
     assert [run.run_id for run in refused.value.runs["sport_stats"]] == [LONE]
 
 
-def test_one_refused_view_stops_all_views_of_a_materialization(published: Published, gated: Any) -> None:
+def test_materialize_with_a_refused_view_writes_no_view(published: Published, gated: Any) -> None:
     break_(published, "refused")
     with pytest.raises(GateRefused) as refused:
         gated.materialize(*RECENT, ["institution_stats", "sport_stats", "bet_facts"])
@@ -170,7 +170,7 @@ def test_materialize_accepts_an_empty_range(published: Published, gated: Any) ->
     assert not published.held()
 
 
-def test_refusal_says_what_the_state_and_the_next_step(published: Published, gated: Any) -> None:
+def test_gate_refusal_message_names_the_runs_the_state_and_the_next_step(published: Published, gated: Any) -> None:
     break_(published, "refused")
     with pytest.raises(GateRefused) as refused:
         gated.materialize(*RECENT)
@@ -212,7 +212,9 @@ def as_declared(gated: Any, kind: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["renamed", "computed"])
-def test_materialize_refuses_a_view_that_changes_its_history(published: Published, gated: Any, kind: str) -> None:
+def test_materialize_refuses_a_view_that_renames_or_computes_stored_values(
+    published: Published, gated: Any, kind: str
+) -> None:
     gated.apply([as_declared(gated, kind)])
     with pytest.raises(GateRefused, match="as it is"):
         gated.materialize(*RECENT, ["sport_stats"])

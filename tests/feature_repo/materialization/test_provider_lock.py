@@ -168,7 +168,7 @@ class Meanwhile(io.StringIO):
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_materialization_keeps_an_apply_made_after_it_loaded_the_definitions(
+def test_materialization_keeps_definitions_applied_while_materialize_runs(
     published: Published, gated: Any, refused: bool
 ) -> None:
     """Feast writes back the views it loaded at the start, if they have a state. Ours have none."""
@@ -201,14 +201,14 @@ def test_materialization_copies_by_the_current_definitions(published: Published,
     assert not published.held()
 
 
-def test_finished_plan_releases_the_run_lock_within_its_process(published: Published, gated: Any) -> None:
+def test_finished_plan_releases_the_run_lock_before_the_process_ends(published: Published, gated: Any) -> None:
     gated.provider.validate_data_source(gated.config, gated.get_data_source("sport_stats"))
     held = lock_holder(published.database)
     gated.provider.plan_infra(gated.config, gated.registry.proto())
     assert ((held or "").startswith("feast apply"), lock_holder(published.database)) == (True, None)
 
 
-def test_store_apply_says_what_was_done_when_the_run_lock_is_held(
+def test_store_apply_under_a_held_run_lock_raises_after_writing_the_registry(
     published: Published, gated: Any, somebody: psycopg.Connection
 ) -> None:
     """Feast asks nothing of a provider before `store.apply` writes; what it wrote stays."""

@@ -72,7 +72,7 @@ def test_unpublished_row_is_refused(published: Published, gated: Any, row: pd.Da
     assert not published.held()
 
 
-def test_one_unpublished_row_refuses_the_whole_frame(published: Published, gated: Any) -> None:
+def test_frame_with_an_unpublished_row_is_refused_whole(published: Published, gated: Any) -> None:
     with pytest.raises(GateRefused, match="1 of 2 rows"):
         gated.write_to_online_store("sport_stats", pd.concat([frame(), frame(sport_roi=7.0)]))
     assert not published.held()
@@ -97,7 +97,7 @@ def test_asynchronous_write_of_an_unpublished_row_is_refused(published: Publishe
     assert not published.held()
 
 
-def test_asynchronous_writers_of_one_process_take_turns(gated: Any) -> None:
+def test_asynchronous_writes_of_a_process_all_succeed_in_turn(gated: Any) -> None:
     async def both() -> None:
         rows = [frame(), frame("NFL", MARK), frame("NHL", MARK)]
         await asyncio.gather(*[gated.write_to_online_store_async("sport_stats", row) for row in rows])
@@ -106,7 +106,7 @@ def test_asynchronous_writers_of_one_process_take_turns(gated: Any) -> None:
     assert [served(gated, key) for key in ("NBA", "NFL", "NHL")] == [1.0, 1.0, 1.0]
 
 
-def test_key_with_sql_in_it_is_only_a_key(published: Published, gated: Any) -> None:
+def test_key_that_contains_sql_is_quoted_and_escaped_in_the_refusal(published: Published, gated: Any) -> None:
     with pytest.raises(GateRefused) as refused:
         gated.write_to_online_store("sport_stats", frame("'); drop table ops.seals; --\n\x1b[31m"))
     assert "drop table ops.seals; --\\n\\x1b[31m" in str(refused.value)

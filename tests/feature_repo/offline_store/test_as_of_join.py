@@ -67,7 +67,7 @@ def expected(tables: dict[str, list[Any]], row: Any, *, visible: bool) -> list[l
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=60)
 @given(some_of_unknown_age, teams, frames, st.booleans())
-def test_entity_row_gets_the_features_that_held_at_its_instant(
+def test_entity_row_gets_the_features_valid_at_the_event_timestamp(
     stores: Stores, way: Any, plays: list[Any], teams: list[Any], frames: list[Any], visible: bool
 ) -> None:
     tables = numbered(plays, teams)

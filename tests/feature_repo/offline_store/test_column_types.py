@@ -65,7 +65,9 @@ def test_a_date_begins_at_midnight_in_utc(filled: Stores, way: str) -> None:
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
 @pytest.mark.parametrize("kind", ["numeric", "int8"])
 @pytest.mark.parametrize("make", [int, Decimal], ids=["whole", "decimal"])
-def test_numeric_keys_are_compared_to_their_last_digit(filled: Stores, kind: str, make: Any, way: str) -> None:
+def test_numeric_keys_that_differ_in_the_last_digit_are_told_apart(
+    filled: Stores, kind: str, make: Any, way: str
+) -> None:
     frame = pd.DataFrame({"number": [make(LARGE), make(LARGE + 1), make(LARGE + 2)], "event_timestamp": NOON})
     result = retrieve(filled.ours, frame, [f"numbered_{kind}:rank"], way=way)
     assert result[f"numbered_{kind}__rank"].fillna(0).to_list() == [1, 2, 0]

@@ -86,7 +86,7 @@ def test_entity_frames_of_pandas_polars_and_sql_give_the_same_rows(stores: Store
 
 
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
-def test_returned_frame_can_be_written_to(stores: Stores, way: str) -> None:
+def test_retrieved_frame_is_writable_and_leaves_the_entity_frame_unchanged(stores: Stores, way: str) -> None:
     entities = with_players(pd.array(PLAYERS, "string[pyarrow]")).assign(weight=[1.0, 2.0, 3.0])
     with stores.filled(plays=PLAYS, teams=RANKS):
         result = retrieve(stores.ours, entities, ["narrow:score", "pairs:rank"], way=way)
@@ -148,7 +148,7 @@ UNFIT: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("frame", "message"), UNFIT.values(), ids=UNFIT.keys())
-def test_unfit_entity_frame_is_refused_with_its_reason(stores: Stores, frame: Any, message: str) -> None:
+def test_unfit_entity_frame_is_refused_with_the_reason(stores: Stores, frame: Any, message: str) -> None:
     with stores.filled(plays=PLAYS, teams=RANKS), pytest.raises(EntityFrameUnfit, match=message):
         retrieve(stores.ours, frame, ["narrow:score", "pairs:rank"])
 
@@ -194,5 +194,5 @@ def test_aliases_of_views_and_join_keys_are_those_of_feast(stores: Stores) -> No
     assert ours["away__score"].to_list() == [2.5]
 
 
-def test_examples_of_the_entity_frame_are_right() -> None:
+def test_docstring_examples_of_the_entity_frame_module_pass() -> None:
     assert doctest.testmod(entity_frame).failed == 0

@@ -129,7 +129,7 @@ def busy(database: psycopg.Connection) -> int:
     return int(row[0])
 
 
-def test_retrieval_ends_at_its_timeout(stores: Stores) -> None:
+def test_retrieval_past_the_timeout_raises_and_ends_the_query(stores: Stores) -> None:
     with stores.filled(plays=PLAYS) as database:
         slow = job(stores.ours, SLOW)
         with pytest.raises(TimeoutError, match="longer than the 1 seconds"):
@@ -193,7 +193,7 @@ def test_interrupted_retrieval_leaves_no_session_or_table(stores: Stores) -> Non
 # ---- without a frame -------------------------------------------------------------------------------------------------
 
 
-def test_time_range_of_one_view_returns_its_rows(stores: Stores) -> None:
+def test_time_range_of_a_single_view_returns_the_rows_of_stock(stores: Stores) -> None:
     with stores.filled(plays=PLAYS):
         ours, stock = (
             s.get_historical_features(
@@ -229,7 +229,7 @@ def test_time_range_of_several_views_returns_a_row_per_key_and_instant(stores: S
 # ---- one snapshot, and what is known of it ---------------------------------------------------------------------------
 
 
-def test_all_views_are_read_at_one_snapshot(stores: Stores) -> None:
+def test_views_of_a_retrieval_are_read_at_the_same_snapshot(stores: Stores) -> None:
     with stores.filled(plays=PLAYS) as database:
         reads = job(stores.ours, frame(), ["narrow:score", "endless:points"])
         tables = []

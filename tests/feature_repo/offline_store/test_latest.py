@@ -85,7 +85,7 @@ def test_latest_rows_of_a_carried_forward_view_equal_those_of_the_view(
 
 @settings(max_examples=50)
 @given(changes, instants, instants)
-def test_changed_only_yields_changed_keys_at_the_instants_of_their_changes(
+def test_changed_only_pages_hold_changed_keys_at_the_instant_of_the_change(
     new_database: NewDatabase, changes: list[tuple[str, datetime]], since: datetime, until: datetime
 ) -> None:
     newest_of = {}
@@ -128,9 +128,7 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_latest_rows_of_a_query_source_are_read_in_spite_of_its_comments(
-    database: psycopg.Connection, query: str
-) -> None:
+def test_latest_rows_of_a_query_source_with_comments_are_read(database: psycopg.Connection, query: str) -> None:
     """A comment of our SQL named the source, so that a query of two lines ran out of it: a syntax error."""
     from feast import Entity, FeatureView, Field
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource

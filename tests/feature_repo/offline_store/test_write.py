@@ -98,7 +98,7 @@ def test_offline_write_names_unfit_columns(stores: Stores) -> None:
         store.offline_write_batch(stores.ours.config, narrow, table, None)
 
 
-def test_source_outside_postgres_and_files_is_refused_by_its_type(stores: Stores) -> None:
+def test_offline_source_of_an_unsupported_type_is_refused_with_the_type_name(stores: Stores) -> None:
     config, store = stores.ours.config, stores.ours._get_provider().offline_store
     view = FeatureView(
         name="far",

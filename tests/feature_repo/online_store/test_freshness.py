@@ -107,7 +107,7 @@ def test_watermark_of_another_format_carries_nothing_forward(quiet: Any, node: S
     assert both_ways(quiet)[0][0] == (None, "OUTSIDE_MAX_AGE", seconds(NOW - 10 * DAY))
 
 
-def test_pikkit_now_in_the_environment_decides_what_is_outside_the_ttl(
+def test_pikkit_now_in_the_environment_sets_the_instant_of_the_ttl_check(
     quiet: Any, node: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark(node.redis, "bets", "stats", NOW)
@@ -192,7 +192,7 @@ def ask(address: str, features: list[str], entities: dict[str, list[Any]]) -> tu
         return error.code, error.read().decode()
 
 
-def test_feast_serve_tells_statuses_and_failures(served: str, quiet: Any, node: Server) -> None:
+def test_feast_serve_answers_with_statuses_and_reports_redis_failures(served: str, quiet: Any, node: Server) -> None:
     features = ["stats:win_rate", "stats:count", "facts:odds"]
     mark(node.redis, "bets", "stats", NOW)
     status, answer = ask(served, features, {"sport": ["NBA", "never"]})

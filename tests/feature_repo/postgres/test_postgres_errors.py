@@ -25,6 +25,6 @@ def test_full_disk_becomes_store_full(database: psycopg.Connection) -> None:
 @pytest.mark.parametrize(
     "mistake", ["select nonsense", "do $$ begin raise 'x' using errcode = 'deadlock_detected'; end $$"]
 )
-def test_trouble_with_a_statement_passes_untranslated(database: psycopg.Connection, mistake: str) -> None:
+def test_error_of_a_faulty_statement_passes_untranslated(database: psycopg.Connection, mistake: str) -> None:
     with pytest.raises(psycopg.Error), postgres_errors("Postgres"):
         database.execute(mistake)  # type: ignore[call-overload]

@@ -30,7 +30,7 @@ def test_second_run_is_refused_at_once_with_the_holder_of_the_run_lock(
         )
 
 
-def test_commit_keeps_the_run_lock(database: psycopg.Connection, postgres: Postgres) -> None:
+def test_run_lock_is_held_after_a_commit(database: psycopg.Connection, postgres: Postgres) -> None:
     with hold_run_lock(database, "run"), connect(postgres, purpose="other") as other:
         database.commit()
         with pytest.raises(LockHeld), hold_run_lock(other, "run"):

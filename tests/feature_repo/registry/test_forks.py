@@ -11,7 +11,7 @@ from feature_repo.registry.forks import keep_connections_in_their_process
 from feature_repo.servers.connections import Postgres
 
 
-def test_a_forked_process_opens_a_registry_connection_of_its_own(postgres: Postgres, tmp_path: Path) -> None:
+def test_forked_process_opens_a_separate_registry_connection(postgres: Postgres, tmp_path: Path) -> None:
     keep_connections_in_their_process()
     engine = create_engine(postgres.sqlalchemy_url)
 

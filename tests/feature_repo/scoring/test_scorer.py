@@ -187,7 +187,7 @@ def test_frames_are_scored_like_dicts(score: Scorer, drawn: list[dict[str, Any]]
     assert score(polars.to_pandas()).rows == rows
 
 
-def test_single_bet_needs_no_list(score: Scorer) -> None:
+def test_single_bet_is_scored_like_a_list_of_that_bet(score: Scorer) -> None:
     assert score(BETS[0]).rows == score(BETS[:1]).rows != []
 
 

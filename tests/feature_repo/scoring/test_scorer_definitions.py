@@ -178,7 +178,7 @@ def test_on_demand_function_gets_instants_to_the_second_as_in_feast(declared: Ca
     assert scorer("asked", store=store)(bets).columns == served.to_dict() == {"doubled": [0.0, 0.0]}
 
 
-def test_values_stand_in_the_order_of_the_service_however_they_were_read(
+def test_scored_values_keep_the_order_of_the_service_across_view_kinds(
     declared: Callable[..., FeatureStore], connections: Connections
 ) -> None:
     by_market = Entity(name="sport_market", join_keys=["sport_market"], value_type=ValueType.STRING)
@@ -258,14 +258,14 @@ def test_registry_that_fails_is_warned_of_once_and_scoring_goes_on(
     wait_until(lambda: bool(score(BETS)) and score._definitions._value is not before)
 
 
-def test_without_a_registry_at_the_start_there_is_no_scorer(store: Any, registry_away: Callable[[str], None]) -> None:
+def test_opening_a_scorer_without_a_registry_raises(store: Any, registry_away: Callable[[str], None]) -> None:
     store.registry  # noqa: B018 (Feast reads it all when it is opened)
     registry_away("elsewhere")
     with pytest.raises(Exception, match=r"feature_services"):
         scorer("bet_lookup_v1", store=store)
 
 
-def test_nobody_waits_for_a_slow_registry() -> None:
+def test_reads_of_a_refreshed_value_do_not_wait_for_a_slow_refresh() -> None:
     slow, answers = threading.Event(), iter(["first", "second"])
 
     def read() -> str:
@@ -281,7 +281,7 @@ def test_nobody_waits_for_a_slow_registry() -> None:
     wait_until(lambda: current.get() == "second")
 
 
-def test_refreshed_value_is_not_read_at_every_get() -> None:
+def test_refreshed_value_is_read_once_within_the_refresh_interval() -> None:
     reads: list[int] = []
     current = Refreshed(lambda: reads.append(1), 3600, "it")
     for _ in range(1000):
@@ -328,7 +328,9 @@ def test_scorer_made_before_a_fork_scores_in_the_child(stocked: Connections, env
     assert (done.returncode, done.stderr.decode() if b"cannot be read anew" in done.stderr else "") == (0, "")
 
 
-def test_view_without_a_ttl_is_never_outside(declared: Callable[..., FeatureStore], connections: Connections) -> None:
+def test_value_of_a_view_without_a_ttl_is_scored_at_any_age(
+    declared: Callable[..., FeatureStore], connections: Connections
+) -> None:
     store = declared("stats")
     endless = online_stores.view("endless", [online_stores.sport], {"rate": Float64}, ttl=None)
     store.apply([endless, asked([endless])])

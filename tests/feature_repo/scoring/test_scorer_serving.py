@@ -93,7 +93,7 @@ def own_service(settings: dict[str, str], tmp_path_factory: pytest.TempPathFacto
         yield Service(port)
 
 
-def test_service_on_the_page_scores_bets(own_service: Service, store: Any) -> None:
+def test_documented_scoring_service_answers_with_the_vectors_of_the_scorer(own_service: Service, store: Any) -> None:
     clock.set_now(REFRESHED_AT)
     wanted = scorer(AT_PLACEMENT, store=store)(PLACED)
     status, answer = own_service.post("/vectors", BODY)
@@ -102,7 +102,9 @@ def test_service_on_the_page_scores_bets(own_service: Service, store: Any) -> No
     assert answer["as_of"]["sport_stats"][0] == REFRESHED_AT.isoformat().replace("+00:00", "Z")
 
 
-def test_service_on_the_page_reports_errors(own_service: Service, stocked: Connections) -> None:
+def test_documented_scoring_service_answers_422_for_bad_bets_and_503_for_redis_trouble(
+    own_service: Service, stocked: Connections
+) -> None:
     assert own_service.post("/vectors", '[{"sport": "NBA"}]') == (
         422,
         {
@@ -135,7 +137,7 @@ def feast_serve(settings: dict[str, str], feast_directory: Path) -> Iterator[int
         yield port
 
 
-def test_feast_serve_as_on_the_page_answers_beyond_the_default_restart(
+def test_feast_serve_as_documented_answers_beyond_the_default_worker_restart(
     feast_serve: int, feast_directory: Path, store: Any
 ) -> None:
     """By default a worker ends after 950 to 1,050 requests, and clients of that moment find their connection reset."""
@@ -173,7 +175,7 @@ def test_feast_serve_and_the_scorer_give_equal_vectors(feast_serve: int, store: 
     assert (status, "WRONGTYPE" in json.dumps(answer)) == (503, True)
 
 
-def test_bets_that_the_page_calls_outside_are_null_a_day_after_the_last_run(store: Any) -> None:
+def test_stored_features_are_null_and_outside_max_age_a_day_after_the_last_run(store: Any) -> None:
     clock.set_now(REFRESHED_AT + timedelta(hours=24, seconds=1))
     vectors = scorer(AT_PLACEMENT, store=store)(PLACED)
     stored = [name for name in vectors.names if vectors.feature_views[name] != "bet_features"]

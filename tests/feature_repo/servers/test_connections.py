@@ -36,7 +36,9 @@ def test_no_secret_shows_in_the_repr_of_connections() -> None:
 
 
 @given(user=SECRET, password=SECRET, database=SECRET)
-def test_the_registry_url_says_what_the_settings_say(user: str, password: str, database: str) -> None:
+def test_registry_url_carries_every_postgres_setting_and_the_session_options(
+    user: str, password: str, database: str
+) -> None:
     url = make_url(Postgres("db,spare", 5433, database, user, password, "require").sqlalchemy_url)
     assert (url.username, url.password, url.database) == (user, password, database)
     assert url.query == {

@@ -64,11 +64,11 @@ def test_setting_with_an_unusable_value_is_named_without_the_value(name: str, va
     assert value not in reasons[name]
 
 
-def test_a_server_that_asks_for_no_password_takes_an_empty_one() -> None:
+def test_empty_postgres_password_is_accepted() -> None:
     assert resolve(EXTERNAL | {"POSTGRES_PASSWORD": ""}).postgres.password == ""
 
 
-def test_password_keeps_blanks() -> None:
+def test_password_keeps_surrounding_blanks() -> None:
     assert resolve(EXTERNAL | {"POSTGRES_PASSWORD": " x "}).postgres.password == " x "
 
 
@@ -83,7 +83,9 @@ def test_the_exports_of_pikkit_env_still_mean_the_embedded_servers(tmp_path: Pat
     assert external(at_home | feast_environment(Connections(exported, Redis("redis://h"), embedded=True))) is None
 
 
-def test_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_home_is_made_absolute_from_the_working_directory_and_the_tilde(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert [home({}), home({"PIKKIT_HOME": "~/x"})] == [tmp_path / ".pikkit", Path.home() / "x"]
 

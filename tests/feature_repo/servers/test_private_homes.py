@@ -70,7 +70,7 @@ def test_a_home_that_another_user_made_in_a_sticky_directory_is_refused(place: P
         refuse_unsafe_home(home)
 
 
-def test_a_home_may_be_a_link_of_ours_to_a_place_that_passes(place: Path) -> None:
+def test_home_that_is_an_own_link_is_judged_by_the_target(place: Path) -> None:
     (place / "data").mkdir()
     (place / "link").symlink_to("data")
     refuse_unsafe_home(place / "link")
@@ -100,7 +100,7 @@ def test_links_in_a_circle_are_refused(place: Path) -> None:
 # ---- what lies in it -----------------------------------------------------------------------------------------------
 
 
-def test_a_home_made_before_is_closed_to_others_with_one_line_that_says_so(place: Path) -> None:
+def test_existing_home_open_to_every_user_is_closed_and_reported_once(place: Path) -> None:
     home = place / "home"
     (home / "redis").mkdir(parents=True)
     files = [home / "lock", home / "redis.log", home / "redis" / "redis.conf"]
@@ -130,7 +130,7 @@ def test_a_link_in_the_place_of_a_file_that_we_write_is_refused_and_not_followed
     assert target.read_text() == "kept"
 
 
-def test_a_record_that_others_can_write_or_that_is_a_link_is_not_read(place: Path) -> None:
+def test_services_record_that_is_world_writable_or_a_link_is_refused(place: Path) -> None:
     record = place / "services.json"
     record.write_text("{}")
     record.chmod(0o666)
@@ -143,7 +143,7 @@ def test_a_record_that_others_can_write_or_that_is_a_link_is_not_read(place: Pat
 
 
 @as_root
-def test_a_file_of_another_user_is_refused_and_keeps_its_content(place: Path) -> None:
+def test_file_of_another_user_is_refused_and_left_unchanged(place: Path) -> None:
     (place / "services.json").write_text("theirs")
     os.chown(place / "services.json", NOBODY, NOBODY)
     for act in (lambda: write_private(place / "services.json", "ours"), lambda: recorded(place)):
@@ -152,7 +152,7 @@ def test_a_file_of_another_user_is_refused_and_keeps_its_content(place: Path) ->
     assert (place / "services.json").read_text() == "theirs"
 
 
-def test_new_files_are_for_their_owner_alone_whatever_the_umask(place: Path) -> None:
+def test_new_home_and_files_are_private_to_the_owner_under_any_umask(place: Path) -> None:
     before = os.umask(0)
     try:
         prepare_home(place / "new" / "home", print)

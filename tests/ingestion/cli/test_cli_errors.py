@@ -89,7 +89,9 @@ FILES = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_a_file_that_holds_no_bets(store: Connections, environ: dict[str, str], tmp_path: Path, kind: str) -> None:
+def test_run_on_a_file_without_bets_exits_2_and_changes_nothing(
+    store: Connections, environ: dict[str, str], tmp_path: Path, kind: str
+) -> None:
     name, content, what, next_step = FILES[kind]
     (tmp_path / name).write_bytes(content)
     before = digests(store)
@@ -102,7 +104,7 @@ def test_a_file_that_holds_no_bets(store: Connections, environ: dict[str, str], 
     ("path", "what", "next_step"),
     [("nowhere.csv", "does not exist.", "Check the path."), (".", "is not a file.", "Give one that ends in .parquet,")],
 )
-def test_a_path_that_is_no_file(
+def test_run_on_a_path_that_is_no_file_exits_2_and_changes_nothing(
     store: Connections, environ: dict[str, str], tmp_path: Path, path: str, what: str, next_step: str
 ) -> None:
     before = digests(store)
@@ -111,7 +113,7 @@ def test_a_path_that_is_no_file(
     assert digests(store) == before
 
 
-def test_a_file_that_may_not_be_read(
+def test_run_on_an_unreadable_file_exits_2_and_changes_nothing(
     store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
 ) -> None:
     new_bet.chmod(0)
@@ -135,7 +137,9 @@ def without_override() -> list[str]:
 # ---- settings and the clock ----------------------------------------------------------------------------------------
 
 
-def test_a_clock_that_is_no_instant(store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path) -> None:
+def test_run_with_an_unparsable_clock_exits_2_and_changes_nothing(
+    store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
+) -> None:
     before = digests(store)
     command = ("run", "--source", new_bet)
     option = pikkit(*command, "--now", "in May", environ=environ, cwd=tmp_path)
@@ -145,7 +149,7 @@ def test_a_clock_that_is_no_instant(store: Connections, environ: dict[str, str],
     assert digests(store) == before
 
 
-def test_a_clock_before_the_last_refresh(
+def test_run_with_a_clock_before_the_last_refresh_exits_2_and_changes_nothing(
     store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
 ) -> None:
     before = digests(store)
@@ -168,12 +172,14 @@ def test_settings_that_are_missing_are_named_all_at_once(
 
 
 @pytest.mark.parametrize("arguments", [["run", "--sorce", "x.csv"], ["rum"]])
-def test_a_command_that_is_misspelt(environ: dict[str, str], tmp_path: Path, arguments: list[str]) -> None:
+def test_misspelt_command_or_option_exits_2_with_usage_and_hint(
+    environ: dict[str, str], tmp_path: Path, arguments: list[str]
+) -> None:
     done = pikkit(*arguments, environ=environ, cwd=tmp_path)
     check_refusal(done, 2, "Usage: pikkit", "--help' for help", "Error: ")
 
 
-def test_a_store_that_is_not_prepared(
+def test_run_on_a_database_without_migrations_exits_2_and_names_pikkit_migrate(
     blank_postgres: Postgres, environ: dict[str, str], tmp_path: Path, new_bet: Path
 ) -> None:
     done = pikkit(
@@ -185,7 +191,7 @@ def test_a_store_that_is_not_prepared(
 # ---- the servers ---------------------------------------------------------------------------------------------------
 
 
-def test_a_database_that_nobody_listens_for(
+def test_run_against_a_closed_postgres_port_exits_4_and_changes_nothing(
     store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
 ) -> None:
     port = closed_port()
@@ -198,7 +204,7 @@ def test_a_database_that_nobody_listens_for(
     assert digests(store) == before
 
 
-def test_a_database_that_wants_another_password(
+def test_run_with_a_wrong_postgres_password_exits_4_without_printing_the_password(
     store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
 ) -> None:
     before = digests(store)
@@ -210,7 +216,9 @@ def test_a_database_that_wants_another_password(
     assert digests(store) == before
 
 
-def test_a_role_without_rights(store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path) -> None:
+def test_run_as_a_role_without_rights_exits_2_and_changes_nothing(
+    store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
+) -> None:
     before = digests(store)
     with a_role_with_a_password(store) as role:
         ordinary = environ | {"POSTGRES_USER": role, "POSTGRES_PASSWORD": "correct"}
@@ -219,7 +227,7 @@ def test_a_role_without_rights(store: Connections, environ: dict[str, str], tmp_
     assert digests(store) == before
 
 
-def test_a_redis_that_is_down_and_comes_back(
+def test_run_without_redis_exits_4_after_commit_and_materialize_completes_the_copy(
     store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
 ) -> None:
     """The run has committed by then, and says so; only the copy is missing, which `materialize` brings."""
@@ -233,7 +241,7 @@ def test_a_redis_that_is_down_and_comes_back(
     assert pikkit("verify", environ=environ, cwd=tmp_path).returncode == 0
 
 
-def test_a_disk_that_is_full_and_is_given_room(
+def test_run_on_a_full_disk_changes_nothing_and_succeeds_once_there_is_room(
     servers: Connections, store: Connections, environ: dict[str, str], tmp_path: Path, refreshed_once: Postgres
 ) -> None:
     file = jsonl(tmp_path / "many.jsonl", *(bet(f"n{n}", n % 997, market=f"M{n % 50}") for n in range(5_000)))
@@ -254,7 +262,7 @@ def test_a_disk_that_is_full_and_is_given_room(
 # ---- the lock ------------------------------------------------------------------------------------------------------
 
 
-def test_a_lock_that_another_run_holds(
+def test_run_while_another_run_holds_the_lock_exits_5_and_names_the_holder(
     store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
 ) -> None:
     before = digests(store)
@@ -279,7 +287,9 @@ def test_lock_of_a_killed_owner_is_taken_over(
     assert run_states(store) == ["done", "died", "done"]
 
 
-def test_a_run_that_is_interrupted(store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path) -> None:
+def test_interrupted_run_exits_130_and_undoes_uncommitted_work(
+    store: Connections, environ: dict[str, str], tmp_path: Path, new_bet: Path
+) -> None:
     before = digests(store)
     with run_that_waits(store, environ, tmp_path, new_bet) as process:
         process.send_signal(signal.SIGINT)

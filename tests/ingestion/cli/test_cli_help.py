@@ -24,7 +24,7 @@ COMMANDS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("verb", VERBS | COMMANDS)
-def test_summary_of_a_verb_fits_one_line_of_the_help(verb: str) -> None:
+def test_summary_of_a_verb_fits_a_line_of_the_help(verb: str) -> None:
     summary = (VERBS | COMMANDS)[verb].get_short_help_str(56)  # what `pikkit --help` has room for on 80 columns
     assert summary.endswith(".")
     assert not summary.endswith("...")
@@ -46,7 +46,7 @@ def test_every_verb_with_output_has_a_json_option(verb: str) -> None:
     assert "--json" in options or verb == "env"  # what env prints is for a machine already
 
 
-def test_the_readme_has_exactly_the_verbs_that_there_are() -> None:
+def test_readme_names_exactly_the_verbs_of_the_command_line() -> None:
     """Each stands as `pikkit <verb>` in backticks, with or without options after it."""
     written = re.findall(r"`pikkit ([a-z-]+)[^`]*`", (REPOSITORY / "README.md").read_text(encoding="utf-8"))
     assert set(written) == set(VERBS)

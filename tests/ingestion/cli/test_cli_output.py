@@ -108,7 +108,9 @@ def test_an_error_after_a_result_adds_no_second_document(environ: dict[str, str]
     assert (done.returncode, "error" in json.loads(done.stdout)) == (4, False)
 
 
-def test_a_bug_is_a_document_and_is_raised(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unexpected_exception_is_printed_as_a_json_document_and_raised(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(now: str | None = None) -> None:
         raise KeyError("bet")
 

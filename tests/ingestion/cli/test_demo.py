@@ -135,7 +135,7 @@ def test_score_command_suggested_by_the_demo_succeeds(demos: Any) -> None:
 # ---- whom it leaves alone ------------------------------------------------------------------------------------------
 
 
-def test_the_demo_refuses_servers_of_somebody_else(environ: dict[str, str], tmp_path: Path) -> None:
+def test_demo_refuses_external_servers_named_in_the_settings(environ: dict[str, str], tmp_path: Path) -> None:
     done = pikkit("demo", environ=environ, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "POSTGRES_*" in done.stderr
@@ -154,7 +154,7 @@ def test_demo_refuses_a_store_with_bets_of_another_source(connections: Connectio
     assert "file:real.parquet" in refused.value.what
 
 
-def test_demo_refuses_a_store_whose_sample_file_is_lost(connections: Connections, tmp_path: Path) -> None:
+def test_demo_refuses_a_store_filled_from_a_lost_sample_file(connections: Connections, tmp_path: Path) -> None:
     """A new sample would hold other bets under the old ids."""
     source, _ = demo_source(tmp_path, 100, NOW)
     _remember(connections, source.name)

@@ -19,7 +19,7 @@ from ingestion.doctor.postgres import check_postgres
 from tests.rigs.commands import by_name
 
 
-def test_a_session_speaks_utc_whatever_the_database_says(postgres: Postgres) -> None:
+def test_session_is_in_utc_whatever_the_time_zone_of_the_database(postgres: Postgres) -> None:
     with connect(postgres, purpose="test", autocommit=True) as connection:
         name = sql.Identifier(postgres.database)
         connection.execute(sql.SQL("alter database {} set timezone = 'Asia/Tokyo'").format(name))
@@ -57,7 +57,7 @@ def test_wait_for_a_locked_table_ends_with_a_refusal_and_doctor_names_the_holder
     assert by_name(check_postgres(postgres))["transactions"].verdict == "ok"
 
 
-def test_turn_that_does_not_come_is_refused_with_the_name_of_the_holder(
+def test_taking_turns_past_the_patience_is_refused_with_the_holder_of_the_turn(
     database: psycopg.Connection, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)

@@ -17,7 +17,7 @@ from feature_repo.servers.environment import feast_environment
 from ingestion.database.apply import _registry_errors, apply_declarations
 
 
-def test_the_first_apply_creates_everything_and_the_second_changes_nothing(registry: Connections) -> None:
+def test_first_apply_creates_every_object_and_second_apply_changes_nothing(registry: Connections) -> None:
     first, second = apply_declarations(registry), apply_declarations(registry)
     assert {"project pikkit", "entity bet", "view sport_stats", "on-demand view bet_features"} <= set(first.created)
     assert (second.created, second.updated, second.deleted, second.unchanged) == ((), (), (), len(first.created))
@@ -41,7 +41,7 @@ def test_apply_leaves_the_working_directory_alone(
     assert Path.cwd() == tmp_path
 
 
-def test_views_over_tables_that_do_not_fit_are_refused(registry: Connections) -> None:
+def test_apply_refuses_views_over_missing_tables_or_columns(registry: Connections) -> None:
     """Feast itself applies them, and fails at the first materialization."""
     with psycopg.connect(**registry.postgres.conninfo) as database:
         database.execute("drop view features.sport_stats")
@@ -55,7 +55,7 @@ def test_views_over_tables_that_do_not_fit_are_refused(registry: Connections) ->
     assert "features.bet_facts.amount is missing instead of double precision" in refused.value.what
 
 
-def test_a_registry_without_tables_is_refused(connections: Connections) -> None:
+def test_apply_to_a_registry_without_tables_is_refused(connections: Connections) -> None:
     with pytest.raises(ConfigurationError, match="pikkit migrate"):
         apply_declarations(connections)
 

@@ -44,7 +44,7 @@ def test_a_blank_database_gets_every_migration_in_order(blank: psycopg.Connectio
     assert apply_migrations(blank) == SHIPPED
 
 
-def test_a_migrated_store_has_nothing_pending(database: psycopg.Connection) -> None:
+def test_migrated_store_has_no_pending_migration(database: psycopg.Connection) -> None:
     assert (pending(database), apply_migrations(database)) == ([], [])
 
 
@@ -59,7 +59,7 @@ def test_look_for_pending_migrations_changes_nothing(blank: psycopg.Connection) 
     assert blank.execute("select to_regnamespace('ops')").fetchone() == (None,)
 
 
-def test_everybody_who_migrates_at_once_sees_a_migrated_store(blank_postgres: Postgres) -> None:
+def test_simultaneous_migrations_apply_each_migration_once(blank_postgres: Postgres) -> None:
     def one(_: int) -> list[str]:
         with connect(blank_postgres, purpose="test") as connection:
             return apply_migrations(connection)
@@ -90,7 +90,7 @@ def test_an_applied_migration_that_was_edited_is_refused(
         apply_migrations(blank)
 
 
-def test_a_store_of_a_newer_version_is_left_alone(
+def test_store_with_an_unknown_newer_migration_is_refused(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ship(monkeypatch, tmp_path, {"0001_a": "select 1;", "0002_b": "select 1;"})
@@ -100,7 +100,7 @@ def test_a_store_of_a_newer_version_is_left_alone(
         pending(blank)
 
 
-def test_a_failure_gives_the_lock_back(
+def test_failed_migration_releases_the_migration_lock(
     blank: psycopg.Connection, blank_postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ship(monkeypatch, tmp_path, {"0001_bad": "select 1 / 0;"})
@@ -196,7 +196,7 @@ def test_rows_of_the_last_hashed_code_wait_for_no_backfill_and_older_rows_do(
     assert redefined_views(blank) == ["sport_stats"]
 
 
-def test_watermarks_of_a_store_made_before_they_had_their_names_stay_what_they_were(
+def test_migration_0016_keeps_the_watermarks_of_an_older_store(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
@@ -232,7 +232,7 @@ def test_the_registry_is_created_once(blank_postgres: Postgres) -> None:
     assert [create_registry(blank_postgres) for _ in range(2)] == [True, False]
 
 
-def test_feast_finds_every_table_of_its_registry(blank_postgres: Postgres) -> None:
+def test_created_registry_has_every_table_that_feast_needs(blank_postgres: Postgres) -> None:
     from feast.infra.registry.sql import SqlRegistry
     from sqlalchemy import create_engine
 

@@ -93,7 +93,7 @@ def states(contents: Contents) -> dict[str, tuple[str, str]]:
     return {name: both for name, both in found.items() if both != ("fresh", "fresh")}
 
 
-def test_a_changed_view_is_refused_until_it_is_applied_and_is_not_fresh_until_a_backfill(
+def test_changed_view_is_refused_until_apply_and_not_fresh_until_backfill(
     store_of_yesterday: Connections, load: Callable[..., Any]
 ) -> None:
     store = store_of_yesterday
@@ -164,7 +164,7 @@ def test_a_declared_feature_without_a_column_is_named_before_anything_is_done(
     assert by_name(check_postgres(prepared.postgres))["definitions"].verdict == "FAIL"
 
 
-def test_the_registry_is_read_without_feast_as_feast_wrote_it(prepared: Connections) -> None:
+def test_registered_views_read_without_feast_equal_the_declared_views(prepared: Connections) -> None:
     with connect(prepared.postgres, purpose="test") as connection:
         found = registered_views(connection)
     assert {name: (view.features, view.ttl) for name, view in found.items()} == {

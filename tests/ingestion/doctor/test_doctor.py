@@ -17,11 +17,11 @@ from tests.rigs.trouble import small_disk
 # ---- settings ------------------------------------------------------------------------------------------------------
 
 
-def test_a_store_that_was_only_migrated_lacks_only_the_registry(environ: dict[str, str]) -> None:
+def test_doctor_of_a_migrated_store_warns_of_the_missing_registry_alone(environ: dict[str, str]) -> None:
     assert verdicts(examine(environ)) == {"registry": "warn"}
 
 
-def test_everything_wrong_with_the_settings_is_told_and_no_server_is_asked(environ: dict[str, str]) -> None:
+def test_doctor_with_unusable_settings_names_all_and_contacts_no_server(environ: dict[str, str]) -> None:
     del environ["POSTGRES_USER"]
     checks = by_name(examine(environ | {"POSTGRES_PORT": "x", "PIKKIT_NOW": "later", "KNOWN_AT_COLUMN": "placed_at"}))
     failed = {name for name, check in checks.items() if check.verdict == "FAIL"}
@@ -35,7 +35,7 @@ def test_a_stopped_clock_is_a_warning(environ: dict[str, str]) -> None:
     assert (check.verdict, "stands at 2026-05-24" in check.found) == ("warn", True)
 
 
-def test_secrets_are_masked(connections: Connections, environ: dict[str, str]) -> None:
+def test_doctor_masks_passwords_of_postgres_and_redis(connections: Connections, environ: dict[str, str]) -> None:
     environ["POSTGRES_PASSWORD"] = "correct horse"
     told = " ".join(check.found for check in examine(environ))
     assert connections.redis.password
@@ -43,12 +43,12 @@ def test_secrets_are_masked(connections: Connections, environ: dict[str, str]) -
     assert "redis://***@127.0.0.1" in told
 
 
-def test_the_value_of_a_wrong_setting_is_not_shown(environ: dict[str, str]) -> None:
+def test_doctor_does_not_show_the_value_of_an_unusable_setting(environ: dict[str, str]) -> None:
     told = " ".join(check.found for check in examine(environ | {"REDIS_URL": "hunter2", "POSTGRES_PORT": "hunter3"}))
     assert "hunter" not in told
 
 
-def test_the_exports_of_another_home_are_recognized(environ: dict[str, str]) -> None:
+def test_doctor_recognizes_the_exported_settings_of_another_home(environ: dict[str, str]) -> None:
     """After `eval "$(pikkit env)"` and a change of PIKKIT_HOME, only "REDIS_URL: not set" was said."""
     del environ["REDIS_URL"]
     assert "unset POSTGRES_*" in by_name(examine(environ))["POSTGRES_HOST"].found
@@ -57,7 +57,7 @@ def test_the_exports_of_another_home_are_recognized(environ: dict[str, str]) -> 
 # ---- this machine --------------------------------------------------------------------------------------------------
 
 
-def test_a_package_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_packages_that_are_missing_or_of_an_unfit_version(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_packages().verdict == "ok"
     asked = ["polars>=999", "nobody-wrote-this", "not-needed; extra == 'dev'"]
     monkeypatch.setattr(settings, "requires", lambda _: asked)
@@ -67,13 +67,15 @@ def test_a_package_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -
     assert "not-needed" not in found
 
 
-def test_a_home_below_a_file_fails(tmp_path: Path) -> None:
+def test_home_below_a_file_fails_the_home_check(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert verdicts(check_home({"PIKKIT_HOME": str(tmp_path / "file" / "home")})) == {"home": "FAIL"}
 
 
 @pytest.mark.parametrize(("megabytes", "expected"), [(100, ("FAIL", 4)), (1000, ("warn", 0)), (9000, ("ok", 0))])
-def test_a_disk_that_is_nearly_full_is_told(megabytes: int, expected: tuple[str, int]) -> None:
+def test_nearly_full_disk_of_the_home_warns_or_fails_by_the_room_left(
+    megabytes: int, expected: tuple[str, int]
+) -> None:
     with small_disk(megabytes) as disk:
         check = by_name(check_home({"PIKKIT_HOME": str(disk / "home")}))["disk"]
     assert (check.verdict, check.exit_code) == expected
@@ -86,7 +88,9 @@ def test_embedded_servers_that_are_down_are_a_warning_and_stay_down(tmp_path: Pa
 
 
 @pytest.mark.parametrize("password", ["", 'it\'s "$HOME" ${PATH}, #1: {x} \\n %41 |', " ß🎲 ", "a\nb", "a\x01b", "1e5"])
-def test_a_password_that_feast_would_read_otherwise_fails(connections: Connections, password: str) -> None:
+def test_postgres_password_that_feature_store_yaml_cannot_carry_fails_the_check(
+    connections: Connections, password: str
+) -> None:
     postgres = dataclasses.replace(connections.postgres, password=password)
     check = check_feature_store_yaml(dataclasses.replace(connections, postgres=postgres))
     assert check.verdict == ("FAIL" if password in ("a\nb", "a\x01b") else "ok")

@@ -25,19 +25,19 @@ _numbers = itertools.count(1)
 # ---- Postgres ------------------------------------------------------------------------------------------------------
 
 
-def test_a_postgres_that_does_not_answer_fails_and_redis_is_asked_all_the_same(environ: dict[str, str]) -> None:
+def test_unreachable_postgres_fails_the_check_and_redis_is_checked_nevertheless(environ: dict[str, str]) -> None:
     checks = by_name(examine(environ | {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": closed_port()}))
     assert (checks["Postgres"].verdict, checks["Postgres"].exit_code) == ("FAIL", 4)
     assert checks["Redis writes"].verdict == "ok"
 
 
-def test_database_with_a_time_zone_other_than_utc_is_a_warning(postgres: Postgres) -> None:
+def test_database_with_a_time_zone_that_is_not_utc_is_a_warning(postgres: Postgres) -> None:
     execute(postgres, "alter database {database} set timezone to 'Europe/Berlin'")
     check = by_name(check_postgres(postgres))["time zone"]
     assert (check.verdict, "Europe/Berlin" in check.found) == ("warn", True)
 
 
-def test_a_database_that_cannot_hold_every_name_fails(servers: Connections) -> None:
+def test_database_with_a_latin1_encoding_fails_the_encoding_check(servers: Connections) -> None:
     name = f"latin_{next(_numbers)}"
     maintenance = dataclasses.replace(servers.postgres, database="postgres")
     execute(
@@ -52,7 +52,7 @@ def test_a_database_that_cannot_hold_every_name_fails(servers: Connections) -> N
 @pytest.mark.parametrize(
     ("seconds", "verdict", "word"), [(0.1, "ok", "ahead"), (-30, "warn", "behind"), (301, "FAIL", "ahead")]
 )
-def test_clocks_that_differ_are_told(seconds: float, verdict: str, word: str) -> None:
+def test_server_clock_off_by_30_seconds_warns_and_by_5_minutes_fails(seconds: float, verdict: str, word: str) -> None:
     asked = datetime(2026, 5, 24, tzinfo=UTC)
     answered = asked + timedelta(seconds=2)
     check = check_server_clock(asked + timedelta(seconds=1 + seconds), asked, answered)
@@ -67,14 +67,14 @@ def test_pending_migration_is_a_warning_and_edited_migration_a_failure(
     assert by_name(check_postgres(postgres))["migrations"].verdict == "FAIL"
 
 
-def test_the_holder_of_the_lock_is_named(postgres: Postgres) -> None:
+def test_doctor_names_the_holder_of_the_run_lock(postgres: Postgres) -> None:
     assert by_name(check_postgres(postgres))["lock"].verdict == "ok"
     with connect(postgres, purpose="test") as connection, hold_run_lock(connection, "backfill"):
         check = by_name(check_postgres(postgres))["lock"]
     assert (check.verdict, "pikkit backfill, process" in check.found) == ("warn", True)
 
 
-def test_a_check_leaves_nothing_behind(connections: Connections) -> None:
+def test_redis_check_leaves_no_key_behind(connections: Connections) -> None:
     before = keys(connections.redis)
     list(check_redis(connections.redis))
     assert keys(connections.redis) == before == []

@@ -108,7 +108,7 @@ def test_fault_of_the_source_table_is_named(
     assert found.exit_code == (2 if verdict == "FAIL" else 0)
 
 
-def test_an_index_that_is_advised_makes_the_doctor_content(
+def test_source_index_check_passes_after_the_advised_index_is_created(
     bets: Postgres, look: Callable[..., dict[str, Check]]
 ) -> None:
     execute(bets, "drop index bets_updated_at_id_idx")
@@ -116,7 +116,7 @@ def test_an_index_that_is_advised_makes_the_doctor_content(
     assert look()["source index"].verdict == "ok"
 
 
-def test_a_login_that_is_refused_and_a_server_that_is_silent_are_told_apart(
+def test_refused_source_login_fails_with_2_and_an_unreachable_source_server_with_4(
     look: Callable[..., dict[str, Check]],
 ) -> None:
     refused = look(password="hunter2")["source Postgres"]
@@ -150,7 +150,7 @@ def test_sound_supabase_project_passes_every_check(supabase: Supabase) -> None:
     assert "Supabase clock" in checks
 
 
-def test_the_doctor_says_that_rest_shows_neither_triggers_nor_indexes(supabase: Supabase) -> None:
+def test_doctor_without_the_digest_functions_warns_that_rest_shows_no_trigger_or_index(supabase: Supabase) -> None:
     create_bets(supabase.postgres)
     checks = checked(supabase.environ("authenticated"))
     assert "is not to be seen over REST" in checks["Supabase updates"].found
@@ -158,7 +158,7 @@ def test_the_doctor_says_that_rest_shows_neither_triggers_nor_indexes(supabase: 
     assert "whether an index keeps them from it is not known" in checks["Supabase ids"].found
 
 
-def test_a_table_without_a_trigger_is_told_over_rest_by_the_function(supabase: Supabase) -> None:
+def test_doctor_reports_a_missing_stamp_trigger_over_rest_by_the_installed_function(supabase: Supabase) -> None:
     create_bets(supabase.postgres)
     install_functions(supabase)
     checks = checked(supabase.environ("authenticated"))
@@ -166,7 +166,7 @@ def test_a_table_without_a_trigger_is_told_over_rest_by_the_function(supabase: S
 
 
 @pytest.mark.parametrize("has_functions", [False, True])
-def test_ids_that_repeat_are_told_over_rest(supabase: Supabase, has_functions: bool) -> None:
+def test_doctor_warns_of_repeated_ids_over_rest(supabase: Supabase, has_functions: bool) -> None:
     create_bets(supabase.postgres)
     execute(supabase.postgres, "alter table bets drop constraint bets_pkey")
     execute(supabase.postgres, "insert into bets (id) select 'b' || n from generate_series(1, 1500) as n")
@@ -178,12 +178,12 @@ def test_ids_that_repeat_are_told_over_rest(supabase: Supabase, has_functions: b
     assert (check.verdict, "2 have more than one row" in check.found) == ("warn", True)
 
 
-def test_a_key_that_may_change_everything_is_warned_of(supabase: Supabase) -> None:
+def test_doctor_warns_of_a_supabase_key_with_the_service_role(supabase: Supabase) -> None:
     create_bets(supabase.postgres)
     assert checked(supabase.environ("service_role"))["Supabase rights"].verdict == "warn"
 
 
-def test_a_key_a_table_and_an_address_that_are_wrong_are_told_apart(supabase: Supabase) -> None:
+def test_wrong_supabase_key_or_table_fails_with_2_and_a_wrong_address_with_4(supabase: Supabase) -> None:
     create_bets(supabase.postgres)
     good = supabase.environ()
     key = checked(good | {"SUPABASE_KEY": "eyJ-hunter2"})["Supabase"]
@@ -223,7 +223,9 @@ def test_no_part_of_a_password_is_shown_however_the_address_is_spelled(address: 
     assert "ter@" not in found
 
 
-def test_a_source_is_looked_at_where_no_store_runs(bets: Postgres, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_doctor_checks_the_source_table_where_no_store_runs(
+    bets: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     environ = {
         "PIKKIT_HOME": str(tmp_path_factory.mktemp("empty") / "home"),
         "SOURCE_POSTGRES_URL": make_conninfo(**bets.conninfo),
@@ -231,5 +233,5 @@ def test_a_source_is_looked_at_where_no_store_runs(bets: Postgres, tmp_path_fact
     assert by_name(examine(environ))["source table"].verdict == "ok"
 
 
-def test_no_source_is_no_trouble() -> None:
+def test_doctor_without_a_configured_source_reports_no_source_check() -> None:
     assert verdicts(check_sources(SourceSettings.load({}))) == {}

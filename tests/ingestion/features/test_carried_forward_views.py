@@ -37,23 +37,23 @@ def asserted(database, view):
     return asserted
 
 
-def test_a_row_stands_at_every_ttl_step_and_at_the_mark(asserted):
+def test_change_is_carried_forward_to_every_ttl_step_and_to_the_watermark(asserted):
     assert asserted(0, mark=2.5) == [0, 1, 2, 2.5]
 
 
-def test_a_row_stands_no_longer_than_the_next_change(asserted):
+def test_carried_forward_rows_of_a_change_end_at_the_next_change(asserted):
     assert asserted(0, 1.5, mark=1.75) == [0, 1, 1.5, 1.75]
 
 
-def test_a_step_that_falls_on_the_mark_stands_once(asserted):
+def test_carried_forward_step_at_the_watermark_gives_a_single_row(asserted):
     assert asserted(0, mark=2) == [0, 1, 2]
 
 
-def test_a_carried_forward_row_gives_way_to_a_change_at_the_same_instant(asserted):
+def test_change_replaces_the_carried_forward_row_of_the_same_instant(asserted):
     assert asserted(0, 1, mark=1) == [0, 1]
 
 
-def test_a_row_at_the_mark_stands_once(asserted):
+def test_change_at_the_watermark_gives_a_single_row(asserted):
     assert asserted(3, mark=3) == [3]
 
 

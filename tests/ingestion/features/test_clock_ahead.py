@@ -55,7 +55,7 @@ def rows(connections: Connections, query: Any) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-def test_every_verb_that_takes_a_clock_refuses_one_more_than_an_hour_ahead_of_the_database_before_it_records_a_run(
+def test_clock_more_than_an_hour_ahead_of_the_database_is_refused_by_every_verb_before_a_run_is_recorded(
     prepared: Connections, load: Callable[..., Any], tmp_path: Path
 ) -> None:
     far = datetime.now(UTC) + timedelta(minutes=70)
@@ -136,7 +136,7 @@ def test_a_store_that_a_clock_ahead_has_locked_is_rewound_to_the_present_and_run
         run_backfill(prepared, rewound=True)
 
 
-def test_a_rewind_is_to_the_present_only_and_leaves_no_bet_known_before_it_was_placed(
+def test_rewind_to_the_past_is_refused_and_no_bet_is_known_before_the_placement(
     prepared: Connections, load: Callable[..., Any]
 ) -> None:
     load(placed("a", 5), at=PRESENT - 4 * HOUR)
@@ -164,7 +164,7 @@ def test_a_rewind_is_to_the_present_only_and_leaves_no_bet_known_before_it_was_p
     assert sorted(rows(prepared, counted)) == [("a", False), ("from the future", False), ("gone", True)]
 
 
-def test_run_ids_sort_after_those_of_a_machine_whose_clock_was_ahead() -> None:
+def test_run_ids_sort_after_ids_made_on_a_clock_ahead() -> None:
     ahead = uuid7(after=uuid7())
     for _ in range(3):
         following = uuid7(after=ahead)

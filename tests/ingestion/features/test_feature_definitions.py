@@ -28,7 +28,7 @@ def test_recorded_feature_values_change_only_with_the_definition() -> None:
     assert differences(json.loads(RECORDED.read_text()), current())[0] == []
 
 
-def test_only_the_feature_whose_value_changed_without_a_new_definition_is_named(
+def test_feature_with_changed_values_and_an_unchanged_revision_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(running_sums, "SHRINKAGE", running_sums.SHRINKAGE + 1)  # type: ignore[attr-defined]

@@ -54,13 +54,13 @@ def advanced(events, before):
 
 @examples(100)
 @given(histories())
-def test_rates_are_those_of_the_newest_bets_that_stand(events):
+def test_recent_win_rates_are_those_of_the_newest_graded_bets_of_the_group(events):
     assert advanced(events, RecentBets.none())[0] == sorted_out(events)
 
 
 @examples(100)
 @given(histories(), st.integers(0, 160), st.integers(50, KEPT_BETS))
-def test_a_trimmed_state_continues_as_the_whole_state_would(events, cut, kept):
+def test_trimmed_recent_bets_with_refill_give_the_rates_of_the_untrimmed_state(events, cut, kept):
     """Trimmed to fewer bets than a store keeps, so that short histories need a refill too."""
     while 0 < cut < len(events) and events[cut]["known_at"] == events[cut - 1]["known_at"]:
         cut += 1
@@ -84,7 +84,7 @@ def newest_of(state, size):
     return RecentBets(bets, older)
 
 
-def test_a_state_that_cannot_spare_the_departures_is_reported_short():
+def test_recent_bets_with_more_departures_than_spare_bets_are_reported_short():
     bets = [{"key": "g", "stood_at": n, "id": "b", "won": True, "seq": n} for n in range(KEPT_BETS + 1)]
     state = RecentBets(pl.DataFrame(bets, BETS_SCHEMA), OLDER_SCHEMA.to_frame()).trimmed()
     leaving = [bet | {"known_at": KEPT_BETS + 1, "departs": True} for bet in bets[1:]]
@@ -92,7 +92,7 @@ def test_a_state_that_cannot_spare_the_departures_is_reported_short():
     assert short == [[], [("g", KEPT_BETS + 51)]]
 
 
-def test_departures_of_older_bets_and_of_regraded_bets_cost_a_state_nothing():
+def test_departures_of_older_or_regraded_bets_leave_the_recent_bets_long_enough():
     bets = [{"key": "g", "stood_at": n, "id": f"{n}", "won": True, "seq": n} for n in range(2 * KEPT_BETS)]
     state = RecentBets(pl.DataFrame(bets, BETS_SCHEMA), OLDER_SCHEMA.to_frame()).trimmed()
     older = [bet | {"known_at": 1_000, "departs": True} for bet in bets[:KEPT_BETS]]

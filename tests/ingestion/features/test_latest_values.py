@@ -102,7 +102,7 @@ def test_a_key_is_split_into_the_parts_that_were_joined(database, values):
 
 @pytest.mark.parametrize("sport", ["a|b", "\\N", "\\\\N", "|", "\\", "Bet&Win, O'Hare", "日本\n\t"])
 @pytest.mark.parametrize("market", ["1H|Total", "\\N", None])
-def test_names_of_any_spelling_arrive_whole(database, sport, market):
+def test_latest_values_hold_names_of_any_spelling_unchanged(database, sport, market):
     load(database, [graded(1, "a", sport=sport, market=market)])
     assert rows(database, "feature_sport_market_stats", "sport", "market") == [(sport, market or "")]
 
@@ -125,13 +125,13 @@ def test_an_unknown_latest_value_is_null_and_never_a_default(database):
     assert rows(database, "feature_sport_market_stats", *columns) == [("cash", None, 0, None), ("push", None, 0, None)]
 
 
-def test_money_is_exact(database):
+def test_latest_money_totals_are_exact_decimals(database):
     bets = [graded(n, f"b{n}", amount_cents=10, profit_cents=20) for n in range(1, 4)]
     load(database, bets)
     assert rows(database, "feature_sport_stats", "total_amount", "total_profit") == [(Decimal("0.30"), Decimal("0.60"))]
 
 
-def test_a_group_whose_bets_are_all_gone_is_not_there(database):
+def test_group_without_remaining_bets_is_absent_from_the_latest_values(database):
     """Deleted bets, and a bet that moved to another sport; in a batch of their own, and in the same."""
     gone = graded(3, "a", sport="gone", is_deleted=True, previous_seq=1)
     moved = graded(4, "b", sport="new", previous_seq=2)
@@ -141,13 +141,13 @@ def test_a_group_whose_bets_are_all_gone_is_not_there(database):
     assert rows(database, "feature_institution_stats", "institution_name", "total_bets") == [("I", 1)]
 
 
-def test_a_row_was_updated_when_its_newest_change_row_says(database):
+def test_updated_at_of_latest_values_is_the_instant_of_the_newest_change_row(database):
     load(database, [graded(1, "a"), graded(2, "b", sport="other")], [graded(3, "a", "SETTLED_LOSS", previous_seq=1)])
     at = [EPOCH + timedelta(seconds=3), EPOCH + timedelta(seconds=2)]
     assert rows(database, "feature_sport_stats", "sport", "updated_at") == list(zip(["S", "other"], at, strict=True))
 
 
-def test_a_row_is_updated_too_when_only_its_recent_win_rate_changed(database):
+def test_updated_at_of_latest_values_follows_a_change_of_the_recent_win_rate_alone(database):
     """The oldest of 11 bets, the only lost one, is sent again: it is now the newest, and no sum has changed."""
     first = graded(1, "b1", "SETTLED_LOSS")
     load(database, [first, *(graded(n, f"b{n}") for n in range(2, 12))])

@@ -99,9 +99,7 @@ def test_groups_that_lose_most_newest_bets_give_the_rows_of_a_single_replay(data
         assert differences(database) == {}
 
 
-def test_a_group_that_loses_more_bets_than_its_state_can_spare_reads_as_many_as_it_needs_from_the_log(
-    database, monkeypatch
-):
+def test_group_that_loses_more_bets_than_the_state_can_spare_rereads_only_the_needed_bets(database, monkeypatch):
     """Of 250 bets the state keeps 100. When 80 vanish at once the last 50 reach past those; 180 are enough then."""
     log, asked = graded_log(250), Statements(monkeypatch)
     vanished = [
@@ -116,7 +114,7 @@ def test_a_group_that_loses_more_bets_than_its_state_can_spare_reads_as_many_as_
     assert sorted(newest) == list(range(250 - last_n.KEPT_BETS - 80 + 1, 251))
 
 
-def test_bets_graded_anew_and_bets_that_a_state_does_not_hold_need_no_reading_of_the_log(database, monkeypatch):
+def test_regraded_bets_and_bets_outside_the_state_cause_no_reading_of_the_log(database, monkeypatch):
     """The newest 100 of a group get another grade, and so do 100 that its state does not hold."""
     log, asked = graded_log(300), Statements(monkeypatch)
     anew = [graded(300 + n, f"b{301 - n:03}", previous_seq=301 - n) for n in range(1, 101)]
@@ -148,7 +146,7 @@ def test_verify_counts_a_row_that_somebody_changed(database, view):
     assert differences(database) == {view: 1}
 
 
-def test_verify_counts_a_group_whose_recent_bets_somebody_changed(database):
+def test_verify_counts_a_group_with_recent_bets_changed_by_hand(database):
     refresh_in(database, [[graded(1, "a")]], chunk_size=10)
     database.execute("""update features.group_state set recent = '{"older": 3, "bets": []}' where recent is not null""")
     assert differences(database) == {"group_state": 1}

@@ -61,7 +61,7 @@ def test_any_batching_gives_the_same_bits_as_a_single_replay(log, cuts):
 
 @examples(40)
 @given(logs(), st.integers(0, 99))
-def test_nothing_that_becomes_known_later_alters_an_earlier_row(log, cut):
+def test_versions_known_later_leave_earlier_change_rows_unchanged(log, cut):
     instants = sorted({v["known_at"] for v in log})
     if not instants:
         return
@@ -76,11 +76,11 @@ def test_nothing_that_becomes_known_later_alters_an_earlier_row(log, cut):
         assert known == earlier[view], view
 
 
-def test_a_group_that_lost_the_last_bet_starts_again_from_nothing():
+def test_group_that_lost_every_bet_restarts_from_empty_sums():
     """An emptied group once had no row in the state after, and so kept the bets that had left it."""
     log = [graded(1, "a"), graded(2, "a", is_deleted=True, previous_seq=1), graded(3, "b", "SETTLED_LOSS")]
     assert replayed(log, cuts=(0, 1, 2)) == replayed(log)
 
 
-def test_an_empty_log_has_no_rows():
+def test_replay_of_an_empty_log_gives_no_rows():
     assert all(changes.is_empty() for _, changes in replay(frame([]), 0, MemoryStates()))

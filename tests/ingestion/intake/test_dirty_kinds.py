@@ -168,7 +168,7 @@ def test_word_in_a_column_of_numbers_refuses_only_the_row_of_the_word(take, rows
         ("status", 1, "SETTLED_WIN"),
     ],
 )
-def test_a_value_is_judged_alike_alone_and_beside_values_of_other_kinds(take, rows, column, value, neighbour):
+def test_verdict_on_a_value_does_not_depend_on_the_kinds_of_neighbouring_values(take, rows, column, value, neighbour):
     take(bet("odd", 1, league="alone") | {column: value})
     take(bet("odd", 2, league="beside") | {column: value}, bet("other", 2, league="other") | {column: neighbour})
     found = dict(
@@ -195,7 +195,7 @@ def test_a_number_without_limits_is_stored_to_the_last_bit(take, rows):
     assert [value for (value,) in rows("select clv_current_odds from processed.bets order by id")] == extremes
 
 
-def test_the_largest_bets_there_may_be_are_summed_to_the_cent(take, rows, brought_up):
+def test_sums_of_bets_at_the_largest_allowed_stake_are_exact_to_the_cent(take, rows, brought_up):
     take(*(lost(f"b{n}", 1, amount=1e6, profit=-1e6, bet_type="parlay") for n in range(300)))
     assert brought_up()[1] == 0
     assert rows("select stake_cents, profit_cents from features.group_state where grouping = 'sport'") == [
@@ -203,7 +203,7 @@ def test_the_largest_bets_there_may_be_are_summed_to_the_cent(take, rows, brough
     ]
 
 
-def test_half_a_character_refuses_the_row_and_its_line_is_kept_to_the_character(take, rows):
+def test_lone_surrogate_in_json_refuses_the_row_and_keeps_the_line_unchanged(take, rows):
     line = json.dumps(bet("a"))[:-1] + f', "league": {HALF_A_CHARACTER}' + "}"
     line = line.replace('"league": "Premier League", ', "")
     assert take(line, bet("b")).accepted == 1
@@ -211,7 +211,7 @@ def test_half_a_character_refuses_the_row_and_its_line_is_kept_to_the_character(
     assert rows("select payload::text from quarantine.bets") == [(line,)]
 
 
-def test_half_a_character_in_a_column_that_no_bet_has_is_kept_and_exported(postgres, tmp_path):
+def test_lone_surrogate_in_an_unknown_column_is_kept_and_exported(postgres, tmp_path):
     line = json.dumps(bet("a"))[:-1] + f', "note": {HALF_A_CHARACTER}' + "}"
     (tmp_path / "bets.jsonl").write_text(line)
     with connect(postgres, purpose="test") as connection:
@@ -222,7 +222,7 @@ def test_half_a_character_in_a_column_that_no_bet_has_is_kept_and_exported(postg
     assert pq.read_table(file)["payload"].to_pylist() == [line]
 
 
-def test_surrogate_pair_in_json_is_one_character(take, rows):
+def test_surrogate_pair_in_json_is_read_as_a_single_character(take, rows):
     take(json.dumps(bet("a", league="🏀")))
     assert rows("select league, length(league) from processed.bets") == [("🏀", 1)]
 
@@ -343,7 +343,7 @@ def test_the_same_bet_in_another_physical_type_is_the_same_version(take, parquet
     ],
     ids=lambda part: getattr(part, "type", part),
 )
-def test_a_type_that_a_column_cannot_be_read_from_is_refused(take, rows, parquet, column, array, reason):
+def test_parquet_column_of_an_unfit_type_refuses_the_row(take, rows, parquet, column, array, reason):
     take(path=parquet(**{column: array}))
     assert reasons(rows) == {"a": [f"{column}: {reason}"]}
 
@@ -466,7 +466,7 @@ def test_bets_that_arrive_weeks_late_change_no_published_change_row(take, rows, 
     assert rows("select max(event_timestamp) > %s from features.sport_stats_changes", NOW) == [(True,)]
 
 
-def test_the_clock_of_a_moment_is_the_same_on_both_sides_of_summer_time(take, rows):
+def test_equal_local_times_around_the_end_of_summer_time_stay_distinct_instants(take, rows):
     """01:30 came twice in New York that night; the offset says which one is meant."""
     night = ("2025-11-02T01:30:00-04:00", "2025-11-02T01:30:00-05:00")
     take(*(bet(text, time_placed=text, created_at=text) for text in night))

@@ -89,7 +89,7 @@ def test_refused_row_keeps_the_text_of_the_payload(rows):
     assert sorted(kept) == sorted((text, NAMED[text]["league"]) for text in TEXTS.values())
 
 
-def test_hostile_texts_are_refused_only_in_columns_that_cannot_hold_them(rows):
+def test_hostile_texts_are_refused_only_in_the_status_column(rows):
     assert rows("select distinct reasons from quarantine.bets") == [(["status: unknown value"],)]
 
 
@@ -178,7 +178,7 @@ def harmful(told):
     return {c for c in told if unicodedata.category(c) in ("Cc", "Cf") and c != "\n"}
 
 
-def test_a_list_of_refused_rows_does_nothing_to_the_terminal(tell):
+def test_quarantine_list_of_hostile_texts_prints_no_control_character(tell):
     told = tell("quarantine", "list", "--limit", "100")
     assert (harmful(told), told.splitlines()[-1]) == (set(), f"{len(TEXTS)} open rows. Nothing was changed.")
 
@@ -192,7 +192,7 @@ def test_refused_row_with_control_characters_is_printed_escaped(tell, rows, kind
     assert f">  status            {spelled}" in told
 
 
-def test_machines_are_told_every_text_to_the_character(tell):
+def test_quarantine_list_as_json_gives_every_hostile_text_unchanged(tell):
     refused = json.loads(tell("quarantine", "list", "--json"))["rows"]
     assert {json.loads(row["payload"])["status"] for row in refused} == set(TEXTS.values())
 
@@ -202,7 +202,7 @@ def test_refused_row_is_found_by_any_id_text(tell):
     assert [row["id"] for row in told["rows"]] == ["refused 7"]
 
 
-def test_a_scored_bet_is_told_to_the_character_to_machines(tell, tmp_path):
+def test_score_as_json_gives_hostile_ids_and_names_unchanged(tell, tmp_path):
     file = jsonl(tmp_path / "asked.jsonl", *({"id": text} for text in NAMED))
     told = json.loads(tell("score", "--file", file, "--service", "bet_lookup_v1", "--json"))
     assert [(bet["bet_id"], bet["features"]["market"]) for bet in told["bets"]] == [
@@ -210,12 +210,12 @@ def test_a_scored_bet_is_told_to_the_character_to_machines(tell, tmp_path):
     ]
 
 
-def test_a_scored_bet_does_nothing_to_the_terminal(tell, tmp_path):
+def test_score_of_hostile_bets_prints_no_control_character(tell, tmp_path):
     file = jsonl(tmp_path / "asked.jsonl", *({"id": text} for text in NAMED))
     assert harmful(tell("score", "--file", file, "--service", "bet_lookup_v1")) == set()
 
 
-def test_a_name_that_breaks_the_line_breaks_no_table(tell, tmp_path):
+def test_score_table_escapes_line_breaks_in_bet_ids(tell, tmp_path):
     file = jsonl(tmp_path / "asked.jsonl", {"id": TEXTS["lines"]}, {"id": TEXTS["csv"]})
     header, *_ = tell("score", "--file", file, "--service", "bet_lookup_v1").splitlines()
     assert header.split() == ["feature", r"a\nb\tc\x0bd", r'a,"b";c\r\nd', "view"]

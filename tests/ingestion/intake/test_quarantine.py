@@ -168,7 +168,7 @@ def test_quarantine_prints_values_as_sent(payload, values):
 # ---- trying again ---------------------------------------------------------------------------------------------------
 
 
-def test_bet_stamped_in_the_future_is_accepted_once_the_clock_passes_its_stamp(load, store, rows):
+def test_bet_stamped_in_the_future_is_accepted_on_retry_once_the_clock_passes_the_stamp(load, store, rows):
     """Refused an hour before its updated_at; tried again two hours later, it is known from then, and not before."""
     load(bet("a", 1), lost("b", 2))
     load(bet("a", updated_at=IN_AN_HOUR, status="SETTLED_LOSS", profit=-10.0))
@@ -188,14 +188,14 @@ def test_retried_row_that_is_refused_again_stays_in_quarantine_once(load, store,
     assert (rows("select * from raw.bet_versions"), rows("select * from quarantine.bets order by seq")) == before
 
 
-def test_a_row_that_is_still_refused_says_why_today(load, store, rows):
+def test_retried_row_that_is_still_refused_carries_only_the_reasons_of_the_retry(load, store, rows):
     load(bet("a", updated_at=IN_AN_HOUR, status="?"))
     clock.set_now(LATER)
     retry_quarantined(store, Selection())
     assert rows("select state, reasons from quarantine.bets") == [("open", ["status: unknown value"])]
 
 
-def test_an_older_version_never_overrules_a_newer_one(load, store, rows):
+def test_retried_version_older_than_the_current_version_is_superseded(load, store, rows):
     load(lost("a", 9))
     load(bet("a", 5, settled_at=IN_AN_HOUR))
     clock.set_now(LATER)
@@ -206,7 +206,7 @@ def test_an_older_version_never_overrules_a_newer_one(load, store, rows):
     assert refresh_at(store, LATER) == {}
 
 
-def test_retried_copies_that_contradict_each_other_stay_refused(load, store, rows):
+def test_retried_copies_with_contradicting_values_stay_refused(load, store, rows):
     load(bet("a", 1), lost("a", 1))
     assert retry_quarantined(store, Selection()).summary.reasons == {CONFLICT: 2}
     assert rows("select count(*) from raw.bet_versions") == [(2,)]
@@ -220,7 +220,7 @@ def test_sound_copy_stays_refused_beside_a_refused_copy_that_differs(load, store
     assert rows("select distinct state from quarantine.bets") == [("open",)]
 
 
-def test_retry_of_one_conflicting_copy_alone_accepts_that_copy(load, store, rows):
+def test_retry_of_a_single_conflicting_copy_accepts_that_copy(load, store, rows):
     load(bet("a", 1), lost("a", 1))
     assert retry_quarantined(store, Selection(seqs=(2,))).summary.accepted == 1
     assert rows("select profit_cents from processed.bets") == [(-1000,)]
@@ -241,7 +241,7 @@ def test_copies_that_conflict_on_retry_add_no_version_and_stay_open(load, store,
     assert rows("select state, reasons from quarantine.bets") == [("open", [CONFLICT])] * 2
 
 
-def test_two_spellings_of_a_version_become_one_version(load, store, rows):
+def test_two_spellings_of_a_version_become_a_single_version_on_retry(load, store, rows):
     load(bet("a", updated_at=IN_AN_HOUR), bet("a", updated_at=IN_AN_HOUR, amount="10.00"))
     clock.set_now(LATER)
     counts = retry_quarantined(store, Selection()).summary
@@ -255,7 +255,7 @@ def test_retried_row_with_content_already_in_the_log_is_settled_by_that_version(
     assert rows("select state, settled_by from quarantine.bets") == [("superseded", 2)]
 
 
-def test_a_retry_repeated_changes_nothing(load, store, rows):
+def test_second_retry_of_the_same_rows_changes_nothing(load, store, rows):
     load(bet("a", updated_at=IN_AN_HOUR), bet("b", status="?"))
     clock.set_now(LATER)
     retry_quarantined(store, Selection())
@@ -295,7 +295,7 @@ def test_date_kept_as_text_in_quarantine_is_not_accepted_as_a_name(store, tmp_pa
     assert retry_quarantined(store, Selection()).summary.reasons == {"sport: not text": 1}
 
 
-def test_retried_bet_stays_in_the_stream_of_its_file_until_another_file_brings_the_bet(load, store, rows):
+def test_retried_bet_stays_in_the_stream_of_the_file_until_another_file_brings_the_bet(load, store, rows):
     def of(name, **params):
         with connect(store.postgres, purpose="test") as connection:
             return connection.execute(statement(name), params).fetchall()
@@ -322,7 +322,7 @@ def test_a_retry_is_a_recorded_run(load, store, rows):
     ]
 
 
-def test_a_retry_waits_for_no_other_run(load, store):
+def test_retry_while_a_run_holds_the_lock_is_refused(load, store):
     load(bet("a", status="?"))
     with (
         connect(store.postgres, purpose="test") as other,
@@ -339,7 +339,7 @@ def test_a_retry_on_a_clock_before_the_last_refresh_is_refused(load, store):
         retry_quarantined(store, Selection())
 
 
-def test_only_open_rows_are_tried_again(load, store):
+def test_retry_of_a_dismissed_row_is_refused(load, store):
     load(bet("a", status="?"))
     dismiss_quarantined(store, Selection(seqs=(1,)), note="a test bet")
     with pytest.raises(ConfigurationError, match=r"Not open: row 1 \(dismissed\)"):
@@ -357,7 +357,7 @@ def test_a_dismissed_row_keeps_the_reason_and_leaves_the_list(load, store, liste
     assert (row.note, row.settled_at) == ("a test bet", NOW)
 
 
-def test_a_dismissal_taken_back_leaves_the_row_as_it_was(load, store, rows):
+def test_reopened_dismissal_leaves_the_quarantine_row_unchanged(load, store, rows):
     load(bet("a", status="?"))
     before = rows("select * from quarantine.bets")
     dismiss_quarantined(store, Selection(seqs=(1,)), note="a test bet")
@@ -366,7 +366,7 @@ def test_a_dismissal_taken_back_leaves_the_row_as_it_was(load, store, rows):
 
 
 @pytest.mark.parametrize(("minute", "state"), [(5, "superseded"), (0, "open")])
-def test_a_dismissal_taken_back_heeds_what_a_file_brought_since(load, store, rows, minute, state):
+def test_reopened_dismissal_is_superseded_only_when_a_file_brought_a_newer_version(load, store, rows, minute, state):
     load(bet("a", 1, status="?"))
     dismiss_quarantined(store, Selection(seqs=(1,)), note="a test bet")
     load(bet("a", minute))
@@ -374,7 +374,7 @@ def test_a_dismissal_taken_back_heeds_what_a_file_brought_since(load, store, row
     assert rows("select state, settled_by is null from quarantine.bets") == [(state, state == "open")]
 
 
-def test_a_dismissal_taken_back_heeds_what_a_table_shows_since(at_the_table, store, rows):
+def test_reopened_dismissal_is_superseded_by_the_row_that_the_table_now_shows(at_the_table, store, rows):
     at_the_table(bet("a", 1, status="?"))
     dismiss_quarantined(store, Selection(seqs=(1,)), note="a test bet")
     at_the_table(bet("a", 0))
@@ -420,7 +420,7 @@ def test_text_from_a_source_cannot_drive_the_terminal(load, run):
         assert r"\x1b[2J" in told
 
 
-def test_machines_get_every_row_and_its_payload_to_the_character(load, run):
+def test_quarantine_list_as_json_gives_every_row_with_the_payload_unchanged(load, run):
     line = '{"id" : "a", "amount": 1.50, "note": "\\u001b[2J"}'
     load(*(bet(f"b{n}", status="?") for n in range(30)), line)
     told = json.loads(run("list", "--json"))
@@ -429,14 +429,14 @@ def test_machines_get_every_row_and_its_payload_to_the_character(load, run):
 
 
 @pytest.mark.parametrize("rows", [[], [{"seq": 1}], [{"seq": 2, "reasons": ["a\x1b", "b"]}, {}, [], "\u202e"]])
-def test_a_document_written_row_by_row_is_the_whole_one(capsys, rows):
+def test_json_document_written_row_by_row_equals_the_document_written_whole(capsys, rows):
     print_json_with_rows({"count": 2, "reasons": {"[]": 1}}, "rows", iter(rows))
     row_by_row = capsys.readouterr().out
     print_json({"count": 2, "reasons": {"[]": 1}, "rows": rows})
     assert row_by_row == capsys.readouterr().out
 
 
-def test_a_document_that_breaks_off_is_not_followed_by_one_of_the_error(capsys):
+def test_json_document_that_breaks_off_is_not_followed_by_an_error_document(capsys):
     error = Unreachable("Postgres is gone", "Nothing was changed", "Start it", service="Postgres")
 
     def rows():
@@ -465,7 +465,7 @@ def test_quarantine_show_marks_the_faults_of_a_row_and_names_the_state(load, run
     assert "dismissed at 2026-05-24T17:00:00Z: a test bet" in run("show", "--id", "a")
 
 
-def test_a_retry_says_what_changed_and_what_publishes_it(load, run):
+def test_last_line_of_a_retry_counts_accepted_rows_and_names_pikkit_run(load, run):
     load(bet("a", updated_at=IN_AN_HOUR), bet("b", status="?"))
     *_, last = run("retry", "--all").splitlines()
     assert "1 row accepted as 1 new bet version, 1 row still refused. `pikkit run` publishes them." in last

@@ -114,7 +114,7 @@ def test_vanished_bet_settles_the_open_rows_of_that_bet(table, sync, compare, ro
     assert compare().differing == 0
 
 
-def test_more_deletes_than_are_believed_change_nothing(table, sync, compare, rows):
+def test_reconciliation_with_more_deletes_than_the_limit_is_refused_and_changes_nothing(table, sync, compare, rows):
     """A key that lost its right to see the rows gets an empty table and no error."""
     put(table, *(bet(f"b{n:03}", n) for n in range(120)))
     sync()
@@ -188,7 +188,7 @@ def compare_with(database):
     return compare
 
 
-def test_bets_of_another_table_are_left_and_counted(years, sync_of, compare_with, rows):
+def test_reconciliation_leaves_bets_of_another_table_and_counts_bets_per_stream(years, sync_of, compare_with, rows):
     postgres, old, new = years
     put(postgres, *(bet(f"old{n}", n) for n in range(2)), table="y2025")
     put(postgres, *(bet(f"new{n}", n) for n in range(5)), table="y2026")
@@ -266,7 +266,7 @@ def of_column(column, minute):
     return lost(column, minute) if column == "is_win" else bet(column, minute)
 
 
-def test_every_column_that_is_read_can_be_rewritten_in_a_test():
+def test_rewrite_cases_cover_every_column_except_id_and_updated_at():
     assert set(REWRITTEN) == set(BET_COLUMNS) - {"id", "updated_at"}
 
 
@@ -372,7 +372,7 @@ def test_the_newest_row_of_an_id_counts_once_sync_after_sync(history, sync, comp
     assert of_weight(compare()) == {"days": 1}
 
 
-def test_a_window_that_shows_an_older_row_of_an_id_alone_replaces_no_newer_one(history, sync, rows):
+def test_window_that_shows_only_an_older_row_of_an_id_keeps_the_newer_row(history, sync, rows):
     history(
         bet("a", 200), bet("a", 100, status="PENDING", profit=0), bet("timeless", 90), bet("timeless", updated_at=None)
     )
@@ -465,7 +465,7 @@ def test_bet_that_moves_to_another_day_during_reconciliation_is_no_delete(source
     assert (counts.missed, counts.deleted) == (1, 0)
 
 
-def test_a_row_written_while_both_sides_are_compared_is_not_from_the_future(source, sync, database, rows):
+def test_row_written_during_reconciliation_is_accepted_at_the_clock_of_the_fetch(source, sync, database, rows):
     put(source.postgres, bet("a", 1), bet("b", 2))
     sync()
     put(source.postgres, lost("a", updated_at=(NOW + timedelta(minutes=6)).isoformat()))
@@ -475,7 +475,7 @@ def test_a_row_written_while_both_sides_are_compared_is_not_from_the_future(sour
 
 
 @pytest.mark.parametrize("left", [0, 1, 4])
-def test_more_than_half_of_a_small_table_is_not_believed_to_be_deleted(table, sync, compare, rows, left):
+def test_deletion_of_more_than_half_of_a_small_table_is_refused(table, sync, compare, rows, left):
     put(table, *(bet(f"b{n}", n) for n in range(9)))
     sync()
     delete(table, [f"b{n}" for n in range(left, 9)])
@@ -512,7 +512,7 @@ def test_bet_stamped_on_the_last_day_of_the_calendar_is_reconciled(table, sync, 
         "returns table (day date, rows bigint, digest text) language plpgsql as 'begin raise exception ''no''; end'",
     ],
 )
-def test_a_digest_function_of_another_make_is_not_believed(supabase, database, body):
+def test_digest_function_with_an_unexpected_result_or_error_is_ignored(supabase, database, body):
     create_bets(supabase.postgres)
     put(supabase.postgres, bet("a", 1), bet("b", updated_at=None, created_at=None))
     with connect(supabase.postgres, purpose="test", autocommit=True) as connection:
@@ -524,7 +524,7 @@ def test_a_digest_function_of_another_make_is_not_believed(supabase, database, b
 
 
 @pytest.mark.parametrize("source", ["postgres"], indirect=True)
-def test_a_table_that_is_rewritten_as_reading_begins_is_not_empty(source, sync, compare, rows):
+def test_table_rewritten_by_alter_table_as_reading_begins_does_not_look_empty(source, sync, compare, rows):
     """ALTER TABLE writes rows anew, invisible to a snapshot that was taken while it ran."""
     put(source.postgres, bet("a", 1), bet("b", 2), bet("c", 3))
     sync()
@@ -543,7 +543,7 @@ def is_locked_out(postgres):
         return connection.execute(query).fetchone() is not None
 
 
-def test_rows_that_no_clock_would_write_are_compared_too(table, sync, compare):
+def test_rows_with_infinite_future_or_missing_stamps_are_reconciled(table, sync, compare):
     put(
         table,
         bet("infinite", updated_at="infinity"),
@@ -555,7 +555,7 @@ def test_rows_that_no_clock_would_write_are_compared_too(table, sync, compare):
     assert compare().differing == 0
 
 
-def test_a_row_of_a_year_that_no_calendar_has_stops_nothing(table, sync, compare, rows):
+def test_row_stamped_in_the_year_12026_is_quarantined_and_reconciliation_continues(table, sync, compare, rows):
     """Milliseconds that were read as seconds."""
     put(table, bet("a", 1), bet("odd", updated_at="12026-01-01T00:00:00Z"))
     sync()
@@ -564,7 +564,7 @@ def test_a_row_of_a_year_that_no_calendar_has_stops_nothing(table, sync, compare
     assert rows("select id from quarantine.bets where state = 'open'") == [("odd",)]
 
 
-def test_digests_are_the_same_on_both_sides(table, source, sync, database):
+def test_digests_of_the_store_equal_digests_of_the_synced_table(table, source, sync, database):
     put(table, *(bet(f"b|{n} 'é", n * 317.123457) for n in range(50)), bet("c", updated_at=None, created_at=at(3)))
     sync()
     with opened(source) as (name, reading):
@@ -575,7 +575,7 @@ def test_digests_are_the_same_on_both_sides(table, source, sync, database):
     assert theirs["rows"].sum() == 51
 
 
-def test_a_day_differs_by_number_by_digest_or_by_being_on_one_side_only():
+def test_day_differs_by_row_count_by_digest_or_by_absence_on_either_side():
     def digests(*days):
         return pl.DataFrame(days, DIGESTS_SCHEMA, orient="row")
 

@@ -111,7 +111,7 @@ def test_column_given_as_without_is_recorded_until_the_table_has_the_column_agai
         read()
 
 
-def test_a_stream_of_an_older_store_records_its_columns_at_the_next_sync(prepared, source, read):
+def test_stream_without_recorded_columns_records_columns_and_rows_at_the_next_sync(prepared, source, read):
     put(source.postgres, bet("a", 1))
     read()
     execute(prepared.postgres, "update ops.sync_state set columns = null, row_count = null")
@@ -156,7 +156,7 @@ def test_columns_that_are_not_read_are_named_at_the_first_sync_of_each_stream(pr
 
 
 @by_copy
-def test_the_command_line_refuses_a_vanished_column_until_without_names_it(prepared, source, tmp_path):
+def test_sync_command_refuses_vanished_columns_until_the_without_option_names_each(prepared, source, tmp_path):
     ours = source.environ | {"PIKKIT_NOW": NOW.isoformat()}
     environ = environ_of(prepared, tmp_path / "home", **ours)
     put(source.postgres, bet("a", 1))
@@ -285,7 +285,7 @@ ALERTS = "select severity from ops.alerts where cause like 'rows shown by%' and 
 
 
 @pytest.mark.parametrize("left", [0, 4])
-def test_a_table_that_shows_nothing_or_under_half_is_refused_and_nothing_is_confirmed(prepared, source, query, left):
+def test_table_that_shows_no_row_or_under_half_is_refused_by_run_sync_and_reconcile(prepared, source, query, left):
     bets = [bet(f"b{n}", n) for n in range(10)]
     put(source.postgres, *bets)
     run(prepared, source.open(silent))
@@ -314,7 +314,7 @@ def test_table_with_exactly_half_of_the_rows_left_is_read(prepared, source, read
     assert query("select row_count from ops.sync_state") == [(5,)]
 
 
-def test_emptied_table_is_believed_with_most_deletes(prepared, source, read, query):
+def test_emptied_table_is_accepted_when_most_deletes_allows_every_row(prepared, source, read, query):
     put(source.postgres, *(bet(f"b{n}", n) for n in range(10)))
     read()
     delete(source.postgres, [f"b{n}" for n in range(10)])
@@ -341,9 +341,7 @@ def test_a_table_that_never_showed_a_row_is_refused(prepared, source, read, quer
 
 
 @by_copy
-def test_the_alert_of_an_empty_table_that_was_configured_by_mistake_clears_with_the_right_one(
-    prepared, source, read, query
-):
+def test_alert_about_a_mistaken_empty_table_clears_at_the_first_sync_of_the_right_table(prepared, source, read, query):
     with pytest.raises(SourceShrank):
         read()
     create_bets(source.postgres, "others")
@@ -353,7 +351,7 @@ def test_the_alert_of_an_empty_table_that_was_configured_by_mistake_clears_with_
     assert query(ALERTS) == []
 
 
-def test_a_part_of_a_table_may_be_empty(prepared, source, read):
+def test_sync_of_an_empty_part_of_a_table_is_accepted(prepared, source, read):
     put(source.postgres, bet("a", 1))
     read(sport="Golf")
     read()
@@ -421,7 +419,7 @@ def test_doctor_reports_columns_and_rows_lost_since_the_last_sync(prepared, sour
     assert "showed 3 rows at the last sync, and shows 1 now" in rows.found
 
 
-def test_a_table_whose_rows_cannot_be_counted_in_time_is_a_warning_of_the_doctor(source, monkeypatch):
+def test_doctor_warns_of_a_table_with_a_row_count_past_the_time_limit(source, monkeypatch):
     put(source.postgres, bet("a", 1))
     too_slow(source, monkeypatch)
     checks = by_name(check_sources(SourceSettings.load(source.environ), timedelta(0)))
@@ -471,12 +469,12 @@ def test_first_load_older_than_the_log_needs_late_even_before_any_publication(pr
     assert run_sync(prepared, older, SyncRequest(late=True)).summary.sync.late == 100
 
 
-def test_fewer_than_a_hundred_late_bets_are_stragglers_and_ask_for_nothing(like_the_demo, tmp_path):
+def test_fewer_than_a_hundred_late_bets_are_accepted_with_a_warning(like_the_demo, tmp_path):
     done = run_sync(like_the_demo, open_file(jsonl(tmp_path / "few.jsonl", *history(rows=99))))
     assert (done.summary.sync.accepted, "arrived late" in " ".join(done.summary.warnings)) == (99, True)
 
 
-def test_a_first_load_of_known_bets_or_with_newer_rows_asks_for_nothing(like_the_demo, tmp_path):
+def test_first_load_of_known_bets_or_with_newer_rows_needs_no_late_option(like_the_demo, tmp_path):
     again = jsonl(tmp_path / "export (1).jsonl", bet("demo1", 1), lost("demo2", 30), *history())
     assert run_sync(like_the_demo, open_file(again)).summary.sync.accepted == 101
     clock.set_now(NOW + timedelta(hours=1))
@@ -496,7 +494,7 @@ def test_first_sync_of_a_table_older_than_the_features_watermark_needs_late(like
     read()
 
 
-def test_late_is_said_on_the_command_line(like_the_demo, tmp_path):
+def test_late_first_load_is_refused_on_the_command_line_until_the_late_option_is_given(like_the_demo, tmp_path):
     file = jsonl(tmp_path / "mine.jsonl", *history())
     environ = environ_of(like_the_demo, tmp_path / "home", PIKKIT_NOW=NOW.isoformat())
     refused = pikkit("sync", "--source", file, environ=environ, cwd=tmp_path)

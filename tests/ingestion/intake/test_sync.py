@@ -67,7 +67,7 @@ def test_a_file_loaded_half_and_then_whole_is_loaded_once(load, rows):
     assert rows("select count(*), count(distinct id) from processed.bets") == [(10, 10)]
 
 
-def test_no_profit_is_the_same_version_with_either_sign(load, tmp_path):
+def test_zero_and_negative_zero_give_the_same_version(load, tmp_path):
     """JSON spells the negative zero that Parquet and COPY bring, and it is a zero."""
     rows = [bet("a", status="SETTLED_PUSH", profit=0.0, clv_percentage=0.0)]
     load(*rows)
@@ -93,7 +93,7 @@ def test_all_copies_that_differ_under_the_same_updated_at_are_refused(load, rows
     assert current(rows) == {"b": 1500}
 
 
-def test_a_copy_that_was_refused_for_another_reason_conflicts_as_well(load, rows):
+def test_copy_refused_for_another_reason_conflicts_with_a_sound_copy(load, rows):
     load(bet("a"), bet("a", amount=-1))
     assert rows("select reasons from quarantine.bets order by seq") == [([CONFLICT],), (["amount: below 0", CONFLICT],)]
 
@@ -104,7 +104,7 @@ def test_the_latest_updated_at_wins_whatever_the_order_of_the_file(load, rows):
     assert [s for (s,) in rows("select is_current from processed.bet_versions order by seq")] == [False, False, True]
 
 
-def test_a_version_that_comes_after_a_newer_one_is_kept_but_does_not_count(load, rows):
+def test_version_that_arrives_after_a_newer_version_is_logged_as_superseded(load, rows):
     load(lost("a", 30))
     assert load(bet("a", 10)).superseded == 1
     assert current(rows) == {"a": -1000}
@@ -143,7 +143,7 @@ def test_row_stamped_before_the_last_refresh_is_known_just_past_that_refresh(loa
     }
 
 
-def test_a_first_run_that_accepted_nothing_leaves_history_open(load, rows, database):
+def test_load_after_a_first_run_without_accepted_rows_counts_as_first_load(load, rows, database):
     load(bet("z", status="nonsense"))
     database.execute("insert into features.watermark values (true, 0, %s, %s)", [NOW, uuid.uuid4()])
     counts = load(bet("a", 10), bet("b", 20), now=NOW + timedelta(minutes=1))
@@ -162,19 +162,19 @@ def test_an_updated_at_ahead_of_the_clock_counts_from_the_clock(load, rows):
     assert current(rows, "known_at") == {"a": NOW}
 
 
-def test_the_order_of_the_log_is_the_order_of_knowledge(load, rows):
+def test_known_at_never_decreases_along_the_log(load, rows):
     for batch in (range(0, 50, 7), range(50, 0, -3), range(20, 70, 5)):
         load(*(bet(f"b{n}-{batch.step}", n) for n in batch))
     known = [k for (k,) in rows("select known_at from processed.bet_versions order by seq")]
     assert known == sorted(known)
 
 
-def test_a_first_load_may_go_by_settled_at(load, rows):
+def test_first_load_by_settled_at_is_known_from_settled_at(load, rows):
     load(bet("a", 500, settled_at=at(30)), bet("b", 500), first_known_by="settled_at")
     assert current(rows, "known_at") == {"a": T0 + timedelta(minutes=30), "b": T0 + timedelta(minutes=500)}
 
 
-def test_settled_at_does_not_move_knowledge_after_the_first_load(load, rows):
+def test_settled_at_does_not_set_known_at_after_the_first_load(load, rows):
     load(bet("a", 10), first_known_by="settled_at")
     load(bet("b", 500, settled_at=at(30)), first_known_by="settled_at")
     assert current(rows, "known_at")["b"] == T0 + timedelta(minutes=500)
@@ -195,7 +195,7 @@ class TestDirtyExamples:
         issues = json.loads((DIRTY / f"{example}.json").read_text())["issues"]
         return {i for issue in issues if issue["kind"] == kind for i in issue["ids"]}
 
-    def test_exact_duplicates_keep_one_copy_and_conflicts_none(self, load, rows):
+    def test_exact_duplicates_keep_a_single_copy_and_conflicting_duplicates_none(self, load, rows):
         load(path=DIRTY / "01_duplicate_ids.parquet", now=self.NOW)
         refused = {i for (i,) in rows("select id from quarantine.bets")}
         conflicting = self.ids("01_duplicate_ids", "conflicting_duplicate_same_updated_at")
@@ -203,7 +203,7 @@ class TestDirtyExamples:
         assert not conflicting & current(rows).keys()
         assert self.ids("01_duplicate_ids", "exact_duplicate") <= current(rows).keys()
 
-    def test_of_corrections_the_latest_updated_at_is_final(self, load, rows):
+    def test_correction_with_the_latest_updated_at_is_the_current_version(self, load, rows):
         file = DIRTY / "15_settlement_corrections.parquet"
         load(path=file, now=self.NOW + timedelta(hours=1))  # the last corrections are dated past 18:05
         newest = pl.read_parquet(file).sort("updated_at").unique("id", keep="last")

@@ -128,7 +128,7 @@ def held_by_store(database):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_nothing_is_lost_and_nothing_comes_twice(source, sync, compare, database, seed):
+def test_syncs_beside_a_writer_lose_no_bet_and_duplicate_none(source, sync, compare, database, seed):
     if source.proxy:
         source.proxy.storm(0.1, seed)
     syncs, read_often = 0, threading.Event()

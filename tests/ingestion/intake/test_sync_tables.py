@@ -36,7 +36,7 @@ CURRENT = "select id, profit_cents from processed.bets order by id"
 LOG = "select id, status, is_superseded, previous_seq from processed.bet_versions order by seq"
 
 
-def test_a_row_that_is_read_again_changes_nothing(show, rows):
+def test_table_rows_read_again_change_nothing(show, rows):
     show(bet("a"), bet("b", status="?"))
     before = rows("select * from raw.bet_versions order by seq")
     counts = show(bet("b", status="?"), bet("a"), bet("a"))
@@ -61,7 +61,7 @@ def test_row_of_a_table_counts_when_updated_at_went_back(show, rows):
     assert rows(LOG) == [("a", "SETTLED_LOSS", False, None), ("a", "SETTLED_WIN", False, 1)]
 
 
-def test_of_rows_that_share_an_id_the_one_with_the_newest_stamp_counts_in_any_order(show, rows):
+def test_row_with_the_newest_stamp_of_an_id_counts_in_any_order(show, rows):
     counts = show(bet("a", 10), lost("a", 20), bet("a", 15))
     assert (counts.accepted, counts.seen_before) == (1, 2)
     assert rows(LOG) == [("a", "SETTLED_LOSS", False, None)]
@@ -92,7 +92,7 @@ def test_sound_row_settles_the_refused_rows_of_the_same_bet(show, rows):
     assert rows(states) == [("a", "superseded", 3), ("b", "open", None)]
 
 
-def test_bet_with_a_broken_version_keeps_the_last_sound_version_until_a_sound_one_comes(show, rows):
+def test_bet_with_a_broken_version_keeps_the_last_sound_version_until_the_row_is_sound_again(show, rows):
     show(bet("a"))
     show(bet("a", 5, status="?"))
     assert rows(CURRENT) == [("a", 1500)]
@@ -132,7 +132,7 @@ def test_a_retried_row_is_known_from_now(show, rows):
     ]
 
 
-def test_a_file_never_brings_back_what_a_table_replaced(show, rows, database, tmp_path):
+def test_file_with_versions_older_than_the_table_row_changes_no_current_bet(show, rows, database, tmp_path):
     show(bet("a", 10))
     show(lost("a", 20))
     file = open_file(jsonl(tmp_path / "old.jsonl", bet("a", 10), bet("a", 15, amount=20.0)))

@@ -76,13 +76,15 @@ def test_a_view_refreshed_later_than_the_clock_says_is_ahead_and_has_no_age(
     assert (view.offline.state, view.offline.age) == ("fresh", timedelta(0))
 
 
-def test_the_age_is_that_of_the_last_refresh(connections: Connections, load: Load) -> None:
+def test_offline_age_in_status_counts_from_the_last_refresh(connections: Connections, load: Load) -> None:
     load(bet("a"))
     view = contents(connections, NOW + timedelta(minutes=12)).views[0]
     assert (view.offline.refreshed_at, view.offline.age) == (NOW, timedelta(minutes=12))
 
 
-def test_a_redis_that_does_not_answer_is_part_of_the_answer(connections: Connections, load: Load) -> None:
+def test_status_without_redis_shows_the_online_views_down_and_the_offline_views(
+    connections: Connections, load: Load
+) -> None:
     load(bet("a"))
     found = store_status(replace(connections, redis=NOBODY), NOW)
     assert isinstance(found.online, Unreachable)
@@ -106,7 +108,7 @@ def test_status_of_a_store_without_schema_names_pending_migrations(
 # ---- how much ------------------------------------------------------------------------------------------------------
 
 
-def test_rows_are_counted_per_table(connections: Connections, load: Load) -> None:
+def test_status_counts_rows_per_table(connections: Connections, load: Load) -> None:
     load(bet("a", 1), lost("a", 2), bet("b", 1), bet("c", status="?"))
     assert contents(connections).rows == {
         "raw.bet_versions": 4,
@@ -118,7 +120,7 @@ def test_rows_are_counted_per_table(connections: Connections, load: Load) -> Non
     }
 
 
-def test_status_counts_keys_and_change_rows_as_the_tables_hold_them(connections: Connections, load: Load) -> None:
+def test_status_counts_of_keys_and_change_rows_equal_counts_in_the_tables(connections: Connections, load: Load) -> None:
     load(bet("a", 1), lost("a", 2), bet("b", 3, sport="NBA", clv_percentage=1.5), bet("c", 3, status="PENDING"))
     load(bet("d", 4, market=None, clv_percentage=2), lost("b", 5), bet("e", 6, status="SETTLED_VOID", league="L"))
     counted = {}
@@ -151,7 +153,7 @@ def test_lag_is_the_versions_past_the_features_log_position(connections: Connect
     assert contents(connections).versions_behind == 3
 
 
-def test_storage_is_told_per_schema(connections: Connections, load: Load) -> None:
+def test_status_shows_storage_per_schema(connections: Connections, load: Load) -> None:
     before = store_status(connections, NOW).bytes
     load(*(bet(f"b{n}", n, note="x" * 500) for n in range(500)))
     grown = {schema for schema, size in store_status(connections, NOW).bytes.items() if size > before[schema]}
@@ -184,14 +186,14 @@ def test_status_shows_how_the_last_run_ended(connections: Connections) -> None:
     assert run.error == "x.csv is empty. Nothing was done. Give another."
 
 
-def test_a_run_is_running_while_it_holds_the_lock_and_died_without(connections: Connections) -> None:
+def test_unfinished_run_is_running_while_the_lock_is_held_and_died_otherwise(connections: Connections) -> None:
     with connect(connections.postgres, purpose="run") as database, recorded_run(connections.postgres, "run"):
         with hold_run_lock(database, "run"):
             assert last_state(store_status(connections, NOW)) == "running"
         assert last_state(store_status(connections, NOW)) == "died"
 
 
-def test_the_holder_of_the_lock_is_named(connections: Connections) -> None:
+def test_status_names_the_holder_of_the_run_lock(connections: Connections) -> None:
     assert store_status(connections, NOW).lock_holder is None
     with connect(connections.postgres, purpose="test") as database, hold_run_lock(database, "backfill"):
         assert "pikkit backfill, process" in (store_status(connections, NOW).lock_holder or "")

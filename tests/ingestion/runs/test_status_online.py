@@ -61,7 +61,7 @@ def online(connections: Connections, now: Any = NOW) -> dict[str, str]:
     return {name: view.online.state for name, view in views(connections, now).items() if view.online.state != "fresh"}
 
 
-def test_status_finds_whatever_redis_lost_or_has_otherwise_and_names_the_command_that_mends_it(
+def test_status_reports_missing_or_different_redis_keys_with_the_command_that_repairs_redis(
     load: Callable[..., Any], prepared: Connections, command: Callable[..., tuple[int, list[str]]]
 ) -> None:
     server = redis.Redis.from_url(prepared.redis.url)
@@ -159,7 +159,7 @@ def test_status_looks_at_the_same_number_of_keys_whatever_the_size_of_a_view(
     assert all(view.rows for view in expected.views if view.view.name != "bet_closing_line")
 
 
-def test_status_takes_a_copy_for_as_old_as_its_mark_and_asks_for_no_bet_that_is_not_served_any_more(
+def test_status_ages_a_copy_by_the_watermark_and_samples_no_expired_bet(
     load: Callable[..., Any], prepared: Connections
 ) -> None:
     load(*FIRST)
@@ -175,7 +175,7 @@ def test_status_takes_a_copy_for_as_old_as_its_mark_and_asks_for_no_bet_that_is_
     assert [view.sample.keys for view in found.values() if view.sample and view.ttl > timedelta(days=1)] == [0, 0]
 
 
-def test_a_run_that_publishes_while_status_looks_is_no_difference(
+def test_run_that_publishes_while_status_reads_is_no_online_fault(
     load: Callable[..., Any], prepared: Connections
 ) -> None:
     load(*FIRST)
@@ -193,7 +193,7 @@ def test_a_run_that_publishes_while_status_looks_is_no_difference(
     assert {finding.fault for finding in findings.values()} == {None}
 
 
-def test_status_check_is_one_line_and_exits_3_for_a_wrong_clock_or_a_late_copy_and_4_for_a_redis_that_is_down(
+def test_status_check_prints_a_line_and_exits_3_for_a_wrong_clock_or_a_late_copy_and_4_without_redis(
     load: Callable[..., Any], prepared: Connections, monkeypatch: pytest.MonkeyPatch, command: Any
 ) -> None:
     load(*FIRST)
@@ -217,7 +217,7 @@ def test_status_check_is_one_line_and_exits_3_for_a_wrong_clock_or_a_late_copy_a
     assert command("--check", now=NOW + HOUR, **down) == (4, ["Redis does not answer: nothing is served online."])
 
 
-def test_the_verdict_names_a_refusal_first_and_the_other_alerts_after_it_of_a_store_without_a_refresh_too(
+def test_verdict_of_status_names_a_gate_refusal_before_alerts_of_sources_even_before_the_first_refresh(
     prepared: Connections, tmp_path: Path, command: Callable[..., tuple[int, list[str]]]
 ) -> None:
     clock.set_now(NOW)
@@ -236,11 +236,11 @@ def test_the_verdict_names_a_refusal_first_and_the_other_alerts_after_it_of_a_st
     assert not last_run.endswith(":")
 
 
-def test_numbers_and_errors_are_worded_as_their_docstrings_say() -> None:
+def test_docstring_examples_of_the_wording_module_pass() -> None:
     assert doctest.testmod(wording).failed == 0
 
 
-def test_status_tells_of_a_home_without_a_store_what_other_commands_tell(
+def test_status_of_a_home_without_a_store_gives_the_error_of_verify_with_exit_code_4(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("POSTGRES_", "REDIS_URL"))}

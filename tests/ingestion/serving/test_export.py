@@ -66,7 +66,7 @@ def test_a_partition_name_is_harmless_and_decodes_to_the_value(text):
 @given(texts, texts)
 @example("x" * 300, "x" * 300 + "y")
 @example("", "~")
-def test_two_names_are_never_encoded_alike(one, other):
+def test_encodings_of_partition_names_are_equal_only_for_equal_names(one, other):
     assert (encoded(one) == encoded(other)) == (one == other)
 
 
@@ -251,7 +251,7 @@ def test_a_regrade_rewrites_only_the_partitions_of_the_bet(load, store, root):
     }
 
 
-def test_a_bet_whose_sport_changes_moves_to_the_partition_of_the_new_sport(load, store, root):
+def test_bet_with_a_changed_sport_moves_to_the_partition_of_the_new_sport(load, store, root):
     load(bet("a", 1), bet("b", 1), bet("c", 1, sport="Golf"))
     export_store(store, str(root))
     load(bet("a", 5, sport="Golf"))
@@ -289,7 +289,7 @@ def test_exports_in_steps_leave_the_files_of_a_single_export(load, store, tmp_pa
     assert files(tmp_path / "steps") == files(tmp_path / "once")
 
 
-def test_the_same_content_gives_the_same_bytes_also_when_everything_is_written_again(load, store, root):
+def test_full_export_of_unchanged_content_writes_the_same_bytes(load, store, root):
     load(*(bet(f"b{n}", n, sport=f"S{n % 3}") for n in range(30)))
     export_store(store, str(root))
     before = files(root)
@@ -354,7 +354,7 @@ def short_file(root):
         (short_file, "not as it was written"),
     ],
 )
-def test_a_root_that_is_not_as_it_was_left_is_made_right_and_why_is_told(load, store, root, damage, told):
+def test_damaged_export_root_is_rewritten_with_the_reason_reported(load, store, root, damage, told):
     load(bet("a", 1), bet("b", 1, sport="Golf"))
     export_store(store, str(root))
     before = files(root)
@@ -378,7 +378,7 @@ def test_a_file_in_the_place_of_the_root_is_refused(load, store, root):
         export_store(store, str(root))
 
 
-def test_a_store_without_a_run_writes_everything_each_time(postgres, root):
+def test_store_without_a_run_exports_every_partition_each_time(postgres, root):
     fill(postgres, ["Golf"])
     export_store(postgres, str(root))
     assert export_store(postgres, str(root)).because == "the manifest is of another store"
@@ -392,7 +392,7 @@ def test_an_empty_store_leaves_a_manifest_and_no_file(store, root):
 # ---- killed, and at the same time -----------------------------------------------------------------------------------
 
 
-def test_an_export_that_dies_at_any_step_leaves_whole_files_and_the_next_one_is_right(load, store, root, monkeypatch):
+def test_export_that_dies_at_any_step_leaves_whole_files_and_the_next_export_is_right(load, store, root, monkeypatch):
     """It is stopped before each write, rename and removal in turn. What lies there then is whole, old or new."""
     load(*(bet(f"b{n}", 1, sport=f"S{n % 4}") for n in range(8)))
     export_store(store, str(root))
@@ -462,7 +462,7 @@ export_store(Settings.load().connections().postgres, sys.argv[1])
 """
 
 
-def test_two_exports_to_one_root_take_turns(load, store, root, monkeypatch):
+def test_simultaneous_exports_to_the_same_root_take_turns(load, store, root, monkeypatch):
     load(bet("a", 1))
     inside, most = [0], [0]
     sizes = Root.sizes
@@ -487,7 +487,7 @@ def test_two_exports_to_one_root_take_turns(load, store, root, monkeypatch):
 # ---- other places ---------------------------------------------------------------------------------------------------
 
 
-def test_an_export_goes_to_whatever_fsspec_can_reach(load, store):
+def test_export_to_an_fsspec_url_writes_and_updates_partitions(load, store):
     place = f"memory://{uuid.uuid4()}/[a] b"
     load(bet("a", 1), bet("b", 1, sport="Golf"))
     export_store(store, place)
@@ -517,7 +517,7 @@ class Folding(MemoryFileSystem):
         return super()._strip_protocol(path.removeprefix("folding://").lower())
 
 
-def test_two_sports_that_differ_in_case_only_are_not_mixed_where_they_would_be_one_file(store):
+def test_export_of_sports_that_differ_in_case_only_is_refused_where_paths_ignore_case(store):
     fsspec.register_implementation("folding", Folding, clobber=True)
     fill(store, ["Golf", "nba", "NBA"])
     with pytest.raises(ConfigurationError, match="upper case"):
@@ -533,7 +533,7 @@ def run(environ, tmp_path):
     return lambda *arguments: pikkit("export", *arguments, environ=environ, cwd=tmp_path)
 
 
-def test_the_last_line_says_what_was_written_kept_and_removed(load, run, tmp_path):
+def test_last_line_of_an_export_counts_partitions_written_kept_and_removed(load, run, tmp_path):
     load(bet("a", 1), bet("b", 1, sport="Golf"))
     done = run("--to", "out")
     assert done.stdout == f"{tmp_path}/out: 4 partitions written with 4 rows, 0 kept, 0 removed.\n"
@@ -552,7 +552,7 @@ def test_the_last_line_says_what_was_written_kept_and_removed(load, run, tmp_pat
         ("ftp://somebody:secret@127.0.0.1:1/x", "cannot be reached"),
     ],
 )
-def test_a_place_that_cannot_be_used_is_told_in_words_without_what_is_secret(run, place, told):
+def test_unusable_export_target_is_refused_in_words_without_secrets(run, place, told):
     done = run("--to", place)
     assert done.returncode in (2, 4), done.stderr
     assert told in done.stderr

@@ -94,7 +94,7 @@ def test_a_view_of_two_services_names_both() -> None:
 
 
 @pytest.mark.parametrize("unknown", [{"view": "sports"}, {"service": "v2"}])
-def test_a_name_that_is_not_declared_is_refused_with_those_that_are(unknown: dict[str, str]) -> None:
+def test_undeclared_view_or_service_is_refused_with_the_declared_names(unknown: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match=r"There is no (view sports|service v2).* (sport_stats|bet_lookup_v1)"):
         feature_catalogue({}, **unknown)
 
@@ -109,7 +109,7 @@ def refreshed(connections: Connections, tmp_path: Path) -> Iterator[Connections]
     return connections
 
 
-def test_a_store_adds_version_rows_and_instant_of_every_stored_feature(refreshed: Connections) -> None:
+def test_catalogue_of_a_store_has_version_rows_and_instant_of_every_stored_feature(refreshed: Connections) -> None:
     with connect(refreshed.postgres, purpose="test") as database:
         views = feature_catalogue(stored_versions(database))
         rows = {
@@ -127,7 +127,7 @@ def test_a_store_without_tables_has_no_versions(blank_postgres: Postgres) -> Non
         assert stored_versions(database) == {}
 
 
-def test_the_command_works_without_a_store_and_starts_none(tmp_path: Path) -> None:
+def test_features_command_works_without_a_store_and_starts_none(tmp_path: Path) -> None:
     home = tmp_path / "home"
     done = pikkit("features", "--view", "bet_features", environ=os.environ | {"PIKKIT_HOME": str(home)}, cwd=tmp_path)
     assert (done.returncode, home.exists()) == (0, False)
@@ -135,13 +135,15 @@ def test_the_command_works_without_a_store_and_starts_none(tmp_path: Path) -> No
     assert done.stdout.splitlines()[-1] == "9 features in 1 view. Nothing was changed."
 
 
-def test_no_line_is_wider_than_the_terminal(tmp_path: Path) -> None:
+def test_features_command_prints_no_line_wider_than_the_terminal(tmp_path: Path) -> None:
     narrow = os.environ | {"PIKKIT_HOME": str(tmp_path / "home"), "COLUMNS": "90"}
     lines = pikkit("features", environ=narrow, cwd=tmp_path).stdout.splitlines()
     assert 80 < max(map(len, lines)) <= 90
 
 
-def test_the_command_tells_machines_the_same(refreshed: Connections, environ: dict[str, str], tmp_path: Path) -> None:
+def test_features_command_as_json_has_ttl_join_keys_and_stored_versions(
+    refreshed: Connections, environ: dict[str, str], tmp_path: Path
+) -> None:
     done = pikkit("features", "--json", "--view", "sport_market_recent", environ=environ, cwd=tmp_path)
     (view,) = json.loads(done.stdout)
     assert (view["ttl_seconds"], view["join_keys"]) == (3600, ["sport_market"])

@@ -37,7 +37,7 @@ def environ(connections: Connections, tmp_path: Path) -> dict[str, str]:
     return environ_of(connections, tmp_path / "home")
 
 
-def test_names_are_counted_over_the_bets_that_have_them_now_those_of_most_bets_first(environ: dict[str, str]) -> None:
+def test_known_names_are_counted_over_current_bets_and_sorted_by_descending_count(environ: dict[str, str]) -> None:
     kinds = json.loads(pikkit_here("groups", "--json", environ=environ).stdout)["kinds"]
 
     def counts(kind: str) -> list[tuple[Any, ...]]:
@@ -66,6 +66,6 @@ def test_without_a_kind_known_names_are_counted_by_kind(environ: dict[str, str])
     assert [line.split()[:2] for line in lines[1:4]] == [["sport", "2"], ["league", "2"], ["market", "2"]]
 
 
-def test_a_kind_that_there_is_not_is_refused_with_the_nearest() -> None:
+def test_unknown_kind_of_names_is_refused_with_the_nearest_kind() -> None:
     with pytest.raises(ConfigurationError, match=r"'bok' \(did you mean 'book'\?\).*Give one of sport, league"):
         columns_of("bok")

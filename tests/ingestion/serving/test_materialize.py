@@ -87,7 +87,9 @@ def test_a_copy_is_recorded_as_an_interval_in_feasts_registry(load: Load, prepar
     assert intervals == [(NOW, NOW + HOUR)]
 
 
-def test_a_redis_that_was_set_back_catches_up(load: Load, prepared: Connections, server: Any) -> None:
+def test_redis_restored_to_an_earlier_refresh_catches_up_at_the_next_run(
+    load: Load, prepared: Connections, server: Any
+) -> None:
     load(bet("a", 1), lost("b", 2))
     saved = {key: server.dump(key) for key in server.scan_iter()}
     load(bet("c", 3), lost("d", 4), now=NOW + HOUR)
@@ -159,7 +161,7 @@ def test_only_a_rebuild_replaces_keys_of_a_foreign_type(load: Load, prepared: Co
     assert server.get(theirs) == b"no hash"
 
 
-def test_a_backfill_that_dies_before_its_copy_is_copied_by_the_next_run(
+def test_backfill_that_dies_before_the_online_copy_is_copied_by_the_next_run(
     load: Load, prepared: Connections, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(bet("a", 1), lost("b", 2))
@@ -205,7 +207,7 @@ def commit_a_second_run_without_a_copy(load: Load, monkeypatch: pytest.MonkeyPat
             load(lost("b", 2), now=NOW + HOUR)
 
 
-def test_a_new_run_whose_rows_were_changed_before_the_copy_is_not_copied(
+def test_run_with_rows_changed_before_the_online_copy_is_not_copied(
     load: Load, prepared: Connections, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit_a_second_run_without_a_copy(load, monkeypatch)
@@ -226,7 +228,7 @@ def test_rows_of_a_refused_run_stop_the_copy(
         run_materialize(prepared)
 
 
-def test_a_redis_set_back_to_before_a_backfill_is_copied_anew(
+def test_redis_restored_to_before_a_backfill_is_copied_anew_at_the_next_run(
     load: Load, prepared: Connections, database: psycopg.Connection, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(bet("a", 1), lost("b", 2))
@@ -242,7 +244,9 @@ def test_a_redis_set_back_to_before_a_backfill_is_copied_anew(
     assert differences(prepared) == []
 
 
-def test_a_mark_ahead_of_the_store_is_not_believed(load: Load, prepared: Connections, server: Any) -> None:
+def test_online_watermark_ahead_of_the_store_is_ignored_and_missing_keys_are_copied(
+    load: Load, prepared: Connections, server: Any
+) -> None:
     load(bet("a", 1), bet("b", 2, sport="Tennis"))
     store = store_at(prepared)
     later = CopyTarget(store.config, store._get_provider().online_store, store.get_feature_view("sport_stats"))
@@ -253,7 +257,7 @@ def test_a_mark_ahead_of_the_store_is_not_believed(load: Load, prepared: Connect
     assert differences(prepared) == []
 
 
-def test_a_rebuild_leaves_nothing_else_of_a_bet_view(
+def test_rebuild_removes_bets_that_are_gone_from_the_history(
     load: Load, prepared: Connections, database: psycopg.Connection
 ) -> None:
     load(bet("a", 1), bet("b", 2))
@@ -265,7 +269,7 @@ def test_a_rebuild_leaves_nothing_else_of_a_bet_view(
     assert [amount is None for amount in served.to_dict()["amount"]] == [False, True]
 
 
-def test_a_vector_that_is_read_while_runs_publish_is_as_of_one_refresh(load: Load, prepared: Connections) -> None:
+def test_vector_read_while_runs_publish_is_as_of_a_single_refresh(load: Load, prepared: Connections) -> None:
     """The rows and watermarks of a refresh were written view by view, and a vector read meanwhile mixed two of them."""
     load(bet("a", 1))
     store, now = store_at(prepared), NOW + 3 * HOUR

@@ -128,7 +128,7 @@ def writes(project):
 # ---- what is copied ------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_project_gets_every_row(prepared, publish_to, database, postgres):
+def test_publishing_to_an_empty_project_sends_every_row(prepared, publish_to, database, postgres):
     load(database, bets())
     published = publish_to(prepared)
     assert counts(published) == {
@@ -137,7 +137,7 @@ def test_an_empty_project_gets_every_row(prepared, publish_to, database, postgre
     assert is_equal(prepared, postgres)
 
 
-def test_a_second_time_nothing_is_sent(prepared, publish_to, database):
+def test_publishing_unchanged_rows_again_sends_nothing(prepared, publish_to, database):
     load(database, bets())
     publish_to(prepared)
     prepared.proxy.requests.clear()
@@ -148,7 +148,7 @@ def test_a_second_time_nothing_is_sent(prepared, publish_to, database):
     assert writes(prepared) == []
 
 
-def test_only_rows_that_differ_are_sent(prepared, publish_to, database, postgres):
+def test_publishing_sends_only_rows_that_differ(prepared, publish_to, database, postgres):
     load(database, bets())
     publish_to(prepared)
     with connect(prepared.postgres, purpose="test") as target:
@@ -163,7 +163,7 @@ def test_only_rows_that_differ_are_sent(prepared, publish_to, database, postgres
     assert is_equal(prepared, postgres)
 
 
-def test_a_group_that_is_gone_is_deleted_after_everything_else(prepared, publish_to, database, postgres):
+def test_publishing_deletes_a_vanished_group_after_every_upsert(prepared, publish_to, database, postgres):
     load(database, bets())
     publish_to(prepared)
     prepared.proxy.requests.clear()
@@ -175,7 +175,9 @@ def test_a_group_that_is_gone_is_deleted_after_everything_else(prepared, publish
     assert is_equal(prepared, postgres)
 
 
-def test_a_store_whose_bets_are_all_gone_leaves_empty_tables(prepared, publish_to, database, postgres):
+def test_publishing_a_store_without_remaining_bets_empties_the_published_tables(
+    prepared, publish_to, database, postgres
+):
     load(database, bets())
     publish_to(prepared)
     gone = [graded(50 + n, f"b{n}", is_deleted=True, previous_seq=n, sport=f"S{n - 1}") for n in range(1, 7)]
@@ -185,7 +187,7 @@ def test_a_store_whose_bets_are_all_gone_leaves_empty_tables(prepared, publish_t
 
 
 @pytest.mark.parametrize("cap", [1000, 3])
-def test_names_of_any_spelling_come_and_go(clone, publish_to, database, postgres, cap):
+def test_groups_with_names_of_any_spelling_are_published_and_deleted(clone, publish_to, database, postgres, cap):
     """In pages of three rows too: there each name is the place that a page goes on from."""
     load(database, bets(ODD_NAMES))
     with running_supabase(clone(None), max_rows=cap) as project:
@@ -241,7 +243,7 @@ def test_publishing_replaces_rows_that_somebody_changed_in_supabase(prepared, pu
     assert is_equal(prepared, postgres)
 
 
-def test_the_tables_may_stand_in_another_schema(clone, database, postgres):
+def test_published_tables_may_stand_in_another_schema(clone, database, postgres):
     load(database, bets())
     target = clone(None)
     with connect(target, purpose="test", autocommit=True) as connection:
@@ -256,14 +258,14 @@ def test_the_tables_may_stand_in_another_schema(clone, database, postgres):
         assert held(project, "other") == held(_store(postgres), "features")
 
 
-def test_two_at_once_take_turns(prepared, publish_to, database, postgres):
+def test_simultaneous_publications_take_turns(prepared, publish_to, database, postgres):
     load(database, bets())
     with ThreadPoolExecutor(2) as pool:
         both = list(pool.map(lambda _: counts(publish_to(prepared))["sport_stats"], range(2)))
     assert sorted(both) == [(0, 0, 6, 0), (6, 0, 0, 0)]
 
 
-def test_no_transaction_is_open_while_the_project_is_asked(prepared, publish_to, database, postgres):
+def test_publishing_holds_no_transaction_open_during_requests(prepared, publish_to, database, postgres):
     """A slow project must not keep the store from cleaning up behind its writers."""
     load(database, bets())
     query = "select distinct state from pg_stat_activity where application_name = 'pikkit publish-supabase'"
@@ -278,7 +280,7 @@ def test_no_transaction_is_open_while_the_project_is_asked(prepared, publish_to,
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_gateway_that_fails_every_other_time_changes_nothing(
+def test_publication_through_a_failing_gateway_gives_equal_tables(
     prepared, publish_to, database, postgres, monkeypatch, seed
 ):
     monkeypatch.setattr(publish_supabase, "ROWS_PER_UPSERT", 5)
@@ -294,7 +296,7 @@ def test_a_gateway_that_fails_every_other_time_changes_nothing(
     assert all(not one.changed for one in publish_to(prepared).values())
 
 
-def test_a_write_that_a_web_page_answered_is_sent_again(prepared, publish_to, database, postgres):
+def test_publication_resends_a_write_answered_by_a_web_page(prepared, publish_to, database, postgres):
     """A gateway's own page has status 200 too, and then nobody knows whether the rows arrived."""
     load(database, bets())
     prepared.proxy.queue(None, None, None, faults.web_page)
@@ -303,7 +305,7 @@ def test_a_write_that_a_web_page_answered_is_sent_again(prepared, publish_to, da
     assert is_equal(prepared, postgres)
 
 
-def test_a_page_that_silently_lacks_a_row_is_read_again(prepared, publish_to, database):
+def test_publication_rereads_a_page_that_silently_lacks_a_row(prepared, publish_to, database):
     """The row would be taken for missing, and sent; or for gone, and stay."""
 
     def lacking_one(answer):
@@ -320,7 +322,7 @@ def test_a_page_that_silently_lacks_a_row_is_read_again(prepared, publish_to, da
     assert writes(prepared) == []
 
 
-def test_a_wait_is_told(prepared, publish_to, database):
+def test_publication_reports_a_wait_with_the_cause(prepared, publish_to, database):
     load(database, bets())
     told = []
     prepared.proxy.queue(None, None, None, faults.unavailable)
@@ -386,7 +388,7 @@ def test_a_key_without_the_rights_is_refused_at_once_and_not_shown(prepared, pub
     assert token(role) not in repr(refused.value) + str(refused.value)
 
 
-def test_a_role_that_may_read_and_not_write_is_told_that_nothing_was_published(prepared, publish_to, database):
+def test_publication_by_a_read_only_role_is_refused_with_nothing_published(prepared, publish_to, database):
     load(database, bets())
     with connect(prepared.postgres, purpose="test", autocommit=True) as target:
         for table in TABLES:
@@ -458,7 +460,7 @@ def test_publish_supabase_prints_the_changed_rows(prepared, database, postgres, 
     assert third.stdout.splitlines()[-1].startswith("Nothing changed in public of 127.0.0.1")
 
 
-def test_the_command_ends_with_2_at_a_wrong_key_and_does_not_show_it(prepared, database, postgres, tmp_path):
+def test_publish_command_with_a_wrong_key_exits_2_without_printing_the_key(prepared, database, postgres, tmp_path):
     load(database, bets())
     environ = _environ(prepared, postgres, tmp_path) | {"SUPABASE_PUBLISH_KEY": "not-the-key"}
     ended = pikkit("publish-supabase", environ=environ, cwd=tmp_path)
@@ -467,7 +469,7 @@ def test_the_command_ends_with_2_at_a_wrong_key_and_does_not_show_it(prepared, d
     assert "not-the-key" not in ended.stdout + ended.stderr
 
 
-def test_the_command_names_the_settings_that_are_missing(postgres, tmp_path):
+def test_publish_command_names_the_missing_settings(postgres, tmp_path):
     ended = pikkit("publish-supabase", environ=environ_of(_store(postgres), tmp_path), cwd=tmp_path)
     assert ended.returncode == 2
     assert "SUPABASE_URL and SUPABASE_PUBLISH_KEY" in ended.stderr

@@ -95,20 +95,20 @@ def test_a_vector_equals_the_answer_of_feast_in_the_order_of_the_service(store: 
     ]
 
 
-def test_a_group_with_history_has_its_count_and_one_without_is_null(vector: Any, bets: pl.DataFrame) -> None:
+def test_count_of_a_group_with_history_is_scored_and_of_an_unknown_group_null(vector: Any, bets: pl.DataFrame) -> None:
     newest = bets.group_by("id", maintain_order=True).last()
     graded = newest.filter(pl.col("sport") == "Soccer", pl.col("status").is_in(["SETTLED_WIN", "SETTLED_LOSS"]))
     assert vector(BET).values["sport_count"] == graded.height > 0
     assert vector(NEVER_SEEN).values["sport_count"] is None
 
 
-def test_more_bets_than_are_asked_at_once_keep_their_order(store: Connections) -> None:
+def test_scored_vectors_keep_the_order_of_more_bets_than_a_batch_holds(store: Connections) -> None:
     bets = [BET | {"american_odds": 100 + number} for number in range(501)]
     implied = [one.values["implied_prob"] for one in score_bets(store, bets, now=NOW).vectors]
     assert implied == [100 / (200 + number) for number in range(501)]
 
 
-def test_a_stored_bet_is_looked_up_by_its_id_alone(vector: Any, bets: pl.DataFrame) -> None:
+def test_stored_bet_is_looked_up_by_the_id_alone(vector: Any, bets: pl.DataFrame) -> None:
     bet = bets.row(-1, named=True)
     values = vector({"id": bet["id"]}, service=bet_lookup_v1.name).values
     assert {name: values[name] for name in ("sport", "market", "amount")} == {
@@ -132,19 +132,19 @@ def test_scored_values_past_the_ttl_are_null_and_fresh_values_stay(vector: Any) 
     assert late["sport_count"] == vector(BET).values["sport_count"] is not None
 
 
-def test_a_view_that_holds_nothing_for_a_bet_has_no_age(vector: Any) -> None:
+def test_view_without_a_row_for_the_bet_has_no_age_and_is_not_stale(vector: Any) -> None:
     assert {(one.event_timestamp, one.age, one.is_stale) for one in vector(NEVER_SEEN).views} == {(None, None, False)}
 
 
 # ---- what goes in --------------------------------------------------------------------------------------------------
 
 
-def test_a_bet_is_read_as_at_ingestion(vector: Any) -> None:
+def test_bet_to_score_is_normalised_as_at_ingestion(vector: Any) -> None:
     differently = {"sport": " Soccer ", "american_odds": "-110.0", "bet_type": "STRAIGHT", "is_live": "f"}
     assert vector(BET | differently) == vector(BET)
 
 
-def test_a_bet_without_an_instant_is_placed_now(vector: Any) -> None:
+def test_bet_to_score_without_time_placed_counts_as_placed_now(vector: Any) -> None:
     bet = {name: value for name, value in BET.items() if name != "time_placed"}
     assert vector(bet, now=NOW + timedelta(hours=2)).values["hour_of_day"] == (NOW + timedelta(hours=2)).hour
 
@@ -157,7 +157,7 @@ def test_a_file_of_bets_gives_the_same_vector_in_every_format(vector: Any, tmp_p
     assert vector(bet) == vector(BET)
 
 
-def test_everything_that_a_bet_lacks_is_named_at_once(vector: Any) -> None:
+def test_all_missing_values_of_a_bet_to_score_are_named_at_once(vector: Any) -> None:
     with pytest.raises(ConfigurationError) as refused:
         vector({"sport": "Soccer", "is_live": None})
     lacking = ("league", "market", "institution_name", "bet_type", "american_odds")
@@ -213,25 +213,25 @@ def test_the_invalid_bet_among_several_is_named(store: Connections) -> None:
         score_bets(store, [BET, BET | {"american_odds": 1.91}], now=NOW)
 
 
-def test_a_service_that_there_is_not_is_refused_with_those_that_are(vector: Any) -> None:
+def test_unknown_service_to_score_is_refused_with_the_declared_services(vector: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"no service v2.*market_profitability_v1"):
         vector(BET, service="v2")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "[1]", '"bet"'])
-def test_json_that_is_no_bet_is_refused(text: str) -> None:
+def test_json_that_is_no_bet_to_score_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="JSON"):
         parse_bets(text)
 
 
-def test_keys_that_no_bet_has_are_named_with_the_nearest_that_one_has() -> None:
+def test_unknown_keys_of_a_bet_are_refused_with_the_nearest_known_key() -> None:
     with pytest.raises(ConfigurationError) as refused:
         parse_bets(json.dumps([BET | {"markt": "Spread"}, BET | {"xyz": 5, "bet_id": "b", "profit": 1}]))
     assert refused.value.what == "A bet has no 'markt' (did you mean 'market'?), 'xyz'"
     assert refused.value.exit_code == 2
 
 
-def test_a_row_that_cannot_be_read_is_refused_with_its_number(tmp_path: Path) -> None:
+def test_unreadable_row_of_bets_to_score_is_refused_with_the_row_number(tmp_path: Path) -> None:
     path = tmp_path / "bets.jsonl"
     path.write_text(f"{json.dumps(BET)}\n{{\n")
     with pytest.raises(SourceRejected, match=r"Bet 2 of .* not readable as JSON"):
@@ -254,7 +254,9 @@ def test_scoring_a_store_that_was_not_applied_names_the_command_to_run(connectio
 # ---- the command ---------------------------------------------------------------------------------------------------
 
 
-def test_the_command_takes_options_and_answers_in_json(store: Connections, vector: Any, tmp_path: Path) -> None:
+def test_score_command_takes_a_bet_from_options_and_prints_json(
+    store: Connections, vector: Any, tmp_path: Path
+) -> None:
     options = [f"--{name.replace('_', '-')}={value}" for name, value in BET.items() if name != "is_live"]
     done = pikkit_here("score", "--no-live", "--json", *options, environ=_environ(store, tmp_path))
     (bet,) = json.loads(done.stdout)["bets"]
@@ -267,7 +269,7 @@ def test_the_command_takes_options_and_answers_in_json(store: Connections, vecto
     }
 
 
-def test_the_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Connections, tmp_path: Path) -> None:
+def test_score_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Connections, tmp_path: Path) -> None:
     late = _environ(store, tmp_path, PIKKIT_NOW=(NOW + timedelta(hours=2)).isoformat())
     done = pikkit_here("score", "--bet", json.dumps([BET, NEVER_SEEN]), environ=late)
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("sport_win_rate "))
@@ -276,14 +278,14 @@ def test_the_command_warns_of_stale_values_and_shows_null_as_a_dash(store: Conne
     assert "2 h ago. They are null. " in " ".join(done.stderr.split())
 
 
-def test_the_command_says_that_a_bet_is_not_online(store: Connections, bets: pl.DataFrame, tmp_path: Path) -> None:
+def test_score_command_names_a_bet_that_is_not_online(store: Connections, bets: pl.DataFrame, tmp_path: Path) -> None:
     asked = json.dumps([{"id": "nowhere"}, {"id": bets["id"][-1]}])
     lookup = ("score", "--service", bet_lookup_v1.name, "--bet", asked)
     done = pikkit_here(*lookup, environ=_environ(store, tmp_path))
     assert (done.returncode, "No such bet is online: nowhere. " in done.stderr) == (0, True)
 
 
-def test_the_command_says_when_the_online_store_has_lost_what_it_should_know(
+def test_score_command_on_an_emptied_redis_warns_that_no_group_is_known(
     store: Connections, servers: Connections, tmp_path: Path
 ) -> None:
     elsewhere = dataclasses.replace(store, redis=_empty_redis(servers.redis))
@@ -291,9 +293,7 @@ def test_the_command_says_when_the_online_store_has_lost_what_it_should_know(
     assert (done.returncode, "knows none of these groups" in done.stderr) == (0, True)
 
 
-def test_names_that_no_stored_bet_has_are_told_with_the_nearest_that_one_has(
-    store: Connections, tmp_path: Path
-) -> None:
+def test_score_command_reports_unknown_names_with_the_nearest_known_name(store: Connections, tmp_path: Path) -> None:
     misspelt = BET | {"sport": "soccer", "market": "Total Gaols", "institution_name": "Bookie & Sons"}
     asked = json.dumps([misspelt, misspelt | {"market": None}, BET])
     done = pikkit_here("score", "--json", "--bet", asked, environ=_environ(store, tmp_path))
@@ -315,7 +315,9 @@ def test_names_that_no_stored_bet_has_are_told_with_the_nearest_that_one_has(
     assert "knows none of these groups" not in done.stderr
 
 
-def test_options_that_are_left_out_are_unknown_values_and_are_told(store: Connections, tmp_path: Path) -> None:
+def test_score_command_scores_omitted_options_as_unknown_and_names_the_options(
+    store: Connections, tmp_path: Path
+) -> None:
     done = pikkit_here("score", "--sport", "Soccer", "--json", environ=_environ(store, tmp_path))
     features = json.loads(done.stdout)["bets"][0]["features"]
     assert (features["sport_count"] > 0, features["bet_type_encoded"], features["implied_prob"]) == (True, None, None)
@@ -323,7 +325,7 @@ def test_options_that_are_left_out_are_unknown_values_and_are_told(store: Connec
     assert (done.returncode, left_out in done.stderr) == (0, True)
 
 
-def test_an_instant_without_a_zone_is_read_as_utc_and_told_with_the_spelling_that_has_one(
+def test_score_command_reads_an_instant_without_a_zone_as_utc_and_suggests_the_utc_spelling(
     store: Connections, tmp_path: Path
 ) -> None:
     environ = _environ(store, tmp_path)
@@ -336,7 +338,7 @@ def test_an_instant_without_a_zone_is_read_as_utc_and_told_with_the_spelling_tha
     assert documents[0] == documents[1]
 
 
-def test_the_warning_of_instants_without_a_zone_names_ten_and_says_how_many_more(
+def test_warning_of_instants_without_a_zone_names_ten_and_counts_the_rest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     texts = [f"2026-05-01T12:{minute:02}" for minute in range(12)]
@@ -347,7 +349,7 @@ def test_the_warning_of_instants_without_a_zone_names_ten_and_says_how_many_more
 
 
 @pytest.mark.parametrize("arguments", [(), ("--bet", "{}", "--sport", "Soccer"), ("--bet", '{"sport": "Soccer"}')])
-def test_the_command_ends_with_2_when_it_is_not_told_what_to_score(
+def test_score_command_with_missing_conflicting_or_incomplete_bet_arguments_exits_2(
     store: Connections, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     done = pikkit_here("score", *arguments, environ=_environ(store, tmp_path))

@@ -44,7 +44,7 @@ def test_misspelt_file_name_is_refused_with_the_nearest_file_beside(settings: So
         chosen_source(str(tmp_path / "bets.parqet"), settings)
 
 
-def test_a_reconciliation_is_never_told_to_read_a_file(settings: SourceSettings) -> None:
+def test_refusal_of_a_reconciliation_without_a_table_does_not_suggest_a_file(settings: SourceSettings) -> None:
     with pytest.raises(ConfigurationError) as refused:
         chosen_table(None, settings)
     assert "FILE" not in refused.value.next_step
@@ -52,7 +52,7 @@ def test_a_reconciliation_is_never_told_to_read_a_file(settings: SourceSettings)
         chosen_table("bets.csv", settings)
 
 
-def test_the_command_of_a_reconciliation_names_the_table_and_what_is_believed() -> None:
+def test_suggested_reconcile_command_names_the_source_the_deletes_and_the_streams() -> None:
     assert reconcile_command("postgres:public.bets", 3, ["file:a b.csv"]) == (
         "pikkit reconcile --source postgres --most-deletes 3 '--include-stream=file:a b.csv'"
     )

@@ -22,7 +22,7 @@ def test_every_format_gives_the_same_bets(suffix, write, write_parquet):
     }
 
 
-def test_the_real_sample_is_read_whole(real_sample, now):
+def test_real_sample_file_is_read_whole_in_valid_pages(real_sample, now):
     pages = list(open_file(real_sample).pages(size=10_000))
     assert [validate(page.rows, now).valid_count for page in pages] == [10_000, 10_000, 7_163]
 

@@ -78,7 +78,7 @@ def test_format_renames_columns_and_keeps_the_payload_as_sent(read):
     assert page.columns == set(PLAIN)
 
 
-def test_of_several_columns_the_first_with_a_value_counts(made):
+def test_first_of_several_source_columns_with_a_value_is_read(made):
     assert made("market", 'from = ["a", "b"]', a=" ", b="Total") == ("Total", None)
 
 
@@ -90,13 +90,13 @@ def test_rules_are_tried_from_the_top_for_each_row(read):
     assert page.rows["amount"].to_list() == ["11", "10"]
 
 
-def test_a_condition_on_the_bet_is_read_as_the_schema_reads_it(read):
+def test_condition_on_a_bet_column_compares_normalised_values(read):
     rules = ['when = { status = "PENDING" }\nconstant = 0', 'from = "net"']
     page = read(mapping(profit=rules), {**ROW, "result": "placed"}, {**ROW, "net": "15"})
     assert page.rows["profit"].to_list() == ["0", "15"]
 
 
-def test_an_id_is_made_of_columns_the_same_each_time_and_another_for_another_bet(read):
+def test_id_digested_from_columns_is_equal_for_equal_cells_and_different_otherwise(read):
     declared = mapping(id='digest_of = ["at", "price"]')
     ids = read(declared, ROW, {**ROW, "net": "-10"}, {**ROW, "price": "151"}).rows["id"].to_list()
     assert ids[0] == ids[1] != ids[2]
@@ -109,7 +109,7 @@ def test_row_blank_in_all_digest_columns_has_no_id(read):
     assert page.rows["id"].to_list() == [None]
 
 
-def test_an_eighteen_digit_id_keeps_its_digits_in_any_type_of_file(write, tmp_path):
+def test_eighteen_digit_id_keeps_every_digit_in_any_type_of_file(write, tmp_path):
     number = 123456789012345678
     pq.write_table(
         pa.table({name: pa.array([number if name == "no" else value]) for name, value in ROW.items()}),
@@ -249,7 +249,7 @@ def test_phrase_gives_each_column_the_name_declared_for_that_column(text, market
 
 
 @pytest.mark.parametrize(("cell", "is_live"), [("boost, LIVE", True), ("live", True), ("alive", False), ("", False)])
-def test_a_tag_is_looked_for_as_a_whole(cell, is_live, made):
+def test_tag_is_matched_as_a_whole_tag_of_the_cell(cell, is_live, made):
     assert made("is_live", 'from = "tags"\ntagged = "live"', tags=cell) == (is_live, None)
 
 
@@ -266,7 +266,7 @@ def test_equal_spellings_and_aliases_in_two_letter_cases_are_merged(made):
 
 
 @pytest.mark.parametrize("pattern", [r"^(\p{L}+)", r"^(?<sport>[A-Z]+)"])
-def test_extract_takes_the_text_of_the_one_group_of_the_pattern(pattern, made):
+def test_extract_takes_the_text_of_the_group_in_the_pattern(pattern, made):
     assert made("sport", f"from = 'm'\nextract = '{pattern}'", m="NBA 7") == ("NBA", None)
 
 
@@ -318,7 +318,7 @@ def test_dotted_name_first_present_in_a_later_row_is_read(read):
 # ---- what is said of a mapping that is wrong -------------------------------------------------------------------------
 
 
-def test_all_that_is_wrong_with_a_mapping_is_said_at_once(write):
+def test_all_faults_of_a_mapping_are_named_at_once(write):
     text = mapping(
         "[aliases.leage]\nnba = 'NBA'",
         sprot='from = "s"',
@@ -336,7 +336,7 @@ def test_all_that_is_wrong_with_a_mapping_is_said_at_once(write):
     assert "aliases.leage: no column of a bet (did you mean 'league'?)" in said
 
 
-def test_every_column_that_names_a_missing_table_of_phrases_is_said_beside_other_faults():
+def test_mapping_faults_name_every_column_with_a_missing_table_of_phrases():
     rule = 'from = "m"\nphrases = "marktes"'
     with pytest.raises(FormatInvalid) as refused:
         declared_format(mapping(market=rule, sport=rule, amount='of = "roi"'))
@@ -378,7 +378,7 @@ def test_every_column_that_names_a_missing_table_of_phrases_is_said_beside_other
         (mapping("[aliases.sport]\nnba = 'A'\n' NBA' = 'B'"), "aliases.sport: ' NBA' is spelled in several letter"),
     ],
 )
-def test_mapping_with_one_fault_is_refused_with_the_name_of_the_fault(text, problem):
+def test_mapping_with_a_single_fault_is_refused_with_the_name_of_the_fault(text, problem):
     with pytest.raises(FormatInvalid) as refused:
         declared_format(text)
     assert problem in str(refused.value)
@@ -406,7 +406,7 @@ def begun(refused):
     return "\n".join(line for line in str(refused.value).splitlines() if line.startswith("    "))
 
 
-def test_export_with_other_column_names_is_read_by_the_mapping_that_the_refusal_proposes(write):
+def test_export_with_renamed_columns_is_read_by_the_mapping_that_the_refusal_proposes(write):
     row = dict.fromkeys(("bet_id", "sportsbook", "status", "closing_line", "bet_info", "leagues", "sports"), "1")
     row |= {"Type": "straight", "Odds": "2.5", "closing_line": "2.4", "Amount": "10", "profit": "15", "tags": "live"}
     row |= {"time_placed_iso": "2026-05-01T10:00:00Z", "time_settled": "05/01/2026 10:00:00 GMT"}
@@ -448,14 +448,14 @@ def test_csv_delimiter_is_the_most_frequent_candidate_in_the_header(header, deli
     assert delimiter_of(header) == delimiter
 
 
-def test_the_line_by_which_excel_names_the_delimiter_is_no_header(read, write):
+def test_sep_line_of_excel_is_skipped_before_the_csv_header(read, write):
     text = csv_text({**ROW, "a,b,c,d,e,f,g,h,i": "x"}, delimiter=";")
     assert read(mapping(), content="sep=;\r\n" + text).rows["id"].to_list() == ["7"]
     with pytest.raises(SourceRejected, match="the row on line 4 has 1 fields"):
         open_file(write("bets.csv", "sep=;\r\n" + text + "8\n"))
 
 
-def test_object_with_an_array_of_legs_is_one_bet(read):
+def test_json_object_with_an_array_of_legs_is_a_single_bet(read):
     page = read(mapping(), name="bets.json", content=json.dumps({**ROW, "legs": [{"price": 2}]}))
     assert page.rows["id"].to_list() == ["7"]
 
@@ -538,7 +538,7 @@ def documented(title):
     return next(block for block in BLOCKS if title in block)
 
 
-def test_the_mapping_for_oddsjam_in_the_document_reads_its_tracker(read):
+def test_documented_oddsjam_mapping_reads_a_tracker_export(read):
     page = read(
         documented("OddsJam"), TRACKED, {**TRACKED, **FREE}, {**TRACKED, **OPEN, "created_at": "05/23/2025, 09:42 EDT"}
     )
@@ -552,7 +552,7 @@ def test_the_mapping_for_oddsjam_in_the_document_reads_its_tracker(read):
     assert bets["clv_percentage"].to_list() == [-0.4566, None, None]
 
 
-def test_the_mapping_for_betfair_in_the_document_reads_backs_and_lays(read):
+def test_documented_betfair_mapping_reads_backs_and_lays(read):
     header = (
         "Market,Selection,Bid type,Bet ID,Bet placed,Persistence type,Odds req.,Stake (GBP),Liability (GBP),"
         "Avg. odds matched,Profit/Loss (GBP),Status\n"
@@ -569,7 +569,7 @@ def test_the_mapping_for_betfair_in_the_document_reads_backs_and_lays(read):
     assert [f"{value:%d %H:%M}" for value in bets["time_placed"]] == ["12 18:44"] * 2
 
 
-def test_a_mapping_may_change_a_format_that_ships(read):
+def test_mapping_that_extends_a_shipped_format_changes_only_the_declared_parts(read):
     declared = declared_format(documented('extends = "pikkit-export"'), name="mine").format
     assert (declared.name, set(declared.aliases)) == ("mine", {"institution_name"})
     assert "market" in declared.bets

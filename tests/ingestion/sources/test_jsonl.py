@@ -23,7 +23,7 @@ json_values = st.recursive(
 
 @in_one_directory
 @given(extras=st.lists(st.dictionaries(names, json_values, max_size=3), min_size=1, max_size=4), data=st.data())
-def test_the_payload_of_a_line_is_the_line(page, extras, data):
+def test_payload_of_a_json_line_is_the_text_of_the_line(page, extras, data):
     spacing = st.sampled_from([(",", ":"), (" , ", " : "), ("\t,", "\r:")])
     written = [
         f"{json.dumps({**BET, **extra}, ensure_ascii=data.draw(st.booleans()), separators=data.draw(spacing))}\t "

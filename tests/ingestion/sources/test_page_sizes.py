@@ -34,7 +34,7 @@ def test_page_is_full_at_the_row_or_byte_limit_and_a_larger_row_is_alone(monkeyp
 
 
 @pytest.mark.parametrize("name", ["bets.jsonl", "bets.json", "bets.csv"])
-def test_pages_of_text_follow_bytes(name, tmp_path, monkeypatch):
+def test_pages_of_text_files_are_cut_at_the_byte_limit(name, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "PAGE_BYTES", 100_000)
     path, rows = tmp_path / name, bets(40, note=LONG)
     if name.endswith(".csv"):
@@ -48,7 +48,7 @@ def test_pages_of_text_follow_bytes(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("column", ["sport", "note", "notes", "event"])
-def test_a_small_parquet_file_whose_text_repeats_gives_pages_of_bounded_bytes(column, tmp_path, monkeypatch):
+def test_small_parquet_file_with_repeated_long_text_gives_pages_of_bounded_bytes(column, tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "PAGE_BYTES", 100_000)
     path = tmp_path / "bets.parquet"
     value = {"notes": [LONG, LONG], "event": {"sport": LONG}}.get(column, LONG)

@@ -96,7 +96,7 @@ def test_parquet_value_is_kept_exactly(payloads, extra, group):
         (pa.array([{}, None], pa.struct([("a", pa.int8())])), [{"a": None}, None]),
     ],
 )
-def test_values_that_no_frame_can_hold_are_kept_too(payloads, array, kept):
+def test_parquet_values_that_no_frame_can_hold_are_kept_in_the_payload(payloads, array, kept):
     assert [row["extra"] for row in payloads({"extra": array})] == kept
 
 

@@ -176,7 +176,7 @@ def test_unreadable_price_quarantines_the_row_and_names_the_column(column, text,
         ({"sports": "", "leagues": "", "bet_info": "Kings Moneyline Rangers @ Kings"}, None, None),
     ],
 )
-def test_joined_sports_and_leagues_become_one_name_and_blank_ones_are_derived(cells, sport, league, accepted):
+def test_joined_sports_and_leagues_become_a_single_name_and_blank_cells_are_derived(cells, sport, league, accepted):
     bet = accepted(**cells)
     assert (bet["sport"], bet["league"]) == (sport, league)
 
@@ -240,7 +240,7 @@ def exported(log):
     return as_pikkit_export(log, NOW, seed=3)
 
 
-def test_a_sampled_export_has_the_shares_of_real_ones(exported):
+def test_sampled_export_has_the_status_and_null_shares_of_real_exports(exported):
     share = {name: (exported["status"] == name).mean() for name in exported["status"].unique()}
     assert exported.height == exported["bet_id"].n_unique() == 2_500
     assert 0.50 < share["SETTLED_LOSS"] < 0.60
@@ -255,13 +255,13 @@ def test_a_sampled_export_has_the_shares_of_real_ones(exported):
     assert exported["amount"].str.contains(r"\.\d{4,5}$").any()
 
 
-def test_the_columns_of_a_sampled_export_are_in_one_of_the_three_orders(log):
+def test_columns_of_a_sampled_export_follow_the_order_of_the_requested_layout(log):
     columns = [as_pikkit_export(log, NOW, 3, layout).columns for layout in LAYOUTS]
     assert columns == [LATEST, BESIDE, OLDEST]
     assert as_pikkit_export(log, NOW, 4).columns == BESIDE
 
 
-def test_a_later_export_of_the_sample_settles_bets_and_changes_no_settled_one_but_for_its_closing_line(log, exported):
+def test_later_sampled_export_settles_open_bets_and_changes_only_closing_lines_of_settled_bets(log, exported):
     earlier = as_pikkit_export(log, datetime(2026, 5, 20, tzinfo=UTC), seed=3)
     both = earlier.join(exported, on="bet_id", suffix=" later")
     assert both.height == earlier.height < exported.height
@@ -273,7 +273,7 @@ def test_a_later_export_of_the_sample_settles_bets_and_changes_no_settled_one_bu
     assert settled.filter(pl.col("closing_line").ne_missing(pl.col("closing_line later"))).height > 0
 
 
-def test_a_sampled_export_is_read_but_for_the_one_price_that_no_straight_has(exported, tmp_path):
+def test_sampled_export_is_read_except_for_a_single_impossible_price(exported, tmp_path):
     write_sample(exported, tmp_path / "transactions.csv")
     (page,) = open_file(tmp_path / "transactions.csv").pages()
     result = validate(page.rows, NOW)

@@ -161,7 +161,7 @@ def test_every_value_of_every_type_is_judged_as_from_json_lines(
 
 
 @pytest.mark.parametrize("kind", ["uuid", "bigint", "numeric", "varchar(40)"])
-def test_ids_of_every_type_are_found_and_no_other(postgres: Postgres, kind: str) -> None:
+def test_ids_of_every_column_type_are_found_and_unfit_ids_find_no_row(postgres: Postgres, kind: str) -> None:
     create_bets(postgres, id=f"{kind} primary key")
     known = ["7c9e6679-7425-40de-944b-e07fc1f90ae7"] if kind == "uuid" else ["7", "12"]
     put(postgres, *(bet(bet_id) for bet_id in known))
@@ -380,7 +380,9 @@ def test_a_right_that_is_missing_beneath_a_view_is_refused_at_once(postgres: Pos
         execute(postgres, f"drop owned by {role}")
 
 
-def test_a_wrong_login_is_refused_at_once_and_no_password_is_told(postgres: Postgres, servers: Connections) -> None:
+def test_wrong_postgres_login_is_refused_at_once_without_printing_the_password(
+    postgres: Postgres, servers: Connections
+) -> None:
     with a_role_with_a_password(servers) as role:
         logins = [{"user": role, "password": "hunter2"}, {"user": "nobody"}, {"dbname": "nowhere"}]
         for login in logins:
@@ -390,7 +392,7 @@ def test_a_wrong_login_is_refused_at_once_and_no_password_is_told(postgres: Post
 
 
 @pytest.mark.parametrize("password", ["hun@ter2", "hun/ter2"])
-def test_a_password_that_was_not_encoded_is_not_told_as_a_host(password: str) -> None:
+def test_unencoded_password_in_a_source_url_is_not_printed_as_a_host(password: str) -> None:
     source = SourcePostgres(f"postgresql://role:{password}@127.0.0.1/db", "public", "bets")
     with pytest.raises(SourceDenied, match="percent-encoded") as refused:
         open_postgres(source, FOR_EVER)
@@ -481,7 +483,9 @@ def test_a_table_that_vanishes_under_a_reading_is_refused(postgres: Postgres) ->
             reading.count(StampWindow())
 
 
-def test_rows_that_nobody_reads_to_the_end_do_no_harm(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoned_page_reading_leaves_the_connection_usable(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "POSTGRES_PAGE_ROWS", 1)
     create_bets(postgres)
     put(postgres, *(bet(f"b{n}") for n in range(3)))

@@ -74,7 +74,7 @@ def ids(pages):
 
 
 @pytest.mark.parametrize("cap", [1000, 317])
-def test_every_row_comes_once_whatever_the_cap_on_pages(clone, cap):
+def test_every_supabase_row_is_read_once_under_any_page_cap(clone, cap):
     with running_supabase(clone(None), max_rows=cap) as project:
         create_bets(project.postgres)
         fill(project.postgres, bets(27_222, timedelta(milliseconds=1500)))
@@ -83,14 +83,14 @@ def test_every_row_comes_once_whatever_the_cap_on_pages(clone, cap):
     assert {len(page.payload) for page in pages[:-1]} == {cap}
 
 
-def test_the_real_sample_comes_whole(project, real_sample):
+def test_every_bet_of_the_real_sample_is_read_from_supabase(project, real_sample):
     rows = pl.read_parquet(real_sample)
     known = rows.select(name for name in SOURCE_COLUMNS if name in rows.columns)
     fill(project.postgres, known)
     assert sorted(ids(read(project))) == known["id"].sort().to_list()
 
 
-def test_five_thousand_rows_with_one_stamp_come_once(project):
+def test_five_thousand_rows_with_the_same_stamp_are_each_read_once(project):
     fill(project.postgres, bets(5_000, timedelta(0)))
     found = ids(read(project))
     assert (len(found), len(set(found))) == (5_000, 5_000)
@@ -108,7 +108,7 @@ def test_rows_without_updated_at_are_read_by_created_at_and_unstamped_rows_last(
     assert ids(read(project)) == ["both", "from the future", "created", "created late", "neither"]
 
 
-def test_rows_with_infinite_stamps_come_too(project, put_bets):
+def test_supabase_rows_with_infinite_stamps_are_read(project, put_bets):
     put_bets(
         {"id": "ends", "updated_at": "infinity", "created_at": START},
         {"id": "began", "updated_at": "-infinity", "created_at": "infinity"},
@@ -142,14 +142,14 @@ ODD = [
 
 
 @pytest.mark.parametrize("stamp", [START, None], ids=["a stamp", "no stamp"])
-def test_a_page_can_begin_after_any_id(clone, stamp):
+def test_page_can_begin_after_an_id_with_any_characters(clone, stamp):
     with running_supabase(clone(None), max_rows=1) as project:
         create_bets(project.postgres)
         put(project.postgres, *({**BET, "id": identifier, "updated_at": stamp} for identifier in ODD))
         assert sorted(ids(read(project))) == sorted(ODD)
 
 
-def test_rows_are_found_by_any_id(project, put_bets):
+def test_supabase_rows_are_found_by_ids_with_any_characters(project, put_bets):
     put_bets(*({"id": identifier} for identifier in ODD))
     with opened(project).reading() as reading:
         assert sorted(ids(reading.pages_of([*ODD, "none such"]))) == sorted(ODD)
@@ -181,7 +181,7 @@ def test_keyset_order_of_ids_follows_the_id_type(clone, kind, values):
             assert ids(reading.pages_of([str(value) for value in values])) == sorted(values)
 
 
-def test_fractions_of_any_length_compare_right(clone):
+def test_stamps_with_fractions_of_any_length_are_read_in_order(clone):
     fractions = ["", ".1", ".12", ".123", ".1234", ".12345", ".123456", ".2", ".999999"]
     with running_supabase(clone(None), max_rows=1) as project:
         create_bets(project.postgres)
@@ -211,7 +211,7 @@ def test_only_a_window_without_until_selects_rows_without_a_stamp(project, put_b
     assert ids(read(project, StampWindow(since=since, until=since + timedelta(days=7)))) == ["new"]
 
 
-def test_window_can_select_one_sport_or_rows_without_a_sport(project, put_bets):
+def test_window_selects_a_single_sport_or_the_rows_without_a_sport(project, put_bets):
     names = ["Soccer", 'a,"b"', None]
     put_bets(*({"id": str(name), "sport": name} for name in names))
     found = [ids(read(project, StampWindow(sport=sport))) for sport in ("Soccer", 'a,"b"', r"\N", "Golf")]
@@ -229,7 +229,7 @@ def test_the_count_of_a_window_is_exact(project, put_bets):
 # ---- what a row is -------------------------------------------------------------------------------------------------
 
 
-def test_the_payload_is_the_row_as_the_server_spells_it(project, sql):
+def test_supabase_payload_is_the_json_text_of_the_server(project, sql):
     sql(
         "insert into bets (id, amount, profit, roi, american_odds, market) "
         "values ('b1', 10.50, 100.00, 1e-7, 100, E'tab\\t \"quoted\" \\\\ é')"
@@ -269,7 +269,7 @@ def test_a_key_that_may_read_some_columns_only_reads_those(project, sql, put_bet
     assert ids(read(project, role="anon")) == ["b1"]
 
 
-def test_the_name_of_the_stream_says_host_schema_and_table(project):
+def test_supabase_stream_name_consists_of_host_schema_and_table(project):
     assert opened(project).name == f"supabase:{project.project().host}/public.bets"
 
 
@@ -287,7 +287,7 @@ def test_the_name_of_the_stream_says_host_schema_and_table(project):
         ({"url": "{url}/other"}, "has no REST API there: 404"),
     ],
 )
-def test_a_wrong_setting_is_said_at_once(project, sql, differs, said):
+def test_unusable_supabase_setting_is_refused_at_once_without_printing_the_key(project, sql, differs, said):
     sql("revoke all on bets from anon")
     differs = {name: value.format(url=project.proxy.url) for name, value in differs.items()}
     if "wrong" not in differs.get("key", "wrong"):
@@ -332,7 +332,7 @@ def test_a_missing_key_is_an_error_of_configuration(project):
         opened(project, key="")
 
 
-def test_the_key_is_in_no_repr(project):
+def test_supabase_key_is_in_no_repr(project):
     table = opened(project)
     with table.reading() as reading:
         assert project.project().key not in repr([table, reading, reading.rest, vars(table)])
@@ -418,7 +418,7 @@ def test_digests_that_take_the_database_too_long_are_asked_for_in_ranges_of_days
     assert len([request for request in project.proxy.requests if "last_day" in request.path]) > 10
 
 
-def test_the_function_of_an_older_script_is_not_believed(project, put_bets):
+def test_digest_function_of_an_older_script_is_ignored(project, put_bets):
     """It digested ids and stamps only."""
     put_bets({"id": "a"}, {"id": "b"})
     with opened(project).reading() as reading:

@@ -81,7 +81,7 @@ def test_empty_rest_answer_given_twice_does_not_end_the_reading(project, opened,
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_storm_costs_no_row(project, opened, seed):
+def test_reading_through_random_faults_loses_no_row(project, opened, seed):
     project.proxy.storm(0.3, seed)
     table = opened()
     assert read(table) == EVERY
@@ -111,7 +111,7 @@ def test_retry_wait_is_reported_with_cause_and_host(project, opened, waits):
 
 
 @pytest.mark.parametrize("after", ["1", "Mon, 01 Jun 2026 00:00:01 GMT"], ids=["seconds", "a date"])
-def test_retry_after_is_waited_for(project, opened, waits, after):
+def test_retry_after_header_is_waited_for(project, opened, waits, after):
     table = opened()
     # The gateway's clock stands still: the date is one second after its own.
     fault, date = faults.too_many(after), "Mon, 01 Jun 2026 00:00:00 GMT"
@@ -121,7 +121,7 @@ def test_retry_after_is_waited_for(project, opened, waits, after):
     assert waiting.startswith("1 s: ")
 
 
-def test_a_retry_after_beyond_our_patience_is_said_at_once(project, opened, waits):
+def test_retry_after_beyond_the_patience_raises_unreachable_at_once(project, opened, waits):
     table = opened()
     project.proxy.requests.clear()
     project.proxy.queue(faults.too_many("3600"))
@@ -165,7 +165,7 @@ def test_zero_patience_makes_a_single_attempt(project, opened):
         read(table)
 
 
-def test_a_server_that_is_not_there_is_unreachable(project, opened):
+def test_supabase_address_without_a_server_is_unreachable(project, opened):
     gone = replace(project.project(), url="http://127.0.0.1:9")
     with pytest.raises(Unreachable, match=r"no connection \(.*Connection refused\)"):
         open_supabase(gone, timedelta(seconds=0.1), lambda *_, waiting="": None)
@@ -180,7 +180,7 @@ def test_an_answer_that_does_not_come_is_asked_for_again(project, opened, waits,
     assert waits[0].partition(" s: ")[2].startswith("no answer within 0.5 s")
 
 
-def test_a_page_that_takes_the_database_too_long_is_asked_for_in_halves(project, opened):
+def test_page_past_the_statement_timeout_is_requested_in_halves(project, opened):
     """Supabase ends statements after 8 s, and asking for the same thing again would end the same way."""
     table = opened()
 
@@ -192,7 +192,7 @@ def test_a_page_that_takes_the_database_too_long_is_asked_for_in_halves(project,
     assert read(table) == EVERY
 
 
-def test_a_server_that_leaves_rows_out_of_a_sound_answer_is_not_believed(project, opened):
+def test_answer_with_silently_missing_rows_is_refused_after_three_readings(project, opened):
     """Neither the JSON nor Content-Range shows it: only the count does."""
     table = opened()
 
@@ -208,7 +208,7 @@ def test_a_server_that_leaves_rows_out_of_a_sound_answer_is_not_believed(project
         read(table)
 
 
-def test_a_cache_that_gives_the_first_page_for_every_page_is_not_believed(project, opened):
+def test_cache_that_repeats_the_first_page_is_refused(project, opened):
     table = opened(patience=0.1)
     kept = []
 
@@ -246,7 +246,7 @@ def test_digests_of_a_cache_that_ignores_the_filter_do_not_hang(project, opened)
         (b"[]", "", "rows without saying how many"),
     ],
 )
-def test_an_answer_of_another_shape_is_not_believed(project, opened, body, content_range, said):
+def test_rest_answer_of_an_unexpected_shape_is_refused(project, opened, body, content_range, said):
     table = opened(patience=0.1)
     project.proxy.storm(1, seed=1, faults=[replace_answer(body, content_range)])
     with pytest.raises(Unreachable, match=said):
@@ -277,7 +277,7 @@ def test_a_key_that_no_header_can_hold_is_in_no_error(project):
     assert key not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_log_of_everything_holds_no_key(project, opened, caplog):
+def test_debug_log_of_a_reading_holds_no_supabase_key(project, opened, caplog):
     caplog.set_level(0)
     project.proxy.queue(None, faults.dropped, faults.unavailable)
     read(opened())
@@ -313,7 +313,7 @@ def test_writes_between_pages_lose_no_row_that_stays(project, opened, monkeypatc
     assert len(touched) > 60
 
 
-def test_a_row_that_is_committed_late_behind_our_back_is_fetched(project, opened):
+def test_row_committed_late_behind_the_reading_position_is_fetched(project, opened):
     """The count finds it, and the stretch is read again."""
 
     def write(request):
@@ -339,7 +339,7 @@ def test_row_written_during_a_reading_is_left_to_the_next_sync(project, opened):
         assert ids(pages) == EVERY
 
 
-def test_a_busy_writer_does_not_keep_us_reading_though_a_row_is_from_the_future(project, opened):
+def test_reading_ends_beside_a_busy_writer_despite_a_row_from_the_future(project, opened):
     put(project.postgres, {**BET, "id": "future", "updated_at": "2099-01-01T00:00:00Z"})
     written = []
 
