@@ -53,7 +53,8 @@ class TrainingSet:
     service: FeatureList
     #: What the store had read of its log.
     log_position: int
-    #: BET_COLUMNS but for those that are features, then the features by their names; in order of time_placed and id. `known_at` is when the result was.
+    #: BET_COLUMNS but for those that are features, then the features by their names; in order of time_placed and id.
+    #: `known_at` is when the result was.
     frame: pl.DataFrame
 
     @property

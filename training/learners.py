@@ -166,6 +166,12 @@ class LogisticModel:
     weights: tuple[float, ...]
     intercept: float
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> LogisticModel:
+        """The model whose attributes are the members of a JSON object."""
+        means, scales, weights = (tuple(document[name]) for name in ("means", "scales", "weights"))
+        return cls(means, scales, weights, document["intercept"])
+
     def added(self, inputs: Floats) -> Floats:
         """The weighted sum."""
         return np.asarray(_standardised(inputs, self.means, self.scales) @ np.array(self.weights) + self.intercept)
