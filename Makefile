@@ -25,12 +25,13 @@ test: setup $(BIN)/postgrest $(BIN)/.readers ## run all tests, on servers that t
 test-fast: setup ## run the tests that need no server and no process of their own: the inner loop, in about a minute
 	$(BIN)/pytest -n auto --dist worksteal -m 'not rig' --hypothesis-profile fast $(ARGS)
 
-check: setup ## check format, lint, types, import directions, names and folders; changes nothing
+check: setup ## check format, lint, types, import directions, names, folders, published definitions; changes nothing
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.house --check
+	$(BIN)/python -m tests.published_definitions --check
 
 bench: setup ## measure the claims of benchmarks/ side by side, in minutes
 	$(BIN)/python -m benchmarks

@@ -20,6 +20,7 @@ PikkitError
 ├── Refusal                   3  what was asked for is refused because of what the data are
 │   ├── GateRefused           3  rows did not pass their quality gate, or are not the rows that passed it
 │   ├── StoredFunctionDiffers 3  Feast's registry holds another function for a view than this repository
+│   ├── VocabularyDiffers     3  the store's codes of names are not those that a model was trained on
 │   ├── SourceShrank          3  a table shows nothing, or under half of what it showed
 │   └── DeletesRefused        3  more bets vanished from the source than are deleted unasked
 ├── Unreachable               4  a store or a source does not answer, or not with what was asked for
@@ -241,6 +242,17 @@ class StoredFunctionDiffers(Refusal):
     def __init__(self, what: str, state: str, next_step: str, *, view: str) -> None:
         super().__init__(what, state, next_step)
         self.view = view
+
+
+class VocabularyDiffers(Refusal):
+    """The store's codes of names do not go on from those that a model was trained on: `columns` says of which columns.
+
+    Its encoded features would mean other names than they did in training.
+    """
+
+    def __init__(self, what: str, state: str, next_step: str, *, columns: Sequence[str]) -> None:
+        super().__init__(what, state, next_step)
+        self.columns = columns
 
 
 class SourceShrank(Refusal):

@@ -87,7 +87,7 @@ def run_pipeline(
         with recorded_run(connections.postgres, "run", source=source.name, now=now) as this:
             synced = _sync(connection, connections, this, source, request, progress)
             this.summary = synced
-            redefined = feature_versions.redefined_views(connection)
+            redefined = feature_versions.redefined_features(connection)
             withhold_refused(connection)
             since = features_log_position(connection)
             with this.step("anomalies") as step:
@@ -296,10 +296,10 @@ def _rows(
             yield rows
 
 
-def redefined_features(connections: Connections) -> list[str]:
-    """The views whose definition changed since their rows were written: until a backfill they differ."""
+def features_to_backfill(connections: Connections) -> list[str]:
+    """The features whose definition changed since their rows were written: until a backfill they differ."""
     with connect(connections.postgres, purpose="verify") as connection:
-        return feature_versions.redefined_views(connection)
+        return feature_versions.redefined_features(connection)
 
 
 def compare(connections: Connections, *, online: bool = True, progress: Progress = silent) -> list[Comparison]:

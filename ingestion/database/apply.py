@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg import sql
 
+from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.postgres.postgres_errors import postgres_errors, server_message
@@ -24,6 +25,7 @@ from feature_repo.store import REPOSITORY, store_at
 from ingestion.database.access import connect, statement
 from ingestion.database.registry import ON_DEMAND, STORED, registered_messages
 from ingestion.database.rollout import COLUMN_TYPES, relation_columns
+from ingestion.features.feature_versions import record_on_demand_versions
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -57,6 +59,7 @@ class ApplyResult:
 def apply_declarations(connections: Connections) -> ApplyResult:
     """Bring the registry up to the declarations of feature_repo/; what is not declared there is deleted.
 
+    From then on the store has this code's definitions of what is computed on demand, which are noted.
     Sets the environment variables that feature_store.yaml names. Raises ConfigurationError when the tables of the views
     or of the registry are missing or do not fit, or when a published list of features would change; Unreachable when a
     store does not answer.
@@ -82,6 +85,9 @@ def apply_declarations(connections: Connections) -> ApplyResult:
             # Feast puts what this registry remembers into the declarations, from where another store would get it.
             for view in declared.feature_views:
                 view.materialization_intervals = []
+        with connect(connections.postgres, purpose="apply") as connection:
+            record_on_demand_versions(connection, run_id=None, now=clock.now())
+            connection.commit()
         return _difference(before, _snapshot(store), mended)
 
 

@@ -68,10 +68,18 @@ def registry_gap(views: Sequence[str]) -> RolloutGap:
     )
 
 
-def definitions_gap(views: Sequence[str]) -> RolloutGap:
-    """Of views with rows of another definition (`redefined_views` of ingestion/features/feature_versions.py)."""
+def definitions_gap(features: Sequence[str]) -> RolloutGap:
+    """Of features with rows of another definition (`redefined_features` of ingestion/features/feature_versions.py).
+
+    A view of which all are is named in place of its features.
+    """
+    named = list(features)
+    for view in STORED_VIEWS:
+        of_view = [f"{view.name}.{name}" for name in view.features]
+        if set(of_view) <= set(features):
+            named = list(dict.fromkeys(view.name if name in of_view else name for name in named))
     return RolloutGap(
-        f"the definition of {', '.join(views)} changed since their rows were written", "Run `pikkit backfill`"
+        f"the definition of {', '.join(named)} changed since their rows were written", "Run `pikkit backfill`"
     )
 
 

@@ -20,7 +20,7 @@ from ingestion.database.migrate import pending
 from ingestion.database.registry import misnamed
 from ingestion.database.rollout import columns_gap, definitions_gap, missing_columns, registry_gap, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
-from ingestion.features.feature_versions import redefined_views
+from ingestion.features.feature_versions import redefined_features
 from ingestion.features.watermark import server_clock
 from ingestion.intake.name_variants import name_variants
 from ingestion.runs.status import STORE_SCHEMAS
@@ -202,8 +202,8 @@ def _definitions(connection: psycopg.Connection) -> Check:
     if features := missing_columns(connection):
         gap = columns_gap(features)
         return fail("definitions", gap.clause, gap.next_step)
-    if views := redefined_views(connection):
-        gap = definitions_gap(views)
+    if features := redefined_features(connection):
+        gap = definitions_gap(features)
         return warn("definitions", gap.clause, gap.next_step)
     return ok("definitions", "the rows of every view are of today's")
 

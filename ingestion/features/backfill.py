@@ -68,7 +68,7 @@ def replace_by_replay(
     connection.execute("truncate features.bet_counts")
     connection.execute(statement("recount_bets"))
     # The watermark stays: a backfill reads no source, so nothing is known to be fresher than before.
-    feature_versions.record_versions_anew(connection, now=now)
+    feature_versions.record_versions_anew(connection, run_id=run_id, now=now)
     return BackfillCounts(views)
 
 

@@ -57,13 +57,15 @@ def check_rewindable(connection: psycopg.Connection, now: datetime) -> None:
 def rewind(connection: psycopg.Connection, *, run_id: UUID, now: datetime) -> int:
     """Put the log, the watermark, the cursors and what was copied back to `now`. Returns how many versions were moved.
 
-    In the caller's transaction, before a backfill makes the features of it.
+    Names keep their codes, and are known from when their versions are now. In the caller's transaction, before a
+    backfill makes the features of it.
     """
     params = {"run_id": run_id, "now": now}
     connection.execute(statement("record_rewind"), params)
     connection.execute(statement("rewind_withheld"), {"now": now})
     connection.execute(statement("rewind_previous"), {"now": now})
     moved = connection.execute(statement("rewind_versions"), params).rowcount
+    connection.execute(statement("rewind_vocabulary"), {"now": now})
     connection.execute(statement("rewind_watermark"), {"now": now})
     connection.execute(statement("rewind_streams"), {"now": now})
     connection.execute(statement("rewind_materializations"))

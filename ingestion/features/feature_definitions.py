@@ -1,21 +1,23 @@
-"""What each stored feature means: its formula as text, the bets it is over, its key and type, and a digest of these.
+"""What each feature means: its formula as text, the bets it is over, its key and type, and a digest of these.
 
-The text says what the modules compute that make change rows (`replay.py` names them). Where they live and what their
-variables are called is no part of it. tests/ingestion/features/test_feature_definitions.py computes every feature on a
-fixed log and fails where values change and the definition does not. Nothing is imported here that computes, so that a
-look at a store stays quick.
+The text says what the modules compute that make change rows (`replay.py` names them), and what the functions of
+feature_repo/on_demand.py return. Where they live and what their variables are called is no part of it.
+tests/ingestion/features/test_feature_definitions.py computes every feature on fixed bets and fails where values change
+and the definition does not. Nothing is imported here that computes, so that a look at a store stays quick.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
 from feature_repo.declarations.features import RECENT, RECENT_LONG, SHRINKAGE, DeclaredFeature
-from feature_repo.declarations.views import BET_VIEWS, GROUPED_VIEWS
+from feature_repo.declarations.views import BET_VIEWS, GROUPED_VIEWS, ON_DEMAND_DECLARATIONS, OnDemandDeclaration
 
 
 class Formula(NamedTuple):
@@ -29,12 +31,12 @@ class Formula(NamedTuple):
 
 @dataclass(frozen=True)
 class FeatureDefinition:
-    """All that the values of one stored feature depend on.
+    """All that the values of one feature depend on.
 
-    formula    how a value comes from columns of the log (`replay.LOG_SCHEMA`)
+    formula    how a value comes from columns of the log (`replay.LOG_SCHEMA`), on demand from columns of a request
     revision   of the formula
     rows       which versions of bets a value is over, and at which instants there are values
-    key        what a row is about, and how that is spelled
+    key        what a row is about, and how that is spelled; on demand the columns that it comes from
     dtype      of the value, as Feast names it
     """
 
@@ -102,6 +104,24 @@ BET_FORMULAS: Final = {
     "clv_ev": Formula(f"clv_percentage * {_IMPLIED}"),
     "clv_current_odds": Formula("clv_current_odds"),
 }
+ON_DEMAND_FORMULAS: Final = {
+    "bet_features": {
+        "implied_prob": Formula(_IMPLIED),
+        "is_live": Formula("is_live"),
+        "day_of_week": Formula("weekday of time_placed in UTC, Monday being 0"),
+        "hour_of_day": Formula("hour of time_placed in UTC"),
+        "sport_encoded": Formula("code of sport in the vocabulary, 0 where it has none"),
+        "league_encoded": Formula("code of league in the vocabulary, 0 where it has none"),
+        "market_encoded": Formula("code of market in the vocabulary, 0 where it has none"),
+        "institution_encoded": Formula("code of institution_name in the vocabulary, 0 where it has none"),
+        "bet_type_encoded": Formula("code of bet_type in the vocabulary, 0 where it has none"),
+    },
+    "bet_clv_features": {
+        "clv_percentage": Formula("clv_percentage"),
+        "clv_ev": Formula(f"clv_percentage * {_IMPLIED}"),
+        "has_clv": Formula("clv_percentage is known"),
+    },
+}
 
 _ROWS_OF_GROUPS: Final = (
     "over the newest version of each bet at an instant, where it is not deleted and has the key; at each known_at; "
@@ -116,6 +136,7 @@ _ROWS_OF_BETS: Final = {
         "of the newest version of the bet, null where it is deleted; at each known_at from the first with any value on"
     ),
 }
+_ROWS_ON_DEMAND: Final = "of the bet of a request; what comes from null is null"
 _KEY_SPELLING: Final = r"joined with |, \ and | escaped with \, null \N"
 
 
@@ -135,6 +156,33 @@ def feature_definitions() -> dict[str, dict[str, FeatureDefinition]]:
             for feature in bets.declared
         }
     return views
+
+
+@cache
+def on_demand_definitions() -> dict[str, dict[str, FeatureDefinition]]:
+    """The same of every feature that is computed on demand."""
+    return {
+        view: {
+            feature.name: _definition(
+                feature, formulas[feature.name], _ROWS_ON_DEMAND, _inputs(formulas, feature, declared)
+            )
+            for feature in declared.declared
+        }
+        for view, declared in ON_DEMAND_DECLARATIONS.items()
+        for formulas in [ON_DEMAND_FORMULAS[view]]
+    }
+
+
+def _inputs(formulas: Mapping[str, Formula], feature: DeclaredFeature, view: OnDemandDeclaration) -> str:
+    """The columns that the formula names, with their types: "american_odds Float64"."""
+    keys = {grouped.join_key: f"String, {_KEY_SPELLING}" for grouped in GROUPED_VIEWS if _looks_up(view, grouped.name)}
+    columns = keys | dict(view.request)
+    words = set(re.findall(r"\w+", formulas[feature.name].text))
+    return "; ".join(f"{column} {kind}" for column, kind in columns.items() if column in words)
+
+
+def _looks_up(view: OnDemandDeclaration, grouped: str) -> bool:
+    return any(reference.startswith(f"{grouped}:") for reference in view.looked_up)
 
 
 def _definition(feature: DeclaredFeature, formula: Formula, rows: str, key: str) -> FeatureDefinition:

@@ -66,7 +66,7 @@ def refresh(
         states.log_position = after
         for view, rows in replay(log, after, states):
             written[view] = written.get(view, 0) + store_changes(connection, view, rows, run_id)
-        connection.execute(statement("extend_vocabulary"), {"after": after, "until": until})
+        connection.execute(statement("extend_vocabulary"), {"after": after, "until": until, "run_id": run_id})
         connection.execute(statement("count_bets"), {"after": after, "until": until})
         after = until
         progress("features", after - first, log_end - first)

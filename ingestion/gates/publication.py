@@ -110,7 +110,7 @@ def raise_if_refused(connection: psycopg.Connection, run: Run, outcome: GateOutc
     """Raise GateRefused when the refresh was, after the judgement and the rows are committed."""
     if outcome.is_refused:
         run.summary = RefusedSummary(run.summary, outcome)
-        redefined = feature_versions.redefined_views(connection)
+        redefined = feature_versions.redefined_features(connection)
         raise refusal(run, outcome, is_first=features_log_position(connection) == 0, redefined=redefined)
 
 
@@ -167,8 +167,8 @@ def _examples(connection: psycopg.Connection, verdict: Verdict) -> list[str]:
 def refusal(run: Run, outcome: GateOutcome, *, is_first: bool, redefined: Sequence[str] = ()) -> GateRefused:
     """The error that ends a refused run: each failed check with its value, its threshold and the rows behind it.
 
-    `is_first`: nothing was published yet. `redefined`: views that wait for a backfill, whose features may be null
-    for want of it.
+    `is_first`: nothing was published yet. `redefined`: features that wait for a backfill, and may be null for want
+    of it.
     """
     failed = outcome.judgement.failed
     told = "".join(f"\n  - {describe_verdict(verdict)}\n{indent(verdict.query, '      ')};" for verdict in failed)

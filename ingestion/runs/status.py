@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from feature_repo.bets.vocabulary_version import VocabularyVersion, vocabulary_version
 from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.declarations.views import STORED_VIEWS, GroupedView
 from feature_repo.errors import Unreachable
@@ -23,7 +24,7 @@ from feature_repo.servers.connections import REGISTRY_SCHEMA, Connections, Redis
 from ingestion.database.access import connect, statement
 from ingestion.database.migrate import pending
 from ingestion.database.rollout import missing_columns, unapplied
-from ingestion.features.feature_versions import redefined_views
+from ingestion.features.feature_versions import redefined_features
 from ingestion.runs.alerts import REFUSAL
 from ingestion.runs.record import RunState
 from ingestion.runs.run_ids import short_run_ids
@@ -148,13 +149,14 @@ class Contents:
     """What a migrated store holds. The features watermark is null before the first refresh.
 
     What this code declares and the store is not up to: features without a column, views that Feast's registry lacks or
-    has otherwise, views with rows of another definition.
+    has otherwise, features with rows of another definition. The codes of names that the store has given.
     """
 
     views: list[ViewStatus]
     missing_columns: list[str]
     unapplied: list[str]
     redefined: list[str]
+    vocabulary: VocabularyVersion
     rows: dict[str, int]
     refreshed_at: datetime | None
     known_until: datetime | None
@@ -260,13 +262,16 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
         "views": [view.name for view in STORED_VIEWS],
         "key_sources": [view.group.name if isinstance(view, GroupedView) else view.name for view in STORED_VIEWS],
     }
-    otherwise_defined = redefined_views(connection)
+    redefined = redefined_features(connection)
+    redefined_by_view = {
+        view.name: [name for name in view.features if f"{view.name}.{name}" in redefined] for view in STORED_VIEWS
+    }
     views = [
         ViewStatus(
             name=view.name,
             ttl=view.ttl,
-            offline=_as_defined(_copy(lag["refreshed_at"], view.ttl, now), view.name in otherwise_defined),
-            online=_as_defined(_copy(online_watermark, view.ttl, now), view.name in otherwise_defined),
+            offline=_as_defined(_copy(lag["refreshed_at"], view.ttl, now), redefined_by_view[view.name]),
+            online=_as_defined(_copy(online_watermark, view.ttl, now), redefined_by_view[view.name]),
             keys=keys,
             change_rows=change_rows,
         )
@@ -279,7 +284,8 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
         views=views,
         missing_columns=missing_columns(connection),
         unapplied=unapplied(connection),
-        redefined=otherwise_defined,
+        redefined=redefined,
+        vocabulary=vocabulary_version(connection),
         rows=rows,
         last_run=last_run,
         gate=gate,
@@ -300,10 +306,11 @@ def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:
     return Copy(refreshed_at, max(age, timedelta(0)), "stale" if age > ttl else "fresh")
 
 
-def _as_defined(copy: Copy, is_redefined: bool) -> Copy:
-    if copy.state != "fresh" or not is_redefined:
+def _as_defined(copy: Copy, redefined: list[str]) -> Copy:
+    if copy.state != "fresh" or not redefined:
         return copy
-    return replace(copy, state="redefined", reason="rows of another definition stand beside, or in place of, today's")
+    reason = f"values of another definition stand beside, or in place of, today's: {', '.join(redefined)}"
+    return replace(copy, state="redefined", reason=reason)
 
 
 def _with_online(

@@ -1,7 +1,7 @@
-"""Every feature there is: what it means, where it comes from, who asks for it, and which version the store holds.
+"""Every feature there is: what it means, how it is computed, who asks for it, and which versions the store has had.
 
-The declarations of feature_repo/ say all but the last; for that the store is asked, where there is one. Feast is not
-imported.
+The declarations of feature_repo/ and the definitions say all but the last; for that the store is asked, where there is
+one. Feast is not imported.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import psycopg
 
@@ -24,31 +25,68 @@ from feature_repo.declarations.views import (
 from feature_repo.errors import ConfigurationError
 from feature_repo.near_names import did_you_mean
 from ingestion.database.access import statement
+from ingestion.database.rollout import relation_columns
+from ingestion.features.feature_definitions import feature_definitions, on_demand_definitions
+from ingestion.features.published_definitions import definition_version
 
 
 @dataclass(frozen=True)
 class Version:
-    """What the store holds of a feature: the version of its definition, its change rows, when it was last computed."""
+    """One version of a feature, as features.feature_metadata has it.
+
+    `rows` and `checksum` are of the change rows of its view; on demand they and `last_computed_at` are null, and
+    `first_computed_at` is from when on it is computed so. `run_id` is the run that first did. The version `replaced_by`
+    took its place. What happened before it was kept is null.
+    """
 
     version: int
-    rows: int
-    last_computed_at: datetime
+    definition: str
+    mode: str
+    checksum: str | None
+    rows: int | None
+    first_computed_at: datetime | None
+    last_computed_at: datetime | None
+    run_id: UUID | None
+    replaced_at: datetime | None
+    replaced_by: int | None
 
 
-# By view and feature.
-VersionsByFeature = Mapping[tuple[str, str], Version]
+# By view and feature; oldest first.
+VersionsByFeature = Mapping[tuple[str, str], Sequence[Version]]
+
+
+@dataclass(frozen=True)
+class DefinedFeature:
+    """What this code means by a feature (ingestion/features/feature_definitions.py), and the version that this is."""
+
+    version: int
+    digest: str
+    formula: str
+    revision: int
+    rows: str
+    key: str
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature. `stored` is null where it is computed on demand, no run has computed it, or there is no store."""
+    """One feature. `stored` is its newest version in the store, and `replaced` are those before it, oldest first.
+
+    They are null and empty where no run has computed it, or there is no store.
+    """
 
     name: str
     dtype: str
     description: str
     available: str
     services: tuple[str, ...]
+    definition: DefinedFeature
     stored: Version | None
+    replaced: tuple[Version, ...]
+
+    @property
+    def is_redefined(self) -> bool:
+        """Whether the store has it by another definition than this code's."""
+        return self.stored is not None and self.stored.definition != self.definition.digest
 
 
 @dataclass(frozen=True)
@@ -70,29 +108,42 @@ class CataloguedView:
 
 
 def feature_catalogue(
-    versions: VersionsByFeature, *, view: str | None = None, service: str | None = None
+    versions: VersionsByFeature, *, feature: str | None = None, view: str | None = None, service: str | None = None
 ) -> list[CataloguedView]:
-    """The declared views with their features: all, only `view`, only what `service` holds.
+    """The declared views with their features: all, only those called `feature` (with or without its view, as
+    `view:feature` or `view.feature`), only `view`, only what `service` holds.
 
-    Raises ConfigurationError when there is no such view or service.
+    Raises ConfigurationError when there is no such feature, view or service.
     """
     views = _views(versions)
-    _check("view", view, [one.name for one in views])
+    _check("view", view, [each.name for each in views])
     _check("service", service, [each.service for each in FEATURE_LISTS])
+    _check("feature", feature, [name for each in views for name in _names(each)], "`pikkit features` lists them")
     chosen = (
-        replace(one, features=tuple(feature for feature in one.features if service in (None, *feature.services)))
-        for one in views
-        if view in (None, one.name)
+        replace(
+            each,
+            features=tuple(
+                one
+                for one in each.features
+                if service in (None, *one.services) and feature in (None, *_spellings(each.name, one.name))
+            ),
+        )
+        for each in views
+        if view in (None, each.name)
     )
-    return [one for one in chosen if one.features]
+    return [each for each in chosen if each.features]
 
 
 def stored_versions(connection: psycopg.Connection) -> VersionsByFeature:
-    """The newest version of each feature by view and name; none where the store was not migrated."""
+    """The versions of each feature by view and name, oldest first; none where the store was not migrated."""
+    metadata = "features.feature_metadata"
+    is_migrated = "replaced_by" in relation_columns(connection, [metadata])[metadata]
     with connection.transaction():
-        exists = connection.execute("select to_regclass('features.feature_metadata') is not null").fetchone()
-        rows = connection.execute(statement("newest_feature_versions")).fetchall() if exists == (True,) else []
-    return {(view, feature): Version(*rest) for view, feature, *rest in rows}
+        rows = connection.execute(statement("feature_versions")).fetchall() if is_migrated else []
+    versions: dict[tuple[str, str], list[Version]] = {}
+    for view, feature, *rest in rows:
+        versions.setdefault((view, feature), []).append(Version(*rest))
+    return versions
 
 
 def _views(versions: VersionsByFeature) -> list[CataloguedView]:
@@ -136,16 +187,38 @@ def _features(view: str, declared: Sequence[DeclaredFeature], versions: Versions
             description=feature.description,
             available=feature.available,
             services=tuple(each.service for each in FEATURE_LISTS if feature.name in each.features.get(view, ())),
-            stored=versions.get((view, feature.name)),
+            definition=_definition(view, feature.name),
+            stored=next(reversed(versions.get((view, feature.name), ())), None),
+            replaced=tuple(versions.get((view, feature.name), ())[:-1]),
         )
         for feature in declared
     )
 
 
-def _check(what: str, name: str | None, known: Sequence[str]) -> None:
+def _definition(view: str, feature: str) -> DefinedFeature:
+    definition = (feature_definitions() | on_demand_definitions())[view][feature]
+    return DefinedFeature(
+        version=definition_version(view, feature, definition.digest),
+        digest=definition.digest,
+        formula=definition.formula,
+        revision=definition.revision,
+        rows=definition.rows,
+        key=definition.key,
+    )
+
+
+def _names(view: CataloguedView) -> list[str]:
+    return [spelling for feature in view.features for spelling in _spellings(view.name, feature.name)]
+
+
+def _spellings(view: str, feature: str) -> tuple[str, ...]:
+    return feature, f"{view}:{feature}", f"{view}.{feature}"
+
+
+def _check(what: str, name: str | None, known: Sequence[str], next_step: str | None = None) -> None:
     if name is not None and name not in known:
         raise ConfigurationError(
             f"There is no {what} {name}{did_you_mean(name, known)}",
             "Nothing was looked up",
-            f"Choose one of {', '.join(known)}",
+            next_step or f"Choose one of {', '.join(known)}",
         )

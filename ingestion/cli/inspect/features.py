@@ -1,4 +1,4 @@
-"""The verb features: every feature with its meaning, unit, range and version."""
+"""The verb features: every feature with its meaning, unit, range and version; one with its formula and history."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ from ingestion.cli.tables import print_table
 from ingestion.wording import counted, span
 
 if TYPE_CHECKING:
-    from ingestion.serving.feature_catalogue import CataloguedView
+    from feature_repo.bets.vocabulary_version import VocabularyVersion
+    from ingestion.serving.feature_catalogue import CataloguedView, Feature, Version
 
 
 def features(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Only this feature, with its formula and the versions it has had."),
+    ] = None,
     view: Annotated[str | None, typer.Option(help="Only this view.")] = None,
     service: Annotated[str | None, typer.Option(help="Only the views of this service.")] = None,
     json: Json = False,
@@ -25,23 +30,32 @@ def features(
     """List every feature: meaning, unit, range, version.
 
     Also when it is available, by what key, and in which services. Works without a store; then it knows no versions.
+    With a NAME, how it is computed, and each version that the store has had.
     """
+    from feature_repo.bets.vocabulary_version import vocabulary_version
     from feature_repo.errors import Unreachable
     from ingestion.database.access import connect
     from ingestion.serving.feature_catalogue import feature_catalogue, stored_versions
 
-    settings, versions = begin(), None
+    settings, versions, vocabulary = begin(), None, None
     try:
         with connect(settings.connections().postgres, purpose="features") as connection:
             versions = stored_versions(connection)
+            vocabulary = vocabulary_version(connection) if versions else None
     except Unreachable as error:
         say(f"What is declared; versions and rows are not known. {error.what}.")
-    views = feature_catalogue(versions or {}, view=view, service=service)
+    views = feature_catalogue(versions or {}, feature=name, view=view, service=service)
     if json:
         print_json([_view_document(catalogued) for catalogued in views])
         return
     for catalogued in views:
-        _print_view(catalogued)
+        if name is None:
+            _print_view(catalogued)
+        else:
+            for feature in catalogued.features:
+                _print_feature(catalogued, feature)
+    if vocabulary is not None and name is None:
+        _print_vocabulary(vocabulary)
     features_told = counted(sum(len(catalogued.features) for catalogued in views), "feature")
     print_line(f"{features_told} in {counted(len(views), 'view')}. Nothing was changed.")
 
@@ -60,10 +74,13 @@ def _print_view(view: CataloguedView) -> None:
     facts += [f"TTL {span(view.ttl)}"] if view.ttl else ["computed on demand"]
     print_wrapped(f"{view.name}: {view.description}")
     print_wrapped(f"{'; '.join(facts)}; in {', '.join(view.services) or 'no service'}")
-    if newest := [feature.stored for feature in view.features if feature.stored]:
+    newest = [feature.stored for feature in view.features if feature.stored]
+    if newest and newest[0].rows is not None:
         print_line(
             f"{counted(newest[0].rows, 'change row')}, last computed {newest[0].last_computed_at:%Y-%m-%dT%H:%M:%SZ}"
         )
+    if redefined := [feature.name for feature in view.features if feature.is_redefined]:
+        print_wrapped(f"The store has another definition of {', '.join(redefined)}: {_next_step(view)}")
     headers = ["feature", "type", *(["version"] if newest else []), "description"]
     print_table(
         headers,
@@ -79,3 +96,56 @@ def _print_view(view: CataloguedView) -> None:
         wrap=True,
     )
     print_line()
+
+
+def _print_feature(view: CataloguedView, feature: Feature) -> None:
+    """How one feature is computed, and what the store has had of it."""
+    defined = feature.definition
+    print_line(f"{view.name}:{feature.name}")
+    print_wrapped(feature.description, indent=2)
+    facts = {
+        "formula": defined.formula + (f" (revision {defined.revision})" if defined.revision > 1 else ""),
+        "values": defined.rows,
+        "by": defined.key,
+        "type": feature.dtype,
+        "services": ", ".join(feature.services) or "none",
+        "this code": f"version {defined.version}, definition {defined.digest[:12]}",
+    }
+    for fact, text in facts.items():
+        print_wrapped(f"{fact:10}{text}", indent=2, hanging=10)
+    if feature.is_redefined:
+        print_wrapped(f"The store has another definition: {_next_step(view)}", indent=2)
+    print_line()
+    if feature.stored:
+        _print_versions([feature.stored, *reversed(feature.replaced)])
+        print_line()
+
+
+def _print_versions(versions: list[Version]) -> None:
+    """The versions that the store has had, newest first."""
+    print_table(
+        ["version", "definition", "mode", "rows", "first computed", "last computed", "replaced", "by"],
+        [
+            (
+                each.version,
+                each.definition[:12],
+                each.mode,
+                each.rows,
+                each.first_computed_at,
+                each.last_computed_at,
+                each.replaced_at,
+                each.replaced_by,
+            )
+            for each in versions
+        ],
+    )
+
+
+def _next_step(view: CataloguedView) -> str:
+    return "run `pikkit backfill`." if view.ttl else "run `pikkit apply`."
+
+
+def _print_vocabulary(vocabulary: VocabularyVersion) -> None:
+    """How many names have a code."""
+    columns = ", ".join(f"{column} {codes.highest_code:,}" for column, codes in vocabulary.columns.items())
+    print_wrapped(f"Vocabulary: {counted(vocabulary.number, 'name')} ({columns}).")

@@ -94,6 +94,7 @@ def _status_document(store: StoreStatus) -> dict[str, Any]:
         "missing_columns": contents.missing_columns if contents else [],
         "unapplied": contents.unapplied if contents else [],
         "redefined": contents.redefined if contents else [],
+        "vocabulary": asdict(contents.vocabulary) if contents else None,
         "views": [
             {
                 "view": view.name,

@@ -23,7 +23,7 @@ def verify(
     Change rows, group state, and the values online. Exits 1 when anything differs.
     """
     from ingestion.database.rollout import definitions_gap
-    from ingestion.pipeline import compare, redefined_features
+    from ingestion.pipeline import compare, features_to_backfill
 
     connections = stores(begin(), create=False)
     if online:
@@ -44,7 +44,7 @@ def verify(
         print_line()
         looked_at = counted(sum(comparison.rows for comparison in compared), "row")
         print_line(f"{counted(differences, 'difference')} in {looked_at}. Nothing was changed.")
-    if differences and (redefined := redefined_features(connections)):
+    if differences and (redefined := features_to_backfill(connections)):
         gap = definitions_gap(redefined)
         say(f"{gap.what}, which explains differences. {gap.next_step}, then verify again.")
         raise typer.Exit(1)

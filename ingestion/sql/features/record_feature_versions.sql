@@ -1,7 +1,10 @@
 -- Grain    one row per feature and version; a version is a definition, and its history is kept
--- Writes   features.feature_metadata
--- Params   view, features, definition_hashes (of the features, in their order), checksum and rows (of new change rows, or of all where from_scratch), now
+-- Writes   features.feature_metadata: the newest version of each feature, and in the one before it what took its place
+-- Params   view, mode (batch or on_demand), run_id, now
+--          features, definition_hashes and versions (published ones) of the features, in their order
+--          checksum and rows (of new change rows, or of all where from_scratch; null on demand)
 -- Rows added beside those of another definition count to its version; features that are new with today's wait for a backfill.
+-- A store that skipped published versions has the numbers that were published; one with versions of its own counts on.
 with newest as (
     select distinct on (feature) *
     from features.feature_metadata
@@ -13,23 +16,37 @@ described as (
     select
         listed.feature,
         case
-            when not %(from_scratch)s or newest.definition_hash = listed.definition_hash then coalesce(newest.version, 1)
-            else coalesce(newest.version, 0) + 1
+            when not %(from_scratch)s or newest.definition_hash = listed.definition_hash then coalesce(newest.version, listed.version)
+            else greatest(newest.version + 1, listed.version)
         end as version,
         case when %(from_scratch)s then listed.definition_hash else coalesce(newest.definition_hash, listed.definition_hash) end as definition_hash,
         case when %(from_scratch)s then 0 else coalesce(newest.data_checksum, 0) end as checksum_before,
         case when %(from_scratch)s then 0 else coalesce(newest.record_count, 0) end as rows_before
-    from unnest(%(features)s::text[], %(definition_hashes)s::text[]) as listed (feature, definition_hash)
+    from unnest(%(features)s::text[], %(definition_hashes)s::text[], %(versions)s::integer[])
+        as listed (feature, definition_hash, version)
     left join newest using (feature)
     where %(from_scratch)s or newest.feature is not null or not exists (select from newest)
+),
+
+replaced as (
+    update features.feature_metadata as earlier
+    set replaced_at = %(now)s, replaced_by = described.version
+    from described
+    where earlier.view = %(view)s
+        and earlier.feature = described.feature
+        and earlier.version < described.version
+        and earlier.replaced_by is null
 )
 
 insert into features.feature_metadata (
-    feature, version, view, computation_mode, definition_hash, data_checksum, record_count, last_computed_at
+    feature, version, view, computation_mode, definition_hash, data_checksum, record_count, last_computed_at,
+    first_computed_at, run_id
 )
 select
-    feature, version, %(view)s, 'batch', definition_hash,
-    mod(checksum_before + %(checksum)s, 2::numeric ^ 64), rows_before + %(rows)s, %(now)s
+    feature, version, %(view)s, %(mode)s, definition_hash,
+    mod(checksum_before + %(checksum)s::numeric, 2::numeric ^ 64), rows_before + %(rows)s::bigint,
+    case when %(mode)s = 'batch' then %(now)s::timestamptz end,
+    %(now)s, %(run_id)s::uuid
 from described
 on conflict (feature, view, version) do update
 set data_checksum = excluded.data_checksum,

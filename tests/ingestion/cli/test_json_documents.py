@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from feature_repo.servers.connections import Connections, Postgres
@@ -74,6 +75,10 @@ def printed(
     run("gate")
     run("status")
     run("export", "--to", here / "exported")
+    with psycopg.connect(**store.conninfo, autocommit=True) as database:
+        database.execute(
+            "update features.feature_metadata set definition_hash = 'of yesterday' where feature = 'sport_roi'"
+        )
     run("score", "--bet", json.dumps(WHOLE | {"sport": "Socer", "time_placed": "2026-05-24T14:00:00"}))
     for command in (
         "up",

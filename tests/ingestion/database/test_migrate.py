@@ -15,7 +15,7 @@ from feature_repo.servers.connections import Postgres
 from ingestion.database import migrate as migrations
 from ingestion.database.access import connect
 from ingestion.database.migrate import apply_migrations, create_registry, pending
-from ingestion.features.feature_versions import redefined_views
+from ingestion.features.feature_versions import redefined_features
 from tests.conftest import REPOSITORY
 
 SHIPPED = sorted(file.stem for file in (REPOSITORY / "ingestion" / "sql" / "migrations").glob("*.sql"))
@@ -193,7 +193,7 @@ def test_rows_of_the_last_hashed_code_wait_for_no_backfill_and_older_rows_do(
     ship(monkeypatch, tmp_path, texts)
     apply_migrations(blank)
     # Beside sport_stats stand the views with a definition that changed after 0015.
-    assert redefined_views(blank) == ["sport_stats"]
+    assert {feature.partition(".")[0] for feature in redefined_features(blank)} == {"sport_stats"}
 
 
 def test_migration_0016_keeps_the_watermarks_of_an_older_store(
@@ -226,6 +226,54 @@ def test_migration_0016_keeps_the_watermarks_of_an_older_store(
         from features.watermark, ops.materializations, ops.sync_state
     """
     assert blank.execute(watermarks).fetchall() == [(2, "2026-05-02", 2, "2026-05-02", "2026-05-01")]
+
+
+def test_names_and_versions_of_a_store_without_history_get_the_history_of_log_and_runs(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
+    ship(monkeypatch, tmp_path, {name: text for name, text in texts.items() if name < "0018"})
+    apply_migrations(blank)
+    blank.execute(
+        """
+        insert into ops.runs (run_id, verb, state, code_version, now, started_at)
+        select ('00000000-0000-7000-8000-00000000000' || n)::uuid, 'run', 'done', '0', date '2026-05-01' + n,
+            date '2026-05-01' + n
+        from generate_series(1, 3) as n;
+        insert into ops.gates (run_id, state, reason, judged_at, since_seq, until_seq) values
+            ('00000000-0000-7000-8000-000000000001', 'passed', null, now(), 0, 2),
+            ('00000000-0000-7000-8000-000000000002', 'refused', null, now(), 2, 3),
+            ('00000000-0000-7000-8000-000000000003', 'passed', null, now(), 2, 4);
+        insert into processed.bet_versions (
+            seq, run_id, id, bet_type, status, sport, is_settled, updated_at, known_at, is_current
+        ) values
+            (1, gen_random_uuid(), 'a', 'parlay', 'PENDING', 'Tennis', false, '2026-05-01', '2026-05-01', true),
+            (2, gen_random_uuid(), 'b', 'parlay', 'PENDING', 'Tennis', false, '2026-05-02', '2026-05-02', true),
+            (3, gen_random_uuid(), 'c', 'parlay', 'PENDING', 'Rugby', false, '2026-05-03', '2026-05-03', true);
+        insert into features.vocabulary values
+            ('sport', 'Tennis', 1), ('sport', 'Rugby', 2), ('bet_type', 'parlay', 1), ('sport', 'from elsewhere', 3);
+        insert into features.feature_metadata values
+            ('sport_roi', 1, 'sport_stats', 'batch', 'x', 0, 3, '2026-05-03'),
+            ('sport_roi', 2, 'sport_stats', 'batch', 'y', 0, 3, '2026-05-04'),
+            ('sport_count', 1, 'sport_stats', 'batch', 'z', 0, 3, '2026-05-04');
+        """
+    )
+    blank.commit()
+    ship(monkeypatch, tmp_path, texts)
+    apply_migrations(blank)
+    names = "select value, first_seq, known_at::date::text, right(run_id::text, 1) from features.vocabulary"
+    assert set(blank.execute(names)) == {
+        ("Tennis", 1, "2026-05-01", "1"),
+        ("parlay", 1, "2026-05-01", "1"),
+        ("Rugby", 3, "2026-05-03", "3"),
+        ("from elsewhere", None, None, None),
+    }
+    columns = "feature, version, first_computed_at::date::text, right(run_id::text, 1), replaced_at, replaced_by"
+    assert set(blank.execute(f"select {columns} from features.feature_metadata")) == {
+        ("sport_roi", 1, "2026-05-02", "1", None, 2),
+        ("sport_roi", 2, None, None, None, None),
+        ("sport_count", 1, "2026-05-02", "1", None, None),
+    }
 
 
 def test_the_registry_is_created_once(blank_postgres: Postgres) -> None:

@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from feature_repo import clock
-from feature_repo.declarations.views import STORED_VIEWS
+from feature_repo.declarations.views import SPORT_STATS, STORED_VIEWS
 from feature_repo.errors import ConfigurationError, GateRefused
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
@@ -27,8 +27,9 @@ from ingestion.database.apply import apply_declarations
 from ingestion.database.registry import registered_views
 from ingestion.doctor.postgres import check_postgres
 from ingestion.gates.config_file import gates_of
-from ingestion.pipeline import compare, run_backfill
+from ingestion.pipeline import compare, features_to_backfill, run_backfill
 from ingestion.runs.status import Contents, store_status
+from ingestion.serving.feature_catalogue import feature_catalogue, stored_versions
 from ingestion.serving.materialize import copy_online
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost
@@ -37,6 +38,7 @@ from tests.rigs.commands import by_name
 
 HOUR = timedelta(hours=1)
 VIEW, FEATURE = "sport_stats", "sport_avg_clv"
+FEATURES = [f"{VIEW}.{feature}" for feature in SPORT_STATS.features]
 
 
 @pytest.fixture
@@ -114,7 +116,8 @@ def test_changed_view_is_refused_until_apply_and_not_fresh_until_backfill(
         assert [warning for warning in warnings if VIEW in warning and "pikkit backfill" in warning]
         contents, verdict = look(store)
         assert states(contents) == {VIEW: ("redefined", "redefined")}
-        assert (contents.redefined, "`pikkit backfill`" in verdict) == ([VIEW], True)
+        assert contents.redefined == FEATURES
+        assert f"The definition of {VIEW} changed since their rows were written. Run `pikkit backfill`." in verdict
     assert "`pikkit backfill`" in by_name(check_postgres(store.postgres))["definitions"].found
     assert [one.name for one in compare(store) if one.differences] == [VIEW]
 
@@ -129,6 +132,27 @@ def test_changed_view_is_refused_until_apply_and_not_fresh_until_backfill(
         ).fetchall()
     assert {version for feature, version in versions if feature != FEATURE} == {2}
     assert (FEATURE, 1) in versions
+
+
+def test_a_redefined_feature_is_named_alone_by_every_verb(prepared: Connections, load: Callable[..., Any]) -> None:
+    load(bet("a", 1, clv_percentage=2.0), lost("b", 2, clv_percentage=1.0), hours=0)
+    with connect(prepared.postgres, purpose="test", autocommit=True) as connection:
+        connection.execute(
+            "update features.feature_metadata set definition_hash = 'of yesterday' where feature = %s", [FEATURE]
+        )
+        name, others = f"{VIEW}.{FEATURE}", [feature for feature in FEATURES if feature != f"{VIEW}.{FEATURE}"]
+        catalogued = feature_catalogue(stored_versions(connection))
+    warnings = load(bet("c", 3, clv_percentage=1.0), hours=1).summary.warnings
+    contents, verdict = look(prepared)
+    doctor = by_name(check_postgres(prepared.postgres))["definitions"].found
+    assert contents.redefined == features_to_backfill(prepared) == [name]
+    assert [f"{view.name}.{one.name}" for view in catalogued for one in view.features if one.is_redefined] == [name]
+    assert [view.offline.reason for view in contents.views if view.offline.reason] == [
+        f"values of another definition stand beside, or in place of, today's: {FEATURE}"
+    ]
+    for said in (verdict, doctor, "\n".join(warnings)):
+        assert f"the definition of {name} changed since their rows were written" in said.replace("The def", "the def")
+        assert [other for other in others if other in said] == []
 
 
 def test_run_refused_for_want_of_a_backfill_names_the_backfill_which_clears_the_alert(

@@ -1,6 +1,6 @@
-"""The values of every stored feature on a fixed log, as digests, and the file that keeps them beside the definitions.
+"""The values of every feature on fixed bets, as digests, and the file that keeps them beside the versions.
 
-`python -m tests.ingestion.features.feature_values` writes the file anew after a change of definitions, and refuses to
+`python -m tests.published_definitions --publish` writes the file anew after a change of definitions, and refuses to
 where a value changed without its definition.
 """
 
@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
-from feature_repo.declarations.views import STORED_VIEWS
-from ingestion.features.feature_definitions import feature_definitions
+from feature_repo.bets import vocabulary
+from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS
+from feature_repo.group_keys import make_key
+from ingestion.database.rollout import declared_sources
+from ingestion.features.feature_definitions import feature_definitions, on_demand_definitions
+from ingestion.features.published_definitions import definition_version
 from ingestion.features.replay import MemoryStates, replay
 from tests.builders.bet_logs import EPOCH, chained, frame
 
@@ -79,21 +83,70 @@ def _digest(changes, feature):
         if newest.get(row[0]) != value:
             values.append((row[0], row[1].isoformat(), value))
         newest[row[0]] = value
+    return _digest_of(values)
+
+
+def requests():
+    """The bets of the fixed log as columns of a request, as Feast hands them to a function: column -> values."""
+    columns = ("american_odds", "is_live", "time_placed", "league", "market", "bet_type", "clv_percentage")
+    bets = fixed_log()
+    return {
+        **{column: [bet[column] for bet in bets] for column in columns},
+        **{column: [make_key([bet[column]]) for bet in bets] for column in ("sport", "institution_name")},
+    }
+
+
+def fixed_vocabulary():
+    """Codes of the names of the fixed log, in their order, of all but the last of each column."""
+    codes = vocabulary.Vocabulary(("",) * 6)
+    codes._codes, codes._read_at = {}, float("inf")  # read, and never to be read again
+    for column in vocabulary.ENCODED_COLUMNS:
+        names = dict.fromkeys(bet[column] for bet in fixed_log() if bet[column] is not None)
+        codes._codes |= {(column, name): code for code, name in enumerate(list(names)[:-1], start=1)}
+    return codes
+
+
+def on_demand_values(columns):
+    """View -> feature -> its values for these columns of a request, by the functions that Feast stores and executes."""
+    values = {}
+    with patch.object(vocabulary, "encode_names", fixed_vocabulary().encode):
+        for view, source in declared_sources().items():
+            names = {}
+            exec(source, names)  # as Feast does
+            computed = names[f"_{view}"](columns)
+            # Feast passes the other fields on by itself.
+            declared = ON_DEMAND_DECLARATIONS[view].declared
+            values[view] = {each.name: list(computed.get(each.name, columns.get(each.name, ()))) for each in declared}
+    return values
+
+
+def on_demand_digests():
+    """View -> feature -> the digest of its values for the fixed bets."""
+    return {
+        view: {
+            feature: _digest_of([format(each, ".10g") if isinstance(each, float) else each for each in values])
+            for feature, values in features.items()
+        }
+        for view, features in on_demand_values(requests()).items()
+    }
+
+
+def _digest_of(values):
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
 def current():
-    """View -> feature -> the digests of its definition and of its values, by this code."""
-    digests, definitions = value_digests(), feature_definitions()
+    """View -> feature -> the version of its definition and the digest of its values, by this code."""
+    digests = value_digests() | on_demand_digests()
     return {
-        view.name: {
+        view: {
             feature: {
-                "definition": definitions[view.name][feature].digest[:16],
-                "values": digests[view.name][feature],
+                "version": definition_version(view, feature, definition.digest),
+                "values": digests[view][feature],
             }
-            for feature in view.features
+            for feature, definition in definitions.items()
         }
-        for view in STORED_VIEWS
+        for view, definitions in (feature_definitions() | on_demand_definitions()).items()
     }
 
 
@@ -101,24 +154,23 @@ def differences(recorded, now):
     """What is wrong between the record and `current()`: (all of it, what must not be recorded)."""
     outdated, silent = [], []
     for view, features in now.items():
-        for feature, digests in features.items():
+        for feature, values in features.items():
             before = recorded.get(view, {}).get(feature)
-            if before is not None and before["definition"] == digests["definition"]:
-                if before["values"] != digests["values"]:
-                    silent.append(f"the definition of {view}.{feature} changed: count its revision up")
-            elif before != digests:
-                outdated.append(f"record {view}.{feature}: python -m tests.ingestion.features.feature_values")
+            if before is not None and before["version"] == values["version"]:
+                if before["values"] != values["values"]:
+                    silent.append(
+                        f"the values of {view}.{feature} changed, and its definition did not: change its formula in "
+                        "ingestion/features/feature_definitions.py, or count the formula's revision up where its text "
+                        f"was right, so that it is version {values['version'] + 1}"
+                    )
+            elif before != values:
+                outdated.append(
+                    f"record version {values['version']} of {view}.{feature}: "
+                    "python -m tests.published_definitions --publish"
+                )
     gone = [
-        f"record that {view}.{feature} is gone: python -m tests.ingestion.features.feature_values"
+        f"record that {view}.{feature} is gone: python -m tests.published_definitions --publish"
         for view, features in recorded.items()
         for feature in features.keys() - now.get(view, {}).keys()
     ]
     return silent + outdated + gone, silent
-
-
-if __name__ == "__main__":
-    digests_now = current()
-    forbidden = differences(json.loads(RECORDED.read_text()) if RECORDED.exists() else {}, digests_now)[1]
-    if forbidden:
-        sys.exit("\n".join([*forbidden, "(ingestion/features/feature_definitions.py)"]))
-    RECORDED.write_text(json.dumps(digests_now, indent=2) + "\n")

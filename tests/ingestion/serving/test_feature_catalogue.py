@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
+from ingestion.features.backfill import replace_by_replay
+from ingestion.features.feature_definitions import feature_definitions
 from ingestion.features.refresh import refresh
 from ingestion.intake.load import take_in
 from ingestion.runs.record import uuid7
-from ingestion.serving.feature_catalogue import Feature, Version, feature_catalogue, stored_versions
+from ingestion.serving.feature_catalogue import feature_catalogue, stored_versions
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost
-from tests.rigs.commands import pikkit
+from tests.rigs.commands import environ_of, pikkit, pikkit_here
 
 PLACEMENT, ALL, LOOKUP = "market_profitability_at_placement_v1", "market_profitability_v1", "bet_lookup_v1"
 
@@ -43,13 +46,11 @@ def test_the_catalogue_equals_the_objects_of_feast() -> None:
     assert listed.keys() == views.keys()
     for name, view in views.items():
         told = listed[name]
-        assert (told.description, list(told.features)) == (
-            view.description,
-            [
-                Feature(f.name, str(f.dtype), f.description, f.tags["available"], services_of(declared, name, f), None)
-                for f in view.features
-            ],
-        )
+        assert told.description == view.description
+        assert [(f.name, f.dtype, f.description, f.available, f.services, f.stored) for f in told.features] == [
+            (f.name, str(f.dtype), f.description, f.tags["available"], services_of(declared, name, f), None)
+            for f in view.features
+        ]
         stored = [view] if isinstance(view, FeatureView) else looked_up(view, views)
         assert list(told.entities) == [entity for one in stored for entity in one.entities]
         assert list(told.join_keys) == [key for one in stored for key in one.join_keys]
@@ -93,6 +94,11 @@ def test_a_view_of_two_services_names_both() -> None:
     assert view.services == [PLACEMENT, ALL]
 
 
+def test_a_feature_that_is_not_declared_is_refused_with_a_near_name() -> None:
+    with pytest.raises(ConfigurationError, match=r"There is no feature sport_ro.*sport_roi"):
+        feature_catalogue({}, feature="sport_ro")
+
+
 @pytest.mark.parametrize("unknown", [{"view": "sports"}, {"service": "v2"}])
 def test_undeclared_view_or_service_is_refused_with_the_declared_names(unknown: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match=r"There is no (view sports|service v2).* (sport_stats|bet_lookup_v1)"):
@@ -117,9 +123,57 @@ def test_catalogue_of_a_store_has_version_rows_and_instant_of_every_stored_featu
             for view in STORED_VIEWS
         }
     assert rows["sport_stats"] == 2
-    assert {(view.name, feature.stored) for view in views for feature in view.features} == {
-        (view.name, Version(1, rows[view.name], NOW) if view.name in rows else None) for view in views
+    listed = {
+        (view.name, feature.stored.version, feature.stored.rows, feature.stored.last_computed_at)
+        for view in views
+        for feature in view.features
+        if feature.stored
     }
+    assert listed == {
+        (view.name, 1, *((rows[view.name], NOW) if view.name in rows else (None, None))) for view in views
+    }
+    assert [feature for view in views for feature in view.features if feature.is_redefined or feature.replaced] == []
+
+
+def test_a_store_of_before_the_history_was_kept_has_no_versions(refreshed: Connections) -> None:
+    with connect(refreshed.postgres, purpose="test") as database:
+        database.execute("alter table features.feature_metadata drop column replaced_by")
+        assert stored_versions(database) == {}
+
+
+@pytest.mark.parametrize("name", ["sport_roi", "sport_stats:sport_roi", "sport_stats.sport_roi"])
+def test_a_feature_is_listed_alone_by_name_with_or_without_the_view(name: str) -> None:
+    assert [(view.name, [f.name for f in view.features]) for view in feature_catalogue({}, feature=name)] == [
+        ("sport_stats", ["sport_roi"])
+    ]
+
+
+def test_a_name_that_two_views_have_lists_both() -> None:
+    views = feature_catalogue({}, feature="clv_ev")
+    assert [view.name for view in views] == ["bet_closing_line", "bet_clv_features"]
+
+
+def test_the_command_shows_the_formula_of_a_feature_and_each_replaced_version(
+    refreshed: Connections, tmp_path: Path
+) -> None:
+    with connect(refreshed.postgres, purpose="test", autocommit=True) as database:
+        database.execute(
+            "update features.feature_metadata set definition_hash = 'of yesterday' where feature = 'sport_roi'"
+        )
+        environ = environ_of(refreshed, tmp_path / "home")
+        before = pikkit_here("features", "sport_roi", environ=environ).stdout
+        with database.transaction():
+            replace_by_replay(database, run_id=uuid7(), now=NOW + timedelta(hours=1))
+        after = pikkit_here("features", "sport_roi", environ=environ).stdout
+    definition = feature_definitions()["sport_stats"]["sport_roi"]
+    assert "The store has another definition: run `pikkit backfill`." in before
+    assert "another definition" not in after
+    assert " ".join(f"formula {definition.formula}".split()) in " ".join(after.split())
+    rows = [line.split() for line in after.splitlines() if " batch " in line]
+    assert rows == [
+        ["2", definition.digest[:12], "batch", "2", "2026-05-24T16:00:00Z", "2026-05-24T16:00:00Z", "-", "-"],
+        ["1", "of", "yesterday", "batch", "2", *["2026-05-24T15:00:00Z"] * 2, "2026-05-24T16:00:00Z", "2"],
+    ]
 
 
 def test_a_store_without_tables_has_no_versions(blank_postgres: Postgres) -> None:
@@ -147,4 +201,6 @@ def test_features_command_as_json_has_ttl_join_keys_and_stored_versions(
     done = pikkit("features", "--json", "--view", "sport_market_recent", environ=environ, cwd=tmp_path)
     (view,) = json.loads(done.stdout)
     assert (view["ttl_seconds"], view["join_keys"]) == (3600, ["sport_market"])
-    assert view["features"][0]["stored"] == {"version": 1, "rows": 2, "last_computed_at": NOW.isoformat()}
+    stored = view["features"][0]["stored"]
+    assert (stored["version"], stored["rows"], stored["last_computed_at"]) == (1, 2, NOW.isoformat())
+    assert stored["definition"] == view["features"][0]["definition"]["digest"]
