@@ -57,7 +57,7 @@ def test_conclusion_follows_the_rule(days, mean, noise, conclusion):
     assert judged.sentence.lower().startswith(conclusion)
 
 
-def test_many_days_with_all_bets_on_one_are_too_few():
+def test_many_days_with_nearly_all_bets_on_a_single_day_are_too_few():
     days = np.concatenate([np.arange(60), np.full(5_000, 60)])
     judged = verdict(np.full(len(days), -0.01) + np.random.default_rng(1).normal(0, 0.001, len(days)), days, days)
     assert (judged.conclusion, judged.days) == ("too few days to say", 61)
