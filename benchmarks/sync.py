@@ -30,7 +30,7 @@ from ingestion.database.migrate import apply_migrations
 from ingestion.embedded import servers
 from ingestion.features.refresh import refresh
 from ingestion.intake.counts import IntakeCounts
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import silent
 from ingestion.sample.sample import generate_sample
@@ -120,7 +120,7 @@ def one_hour(connection: psycopg.Connection, source: Postgres, table: SourceTabl
 def read(connection: psycopg.Connection, table: SourceTable, now: datetime) -> IntakeCounts:
     """A sync of everything new."""
     with requested_rows(connection, table, SyncRequest()) as rows:
-        counts = take_in(connection, rows, run_id=uuid.uuid4(), now=now)
+        counts = load_rows(connection, rows, run_id=uuid.uuid4(), now=now)
     connection.commit()
     return counts
 

@@ -37,7 +37,7 @@ from ingestion.gates.publication import (
     undo_if_refused,
 )
 from ingestion.intake.counts import FormatOfFile, SyncCounts
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.name_variants import name_variants
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.request import SyncRequest, TableRows, requested_rows
@@ -46,7 +46,7 @@ from ingestion.intake.stream_formats import check_mapping_given, is_read_as_befo
 from ingestion.intake.streams import check_columns, check_intake, check_table, record_stream, stream_state
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import FinishedRun, Run, recorded_run
-from ingestion.runs.source_failures import failed_reconciliation_told, sync_failures_counted
+from ingestion.runs.source_failures import reconciliation_alert, sync_failure_alert
 from ingestion.runs.summaries import (
     BackfillSummary,
     MaterializeSummary,
@@ -160,7 +160,7 @@ def run_reconcile(
             synced = _sync(connection, connections, this, table, believing, progress)
             with (
                 this.step("reconcile") as step,
-                failed_reconciliation_told(connection, connections.postgres, this, table.name),
+                reconciliation_alert(connection, connections.postgres, this, table.name),
                 table.reading() as reading,
             ):
                 step.result = reconciled = reconcile_table(
@@ -218,13 +218,17 @@ def run_backfill(
 def run_materialize(
     connections: Connections, *, rebuild: bool = False, progress: Progress = silent
 ) -> FinishedRun[MaterializeSummary]:
-    """Copy to the online store what it lacks; with `rebuild`, everything that it is to serve, whatever stands there."""
-    with (
-        locked_store(connections, "materialize") as connection,
-        recorded_run(connections.postgres, "materialize") as this,
-    ):
-        online = _copy_online(connection, connections, this, progress, anew=rebuild)
-        return this.finished(MaterializeSummary(online, this.steps[-1].seconds))
+    """Copy to the online store what it lacks; with `rebuild`, everything that it is to serve, whatever stands there.
+
+    Raises ClockRewound when the clock lies before the last refresh: what is copied is always of that refresh.
+    """
+    with locked_store(connections, "materialize") as connection:
+        now = clock.now()
+        # A clock that runs ahead does no harm here: a copy moves no watermark past that of the features.
+        check_clock(connection, now, clock_ahead=True)
+        with recorded_run(connections.postgres, "materialize", now=now) as this:
+            online = _copy_online(connection, connections, this, progress, anew=rebuild)
+            return this.finished(MaterializeSummary(online, this.steps[-1].seconds))
 
 
 def _copy_online(
@@ -250,7 +254,7 @@ def _sync(
     is_file = isinstance(source, FileSource)
     with (
         this.step("sync") as step,
-        nullcontext() if is_file else sync_failures_counted(connection, connections.postgres, this, source.name),
+        nullcontext() if is_file else sync_failure_alert(connection, connections.postgres, this, source.name),
         _rows(connection, source, request) as rows,
     ):
         if isinstance(source, FileSource):
@@ -258,7 +262,7 @@ def _sync(
         before = stream_state(connection, source.name)
         shown = check_table(before, rows, request) if isinstance(rows, TableRows) else None
         is_read_anew = isinstance(source, FileSource) and not is_read_as_before(connection, source.name, source.format)
-        step.result = intake = take_in(
+        step.result = intake = load_rows(
             connection,
             rows,
             run_id=this.run_id,
@@ -281,7 +285,7 @@ def _sync(
         step.result = sync = SyncCounts(**vars(intake), **vars(changes))
         if isinstance(source, FileSource) and source.format is not None:
             keep_stream_format(connection, source.name, source.format, run_id=this.run_id, now=this.now)
-            step.result = sync = replace(sync, format=FormatOfFile(**source.format.document()))
+            step.result = sync = replace(sync, format=FormatOfFile.of(source.format))
     return SyncSummary(sync, on_sync(sync))
 
 

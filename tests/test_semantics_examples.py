@@ -33,7 +33,7 @@ from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.features.refresh import refresh
 from ingestion.features.replay import LOG_SCHEMA
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.sources.files.file_source import open_file
@@ -115,7 +115,7 @@ def send(connection, table, directory):
     for number, (clock, rows) in enumerate(groupby(table.rows, key=lambda row: instant(row["run"]))):
         file = directory / f"{number}.jsonl"
         file.write_text("".join(json.dumps(bet(row), default=str) + "\n" for row in rows))
-        take_in(connection, open_file(file), run_id=uuid.uuid4(), now=clock, first_known_by=first_known_by)
+        load_rows(connection, open_file(file), run_id=uuid.uuid4(), now=clock, first_known_by=first_known_by)
         refresh(connection, run_id=uuid.uuid4(), now=clock)
 
 
@@ -130,7 +130,7 @@ def show(connection, table, postgres):
         put(postgres, *bets)
         run = {"run_id": uuid.uuid4(), "now": clock}
         with requested_rows(connection, source, SyncRequest()) as changed:
-            take_in(connection, changed, **run)
+            load_rows(connection, changed, **run)
         with source.reading() as reading:
             reconcile_table(connection, source.name, reading, run_id=run["run_id"], clock=lambda clock=clock: clock)
         refresh(connection, **run)

@@ -51,7 +51,10 @@ def bet_columns(
 
 
 def bet_frame(bets: Bets) -> pl.DataFrame:
-    """`bet_columns` in Polars: String, Float64, Boolean for is_live, Datetime in UTC for time_placed."""
+    """The bets as a frame: one row per bet in their order, and the columns that `bet_columns` has, in its order.
+
+    Names are String, numbers Float64, is_live is Boolean, time_placed Datetime in UTC. Raises as `bet_columns` does.
+    """
     import polars as pl
 
     if isinstance(bets, Sequence):

@@ -23,7 +23,7 @@ from feature_repo.offline_store.latest import latest_pages
 from feature_repo.online_store import watermarks
 from feature_repo.online_store.delete import delete_rows, forget_copy
 from feature_repo.online_store.layout import feature_field
-from feature_repo.online_store.round_trip import Outbox
+from feature_repo.online_store.round_trip import WriteBuffer
 from feature_repo.online_store.write import Stored, expiry, stored_rows, write_online_rows
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.postgres.queries import feast_statement
@@ -46,7 +46,7 @@ _TYPES: Final[dict[Any, pl.DataType]] = {
 class CopyTarget(NamedTuple):
     """A view's place in an online store. `overwrite`: whatever stands there, newer or not.
 
-    With an `outbox`, rows and watermark are written when it is sent.
+    With a `buffer`, rows and watermark are written when it is flushed.
     """
 
     config: RepoConfig
@@ -54,7 +54,7 @@ class CopyTarget(NamedTuple):
     store: Any
     view: FeatureView
     overwrite: bool = False
-    outbox: Outbox | None = None
+    buffer: WriteBuffer | None = None
 
     @property
     def client(self) -> Any:
@@ -74,8 +74,8 @@ class CopyTarget(NamedTuple):
     def set_watermark(self, until: datetime) -> None:
         """Set the online watermark: all keys of the view are copied as they held at `until`."""
         command = watermarks.watermark_command(self.config.project, self.view, self.name, until)
-        if self.outbox is not None:
-            self.outbox.add([command])
+        if self.buffer is not None:
+            self.buffer.add([command])
         else:
             self.client.execute_command(*command)
 
@@ -106,7 +106,7 @@ class CopyTarget(NamedTuple):
     def _write(self, rows: Iterable[Stored]) -> int:
         expire = expiry(self.view, self.config.online_store.key_ttl_seconds)
         return write_online_rows(
-            self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire, outbox=self.outbox
+            self.client, self.name, self.features, rows, overwrite=self.overwrite, expire=expire, buffer=self.buffer
         )
 
 
@@ -116,9 +116,10 @@ def is_current_copy(connection: psycopg.Connection, client: Any, project: str) -
 
 
 def discard_foreign_watermarks(connection: psycopg.Connection, client: Any, project: str) -> None:
-    """Remove the watermarks of another store's copy, which assert rows that are not ours. Keeps those of this store.
+    """Delete the online watermarks in Redis when another store's copy set them; those of this store stay.
 
-    For the moment at which the copy begins, past the gate: without them nothing that Redis holds is served.
+    Without a watermark no row of a carried-forward view counts as current, so rows of another store stop being served.
+    To be called when everything to copy has passed its gate, just before the copy begins.
     """
     owner = watermarks.copy_of(client, project) or ""
     if _store_of(owner) != _store_of(watermarks.copy_name(connection)):
@@ -143,10 +144,10 @@ def backlog_range(
     row = connection.execute(feast_statement("features_watermark")).fetchone()
     if row is None or since > row[0]:
         return None
-    until, copied_until = min(until, row[0].astimezone(UTC)), None if target.overwrite else target.online_watermark
-    if copied_until is None:
+    until = min(until, row[0].astimezone(UTC))
+    if target.overwrite or target.online_watermark is None:
         return _EVER, until
-    return (copied_until + _MICROSECOND, until) if copied_until < until else None
+    return (target.online_watermark + _MICROSECOND, until) if target.online_watermark < until else None
 
 
 def copy_range(

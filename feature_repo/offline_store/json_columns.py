@@ -36,7 +36,10 @@ def json_texts(values: pa.ChunkedArray, type_name: str, *, of_texts: bool) -> pl
 
 
 def parse_json_column(column: pa.ChunkedArray) -> pd.Series[Any]:
-    """Texts of JSON, or lists of them, as Python values."""
+    """A column of JSON texts, or of lists of them, as a series of Python values (dtype object), in its order.
+
+    Each text is parsed, in a list each of its texts; null stays None. Raises ValueError for a text that is no JSON.
+    """
     values: Iterable[Any] = column.to_pylist()
     values = [[_parsed(part) for part in value] if isinstance(value, list) else _parsed(value) for value in values]
     return pd.Series(values, dtype=object)

@@ -181,7 +181,11 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):
     def offline_write_batch(
         config: RepoConfig, feature_view: FeatureView, table: pa.Table, progress: Callable[[int], Any] | None
     ) -> None:
-        """Write rows into the table of a view's source. Raises RowsUnfit for what does not fit it."""
+        """Write rows into the table of a view's source. Raises RowsUnfit for what does not fit it.
+
+        The table has the source's columns by their names: join keys, features, the timestamp and the created timestamp,
+        where the source has one. `progress` is called once, with the number of rows.
+        """
         if file_views.is_file_source(feature_view.batch_source):
             file_views.file_store().offline_write_batch(file_views.file_store_config(config), feature_view, table, None)
         else:

@@ -27,7 +27,7 @@ def as_of(row: int | None, watermark: int | None) -> int | None:
 
 
 def is_outside(as_of: int, ttl: int, now: int) -> bool:
-    """Whether that is longer ago than the TTL. A TTL of 0 never ends.
+    """Whether a row that is known to hold up to `as_of` is past its TTL at `now`. A TTL of 0 means that it never is.
 
     >>> is_outside(500, ttl=60, now=560), is_outside(500, ttl=60, now=561)
     (False, True)

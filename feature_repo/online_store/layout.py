@@ -102,17 +102,15 @@ def instant_of_microseconds(microseconds: int) -> datetime:
 
 
 class OnlineWatermark(NamedTuple):
-    """Up to when Redis holds what holds: the watermark of one view.
+    """The online watermark of one view: every row of the view in Redis holds up to this instant."""
 
-    `instant`   microseconds since 1970; every row of the view holds up to it
-    `features`  digest of the features (`features_digest`) for which that is so
-    """
-
+    #: Microseconds since 1970.
     instant: int
+    #: The digest (`features_digest`) of the features that the rows were copied with.
     features: bytes
 
     def packed(self) -> bytes:
-        """The bytes that stand in Redis."""
+        """As Redis keeps it: the instant as a little-endian 64-bit integer, then the 8 bytes of the digest."""
         return _WATERMARK.pack(*self)
 
 

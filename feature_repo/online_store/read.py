@@ -74,7 +74,10 @@ def watermarks_in(reply: Reply) -> list[int | None]:
 
 
 def age_of(stamp: bytes | None, watermark: int | None, ttl: int, now: int) -> Age:
-    """How a row with this timestamp stands at `now`; all but `stamp` in microseconds."""
+    """The status of a row at `now`, and up to when it is known to hold (rule R6, freshness.py).
+
+    `stamp` is the row's Timestamp message, null where there is no row; `watermark`, `ttl` and `now` are microseconds.
+    """
     until = as_of(instant_of(stamp), watermark)
     if until is None:
         return Age(NOT_FOUND, None)

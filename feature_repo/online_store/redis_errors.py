@@ -29,11 +29,12 @@ _REBUILD: Final = "`pikkit materialize --rebuild` fills it anew from Postgres"
 class FeastOnlineStoreUnavailable(Unreachable, redis.RedisError, FeastError):
     """Unreachable as Feast must see it: what catches redis-py's errors catches it, and `feast serve` answers 503.
 
-    `has_answered`: whether Redis answered, with an error. Otherwise there is trouble on the way to it.
+    `has_answered`: whether Redis answered, with an error. Otherwise there is trouble on the way to it. By it the next
+    step is chosen; it is no part of `data()`.
     """
 
     def __init__(
-        self, what: str, state: str, next_step: str, *, service: str = "Redis", has_answered: bool = False
+        self, what: str, state: str, next_step: str, has_answered: bool = False, *, service: str = "Redis"
     ) -> None:
         super().__init__(what, state, next_step, service=service)
         self.has_answered = has_answered
@@ -61,7 +62,7 @@ def redis_errors(store: Any, state: str = "Nothing was read") -> Iterator[None]:
         # The cause is not chained: a traceback would show what the client says, and that is not ours to vouch for.
         what, next_step = _reason(store, error)
         raise FeastOnlineStoreUnavailable(
-            f"Redis at {address(store)} {what}", state, next_step, has_answered=_is_an_answer(error)
+            f"Redis at {address(store)} {what}", state, next_step, _is_an_answer(error)
         ) from None
 
 
@@ -73,7 +74,7 @@ def _reason(store: Any, error: Exception) -> tuple[str, str]:
     if _is_of_glide(error) and type(error).__name__ == "TimeoutError":
         return "did not answer in time", _LOOK
     if isinstance(error, redis.TimeoutError | TimeoutError):
-        return f"did not answer within {_patience(store, text)} s", _LOOK
+        return f"did not answer within {_timeout_seconds(store, text)} s", _LOOK
     if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError) or _is_login(error, text):
         return f"refuses the login ({text})", _LOGIN
     if isinstance(error, exceptions.BusyLoadingError):
@@ -98,7 +99,7 @@ def _is_of_glide(error: Exception) -> bool:
     return type(error).__module__.startswith("glide")
 
 
-def _patience(store: Any, text: str) -> float:
+def _timeout_seconds(store: Any, text: str) -> float:
     # redis-py has one class for both; only its text says which of the two it was.
     name = "socket_connect_timeout" if "connect" in text.lower() else "socket_timeout"
     _, options = feast_redis_settings(store.connection_string)

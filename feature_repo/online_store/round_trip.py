@@ -126,11 +126,11 @@ def run_commands(client: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
     return replies
 
 
-class Outbox:
+class WriteBuffer:
     """Writes to Redis that readers are to see all at once.
 
-    They are held back until `send`, and go as one transaction. Where that cannot be, since there is no single server or
-    there are more commands than one transaction may hold, they go in the order in which they came, in several parts.
+    They are held back until `flush`, and go as one transaction. Where that cannot be, since there is no single server
+    or there are more commands than one transaction may hold, they go in the order in which they came, in several parts.
     """
 
     def __init__(self, client: Any) -> None:
@@ -139,13 +139,13 @@ class Outbox:
         self.is_one_transaction = is_direct(client)
 
     def add(self, commands: Sequence[tuple[Any, ...]]) -> None:
-        """Take commands, the key of each standing first behind its name."""
+        """Take commands, each with its key first behind its name."""
         self._commands += commands
         if not self.is_one_transaction or len(self._commands) > LONGEST_TRANSACTION:
             self.is_one_transaction = False
             self._send_parts()
 
-    def send(self) -> None:
+    def flush(self) -> None:
         """Send what is held back. Raises what redis-py raises."""
         if self.is_one_transaction and self._commands:
             transact(self._client, [pack_command(command) for command in self._commands])

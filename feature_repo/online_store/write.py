@@ -12,7 +12,7 @@ import polars as pl
 from feature_repo.declarations.groups import GROUPS
 from feature_repo.online_store.layout import entity_key, feature_field, key_prefix, timestamp_field
 from feature_repo.online_store.protobuf import decode_instant, encode_instant, encode_varint
-from feature_repo.online_store.round_trip import Outbox, run_commands
+from feature_repo.online_store.round_trip import WriteBuffer, run_commands
 from feature_repo.sources import carry_forward_of
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ class Stored(NamedTuple):
 
 
 def stored_rows(frame: pl.DataFrame, view: FeatureView, project: str) -> Iterator[Stored]:
-    """The rows of a frame of a view with one text key: its join key, `event_timestamp`, and every feature."""
+    """The rows of a frame as they are stored, in its order.
+
+    The view has one text key. The frame has its join key, `event_timestamp` (Datetime in UTC), and every feature by its
+    name; messages come in the order of the view's features.
+    """
     (join_key,) = view.join_keys
     prefix, suffix = key_prefix(join_key), project.encode()
     keys = [entity_key(prefix, value, suffix) for value in frame.get_column(join_key)]
@@ -63,13 +67,13 @@ def write_online_rows(
     *,
     overwrite: bool,
     expire: int | None,
-    outbox: Outbox | None = None,
+    buffer: WriteBuffer | None = None,
 ) -> int:
     """Write rows of a view, in batches, and return how many. One older than what stands there is left out.
 
     The same instant is written again, since a correction may keep its instant; of several rows of a key the newest
     stays, the last one of equal instants. `overwrite` leaves nothing out. `expire`: seconds until a key goes.
-    With an `outbox` the rows go there, each key at most once, and are written when it is sent.
+    With a `buffer` the rows go there, each key at most once, and are written when it is flushed.
     """
     stamp, fields, written = timestamp_field(view), [feature_field(view, feature) for feature in features], 0
     rows = iter(rows)
@@ -89,8 +93,8 @@ def write_online_rows(
         ]
         # A key that stays may have been written by Feast's own store, which lets every key expire.
         lives = [("EXPIRE", row.key, expire) if expire else ("PERSIST", row.key) for row in newest]
-        if outbox is not None:
-            outbox.add(commands + lives)
+        if buffer is not None:
+            buffer.add(commands + lives)
         else:
             run_commands(client, commands + lives)
         written += len(newest)
@@ -106,8 +110,10 @@ def _newest(batch: Iterable[Stored]) -> list[Stored]:
 
 
 def _not_outdated(client: Any, stamp: bytes, batch: Sequence[Stored]) -> list[Stored]:
-    standing = map(decode_instant, run_commands(client, [("HGET", row.key, stamp) for row in batch]))
-    return [row for row, instant in zip(batch, standing, strict=True) if instant is None or instant <= row.instant]
+    stored_instants = map(decode_instant, run_commands(client, [("HGET", row.key, stamp) for row in batch]))
+    return [
+        row for row, instant in zip(batch, stored_instants, strict=True) if instant is None or instant <= row.instant
+    ]
 
 
 # ---- columns of values as messages --------------------------------------------------------------------------------

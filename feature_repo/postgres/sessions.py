@@ -4,7 +4,7 @@ Two have settings of their own: serving reads the vocabulary with short limits (
 the embedded server is set up before its database exists (ingestion/embedded/postgres.py).
 
 start_session    any database, for a caller that has its address
-feast_session   the Postgres of Feast's offline store, with its errors in our words
+feast_session    the Postgres of Feast's offline store, with its errors in our words
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ def start_session(conninfo: str = "", *, name: str, autocommit: bool = False, **
 
 
 def connect_to(conninfo: str = "", *, name: str, autocommit: bool = False, **parameters: Any) -> psycopg.Connection:
-    """The same with whatever settings the server, the role and the database give it; `set_session` corrects them."""
+    """A connection as of `start_session`, with the settings that the server, the role and the database have.
+
+    Those may be any time zone and any limit on time: call `set_session` before the first statement. Raises
+    psycopg.Error.
+    """
     options = {**_PARAMETERS, **parameters, "application_name": name}
     return psycopg.connect(conninfo, autocommit=autocommit, **options)
 

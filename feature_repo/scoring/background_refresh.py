@@ -1,4 +1,4 @@
-"""A value that is read once, and then now and then beside those who use it: nobody waits for it again."""
+"""A value that is read again in the background when it is too old, while its users go on with the last one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _log = logging.getLogger(__name__)
 
 
 class Refreshed(Generic[_Value]):
-    """Reads the value when it is made, and raises what that raises. Safe for threads, and across a fork.
+    """A value with the function `read` that reads it. Safe for threads, and across a fork.
 
-    `get` gives the value, and has it read anew in a thread of its own when it is older than `seconds`. While that
-    fails, the last value stays, and one warning is logged.
+    The first read is made here, and raises what `read` raises. `get` returns the last value, and starts a thread that
+    reads it anew when it is older than `seconds`. While that fails, the last value stays, and one warning is logged,
+    which calls the value `what`.
     """
 
     def __init__(self, read: Callable[[], _Value], seconds: float, what: str) -> None:

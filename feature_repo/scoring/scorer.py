@@ -61,7 +61,7 @@ class Scorer:
         definitions, now = self._definitions.get(), now or clock.now()
         columns = definitions.entity_columns([bets] if isinstance(bets, Mapping) else bets)
         with redis_errors(self._config.online_store):
-            rows, standings = definitions.reader.read(self._fetch, columns, microseconds(now))
+            rows, statuses = definitions.reader.read(self._fetch, columns, microseconds(now))
         return Vectors(
             service=definitions.service,
             names=definitions.names,
@@ -70,7 +70,7 @@ class Scorer:
             now=now,
             _types=definitions.types,
             _views=definitions.views,
-            _standings=standings,
+            _row_statuses=statuses,
             _columns=columns,
         )
 

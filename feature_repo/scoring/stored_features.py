@@ -12,12 +12,12 @@ from feature_repo.online_store.layout import entity_key, key_prefix, watermarks_
 from feature_repo.online_store.protobuf import decode
 from feature_repo.online_store.read_plan import ReadPlan, ViewPlan
 from feature_repo.online_store.round_trip import HashRead, PackedFields, Reply, packed_fields
-from feature_repo.scoring.vectors import Standing, ValueStatus
+from feature_repo.scoring.vectors import RowStatus, ValueStatus
 
 # Sends all reads in one round trip, and gives the reply to each.
 Fetch: TypeAlias = Callable[[list[HashRead]], Sequence[Reply]]
 StoredRow: TypeAlias = tuple[Any, ...]
-Standings: TypeAlias = tuple[Standing, ...]
+RowStatuses: TypeAlias = tuple[RowStatus, ...]
 
 _STATUSES: Final = {
     0: ValueStatus.PRESENT,
@@ -67,8 +67,8 @@ class Reader:
 
     def read(
         self, fetch: Fetch, columns: Mapping[str, Sequence[str]], now: int
-    ) -> tuple[list[StoredRow], list[Standings]]:
-        """For each bet the values of all features of `views`, and how each of `views` stands.
+    ) -> tuple[list[StoredRow], list[RowStatuses]]:
+        """For each bet the values of all features of `views`, and the status of each row.
 
         `columns`: join key -> its values, one per bet. `now`: microseconds since 1970.
         """
@@ -89,11 +89,11 @@ class Reader:
         for entity, values in zip(self._entities, values_of_entities, strict=True):
             part_of = {value: _entity(entity.views, next(next_reply), watermarks, now) for value in values}
             parts_of_bets.append([part_of[value] for value in columns[entity.column]])
-        rows, standings = [], []
+        rows, statuses = [], []
         for parts in zip(*parts_of_bets, strict=True):
             rows.append(tuple(chain.from_iterable([values for values, _ in parts])))
-            standings.append(tuple(chain.from_iterable([standing for _, standing in parts])))
-        return rows, standings
+            statuses.append(tuple(chain.from_iterable([status for _, status in parts])))
+        return rows, statuses
 
 
 def _views_of(plan: ReadPlan, entity: int) -> tuple[_View, ...]:
@@ -108,13 +108,13 @@ def _picker(slots: tuple[int, ...]) -> Callable[[Reply], Reply]:
 
 def _entity(
     views: Sequence[_View], reply: Reply, watermarks: Sequence[int | None], now: int
-) -> tuple[StoredRow, Standings]:
+) -> tuple[StoredRow, RowStatuses]:
     parts = [_view(view, reply, watermarks, now) for view in views]
-    return tuple(chain.from_iterable([values for values, _ in parts])), tuple([standing for _, standing in parts])
+    return tuple(chain.from_iterable([values for values, _ in parts])), tuple([status for _, status in parts])
 
 
-def _view(view: _View, reply: Reply, watermarks: Sequence[int | None], now: int) -> tuple[StoredRow, Standing]:
+def _view(view: _View, reply: Reply, watermarks: Sequence[int | None], now: int) -> tuple[StoredRow, RowStatus]:
     plan, values_of, nothing = view
     watermark = None if plan.watermark is None else watermarks[plan.watermark]
     gone, until = read.age_of(reply[plan.stamp], watermark, plan.ttl, now)
-    return nothing if gone else tuple(map(decode, values_of(reply))), Standing(_STATUSES[gone], until)
+    return nothing if gone else tuple(map(decode, values_of(reply))), RowStatus(_STATUSES[gone], until)

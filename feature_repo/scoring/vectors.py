@@ -29,10 +29,12 @@ class ValueStatus(StrEnum):
     OUTSIDE_MAX_AGE = "OUTSIDE_MAX_AGE"  # what is known is older than the view's TTL
 
 
-class Standing(NamedTuple):
-    """How a view stands for one bet: not NULL_VALUE, and as of when (microseconds since 1970)."""
+class RowStatus(NamedTuple):
+    """Whether a view's row for one bet may be served: the status of its values, and up to when they hold."""
 
+    #: Never NULL_VALUE, which is said of a single value.
     status: ValueStatus
+    #: Microseconds since 1970; null where there is no row.
     as_of: int | None
 
 
@@ -53,10 +55,10 @@ class Vectors:
     rows: list[tuple[Any, ...]]
     feature_views: Mapping[str, str]
     now: datetime
-    # pandas' type of each feature; the stored views, with their positions in `_standings`; how they stand for each bet
+    # pandas' type of each feature; stored view -> its position in `_row_statuses`; for each bet the status of each view
     _types: Mapping[str, str] = field(repr=False)
     _views: Mapping[str, int] = field(repr=False)
-    _standings: list[tuple[Standing, ...]] = field(repr=False)
+    _row_statuses: list[tuple[RowStatus, ...]] = field(repr=False)
     # join keys and request columns of the bets, a list per column
     _columns: Mapping[str, Sequence[Any]] = field(repr=False)
 
@@ -72,8 +74,8 @@ class Vectors:
     def as_of(self) -> dict[str, list[datetime | None]]:
         """Stored view -> until when its values of each bet are known to hold, aware; None where it holds nothing."""
         return {
-            view: [None if each.as_of is None else instant_of_microseconds(each.as_of) for each in standings]
-            for view, standings in self._by_view().items()
+            view: [None if each.as_of is None else instant_of_microseconds(each.as_of) for each in statuses]
+            for view, statuses in self._by_view().items()
         }
 
     @property
@@ -93,8 +95,7 @@ class Vectors:
         by_view = self._by_view()
         return {
             name: [
-                _status(standing, value)
-                for standing, value in zip(by_view[self.feature_views[name]], values, strict=True)
+                _status(of_row, value) for of_row, value in zip(by_view[self.feature_views[name]], values, strict=True)
             ]
             if self.feature_views[name] in by_view
             else [ValueStatus.PRESENT] * len(values)
@@ -124,7 +125,11 @@ class Vectors:
         return [dict(zip(self.names, row, strict=True)) for row in self.rows]
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per bet, one column per feature: numbers float64, flags boolean, text string, whatever is null."""
+        """One row per bet, one column per feature, in the order of `names`.
+
+        Numbers are float64, flags boolean, text string, and that also where every value is null: a model sees the same
+        types at every call.
+        """
         import pandas as pd
 
         return pd.DataFrame({name: pd.Series(values, dtype=self._types[name]) for name, values in self.columns.items()})
@@ -137,9 +142,9 @@ class Vectors:
             raise ValueError(f"{self.service} has features that are no numbers: {', '.join(other)}")
         return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(self.names))
 
-    def _by_view(self) -> dict[str, list[Standing]]:
-        return {view: [row[position] for row in self._standings] for view, position in self._views.items()}
+    def _by_view(self) -> dict[str, list[RowStatus]]:
+        return {view: [row[position] for row in self._row_statuses] for view, position in self._views.items()}
 
 
-def _status(standing: Standing, value: Any) -> ValueStatus:
-    return ValueStatus.NULL_VALUE if value is None and standing.status is ValueStatus.PRESENT else standing.status
+def _status(of_row: RowStatus, value: Any) -> ValueStatus:
+    return ValueStatus.NULL_VALUE if value is None and of_row.status is ValueStatus.PRESENT else of_row.status

@@ -1,4 +1,4 @@
-"""The store's Postgres: connections, the SQL files, the run lock, turns.
+"""The store's Postgres: connections, the SQL files, the run lock, locks that are waited for.
 
 Frames go in and out by feature_repo/postgres/copy.py.
 """
@@ -76,7 +76,7 @@ def commit(connection: psycopg.Connection) -> None:
 
 
 @contextmanager
-def taking_turns(connection: psycopg.Connection, key: int) -> Iterator[None]:
+def advisory_lock(connection: psycopg.Connection, key: int) -> Iterator[None]:
     """Hold the advisory lock of this number, after waiting for whoever holds it now; what is uncommitted at the end is
     undone.
 
@@ -86,7 +86,7 @@ def taking_turns(connection: psycopg.Connection, key: int) -> Iterator[None]:
         with connection.transaction():
             connection.execute("select pg_advisory_lock(%s)", [key])
     except errors.LockNotAvailable as error:
-        row = connection.execute(statement("turn_holder"), {"key": key}).fetchone()
+        row = connection.execute(statement("advisory_lock_holder"), {"key": key}).fetchone()
         connection.rollback()
         holder = row[0] if row else "a session that has ended since"
         raise LockHeld(

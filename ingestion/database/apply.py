@@ -23,7 +23,7 @@ from feature_repo.postgres.postgres_errors import postgres_errors, server_messag
 from feature_repo.servers.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
 from ingestion.database.access import connect, statement
-from ingestion.database.registry import ON_DEMAND, STORED, registered_messages
+from ingestion.database.registered_views import ON_DEMAND, STORED, registered_messages
 from ingestion.database.rollout import COLUMN_TYPES, relation_columns
 from ingestion.features.feature_versions import record_on_demand_versions
 

@@ -13,11 +13,11 @@ from psycopg.pq import TransactionStatus
 
 from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import REGISTRY_SCHEMA, Postgres
-from ingestion.database.access import connect, statement, taking_turns
+from ingestion.database.access import advisory_lock, connect, statement
 
 FOLDER = resources.files("ingestion").joinpath("sql", "migrations")
 
-# Those who migrate at the same time take turns. Any constant will do.
+# The advisory lock of migrations. Any constant will do.
 _LOCK = 7_745_548_072_115_291_138
 
 
@@ -36,7 +36,7 @@ def apply_migrations(connection: psycopg.Connection) -> list[str]:
     """
     if connection.info.transaction_status is not TransactionStatus.IDLE:
         raise ValueError("migrations commit one by one, so they need a connection with no transaction open")
-    with taking_turns(connection, _LOCK):
+    with advisory_lock(connection, _LOCK):
         with connection.transaction():
             connection.execute(statement("migrations_table"))
             todo = _pending(connection)
@@ -75,9 +75,9 @@ def create_registry(postgres: Postgres) -> bool:
         # Feast takes seconds to import, so the schema remembers for which version it was made.
         if _registry_note(connection) == note:
             return False
-        import feature_repo.feast_internals  # noqa: F401 (before the turn, in which others wait for us)
+        import feature_repo.feast_internals  # noqa: F401 (before the lock, for which others wait)
 
-        with taking_turns(connection, _LOCK):
+        with advisory_lock(connection, _LOCK):
             if _registry_note(connection) == note:
                 return False
             connection.execute(sql.SQL("create schema if not exists {}").format(schema))

@@ -19,7 +19,7 @@ from feature_repo.errors import ConfigurationError
 from feature_repo.store import REPOSITORY
 from ingestion.database.access import statement
 from ingestion.database.migrate import check_migrated
-from ingestion.database.registry import (
+from ingestion.database.registered_views import (
     RegisteredFunction,
     RegisteredView,
     functions_in,

@@ -17,7 +17,7 @@ from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import LOCK_PATIENCE, Postgres
 from ingestion.database.access import connect, statement
 from ingestion.database.migrate import pending
-from ingestion.database.registry import misnamed
+from ingestion.database.registered_views import misnamed
 from ingestion.database.rollout import columns_gap, definitions_gap, missing_columns, registry_gap, unapplied
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.features.feature_versions import redefined_features
@@ -182,12 +182,12 @@ def _readiness(connection: psycopg.Connection) -> Iterator[Check]:
 
 def _refreshed(connection: psycopg.Connection) -> Check:
     """Whether the store was refreshed by a clock that ran ahead, which locks it until that day."""
-    mark: tuple[datetime] | None = connection.execute(feast_statement("features_watermark")).fetchone()
-    if mark is None:
+    row: tuple[datetime] | None = connection.execute(feast_statement("features_watermark")).fetchone()
+    if row is None:
         return ok("store clock", "nothing was refreshed yet")
-    (refreshed_at,) = mark
-    ahead = refreshed_at - server_clock(connection)
-    finding = f"the last refresh is as of {refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+    (watermark,) = row
+    ahead = watermark - server_clock(connection)
+    finding = f"the last refresh is as of {watermark:%Y-%m-%dT%H:%M:%SZ}"
     if ahead > CLOCK_TOLERANCE:
         return fail(
             "store clock",

@@ -22,7 +22,7 @@ from ingestion.wording import counted
 
 if TYPE_CHECKING:
     from ingestion.sources.supabase.rest import Rest
-    from ingestion.sources.supabase.supabase_table import SupabaseReading
+    from ingestion.sources.supabase.supabase_reading import SupabaseReading
 
 # For how long one asks again here: somebody sits and waits.
 _PATIENCE: Final = timedelta(seconds=10)

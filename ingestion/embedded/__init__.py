@@ -1,1 +1,1 @@
-"""The private PostgreSQL and Redis of one home directory, for whoever has no servers of their own."""
+"""The home, the processes, and one module for each of the two servers; `servers` starts and stops them together."""

@@ -77,7 +77,7 @@ class RecentBets:
 def graded_events(happened: Frame) -> pl.DataFrame:
     """What entered and left each sport_market group's list: BETS_SCHEMA with known_at (microseconds) and `departs`.
 
-    `happened` is `aggregates.events`; seq is that of the version that enters or leaves.
+    `happened` is what `running_sums.events` returns; seq is that of the version that enters or leaves.
     """
     keys = group_keys(happened, SPORT_MARKET_RECENT.group)
     events: pl.DataFrame = (
@@ -163,11 +163,11 @@ def _instants(events: pl.DataFrame, before: RecentBets) -> pl.DataFrame:
     change = pl.when("departs").then(-1).otherwise(1).cast(pl.Int64)
     moved = events.group_by("key", "known_at").agg(count=change.sum())
     held = before.bets.group_by("key").agg(count=pl.len().cast(pl.Int64))
-    standing = pl.concat([held, before.older.rename({"older": "count"})]).group_by("key").agg(pl.col("count").sum())
+    counts = pl.concat([held, before.older.rename({"older": "count"})]).group_by("key").agg(pl.col("count").sum())
     start = (
         moved.group_by("key")
         .agg(pl.col("known_at").min() - 1)
-        .join(standing, on="key", how="left")
+        .join(counts, on="key", how="left")
         .with_columns(pl.col("count").fill_null(0))
     )
     instants = pl.concat([start, moved]).sort("key", "known_at")
@@ -221,7 +221,10 @@ class _Windows:
         return pl.Series(rates).fill_nan(None)
 
     def _torn(self, size: int) -> _Flags:
-        """Rows of which one of the last `size` arrivals has left."""
+        """For each row, whether one of the last `size` bets that came up to it is retracted by then.
+
+        Only for these rows do the newest `size` places of a group not hold its newest `size` bets.
+        """
         # From the row at which it leaves to the one at which `size` others have come after it.
         until = np.clip(np.searchsorted(self._last, self._place + size), self._row, self._end)
         edges: _Integers = np.zeros(len(self._last) + 1, dtype=np.int64)

@@ -76,12 +76,19 @@ def refresh(
 
 
 def read_log(connection: psycopg.Connection, after: int, until: int) -> pl.DataFrame:
-    """The counted versions in (after, until] and those they replace, with replay.LOG_SCHEMA."""
+    """The counted versions with `after` < seq <= `until`, in no order, with replay.LOG_SCHEMA.
+
+    Older versions that these replace are there too (their seq is up to `after`), so that they can be retracted.
+    """
     return copy_out(connection, statement("log_chunk"), {"after": after, "until": until}, LOG_SCHEMA)
 
 
 def store_changes(connection: psycopg.Connection, view: str, rows: pl.DataFrame, run_id: UUID) -> int:
-    """Append change rows of a view, signed with the run."""
+    """Append change rows of a view, signed with the run, and return how many they are.
+
+    `rows` have the view's key, event_timestamp and all of its features. created_timestamp and run_id are added here: a
+    row counts as created at its own instant, whichever run writes it.
+    """
     signed = rows.with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(run_id)))
     return copy_in(connection, f"features.{view}_changes", signed)
 
@@ -157,7 +164,11 @@ def _encoded(state: RecentBets) -> pl.DataFrame:
 
 
 def decoded(rows: pl.DataFrame) -> RecentBets:
-    """The recent bets of groups as features.group_state holds them (key, recent)."""
+    """The recent bets of groups from their rows in features.group_state.
+
+    `rows` have key and recent: a JSON object with `older`, the number of bets before those that are listed, and `bets`,
+    oldest first.
+    """
     fields = pl.Struct({name: dtype for name, dtype in BETS_SCHEMA.items() if name != "key"})
     states = rows.select(
         "key", state=pl.col("recent").str.json_decode(pl.Struct({"older": pl.Int64(), "bets": pl.List(fields)}))

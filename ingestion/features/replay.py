@@ -49,13 +49,19 @@ class States(Protocol):
     """What is known of each group at the point where a chunk of the log begins."""
 
     def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
-        """The groups' running sums, with STATE_SCHEMA; groups without history have no row."""
+        """The running sums of the groups with these keys, in any order, with STATE_SCHEMA.
+
+        Stakes and profits are cents, ratios billionths. A group without history has no row.
+        """
 
     def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
         """Replace the running sums of these groups."""
 
     def recent(self, events: pl.DataFrame) -> RecentBets:
-        """The recent bets of the groups in `events`, enough of them to lose those that depart."""
+        """The recent bets of the groups in `events`: enough of them that those which depart can be taken out.
+
+        `events` have key, known_at, seq and departs, one row for each graded bet that enters or leaves a group.
+        """
 
     def put_recent(self, bets: RecentBets) -> None:
         """Replace the recent bets of these groups."""
@@ -91,7 +97,10 @@ class MemoryStates:
         )
 
     def all_sums(self) -> dict[str, pl.DataFrame]:
-        """The running sums of every group, by grouping: what features.group_state should hold."""
+        """The running sums of every group: the name of each grouping, and a frame with STATE_SCHEMA, a row per group.
+
+        After a replay of the whole log this is what features.group_state should hold.
+        """
         return self._sums
 
     def all_recent(self) -> RecentBets:

@@ -42,7 +42,11 @@ _MOST_EVENTS: Final = 2**40
 
 
 def contributions(log: Frame) -> Frame:
-    """The log with what each version adds to the SUMS of its groups (rule R4), all zero where it adds nothing."""
+    """The log (replay.LOG_SCHEMA), and beside it what each version adds to the SUMS of its groups (rule R4).
+
+    One row per row of the log, in its order. All of SUMS are integers and none is null: cents, counts, and ratios in
+    billionths. `graded` says whether the version was won or lost.
+    """
     exists = ~nw.col("is_deleted")
     won = exists & (nw.col("status") == BetStatus.WIN)
     lost = exists & (nw.col("status") == BetStatus.LOSS)
@@ -114,7 +118,11 @@ def events(log: Frame, after: int) -> Frame:
 
 
 def group_keys(happened: Frame, group: Group) -> Frame:
-    """The key of each cell in this grouping, and a number for each key: cell, key, code."""
+    """The key of each cell in this grouping, and a number for each key: one row per cell, with cell, key and code.
+
+    A cell stands for one combination of all GROUP_COLUMNS; several cells may have one key. Codes count from 0 in no
+    order.
+    """
     cells = happened.select("cell", *group.columns).unique(subset="cell")
     keyed = cells.select("cell", key=key_expression(group.columns))
     return keyed.join(keyed.select("key").unique().with_row_index("code"), on="key", how="left")
@@ -148,7 +156,10 @@ def _by_group(happened: Frame, keys: Frame) -> Frame:
 
 
 def continued(sums: Frame, state: Frame) -> Frame:
-    """`group_sums` continued from the groups' state (key and SUMS; a group without history has none)."""
+    """`group_sums` counted from the beginning of the log instead of from `after`: key, known_at, SUMS, the same rows.
+
+    `state` has key and SUMS at `after`, one row per group; a group that it lacks starts from zero.
+    """
     joined = sums.join(state, on="key", how="left", suffix="_before")
     return joined.select(
         "key", "known_at", *((nw.col(name) + nw.col(f"{name}_before").fill_null(0)).alias(name) for name in SUMS)
@@ -156,7 +167,10 @@ def continued(sums: Frame, state: Frame) -> Frame:
 
 
 def last_sums(sums: Frame) -> Frame:
-    """The newest row for each key, in the shape of the state."""
+    """The sums of each group at its newest instant: key and SUMS (replay.STATE_SCHEMA), one row per group.
+
+    `sums` are those of `continued`, in which an instant of a group has one row.
+    """
     newest = sums.group_by("key").agg(known_at=nw.col("known_at").max())
     return sums.join(newest, on=["key", "known_at"], how="inner").select("key", *SUMS)
 

@@ -22,13 +22,21 @@ CLOSING_LINE: Final = BET_CLOSING_LINE.features
 
 
 def fact_rows(log: Frame, after: int) -> Frame:
-    """Change rows of bet_facts: bet_id, event_timestamp and FACTS, from the versions past `after`."""
+    """Change rows of bet_facts: bet_id, event_timestamp and FACTS, from the versions past `after`.
+
+    `log` is that of a chunk (replay.LOG_SCHEMA), with the versions that it replaces. `amount` is in units of the
+    currency. A bet's first row stands at time_placed, where that is known.
+    """
     placed = nw.when(~nw.col("time_placed").is_null()).then(nw.col("time_placed")).otherwise(nw.col("known_at"))
     return _changes(log, FACTS, after, first_at=placed, first_if=~nw.col("is_deleted"))
 
 
 def closing_line_rows(log: Frame, after: int) -> Frame:
-    """Change rows of bet_closing_line: bet_id, event_timestamp and CLOSING_LINE, from the versions past `after`."""
+    """Change rows of bet_closing_line: bet_id, event_timestamp and CLOSING_LINE, from the versions past `after`.
+
+    `log` as of `fact_rows`. A bet has no row before anything of its closing line is known; every row stands at the
+    version's known_at.
+    """
     something = nw.any_horizontal(*(~nw.col(name).is_null() for name in CLOSING_LINE), ignore_nulls=True)
     return _changes(log, CLOSING_LINE, after, first_at=nw.col("known_at"), first_if=something)
 
@@ -37,7 +45,7 @@ def _described(log: Frame) -> Frame:
     """The log with FACTS and CLOSING_LINE, null for tombstones."""
     odds = nw.col("american_odds").cast(nw.Float64)
     size = odds.abs()
-    # 100 as a column: see aggregates._measures on division by a constant
+    # 100 as a column: see running_sums._measures on division by a constant
     hundred = nw.col("seq") * 0 + 100
     computed = log.with_columns(
         nw.col("american_odds").cast(nw.Int64),

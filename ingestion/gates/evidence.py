@@ -52,9 +52,10 @@ class FlagCounts(Documented):
 
 
 def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: SyncCounts, now: datetime) -> Evidence:
-    """What the batch says for itself: the versions past the log position `since`. Before the features follow it.
+    """The evidence that needs no features: batch, intake, graded bets, anomalies, shifts.
 
-    `sync` is what the sync before it counted.
+    The batch is the versions past the log position `since`; call it before the refresh moves that. `sync` is what the
+    sync before it counted.
     """
     params = {"since": since}
     batch = copy_out(connection, statement("audit_batch"), params, BATCH_SCHEMA)
@@ -75,7 +76,7 @@ def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: SyncC
 def evidence_with_features(
     connection: psycopg.Connection, evidence: Evidence, *, since: int, until: int, watermark_before: datetime | None
 ) -> Evidence:
-    """The same with what the features came to be.
+    """The evidence, and beside it what needs the refreshed features: totals, completeness, drift.
 
     The features had the log position `since` and the watermark `watermark_before` (null: this is the first refresh),
     and have the log position `until` now.
@@ -106,9 +107,9 @@ def evidence_with_features(
 
 
 def evidence_without_batch(connection: psycopg.Connection, *, until: int, now: datetime) -> Evidence:
-    """What a backfill is judged on, which takes up nothing new: the versions up to the features' log position `until`.
+    """The evidence on a backfill: an empty batch, and the features of the versions up to the log position `until`.
 
-    Whatever waits in the log past it is not its own.
+    Versions past `until`, which wait for the next refresh, are left out.
     """
     evidence = Evidence(
         now=now,
@@ -135,7 +136,7 @@ def flag_counts(evidence: Evidence) -> FlagCounts:
 
 
 def _keys(view: _View, bets: pl.DataFrame) -> pl.DataFrame:
-    """key, bets: the keys under which these bets ask for the view's features, and how many do."""
+    """The keys of the view that these bets (BATCH_SCHEMA or the newest bets) have: key, and bets, how many have it."""
     if isinstance(view, BetView):
         return bets.select(key="id", bets=pl.lit(1, pl.Int64))
     keyed = nw.from_native(bets).select(key=key_expression(view.group.columns)).to_native()
@@ -145,7 +146,10 @@ def _keys(view: _View, bets: pl.DataFrame) -> pl.DataFrame:
 def _values(
     connection: psycopg.Connection, view: _View, keys: pl.Series, *, until: datetime | None = None
 ) -> pl.DataFrame:
-    """key, is_there, and the view's features: what each key has up to an instant."""
+    """One row for each of the keys: its newest row up to an instant (null: of all).
+
+    Columns: key, is_there (false where the key has no row), and the view's features by their names.
+    """
     query = sql.SQL(statement("audit_values")).format(
         changes=sql.Identifier("features", f"{view.name}_changes"),
         key=sql.Identifier(view.join_key),

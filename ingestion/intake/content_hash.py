@@ -31,6 +31,10 @@ def _canonical(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def text_digests(texts: pl.Series) -> pl.Series:
-    """The first 16 bytes of BLAKE2b of each text in UTF-8: a column of binary, called content_hash."""
+    """The 16-byte BLAKE2b digest of each text in UTF-8, in order: a column of binary, called content_hash.
+
+    For rows that were refused, of which only the payload is known: `content_hashes` digests the typed values of sound
+    ones.
+    """
     digests = [hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest() for text in texts]
     return pl.Series("content_hash", digests, pl.Binary)

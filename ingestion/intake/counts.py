@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestion.runs.record import Documented
+
+if TYPE_CHECKING:
+    from ingestion.sources.files.formats.known_formats import FileFormat
 
 
 @dataclass(frozen=True)
 class IntakeCounts(Documented):
-    """What `take_in` did with the rows of one source."""
+    """What `load_rows` did with the rows of one source."""
 
     #: Rows that came, in all.
     rows_read: int
@@ -66,8 +69,8 @@ class IntakeCounts(Documented):
     is_partial: bool
     #: The newest updated_at of the new rows.
     newest_stamp: datetime | None
-    #: The newest known_at of the new rows.
-    known_until: datetime | None
+    #: The newest known_at of the new rows; `known_until` in the document. What the stream brought is known up to here.
+    source_watermark: datetime | None
     #: The newest updated_at of the accepted rows.
     newest_accepted: datetime | None
     #: Up to where answers were given before: the log's newest version, or the last refresh. Null for an empty log.
@@ -79,12 +82,12 @@ class IntakeCounts(Documented):
         """See Documented; instants are ISO 8601 text."""
         texts = {
             "newest_stamp": f"{self.newest_stamp:%Y-%m-%dT%H:%M:%SZ}" if self.newest_stamp else None,
-            "known_until": _iso(self.known_until),
+            "known_until": _iso(self.source_watermark),
             "newest_accepted": _iso(self.newest_accepted),
             "log_watermark": _iso(self.log_watermark),
         }
         document = asdict(self) | texts
-        del document["columns"]
+        del document["columns"], document["source_watermark"]
         return document
 
 
@@ -100,6 +103,17 @@ class FormatOfFile:
     derived: Sequence[str]
     #: Columns of a bet that the file has nothing for: null.
     unknown: Sequence[str]
+
+    @classmethod
+    def of(cls, format_: FileFormat) -> FormatOfFile:
+        """What is kept, and printed, of a format that a file was read by."""
+        return cls(
+            name=format_.name,
+            title=format_.format.called,
+            is_mapping=format_.text is not None,
+            derived=format_.derived_columns,
+            unknown=format_.unknown_columns,
+        )
 
 
 @dataclass(frozen=True)

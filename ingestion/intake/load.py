@@ -36,7 +36,7 @@ CONFLICT: Final = "updated_at: copies that differ under one updated_at"
 _IDS_LOOKED_AT: Final = 1000
 
 
-def take_in(
+def load_rows(
     connection: psycopg.Connection,
     source: RowSource,
     *,
@@ -56,13 +56,8 @@ def take_in(
     connection.execute(statement("incoming_table"))
     staged = _stage(connection, source, now, progress)
     progress("store", 0, None)
-    if not source.is_table:
-        connection.execute(statement("refuse_conflicts"), {"reason": CONFLICT})
-        connection.execute(statement("unseen_of_a_file"), {"source": source.name, "is_read_anew": is_read_anew})
     repeated_ids = _repeated_ids(connection, source)
-    if source.is_table:
-        _look_at_shown(connection, source, ids_repeat=repeated_ids > 0)
-        connection.execute(statement("unseen_of_a_table"))
+    _select_unseen(connection, source, ids_repeat=repeated_ids > 0, is_read_anew=is_read_anew)
     connection.execute(
         statement("new_versions_table"),
         {"now": now, "first_known_by": first_known_by, "known_from": known_from, "is_table": source.is_table},
@@ -71,16 +66,7 @@ def take_in(
         params = {"now": now, "stream": source.name, "first_known_by": first_known_by}
         (versions,) = cursor.execute(statement("intake_counts"), params).fetchall()
         refusals = cursor.execute(statement("refusal_counts")).fetchall()
-    batch = {"run_id": run_id, "source": source.name, "received_at": now}
-    if source.is_table:
-        connection.execute(statement("record_shown"), {"source": source.name})
-    else:
-        connection.execute(statement("keep_shown"), {"source": source.name, "is_retry": known_from is not None})
-    connection.execute(statement("store_raw"), batch)
-    connection.execute(statement("store_quarantine"), batch)
-    connection.execute(statement("retire_current"))
-    connection.execute(statement("store_processed"), {"run_id": run_id})
-    connection.execute(statement("settle_quarantine"), {"is_table": source.is_table, "conflict": CONFLICT, "now": now})
+    _store_versions(connection, source, run_id=run_id, now=now, is_retry=known_from is not None)
     # A table says what is, so its delete holds though its row is broken. A row of a file waits in quarantine.
     broken_deletes = [bet for (bet,) in connection.execute(statement("broken_deletes"))] if source.is_table else []
     if broken_deletes:
@@ -95,18 +81,7 @@ def take_in(
         is_table=source.is_table,
         is_partial=source.is_partial,
     )
-    connection.execute(
-        statement("upsert_sync_state"),
-        {
-            "stream": source.name,
-            "moves_cursor": source.is_table and not source.is_partial,
-            "is_partial": source.is_partial,
-            "source_watermark": counts.known_until,
-            "versions": counts.accepted + counts.quarantined,
-            "repeated_ids": repeated_ids,
-            "now": now,
-        },
-    )
+    _record_sync_state(connection, source.name, counts, now)
     connection.execute(statement("drop_intake"))
     return counts
 
@@ -125,6 +100,51 @@ def _repeated_ids(connection: psycopg.Connection, source: RowSource) -> int:
     if repeated and len(came_twice) > _IDS_LOOKED_AT:
         repeated = len(came_twice)
     return repeated if source.is_everything or known is None else max(repeated, *known)
+
+
+def _select_unseen(connection: psycopg.Connection, source: RowSource, *, ids_repeat: bool, is_read_anew: bool) -> None:
+    """Put the rows of pg_temp.incoming that the log does not hold yet into pg_temp.unseen, as this kind of source says.
+
+    Of a file, first refuse rows of one id that differ under one stamp: nobody can say which of them holds.
+    """
+    if source.is_table:
+        _look_at_shown(connection, source, ids_repeat=ids_repeat)
+        connection.execute(statement("unseen_of_a_table"))
+    else:
+        connection.execute(statement("refuse_conflicts"), {"reason": CONFLICT})
+        connection.execute(statement("unseen_of_a_file"), {"source": source.name, "is_read_anew": is_read_anew})
+
+
+def _store_versions(
+    connection: psycopg.Connection, source: RowSource, *, run_id: UUID, now: datetime, is_retry: bool
+) -> None:
+    """Append pg_temp.new_versions to raw, and each to processed or quarantine; settle what they replace there."""
+    batch = {"run_id": run_id, "source": source.name, "received_at": now}
+    if source.is_table:
+        connection.execute(statement("record_shown"), {"source": source.name})
+    else:
+        connection.execute(statement("keep_shown"), {"source": source.name, "is_retry": is_retry})
+    connection.execute(statement("store_raw"), batch)
+    connection.execute(statement("store_quarantine"), batch)
+    connection.execute(statement("retire_current"))
+    connection.execute(statement("store_processed"), {"run_id": run_id})
+    connection.execute(statement("settle_quarantine"), {"is_table": source.is_table, "conflict": CONFLICT, "now": now})
+
+
+def _record_sync_state(connection: psycopg.Connection, stream: str, counts: IntakeCounts, now: datetime) -> None:
+    """Bring the stream's row of ops.sync_state up to what was read; only a whole read of a table moves its cursor."""
+    connection.execute(
+        statement("upsert_sync_state"),
+        {
+            "stream": stream,
+            "moves_cursor": counts.is_table and not counts.is_partial,
+            "is_partial": counts.is_partial,
+            "source_watermark": counts.source_watermark,
+            "versions": counts.accepted + counts.quarantined,
+            "repeated_ids": counts.repeated_ids,
+            "now": now,
+        },
+    )
 
 
 def _look_at_shown(connection: psycopg.Connection, source: RowSource, *, ids_repeat: bool) -> None:

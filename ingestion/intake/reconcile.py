@@ -27,7 +27,7 @@ from feature_repo.errors import ConfigurationError, DeletesRefused
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
 from ingestion.intake.counts import ReconcileCounts
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.streams import reconcile_command
 from ingestion.intake.tombstones import write_tombstones
 from ingestion.progress import Progress, silent
@@ -42,7 +42,7 @@ BELIEVED_NUMBER: Final = 100
 
 
 @dataclass(frozen=True)
-class Doubtful:
+class RowsOfIds:
     """The rows of the table with these ids, as a source. `ids_in_table` gathers the ids that it still has."""
 
     name: str
@@ -94,10 +94,10 @@ def reconcile_table(
     missed, vanished = _differences(connection, reading, days, progress)
     connection.execute(statement("drop_newest_versions"))
     # By the spelling of the table too, which may have white space around its ids.
-    rows = Doubtful(name, reading, sorted({*missed, *vanished, *vanished.values()}))
+    rows = RowsOfIds(name, reading, sorted({*missed, *vanished, *vanished.values()}))
     # What was written while both sides were compared lies past the clock of the beginning.
     now = clock()
-    intake = take_in(connection, rows, run_id=run_id, now=now, progress=progress) if rows.ids else None
+    intake = load_rows(connection, rows, run_id=run_id, now=now, progress=progress) if rows.ids else None
     deleted = sorted(set(vanished) - rows.ids_in_table)
     _check(deleted, int(ours["rows"].sum()), most_deletes, name, include_streams)
     if deleted:

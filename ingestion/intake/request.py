@@ -24,7 +24,7 @@ class SyncRequest:
     One that names a sport or a time is partial: it leaves the cursor where it is. A file is always read whole.
     """
 
-    #: The column that says when a row became known while the log is empty (`take_in`).
+    #: The column that says when a row became known while the log is empty (`load_rows`).
     first_known_by: str = "updated_at"
     #: How far before the cursor the reading starts.
     overlap: timedelta = timedelta(minutes=10)

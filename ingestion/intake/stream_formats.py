@@ -10,7 +10,7 @@ import psycopg
 from feature_repo.errors import ConfigurationError, MappingMissing
 from ingestion.database.access import statement
 from ingestion.sources.files.formats.declaration import FormatInvalid
-from ingestion.sources.files.formats.registry import FileFormat, declared_format, shipped_formats
+from ingestion.sources.files.formats.known_formats import FileFormat, declared_format, shipped_formats
 
 
 def keep_stream_format(

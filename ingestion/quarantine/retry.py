@@ -3,7 +3,7 @@
 A row of a file that was read with a format is translated again, by the format that its stream was last read with:
 what a corrected mapping mends is mended here.
 
-What is sound enters the log through `take_in`, as if it came in a file today, and is known from now on. An older
+What is sound enters the log through `load_rows`, as if it came in a file today, and is known from now on. An older
 updated_at never overrules a newer one. What is still refused stays where it is, with today's reasons.
 """
 
@@ -24,12 +24,12 @@ from ingestion.database.access import commit, statement
 from ingestion.database.locked_store import locked_store
 from ingestion.features.watermark import check_clock
 from ingestion.intake.content_hash import content_hashes
-from ingestion.intake.load import CONFLICT, take_in
+from ingestion.intake.load import CONFLICT, load_rows
 from ingestion.intake.stream_formats import stream_formats
 from ingestion.progress import Progress, silent
 from ingestion.quarantine.refused_rows import Selection, select_in
 from ingestion.runs.record import Documented, FinishedRun, Run, recorded_run
-from ingestion.sources.files.formats.registry import FileFormat
+from ingestion.sources.files.formats.known_formats import FileFormat
 from ingestion.sources.files.formats.translation import translate
 from ingestion.sources.json_rows import page_of, raw_page_of
 from ingestion.sources.page import PAGE_BYTES, Page
@@ -155,7 +155,7 @@ def _bring_in(connection: psycopg.Connection, run: Run, sound: int, progress: Pr
     if not sound:
         return AcceptedRows(0, 0, 0)
     source = SoundRows(connection, sound, stream_formats(connection))
-    intake = take_in(connection, source, run_id=run.run_id, now=run.now, known_from=run.now, progress=progress)
+    intake = load_rows(connection, source, run_id=run.run_id, now=run.now, known_from=run.now, progress=progress)
     settled = connection.execute(statement("quarantine_accepted"), {"now": run.now})
     return AcceptedRows(settled.rowcount, intake.accepted, intake.superseded)
 

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import kwargs_row
 
 from ingestion.database.access import statement
+
+# The document of a summary or of a step's result, as the run kept it. Not read back into today's types: an earlier
+# version of the code may have written it, with other keys.
+KeptDocument = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class PastStep:
+    """A step of a run that was."""
+
+    #: Its name.
+    step: str
+    seconds: float
+    #: What it did.
+    counts: KeptDocument
 
 
 @dataclass(frozen=True)
@@ -32,20 +48,31 @@ class PastRun:
     now: datetime
     started_at: datetime
     finished_at: datetime | None
-    #: The document of its summary (ingestion/runs/summaries.py).
-    counts: dict[str, Any]
+    #: Its summary (ingestion/runs/summaries.py).
+    counts: KeptDocument
     exit_code: int | None
     error: str | None
-    #: Of each step, in order: step (its name), seconds, counts (the document of its result).
-    steps: list[dict[str, Any]]
+    #: In the order in which they began.
+    steps: Sequence[PastStep]
 
     @property
     def seconds(self) -> float | None:
         """How long it took; null as long as it goes on, and for one that died."""
         return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """The sentences on what was within the rules and still not what one expects; of a verb that has them."""
+        warnings = self.counts.get("warnings", ())
+        return [str(warning) for warning in warnings] if isinstance(warnings, list) else ()
+
 
 def last_runs(connection: psycopg.Connection, limit: int, run_id: UUID | None = None) -> list[PastRun]:
     """The last runs, the newest first, or the one with this id."""
-    with connection.cursor(row_factory=class_row(PastRun)) as cursor:
+    with connection.cursor(row_factory=kwargs_row(_past_run)) as cursor:
         return cursor.execute(statement("list_runs"), {"limit": limit, "run_id": run_id}).fetchall()
+
+
+def _past_run(*, steps: list[dict[str, Any]], **columns: Any) -> PastRun:
+    """A row of list_runs.sql, whose steps are a jsonb array, as a run."""
+    return PastRun(steps=[PastStep(**step) for step in steps], **columns)

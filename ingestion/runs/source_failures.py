@@ -27,7 +27,7 @@ RECONCILIATION: Final = "reconciliation with "
 
 
 @contextmanager
-def sync_failures_counted(connection: psycopg.Connection, postgres: Postgres, run: Run, stream: str) -> Iterator[None]:
+def sync_failure_alert(connection: psycopg.Connection, postgres: Postgres, run: Run, stream: str) -> Iterator[None]:
     """Counts how often a table could not be synced in a row, and opens an alert at the third time.
 
     A table that shows too few rows opens one of its own at once, which streams.record_stream clears.
@@ -51,9 +51,7 @@ def sync_failures_counted(connection: psycopg.Connection, postgres: Postgres, ru
 
 
 @contextmanager
-def failed_reconciliation_told(
-    connection: psycopg.Connection, postgres: Postgres, run: Run, stream: str
-) -> Iterator[None]:
+def reconciliation_alert(connection: psycopg.Connection, postgres: Postgres, run: Run, stream: str) -> Iterator[None]:
     """Opens an alert when a reconciliation fails or is refused, which clears with the next one that is done.
 
     It is made seldom, and syncs that succeed in between say nothing of it.

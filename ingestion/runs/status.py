@@ -29,13 +29,13 @@ from ingestion.runs.alerts import REFUSAL
 from ingestion.runs.record import RunState
 from ingestion.runs.run_ids import short_run_ids
 from ingestion.serving.online_sample import (
+    ActualCopy,
     ExpectedCopy,
     Finding,
     OnlineSample,
-    StandingCopy,
+    actual_copy,
     expected_copy,
     online_findings,
-    standing_copy,
 )
 from ingestion.wording import span
 
@@ -55,14 +55,14 @@ ViewState = Literal["fresh", "stale", "ahead", "never", "redefined", "empty", "i
 
 @dataclass(frozen=True)
 class Copy:
-    """A view's rows in one store: the refresh they are as of, how long ago that is, and what follows for readers.
+    """A view's rows in one store: up to when they hold, how long ago that is, and what follows for readers."""
 
-    `reason` says why, where the state alone does not. The age is null where the refresh is not known or not over yet.
-    """
-
-    refreshed_at: datetime | None
+    #: The features watermark, or offline's counterpart in Redis, the online one; null where there is none yet.
+    watermark: datetime | None
+    #: From the watermark to now; null without a watermark, and where it lies past the clock.
     age: timedelta | None
     state: ViewState
+    #: Why, where the state alone does not say it.
     reason: str | None = None
 
 
@@ -81,7 +81,7 @@ class ViewStatus:
     @property
     def online_is_behind(self) -> bool:
         """Whether the online store lacks the last refresh, as after a run that died before it had copied."""
-        offline, online = self.offline.refreshed_at, self.online.refreshed_at
+        offline, online = self.offline.watermark, self.online.watermark
         return offline is not None and (online is None or online < offline)
 
 
@@ -146,7 +146,7 @@ class LastGate:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a migrated store holds. The features watermark is null before the first refresh.
+    """What a migrated store holds.
 
     What this code declares and the store is not up to: features without a column, views that Feast's registry lacks or
     has otherwise, features with rows of another definition. The codes of names that the store has given.
@@ -158,8 +158,10 @@ class Contents:
     redefined: list[str]
     vocabulary: VocabularyVersion
     rows: dict[str, int]
-    refreshed_at: datetime | None
-    known_until: datetime | None
+    #: Null before the first refresh.
+    features_watermark: datetime | None
+    #: The known_at of the newest version of the log; null for an empty log.
+    newest_known_at: datetime | None
     versions_behind: int
     last_run: LastRun | None
     gate: LastGate | None
@@ -206,13 +208,13 @@ def store_status(connections: Connections, now: datetime, *, is_clock_stopped: b
             expected = expected_copy(connection, now) if is_comparable else ExpectedCopy("", [])
             sizes = connection.execute(statement("status_storage"), {"schemas": list(STORE_SCHEMAS)}).fetchall()
             holder = lock_holder(connection)
-        online, standing = look_at_redis(connections.redis, expected)
+        online, actual = look_at_redis(connections.redis, expected)
         findings = {}
-        if standing is not None and contents is not None:
+        if actual is not None and contents is not None:
             with connection.transaction():
                 # A backfill writes other values under old instants, and its copy comes after: no difference counts.
                 holder = holder or lock_holder(connection)
-                findings = online_findings(connection, expected, standing) if holder is None else {}
+                findings = online_findings(connection, expected, actual) if holder is None else {}
     if contents is not None:
         contents = replace(contents, views=[_with_online(view, findings, online, now) for view in contents.views])
     if contents and contents.last_run and contents.last_run.state == "running" and holder is None:
@@ -221,9 +223,7 @@ def store_status(connections: Connections, now: datetime, *, is_clock_stopped: b
     return StoreStatus(now, is_clock_stopped, missing, contents, dict(sizes), online, holder)
 
 
-def look_at_redis(
-    address: Redis, expected: ExpectedCopy
-) -> tuple[OnlineStore, StandingCopy] | tuple[Unreachable, None]:
+def look_at_redis(address: Redis, expected: ExpectedCopy) -> tuple[OnlineStore, ActualCopy] | tuple[Unreachable, None]:
     """Whether Redis answers, how much it holds, and what stands there of what is expected."""
     import redis
 
@@ -234,7 +234,7 @@ def look_at_redis(
                 memory = int(client.info("memory")["used_memory"])
             except redis.ResponseError:  # a hosted Redis may refuse INFO
                 memory = None
-            return OnlineStore(memory, keys), standing_copy(client, expected)
+            return OnlineStore(memory, keys), actual_copy(client, expected)
     except redis.RedisError as error:
         unreachable = Unreachable(
             f"Redis at {address.address} does not answer ({error})",
@@ -270,7 +270,7 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
         ViewStatus(
             name=view.name,
             ttl=view.ttl,
-            offline=_as_defined(_copy(lag["refreshed_at"], view.ttl, now), redefined_by_view[view.name]),
+            offline=_as_defined(_copy(lag["features_watermark"], view.ttl, now), redefined_by_view[view.name]),
             online=_as_defined(_copy(online_watermark, view.ttl, now), redefined_by_view[view.name]),
             keys=keys,
             change_rows=change_rows,
@@ -296,14 +296,14 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
     )
 
 
-def _copy(refreshed_at: datetime | None, ttl: timedelta, now: datetime) -> Copy:
-    """How fresh a copy of that refresh is at `now` (rule R6: feature_repo/online_store/freshness.py)."""
-    if refreshed_at is None:
+def _copy(watermark: datetime | None, ttl: timedelta, now: datetime) -> Copy:
+    """How fresh a copy with that watermark is at `now` (rule R6: feature_repo/online_store/freshness.py)."""
+    if watermark is None:
         return Copy(None, None, "never")
-    age = now - refreshed_at
+    age = now - watermark
     if age < -CLOCK_TOLERANCE:
-        return Copy(refreshed_at, None, "ahead", f"refreshed {span(-age)} later than the clock says")
-    return Copy(refreshed_at, max(age, timedelta(0)), "stale" if age > ttl else "fresh")
+        return Copy(watermark, None, "ahead", f"refreshed {span(-age)} later than the clock says")
+    return Copy(watermark, max(age, timedelta(0)), "stale" if age > ttl else "fresh")
 
 
 def _as_defined(copy: Copy, redefined: list[str]) -> Copy:

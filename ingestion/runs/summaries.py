@@ -39,8 +39,8 @@ class PipelineSummary(SyncSummary):
     #: Flags that the anomalies raised in the batch.
     flags: FlagCounts
     refresh: RefreshCounts
-    #: The features watermark: the clock of this run.
-    refreshed_at: datetime
+    #: The clock of this run; `refreshed_at` in the document.
+    features_watermark: datetime
     gates: GateOutcome
     online: OnlineCopyCounts
 
@@ -48,7 +48,7 @@ class PipelineSummary(SyncSummary):
         """That of the sync, change_rows, refreshed_at, gates."""
         return super().document() | {
             "change_rows": self.refresh.total,
-            "refreshed_at": f"{self.refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
+            "refreshed_at": f"{self.features_watermark:%Y-%m-%dT%H:%M:%SZ}",
             "gates": self.gates.document(),
         }
 

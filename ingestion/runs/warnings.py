@@ -20,14 +20,14 @@ NAMES_SHOWN: Final = 3
 LONG_AGO: Final = timedelta(hours=24)
 
 
-def on_refresh(before: datetime | None, refreshed_at: datetime, redefined: list[str]) -> list[str]:
-    """Remarks on the refresh: the one before it, and views whose definition changed since their rows were written."""
+def on_refresh(watermark_before: datetime | None, watermark: datetime, redefined: list[str]) -> list[str]:
+    """Remarks on the refresh: how far it moved the features watermark, and views with rows of another definition."""
     remarks = []
-    if before is not None and refreshed_at - before > LONG_AGO:
+    if watermark_before is not None and watermark - watermark_before > LONG_AGO:
+        days = (watermark - watermark_before) / timedelta(days=1)
         remarks.append(
-            f"This run's clock, {_text(refreshed_at)}, is {(refreshed_at - before) / timedelta(days=1):.1f} days past "
-            f"the last refresh, {_text(before)}. If this store runs on a stopped clock, give --now (or PIKKIT_NOW) "
-            "each time."
+            f"This run's clock, {_text(watermark)}, is {days:.1f} days past the last refresh, "
+            f"{_text(watermark_before)}. If this store runs on a stopped clock, give --now (or PIKKIT_NOW) each time."
         )
     if redefined:
         gap = definitions_gap(redefined)

@@ -1,1 +1,1 @@
-"""A synthetic sample of bets that looks like a bettor's own history, for the demo, the tests and the benchmarks."""
+"""What `sample` draws from (catalogue, times, prices), the bets, their changes, and the two kinds of file they fill."""

@@ -248,7 +248,11 @@ class _Texts:
         self._numbers = random.integers(0, 1_000, (bets, 4))
 
     def written(self, bets: pl.DataFrame, several: BooleanArray) -> tuple[list[str], list[str], list[str]]:
-        """Of each bet its sports, its leagues, and its text; of several legs joined, as a set or one per leg."""
+        """For each bet, in order, the texts that the export has of it: its sports, its leagues, and its bet_info.
+
+        `bets` have sport, league and market, `several` says which have several legs. The legs of those are joined by "
+        | ": sports and leagues once each, or one per leg.
+        """
         sports, leagues, infos = [], [], []
         rows = bets.select("sport", "league", "market").rows()
         singles = [row for row, is_several in zip(rows, several, strict=True) if not is_several] or rows

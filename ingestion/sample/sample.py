@@ -36,7 +36,11 @@ def generate_sample(bets: int, now: datetime, seed: int) -> pl.DataFrame:
 
 
 def write_sample(frame: pl.DataFrame, path: Path) -> None:
-    """Write bets to a file, in the format that its suffix names. The file is whole or not there."""
+    """Write bets to a file, in the format that its suffix names: Parquet, JSON lines or CSV.
+
+    Instants of a CSV file have six digits and their offset. The file is whole or not there. Raises ConfigurationError
+    for another suffix, and where it cannot be written.
+    """
     writers: dict[str, Callable[[Path], None]] = {
         ".parquet": frame.write_parquet,
         ".jsonl": frame.write_ndjson,

@@ -19,7 +19,11 @@ _INSTANT = pl.Datetime("us", "UTC")
 
 
 def as_table(bets: PlacedBets, versions: BetVersions, seed: int) -> pl.DataFrame:
-    """One row for each version, in the order of the versions, with the 22 columns of the source."""
+    """One row for each version, in the order of the versions, with the 22 columns of the source.
+
+    Amounts and profits are in units of the currency, roi and clv_percentage in percent, instants in UTC; what a pending
+    bet does not know yet is null.
+    """
     bet, status = versions.bet, versions.status
     settled = status != PENDING
     price, odds = bets.price[bet], np.rint(bets.odds[bet])

@@ -101,7 +101,7 @@ def copy_online(
     from feature_repo.materialization.publish_guard import require_sound
     from feature_repo.online_store import watermarks
     from feature_repo.online_store.delete import delete_other_types
-    from feature_repo.online_store.round_trip import Outbox
+    from feature_repo.online_store.round_trip import WriteBuffer
 
     online: Any = store.provider.online_store
     registry: Any = store.registry
@@ -123,15 +123,15 @@ def copy_online(
         for target, backlog in zip(targets, backlogs, strict=True):
             require_sound(connection, [target.view], None if target.overwrite else backlog.runs)
         discard_foreign_watermarks(connection, client, project)
-    outbox = Outbox(client) if not any(target.overwrite for target in targets) else None
+    buffer = WriteBuffer(client) if not any(target.overwrite for target in targets) else None
     keys_written = dict[str, int]()
     for done, (target, backlog) in enumerate(zip(targets, backlogs, strict=True)):
         progress("materialize", done, len(views))
-        keys_written[backlog.view.name] = _copy(connection, target._replace(outbox=outbox), backlog, is_empty=is_empty)
-        if outbox is None:
+        keys_written[backlog.view.name] = _copy(connection, target._replace(buffer=buffer), backlog, is_empty=is_empty)
+        if buffer is None:
             _record(connection, registry, project, backlog, anew=anew)
-    if outbox is not None:
-        outbox.send()
+    if buffer is not None:
+        buffer.flush()
         for backlog in backlogs:
             _record(connection, registry, project, backlog, anew=anew)
     if anew and {*views} == {*STORED_VIEWS}:
@@ -149,9 +149,11 @@ def _backlogs(connection: psycopg.Connection, views: Sequence[GroupedView | BetV
 
 def _placed(target: CopyTarget, backlog: Backlog) -> CopyTarget:
     """The target, to be overwritten as a whole where what stands there is not known to be ours up to a time."""
-    standing, remembered = target.online_watermark, backlog.online_watermark
+    in_redis, in_postgres = target.online_watermark, backlog.online_watermark
     # A watermark behind what was copied, or ahead of what there is, is that of another time, here or there.
-    is_known = standing is not None and remembered is not None and remembered <= standing <= backlog.features_watermark
+    is_known = (
+        in_redis is not None and in_postgres is not None and in_postgres <= in_redis <= backlog.features_watermark
+    )
     return target._replace(overwrite=target.overwrite or not is_known)
 
 

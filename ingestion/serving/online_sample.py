@@ -1,8 +1,8 @@
-"""What stands in Redis, held against what Postgres says must stand there: the watermarks, and a few keys of each view.
+"""What is in Redis, held against what Postgres says must stand there: the watermarks, and a few keys of each view.
 
     expected = expected_copy(connection, now)      in one snapshot of Postgres
-    standing = standing_copy(client, expected)     then in Redis
-    findings = online_findings(connection, expected, standing)
+    actual = actual_copy(client, expected)         then in Redis
+    findings = online_findings(connection, expected, actual)
 
 A copy that moves on in between is no difference: what is newer in Redis than was expected is looked up again. The
 number of keys is the same whatever the size of a view. Reads only, and without Feast.
@@ -67,7 +67,7 @@ class ExpectedCopy(NamedTuple):
     views: Sequence[ExpectedView]
 
 
-class StandingCopy(NamedTuple):
+class ActualCopy(NamedTuple):
     """What Redis said: the watermarks, and for each expected row the reply of its hash (timestamp, features)."""
 
     watermarks: OnlineWatermarks
@@ -165,7 +165,7 @@ def _identifiers(view: GroupedView | BetView) -> dict[str, sql.Composable]:
 # ---- what is there -------------------------------------------------------------------------------------------------
 
 
-def standing_copy(client: Any, expected: ExpectedCopy) -> StandingCopy:
+def actual_copy(client: Any, expected: ExpectedCopy) -> ActualCopy:
     """The watermarks and the chosen rows, in two round trips. A key of another type than ours answers with its error.
 
     Raises redis.RedisError when Redis does not answer.
@@ -182,7 +182,7 @@ def standing_copy(client: Any, expected: ExpectedCopy) -> StandingCopy:
         for row in view.rows:
             pipe.hmget(entity_key(key_prefix(view.view.join_key), row.key, PROJECT.encode()), fields)
     replies = iter(pipe.execute(raise_on_error=False) if pipe else ())
-    return StandingCopy(
+    return ActualCopy(
         watermarks, [[reply for _, reply in zip(view.rows, replies, strict=False)] for view in expected.views]
     )
 
@@ -194,18 +194,16 @@ def _fields(view: GroupedView | BetView) -> list[bytes]:
 # ---- whether they agree --------------------------------------------------------------------------------------------
 
 
-def online_findings(
-    connection: psycopg.Connection, expected: ExpectedCopy, standing: StandingCopy
-) -> dict[str, Finding]:
+def online_findings(connection: psycopg.Connection, expected: ExpectedCopy, actual: ActualCopy) -> dict[str, Finding]:
     """What is found of each view that was expected. The connection's snapshot must be newer than the look at Redis."""
     features_watermark = connection.execute(feast_statement("features_watermark")).fetchone()
     latest = features_watermark[0].astimezone(UTC) if features_watermark else None
     findings = {}
-    for view, replies in zip(expected.views, standing.replies, strict=True):
+    for view, replies in zip(expected.views, actual.replies, strict=True):
         sample = _compared(connection, view, replies)
-        watermark = standing.watermarks.views.get(view.view.name)
+        watermark = actual.watermarks.views.get(view.view.name)
         until = instant_of_microseconds(watermark.instant) if watermark is not None else None
-        fault, reason = _fault_of_watermarks(expected, view, standing.watermarks, latest) or _fault_of_sample(sample)
+        fault, reason = _fault_of_watermarks(expected, view, actual.watermarks, latest) or _fault_of_sample(sample)
         findings[view.view.name] = Finding(fault, reason, until, sample)
     return findings
 

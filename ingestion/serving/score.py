@@ -32,7 +32,7 @@ from quality.schema.kinds import cleaned
 
 if TYPE_CHECKING:
     from feature_repo.scoring import Scorer, Vectors
-    from ingestion.sources.files.formats.registry import FileFormat
+    from ingestion.sources.files.formats.known_formats import FileFormat
 
 Bet = Mapping[str, Any]
 

@@ -59,7 +59,11 @@ def keys_of_pages(pages: Iterable[Rows]) -> pl.DataFrame:
 
 
 def digests_of(keys: pl.DataFrame) -> pl.DataFrame:
-    """The digests of these rows with DIGESTS_SCHEMA, in the order of the days, rows without a stamp first."""
+    """The digests of rows by the UTC day of their stamp, with DIGESTS_SCHEMA, in order; the null day comes first.
+
+    `keys` are those of `keys_of_pages`: id, stamp in microseconds since 1970, digest. A day's digest is the sum of the
+    digests of its rows, as text, since it may not fit 64 bits.
+    """
     days: dict[int | None, tuple[int, int]] = {}
     for stamp, digest in keys.select("stamp", "digest").iter_rows():
         day = None if stamp is None else stamp // _DAY
@@ -73,8 +77,11 @@ def digests_of(keys: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns, DIGESTS_SCHEMA).sort("day", nulls_last=False)
 
 
-def digests_told(days: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """The digests that the database computed, as it spells them, with DIGESTS_SCHEMA."""
+def typed_digests(days: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """The digests that the function pikkit_bet_digests computed, with DIGESTS_SCHEMA, in the order in which they came.
+
+    Each of `days` has day (an instant as text, or null), rows, and digest as text.
+    """
     numbers = [None if row["day"] is None else _microseconds(row["day"]) // _DAY for row in days]
     columns = {
         "day": pl.Series(numbers, dtype=pl.Int32()).cast(pl.Date()),

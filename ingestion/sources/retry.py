@@ -1,5 +1,5 @@
-"""Asking a server again while what is wrong may pass: exponential backoff with full jitter, for as long as one has
-patience, and no sooner than the server wants.
+"""Retries of a request that met a transient failure: exponential backoff with full jitter, within the patience of the
+caller, and no sooner than the server wants.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ LONGEST_WAIT: Final = 25.0
 _T = TypeVar("_T")
 
 
-class Passing(Exception):
-    """An attempt failed by something that may pass.
+class TransientFailure(Exception):
+    """An attempt that failed and may succeed when it is made again.
 
     `cause` is what messages say of it, and holds no secret. `code` is the server's own code, empty without one.
     `retry_after` is for how many seconds the server wants to be left alone; null where it does not say.
@@ -33,12 +33,14 @@ class Passing(Exception):
         self.cause, self.code, self.retry_after = cause, code, retry_after
 
 
-def patiently(attempt: Callable[[], _T], *, host: str, patience: timedelta, tell_wait: Callable[[str], None]) -> _T:
-    """What the first attempt that is not Passing returns or raises.
+def retry_transient(
+    attempt: Callable[[], _T], *, host: str, patience: timedelta, tell_wait: Callable[[str], None]
+) -> _T:
+    """What `attempt` returns, or raises other than TransientFailure, the first time that it does.
 
-    `attempt` is called until it returns, or raises anything but Passing; `patience` runs from the first call on.
-    `tell_wait` is called before each wait with a text such as "4 s: 503 from <host>". Raises Unreachable when patience
-    is used up, or would be before the server wants to be asked again.
+    `patience` runs from the first call on. `tell_wait` is called before each wait with a text such as
+    "4 s: 503 from <host>". Raises Unreachable when patience is used up, or would be before the server wants to be asked
+    again.
     """
     limit = patience.total_seconds()
     jitter = wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
@@ -61,7 +63,7 @@ def patiently(attempt: Callable[[], _T], *, host: str, patience: timedelta, tell
         raise _unreachable(_failure(state), state, host, limit) from None
 
     retrying = Retrying(
-        retry=retry_if_exception_type(Passing),
+        retry=retry_if_exception_type(TransientFailure),
         wait=wait,
         stop=stop,
         before_sleep=tell,
@@ -84,14 +86,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max((then - answered_at).total_seconds(), 0.0)
 
 
-def _failure(state: RetryCallState) -> Passing:
+def _failure(state: RetryCallState) -> TransientFailure:
     failure = state.outcome.exception() if state.outcome else None
-    if not isinstance(failure, Passing):
+    if not isinstance(failure, TransientFailure):
         raise TypeError(f"retried for {failure!r}")
     return failure
 
 
-def _unreachable(failure: Passing, state: RetryCallState, host: str, limit: float) -> Unreachable:
+def _unreachable(failure: TransientFailure, state: RetryCallState, host: str, limit: float) -> Unreachable:
     attempts = f"{state.attempt_number} attempt{'s' if state.attempt_number > 1 else ''}"
     what = f"{host} did not give what it was asked for in {attempts}; the last time: {failure.cause}"
     if failure.retry_after and failure.retry_after > limit - (state.seconds_since_start or 0.0):

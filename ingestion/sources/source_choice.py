@@ -12,7 +12,7 @@ from feature_repo.errors import ConfigurationError
 from feature_repo.near_names import did_you_mean
 from ingestion.progress import Progress
 from ingestion.sources.files.file_source import FileSource, open_file
-from ingestion.sources.files.formats.registry import read_mapping
+from ingestion.sources.files.formats.known_formats import read_mapping
 from ingestion.sources.settings import SourceSettings
 from ingestion.sources.table import SourceTable, TableReader
 

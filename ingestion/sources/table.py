@@ -80,4 +80,7 @@ class TableReader(Protocol):
         """
 
     def keys(self, day: date | None) -> pl.DataFrame:
-        """The rows of one day (null: those without a stamp) that have an id, with KEYS_SCHEMA."""
+        """The rows of one UTC day (null: those without a stamp) that have an id, with KEYS_SCHEMA, one row per id.
+
+        Where an id repeats, its newest row alone counts, as for `digests`.
+        """

@@ -19,19 +19,20 @@ EVENT, BOOKS = ("sport", "league", "market", "settled_at"), 3
 
 @dataclass(frozen=True)
 class Level:
-    """One test. A value that lies further out than `reach` spreads of its kind counts as lying there."""
+    """One test of where the values of a column lie."""
 
     test: str
     scale: Scale
     side: Side
-    reach: float
-    #: How much the figure moves between stretches of bets at the least: a bettor may change without a fault.
+    #: In spreads of its kind: a value that lies further out counts as lying there.
+    clipped_at: float
+    #: How much the figure moves between ranges of time at the least: a bettor may change without a fault.
     least: float
     what: str
 
     @property
     def unknown(self) -> float:
-        """How much it is taken to move where there are too few stretches to tell."""
+        """How much it is taken to move where there are too few ranges to tell."""
         return 2 * self.least
 
     @property

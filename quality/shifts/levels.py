@@ -1,4 +1,7 @@
-"""Where a column of the batch lies, and how wide, against the same of as long stretches of earlier bets."""
+"""Where a column of the batch lies, and how wide, against the same of earlier bets.
+
+Earlier bets are cut into ranges of time about as long as the batch, to see how much the column moves between them.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from quality.shifts.segments import as_shifts, in_segments
 
 #: Like is compared with like: a day of races has other prices than a day of soccer.
 COMPARED_COLUMNS = ("sport", "market", "bet_type")
-#: A kind of bet, a segment, a stretch with fewer rows says nothing.
-KIND_ROWS, SEGMENT_ROWS, STRETCH_ROWS = 50, 100, 10
+#: A kind of bet, a segment, a range of time with fewer rows says nothing.
+KIND_ROWS, SEGMENT_ROWS, RANGE_ROWS = 50, 100, 10
 BATCH_ROWS = 10
-#: With fewer stretches it is not known how much they differ.
-STRETCHES = 5
+#: With fewer ranges it is not known how much they differ.
+LEAST_RANGES = 5
 
 
 def level_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
@@ -23,12 +26,12 @@ def level_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
     `batch` and `reference` (accepted earlier bets) have the columns of BATCH_SCHEMA. `value` and `expected` are the
     figure of the level (see `Level.figure`) in the batch and in the reference.
     """
-    length = stretch_length(batch)
+    length = range_length(batch)
     return pl.concat(_shifts(level, batch, reference, length) for level in LEVELS)
 
 
-def stretch_length(batch: pl.DataFrame) -> str:
-    """The length of the stretches into which earlier bets are cut, as a Polars duration: 1h, 6h or 1d.
+def range_length(batch: pl.DataFrame) -> str:
+    """The length of the ranges of time into which earlier bets are cut, as a Polars duration: 1h, 6h or 1d.
 
     It follows from how long a time the `known_at` of the batch spans; without rows it is 1h.
     """
@@ -55,9 +58,9 @@ def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: 
     def residuals(bets: pl.DataFrame) -> pl.DataFrame:
         """The bets with a value and of a kind with enough earlier bets, with `out` added.
 
-        `out` is the distance of `value` from the `centre` of the kind in its `spread`, cut at the reach of the level.
+        `out` is the distance of `value` from the `centre` of the kind in its `spread`, cut at `level.clipped_at`.
         """
-        out = ((pl.col("value") - pl.col("centre")) / pl.col("spread")).clip(-level.reach, level.reach)
+        out = ((pl.col("value") - pl.col("centre")) / pl.col("spread")).clip(-level.clipped_at, level.clipped_at)
         return (
             bets.with_columns(value)
             .join(kinds, on=COMPARED_COLUMNS, how="inner", nulls_equal=True)
@@ -69,17 +72,17 @@ def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: 
 
 
 def _compared(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: str) -> pl.DataFrame:
-    earlier = in_segments(reference).with_columns(pl.col("known_at").dt.truncate(length).alias("stretch"))
+    earlier = in_segments(reference).with_columns(pl.col("known_at").dt.truncate(length).alias("range"))
     now = in_segments(batch).group_by("segment").agg(pl.len().alias("rows"), level.figure.alias("value"))
     before = earlier.group_by("segment").agg(pl.len().alias("reference_rows"), level.figure.alias("expected"))
-    stretches = (
-        earlier.group_by("segment", "stretch")
-        .agg(pl.len().alias("stretch rows"), level.figure.alias("figure"))
-        .filter(pl.col("stretch rows") >= STRETCH_ROWS)
+    ranges = (
+        earlier.group_by("segment", "range")
+        .agg(pl.len().alias("range rows"), level.figure.alias("figure"))
+        .filter(pl.col("range rows") >= RANGE_ROWS)
         .group_by("segment")
-        .agg(pl.len().alias("stretches"), robust_spread(pl.col("figure"), level.least).alias("between"))
+        .agg(pl.len().alias("ranges"), robust_spread(pl.col("figure"), level.least).alias("between"))
     )
-    between = pl.when(pl.col("stretches") >= STRETCHES).then("between").otherwise(level.unknown)
+    between = pl.when(pl.col("ranges") >= LEAST_RANGES).then("between").otherwise(level.unknown)
     # A spread is about one, so the mean of n has this variance; so, nearly, has the log of the mean distance.
     noise = 1 / pl.col("rows")
     moved = pl.col("value") - pl.col("expected")
@@ -87,7 +90,7 @@ def _compared(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length
     found = (
         now.filter(pl.col("rows") >= BATCH_ROWS)
         .join(before.filter(pl.col("reference_rows") >= SEGMENT_ROWS), on="segment", nulls_equal=True)
-        .join(stretches, on="segment", how="left", nulls_equal=True)
+        .join(ranges, on="segment", how="left", nulls_equal=True)
         .with_columns(score.alias("score"))
     )
     return as_shifts(level.test, found, _says(level))

@@ -57,7 +57,7 @@ def test_error_tree_in_the_docstring_equals_the_classes_and_exit_codes() -> None
 
 def test_error_derived_for_feast_reports_the_kind_of_the_parent_class() -> None:
     error = FeastOnlineStoreUnavailable("what", "state", "next", service="Redis")
-    assert (error.kind, error.data()) == ("Unreachable", {"service": "Redis", "has_answered": False})
+    assert (error.kind, error.data()) == ("Unreachable", {"service": "Redis"})
 
 
 def test_state_replaced_on_an_error_is_in_the_message() -> None:

@@ -17,8 +17,8 @@ from feature_repo.online_store.layout import microseconds
 from ingestion.runs.status import _copy
 from tests.builders.judgements import pass_gates
 from tests.feature_repo.conftest import bet
-from tests.rigs.online_stores import mark
-from tests.rigs.published_store import MARK, Published, insert
+from tests.rigs.online_stores import write_watermark
+from tests.rigs.published_store import WATERMARK, Published, insert
 
 HOUR, DAY, SHORTEST = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)
 TTL = SPORT_STATS.ttl
@@ -27,7 +27,7 @@ FEATURE = "sport_stats:sport_count"
 
 @dataclass(frozen=True)
 class Case:
-    """A group that changed at some instants, and whether it is served to who asks at another. The watermark is MARK."""
+    """A group that changed at some instants, and whether it is served to who asks at another, by WATERMARK."""
 
     group: str
     changes: tuple[datetime, ...]
@@ -36,16 +36,31 @@ class Case:
 
 
 CASES = (
-    Case("no change", (), MARK, False),
-    Case("rested for ten days, asked at the watermark", (MARK - 10 * DAY,), MARK, True),
-    Case("rested for ten days, asked a TTL after the watermark", (MARK - 10 * DAY,), MARK + TTL, True),
-    Case("rested for ten days, asked later than that", (MARK - 10 * DAY,), MARK + TTL + SHORTEST, False),
-    Case("rested for ten days, asked nine days ago", (MARK - 10 * DAY,), MARK - 9 * DAY + HOUR, True),
-    Case("changed twice, asked a TTL after the watermark", (MARK - 10 * DAY, MARK - HOUR), MARK + TTL, True),
-    Case("changed twice, asked later than that", (MARK - 10 * DAY, MARK - HOUR), MARK + TTL + SHORTEST, False),
-    Case("changed at the watermark, asked a TTL after it", (MARK,), MARK + TTL, True),
-    Case("changed past the watermark, asked a TTL after the change", (MARK + HOUR,), MARK + HOUR + TTL, True),
-    Case("changed past the watermark, asked later than that", (MARK + HOUR,), MARK + HOUR + TTL + SHORTEST, False),
+    Case("no change", (), WATERMARK, False),
+    Case("rested for ten days, asked at the watermark", (WATERMARK - 10 * DAY,), WATERMARK, True),
+    Case("rested for ten days, asked a TTL after the watermark", (WATERMARK - 10 * DAY,), WATERMARK + TTL, True),
+    Case("rested for ten days, asked later than that", (WATERMARK - 10 * DAY,), WATERMARK + TTL + SHORTEST, False),
+    Case("rested for ten days, asked nine days ago", (WATERMARK - 10 * DAY,), WATERMARK - 9 * DAY + HOUR, True),
+    Case(
+        "changed twice, asked a TTL after the watermark",
+        (WATERMARK - 10 * DAY, WATERMARK - HOUR),
+        WATERMARK + TTL,
+        True,
+    ),
+    Case(
+        "changed twice, asked later than that",
+        (WATERMARK - 10 * DAY, WATERMARK - HOUR),
+        WATERMARK + TTL + SHORTEST,
+        False,
+    ),
+    Case("changed at the watermark, asked a TTL after it", (WATERMARK,), WATERMARK + TTL, True),
+    Case("changed past the watermark, asked a TTL after the change", (WATERMARK + HOUR,), WATERMARK + HOUR + TTL, True),
+    Case(
+        "changed past the watermark, asked later than that",
+        (WATERMARK + HOUR,),
+        WATERMARK + HOUR + TTL + SHORTEST,
+        False,
+    ),
 )
 SERVED = {case.group: case.is_served for case in CASES}
 
@@ -62,7 +77,7 @@ def stored(published: Published, gated: Any) -> Published:
             newest.append({"sport": case.group} | values | times)
     pass_gates(published.database)
     gated.write_to_online_store("sport_stats", pd.DataFrame(newest))
-    mark(published.connections.redis, "pikkit", "sport_stats", MARK)
+    write_watermark(published.connections.redis, "pikkit", "sport_stats", WATERMARK)
     return published
 
 
@@ -70,7 +85,7 @@ def test_functions_of_the_online_store_follow_rule_r6() -> None:
     served = {}
     for case in CASES:
         row = microseconds(max(case.changes)) if case.changes else None
-        until = as_of(row, microseconds(MARK))
+        until = as_of(row, microseconds(WATERMARK))
         is_served = until is not None and not is_outside(until, TTL // SHORTEST, microseconds(case.asked_at))
         served[case.group] = is_served
     assert served == SERVED
@@ -108,7 +123,7 @@ def test_history_views_follow_rule_r6(stored: Published) -> None:
 
 
 def test_status_is_fresh_while_resting_groups_are_served() -> None:
-    resting = [case for case in CASES if case.changes and max(case.changes) <= MARK <= case.asked_at]
-    assert {case.group: _copy(MARK, TTL, case.asked_at).state == "fresh" for case in resting} == {
+    resting = [case for case in CASES if case.changes and max(case.changes) <= WATERMARK <= case.asked_at]
+    assert {case.group: _copy(WATERMARK, TTL, case.asked_at).state == "fresh" for case in resting} == {
         case.group: case.is_served for case in resting
     }

@@ -17,7 +17,7 @@ from feature_repo import clock
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
 from ingestion.intake.counts import IntakeCounts, ReconcileCounts
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.reconcile import reconcile_table
 from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import Progress, silent
@@ -93,7 +93,7 @@ def conninfo(postgres: Postgres) -> str:
 def sync(source: Source, database: psycopg.Connection) -> Callable[..., IntakeCounts]:
     def sync(*, now: datetime = NOW, **request: Any) -> IntakeCounts:
         with requested_rows(database, source.open(silent), SyncRequest(**request)) as rows:
-            counts = take_in(database, rows, run_id=uuid.uuid4(), now=now)
+            counts = load_rows(database, rows, run_id=uuid.uuid4(), now=now)
         database.commit()
         return counts
 

@@ -19,7 +19,7 @@ from ingestion.sample.pikkit_export import as_pikkit_export
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.serving.score import DEFAULT_SERVICE, check, read_bets
 from ingestion.sources.files.file_source import open_file
-from ingestion.sources.files.formats.registry import declared_format, read_mapping
+from ingestion.sources.files.formats.known_formats import declared_format, read_mapping
 from tests.builders.bet_files import NOW, bet, jsonl
 from tests.rigs.commands import environ_of, pikkit_here
 

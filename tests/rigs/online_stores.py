@@ -1,6 +1,6 @@
 """Views and stores for tests of the online store: Feast over a file registry and a real Redis, stock or ours.
 
-Nothing is materialized: rows are written by Feast's own Redis store, and marks as `pikkit` writes them.
+Nothing is materialized: rows are written by Feast's own Redis store, and watermarks as `pikkit` writes them.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def write(
     RedisOnlineStore().online_write_batch(config, declared, data, None)
 
 
-def mark(server: Redis, project: str, name: str, until: datetime) -> None:
+def write_watermark(server: Redis, project: str, name: str, until: datetime) -> None:
     """Say until when the rows of a view are asserted."""
     with redis.Redis.from_url(server.url) as client:
         client.hset(watermarks_key(project), name, OnlineWatermark(microseconds(until), b"-" * 8).packed())

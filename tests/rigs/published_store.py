@@ -1,15 +1,15 @@
 """A small published store of a test's own, behind the gated provider.
 
-published    Postgres, an empty Redis and an applied registry; two runs passed their gate; the clock stands at MARK
+published    Postgres, an empty Redis and an applied registry; two runs passed their gate; the clock stands at WATERMARK
 gated        Feast's store over it, as plain Python has it
 database     (tests/conftest.py) is not this store: `published.database` is an open connection to it
 
 run     view                key        event_timestamp
-FIRST   sport_stats         NBA, NFL   MARK - 10 days
-FIRST   institution_stats   Pinnacle   MARK - 10 days
-SECOND  sport_stats         NBA        MARK - 1 hour
-SECOND  bet_facts           b1         MARK - 2 hours
-LONE    sport_stats         NHL        MARK - 20 days
+FIRST   sport_stats         NBA, NFL   WATERMARK - 10 days
+FIRST   institution_stats   Pinnacle   WATERMARK - 10 days
+SECOND  sport_stats         NBA        WATERMARK - 1 hour
+SECOND  bet_facts           b1         WATERMARK - 2 hours
+LONE    sport_stats         NHL        WATERMARK - 20 days
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ingestion.database.access import connect
 from tests.builders.judgements import pass_gates
 from tests.rigs.forked_commands import run_forked
 
-MARK = datetime(2026, 5, 1, 12, tzinfo=UTC)
+WATERMARK = datetime(2026, 5, 1, 12, tzinfo=UTC)
 FIRST, SECOND, LONE = (UUID(int=number) for number in (1, 2, 3))
 
 
@@ -106,7 +106,7 @@ def published(
     here = Connections(clone(published_template), empty_redis, embedded=False)
     for variable, value in feast_environment(here).items():
         monkeypatch.setenv(variable, value)
-    monkeypatch.setenv("PIKKIT_NOW", MARK.isoformat())
+    monkeypatch.setenv("PIKKIT_NOW", WATERMARK.isoformat())
     with connect(here.postgres, purpose="test", autocommit=True) as database:
         yield Published(here, database)
 
@@ -117,8 +117,8 @@ def gated(published: Published) -> Any:
 
 
 def _fill(database: psycopg.Connection) -> None:
-    database.execute("insert into features.watermark values (true, 1, %s, %s)", [MARK, SECOND])
-    first, second, lone = MARK - timedelta(days=10), MARK - timedelta(hours=1), MARK - timedelta(days=20)
+    database.execute("insert into features.watermark values (true, 1, %s, %s)", [WATERMARK, SECOND])
+    first, second, lone = WATERMARK - timedelta(days=10), WATERMARK - timedelta(hours=1), WATERMARK - timedelta(days=20)
     stats = dict.fromkeys(SPORT_STATS.features, 1)
     for key, run_id, instant in (
         ("NBA", FIRST, first),
@@ -130,7 +130,11 @@ def _fill(database: psycopg.Connection) -> None:
     of_books = dict.fromkeys(INSTITUTION_STATS.features, 2)
     insert(database, "institution_stats", FIRST, first, {"institution_name": "Pinnacle"} | of_books)
     insert(
-        database, BET_FACTS.name, SECOND, MARK - timedelta(hours=2), {"bet_id": "b1", "amount": 0.1, "is_live": True}
+        database,
+        BET_FACTS.name,
+        SECOND,
+        WATERMARK - timedelta(hours=2),
+        {"bet_id": "b1", "amount": 0.1, "is_live": True},
     )
     pass_gates(database)
 

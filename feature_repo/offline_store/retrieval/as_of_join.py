@@ -35,7 +35,12 @@ class SortedInstants:
         self.microseconds: pl.Series = microseconds.gather(self.order)
 
     def in_frame_order(self, positions: pl.Series) -> pl.Series:
-        """Positions given in the order of the instants, in the order of the frame; null for rows without an instant."""
+        """The positions, one for each of `order`, moved to the rows of the frame that they belong to.
+
+        Goes in: one position in a history per instant, in the order of the instants, null where nothing was found.
+        Comes out: `height` positions in the order of the frame (Int64), null where none was found and for rows without
+        an instant.
+        """
         by_row = np.full(self.height, -1, dtype=np.int64)
         by_row[self.order.to_numpy()] = positions.cast(pl.Int64).fill_null(-1).to_numpy()
         return pl.Series(by_row).set(pl.Series(by_row < 0), None)

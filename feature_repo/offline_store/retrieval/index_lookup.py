@@ -36,7 +36,11 @@ def lookup_query(
     watermark: datetime | None,
     since: datetime | None,
 ) -> sql.Composed:
-    """The query of all lookups: columns pair and the features f0.., a row for each lookup that finds one."""
+    """The query of all lookups: a row for each lookup that finds one, with the columns pair and the features f0, f1 ...
+
+    `lookups` are those of `distinct_lookups`: pair, the keys k0, k1 ..., and t in microseconds since 1970. Rows older
+    than `since` do not count; `watermark` is null for a view that is not carried forward.
+    """
     names = [f"k{number}" for number in range(len(request.join_keys))]
     arrays = [
         sql.SQL("{}::" + key_type(types[column]).array).format(sql.Literal(lookups.get_column(name).to_list()))

@@ -85,9 +85,9 @@ def _print_run(run: PastRun) -> None:
     print_table(["", ""], [fact for fact, (_, value) in zip(cells, facts, strict=True) if value is not None])
     if run.steps:
         print_line()
-        rows = [(step["step"], step["seconds"], jsonlib.dumps(step["counts"])) for step in run.steps]
+        rows = [(step.step, step.seconds, jsonlib.dumps(step.counts)) for step in run.steps]
         print_table(["step", "seconds", "counts"], rows, wrap=True)
-    for warning in run.counts.get("warnings", ()):
+    for warning in run.warnings:
         print_line()
         print_wrapped(f"Warning: {warning}")
     if run.error:

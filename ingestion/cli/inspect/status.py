@@ -108,8 +108,8 @@ def _status_document(store: StoreStatus) -> dict[str, Any]:
             for view in (contents.views if contents else ())
         ],
         "rows": contents.rows if contents else {},
-        "refreshed_at": contents.refreshed_at if contents else None,
-        "known_until": contents.known_until if contents else None,
+        "refreshed_at": contents.features_watermark if contents else None,
+        "known_until": contents.newest_known_at if contents else None,
         "versions_behind": contents.versions_behind if contents else None,
         "sources": [asdict(stream) for stream in contents.streams] if contents else [],
         "alerts": [asdict(alert) for alert in contents.alerts] if contents else [],
@@ -123,4 +123,4 @@ def _status_document(store: StoreStatus) -> dict[str, Any]:
 
 def _copy_document(copy: Copy) -> dict[str, Any]:
     age = copy.age.total_seconds() if copy.age is not None else None
-    return {"state": copy.state, "refreshed_at": copy.refreshed_at, "age_seconds": age, "reason": copy.reason}
+    return {"state": copy.state, "refreshed_at": copy.watermark, "age_seconds": age, "reason": copy.reason}

@@ -86,10 +86,10 @@ def _print_contents(contents: Contents) -> None:
 
 
 def _log(contents: Contents) -> str:
-    if contents.known_until is None:
+    if contents.newest_known_at is None:
         return "empty"
     behind = f"{counted(contents.versions_behind, 'version')} not in the features yet"
-    return f"reaches {contents.known_until:%Y-%m-%dT%H:%M:%SZ}, {behind}"
+    return f"reaches {contents.newest_known_at:%Y-%m-%dT%H:%M:%SZ}, {behind}"
 
 
 def _last_run(contents: Contents) -> str:

@@ -34,10 +34,10 @@ def store_problem(store: StoreStatus) -> str | None:
     contents = store.contents
     if contents is None:
         return f"The store lacks migrations: {', '.join(store.pending)}. Run `pikkit migrate`, then `pikkit apply`."
-    if contents.refreshed_at is None:
+    if contents.features_watermark is None:
         return _alerts(contents) or "Nothing was refreshed yet. Run `pikkit run`."
     if any(view.offline.state == "ahead" for view in contents.views):
-        return _ahead(store, contents.refreshed_at)
+        return _ahead(store, contents.features_watermark)
     if definition := _not_rolled_out(contents):
         return definition
     if alerts := _alerts(contents):
@@ -45,9 +45,9 @@ def store_problem(store: StoreStatus) -> str | None:
     views = contents.views
     stale = sum(view.offline.state == "stale" for view in views)
     if stale:
-        refreshed_at = f"{contents.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        last_refresh = f"{contents.features_watermark:%Y-%m-%dT%H:%M:%SZ}"
         return (
-            f"{stale} of {len(views)} views are past their TTL: the last refresh was at {refreshed_at}. "
+            f"{stale} of {len(views)} views are past their TTL: the last refresh was at {last_refresh}. "
             "Run `pikkit run`, or look at the store as of then with --now or PIKKIT_NOW."
         )
     if faulty := [view for view in views if view.online.state in ("empty", "redefined", "incomplete", "differs")]:
@@ -71,8 +71,8 @@ def _alerts(contents: Contents) -> str | None:
     return f"{sentence} Also open: {', '.join(alert.cause for alert in others)}." if others else sentence
 
 
-def _ahead(store: StoreStatus, refreshed_at: datetime) -> str:
-    refreshed = f"the last refresh, {refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+def _ahead(store: StoreStatus, features_watermark: datetime) -> str:
+    refreshed = f"the last refresh, {features_watermark:%Y-%m-%dT%H:%M:%SZ}"
     if store.is_clock_stopped:
         return (
             f"The clock is stopped by --now or PIKKIT_NOW at {store.now:%Y-%m-%dT%H:%M:%SZ}, before {refreshed}. "

@@ -25,8 +25,8 @@ def materialize(
 ) -> None:
     """Copy to the online store what it lacks.
 
-    Up to the last refresh. Refills a Redis that was emptied, set back or exchanged; with --rebuild, also one whose
-    values others changed.
+    Always as of the last refresh; a --now before it is refused. Refills a Redis that was emptied, set back or
+    exchanged; with --rebuild, also one whose values others changed.
     """
     from ingestion.pipeline import run_materialize
 

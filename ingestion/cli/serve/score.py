@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,9 @@ from ingestion.cli.options import Json, MappingOption, Now
 from ingestion.cli.serve.score_warnings import say_what_was_left_out, warn_of_ages, warn_of_naive, warn_of_unknown
 from ingestion.cli.serve.vectors import print_scored, scored_document
 from ingestion.cli.stores import begin, load_feast, stores
+
+if TYPE_CHECKING:
+    from ingestion.serving.score import Scored
 
 
 def score(
@@ -75,10 +79,15 @@ def score(
         print_json(scored_document(scored) | {"naive_instants": naive})
     else:
         print_scored(scored)
+    _say_what_to_know(scored, naive, named)
+
+
+def _say_what_to_know(scored: Scored, naive: Sequence[str], columns: Collection[str]) -> None:
+    """On stderr: instants without a zone, options of the bet that `columns` lacks, unknown names, old values."""
     if naive:
         warn_of_naive(naive)
-    if named and not scored.is_by_id:
-        say_what_was_left_out(named)
+    if columns and not scored.is_by_id:
+        say_what_was_left_out(columns)
     warn_of_unknown(scored)
     warn_of_ages(scored)
 
@@ -100,7 +109,7 @@ def _bets_of_options(
     if mapping is not None and file is None:
         raise ConfigurationError("--mapping is for a --file", "Nothing was scored", "Leave it out")
     if file is not None:
-        from ingestion.sources.files.formats.registry import read_mapping
+        from ingestion.sources.files.formats.known_formats import read_mapping
 
         return read_bets(file, read_mapping(mapping) if mapping else None)
     if text is None:

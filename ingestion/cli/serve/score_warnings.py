@@ -26,9 +26,9 @@ def warn_of_ages(scored: Scored) -> None:
             "behind, or the store was refreshed by one that ran ahead. `pikkit doctor` tells which."
         )
     stale = [view for view in oldest(scored) if view.is_stale]
-    marks = [(view.event_timestamp, view.age) for view in stale if view.event_timestamp and view.age is not None]
-    if marks:
-        newest, age = max(marks)
+    instants = [(view.event_timestamp, view.age) for view in stale if view.event_timestamp and view.age is not None]
+    if instants:
+        newest, age = max(instants)
         say_warning(
             f"values past their TTL in {', '.join(view.view for view in stale)}; the newest are as of "
             f"{newest:%Y-%m-%dT%H:%M:%SZ}, {span(age)} ago. They are null. Run `pikkit run`, or look at the store as "

@@ -201,7 +201,7 @@ def _print_end(settings: Settings, run: FinishedRun[PipelineSummary], bet: dict[
         versions, change_rows = counted(sync.accepted, "bet version"), counted(written, "change row")
         print_line(f"{versions} and {change_rows} were added.")
     else:
-        as_of = f"{run.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        as_of = f"{run.summary.features_watermark:%Y-%m-%dT%H:%M:%SZ}"
         print_line(f"Nothing changed: the store already held all of it, and confirmed its features as of {as_of}.")
     print_line("\nTry next")
     for command in _next_commands(settings, bet):

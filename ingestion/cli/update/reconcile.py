@@ -16,6 +16,7 @@ from ingestion.cli.tables import print_refused, print_table
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
+    from ingestion.intake.counts import ReconcileCounts
     from ingestion.runs.record import FinishedRun
     from ingestion.runs.summaries import ReconcileSummary
 
@@ -76,7 +77,12 @@ def reconcile(
         print_json(run_document(finished))
         return
     print_steps(finished)
-    differences = finished.summary.reconciled
+    _print_differences(finished.summary.reconciled)
+    print_line(_what_differed(finished))
+
+
+def _print_differences(differences: ReconcileCounts) -> None:
+    """What the comparison found, as a table; why rows were refused; how many bets of other streams were left."""
     print_table(
         ["compared", "number"],
         [
@@ -92,15 +98,14 @@ def reconcile(
         print_refused(differences.reasons)
     print_line()
     if differences.of_other_streams:
-        counted = [f"{bets:,} of {stream}" for stream, bets in differences.of_other_streams.items()]
-        bets = ", ".join(counted[:_STREAMS_NAMED])
-        if len(counted) > _STREAMS_NAMED:
-            bets += f", and others of {len(counted) - _STREAMS_NAMED:,} more streams (--json has them all)"
+        by_stream = [f"{bets:,} of {stream}" for stream, bets in differences.of_other_streams.items()]
+        bets = ", ".join(by_stream[:_STREAMS_NAMED])
+        if len(by_stream) > _STREAMS_NAMED:
+            bets += f", and others of {len(by_stream) - _STREAMS_NAMED:,} more streams (--json has them all)"
         say(
             f"Bets of other streams, which this table does not show, were left: {bets}. If this table took over a "
             "stream (it was renamed, or was loaded from that file): --include-stream NAME."
         )
-    print_line(_what_differed(finished))
 
 
 def _what_differed(finished: FinishedRun[ReconcileSummary]) -> str:

@@ -81,7 +81,7 @@ def print_run(finished: FinishedRun[PipelineSummary], *, as_json: bool) -> None:
 def _what_changed(finished: FinishedRun[PipelineSummary]) -> str:
     sync, change_rows = finished.summary.sync, finished.summary.refresh.total
     if not sync.accepted + sync.quarantined + change_rows:
-        as_of = f"{finished.summary.refreshed_at:%Y-%m-%dT%H:%M:%SZ}"
+        as_of = f"{finished.summary.features_watermark:%Y-%m-%dT%H:%M:%SZ}"
         return f"Run {finished.short_id}: nothing new. The features were confirmed as of {as_of}."
     return (
         f"Run {finished.short_id}: {counted(sync.accepted, 'bet version')} and "

@@ -15,8 +15,11 @@ from ingestion.cli.stores import begin, prepared_stores, source_opener
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
+    from ingestion.intake.request import SyncRequest
     from ingestion.runs.record import FinishedRun
     from ingestion.runs.summaries import SyncSummary
+    from ingestion.sources.files.file_source import FileSource
+    from ingestion.sources.table import SourceTable
 
 
 def sync(
@@ -45,11 +48,9 @@ def sync(
     is: the next sync reads what it would have read.
     """
     from feature_repo.clock import parse_instant
-    from feature_repo.errors import ConfigurationError
     from ingestion.intake.request import SyncRequest
     from ingestion.intake.streams import optional_columns
     from ingestion.pipeline import run_sync
-    from ingestion.sources.files.file_source import FileSource
 
     settings = begin(now)
     opener = source_opener(settings, source, mapping)
@@ -63,27 +64,42 @@ def sync(
         without=optional_columns(without or ()),
         late=late,
     )
-    if full and request.is_partial:
-        raise ConfigurationError(
-            "--full reads everything, --sport, --since and --until a part", "Nothing was done", "Leave one of them out"
-        )
-    if request.since and request.until and request.since >= request.until:
-        raise ConfigurationError("--since does not lie before --until", "Nothing was done", "Exchange them")
+    _check_part(request)
     connections = prepared_stores(settings)
     with progress_bar() as progress:
         opened = opener(progress)
-        if isinstance(opened, FileSource) and (full or request.is_partial):
-            raise ConfigurationError(
-                "--full, --sport, --since and --until are for tables: a file is always read whole",
-                "Nothing was done",
-                "Leave them out",
-            )
+        _check_source(opened, request)
         finished = run_sync(connections, opened, request, clock_ahead=clock_ahead, progress=progress)
     if json:
         print_json(run_document(finished))
         return
     print_steps(finished)
     print_line(_what_came(finished))
+
+
+def _check_part(request: SyncRequest) -> None:
+    """Raise ConfigurationError when the options ask for all of a table and a part of it, or for no instant."""
+    from feature_repo.errors import ConfigurationError
+
+    if request.is_full and request.is_partial:
+        raise ConfigurationError(
+            "--full reads everything, --sport, --since and --until a part", "Nothing was done", "Leave one of them out"
+        )
+    if request.since and request.until and request.since >= request.until:
+        raise ConfigurationError("--since does not lie before --until", "Nothing was done", "Exchange them")
+
+
+def _check_source(source: FileSource | SourceTable, request: SyncRequest) -> None:
+    """Raise ConfigurationError when a file is asked for as only a table can be."""
+    from feature_repo.errors import ConfigurationError
+    from ingestion.sources.files.file_source import FileSource
+
+    if isinstance(source, FileSource) and (request.is_full or request.is_partial):
+        raise ConfigurationError(
+            "--full, --sport, --since and --until are for tables: a file is always read whole",
+            "Nothing was done",
+            "Leave them out",
+        )
 
 
 def _what_came(finished: FinishedRun[SyncSummary]) -> str:

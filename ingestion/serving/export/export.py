@@ -27,7 +27,7 @@ import psycopg
 from feature_repo.errors import ConfigurationError
 from feature_repo.postgres.copy import copy_pages
 from feature_repo.servers.connections import Postgres
-from ingestion.database.access import statement, taking_turns
+from ingestion.database.access import advisory_lock, statement
 from ingestion.database.read_only import read_only_store
 from ingestion.progress import Progress, silent
 from ingestion.serving.export import manifest
@@ -75,7 +75,7 @@ def export_store(
     Raises ConfigurationError when `to` cannot be used or holds files that no export wrote, Unreachable, StoreFull.
     """
     root = Root(to)
-    with read_only_store(postgres, purpose="export") as connection, taking_turns(connection, _lock(root)):
+    with read_only_store(postgres, purpose="export") as connection, advisory_lock(connection, _lock(root)):
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         plan = _plan(connection, root)
         if full:
@@ -86,7 +86,7 @@ def export_store(
 
 
 def _lock(root: Root) -> int:
-    """The number of the lock that exports to this root take turns at."""
+    """The number of the advisory lock of exports to this root: one runs at a time."""
     digest = hashlib.blake2b(f"pikkit export {root.shown}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 

@@ -37,7 +37,11 @@ def page_schema(dataset: Dataset) -> dict[str, pl.DataType]:
 
 
 def by_partition(pages: Iterable[pl.DataFrame]) -> Iterator[tuple[Partition, Iterator[pl.DataFrame]]]:
-    """The partitions (sport, month) of pages in which one stands after the other, each with its frames."""
+    """The partitions (sport, month) of pages in their order, each with its frames, as they come.
+
+    `pages` have the columns of `page_schema`, and the rows of one partition stand together. Take the frames of a
+    partition before the next one: they are read only once.
+    """
     pieces = (
         (key, piece)
         for page in pages
@@ -49,7 +53,11 @@ def by_partition(pages: Iterable[pl.DataFrame]) -> Iterator[tuple[Partition, Ite
 
 
 def write_partition(sink: MeasuredFile, frames: Iterable[pl.DataFrame], dataset: Dataset) -> int:
-    """Write the frames as one Parquet file. Returns the number of its rows."""
+    """Write the frames as one Parquet file, and return the number of its rows.
+
+    The columns are those of the dataset's schema, in its order; the rows stay in theirs, in row groups of GROUP_ROWS,
+    compressed by zstd.
+    """
     schema = pa.schema([(name, _ARROW[dtype]) for name, dtype in dataset.schema.items()])
     rows = 0
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:

@@ -32,23 +32,23 @@ class MeasuredFile(io.RawIOBase):
         self.size = 0
 
     def writable(self) -> bool:
-        """Only that."""
+        """True: it can be written to, and not read (io.RawIOBase)."""
         return True
 
     def write(self, data: Any) -> int:
-        """See io.RawIOBase."""
+        """Write the bytes, and count them (io.RawIOBase). Returns how many they are."""
         self._digest.update(data)
         self._file.write(data)
         self.size += len(memoryview(data).cast("B"))
         return len(data)
 
     def tell(self) -> int:
-        """See io.RawIOBase."""
+        """The number of bytes written (io.RawIOBase)."""
         return self.size
 
     @property
     def digest(self) -> str:
-        """Of everything so far, in hex."""
+        """The BLAKE2b digest of everything written so far, in hex."""
         return self._digest.hexdigest()
 
 

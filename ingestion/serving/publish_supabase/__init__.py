@@ -1,1 +1,1 @@
-"""The store's latest values, copied to three tables of a Supabase project (docs/supabase.sql)."""
+"""`publish` copies the latest values, `tables` are the three it fills, `target` the project that has them."""

@@ -18,7 +18,7 @@ from psycopg import IsolationLevel, sql
 
 from feature_repo.errors import ConfigurationError, PikkitError
 from feature_repo.servers.connections import Postgres
-from ingestion.database.access import statement, taking_turns
+from ingestion.database.access import advisory_lock, statement
 from ingestion.database.read_only import read_only_store
 from ingestion.progress import Progress, silent
 from ingestion.serving.publish_supabase.tables import TABLES, PublishedKey, PublishedRow, PublishedTable, from_store
@@ -28,7 +28,7 @@ from ingestion.sources.settings import SourceSettings, SupabaseProject
 # Rows in one request.
 ROWS_PER_UPSERT: Final = 500
 
-# Those who publish from one store take turns. Any constant will do, other than those of the run and of migrations.
+# The advisory lock of publications. Any constant will do, other than those of the run and of migrations.
 _LOCK: Final = 7_745_548_072_115_291_139
 
 
@@ -101,7 +101,7 @@ def publish_to_supabase(
     Raises ConfigurationError where there is nothing to publish, SourceDenied where the project refuses the key, a
     table or a row, and Unreachable. What was done by then stays, and the error says how much it is.
     """
-    with read_only_store(postgres, purpose="publish-supabase") as connection, taking_turns(connection, _LOCK):
+    with read_only_store(postgres, purpose="publish-supabase") as connection, advisory_lock(connection, _LOCK):
         wanted = _latest_values(connection)
         work: list[_Work] = []
 

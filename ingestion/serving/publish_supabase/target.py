@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from feature_repo.errors import Unreachable
 from ingestion.serving.publish_supabase.tables import PublishedKey, PublishedRow, PublishedTable
-from ingestion.sources.retry import Passing
+from ingestion.sources.retry import TransientFailure
 from ingestion.sources.settings import SupabaseProject
 from ingestion.sources.supabase.keyset import in_addresses, literal
 from ingestion.sources.supabase.rest import ProjectDenied, Rest, opened
@@ -73,7 +73,7 @@ class SupabaseTarget:
 
         def check(answer: httpx.Response) -> None:
             if (covered := _covered(answer)) != len(rows):
-                raise Passing(f"an answer for {covered} rows to {len(rows):,} that were sent")
+                raise TransientFailure(f"an answer for {covered} rows to {len(rows):,} that were sent")
 
         self._rest.send(request, check)
 
@@ -115,10 +115,10 @@ class SupabaseTarget:
 
 
 def _covered(answer: httpx.Response) -> int:
-    """How many rows a write covered. Raises Passing where the answer does not say, as a web page does not."""
+    """How many rows a write covered. Raises TransientFailure where the answer does not say, as a web page does not."""
     _, _, total = answer.headers.get("Content-Range", "").partition("/")
     if not total.isdecimal():
-        raise Passing("an answer that is not PostgREST's")
+        raise TransientFailure("an answer that is not PostgREST's")
     return int(total)
 
 

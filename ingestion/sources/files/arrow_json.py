@@ -28,7 +28,10 @@ from ingestion.sources.page import NOT_UTF8
 
 
 def json_objects(columns: Mapping[str, pa.Array]) -> pl.Series:
-    """One JSON object a row, its keys in the order of the columns, which are `plain`; at least one."""
+    """The rows as texts: one JSON object each, its keys in the order of the columns.
+
+    At least one column, all of the same length, and of types as `plain` makes them. A null is `null`, never left out.
+    """
     pieces: list[pl.Series] = []
     for ordinary, run in groupby(columns.items(), key=lambda column: _is_ordinary(column[1])):
         some = dict(run)

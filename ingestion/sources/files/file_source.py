@@ -20,7 +20,7 @@ from feature_repo.errors import SourceRejected
 from feature_repo.near_names import did_you_mean
 from ingestion.sources.files.csv import DELIMITER_NAMES, csv_pages, survey_csv
 from ingestion.sources.files.formats.example import begun_mapping
-from ingestion.sources.files.formats.registry import FileFormat, nearest_format, recognised, shipped_formats
+from ingestion.sources.files.formats.known_formats import FileFormat, nearest_format, recognised, shipped_formats
 from ingestion.sources.files.formats.translation import translate
 from ingestion.sources.files.json import json_pages, survey_json
 from ingestion.sources.files.jsonl import jsonl_pages, survey_jsonl

@@ -131,7 +131,10 @@ class Columns:
         return any(column.name == name for column in self.known)
 
     def page(self, frame: pl.DataFrame, *, is_first: bool) -> Page:
-        """The page of a frame that came. The first one tells of the columns that are not read."""
+        """The page of a frame that came by COPY: the payload, and each known column as `expression` put it on the wire.
+
+        The first page of a reading names the columns that are not read.
+        """
         values = {column.name: column.read(frame) for column in self.known}
         return build_page(values, frame[PAYLOAD], {}, self.unknown if is_first else ())
 

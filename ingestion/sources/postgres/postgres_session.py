@@ -1,8 +1,8 @@
 """A connection to somebody else's Postgres that is made anew when it is lost, within the patience that is left.
 
-Denied    a password, a role, a right, a table, a column, a setting of the address: SourceDenied at once
-Passing   no answer, starting up, shutting down, no connection or memory left, a connection lost, a statement ended from
-          outside: asked again; Unreachable when the patience is used up
+SourceDenied      a password, a role, a right, a table, a column, a setting of the address: raised at once
+TransientFailure  no answer, starting up, shutting down, no connection or memory left, a connection lost, a statement
+                  ended from outside: asked again; Unreachable when the patience is used up
 
 Postgres says in English, and libpq without a code, why a login failed. A refusal that is not recognized is asked again.
 """
@@ -24,7 +24,7 @@ from feature_repo.errors import SourceDenied, Unreachable
 from feature_repo.postgres.postgres_errors import server_message
 from ingestion.database.access import snapshot
 from ingestion.progress import Progress
-from ingestion.sources.retry import Passing, patiently
+from ingestion.sources.retry import TransientFailure, retry_transient
 
 _T = TypeVar("_T")
 
@@ -69,12 +69,12 @@ class Session:
                 some = self._patiently(lambda: self._started(rows))
                 yield from some
                 return
-            except Passing as trouble:
+            except TransientFailure as trouble:
                 if start == _MOST_STARTS:
                     raise self._given_up(trouble) from trouble
 
     def _patiently(self, attempt: Callable[[], _T]) -> _T:
-        return patiently(attempt, host=self.name, patience=self._patience, tell_wait=self._tell)
+        return retry_transient(attempt, host=self.name, patience=self._patience, tell_wait=self._tell)
 
     def _tell(self, waiting: str) -> None:
         self._progress("read", 0, None, waiting=waiting)
@@ -93,7 +93,7 @@ class Session:
         with self._open():
             yield from rows
 
-    def _given_up(self, trouble: Passing) -> Unreachable:
+    def _given_up(self, trouble: TransientFailure) -> Unreachable:
         return Unreachable(
             f"{self.name} lost the connection {_MOST_STARTS} times before all rows had come; the last time: {trouble}",
             "What was not committed is undone",
@@ -128,7 +128,7 @@ class Session:
 
 @contextmanager
 def source_postgres_errors(name: str) -> Iterator[None]:
-    """Raise psycopg's errors as SourceDenied or Passing; what is neither is a bug of ours, and passes as it is."""
+    """Raise psycopg's errors as SourceDenied or TransientFailure; what is neither is a bug of ours, and stays."""
     try:
         yield
     except psycopg.Error as error:
@@ -140,9 +140,9 @@ def _translated(error: psycopg.Error, name: str) -> Exception:
     if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
         # libpq gives the text alone of a connection that could not be made: no code, and no class of error.
         refused = _REFUSED_LOGIN.search(str(error)) and not _PASSING_LOGIN.search(str(error))
-        return denied(what) if refused else Passing(server_message(error))
+        return denied(what) if refused else TransientFailure(server_message(error))
     if error.sqlstate is not None and error.sqlstate.startswith(_PASSING):
-        return Passing(server_message(error))
+        return TransientFailure(server_message(error))
     return denied(what) if error.sqlstate is not None and error.sqlstate.startswith(_REFUSED) else error
 
 

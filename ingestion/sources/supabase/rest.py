@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from feature_repo.errors import SourceDenied
-from ingestion.sources.retry import Passing, patiently, retry_after
+from ingestion.sources.retry import TransientFailure, retry_after, retry_transient
 from ingestion.sources.settings import SupabaseProject
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _decode: Final = json.JSONDecoder().raw_decode
 
 
 def _nothing() -> None:
-    """What most requests do about a server that is too slow."""
+    """The `too_slow` of requests that ask for the same again when the server's time limit stopped them."""
 
 
 class ProjectDenied(SourceDenied):
@@ -86,19 +86,19 @@ class Rest:
     ) -> _T:
         """What `check` makes of the answer to a request, which is built and sent anew for each attempt.
 
-        `check` raises Passing on an answer that is not what was asked for. `too_slow` is called when the server's own
-        time limit stopped it. Raises ProjectDenied, or Unreachable after retries.
+        `check` raises TransientFailure on an answer that is not what was asked for. `too_slow` is called when the
+        server's own time limit stopped it. Raises ProjectDenied, or Unreachable after retries.
         """
 
         def attempt() -> _T:
             try:
                 return check(self._once(request()))
-            except Passing as failure:
+            except TransientFailure as failure:
                 if failure.code == TOO_SLOW:
                     too_slow()
                 raise
 
-        return patiently(attempt, host=self.project.host, patience=self._patience, tell_wait=self._tell_wait)
+        return retry_transient(attempt, host=self.project.host, patience=self._patience, tell_wait=self._tell_wait)
 
     def rows(self, request: Callable[[], Any]) -> Rows:
         """The rows that a request selects. Raises ProjectDenied, or Unreachable after retries."""
@@ -114,12 +114,12 @@ class Rest:
         def attempt() -> int | None:
             try:
                 return rows_of_answer(self._once(request())).total or 0
-            except Passing as failure:
+            except TransientFailure as failure:
                 if failure.code in (TOO_SLOW, NO_ANSWER):
                     return None
                 raise
 
-        return patiently(attempt, host=self.project.host, patience=self._patience, tell_wait=self._tell_wait)
+        return retry_transient(attempt, host=self.project.host, patience=self._patience, tell_wait=self._tell_wait)
 
     def _keep(self, answer: httpx.Response) -> None:
         answer.read()
@@ -136,12 +136,12 @@ class Rest:
         return self._answer
 
     def _judge(self, answer: httpx.Response, name: str) -> None:
-        """Raises Passing or ProjectDenied for an answer that is an error. `name` is the table or function asked."""
+        """Raises TransientFailure or ProjectDenied for an answer that is an error. `name`: of the table or function."""
         said = _error(answer)
         code, message = (self._shown(said.get(part)) for part in ("code", "message"))
         cause = f"{answer.status_code}" + (f" ({': '.join(filter(None, (code, message)))})" if code or message else "")
         if answer.status_code in _LATER or answer.status_code >= 500:
-            raise Passing(cause, code=code, retry_after=retry_after(answer.headers))
+            raise TransientFailure(cause, code=code, retry_after=retry_after(answer.headers))
         raise self._refusal(answer.status_code, code, cause, name)
 
     def _refusal(self, status: int, code: str, cause: str, name: str) -> ProjectDenied:
@@ -199,24 +199,24 @@ def opened(project: SupabaseProject, key: str, patience: timedelta, tell_wait: C
 
 
 def rows_of_answer(answer: httpx.Response) -> Rows:
-    """The rows of an answer. Raises Passing if it is not a list of objects, as long as it claims to be."""
+    """The rows of an answer. Raises TransientFailure if it is not a list of objects, as long as it claims to be."""
     if "html" in answer.headers.get("Content-Type", ""):
-        raise Passing("a web page instead of rows")
+        raise TransientFailure("a web page instead of rows")
     try:
         texts, records = _elements(answer.content.decode())
     except (ValueError, RecursionError):
-        raise Passing(f"JSON that breaks off or is none ({len(answer.content):,} bytes)") from None
+        raise TransientFailure(f"JSON that breaks off or is none ({len(answer.content):,} bytes)") from None
     said = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if said is None:
-        raise Passing("rows without saying how many")
+        raise TransientFailure("rows without saying how many")
     first, last, total = said.groups()
     claimed = int(last) - int(first) + 1 if last else 0
     if total == "*" and "count=exact" in answer.request.headers.get("Prefer", ""):
-        raise Passing("no count where one was asked for")
+        raise TransientFailure("no count where one was asked for")
     if claimed != len(records):
-        raise Passing(f"{len(records):,} rows that claim to be {claimed:,}")
+        raise TransientFailure(f"{len(records):,} rows that claim to be {claimed:,}")
     if not records and total not in ("*", "0"):
-        raise Passing(f"no rows where it says there are {int(total):,}")
+        raise TransientFailure(f"no rows where it says there are {int(total):,}")
     return Rows(texts, records, None if total == "*" else int(total))
 
 
@@ -252,7 +252,7 @@ def _error(answer: httpx.Response) -> dict[str, Any]:
 
 @contextmanager
 def rest_errors(refused: Callable[[str, str], ProjectDenied]) -> Iterator[None]:
-    """Raise what httpx makes of a request that brought no answer as Passing, or as what `refused` makes.
+    """Raise what httpx makes of a request that brought no answer as TransientFailure, or as what `refused` makes.
 
     An answer that supabase-py does not like is no error here: it is judged by what it holds.
     """
@@ -264,17 +264,17 @@ def rest_errors(refused: Callable[[str, str], ProjectDenied]) -> Iterator[None]:
     except (APIError, ValueError, TypeError, RecursionError):
         return
     except httpx.ReadTimeout:
-        raise Passing(f"no answer within {TIMEOUT:g} s", code=NO_ANSWER) from None
+        raise TransientFailure(f"no answer within {TIMEOUT:g} s", code=NO_ANSWER) from None
     except httpx.TimeoutException:
-        raise Passing(f"no answer within {TIMEOUT:g} s") from None
+        raise TransientFailure(f"no answer within {TIMEOUT:g} s") from None
     except (httpx.LocalProtocolError, httpx.UnsupportedProtocol):
         # Their text may hold the header with the key.
         what = "The key or the address cannot be sent as HTTP"
         raise refused(what, "Check SUPABASE_URL and SUPABASE_KEY") from None
     except httpx.ConnectError as error:
-        raise Passing(f"no connection ({error})") from None
+        raise TransientFailure(f"no connection ({error})") from None
     except (httpx.TransportError, httpx.DecodingError) as error:
-        raise Passing(f"a connection that broke ({type(error).__name__})") from None
+        raise TransientFailure(f"a connection that broke ({type(error).__name__})") from None
 
 
 @cache

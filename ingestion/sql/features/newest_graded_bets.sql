@@ -6,7 +6,7 @@ with wanted as (
 ),
 
 -- What stands today and stood then. Names are never empty, so '' stands for null in the index.
-standing_still as (
+unreplaced as (
     select wanted.needed, newest.*
     from wanted cross join lateral (
         select id, seq, known_at, status, sport, market
@@ -32,7 +32,7 @@ replaced_since as (
 
 ranked as (
     select *, row_number() over (partition by sport, market order by known_at desc, id collate "C" desc) as newness
-    from (select * from standing_still union all select * from replaced_since) as stood
+    from (select * from unreplaced union all select * from replaced_since) as stood
 )
 
 select

@@ -48,5 +48,5 @@ select
         select greatest(known_at, (select features_watermark from features.watermark))
         from processed.bet_versions order by seq desc limit 1
     ) as log_watermark,
-    max(known_at) as known_until
+    max(known_at) as source_watermark
 from new_versions

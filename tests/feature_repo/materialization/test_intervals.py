@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo.materialization.intervals import KEPT_INTERVALS, merge_intervals, record_interval
-from tests.rigs.published_store import MARK, Published
+from tests.rigs.published_store import WATERMARK, Published
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 hours = st.integers(0, 60).map(lambda number: START + timedelta(hours=number))
@@ -71,16 +71,16 @@ def test_merging_intervals_singly_equals_merging_few_intervals_at_once(drawn: li
 
 def test_materialized_interval_is_recorded_once(published: Published, gated: Any) -> None:
     for _ in range(2):
-        gated.materialize(MARK - timedelta(hours=2), MARK)
+        gated.materialize(WATERMARK - timedelta(hours=2), WATERMARK)
     view = published.store().get_feature_view("sport_stats")
-    assert view.materialization_intervals == [(MARK - timedelta(hours=2), MARK)]
+    assert view.materialization_intervals == [(WATERMARK - timedelta(hours=2), WATERMARK)]
 
 
 def test_incremental_materialization_starts_at_the_end_of_the_last(published: Published, gated: Any) -> None:
-    gated.materialize(MARK - timedelta(hours=2), MARK - timedelta(hours=1))
-    gated.materialize_incremental(MARK)
+    gated.materialize(WATERMARK - timedelta(hours=2), WATERMARK - timedelta(hours=1))
+    gated.materialize_incremental(WATERMARK)
     view = published.store().get_feature_view("sport_stats")
-    assert view.materialization_intervals == [(MARK - timedelta(hours=2), MARK)]
+    assert view.materialization_intervals == [(WATERMARK - timedelta(hours=2), WATERMARK)]
 
 
 def test_hourly_materializations_leave_few_intervals(published: Published, gated: Any) -> None:
@@ -96,29 +96,29 @@ def test_long_list_of_intervals_is_shortened(published: Published, gated: Any) -
     view = gated.get_feature_view("sport_stats")
     view.materialization_intervals = [(hour(number), hour(number)) for number in range(1000)]
     gated.registry.apply_feature_view(view, gated.project)
-    gated.materialize(MARK - timedelta(hours=2), MARK, ["sport_stats"])
+    gated.materialize(WATERMARK - timedelta(hours=2), WATERMARK, ["sport_stats"])
     assert len(gated.get_feature_view("sport_stats").materialization_intervals) == KEPT_INTERVALS
 
 
 def test_recording_an_interval_keeps_the_definition_of_the_view(published: Published, gated: Any) -> None:
     before = published.store().get_feature_view("sport_stats").to_proto().spec
-    gated.materialize(MARK - timedelta(hours=2), MARK)
+    gated.materialize(WATERMARK - timedelta(hours=2), WATERMARK)
     assert published.store().get_feature_view("sport_stats").to_proto().spec == before
 
 
 def test_apply_keeps_recorded_intervals(published: Published, gated: Any) -> None:
-    gated.materialize(MARK - timedelta(hours=2), MARK)
+    gated.materialize(WATERMARK - timedelta(hours=2), WATERMARK)
     assert published.feast("apply").returncode == 0
-    assert published.store().get_feature_view("sport_stats").most_recent_end_time == MARK
+    assert published.store().get_feature_view("sport_stats").most_recent_end_time == WATERMARK
 
 
 def test_materialized_view_has_no_state(published: Published, gated: Any) -> None:
-    gated.materialize(MARK - timedelta(hours=2), MARK)
+    gated.materialize(WATERMARK - timedelta(hours=2), WATERMARK)
     assert {view.state.name for view in published.store().list_feature_views()} == {"STATE_UNSPECIFIED"}
 
 
 def test_recording_an_interval_removes_the_state_of_the_view(published: Published, gated: Any) -> None:
     view = gated.get_feature_view("sport_stats")
     gated.registry.apply_materialization(view, gated.project, hour(0), hour(1))
-    gated.materialize(MARK - timedelta(hours=2), MARK)
+    gated.materialize(WATERMARK - timedelta(hours=2), WATERMARK)
     assert gated.get_feature_view("sport_stats").state.name == "STATE_UNSPECIFIED"

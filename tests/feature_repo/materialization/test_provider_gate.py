@@ -9,10 +9,10 @@ import pytest
 from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
 
 from feature_repo.errors import GateRefused
-from tests.rigs.published_store import FIRST, LONE, MARK, SECOND, Published, insert
+from tests.rigs.published_store import FIRST, LONE, SECOND, WATERMARK, Published, insert
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-RECENT = (MARK - 2 * HOUR, MARK)
+RECENT = (WATERMARK - 2 * HOUR, WATERMARK)
 
 # What is done behind the store's back, and what is said of which run.
 FAULTS = {
@@ -89,29 +89,29 @@ def test_materialize_refuses_a_range_with_a_faulty_row(published: Published, gat
 
 @pytest.mark.parametrize("run_id", [SECOND, "00000000-0000-0000-0000-00000000000f"])
 def test_materialize_refuses_a_row_added_by_hand(published: Published, gated: Any, run_id: Any) -> None:
-    insert(published.database, "sport_stats", run_id, MARK - HOUR, {"sport": "Chess"})
+    insert(published.database, "sport_stats", run_id, WATERMARK - HOUR, {"sport": "Chess"})
     with pytest.raises(GateRefused):
         gated.materialize(*RECENT)
     assert not published.held()
 
 
 def test_materialize_judges_the_change_behind_a_carried_forward_row(published: Published, gated: Any) -> None:
-    """NFL changed ten days ago, and is asserted again at the mark."""
+    """NFL changed ten days ago, and is asserted again at the watermark."""
     break_(published, "a row of a key that is re-asserted deleted")
     with pytest.raises(GateRefused) as refused:
-        gated.materialize(MARK - timedelta(minutes=1), MARK, ["sport_stats"])
+        gated.materialize(WATERMARK - timedelta(minutes=1), WATERMARK, ["sport_stats"])
     assert [run.run_id for run in refused.value.runs["sport_stats"]] == [FIRST]
 
 
 def test_materialize_copies_a_range_before_the_faulty_row(published: Published, gated: Any) -> None:
     break_(published, "a value changed")
-    gated.materialize(MARK - 12 * DAY, MARK - 5 * DAY, ["sport_stats"])
+    gated.materialize(WATERMARK - 12 * DAY, WATERMARK - 5 * DAY, ["sport_stats"])
     assert published.held()
 
 
 def test_materialize_judges_both_ends_of_the_range(published: Published, gated: Any) -> None:
     break_(published, "a value changed")
-    for window in ((MARK - 2 * HOUR, MARK - HOUR), (MARK - HOUR, MARK - HOUR)):
+    for window in ((WATERMARK - 2 * HOUR, WATERMARK - HOUR), (WATERMARK - HOUR, WATERMARK - HOUR)):
         with pytest.raises(GateRefused):
             gated.materialize(*window, ["sport_stats"])
 
@@ -142,7 +142,7 @@ def test_materialize_incremental_refuses_a_faulty_row(published: Published, gate
     break_(published, "a value changed")
     published.execute("update features.sport_stats_changes set event_timestamp = now() where run_id = %s", SECOND)
     with pytest.raises(GateRefused):
-        gated.materialize_incremental(MARK + timedelta(days=3650))
+        gated.materialize_incremental(WATERMARK + timedelta(days=3650))
     assert not published.held()
 
 
@@ -166,7 +166,7 @@ def test_materialize_refuses_when_there_are_no_gates(published: Published, gated
 
 def test_materialize_accepts_an_empty_range(published: Published, gated: Any) -> None:
     break_(published, "refused")
-    gated.materialize(MARK + DAY, MARK + 2 * DAY)
+    gated.materialize(WATERMARK + DAY, WATERMARK + 2 * DAY)
     assert not published.held()
 
 

@@ -19,9 +19,9 @@ from feature_repo.postgres.run_lock import lock_holder, run_lock
 from ingestion.database.access import connect
 from tests.feature_repo.materialization.test_provider_writes import frame
 from tests.rigs.processes import PATIENCE, wait_until
-from tests.rigs.published_store import MARK, SECOND, Published
+from tests.rigs.published_store import SECOND, WATERMARK, Published
 
-WINDOW = (MARK - timedelta(hours=2), MARK)
+WINDOW = (WATERMARK - timedelta(hours=2), WATERMARK)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def holding(session: psycopg.Connection) -> Iterator[None]:
     "act",
     [
         lambda store: store.materialize(*WINDOW),
-        lambda store: store.materialize_incremental(MARK),
+        lambda store: store.materialize_incremental(WATERMARK),
         lambda store: store.write_to_online_store("sport_stats", frame()),
         lambda store: store.provider.validate_data_source(store.config, store.get_data_source("sport_stats")),
         lambda store: store.provider.teardown_infra(store.project, store.list_feature_views(), []),

@@ -12,9 +12,9 @@ import pytest
 
 from feature_repo.declarations.views import SPORT_STATS
 from feature_repo.errors import GateRefused, RowsUnfit
-from tests.rigs.published_store import MARK, SECOND, Published
+from tests.rigs.published_store import SECOND, WATERMARK, Published
 
-CHANGED = MARK - timedelta(hours=1)
+CHANGED = WATERMARK - timedelta(hours=1)
 
 
 def frame(key: str = "NBA", instant: datetime = CHANGED, **values: Any) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def test_published_row_is_written(gated: Any) -> None:
 
 
 def test_carried_forward_row_is_written(gated: Any) -> None:
-    gated.write_to_online_store("sport_stats", frame("NFL", MARK))
+    gated.write_to_online_store("sport_stats", frame("NFL", WATERMARK))
     assert served(gated, "NFL") == 1.0
 
 
@@ -45,7 +45,7 @@ def test_naive_event_timestamps_of_written_rows_are_utc(gated: Any) -> None:
 def test_published_row_with_a_null_is_written(published: Published, gated: Any) -> None:
     """bet_facts of b1 has two known features; the others are null, offline as in the frame."""
     unknown: dict[str, Any] = dict.fromkeys(field.name for field in gated.get_feature_view("bet_facts").features)
-    instant = MARK - timedelta(hours=2)
+    instant = WATERMARK - timedelta(hours=2)
     row = unknown | {"bet_id": "b1", "amount": 0.1, "is_live": True}
     gated.write_to_online_store(
         "bet_facts", pd.DataFrame([row | {"event_timestamp": instant, "created_timestamp": instant}])
@@ -59,7 +59,7 @@ def test_published_row_with_a_null_is_written(published: Published, gated: Any) 
         frame("Chess"),
         frame("nba"),
         frame(instant=CHANGED + timedelta(microseconds=1)),
-        frame(instant=MARK - timedelta(days=11)),
+        frame(instant=WATERMARK - timedelta(days=11)),
         frame(sport_roi=1.0000000001),
         frame(sport_roi=None),
         frame(sport_count=2),
@@ -99,7 +99,7 @@ def test_asynchronous_write_of_an_unpublished_row_is_refused(published: Publishe
 
 def test_asynchronous_writes_of_a_process_all_succeed_in_turn(gated: Any) -> None:
     async def both() -> None:
-        rows = [frame(), frame("NFL", MARK), frame("NHL", MARK)]
+        rows = [frame(), frame("NFL", WATERMARK), frame("NHL", WATERMARK)]
         await asyncio.gather(*[gated.write_to_online_store_async("sport_stats", row) for row in rows])
 
     asyncio.run(both())
@@ -173,14 +173,16 @@ def test_push_to_a_table_of_the_users_own_is_written(published: Published, gated
     schema = [Field(name="sport", dtype=String), Field(name="mood", dtype=Float64)]
     gated.apply([source, FeatureView(name="moods", entities=[gated.get_entity("sport")], schema=schema, source=source)])
     for mood in (0.5, 0.75):
-        gated.push("pushed_moods", pd.DataFrame({"sport": ["NBA"], "at": [MARK], "mood": [mood]}), to=PushMode.OFFLINE)
-    assert published.database.execute("select sport, at, mood from moods").fetchall() == [("NBA", MARK, 0.75)]
+        gated.push(
+            "pushed_moods", pd.DataFrame({"sport": ["NBA"], "at": [WATERMARK], "mood": [mood]}), to=PushMode.OFFLINE
+        )
+    assert published.database.execute("select sport, at, mood from moods").fetchall() == [("NBA", WATERMARK, 0.75)]
     training = gated.get_historical_features(
-        pd.DataFrame({"sport": ["NBA"], "event_timestamp": [MARK]}), ["moods:mood"]
+        pd.DataFrame({"sport": ["NBA"], "event_timestamp": [WATERMARK]}), ["moods:mood"]
     )
     assert training.to_df()["mood"].tolist() == [0.75]
     with pytest.raises(GateRefused, match="moods is no view of this repository"):
-        gated.materialize(MARK - timedelta(days=1), MARK, feature_views=["moods"])
+        gated.materialize(WATERMARK - timedelta(days=1), WATERMARK, feature_views=["moods"])
 
 
 @pytest.mark.parametrize(

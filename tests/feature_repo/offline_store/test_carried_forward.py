@@ -60,11 +60,11 @@ def both(template: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Both:
     return Both(stock, ours, postgres)
 
 
-def fill(postgres: Postgres, changes: list[tuple[str, datetime]], mark: datetime | None) -> None:
+def fill(postgres: Postgres, changes: list[tuple[str, datetime]], watermark: datetime | None) -> None:
     with connect(postgres, purpose="test") as database:
         database.execute("truncate features.sport_market_recent_changes, features.watermark")
-        if mark is not None:
-            database.execute("insert into features.watermark values (true, 1, %s, gen_random_uuid())", [mark])
+        if watermark is not None:
+            database.execute("insert into features.watermark values (true, 1, %s, gen_random_uuid())", [watermark])
         for number, (key, at) in enumerate(changes, start=1):
             database.execute(
                 "insert into features.sport_market_recent_changes values (%s, %s, %s, gen_random_uuid(), %s, null, %s)",
@@ -91,7 +91,7 @@ def retrieve(store: Any, frame: pd.DataFrame, way: Any = None, **options: Any) -
 @pytest.mark.parametrize("way", ["lookup", "as-of"])
 @settings(max_examples=60)
 @given(changes, st.none() | instants, rows, st.booleans())
-# A change that is dated after the mark: what held before it was said for the last time half an hour before the mark.
+# A change that is dated after the watermark: what held before it was said for the last time half an hour before.
 @example(
     [("a", NOON - HOUR / 2), ("a", NOON + 3 * HOUR)],
     NOON,
@@ -99,9 +99,9 @@ def retrieve(store: Any, frame: pd.DataFrame, way: Any = None, **options: Any) -
     False,
 )
 def test_retrieval_from_the_changelog_equals_the_view_row_by_row(
-    both: Both, way: str, changes: Any, mark: datetime | None, rows: Any, visible: bool
+    both: Both, way: str, changes: Any, watermark: datetime | None, rows: Any, visible: bool
 ) -> None:
-    fill(both.postgres, changes, mark)
+    fill(both.postgres, changes, watermark)
     frame = pd.DataFrame(rows, columns=["sport_market", "event_timestamp"])
     ours = retrieve(both.ours, frame, way, filter_by_created_timestamp=visible)
     assert ours == retrieve(both.stock, frame)
@@ -118,9 +118,9 @@ def test_retrieval_reads_the_changelog_instead_of_the_view(both: Both) -> None:
 @settings(max_examples=40)
 @given(changes, instants, instants, instants)
 def test_newest_rows_of_a_carried_forward_view_are_those_of_the_stock_store(
-    both: Both, changes: Any, mark: datetime, start: datetime, end: datetime
+    both: Both, changes: Any, watermark: datetime, start: datetime, end: datetime
 ) -> None:
-    fill(both.postgres, changes, mark)
+    fill(both.postgres, changes, watermark)
     columns = ["sport_market", "recent_win_rate", "sport_market_count", "event_timestamp", "created_timestamp"]
 
     def latest(store: Any, read: Callable[..., Any]) -> Any:

@@ -19,7 +19,7 @@ from feast.types import Array, Int64, Json, Map, String, Struct
 
 from feature_repo.errors import RowsUnfit
 from feature_repo.registry.ungated_views import GATE_TAG, NO_GATE
-from tests.rigs.published_store import MARK, Published
+from tests.rigs.published_store import WATERMARK, Published
 
 POINT = Struct({"x": Int64, "label": String})
 # Feature -> its Feast type, its column's type, and a value.
@@ -59,7 +59,7 @@ def row(sport: str = "NBA", **differs: Any) -> pd.DataFrame:
     """Json also as its text: Feast hands a frame on by Arrow, which mixes no kinds of values."""
     values = {name: value for name, (_, _, value) in FEATURES.items()}
     values |= {"json": json.dumps(values["json"]), "jsons": [json.dumps(value) for value in values["jsons"]]} | differs
-    return pd.DataFrame([{"sport": sport, "at": MARK - timedelta(hours=1)} | values])
+    return pd.DataFrame([{"sport": sport, "at": WATERMARK - timedelta(hours=1)} | values])
 
 
 def online(store: Any, sport: str = "NBA") -> dict[str, Any]:
@@ -68,7 +68,7 @@ def online(store: Any, sport: str = "NBA") -> dict[str, Any]:
 
 
 def trained(store: Any, sport: str = "NBA") -> Any:
-    return store.get_historical_features(pd.DataFrame({"sport": [sport], "event_timestamp": [MARK]}), REFS)
+    return store.get_historical_features(pd.DataFrame({"sport": [sport], "event_timestamp": [WATERMARK]}), REFS)
 
 
 def test_json_values_are_the_same_pushed_stored_materialized_and_saved(published: Published, store: Any) -> None:
@@ -87,13 +87,15 @@ def test_json_values_are_the_same_pushed_stored_materialized_and_saved(published
 
     with redis.Redis.from_url(published.connections.redis.url) as client:
         client.flushdb()
-    store.materialize(MARK - timedelta(days=1), MARK, ["odds"])
+    store.materialize(WATERMARK - timedelta(days=1), WATERMARK, ["odds"])
     assert online(store) == expected
     assert online(store, "NFL") == dict.fromkeys(NAMES)
 
     store.create_saved_dataset(job, "kept", SavedDatasetPostgreSQLStorage("public.kept"))
     assert store.get_saved_dataset("kept").to_df()[NAMES].to_dict("records") == [expected]
-    every = store.get_historical_features(features=REFS, start_date=MARK - timedelta(days=1), end_date=MARK).to_df()
+    every = store.get_historical_features(
+        features=REFS, start_date=WATERMARK - timedelta(days=1), end_date=WATERMARK
+    ).to_df()
     assert every[every["sport"] == "NBA"][NAMES].to_dict("records") == [expected]
 
 

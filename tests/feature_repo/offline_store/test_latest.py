@@ -31,10 +31,10 @@ def recent() -> Any:
     return sport_market_recent
 
 
-def fill(database: psycopg.Connection, changes: list[tuple[str, datetime]], mark: datetime | None) -> None:
+def fill(database: psycopg.Connection, changes: list[tuple[str, datetime]], watermark: datetime | None) -> None:
     database.execute("set timezone to 'UTC'")
-    if mark is not None:
-        database.execute("insert into features.watermark values (true, 1, %s, gen_random_uuid())", [mark])
+    if watermark is not None:
+        database.execute("insert into features.watermark values (true, 1, %s, gen_random_uuid())", [watermark])
     for number, (key, at) in enumerate(changes, start=1):
         database.execute(
             "insert into features.sport_market_recent_changes values (%s, %s, %s, gen_random_uuid(), %s, null, %s)",
@@ -68,17 +68,17 @@ THE_SAME = """
 
 @settings(max_examples=150)
 @given(changes, instants | st.none(), instants, instants)
-# A change dated after the mark: the one before, a whole number of steps before the mark, is not said at the mark.
+# A change dated after the watermark: the one a whole number of steps before is not said at the watermark.
 @example([("a", NOON - 60 * MINUTE), ("a", NOON + 180 * MINUTE)], NOON, NOON - 120 * MINUTE, NOON + 60 * MINUTE)
 def test_latest_rows_of_a_carried_forward_view_equal_those_of_the_view(
     new_database: NewDatabase,
     changes: list[tuple[str, datetime]],
-    mark: datetime | None,
+    watermark: datetime | None,
     since: datetime,
     until: datetime,
 ) -> None:
     with new_database() as database:
-        fill(database, changes, mark)
+        fill(database, changes, watermark)
         expected = database.execute(THE_SAME, [since, until]).fetchall()
         assert rows(pages(database, since, until)) == sorted(expected)
 

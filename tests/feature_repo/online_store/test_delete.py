@@ -18,7 +18,7 @@ from feature_repo.online_store import delete
 from feature_repo.online_store.layout import COPY_OF, watermarks_key
 from feature_repo.servers.connections import Connections, Redis
 from tests.conftest import _empty_redis
-from tests.rigs.online_stores import DAY, mark, store_of, view, write
+from tests.rigs.online_stores import DAY, store_of, view, write, write_watermark
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
 FEATURES = ["stats:win_rate", "facts:odds", "pairs:pair_rate", "world:everywhere"]
@@ -46,7 +46,7 @@ def filled(tmp_path: Path, shared: Redis) -> Filled:
         write(store, "pairs", [({"sport": "NBA", "market": "m"}, {"pair_rate": 2.5}, NOW)])
         write(store, "world", [({}, {"everywhere": 3.5}, NOW)])
         for name in ("stats", "world"):
-            mark(shared, project, name, NOW)
+            write_watermark(shared, project, name, NOW)
         return store
 
     return filled
@@ -145,7 +145,7 @@ def test_project_reads_neither_rows_nor_watermarks_of_another(filled: Filled, tm
     empty = store_of(tmp_path, shared, project="bets")
     assert read(empty) == PRESENT | {one.split(":")[1]: [None] for one in FEATURES}
     write(empty, "stats", [({"sport": "NBA"}, {"win_rate": 0.1}, NOW - 2 * DAY)])
-    assert read(empty)["win_rate"] == [None]  # it has no mark of its own
+    assert read(empty)["win_rate"] == [None]  # it has no watermark of its own
 
 
 def test_stock_store_deletes_keys_of_another_project(filled: Filled, shared: Redis) -> None:

@@ -22,7 +22,7 @@ from feature_repo.group_keys import entity_rows
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import feast_environment
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
-from tests.rigs.online_stores import DAY, OURS, mark, store_of, write
+from tests.rigs.online_stores import DAY, OURS, store_of, write, write_watermark
 from tests.rigs.processes import PATIENCE, serving
 from tests.rigs.redis_servers import Server, server
 
@@ -75,16 +75,16 @@ def both_ways(store: Any) -> tuple[Any, Any]:
 def test_unchanged_group_is_served_while_watermarks_move(quiet: Any, node: Server) -> None:
     for hours in range(0, 240, 24):
         clock.set_now(NOW + hours * HOUR)
-        mark(node.redis, "bets", "stats", NOW + hours * HOUR)
+        write_watermark(node.redis, "bets", "stats", NOW + hours * HOUR)
         stats, facts = both_ways(quiet)
         assert stats == [(0.5, "PRESENT", seconds(NOW + hours * HOUR)), (None, "NOT_FOUND", 0)]
-        # A view that is not re-asserted has no mark, whatever stands there.
-        mark(node.redis, "bets", "facts", NOW + hours * HOUR)
+        # A view that is not re-asserted has no watermark, whatever stands there.
+        write_watermark(node.redis, "bets", "facts", NOW + hours * HOUR)
         assert facts == [(None, "OUTSIDE_MAX_AGE", seconds(NOW - 10 * DAY)), (None, "NOT_FOUND", 0)]
 
 
 def test_dead_pipeline_serves_up_to_the_ttl_and_not_a_microsecond_longer(quiet: Any, node: Server) -> None:
-    mark(node.redis, "bets", "stats", NOW)
+    write_watermark(node.redis, "bets", "stats", NOW)
     clock.set_now(NOW + DAY)
     assert both_ways(quiet)[0][0] == (0.5, "PRESENT", seconds(NOW))
     clock.set_now(NOW + DAY + SHORTEST)
@@ -92,7 +92,7 @@ def test_dead_pipeline_serves_up_to_the_ttl_and_not_a_microsecond_longer(quiet: 
 
 
 def test_row_newer_than_the_watermark_is_as_old_as_the_event_timestamp(quiet: Any, node: Server) -> None:
-    mark(node.redis, "bets", "stats", NOW - 20 * DAY)
+    write_watermark(node.redis, "bets", "stats", NOW - 20 * DAY)
     clock.set_now(NOW - 10 * DAY + DAY)
     assert both_ways(quiet)[0][0] == (0.5, "PRESENT", seconds(NOW - 10 * DAY))
     clock.set_now(NOW - 10 * DAY + DAY + SHORTEST)
@@ -110,7 +110,7 @@ def test_watermark_of_another_format_carries_nothing_forward(quiet: Any, node: S
 def test_pikkit_now_in_the_environment_sets_the_instant_of_the_ttl_check(
     quiet: Any, node: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark(node.redis, "bets", "stats", NOW)
+    write_watermark(node.redis, "bets", "stats", NOW)
     monkeypatch.setenv("PIKKIT_NOW", (NOW + HOUR).isoformat())
     assert both_ways(quiet)[0][0][1] == "PRESENT"
     monkeypatch.setenv("PIKKIT_NOW", (NOW + 25 * HOUR).isoformat())
@@ -140,7 +140,7 @@ def test_every_feature_of_a_service_follows_the_watermark_of_the_view(fresh: Any
     clock.set_now(later)
     for behind, present in ((timedelta(0), 6), (HOUR, 6), (HOUR + SHORTEST, 5), (DAY, 5), (DAY + SHORTEST, 0)):
         for view in GROUPED_VIEWS:
-            mark(stocked.redis, "pikkit", view.name, later - behind)
+            write_watermark(stocked.redis, "pikkit", view.name, later - behind)
         served = told(fresh.get_online_features(service, rows))
         shown = [view for view in GROUPED_VIEWS if served[view.features[0]][0][1] == "PRESENT"]
         assert len(shown) == present
@@ -194,7 +194,7 @@ def ask(address: str, features: list[str], entities: dict[str, list[Any]]) -> tu
 
 def test_feast_serve_answers_with_statuses_and_reports_redis_failures(served: str, quiet: Any, node: Server) -> None:
     features = ["stats:win_rate", "stats:count", "facts:odds"]
-    mark(node.redis, "bets", "stats", NOW)
+    write_watermark(node.redis, "bets", "stats", NOW)
     status, answer = ask(served, features, {"sport": ["NBA", "never"]})
     by_name = dict(zip(answer["metadata"]["feature_names"], answer["results"], strict=True))
     assert status == 200

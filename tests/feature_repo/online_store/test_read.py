@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from feature_repo import clock
 from feature_repo.errors import EntityKeysMissing
-from tests.rigs.online_stores import DAY, entity_key, mark, some_views, store_of, write
+from tests.rigs.online_stores import DAY, entity_key, some_views, store_of, write, write_watermark
 from tests.rigs.redis_servers import Server, server
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
@@ -99,7 +99,7 @@ CONTENT = st.fixed_dictionaries(
         for name in VIEWS
     }
 )
-MARKS = st.fixed_dictionaries({}, optional={name: instants(name) for name in HELD})
+WATERMARKS = st.fixed_dictionaries({}, optional={name: instants(name) for name in HELD})
 ROWS = st.lists(
     st.fixed_dictionaries(
         {"sport": st.sampled_from(SPORTS), "market": st.sampled_from(MARKETS), "event_id": st.sampled_from(EVENTS)}
@@ -130,37 +130,37 @@ def table(response: Any) -> dict[str, list[Served]]:
     }
 
 
-def told(name: str, feature: str, row: Mapping[str, Any], content: Any, marks: Any) -> tuple[int, int]:
+def told(name: str, feature: str, row: Mapping[str, Any], content: Any, watermarks: Any) -> tuple[int, int]:
     """The oracle: status and instant."""
     stored = content[name].get(tuple(row[key] for key in KEYS[name] if key in row))
     if stored is None:
         return FieldStatus.NOT_FOUND, 0
     at, values = stored
-    as_of = max(at, marks.get(name, at))
+    as_of = max(at, watermarks.get(name, at))
     micros = (as_of - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     if VIEWS[name].ttl and NOW - as_of > VIEWS[name].ttl:
         return FieldStatus.OUTSIDE_MAX_AGE, micros
     return (FieldStatus.NULL_VALUE if values[feature] is None else FieldStatus.PRESENT), micros
 
 
-def refill(node: Server, store: Any, content: Any, marks: Any) -> None:
+def refill(node: Server, store: Any, content: Any, watermarks: Any) -> None:
     with node.client() as client:
         client.flushall()
     for name, rows in content.items():
         write(
             store, name, [(dict(zip(KEYS[name], key, strict=False)), values, at) for key, (at, values) in rows.items()]
         )
-    for name, until in marks.items():
-        mark(node.redis, "bets", name, until)
+    for name, until in watermarks.items():
+        write_watermark(node.redis, "bets", name, until)
 
 
 @settings(max_examples=80)
-@given(content=CONTENT, marks=MARKS, rows=ROWS, asked=ASKED)
+@given(content=CONTENT, watermarks=WATERMARKS, rows=ROWS, asked=ASKED)
 def test_online_values_equal_stock_and_statuses_say_why_a_value_is_null(
-    stores: Any, node: Server, content: Any, marks: Any, rows: Any, asked: Any
+    stores: Any, node: Server, content: Any, watermarks: Any, rows: Any, asked: Any
 ) -> None:
     ours, stock = stores
-    refill(node, ours, content, marks)
+    refill(node, ours, content, watermarks)
     wanted = table(stock.get_online_features(asked, rows))
     for got in (
         table(ours.get_online_features(asked, rows)),
@@ -169,18 +169,18 @@ def test_online_values_equal_stock_and_statuses_say_why_a_value_is_null(
         assert list(got) == list(wanted)
         for name, feature in (one.split(":") for one in asked):
             for row, served, stocks in zip(rows, got[feature], wanted[feature], strict=True):
-                status, at = told(name, feature, row, content, marks)
+                status, at = told(name, feature, row, content, watermarks)
                 assert (served.status, served.at) == (status, at)
                 assert served.value == (stocks.value if status == FieldStatus.PRESENT else None)
 
 
 @settings(max_examples=40)
-@given(content=CONTENT, marks=MARKS, data=st.data())
+@given(content=CONTENT, watermarks=WATERMARKS, data=st.data())
 def test_online_read_by_entity_keys_gives_the_rows_of_online_features(
-    stores: Any, node: Server, content: Any, marks: Any, data: Any
+    stores: Any, node: Server, content: Any, watermarks: Any, data: Any
 ) -> None:
     ours, stock = stores
-    refill(node, ours, content, marks)
+    refill(node, ours, content, watermarks)
     name = data.draw(st.sampled_from([*VIEWS]))
     keys = data.draw(st.lists(st.sampled_from(keys_of(name)), min_size=1, max_size=5))
     features = data.draw(st.none() | st.lists(st.sampled_from(FEATURES[name]), min_size=1, unique=True))
@@ -194,7 +194,7 @@ def test_online_read_by_entity_keys_gives_the_rows_of_online_features(
     for key, (at, values), (_, stocks) in zip(keys, got, wanted, strict=True):
         row = dict(zip(KEYS[name], key, strict=False))
         for feature in features or FEATURES[name]:
-            status, micros = told(name, feature, row, content, marks)
+            status, micros = told(name, feature, row, content, watermarks)
             assert (values is None) == (at is None) == (status == FieldStatus.NOT_FOUND)
             if values is not None:
                 assert at == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
@@ -218,14 +218,14 @@ def test_each_entity_is_read_once_and_all_in_a_single_round_trip(stores: Any, no
         {"sport": sport, "market": market, "event_id": 1}
         for sport, market in [("NBA", "ML"), ("NFL", "ML"), ("NBA", "ML"), ("NBA", "NBA")]
     ]
-    # 2 sports, 3 pairs, 1 event, no entity, and the marks; stock looks each sport up once for each of two views
+    # 2 sports, 3 pairs, 1 event, no entity, and the watermarks; stock looks each sport up once for each of two views
     assert sent(node, lambda: ours.get_online_features(EVERYTHING, rows)) == (at_once(8), 1)
     assert sent(node, lambda: ours.get_online_features(["facts:odds", "events:size"], rows)) == (at_once(3), 1)
     assert sent(node, lambda: stock.get_online_features(EVERYTHING, rows)) == ({"hmget": 9}, 1)
 
 
 def test_watermarks_are_read_before_rows(stores: Any, node: Server) -> None:
-    """Rows read first might be from before a refresh, and the mark from after it: old values would seem asserted."""
+    """Rows read first might be from before a refresh, and the watermark from after: old values would seem asserted."""
     ours, _ = stores
     ours.get_online_features(["stats:count"], [{"sport": "NBA"}])  # connected by now
     with node.client() as client, client.monitor() as monitor:
@@ -315,7 +315,7 @@ def test_view_is_read_for_two_aliased_entities_of_a_row(stores: Any, node: Serve
     got, wanted = (store.get_online_features(pair, rows, full_feature_names=True).to_dict() for store in stores)
     assert got == wanted
     assert (got["home__count"], got["away__count"]) == ([1, 2], [2, 2])
-    # Two entities and the marks; stock asks twice for the NFL.
+    # Two entities and the watermarks; stock asks twice for the NFL.
     assert sent(node, lambda: ours.get_online_features(pair, rows, full_feature_names=True)) == (at_once(3), 1)
 
 

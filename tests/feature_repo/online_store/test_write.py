@@ -1,4 +1,4 @@
-"""Which rows reach Redis, and for how long they stay. What reads them back is tests/feature_repo/test_online_*.py."""
+"""Which rows reach Redis, and for how long they stay. What reads them back is tested by test_read.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from feature_repo.online_store import round_trip
 from feature_repo.online_store import write as writing
 from feature_repo.online_store.layout import feature_field, timestamp_field
 from feature_repo.online_store.protobuf import decode_instant
-from feature_repo.online_store.round_trip import Outbox
+from feature_repo.online_store.round_trip import WriteBuffer
 from feature_repo.online_store.write import Stored, write_online_rows
 from feature_repo.servers.connections import Connections
 
@@ -121,32 +121,32 @@ def test_newest_row_of_a_key_stays_in_any_order_of_writes(
     assert {key: standing(client, key) for key in "xyz"} == {key: newest.get(key, (None, None)) for key in "xyz"}
 
 
-def posted(outbox: Outbox, *rows: tuple[str, int, bytes]) -> int:
+def buffered(buffer: WriteBuffer, *rows: tuple[str, int, bytes]) -> int:
     stored = [Stored(key.encode(), instant, [value, b""]) for key, instant, value in rows]
-    return write_online_rows(outbox._client, "view", FEATURES, stored, overwrite=False, expire=None, outbox=outbox)
+    return write_online_rows(buffer._client, "view", FEATURES, stored, overwrite=False, expire=None, buffer=buffer)
 
 
-def test_outbox_becomes_visible_at_once_when_sent(client: Any) -> None:
+def test_write_buffer_becomes_visible_at_once_when_flushed(client: Any) -> None:
     client.flushdb()
     put(client, ("x", 9, b"old"), ("y", 9, b"old"))
-    outbox, executed = Outbox(client), transactions(client)
-    assert posted(outbox, *((key, 10, b"new") for key in "xyzabc")) == 6
+    buffer, executed = WriteBuffer(client), transactions(client)
+    assert buffered(buffer, *((key, 10, b"new") for key in "xyzabc")) == 6
     assert (standing(client, "x"), standing(client, "z")) == ((9, b"old"), (None, None))
-    outbox.send()
-    assert outbox.is_one_transaction
+    buffer.flush()
+    assert buffer.is_one_transaction
     assert transactions(client) == executed + 1
     assert [standing(client, key) for key in "xyzabc"] == [(10, b"new")] * 6
 
 
-def test_outbox_with_more_than_a_transaction_may_hold_is_written_in_parts_and_whole(
+def test_write_buffer_with_more_than_a_transaction_may_hold_is_written_in_parts_and_whole(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.flushdb()
     monkeypatch.setattr(round_trip, "LONGEST_TRANSACTION", 8)
-    outbox, executed = Outbox(client), transactions(client)
-    posted(outbox, *((key, 10, b"new") for key in "xyzabc"))
-    outbox.send()
-    assert not outbox.is_one_transaction
+    buffer, executed = WriteBuffer(client), transactions(client)
+    buffered(buffer, *((key, 10, b"new") for key in "xyzabc"))
+    buffer.flush()
+    assert not buffer.is_one_transaction
     assert transactions(client) == executed
     assert [standing(client, key) for key in "xyzabc"] == [(10, b"new")] * 6
 

@@ -22,11 +22,11 @@ from ingestion.database.rollout import unapplied
 from ingestion.doctor.postgres import check_postgres
 from tests.feature_repo.conftest import bet
 from tests.rigs.commands import by_name
-from tests.rigs.published_store import MARK, Published
+from tests.rigs.published_store import WATERMARK, Published
 
 SERVICE = "market_profitability_at_placement_v1"
-BET = bet("NBA", "East", "Moneyline", "Pinnacle", time_placed=MARK)
-FRAME = pd.DataFrame([BET]).assign(event_timestamp=MARK)
+BET = bet("NBA", "East", "Moneyline", "Pinnacle", time_placed=WATERMARK)
+FRAME = pd.DataFrame([BET]).assign(event_timestamp=WATERMARK)
 
 
 class Touch:
@@ -134,7 +134,7 @@ def test_stored_function_of_our_view_is_not_run(published: Published, gated: Any
     tamper(published, "feature_views", "sport_stats", FeatureView, change)
     assert scorer(SERVICE, store=published.store())([BET]).names
     with pytest.raises(GateRefused, match="does not read"):
-        published.store().materialize(MARK, MARK, ["sport_stats"])
+        published.store().materialize(WATERMARK, WATERMARK, ["sport_stats"])
     assert not marker.exists()
 
 
@@ -178,7 +178,7 @@ def test_view_of_another_name_in_our_row_is_refused_until_an_apply_mends_the_row
         lambda: scorer(SERVICE, store=published.store()),
         lambda: published.store().get_online_features(service, entity_rows([BET])),
         lambda: published.store().get_historical_features(entity_frame(FRAME), service),
-        lambda: published.store().materialize(MARK, MARK, [name]),
+        lambda: published.store().materialize(WATERMARK, WATERMARK, [name]),
         lambda: registry.get_any_feature_view(name, project),
         lambda: registry.list_all_feature_views(project),
         lambda: registry.apply_feature_view(ours, project),

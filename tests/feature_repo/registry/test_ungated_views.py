@@ -34,10 +34,10 @@ from feature_repo.postgres.run_lock import run_lock
 from feature_repo.registry.ungated_views import GATE_TAG, NO_GATE
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect
-from tests.rigs.published_store import MARK, SECOND, Published
+from tests.rigs.published_store import SECOND, WATERMARK, Published
 
 UNGATED = {GATE_TAG: NO_GATE}
-SINCE = MARK - timedelta(days=1)
+SINCE = WATERMARK - timedelta(days=1)
 team = Entity(name="team", join_keys=["team_id"], value_type=ValueType.INT64)
 
 
@@ -65,7 +65,7 @@ def table(published: Published, name: str) -> PostgreSQLSource:
 
 
 def row(name: str, value: float) -> pd.DataFrame:
-    return pd.DataFrame({"sport": ["NBA"], "team_id": [7], "at": [MARK - timedelta(hours=1)], name: [value]})
+    return pd.DataFrame({"sport": ["NBA"], "team_id": [7], "at": [WATERMARK - timedelta(hours=1)], name: [value]})
 
 
 def served(store: Any, *names: str) -> list[Any]:
@@ -107,16 +107,16 @@ def test_ungated_views_of_every_kind_are_materialized_pushed_and_written(
     gated.push("pushed_source", row("pushed", 3.0), to=PushMode.ONLINE_AND_OFFLINE)
     gated.push("streamed_source", row("streamed", 4.0), to=PushMode.OFFLINE)
     gated.write_to_offline_store("everywhere", row("everywhere", 5.0))
-    gated.write_to_offline_store("from_file", row("from_file", 1.5).assign(at=MARK))
+    gated.write_to_offline_store("from_file", row("from_file", 1.5).assign(at=WATERMARK))
     assert served(gated, *names) == [None, None, 3.0, None, None]
 
     # All of them beside a view of ours, by one command.
-    gated.materialize(SINCE, MARK, [*names, "sport_stats"])
+    gated.materialize(SINCE, WATERMARK, [*names, "sport_stats"])
     assert served(gated, *names) == [1.5, 2.0, 3.0, 4.0, 5.0]
     assert served_of_ours(gated) == 1.0
     for name in names:
-        assert published.store().registry.get_any_feature_view(name, gated.project).most_recent_end_time == MARK
-    gated.materialize_incremental(MARK + timedelta(minutes=1), ["streamed", "everywhere"])
+        assert published.store().registry.get_any_feature_view(name, gated.project).most_recent_end_time == WATERMARK
+    gated.materialize_incremental(WATERMARK + timedelta(minutes=1), ["streamed", "everywhere"])
 
     # Online alone, also without blocking, and while a run holds the lock.
     with connect(published.connections.postgres, purpose="test") as other, run_lock(other, "pikkit run"):
@@ -126,7 +126,7 @@ def test_ungated_views_of_every_kind_are_materialized_pushed_and_written(
     assert served(gated, *names) == [1.5, 2.5, 3.0, 4.5, 5.5]
 
     # And for training: files on their own, everything else together.
-    frame = pd.DataFrame({"sport": ["NBA"], "team_id": [7], "event_timestamp": [MARK + timedelta(hours=1)]})
+    frame = pd.DataFrame({"sport": ["NBA"], "team_id": [7], "event_timestamp": [WATERMARK + timedelta(hours=1)]})
     assert gated.get_historical_features(frame, ["from_file:from_file"]).to_df()["from_file"].tolist() == [1.5]
     refs = [f"{name}:{name}" for name in names[1:]]
     assert gated.get_historical_features(frame, refs).to_df()[names[1:]].values.tolist() == [[2.0, 3.0, 4.0, 5.0]]
@@ -178,7 +178,7 @@ def test_view_of_the_users_own_without_the_tag_is_refused_online(published: Publ
     for write in (
         lambda: gated.push("untagged_source", row("untagged", 1.0)),
         lambda: asyncio.run(gated.write_to_online_store_async("untagged", row("untagged", 1.0))),
-        lambda: gated.materialize(SINCE, MARK),
+        lambda: gated.materialize(SINCE, WATERMARK),
     ):
         with pytest.raises(GateRefused) as refused:
             write()
@@ -201,7 +201,7 @@ def test_tag_does_not_free_a_view_that_reads_our_history(published: Published, g
         view = moods("mine", [gated.get_entity("sport")], history)
         gated.registry.apply_feature_view(view, gated.project)
         with pytest.raises(GateRefused):
-            gated.materialize(SINCE, MARK, ["mine"])
+            gated.materialize(SINCE, WATERMARK, ["mine"])
         with pytest.raises(GateRefused):
             gated.write_to_online_store("mine", row("mine", 7.0).rename(columns={"at": "event_timestamp"}))
         assert not published.held(), named
@@ -213,10 +213,10 @@ def test_tag_does_not_free_a_view_with_our_name(published: Published, gated: Any
     published.execute("update features.sport_stats_changes set sport_roi = 7 where run_id = %s", SECOND)
     stats.tags = UNGATED
     gated.apply([stats])
-    changed = pd.DataFrame([{"sport": "NBA", "event_timestamp": MARK} | dict.fromkeys(SPORT_STATS.features, 7)])
-    changed["created_timestamp"] = MARK
+    changed = pd.DataFrame([{"sport": "NBA", "event_timestamp": WATERMARK} | dict.fromkeys(SPORT_STATS.features, 7)])
+    changed["created_timestamp"] = WATERMARK
     with pytest.raises(GateRefused, match="some are not as they passed its gate"):
-        gated.materialize(SINCE, MARK, ["sport_stats"])
+        gated.materialize(SINCE, WATERMARK, ["sport_stats"])
     with pytest.raises(GateRefused):
         gated.write_to_online_store("sport_stats", changed)
     source = PushSource(name="imitation", batch_source=table(published, "imitation"))
@@ -238,7 +238,7 @@ def test_view_with_a_forged_changelog_is_refused(published: Published, gated: An
     stats.batch_source.tags = stats.batch_source.tags | {"pikkit.changes": "public.forged"}
     gated.registry.apply_feature_view(stats, gated.project)
     with pytest.raises(GateRefused, match="does not read"):
-        gated.materialize(SINCE, MARK, ["sport_stats"])
+        gated.materialize(SINCE, WATERMARK, ["sport_stats"])
     assert not published.held()
 
 
@@ -261,13 +261,13 @@ def test_provider_without_postgres_serves_only_views_of_the_users_own(connection
             entity_key_serialization_version=3,
         )
     )
-    clock.set_now(MARK)
+    clock.set_now(WATERMARK)
     pushed = PushSource(name="pushed_source", batch_source=source)
     store.apply([sport, pushed, moods("mood", [sport], pushed), imitation])
-    store.materialize(SINCE, MARK, ["mood"])
+    store.materialize(SINCE, WATERMARK, ["mood"])
     assert served(store, "mood") == [1.0]
     store.push("pushed_source", row("mood", 2.0), to=PushMode.ONLINE_AND_OFFLINE)
     assert served(store, "mood") == [2.0]
     with pytest.raises(GateRefused, match="sport_stats is a view of this repository"):
-        store.materialize(SINCE, MARK)
+        store.materialize(SINCE, WATERMARK)
     store.teardown()

@@ -51,14 +51,14 @@ def holes(stocked: Connections) -> Iterator[None]:
         client.hdel(key("sport", "a\\|b"), timestamp_field("sport_stats"))
         client.hdel(key("sport_market", "a|d"), timestamp_field("sport_market_recent"))
         client.delete(key("institution_name", "DraftKings"))
-        # One view's mark lags behind the others, one goes beyond its rows, one is not there.
-        marks = {"sport_stats": -2, "sport_league_stats": 3}
-        for view, hours in marks.items():
+        # One view's watermark lags behind the others, one goes beyond its rows, one is not there.
+        watermarks = {"sport_stats": -2, "sport_league_stats": 3}
+        for view, hours in watermarks.items():
             until = microseconds(REFRESHED_AT + timedelta(hours=hours))
             client.hset(watermarks_key("pikkit"), view, OnlineWatermark(until, b"-" * 8).packed())
         client.hdel(watermarks_key("pikkit"), "institution_stats")
         yield
-        client.flushdb()  # the next module fills it anew, and finds no mark that says it need not
+        client.flushdb()  # the next module fills it anew, and finds no watermark that says it need not
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def filled(home: Path, one: Server, **configuration: Any) -> FeatureStore:
         facts = {"odds": number / 4, "live": True, "seen_at": NOW, "raw": b"\x00\xff"}
         online_stores.write(store, "stats", [({"sport": sport}, stats, NOW - timedelta(days=3))])
         online_stores.write(store, "facts", [({"sport": sport}, facts, NOW - timedelta(hours=1))])
-    online_stores.mark(one.redis, "bets", "stats", NOW)
+    online_stores.write_watermark(one.redis, "bets", "stats", NOW)
     return store
 
 

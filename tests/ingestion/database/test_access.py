@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from feature_repo.errors import LockHeld, Unreachable
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Postgres
-from ingestion.database.access import connect, snapshot, taking_turns
+from ingestion.database.access import advisory_lock, connect, snapshot
 from ingestion.doctor.postgres import check_postgres
 from tests.rigs.commands import by_name
 
@@ -57,16 +57,16 @@ def test_wait_for_a_locked_table_ends_with_a_refusal_and_doctor_names_the_holder
     assert by_name(check_postgres(postgres))["transactions"].verdict == "ok"
 
 
-def test_taking_turns_past_the_patience_is_refused_with_the_holder_of_the_turn(
+def test_advisory_lock_that_another_session_holds_past_the_patience_is_refused_with_the_name_of_the_holder(
     database: psycopg.Connection, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)
     for key in (7, -(2**62)):
-        with taking_turns(database, key), connect(postgres, purpose="export") as other:
-            with pytest.raises(LockHeld) as refused, taking_turns(other, key):
+        with advisory_lock(database, key), connect(postgres, purpose="export") as other:
+            with pytest.raises(LockHeld) as refused, advisory_lock(other, key):
                 pass
             assert refused.value.holder == f"pikkit test, process {database.info.backend_pid}"
-            with taking_turns(other, key + 1):
+            with advisory_lock(other, key + 1):
                 pass
 
 

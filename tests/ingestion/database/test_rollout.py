@@ -24,7 +24,7 @@ from ingestion import pipeline
 from ingestion.cli.inspect.store_verdict import store_verdict
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.database.apply import apply_declarations
-from ingestion.database.registry import registered_views
+from ingestion.database.registered_views import registered_views
 from ingestion.doctor.postgres import check_postgres
 from ingestion.gates.config_file import gates_of
 from ingestion.pipeline import compare, features_to_backfill, run_backfill

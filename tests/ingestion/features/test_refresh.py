@@ -133,8 +133,8 @@ def test_a_refresh_writes_only_rows_of_new_versions(database):
 def test_a_refresh_without_news_writes_nothing_and_moves_the_watermark(database):
     refresh_in(database, [[graded(1, "a")]], chunk_size=10)
     assert refresh(database, run_id=uuid.uuid4(), now=LATER + timedelta(hours=1)).change_rows == {}
-    mark = database.execute("select features_watermark from features.watermark").fetchone()
-    assert mark == (LATER + timedelta(hours=1),)
+    watermark = database.execute("select features_watermark from features.watermark").fetchone()
+    assert watermark == (LATER + timedelta(hours=1),)
 
 
 @pytest.mark.parametrize("view", [view.name for view in STORED_VIEWS])

@@ -16,7 +16,7 @@ from feature_repo.errors import SourceRejected
 from ingestion.database.access import connect
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.serving.export.export import export_store
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, T0, at, bet, jsonl, lost
@@ -47,7 +47,7 @@ def take(database, tmp_path):
         path = path or tmp_path / f"{uuid.uuid4()}.jsonl"
         if bets:
             path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in bets))
-        return take_in(database, open_file(path), run_id=uuid.uuid4(), now=now)
+        return load_rows(database, open_file(path), run_id=uuid.uuid4(), now=now)
 
     return take
 
@@ -215,7 +215,7 @@ def test_lone_surrogate_in_an_unknown_column_is_kept_and_exported(postgres, tmp_
     line = json.dumps(bet("a"))[:-1] + f', "note": {HALF_A_CHARACTER}' + "}"
     (tmp_path / "bets.jsonl").write_text(line)
     with connect(postgres, purpose="test") as connection:
-        assert take_in(connection, open_file(tmp_path / "bets.jsonl"), run_id=uuid.uuid4(), now=NOW).accepted == 1
+        assert load_rows(connection, open_file(tmp_path / "bets.jsonl"), run_id=uuid.uuid4(), now=NOW).accepted == 1
         connection.commit()
     export_store(postgres, str(tmp_path / "out"), raw=True)
     (file,) = (tmp_path / "out" / "raw").rglob("*.parquet")
@@ -392,13 +392,13 @@ def test_a_batch_of_no_rows_changes_nothing(take, rows, brought_up, database):
     take(bet("a", 1))
     brought_up()
     before = rows("select * from raw.bet_versions")
-    counts = take_in(database, Nothing(), run_id=uuid.uuid4(), now=NOW)
+    counts = load_rows(database, Nothing(), run_id=uuid.uuid4(), now=NOW)
     assert (counts.rows_read, counts.accepted, counts.quarantined) == (0, 0, 0)
     assert (brought_up(), rows("select * from raw.bet_versions")) == ((0, 0), before)
 
 
 def test_a_first_batch_of_no_rows_leaves_a_store_without_features(database, brought_up):
-    take_in(database, Nothing(), run_id=uuid.uuid4(), now=NOW)
+    load_rows(database, Nothing(), run_id=uuid.uuid4(), now=NOW)
     assert brought_up() == (0, 0)
 
 
@@ -422,7 +422,7 @@ def test_batches_of_single_rows_equal_a_single_batch(take, rows, brought_up, new
         take(row, now=T0 + timedelta(minutes=minute))
         assert brought_up(T0 + timedelta(minutes=minute))[1] == 0
     with new_database() as other:
-        take_in(other, open_file(jsonl(tmp_path / "all.jsonl", *bets)), run_id=uuid.uuid4(), now=NOW)
+        load_rows(other, open_file(jsonl(tmp_path / "all.jsonl", *bets)), run_id=uuid.uuid4(), now=NOW)
         refresh(other, run_id=uuid.uuid4(), now=NOW)
         at_once = other.execute(
             "select to_jsonb(s) - 'updated_seq' from features.group_state as s order by 1"
@@ -447,7 +447,7 @@ def test_bets_known_at_the_same_instant_make_the_same_features_in_any_order(
     take(*bets)
     brought_up()
     with new_database() as other:
-        take_in(other, open_file(jsonl(tmp_path / "b.jsonl", *reversed(bets))), run_id=uuid.uuid4(), now=NOW)
+        load_rows(other, open_file(jsonl(tmp_path / "b.jsonl", *reversed(bets))), run_id=uuid.uuid4(), now=NOW)
         refresh(other, run_id=uuid.uuid4(), now=NOW)
         query = "select sport_market, recent_win_rate, recent_win_rate_50 from features.sport_market_recent_changes"
         assert other.execute(query).fetchall() == rows(query)

@@ -16,7 +16,7 @@ from ingestion.cli.documents import error_documents, print_json, print_json_with
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
-from ingestion.intake.load import CONFLICT, take_in
+from ingestion.intake.load import CONFLICT, load_rows
 from ingestion.quarantine.refused_rows import Selection, dismiss_quarantined, listing, reopen, values_of
 from ingestion.quarantine.retry import OUTDATED, retry_quarantined
 from ingestion.sources.files.file_source import open_file
@@ -64,7 +64,7 @@ def load(store, tmp_path):
         file = tmp_path / f"{uuid.uuid4()}.jsonl"
         file.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in bets))
         with connect(store.postgres, purpose="test") as connection:
-            take_in(connection, open_file(file), run_id=uuid.uuid4(), now=now)
+            load_rows(connection, open_file(file), run_id=uuid.uuid4(), now=now)
             refresh(connection, run_id=uuid.uuid4(), now=now)
             connection.commit()
 
@@ -78,7 +78,7 @@ def at_the_table(store):
     def show(*bets, now=NOW):
         source = Shown(*bets)
         with connect(store.postgres, purpose="test") as connection:
-            take_in(connection, source, run_id=uuid.uuid4(), now=now)
+            load_rows(connection, source, run_id=uuid.uuid4(), now=now)
             connection.commit()
 
     return show
@@ -289,7 +289,7 @@ def test_date_kept_as_text_in_quarantine_is_not_accepted_as_a_name(store, tmp_pa
     file = tmp_path / "bets.parquet"
     pl.DataFrame([bet("a", sport=T0.date())]).write_parquet(file)
     with connect(store.postgres, purpose="test") as connection:
-        take_in(connection, open_file(file), run_id=uuid.uuid4(), now=NOW)
+        load_rows(connection, open_file(file), run_id=uuid.uuid4(), now=NOW)
         connection.commit()
     assert rows("select payload ->> 'sport' from quarantine.bets") == [("2026-05-01",)]
     assert retry_quarantined(store, Selection()).summary.reasons == {"sport: not text": 1}

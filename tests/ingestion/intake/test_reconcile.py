@@ -16,7 +16,7 @@ from feature_repo.errors import ConfigurationError, DeletesRefused
 from ingestion.database.access import connect
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.reconcile import differing_days, our_digests, reconcile_table
 from ingestion.intake.request import SyncRequest, requested_rows
 from ingestion.progress import silent
@@ -132,7 +132,7 @@ def test_bet_brought_by_a_file_alone_survives_reconciliation_unless_the_stream_i
 ):
     """It may never have been in this table."""
     file = open_file(jsonl(tmp_path / "others.jsonl", bet("of another book", 1), bet("of both", 2), bet("shown", 5)))
-    take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+    load_rows(database, file, run_id=uuid.uuid4(), now=NOW)
     put(table, bet("a", 3), lost("of both", 4), bet("shown", 5))
     sync()
     delete(table, ["of both"])
@@ -170,7 +170,7 @@ def years(clone):
 def sync_of(database):
     def sync(table, **request):
         with requested_rows(database, table, SyncRequest(**request)) as found:
-            counts = take_in(database, found, run_id=uuid.uuid4(), now=NOW)
+            counts = load_rows(database, found, run_id=uuid.uuid4(), now=NOW)
         database.commit()
         return counts
 
@@ -243,7 +243,7 @@ def test_bet_of_a_table_stays_in_the_tables_stream_when_a_file_brings_a_version(
     put(table, bet("a", 1), bet("b", 2), bet("c", 3))
     sync()
     file = open_file(jsonl(tmp_path / "later.jsonl", lost("a", 60), lost("b", 60)))
-    take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+    load_rows(database, file, run_id=uuid.uuid4(), now=NOW)
     delete(table, ["b"])
     assert of_weight(compare()) == {"days": 1, "differing": 1, "missed": 1, "deleted": 1}
     assert rows(BETS) == [("a", 1500), ("c", 1500)]
@@ -292,7 +292,7 @@ def test_reconciliation_brings_exactly_the_rows_that_were_rewritten(new_database
     table = open_postgres(SourcePostgres(conninfo(postgres), "public", "bets"), PATIENCE, silent)
     with new_database() as database:
         with requested_rows(database, table, SyncRequest()) as shown:
-            take_in(database, shown, run_id=uuid.uuid4(), now=NOW)
+            load_rows(database, shown, run_id=uuid.uuid4(), now=NOW)
         put(postgres, *({"id": name, "bet_type": "straight", column: REWRITTEN[column]} for name, column in patches))
         with table.reading() as reading:
             reconcile_table(database, table.name, reading, run_id=uuid.uuid4(), clock=lambda: NOW)
@@ -320,7 +320,7 @@ def test_a_row_that_is_only_spelled_otherwise_becomes_no_version_and_is_fetched_
 ):
     """A file brought it first, where numbers and times are spelled in another way."""
     file = open_file(jsonl(tmp_path / "first.jsonl", bet("a", 1), bet("b", 2)))
-    take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+    load_rows(database, file, run_id=uuid.uuid4(), now=NOW)
     put(table, bet("a", 1), bet("b", 2), bet("c", 60 * 24 * 3))
     sync(since=T0 + timedelta(days=1))
     assert compare().missed == 0
@@ -431,7 +431,7 @@ def test_view_of_legs_larger_than_a_page_counts_each_bet_once(clone, database, r
         table = open_supabase(project.project(), PATIENCE, silent)
         for accepted in (7, 0, 0):
             with requested_rows(database, table, SyncRequest(is_full=True)) as shown:
-                counts = take_in(database, shown, run_id=uuid.uuid4(), now=NOW)
+                counts = load_rows(database, shown, run_id=uuid.uuid4(), now=NOW)
             assert (counts.accepted, counts.repeated_ids) == (accepted, 7)
         with table.reading() as reading:
             counts = reconcile_table(database, table.name, reading, run_id=uuid.uuid4(), clock=lambda: NOW)
@@ -487,7 +487,7 @@ def test_id_that_the_id_type_of_the_table_cannot_hold_counts_as_vanished(clone, 
     create_bets(supabase.postgres, id="bigint primary key")
     table = open_supabase(supabase.project(), PATIENCE, silent)
     file = open_file(jsonl(tmp_path / "others.jsonl", bet("b-1", 1), bet("99999999999999999999", 2)))
-    take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+    load_rows(database, file, run_id=uuid.uuid4(), now=NOW)
     put(supabase.postgres, *(bet(str(n), n) for n in (7, 8, 9)))
     with table.reading() as reading:
         believed = {"include_streams": ["file:others.jsonl"], "most_deletes": 2}

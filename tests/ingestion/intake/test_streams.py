@@ -26,7 +26,7 @@ from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
 from ingestion.gates.config_file import gates_of
 from ingestion.intake.content_hash import content_hashes
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.intake.request import SyncRequest
 from ingestion.intake.streams import optional_columns, stream_states
 from ingestion.pipeline import run_reconcile, run_sync
@@ -228,7 +228,7 @@ def test_broken_delete_in_a_file_is_quarantined_and_leaves_the_bet_unchanged(dat
 
     def load(*bets):
         file = open_file(jsonl(tmp_path / "log.jsonl", *bets))
-        return take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+        return load_rows(database, file, run_id=uuid.uuid4(), now=NOW)
 
     load(bet("a", 1), bet("b", 1), bet("c", 1))
     counts = load(

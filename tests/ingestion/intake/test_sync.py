@@ -9,7 +9,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from ingestion.intake.load import CONFLICT, take_in
+from ingestion.intake.load import CONFLICT, load_rows
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, T0, at, bet, jsonl, lost
 from tests.conftest import REPOSITORY
@@ -23,7 +23,7 @@ def load(database, tmp_path):
 
     def load(*bets, path=None, now=NOW, first_known_by="updated_at"):
         file = path or jsonl(tmp_path / f"{uuid.uuid4()}.jsonl", *bets)
-        counts = take_in(database, open_file(file), run_id=uuid.uuid4(), now=now, first_known_by=first_known_by)
+        counts = load_rows(database, open_file(file), run_id=uuid.uuid4(), now=now, first_known_by=first_known_by)
         database.commit()
         return counts
 
@@ -133,12 +133,12 @@ def test_late_row_is_known_just_past_the_newest_known_at(load, rows):
 def test_row_stamped_before_the_last_refresh_is_known_just_past_that_refresh(load, rows, database):
     """A run at minute 60 answered for minute 50 without this bet, so training must answer the same for ever."""
     load(bet("a", 30))
-    mark = T0 + timedelta(minutes=60)
-    database.execute("insert into features.watermark values (true, 1, %s, %s)", [mark, uuid.uuid4()])
+    watermark = T0 + timedelta(minutes=60)
+    database.execute("insert into features.watermark values (true, 1, %s, %s)", [watermark, uuid.uuid4()])
     assert load(bet("b", 45), bet("c", 90)).late == 1
     assert current(rows, "known_at") == {
         "a": T0 + timedelta(minutes=30),
-        "b": mark + timedelta(microseconds=1),
+        "b": watermark + timedelta(microseconds=1),
         "c": T0 + timedelta(minutes=90),
     }
 

@@ -13,7 +13,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, T0, bet, jsonl, lost
 
@@ -25,7 +25,7 @@ def show(database, tmp_path):
     def show(*bets, now=NOW, **differs):
         file = open_file(jsonl(tmp_path / f"{uuid.uuid4()}.jsonl", *bets))
         rows = dataclasses.replace(file, path=file.path, is_table=True)
-        counts = take_in(database, rows, run_id=uuid.uuid4(), now=now, **differs)
+        counts = load_rows(database, rows, run_id=uuid.uuid4(), now=now, **differs)
         database.commit()
         return counts
 
@@ -136,7 +136,7 @@ def test_file_with_versions_older_than_the_table_row_changes_no_current_bet(show
     show(bet("a", 10))
     show(lost("a", 20))
     file = open_file(jsonl(tmp_path / "old.jsonl", bet("a", 10), bet("a", 15, amount=20.0)))
-    counts = take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+    counts = load_rows(database, file, run_id=uuid.uuid4(), now=NOW)
     assert (counts.seen_before, counts.superseded) == (1, 1)
     assert rows(CURRENT) == [("a", -1000)]
 
@@ -176,7 +176,7 @@ def test_the_store_holds_the_newest_row_of_each_id_that_was_shown_last(new_datab
             if not sync:
                 continue
             file = dataclasses.replace(open_file(jsonl(tmp_path / f"{uuid.uuid4()}.jsonl", *sync)), is_table=True)
-            take_in(database, file, run_id=uuid.uuid4(), now=NOW)
+            load_rows(database, file, run_id=uuid.uuid4(), now=NOW)
             for name, rows in newest_by_id(sync).items():
                 row = max(rows, key=digest_of)
                 changes += last.get(name) != row

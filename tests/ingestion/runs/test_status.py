@@ -16,7 +16,7 @@ from feature_repo.errors import SourceRejected, Unreachable
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.features.refresh import refresh
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.runs.record import recorded_run, uuid7
 from ingestion.runs.status import Contents, StoreStatus, store_status
 from ingestion.sources.files.file_source import open_file
@@ -34,7 +34,7 @@ def load(connections: Connections, tmp_path: Path) -> Load:
     def load(*bets: dict[str, object], refreshed: bool = True) -> None:
         file, run_id = open_file(jsonl(tmp_path / "bets.jsonl", *bets)), uuid7()
         with connect(connections.postgres, purpose="test") as database:
-            take_in(database, file, run_id=run_id, now=NOW)
+            load_rows(database, file, run_id=run_id, now=NOW)
             if refreshed:
                 refresh(database, run_id=run_id, now=NOW)
 
@@ -71,7 +71,7 @@ def test_a_view_refreshed_later_than_the_clock_says_is_ahead_and_has_no_age(
     load(bet("a"))
     view = contents(connections, NOW - timedelta(minutes=10, microseconds=1)).views[0]
     assert (view.offline.state, view.offline.age) == ("ahead", None)
-    # As far may the mark be ahead of the clock that set it: a run takes it, too.
+    # As far may the watermark be ahead of the clock that set it: a run takes it, too.
     view = contents(connections, NOW - timedelta(minutes=10)).views[0]
     assert (view.offline.state, view.offline.age) == ("fresh", timedelta(0))
 
@@ -79,7 +79,7 @@ def test_a_view_refreshed_later_than_the_clock_says_is_ahead_and_has_no_age(
 def test_offline_age_in_status_counts_from_the_last_refresh(connections: Connections, load: Load) -> None:
     load(bet("a"))
     view = contents(connections, NOW + timedelta(minutes=12)).views[0]
-    assert (view.offline.refreshed_at, view.offline.age) == (NOW, timedelta(minutes=12))
+    assert (view.offline.watermark, view.offline.age) == (NOW, timedelta(minutes=12))
 
 
 def test_status_without_redis_shows_the_online_views_down_and_the_offline_views(
@@ -147,7 +147,7 @@ def test_change_rows_are_those_of_the_newest_version_of_the_definition(connectio
 def test_lag_is_the_versions_past_the_features_log_position(connections: Connections, load: Load) -> None:
     load(bet("a", 1), bet("b", 3), refreshed=False)
     found = contents(connections)
-    assert (found.versions_behind, found.known_until) == (2, T0 + timedelta(minutes=3))
+    assert (found.versions_behind, found.newest_known_at) == (2, T0 + timedelta(minutes=3))
     load(bet("c", 4))
     load(bet("d", 5), bet("e", 5), bet("f", 6), refreshed=False)
     assert contents(connections).versions_behind == 3

@@ -1,4 +1,4 @@
-"""`pikkit status` looks into Redis: the marks, and a few keys of each view, held against Postgres."""
+"""`pikkit status` looks into Redis: the watermarks, and a few keys of each view, held against Postgres."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ingestion.pipeline import run_materialize
 from ingestion.runs.alerts import open_alert, resolve_alerts
 from ingestion.runs.status import ViewStatus, store_status
 from ingestion.serving import online_sample
-from ingestion.serving.online_sample import KEYS_OF_A_KIND, expected_copy, online_findings, standing_copy
+from ingestion.serving.online_sample import KEYS_OF_A_KIND, actual_copy, expected_copy, online_findings
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.builders.view_states import all_are
@@ -187,9 +187,9 @@ def test_run_that_publishes_while_status_reads_is_no_online_fault(
         with connection.transaction():
             expected = expected_copy(connection, NOW)
         load(*SECOND, *(lost(f"b{n}", 400 + n, sport=f"S{n % 3}") for n in range(200)), now=NOW + HOUR)
-        standing = standing_copy(client, expected)
+        actual = actual_copy(client, expected)
         with connection.transaction():
-            findings = online_findings(connection, expected, standing)
+            findings = online_findings(connection, expected, actual)
     assert {finding.fault for finding in findings.values()} == {None}
 
 

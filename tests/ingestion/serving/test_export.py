@@ -29,7 +29,7 @@ from feature_repo.errors import ConfigurationError
 from feature_repo.postgres.copy import copy_in
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect, statement
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.serving.export.datasets import BET_VERSIONS, BETS, RAW
 from ingestion.serving.export.export import export_store
 from ingestion.serving.export.partition_names import LONGEST, encoded
@@ -99,7 +99,7 @@ def load(store, tmp_path):
     def load(*bets, now=NOW):
         with connect(store, purpose="test") as connection:
             file = jsonl(tmp_path / f"{uuid.uuid4()}.jsonl", *bets)
-            take_in(connection, open_file(file), run_id=uuid.uuid4(), now=now)
+            load_rows(connection, open_file(file), run_id=uuid.uuid4(), now=now)
             connection.commit()
 
     return load

@@ -23,7 +23,7 @@ from ingestion.database.access import connect
 from ingestion.features.backfill import replace_by_replay
 from ingestion.features.feature_definitions import feature_definitions
 from ingestion.features.refresh import refresh
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.runs.record import uuid7
 from ingestion.serving.feature_catalogue import feature_catalogue, stored_versions
 from ingestion.sources.files.file_source import open_file
@@ -110,7 +110,7 @@ def refreshed(connections: Connections, tmp_path: Path) -> Iterator[Connections]
     """A store with two bets, one of them with a closing line."""
     file, run_id = open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1, clv_percentage=2.0), lost("b", 2))), uuid7()
     with connect(connections.postgres, purpose="test") as database:
-        take_in(database, file, run_id=run_id, now=NOW)
+        load_rows(database, file, run_id=run_id, now=NOW)
         refresh(database, run_id=run_id, now=NOW)
     return connections
 

@@ -12,7 +12,7 @@ import pytest
 from feature_repo.errors import ConfigurationError
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect
-from ingestion.intake.load import take_in
+from ingestion.intake.load import load_rows
 from ingestion.serving.known_names import columns_of
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, at, bet, jsonl, lost
@@ -33,7 +33,7 @@ BETS = (
 @pytest.fixture
 def environ(connections: Connections, tmp_path: Path) -> dict[str, str]:
     with connect(connections.postgres, purpose="test") as database:
-        take_in(database, open_file(jsonl(tmp_path / "bets.jsonl", *BETS)), run_id=uuid.uuid4(), now=NOW)
+        load_rows(database, open_file(jsonl(tmp_path / "bets.jsonl", *BETS)), run_id=uuid.uuid4(), now=NOW)
     return environ_of(connections, tmp_path / "home")
 
 

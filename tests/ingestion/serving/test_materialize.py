@@ -12,8 +12,9 @@ import psycopg
 import pytest
 import redis
 
+from feature_repo import clock
 from feature_repo.declarations.views import GROUPED_VIEWS, STORED_VIEWS
-from feature_repo.errors import GateRefused, Unreachable
+from feature_repo.errors import ClockRewound, GateRefused, Unreachable
 from feature_repo.group_keys import entity_rows
 from feature_repo.materialization.online_copy import CopyTarget
 from feature_repo.online_store import watermarks
@@ -132,6 +133,20 @@ def test_a_view_without_an_online_watermark_is_copied_whole(load: Load, prepared
     done = load(bet("a", 1), now=NOW + HOUR)
     assert {name: count for name, count in written(done).items() if count} == {"sport_stats": 2}
     assert differences(prepared) == []
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_materialize_by_a_clock_before_the_last_refresh_is_refused(
+    load: Load, prepared: Connections, server: Any, database: psycopg.Connection, rebuild: bool
+) -> None:
+    """It copied the last refresh all the same, and its record said that it ran before that refresh."""
+    load(bet("a", 1), lost("b", 2))
+    server.flushdb()
+    clock.set_now(NOW - HOUR)
+    with pytest.raises(ClockRewound):
+        run_materialize(prepared, rebuild=rebuild)
+    assert server.dbsize() == 0
+    assert database.execute("select count(*) from ops.runs where verb = 'materialize'").fetchone() == (0,)
 
 
 def test_materialize_copies_the_backlog_and_rebuild_copies_everything(

@@ -15,7 +15,7 @@ from feature_repo.errors import ConfigurationError, SourceRejected
 from ingestion.sources.files.csv import delimiter_of
 from ingestion.sources.files.file_source import open_file
 from ingestion.sources.files.formats.declaration import FormatInvalid
-from ingestion.sources.files.formats.registry import declared_format, read_mapping
+from ingestion.sources.files.formats.known_formats import declared_format, read_mapping
 from quality.schema import validate
 from tests.builders.bet_files import NOW, csv_text
 

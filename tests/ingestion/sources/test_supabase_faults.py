@@ -12,8 +12,7 @@ import pytest
 
 from feature_repo.errors import SourceDenied, Unreachable
 from ingestion.sources import retry
-from ingestion.sources.supabase import rest
-from ingestion.sources.supabase import supabase_table as source
+from ingestion.sources.supabase import rest, span_reader
 from ingestion.sources.supabase.supabase_table import open_supabase
 from ingestion.sources.table import StampWindow
 from tests.builders.source_table import create_bets, delete, fill, put
@@ -289,8 +288,8 @@ def test_debug_log_of_a_reading_holds_no_supabase_key(project, opened, caplog):
 
 
 def test_writes_between_pages_lose_no_row_that_stays(project, opened, monkeypatch):
-    monkeypatch.setattr(source, "REST_PAGE_ROWS", 100)
-    monkeypatch.setattr(source, "PAGES_BETWEEN_COUNTS", 5)
+    monkeypatch.setattr(span_reader, "REST_PAGE_ROWS", 100)
+    monkeypatch.setattr(span_reader, "PAGES_BETWEEN_COUNTS", 5)
     moved, table = iter(range(0, ROWS, 7)), opened()
     touched, late = set(), START + timedelta(days=30)
 
@@ -314,7 +313,7 @@ def test_writes_between_pages_lose_no_row_that_stays(project, opened, monkeypatc
 
 
 def test_row_committed_late_behind_the_reading_position_is_fetched(project, opened):
-    """The count finds it, and the stretch is read again."""
+    """The count finds it, and the range is read again."""
 
     def write(request):
         if "b999" in request.path and "limit=1000" in request.path:

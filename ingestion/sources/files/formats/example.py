@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ingestion.sources.files.formats.declaration import ColumnRule, folded
-from ingestion.sources.files.formats.registry import FileFormat
+from ingestion.sources.files.formats.known_formats import FileFormat
 from quality.schema import REQUIRED_COLUMNS
 
 # What other files call the columns of a bet, in lower case without spaces, dots and underscores.

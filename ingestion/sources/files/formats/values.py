@@ -18,7 +18,10 @@ _ZONE_NAME: Final = r"\s*([A-Za-z]+)$"
 
 
 def as_text(values: pl.Series) -> pl.Series:
-    """The values as text: instants in ISO 8601, flags and numbers as JSON spells them."""
+    """The values of any type as text, in order; nulls stay.
+
+    Instants are ISO 8601, flags and numbers as JSON spells them.
+    """
     if isinstance(values.dtype, pl.Datetime):
         return values.dt.to_string("iso:strict")
     if values.dtype == pl.Boolean:
@@ -32,7 +35,11 @@ def number(values: pl.Series) -> pl.Series:
 
 
 def decimal_price(values: pl.Series, kind: PriceKind) -> pl.Series:
-    """Prices as decimal ones above 1; a lay price as what the other side pays, for the liability as the stake."""
+    """Prices of this kind, as numbers or texts, as decimal prices above 1 (Float64), in order; null for what is none.
+
+    American prices lie at 100 or more, or at -100 or less. A lay price becomes what the other side pays, for the
+    liability as the stake.
+    """
     price, exact = number(values), pl.col("value")
     if kind == "american":
         win = pl.when(exact >= 100).then(exact / 100).when(exact <= -100).then(-100 / exact)
@@ -55,7 +62,10 @@ def tags_of(values: pl.Series, tags: Sequence[str]) -> pl.Series:
 
 
 def one_name(values: pl.Series, separator: str, mixed: str | None) -> pl.Series:
-    """Of each cell of joined names the one that they all are; `mixed` where they differ."""
+    """For each text of names that `separator` joins, the one name that they all are; `mixed` where they differ.
+
+    Names are trimmed first, and empty ones do not count; null where no name is left.
+    """
     parts = pl.col("value").str.split(separator).list.eval(pl.element().str.strip_chars()).list.unique()
     parts = parts.list.eval(pl.element().filter(pl.element() != ""))
     several = pl.lit(mixed, pl.String)

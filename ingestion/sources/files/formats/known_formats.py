@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
 
 from feature_repo.errors import ConfigurationError
 from ingestion.sources.files.formats.declaration import Format, FormatInvalid, folded
@@ -32,15 +31,10 @@ class FileFormat:
         """The columns of a bet that are more than a column of the file under another name."""
         return tuple(name for name, rules in self.format.bets.items() if not all(rule.is_plain for rule in rules))
 
-    def document(self) -> dict[str, Any]:
-        """What a run's record says of it."""
-        return {
-            "name": self.name,
-            "title": self.format.called,
-            "is_mapping": self.text is not None,
-            "derived": list(self.derived_columns),
-            "unknown": [name for name in REQUIRED_COLUMNS if name not in self.format.bets],
-        }
+    @property
+    def unknown_columns(self) -> tuple[str, ...]:
+        """The required columns of a bet that the format has no rule for: null in every row."""
+        return tuple(name for name in REQUIRED_COLUMNS if name not in self.format.bets)
 
 
 @cache
