@@ -42,7 +42,7 @@ _BET: Final[Mapping[str, Any]] = {
     "settled_at": pl.Datetime("us", "UTC"),
     "known_at": pl.Datetime("us", "UTC"),
 }
-BET_COLUMNS: Final = tuple(_BET)
+TRAINING_COLUMNS: Final = tuple(_BET)
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class TrainingSet:
     service: FeatureList
     #: What the store had read of its log.
     log_position: int
-    #: BET_COLUMNS but for those that are features, then the features by their names; in order of time_placed and id.
-    #: `known_at` is when the result was.
+    #: TRAINING_COLUMNS but for those that are features, then the features by their names; in order of time_placed and
+    #: id. `known_at` is when the result was.
     frame: pl.DataFrame
 
     @property
@@ -102,7 +102,7 @@ def training_set(
 def settled_bets(
     connection: psycopg.Connection, log_position: int, placed_from: datetime | None, placed_to: datetime | None
 ) -> pl.DataFrame:
-    """The bets of a training set, without features: BET_COLUMNS in order of time_placed and id."""
+    """The bets of a training set, without features: TRAINING_COLUMNS in order of time_placed and id."""
     parameters = {"log_position": log_position, "placed_from": placed_from, "placed_to": placed_to}
     rows = connection.execute(statement_of("training", "settled_bets"), parameters).fetchall()
     return pl.DataFrame(rows, schema=dict(_BET), orient="row")

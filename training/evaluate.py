@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
-from training.probabilities import Flags, Floats, log_losses
-from training.verdict import Estimate, Labels, Verdict, clustered_mean, verdict
+from training.probabilities import Flags, Numbers, log_losses
+from training.verdict import Estimate, Labels, ModelVerdict, clustered_mean, verdict
 
 # Bins of equal width of the calibration error.
-BINS: Final = 15
+CALIBRATION_BINS: Final = 15
 # A bet is made when the model promises at least this return on its stake.
 MARGINS: Final = (0.0, 0.02, 0.05, 0.10)
 # The margin that the second sentence is about, fixed beforehand.
@@ -31,14 +31,14 @@ class Scores:
     #: Mean, nats a bet.
     log_loss: float
     brier: float
-    #: Expected calibration error: the mean distance of promise and result, over BINS bins weighted by their bets.
+    #: Expected calibration error: the mean distance of promise and result over CALIBRATION_BINS bins, weighted by bets.
     ece: float
     #: Area under the ROC curve; NaN where all bets ended alike.
     auc: float
 
 
 @dataclass(frozen=True)
-class Bets:
+class BetsAtMargin:
     """What betting on every bet that promises a margin would have done."""
 
     margin: float
@@ -66,9 +66,9 @@ class Slice:
 class Evaluation:
     """A model on the test part."""
 
-    verdict: Verdict
+    verdict: ModelVerdict
     scores: Scores
-    bets: tuple[Bets, ...]
+    bets: tuple[BetsAtMargin, ...]
 
     @property
     def money(self) -> str:
@@ -90,17 +90,17 @@ class TestPart:
 
     won: Flags
     #: The reference's probability.
-    reference: Floats
+    reference: Numbers
     #: What a stake of 1 pays back when the bet is won.
-    decimal_odds: Floats
+    decimal_odds: Numbers
     #: What a stake of 1 returned beyond itself, as the bet was settled; NaN for a bet that risked nothing.
-    returns: Floats
+    returns: Numbers
     #: UTC day of placement, and event: whatever can be compared.
     days: Labels
     events: Labels
 
 
-def evaluate(part: TestPart, probability: Floats) -> Evaluation:
+def evaluate(part: TestPart, probability: Numbers) -> Evaluation:
     """Judge the probabilities of the test part's bets against the reference's."""
     differences = log_losses(part.won, probability) - log_losses(part.won, part.reference)
     return Evaluation(
@@ -110,10 +110,10 @@ def evaluate(part: TestPart, probability: Floats) -> Evaluation:
     )
 
 
-def scores(won: Flags, probability: Floats) -> Scores:
+def scores(won: Flags, probability: Numbers) -> Scores:
     """How well the probabilities fit the results."""
-    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=probability - won, minlength=BINS)
+    bins = np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, weights=probability - won, minlength=CALIBRATION_BINS)
     return Scores(
         float(np.mean(log_losses(won, probability))),
         float(np.mean((probability - won) ** 2)),
@@ -122,16 +122,16 @@ def scores(won: Flags, probability: Floats) -> Scores:
     )
 
 
-def bets_at(part: TestPart, probability: Floats, margin: float) -> Bets:
+def bets_at(part: TestPart, probability: Numbers, margin: float) -> BetsAtMargin:
     """The bets whose promised return is above the margin, flat and with quarter-Kelly stakes."""
     promised = probability * part.decimal_odds - 1
     chosen = (promised > margin) & np.isfinite(part.returns)
     if not chosen.any():
-        return Bets(margin, 0, float("nan"), None, 1.0)
+        return BetsAtMargin(margin, 0, float("nan"), None, 1.0)
     realised = clustered_mean(part.returns[chosen], part.days[chosen], part.events[chosen])
     stakes = np.minimum(KELLY_SHARE * promised / (part.decimal_odds - 1), LARGEST_STAKE)
     bankroll = _bankroll(stakes[chosen] * part.returns[chosen], part.days[chosen])
-    return Bets(margin, int(chosen.sum()), float(promised[chosen].mean()), realised, bankroll)
+    return BetsAtMargin(margin, int(chosen.sum()), float(promised[chosen].mean()), realised, bankroll)
 
 
 def every_bet(part: TestPart) -> Estimate:
@@ -140,7 +140,7 @@ def every_bet(part: TestPart) -> Estimate:
     return clustered_mean(part.returns[risked], part.days[risked], part.events[risked])
 
 
-def slices(names: pl.DataFrame, columns: Sequence[str], differences: Floats, *, fewest: int = 100) -> list[Slice]:
+def slices(names: pl.DataFrame, columns: Sequence[str], differences: Numbers, *, fewest: int = 100) -> list[Slice]:
     """The mean difference by the values of each column, those of most bets first; values of few bets are left out."""
     frame = names.with_columns(pl.Series("difference", differences))
     found = []
@@ -154,14 +154,14 @@ def slices(names: pl.DataFrame, columns: Sequence[str], differences: Floats, *, 
     return found
 
 
-def _auc(won: Flags, probability: Floats) -> float:
+def _auc(won: Flags, probability: Numbers) -> float:
     wins, losses = int(won.sum()), int((~won).sum())
     if not wins or not losses:
         return float("nan")
     return float((rankdata(probability)[won].sum() - wins * (wins + 1) / 2) / (wins * losses))
 
 
-def _bankroll(returns: Floats, days: Labels) -> float:
+def _bankroll(returns: Numbers, days: Labels) -> float:
     """What is left of 1 when each day's bets are shares of what its morning had; `returns` are share times return."""
     _, codes = np.unique(days, return_inverse=True)
     by_day = np.maximum(1 + np.bincount(codes, weights=returns), 0)

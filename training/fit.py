@@ -13,7 +13,7 @@ from training.dataset import TrainingSet
 from training.evaluate import Evaluation, Slice, TestPart, evaluate, every_bet, slices
 from training.learners import Part, fit_boosted_trees, fit_logistic
 from training.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs
-from training.probabilities import Floats, log_losses, probability
+from training.probabilities import Numbers, log_losses, probability
 from training.reference import Calibration, choose_calibration, fit_calibration
 from training.split import PARTS, Cuts, day_cuts, parts
 from training.verdict import Estimate
@@ -104,7 +104,7 @@ def graded_bets(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     }
 
 
-def test_part(bets: pl.DataFrame, reference: Floats) -> TestPart:
+def test_part(bets: pl.DataFrame, reference: Numbers) -> TestPart:
     """The bets of the test as the evaluation reads them. An event is a sport and an instant of settlement."""
     stake, profit = pl.col("amount_cents").cast(pl.Float64), pl.col("profit_cents").cast(pl.Float64)
     columns = bets.select(

@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from training.probabilities import Flags, Floats, log_losses, probability
+from feature_repo.errors import ConfigurationError
+from training.probabilities import Flags, Numbers, log_losses, probability
 from training.ridge import fit_ridge
 
 # A gradient-boosted model overfits bets fast: small trees, slow steps, strong shrinkage.
@@ -39,10 +40,24 @@ _ROWS_FOR_THREADS: Final = 100_000
 PENALTIES: Final = (10.0, 100.0, 1_000.0, 10_000.0)
 
 
+def boosting_library() -> Any:
+    """LightGBM. Raises ConfigurationError where the system lacks the OpenMP library that it is linked with."""
+    try:
+        import lightgbm
+    except OSError as error:
+        raise ConfigurationError(
+            f"LightGBM cannot be loaded: {error}",
+            "Nothing was trained or scored; the store works without it",
+            "Install the OpenMP run-time library: `apt-get install libgomp1` (Debian, Ubuntu), `dnf install libgomp` "
+            "(Fedora, RHEL), `brew install libomp` (macOS)",
+        ) from error
+    return lightgbm
+
+
 class Learner(Protocol):
     """A trained model of the win."""
 
-    def added(self, inputs: Floats) -> Floats:
+    def added(self, inputs: Numbers) -> Numbers:
         """What it adds to the reference's log-odds; `inputs` has a row a bet and its features in the trained order."""
         ...
 
@@ -52,10 +67,10 @@ class Part:
     """A part of a training set as numbers: a row for each bet, in order."""
 
     #: Features, in the order of the set's columns; NaN where one is null.
-    inputs: Floats
+    inputs: Numbers
     won: Flags
     #: The reference's log-odds.
-    offset: Floats
+    offset: Numbers
 
     def __add__(self, other: Part) -> Part:
         """The bets of this part, then those of the other."""
@@ -65,7 +80,7 @@ class Part:
             np.concatenate([self.offset, other.offset]),
         )
 
-    def loss(self, added: Floats) -> float:
+    def loss(self, added: Numbers) -> float:
         """Mean log loss of a model that adds this, nats a bet."""
         return float(np.mean(log_losses(self.won, probability(self.offset + added))))
 
@@ -80,14 +95,13 @@ class BoostedTrees:
     #: Each in LightGBM's own text format.
     texts: tuple[str, ...]
 
-    def added(self, inputs: Floats) -> Floats:
+    def added(self, inputs: Numbers) -> Numbers:
         """The mean of what the models add."""
         return np.asarray(np.mean(self.added_by_seed(inputs), axis=0), dtype=float)
 
-    def added_by_seed(self, inputs: Floats) -> list[Floats]:
+    def added_by_seed(self, inputs: Numbers) -> list[Numbers]:
         """What each of them adds."""
-        import lightgbm
-
+        lightgbm = boosting_library()
         return [
             np.asarray(lightgbm.Booster(model_str=text).predict(inputs, raw_score=True), dtype=float)
             for text in self.texts
@@ -120,8 +134,7 @@ def _parameters(train: Part, seed: int) -> dict[str, Any]:
 
 
 def _best_trees(parameters: dict[str, Any], train: Part, validation: Part, features: Sequence[str]) -> int:
-    import lightgbm
-
+    lightgbm = boosting_library()
     fitted = _dataset(train, features)
     booster = lightgbm.train(
         parameters,
@@ -134,15 +147,11 @@ def _best_trees(parameters: dict[str, Any], train: Part, validation: Part, featu
 
 
 def _boosted(parameters: dict[str, Any], part: Part, features: Sequence[str], trees: int) -> str:
-    import lightgbm
-
-    return str(lightgbm.train(parameters, _dataset(part, features), num_boost_round=trees).model_to_string())
+    return str(boosting_library().train(parameters, _dataset(part, features), num_boost_round=trees).model_to_string())
 
 
 def _dataset(part: Part, features: Sequence[str], reference: Any = None) -> Any:
-    import lightgbm
-
-    return lightgbm.Dataset(
+    return boosting_library().Dataset(
         part.inputs,
         label=part.won.astype(float),
         init_score=part.offset,
@@ -172,7 +181,7 @@ class LogisticModel:
         means, scales, weights = (tuple(document[name]) for name in ("means", "scales", "weights"))
         return cls(means, scales, weights, document["intercept"])
 
-    def added(self, inputs: Floats) -> Floats:
+    def added(self, inputs: Numbers) -> Numbers:
         """The weighted sum."""
         return np.asarray(_standardised(inputs, self.means, self.scales) @ np.array(self.weights) + self.intercept)
 
@@ -199,7 +208,7 @@ def _logistic(part: Part, penalty: float) -> LogisticModel:
     )
 
 
-def _standardised(inputs: Floats, means: Sequence[float] | Floats, scales: Sequence[float] | Floats) -> Floats:
+def _standardised(inputs: Numbers, means: Sequence[float] | Numbers, scales: Sequence[float] | Numbers) -> Numbers:
     scale = np.asarray(scales, dtype=float)
     safe = np.where(scale > 0, scale, 1.0)
     with np.errstate(invalid="ignore"):

@@ -50,7 +50,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ModelManifest:
     """A model and where it came from."""
 
     name: str
@@ -73,12 +73,12 @@ class Manifest:
         (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> ModelManifest:
     """The manifest in this file, or in the directory of a model. Raises ConfigurationError when there is none."""
     file = path / MANIFEST if path.is_dir() else path
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
-        return Manifest(**{**document, "data": Data(**document["data"])})
+        return ModelManifest(**{**document, "data": Data(**document["data"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigurationError(
             f"{path} holds no manifest of a model: {error}",

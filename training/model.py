@@ -15,7 +15,7 @@ import polars as pl
 from feature_repo.declarations.features import PLACED_BET_FEATURES, FeatureScale
 from feature_repo.errors import ConfigurationError
 from training.learners import BoostedTrees, LogisticModel, tree_text
-from training.probabilities import Floats, probability
+from training.probabilities import Numbers, probability
 from training.reference import Calibration
 
 LearnerName = Literal["boosted", "logistic"]
@@ -37,15 +37,15 @@ class WinModel:
     boosted: BoostedTrees
     logistic: LogisticModel
 
-    def inputs(self, bets: pl.DataFrame) -> Floats:
+    def inputs(self, bets: pl.DataFrame) -> Numbers:
         """A row for each bet with its features in order: NaN for one that is null, and for a code that is new."""
         return model_inputs(bets, self.features, self.codes)
 
-    def reference(self, bets: pl.DataFrame) -> Floats:
+    def reference(self, bets: pl.DataFrame) -> Numbers:
         """The calibrated price of each bet, as a probability: NaN for a bet without a price."""
         return _where_priced(bets, probability(self._offset(bets)))
 
-    def win_probability(self, bets: pl.DataFrame, learner: LearnerName = "boosted") -> Floats:
+    def win_probability(self, bets: pl.DataFrame, learner: LearnerName = "boosted") -> Numbers:
         """The chance of each bet: NaN for one without a price.
 
         `bets` has the features, and the bets' `sport`, `market` and `institution_name`.
@@ -53,7 +53,7 @@ class WinModel:
         added = getattr(self, learner).added(self.inputs(bets))
         return _where_priced(bets, probability(self._offset(bets) + added))
 
-    def _offset(self, bets: pl.DataFrame) -> Floats:
+    def _offset(self, bets: pl.DataFrame) -> Numbers:
         return self.calibration.log_odds(bets.with_columns(pl.col("implied_prob").cast(pl.Float64).fill_null(0.5)))
 
     # ---- files ----
@@ -103,7 +103,7 @@ class WinModel:
         )
 
 
-def model_inputs(bets: pl.DataFrame, features: Sequence[str], codes: Mapping[str, Sequence[int]]) -> Floats:
+def model_inputs(bets: pl.DataFrame, features: Sequence[str], codes: Mapping[str, Sequence[int]]) -> Numbers:
     """A row for each bet with its features in order: NaN for a null, and for a code that is not in `codes`."""
     columns = [
         pl.when(pl.col(name).cast(pl.Int64).is_in(list(codes[name]))).then(pl.col(name).cast(pl.Float64)).alias(name)
@@ -123,5 +123,5 @@ def codes_seen(bets: pl.DataFrame, features: Sequence[str]) -> dict[str, tuple[i
     }
 
 
-def _where_priced(bets: pl.DataFrame, values: Floats) -> Floats:
+def _where_priced(bets: pl.DataFrame, values: Numbers) -> Numbers:
     return np.where(bets["implied_prob"].is_null().to_numpy(), np.nan, values)

@@ -15,11 +15,11 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from training.probabilities import Floats, log_losses, log_odds, probability
+from training.probabilities import Numbers, log_losses, log_odds_of, probability
 from training.ridge import fit_ridge
 
 # Which shifts a calibration may have, the weakest first: of two that do as well on the validation part, the earlier.
-SHIFTS: Final[tuple[tuple[str, ...], ...]] = ((), ("sport", "market"), ("sport", "market", "institution_name"))
+CALIBRATIONS: Final[tuple[tuple[str, ...], ...]] = ((), ("sport", "market"), ("sport", "market", "institution_name"))
 # How many bets a shift is shrunk by: a name with as many bets at a probability of a half has half its own shift.
 SHRINKAGES: Final = (5.0, 25.0, 100.0, 400.0)
 # The information that one bet at a probability of a half has on a shift.
@@ -30,7 +30,7 @@ _INFORMATION: Final = 0.25
 class Calibration:
     """A price calibrated: log-odds = intercept + slope * log-odds of the price + the shifts of the bet's names."""
 
-    #: Columns that have shifts, one of SHIFTS.
+    #: Columns that have shifts, one of CALIBRATIONS.
     columns: tuple[str, ...]
     #: How strongly they were shrunk, one of SHRINKAGES; 0 without shifts.
     shrinkage: float
@@ -39,9 +39,9 @@ class Calibration:
     #: Column -> name -> shift. A market is named with its sport. A name that is not there has none.
     shifts: Mapping[str, Mapping[str, float]]
 
-    def log_odds(self, bets: pl.DataFrame) -> Floats:
+    def log_odds(self, bets: pl.DataFrame) -> Numbers:
         """The log-odds of the win of each bet, from its `implied_prob` and the columns that have shifts."""
-        result = self.intercept + self.slope * log_odds(bets["implied_prob"].to_numpy())
+        result = self.intercept + self.slope * log_odds_of(bets["implied_prob"].to_numpy())
         for column, names in zip(self.columns, _names(bets, self.columns), strict=True):
             shifts = self.shifts[column]
             result = result + np.array([shifts.get(name, 0.0) for name in names])
@@ -62,11 +62,11 @@ def choose_calibration(
 ) -> tuple[tuple[str, ...], float, list[tuple[tuple[str, ...], float, float]]]:
     """The columns with shifts and the shrinkage that do best on the validation part, and each candidate's log loss.
 
-    Both frames have `won`, `implied_prob` and the columns of SHIFTS.
+    Both frames have `won`, `implied_prob` and the columns of CALIBRATIONS.
     """
     won = validation["won"].to_numpy()
     tried = []
-    for columns in SHIFTS:
+    for columns in CALIBRATIONS:
         for shrinkage in SHRINKAGES if columns else (0.0,):
             calibration = fit_calibration(train, columns, shrinkage)
             loss = float(np.mean(log_losses(won, probability(calibration.log_odds(validation)))))
@@ -77,7 +77,7 @@ def choose_calibration(
 
 def fit_calibration(bets: pl.DataFrame, columns: Sequence[str], shrinkage: float) -> Calibration:
     """Calibrate the price on these bets: `won`, `implied_prob` and `columns`."""
-    price = log_odds(bets["implied_prob"].to_numpy())
+    price = log_odds_of(bets["implied_prob"].to_numpy())
     encoded = [_one_hot(names) for names in _names(bets, columns)]
     leading = sparse.csr_matrix(np.column_stack([np.ones(len(price)), price]))
     inputs = sparse.hstack([leading, *(matrix for matrix, _ in encoded)]).tocsr()

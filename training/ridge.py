@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from training.probabilities import Floats, probability
+from training.probabilities import Numbers, probability
 
 _MOST_STEPS = 100
 _CLOSE = 1e-10
 
 
-def fit_ridge(inputs: Any, won: npt.NDArray[np.bool_], offset: Floats, penalties: Floats) -> Floats:
+def fit_ridge(inputs: Any, won: npt.NDArray[np.bool_], offset: Numbers, penalties: Numbers) -> Numbers:
     """The weights that make sum of log losses + half the sum of penalty * weight^2 smallest.
 
     `inputs` has a row for each bet and a column for each weight, dense or sparse (scipy); the log-odds of a bet are its

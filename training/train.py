@@ -30,7 +30,7 @@ from ingestion.runs.record import Documented, code_version, recorded_run
 from training.dataset import TrainingSet, training_set
 from training.fit import FittedModel, fit_win
 from training.learners import BOOSTING, SEEDS
-from training.manifest import Data, Manifest, environment, feature_versions_of, frame_digest, instant
+from training.manifest import Data, ModelManifest, environment, feature_versions_of, frame_digest, instant
 
 # Features older than this are refreshed before they are trained on, or `--as-is` says that they need not be.
 STALE: Final = timedelta(hours=24)
@@ -50,7 +50,7 @@ class TrainedModel:
     """A model that was written to its directory."""
 
     directory: Path
-    manifest: Manifest
+    manifest: ModelManifest
     fitted: FittedModel
     #: Step -> seconds.
     seconds: Mapping[str, float]
@@ -83,7 +83,7 @@ def train(
 
 
 def retrain(
-    connections: Connections, manifest: Manifest, directory: Path, *, progress: Progress = silent
+    connections: Connections, manifest: ModelManifest, directory: Path, *, progress: Progress = silent
 ) -> TrainedModel:
     """Train again what a manifest describes: on the same frame, byte for byte, whatever the store has read since.
 
@@ -96,7 +96,7 @@ def retrain(
     return _fitted(made, manifest.data, directory, {"training set": time.perf_counter() - begun}, progress)
 
 
-def same_training_set(connections: Connections, manifest: Manifest) -> TrainingSet:
+def same_training_set(connections: Connections, manifest: ModelManifest) -> TrainingSet:
     """The training set of a manifest, made again. Raises as `retrain` does."""
     data = manifest.data
     with connect(connections.postgres, purpose="training") as connection:
@@ -189,7 +189,7 @@ def _fitted(
     begun = time.perf_counter()
     fitted = fit_win(made, progress)
     seconds["models"] = time.perf_counter() - begun
-    manifest = Manifest(
+    manifest = ModelManifest(
         directory.name,
         clock.now().isoformat(),
         code_version(),

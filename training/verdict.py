@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from training.probabilities import Floats
+from training.probabilities import Numbers
 
 Labels = npt.NDArray[Any]
 Conclusion = Literal["better", "worse", "not to be told apart", "too few days to say"]
@@ -41,7 +41,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ModelVerdict:
     """What the test part says of a model."""
 
     conclusion: Conclusion
@@ -72,7 +72,7 @@ class Verdict:
         return f"{opening}: log loss {measured}, over {self.days} days and {self.events:,} events."
 
 
-def verdict(differences: Floats, days: Labels, events: Labels) -> Verdict:
+def verdict(differences: Numbers, days: Labels, events: Labels) -> ModelVerdict:
     """The verdict from the difference of each bet (nats), its day and its event."""
     estimate = clustered_mean(differences, days, events)
     bets = np.unique(days, return_counts=True)[1]
@@ -84,10 +84,10 @@ def verdict(differences: Floats, days: Labels, events: Labels) -> Verdict:
         conclusion = "not to be told apart"
     else:
         conclusion = "better" if estimate.mean < 0 else "worse"
-    return Verdict(conclusion, estimate, len(bets), effective, len(np.unique(events)))
+    return ModelVerdict(conclusion, estimate, len(bets), effective, len(np.unique(events)))
 
 
-def clustered_mean(values: Floats, days: Labels, events: Labels) -> Estimate:
+def clustered_mean(values: Numbers, days: Labels, events: Labels) -> Estimate:
     """The mean of the values, with the interval of the larger error: clustered by event, or by day."""
     mean = float(np.mean(values))
     errors = {name: _error(values - mean, labels) for name, labels in (("event", events), ("day", days))}
@@ -97,7 +97,7 @@ def clustered_mean(values: Floats, days: Labels, events: Labels) -> Estimate:
     return Estimate(mean, mean - width, mean + width, larger)
 
 
-def _error(centred: Floats, labels: Labels) -> float:
+def _error(centred: Numbers, labels: Labels) -> float:
     """The standard error of the mean, where the values of one label move together."""
     _, codes = np.unique(labels, return_inverse=True)
     sums = np.bincount(codes, weights=centred)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from training.probabilities import log_losses, log_odds, probability
+from training.probabilities import log_losses, log_odds_of, probability
 from training.reference import Calibration, choose_calibration, fit_calibration
 from training.ridge import fit_ridge
 
@@ -18,7 +18,7 @@ def _bets(count: int, seed: int, shifts: dict[str, float]) -> pl.DataFrame:
     random = np.random.default_rng(seed)
     sports = random.choice(list(shifts), count)
     implied = random.uniform(0.1, 0.9, count)
-    chance = probability(log_odds(implied) + np.array([shifts[sport] for sport in sports]))
+    chance = probability(log_odds_of(implied) + np.array([shifts[sport] for sport in sports]))
     return pl.DataFrame(
         {
             "won": random.random(count) < chance,
@@ -69,7 +69,7 @@ def test_name_that_training_never_saw_has_no_shift():
     calibration = fit_calibration(_bets(500, 1, {"Soccer": 0.5}), ("sport", "market"), 25.0)
     new = pl.DataFrame({"implied_prob": [0.3], "sport": ["Curling"], "market": [None]})
     assert calibration.log_odds(new)[0] == pytest.approx(
-        calibration.intercept + calibration.slope * log_odds(np.array([0.3]))[0]
+        calibration.intercept + calibration.slope * log_odds_of(np.array([0.3]))[0]
     )
 
 
@@ -79,4 +79,4 @@ def test_calibration_survives_json():
 
 
 def test_certain_price_costs_a_finite_loss():
-    assert np.isfinite(log_losses(np.array([False]), probability(log_odds(np.array([1.0]))))).all()
+    assert np.isfinite(log_losses(np.array([False]), probability(log_odds_of(np.array([1.0]))))).all()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import typer
 
-from ingestion.cli import app
 from ingestion.runs.record import code_version
 from tests.conftest import REPOSITORY
 from tests.rigs.commands import PIKKIT, pikkit_here
+from training.cli import app
 
 VERBS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 # A verb with verbs of its own, such as `quarantine`, stands for each of them.

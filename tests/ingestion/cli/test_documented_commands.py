@@ -12,10 +12,11 @@ import pytest
 import typer
 
 from feature_repo.servers.connections import Connections
-from ingestion.cli import app
 from tests.conftest import REPOSITORY
+from tests.house import PACKAGES
 from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.documents import commands_of, documents, fenced_lines, lines_in_text, section
+from training.cli import app
 
 README = REPOSITORY / "README.md"
 # Lines of shell blocks that no test executes as they stand, and why not. The README's others are executed below, in
@@ -83,7 +84,7 @@ def test_every_command_and_option_named_in_a_message_exists() -> None:
     """The next steps of errors, warnings and checks, wherever the code has one in backticks."""
     unknown = {
         (path.name, line): parts
-        for package in ("feature_repo", "quality", "ingestion")
+        for package in PACKAGES
         for path in sorted((REPOSITORY / package).rglob("*.py"))
         for line in IN_MESSAGE.findall(path.read_text(encoding="utf-8"))
         for command in commands_of(line.replace("\\", ""))
