@@ -92,7 +92,9 @@ def training_set(
         bets = settled_bets(connection, log_position, placed_from, placed_to)
     if bets.is_empty():
         raise ConfigurationError(
-            "No settled bet was placed in that time", "Nothing was trained", "Load bets with `pikkit run` first"
+            "No settled bet was placed in that time",
+            "Nothing was trained or written",
+            "Load bets with `pikkit run` first",
         )
     features = _features(connections, names, bets)
     # What a feature of the same name says stands there once.

@@ -11,7 +11,7 @@ import polars as pl
 from scipy.stats import rankdata
 
 from training.probabilities import Flags, Numbers, log_losses
-from training.verdict import Estimate, Labels, ModelVerdict, clustered_mean, verdict
+from training.verdict import Estimate, Labels, ModelVerdict, clustered_mean, judge_model
 
 # Bins of equal width of the calibration error.
 CALIBRATION_BINS: Final = 15
@@ -100,13 +100,34 @@ class TestPart:
     events: Labels
 
 
+def test_part(bets: pl.DataFrame, reference: Numbers) -> TestPart:
+    """The bets of the test as the evaluation reads them. An event is a sport and an instant of settlement."""
+    stake, profit = pl.col("amount_cents").cast(pl.Float64), pl.col("profit_cents").cast(pl.Float64)
+    columns = bets.select(
+        returns=pl.when(stake > 0).then(profit / stake).fill_null(float("nan")),
+        days=pl.col("time_placed").dt.date().cast(pl.Int32),
+        events=pl.concat_str(
+            pl.col("sport").fill_null(""), pl.col("settled_at").cast(pl.Int64).cast(pl.String).fill_null(pl.col("id"))
+        ),
+        decimal=1 / pl.col("implied_prob").cast(pl.Float64),
+    )
+    return TestPart(
+        bets["won"].to_numpy(),
+        reference,
+        columns["decimal"].to_numpy(),
+        columns["returns"].to_numpy(),
+        columns["days"].to_numpy(),
+        columns["events"].to_numpy(),
+    )
+
+
 def evaluate(part: TestPart, probability: Numbers) -> Evaluation:
     """Judge the probabilities of the test part's bets against the reference's."""
     differences = log_losses(part.won, probability) - log_losses(part.won, part.reference)
     return Evaluation(
-        verdict(differences, part.days, part.events),
+        judge_model(differences, part.days, part.events),
         scores(part.won, probability),
-        tuple(bets_at(part, probability, margin) for margin in MARGINS),
+        tuple(bets_at(part, probability * part.decimal_odds - 1, margin) for margin in MARGINS),
     )
 
 
@@ -122,9 +143,8 @@ def scores(won: Flags, probability: Numbers) -> Scores:
     )
 
 
-def bets_at(part: TestPart, probability: Numbers, margin: float) -> BetsAtMargin:
-    """The bets whose promised return is above the margin, flat and with quarter-Kelly stakes."""
-    promised = probability * part.decimal_odds - 1
+def bets_at(part: TestPart, promised: Numbers, margin: float) -> BetsAtMargin:
+    """The bets whose promised return on a stake of 1 is above the margin, flat and with quarter-Kelly stakes."""
     chosen = (promised > margin) & np.isfinite(part.returns)
     if not chosen.any():
         return BetsAtMargin(margin, 0, float("nan"), None, 1.0)

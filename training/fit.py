@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from feature_repo.errors import ConfigurationError
 from ingestion.progress import Progress, silent
 from training.dataset import TrainingSet
-from training.evaluate import Evaluation, Slice, TestPart, evaluate, every_bet, slices
-from training.learners import Part, fit_boosted_trees, fit_logistic
+from training.evaluate import Evaluation, Slice, TestPart, evaluate, every_bet, slices, test_part
+from training.learners import WIN, Part, fit_boosted_trees, fit_linear
 from training.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs
-from training.probabilities import Numbers, log_losses, probability
+from training.probabilities import log_losses, probability
 from training.reference import Calibration, choose_calibration, fit_calibration
 from training.split import PARTS, Cuts, day_cuts, parts
 from training.verdict import Estimate
@@ -50,25 +51,30 @@ class FittedModel:
 def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedModel:
     """Train both learners of the win on a training set, and judge them.
 
-    Raises ConfigurationError when the bets lie on too few days.
+    Raises ConfigurationError when the bets lie on too few days, or a part has no wins or no losses.
     """
     eligible, left_out = graded_bets(training_set.frame)
     cuts = day_cuts(eligible["time_placed"])
     eligible = eligible.with_columns(parts(eligible["time_placed"], eligible["known_at"], cuts))
     train, validation, test = (eligible.filter(pl.col("part") == name) for name in PARTS[:3])
+    _check_parts(train, validation, test)
     progress("calibrate the price", 0, None)
     columns, shrinkage, calibrations = choose_calibration(train, validation)
     seen = codes_seen(pl.concat([train, validation]), training_set.features)
 
     def part_of(bets: pl.DataFrame, calibration: Calibration) -> Part:
-        return Part(model_inputs(bets, training_set.features, seen), bets["won"].to_numpy(), calibration.log_odds(bets))
+        return Part(
+            model_inputs(bets, training_set.features, seen),
+            bets["won"].to_numpy().astype(float),
+            calibration.log_odds(bets),
+        )
 
     first = fit_calibration(train, columns, shrinkage)
     learned = part_of(train, first), part_of(validation, first)
     progress("boosted trees", 0, None)
-    boosted, trees = fit_boosted_trees(*learned, training_set.features)
+    boosted, trees = fit_boosted_trees(WIN, *learned, training_set.features)
     progress("logistic model", 0, None)
-    logistic, penalty = fit_logistic(*learned)
+    logistic, penalty = fit_linear(WIN, *learned)
     calibration = fit_calibration(pl.concat([train, validation]), columns, shrinkage)
     model = WinModel(tuple(training_set.features), seen, calibration, boosted, logistic)
 
@@ -104,25 +110,14 @@ def graded_bets(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     }
 
 
-def test_part(bets: pl.DataFrame, reference: Numbers) -> TestPart:
-    """The bets of the test as the evaluation reads them. An event is a sport and an instant of settlement."""
-    stake, profit = pl.col("amount_cents").cast(pl.Float64), pl.col("profit_cents").cast(pl.Float64)
-    columns = bets.select(
-        returns=pl.when(stake > 0).then(profit / stake).fill_null(float("nan")),
-        days=pl.col("time_placed").dt.date().cast(pl.Int32),
-        events=pl.concat_str(
-            pl.col("sport").fill_null(""), pl.col("settled_at").cast(pl.Int64).cast(pl.String).fill_null(pl.col("id"))
-        ),
-        decimal=1 / pl.col("implied_prob").cast(pl.Float64),
-    )
-    return TestPart(
-        bets["won"].to_numpy(),
-        reference,
-        columns["decimal"].to_numpy(),
-        columns["returns"].to_numpy(),
-        columns["days"].to_numpy(),
-        columns["events"].to_numpy(),
-    )
+def _check_parts(*graded: pl.DataFrame) -> None:
+    for name, bets in zip(PARTS, graded, strict=False):
+        if bets["won"].n_unique() < 2:
+            raise ConfigurationError(
+                f"The {name} part has {bets.height:,} bets, and needs some that were won and some that were lost",
+                "Nothing was trained or written",
+                "Give a longer time: `--since` and `--until`, or load more bets",
+            )
 
 
 def importance(model: WinModel, test: pl.DataFrame, seed: int = 1) -> dict[str, float]:

@@ -1,24 +1,23 @@
-"""The two models of the win, beside each other: boosted trees and a logistic one, both on top of the reference.
+"""The two models of a target, beside each other: boosted trees and a weighted sum, both on top of the reference.
 
-Either learns only what the price does not say: its log-odds are those of the reference plus what it adds. Where it
-finds nothing it adds nothing, and equals the reference.
+Either learns only what the reference does not say: what it predicts is what the reference does plus what it adds. Where
+it finds nothing it adds nothing, and equals the reference. Of the win that is in log-odds, of the return in returns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 
 from feature_repo.errors import ConfigurationError
-from training.probabilities import Flags, Numbers, log_losses, probability
-from training.ridge import fit_ridge
+from training.probabilities import Numbers, log_losses, probability
+from training.ridge import fit_linear_ridge, fit_logistic_ridge
 
 # A gradient-boosted model overfits bets fast: small trees, slow steps, strong shrinkage.
 BOOSTING: Final[Mapping[str, Any]] = {
-    "objective": "binary",
     "learning_rate": 0.02,
     "num_leaves": 7,
     "feature_fraction": 0.7,
@@ -35,8 +34,9 @@ PATIENCE: Final = 60
 SEEDS: Final = (1, 2, 3, 4, 5)
 # A leaf of a large training part holds at least so many bets; of a smaller one, its fiftieth and no fewer than 100.
 LEAF: Final = 1_000
+SMALLEST_LEAF: Final = 100
 _ROWS_FOR_THREADS: Final = 100_000
-# What the squares of the logistic model's weights are multiplied by, tried on the validation part.
+# What the squares of the weights are multiplied by, tried on the validation part.
 PENALTIES: Final = (10.0, 100.0, 1_000.0, 10_000.0)
 
 
@@ -55,11 +55,38 @@ def boosting_library() -> Any:
 
 
 class Learner(Protocol):
-    """A trained model of the win."""
+    """A trained model of a target."""
 
     def added(self, inputs: Numbers) -> Numbers:
-        """What it adds to the reference's log-odds; `inputs` has a row a bet and its features in the trained order."""
+        """What it adds to the reference; `inputs` has a row a bet and its features in the trained order."""
         ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is learned."""
+
+    #: LightGBM's name of the loss.
+    objective: str
+    #: What a prediction costs for each bet: of the target's values and what is predicted.
+    losses: Callable[[Numbers, Numbers], Numbers]
+    #: The weights of inputs, target values, offset and penalties.
+    weights: Callable[[Any, Numbers, Numbers, Numbers], Numbers]
+
+
+def _win_losses(won: Numbers, log_odds: Numbers) -> Numbers:
+    return log_losses(won > 0, probability(log_odds))
+
+
+def squared_errors(target: Numbers, predicted: Numbers) -> Numbers:
+    """The squared error of each bet. Absolute errors would reward saying that every bet loses."""
+    return np.asarray((target - predicted) ** 2, dtype=float)
+
+
+#: 1 for a bet that was won, 0 for one that was lost; predicted in log-odds.
+WIN: Final = Target("binary", _win_losses, fit_logistic_ridge)
+#: What a stake of 1 returned beyond itself.
+RETURNS: Final = Target("regression", squared_errors, fit_linear_ridge)
 
 
 @dataclass(frozen=True)
@@ -68,21 +95,22 @@ class Part:
 
     #: Features, in the order of the set's columns; NaN where one is null.
     inputs: Numbers
-    won: Flags
-    #: The reference's log-odds.
+    #: The target's values.
+    target: Numbers
+    #: What the reference predicts.
     offset: Numbers
 
     def __add__(self, other: Part) -> Part:
         """The bets of this part, then those of the other."""
         return Part(
             np.vstack([self.inputs, other.inputs]),
-            np.concatenate([self.won, other.won]),
+            np.concatenate([self.target, other.target]),
             np.concatenate([self.offset, other.offset]),
         )
 
-    def loss(self, added: Numbers) -> float:
-        """Mean log loss of a model that adds this, nats a bet."""
-        return float(np.mean(log_losses(self.won, probability(self.offset + added))))
+    def loss(self, target: Target, added: Numbers) -> float:
+        """Mean loss of a model that adds this."""
+        return float(np.mean(target.losses(self.target, self.offset + added)))
 
 
 # ---- boosted trees ---------------------------------------------------------------------------------------------------
@@ -109,12 +137,12 @@ class BoostedTrees:
 
 
 def fit_boosted_trees(
-    train: Part, validation: Part, features: Sequence[str], seeds: Sequence[int] = SEEDS
+    target: Target, train: Part, validation: Part, features: Sequence[str], seeds: Sequence[int] = SEEDS
 ) -> tuple[BoostedTrees, list[int]]:
     """Stop each seed early on the validation part, then fit it on both with as many trees. Returns those numbers."""
     texts, trees = [], []
     for seed in seeds:
-        parameters = _parameters(train, seed)
+        parameters = _parameters(target, train, seed)
         count = _best_trees(parameters, train, validation, features)
         texts.append(_boosted(parameters, train + validation, features, count))
         trees.append(count)
@@ -126,11 +154,11 @@ def tree_text(text: str) -> str:
     return text.partition("\nparameters:")[0]
 
 
-def _parameters(train: Part, seed: int) -> dict[str, Any]:
-    leaf = min(LEAF, max(100, len(train.won) // 50))
+def _parameters(target: Target, train: Part, seed: int) -> dict[str, Any]:
+    leaf = min(LEAF, max(SMALLEST_LEAF, len(train.target) // 50))
     # The trees do not depend on it. A second thread costs more than it brings here, and waits for a busy core.
-    threads = 1 if len(train.won) < _ROWS_FOR_THREADS else 0
-    return {**BOOSTING, "min_data_in_leaf": leaf, "seed": seed, "num_threads": threads}
+    threads = 1 if len(train.target) < _ROWS_FOR_THREADS else 0
+    return {**BOOSTING, "objective": target.objective, "min_data_in_leaf": leaf, "seed": seed, "num_threads": threads}
 
 
 def _best_trees(parameters: dict[str, Any], train: Part, validation: Part, features: Sequence[str]) -> int:
@@ -153,7 +181,7 @@ def _boosted(parameters: dict[str, Any], part: Part, features: Sequence[str], tr
 def _dataset(part: Part, features: Sequence[str], reference: Any = None) -> Any:
     return boosting_library().Dataset(
         part.inputs,
-        label=part.won.astype(float),
+        label=part.target,
         init_score=part.offset,
         feature_name=list(features),
         reference=reference,
@@ -161,11 +189,11 @@ def _dataset(part: Part, features: Sequence[str], reference: Any = None) -> Any:
     )
 
 
-# ---- the logistic model ----------------------------------------------------------------------------------------------
+# ---- weighted sums ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class LogisticModel:
+class LinearModel:
     """A weighted sum of standardised features; a feature that is null counts as its mean."""
 
     #: Of each feature in the trained order, as are the others.
@@ -176,7 +204,7 @@ class LogisticModel:
     intercept: float
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> LogisticModel:
+    def from_document(cls, document: Mapping[str, Any]) -> LinearModel:
         """The model whose attributes are the members of a JSON object."""
         means, scales, weights = (tuple(document[name]) for name in ("means", "scales", "weights"))
         return cls(means, scales, weights, document["intercept"])
@@ -186,26 +214,27 @@ class LogisticModel:
         return np.asarray(_standardised(inputs, self.means, self.scales) @ np.array(self.weights) + self.intercept)
 
 
-def fit_logistic(train: Part, validation: Part) -> tuple[LogisticModel, float]:
+def fit_linear(target: Target, train: Part, validation: Part) -> tuple[LinearModel, float]:
     """Choose the penalty on the validation part, then fit on both. Returns the penalty too."""
-    losses = {penalty: validation.loss(_logistic(train, penalty).added(validation.inputs)) for penalty in PENALTIES}
+    losses = {
+        penalty: validation.loss(target, _linear(target, train, penalty).added(validation.inputs))
+        for penalty in PENALTIES
+    }
     best = min(losses, key=lambda penalty: (losses[penalty], -penalty))
-    return _logistic(train + validation, best), best
+    return _linear(target, train + validation, best), best
 
 
-def _logistic(part: Part, penalty: float) -> LogisticModel:
-    """The win on standardised features, with the reference as the offset."""
+def _linear(target: Target, part: Part, penalty: float) -> LinearModel:
+    """The target on standardised features, with the reference as the offset."""
     with np.errstate(invalid="ignore"):
         known = np.isfinite(part.inputs)
         counts = np.maximum(known.sum(axis=0), 1)
         means = np.where(known, part.inputs, 0).sum(axis=0) / counts
         scales = np.sqrt((np.where(known, part.inputs - means, 0) ** 2).sum(axis=0) / counts)
-    inputs = np.column_stack([_standardised(part.inputs, means, scales), np.ones(len(part.won))])
+    inputs = np.column_stack([_standardised(part.inputs, means, scales), np.ones(len(part.target))])
     penalties = np.array([penalty] * len(means) + [0.0])  # the intercept is free
-    weights = fit_ridge(inputs, part.won, part.offset, penalties)
-    return LogisticModel(
-        tuple(means.tolist()), tuple(scales.tolist()), tuple(weights[:-1].tolist()), float(weights[-1])
-    )
+    weights = target.weights(inputs, part.target, part.offset, penalties)
+    return LinearModel(tuple(means.tolist()), tuple(scales.tolist()), tuple(weights[:-1].tolist()), float(weights[-1]))
 
 
 def _standardised(inputs: Numbers, means: Sequence[float] | Numbers, scales: Sequence[float] | Numbers) -> Numbers:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -50,6 +51,16 @@ class Data:
 
 
 @dataclass(frozen=True)
+class PinnedData:
+    """The training set that a manifest pins, of a model or of a dataset."""
+
+    #: Of the model or dataset.
+    name: str
+    code_version: str
+    data: Data
+
+
+@dataclass(frozen=True)
 class ModelManifest:
     """A model and where it came from."""
 
@@ -67,24 +78,64 @@ class ModelManifest:
     #: Python and the libraries that the numbers depend on.
     environment: Mapping[str, str]
 
-    def write(self, directory: Path) -> None:
-        """Write it beside the model's files."""
-        text = json.dumps(asdict(self), indent=1, default=_plain)
-        (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    @property
+    def pinned(self) -> PinnedData:
+        """What it was trained on."""
+        return PinnedData(self.name, self.code_version, self.data)
+
+
+def write_manifest(directory: Path, manifest: Any) -> None:
+    """Write a manifest, a dataclass, beside the files that it is of."""
+    text = json.dumps(finite(asdict(manifest)), indent=1)
+    (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def read_manifest(path: Path) -> ModelManifest:
     """The manifest in this file, or in the directory of a model. Raises ConfigurationError when there is none."""
-    file = path / MANIFEST if path.is_dir() else path
+    document = _document(path)
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
         return ModelManifest(**{**document, "data": Data(**document["data"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ConfigurationError(
-            f"{path} holds no manifest of a model: {error}",
-            "Nothing was read",
-            "`pikkit models` lists the models, with the places of their manifests",
-        ) from error
+    except (TypeError, KeyError) as error:
+        raise _no_manifest(path, error) from error
+
+
+def read_pinned(path: Path) -> PinnedData:
+    """What the manifest in this file, or in this directory, pins: of a model or of a dataset.
+
+    Raises ConfigurationError when there is none.
+    """
+    document = _document(path)
+    try:
+        return PinnedData(document["name"], document["code_version"], Data(**document["data"]))
+    except (TypeError, KeyError) as error:
+        raise _no_manifest(path, error) from error
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads((path / MANIFEST if path.is_dir() else path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _no_manifest(path, error) from error
+    return document if isinstance(document, dict) else {}
+
+
+def _no_manifest(path: Path, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} holds no manifest: {type(error).__name__}: {error}",
+        "Nothing was read",
+        "Name a directory that `pikkit train` or `pikkit dataset` wrote; `pikkit models list` has those of models",
+    )
+
+
+def finite(value: Any) -> Any:
+    """What JSON can hold of a value: numbers that are not finite become null, tuples arrays."""
+    if isinstance(value, Mapping):
+        return {str(name): finite(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(member) for member in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def frame_digest(frame: pl.DataFrame) -> str:
@@ -127,7 +178,3 @@ def environment() -> dict[str, str]:
 def instant(value: datetime | None) -> str | None:
     """An instant in ISO 8601, or null."""
     return value.isoformat() if value else None
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value.item()

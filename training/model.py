@@ -14,7 +14,7 @@ import polars as pl
 
 from feature_repo.declarations.features import PLACED_BET_FEATURES, FeatureScale
 from feature_repo.errors import ConfigurationError
-from training.learners import BoostedTrees, LogisticModel, tree_text
+from training.learners import BoostedTrees, LinearModel, tree_text
 from training.probabilities import Numbers, probability
 from training.reference import Calibration
 
@@ -35,7 +35,7 @@ class WinModel:
     codes: Mapping[str, tuple[int, ...]]
     calibration: Calibration
     boosted: BoostedTrees
-    logistic: LogisticModel
+    logistic: LinearModel
 
     def inputs(self, bets: pl.DataFrame) -> Numbers:
         """A row for each bet with its features in order: NaN for one that is null, and for a code that is new."""
@@ -58,35 +58,20 @@ class WinModel:
 
     # ---- files ----
 
-    def save(self, directory: Path) -> dict[str, str]:
-        """Write the model's files into the directory. Returns the SHA-256 of each, by its name."""
-        directory.mkdir(parents=True, exist_ok=True)
-        weights = json.dumps(
-            {
-                "features": self.features,
-                "codes": self.codes,
-                "calibration": self.calibration.document(),
-                "logistic": asdict(self.logistic),
-            },
-            sort_keys=True,
-            indent=1,
-        )
-        (directory / _WEIGHTS).write_text(weights, encoding="utf-8")
-        for number, text in enumerate(self.boosted.texts):
-            (directory / f"trees-{number}.txt").write_text(text, encoding="utf-8")
-        return self.digests()
-
-    def digests(self) -> dict[str, str]:
-        """The SHA-256 of what each file says, but for the parameters of the trees, which name the machine's threads."""
-        weights = json.dumps(
-            [self.features, self.codes, self.calibration.document(), asdict(self.logistic)], sort_keys=True
-        )
-        trees = {f"trees-{number}.txt": tree_text(text) for number, text in enumerate(self.boosted.texts)}
-        return {name: sha256(text.encode()).hexdigest() for name, text in {_WEIGHTS: weights, **trees}.items()}
+    def files(self) -> dict[str, str]:
+        """The text of each file of the model, by its name."""
+        document = {
+            "features": self.features,
+            "codes": self.codes,
+            "calibration": self.calibration.document(),
+            "logistic": asdict(self.logistic),
+        }
+        weights = json.dumps(document, sort_keys=True, indent=1)
+        return {_WEIGHTS: weights, **{f"trees-{number}.txt": text for number, text in enumerate(self.boosted.texts)}}
 
     @classmethod
     def load(cls, directory: Path) -> WinModel:
-        """The model that was saved in the directory. Raises ConfigurationError when its files are not there."""
+        """The model whose files are in the directory. Raises ConfigurationError when they are not."""
         try:
             document = json.loads((directory / _WEIGHTS).read_text(encoding="utf-8"))
             texts = [path.read_text(encoding="utf-8") for path in sorted(directory.glob("trees-*.txt"))]
@@ -99,8 +84,21 @@ class WinModel:
             {name: tuple(codes) for name, codes in document["codes"].items()},
             Calibration.from_document(document["calibration"]),
             BoostedTrees(tuple(texts)),
-            LogisticModel.from_document(document["logistic"]),
+            LinearModel.from_document(document["logistic"]),
         )
+
+
+def save_files(directory: Path, files: Mapping[str, str]) -> dict[str, str]:
+    """Write a model's files into the directory. Returns `file_digest` of each, by its name."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (directory / name).write_text(text, encoding="utf-8")
+    return {name: file_digest(text) for name, text in files.items()}
+
+
+def file_digest(text: str) -> str:
+    """SHA-256 of what a file of a model says, but for the parameters of trees, which name the machine's threads."""
+    return sha256(tree_text(text).encode()).hexdigest()
 
 
 def model_inputs(bets: pl.DataFrame, features: Sequence[str], codes: Mapping[str, Sequence[int]]) -> Numbers:

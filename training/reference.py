@@ -16,7 +16,7 @@ import polars as pl
 from scipy import sparse
 
 from training.probabilities import Numbers, log_losses, log_odds_of, probability
-from training.ridge import fit_ridge
+from training.ridge import fit_logistic_ridge
 
 # Which shifts a calibration may have, the weakest first: of two that do as well on the validation part, the earlier.
 CALIBRATIONS: Final[tuple[tuple[str, ...], ...]] = ((), ("sport", "market"), ("sport", "market", "institution_name"))
@@ -83,7 +83,7 @@ def fit_calibration(bets: pl.DataFrame, columns: Sequence[str], shrinkage: float
     inputs = sparse.hstack([leading, *(matrix for matrix, _ in encoded)]).tocsr()
     penalties = np.full(inputs.shape[1], shrinkage * _INFORMATION)
     penalties[:2] = 0  # the price itself is not shrunk
-    weights = fit_ridge(inputs, bets["won"].to_numpy(), np.zeros(len(price)), penalties)
+    weights = fit_logistic_ridge(inputs, bets["won"].to_numpy(), np.zeros(len(price)), penalties)
     shifts: dict[str, dict[str, float]] = {}
     start = 2
     for column, (_, names) in zip(columns, encoded, strict=True):

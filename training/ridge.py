@@ -1,6 +1,6 @@
-"""Logistic regression with an offset and a penalty for each weight, by Newton's method.
+"""Regression with an offset and a penalty for each weight: logistic by Newton's method, and linear.
 
-The libraries' own take no offset, and the calibrated price has to stay as it is below the weights.
+The libraries' own logistic one takes no offset, and the calibrated price has to stay as it is below the weights.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MOST_STEPS = 100
 _CLOSE = 1e-10
 
 
-def fit_ridge(inputs: Any, won: npt.NDArray[np.bool_], offset: Numbers, penalties: Numbers) -> Numbers:
+def fit_logistic_ridge(inputs: Any, won: npt.NDArray[Any], offset: Numbers, penalties: Numbers) -> Numbers:
     """The weights that make sum of log losses + half the sum of penalty * weight^2 smallest.
 
     `inputs` has a row for each bet and a column for each weight, dense or sparse (scipy); the log-odds of a bet are its
@@ -41,3 +41,13 @@ def fit_ridge(inputs: Any, won: npt.NDArray[np.bool_], offset: Numbers, penaltie
         if np.abs(step).max() < _CLOSE:
             break
     return weights
+
+
+def fit_linear_ridge(inputs: Any, target: Numbers, offset: Numbers, penalties: Numbers) -> Numbers:
+    """The weights that make half the sum of squared errors + half the sum of penalty * weight^2 smallest.
+
+    `inputs` has a row for each bet and a column for each weight, dense; what is predicted is offset plus row times
+    weights. Raises numpy.linalg.LinAlgError as `fit_logistic_ridge` does.
+    """
+    curvature = inputs.T @ inputs + np.diag(penalties)
+    return np.asarray(np.linalg.solve(curvature, inputs.T @ (target - offset)), dtype=float)

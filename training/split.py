@@ -35,8 +35,8 @@ def day_cuts(placed: pl.Series) -> Cuts:
     if days.height < len(PARTS) - 1:
         raise ConfigurationError(
             f"The bets lie on {days.height} days, and training, validation and test need at least one each",
-            "Nothing was trained",
-            "Give a longer time: `--from` and `--to`, or load more bets",
+            "Nothing was trained or written",
+            "Give a longer time: `--since` and `--until`, or load more bets",
         )
     # Bets before each day, as a share; a part that begins on day i has those of the days before in front of it.
     before = (days["bets"].cum_sum() - days["bets"]) / placed.len()

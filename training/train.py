@@ -9,11 +9,13 @@ beside it.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryDirectory
+from typing import Final
 
 import psycopg
 from psycopg.rows import dict_row
@@ -27,10 +29,22 @@ from ingestion.database.access import connect, statement
 from ingestion.database.locked_store import locked_store
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import Documented, code_version, recorded_run
+from training.artefacts.evaluation_document import evaluation_document, parameters_document
 from training.dataset import TrainingSet, training_set
 from training.fit import FittedModel, fit_win
-from training.learners import BOOSTING, SEEDS
-from training.manifest import Data, ModelManifest, environment, feature_versions_of, frame_digest, instant
+from training.learners import boosting_library
+from training.manifest import (
+    Data,
+    ModelManifest,
+    PinnedData,
+    environment,
+    feature_versions_of,
+    frame_digest,
+    instant,
+    write_manifest,
+)
+from training.model import save_files
+from training.returns import FittedReturns, fit_returns
 
 # Features older than this are refreshed before they are trained on, or `--as-is` says that they need not be.
 STALE: Final = timedelta(hours=24)
@@ -52,6 +66,7 @@ class TrainedModel:
     directory: Path
     manifest: ModelManifest
     fitted: FittedModel
+    returns: FittedReturns
     #: Step -> seconds.
     seconds: Mapping[str, float]
 
@@ -71,6 +86,7 @@ def train(
     Raises GateRefused when the last refresh was refused, ConfigurationError when the features are older than STALE and
     not to be taken `as_is`, when there are too few bets, and when the directory already has a model.
     """
+    boosting_library()
     refuse_written(directory)
     position = publishable_position(connections, as_is=as_is)
     begun = time.perf_counter()
@@ -83,22 +99,23 @@ def train(
 
 
 def retrain(
-    connections: Connections, manifest: ModelManifest, directory: Path, *, progress: Progress = silent
+    connections: Connections, pinned: PinnedData, directory: Path, *, progress: Progress = silent
 ) -> TrainedModel:
     """Train again what a manifest describes: on the same frame, byte for byte, whatever the store has read since.
 
     Raises ConfigurationError, naming what differs, when the store does not give the same frame, and VocabularyDiffers.
     """
+    boosting_library()
     refuse_written(directory)
     begun = time.perf_counter()
     progress("training set", 0, None)
-    made = same_training_set(connections, manifest)
-    return _fitted(made, manifest.data, directory, {"training set": time.perf_counter() - begun}, progress)
+    made = same_training_set(connections, pinned)
+    return _fitted(made, pinned.data, directory, {"training set": time.perf_counter() - begun}, progress)
 
 
-def same_training_set(connections: Connections, manifest: ModelManifest) -> TrainingSet:
+def same_training_set(connections: Connections, pinned: PinnedData) -> TrainingSet:
     """The training set of a manifest, made again. Raises as `retrain` does."""
-    data = manifest.data
+    data = pinned.data
     with connect(connections.postgres, purpose="training") as connection:
         check_vocabulary(connection, version_of_document(data.vocabulary))
     made = training_set(
@@ -118,10 +135,10 @@ def same_training_set(connections: Connections, manifest: ModelManifest) -> Trai
             else f"{made.frame.height:,} rows, digest {digest[:12]}; then {data.rows:,}, {data.frame_digest[:12]}"
         )
         raise ConfigurationError(
-            f"The training set of {manifest.name} cannot be made again from this store: {because}",
+            f"The training set of {pinned.name} cannot be made again from this store: {because}",
             "Nothing was trained",
             "Use the store that it was trained on with the code of that time "
-            f"({manifest.code_version}), or train a new model",
+            f"({pinned.code_version}), or train a new model",
         )
     return made
 
@@ -188,43 +205,32 @@ def _fitted(
 ) -> TrainedModel:
     begun = time.perf_counter()
     fitted = fit_win(made, progress)
+    returns = fit_returns(made, fitted.cuts, fitted.model.codes, progress)
     seconds["models"] = time.perf_counter() - begun
-    manifest = ModelManifest(
-        directory.name,
-        clock.now().isoformat(),
-        code_version(),
-        data,
-        {
-            "boosting": dict(BOOSTING),
-            "seeds": list(SEEDS),
-            "trees": list(fitted.trees),
-            "logistic_penalty": fitted.penalty,
-            "calibrations": dict(fitted.calibrations),
-            "cuts": {"validation": fitted.cuts.validation.isoformat(), "test": fitted.cuts.test.isoformat()},
-            "bets": dict(fitted.bets),
-            "left_out": dict(fitted.left_out),
-        },
-        evaluation_document(fitted),
-        fitted.model.save(directory),
-        environment(),
-    )
-    manifest.write(directory)
-    return TrainedModel(directory, manifest, fitted, seconds)
+    with whole_directory(directory) as unfinished:
+        manifest = ModelManifest(
+            directory.name,
+            clock.now().isoformat(),
+            code_version(),
+            data,
+            parameters_document(fitted, returns),
+            evaluation_document(fitted, returns),
+            save_files(unfinished, {**fitted.model.files(), **returns.model.files()}),
+            environment(),
+        )
+        write_manifest(unfinished, manifest)
+    return TrainedModel(directory, manifest, fitted, returns, seconds)
 
 
-def evaluation_document(fitted: FittedModel) -> dict[str, Any]:
-    """What the test part says, as an object that JSON holds."""
-    return {
-        "every_bet": asdict(fitted.every_bet),
-        "reference": asdict(fitted.reference),
-        "models": {
-            learner: {**asdict(evaluation), "sentence": evaluation.verdict.sentence, "money": evaluation.money}
-            for learner, evaluation in fitted.evaluations.items()
-        },
-        "slices": [asdict(entry) for entry in fitted.slices],
-        "importance": dict(fitted.importance),
-        "seed_spread": fitted.seed_spread,
-    }
+@contextmanager
+def whole_directory(directory: Path) -> Iterator[Path]:
+    """A directory beside this one to write into. Under its name it is there once it is whole, or not at all."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as temporary:
+        unfinished = Path(temporary) / directory.name
+        unfinished.mkdir()
+        yield unfinished
+        unfinished.rename(directory)
 
 
 def _check_gate(connection: psycopg.Connection) -> None:

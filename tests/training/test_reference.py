@@ -10,7 +10,7 @@ import pytest
 
 from training.probabilities import log_losses, log_odds_of, probability
 from training.reference import Calibration, choose_calibration, fit_calibration
-from training.ridge import fit_ridge
+from training.ridge import fit_logistic_ridge
 
 
 def _bets(count: int, seed: int, shifts: dict[str, float]) -> pl.DataFrame:
@@ -34,7 +34,7 @@ def test_ridge_weights_have_no_gradient_left():
     random = np.random.default_rng(1)
     inputs, offset = random.normal(size=(500, 4)), random.normal(size=500)
     won, penalties = random.random(500) < 0.4, np.array([0.0, 1.0, 10.0, 100.0])
-    weights = fit_ridge(inputs, won, offset, penalties)
+    weights = fit_logistic_ridge(inputs, won, offset, penalties)
     gradient = inputs.T @ (probability(offset + inputs @ weights) - won) + penalties * weights
     assert np.abs(gradient).max() < 1e-8
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from training.verdict import clustered_mean, verdict
+from training.verdict import clustered_mean, judge_model
 
 
 def test_clustered_error_of_single_bets_is_the_error_of_a_mean():
@@ -52,13 +52,13 @@ def test_conclusion_follows_the_rule(days, mean, noise, conclusion):
     events = np.arange(len(labels)) // 4
     differences = mean + noise * np.random.default_rng(3).normal(size=len(labels))
     differences += mean - differences.mean()
-    judged = verdict(differences, labels, events)
+    judged = judge_model(differences, labels, events)
     assert judged.conclusion == conclusion
     assert judged.sentence.lower().startswith(conclusion)
 
 
 def test_many_days_with_nearly_all_bets_on_a_single_day_are_too_few():
     days = np.concatenate([np.arange(60), np.full(5_000, 60)])
-    judged = verdict(np.full(len(days), -0.01) + np.random.default_rng(1).normal(0, 0.001, len(days)), days, days)
+    judged = judge_model(np.full(len(days), -0.01) + np.random.default_rng(1).normal(0, 0.001, len(days)), days, days)
     assert (judged.conclusion, judged.days) == ("too few days to say", 61)
     assert judged.effective_days < 2

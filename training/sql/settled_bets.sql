@@ -19,4 +19,4 @@ from first join last using (id)
 where last.is_settled and not last.is_deleted and first.time_placed is not null
   and (%(placed_from)s::timestamptz is null or first.time_placed >= %(placed_from)s)
   and (%(placed_to)s::timestamptz is null or first.time_placed < %(placed_to)s)
-order by first.time_placed, id
+order by first.time_placed, id collate "C"
