@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
-from training.probabilities import Flags, Numbers, log_losses
+from training.learning.probabilities import Flags, Numbers, log_losses
 from training.verdict import Estimate, Labels, ModelVerdict, clustered_mean, judge_model
 
 # Bins of equal width of the calibration error.

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 
 import psycopg
 from psycopg.rows import dict_row
@@ -30,9 +29,11 @@ from ingestion.database.locked_store import locked_store
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import Documented, code_version, recorded_run
 from training.artefacts.evaluation_document import evaluation_document, parameters_document
-from training.dataset import TrainingSet, training_set
-from training.fit import FittedModel, fit_win
-from training.learners import boosting_library
+from training.dataset import TrainingSet, feature_list, training_set
+from training.learning.fit import FittedModel, fit_win
+from training.learning.learners import boosting_library
+from training.learning.model import save_files
+from training.learning.returns import FittedReturns, fit_returns
 from training.manifest import (
     Data,
     ModelManifest,
@@ -43,11 +44,7 @@ from training.manifest import (
     instant,
     write_manifest,
 )
-from training.model import save_files
-from training.returns import FittedReturns, fit_returns
-
-# Features older than this are refreshed before they are trained on, or `--as-is` says that they need not be.
-STALE: Final = timedelta(hours=24)
+from training.refresh import STALE
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class TrainedModel:
     seconds: Mapping[str, float]
 
 
-def train(
+def train_models(
     connections: Connections,
     service: str,
     directory: Path,
@@ -84,17 +81,13 @@ def train(
     """Train the models of a service on the bets placed in [placed_from, placed_to), and write them to the directory.
 
     Raises GateRefused when the last refresh was refused, ConfigurationError when the features are older than STALE and
-    not to be taken `as_is`, when there are too few bets, and when the directory already has a model.
+    not to be taken `as_is`, when there are too few bets, and when the directory already has anything.
     """
     boosting_library()
     refuse_written(directory)
-    position = publishable_position(connections, as_is=as_is)
     begun = time.perf_counter()
     progress("training set", 0, None)
-    made = training_set(
-        connections, service, log_position=position.log_position, placed_from=placed_from, placed_to=placed_to
-    )
-    data = describe(connections, made, position, placed_from, placed_to)
+    made, data = pinned_training_set(connections, service, placed_from=placed_from, placed_to=placed_to, as_is=as_is)
     return _fitted(made, data, directory, {"training set": time.perf_counter() - begun}, progress)
 
 
@@ -111,6 +104,23 @@ def retrain(
     progress("training set", 0, None)
     made = same_training_set(connections, pinned)
     return _fitted(made, pinned.data, directory, {"training set": time.perf_counter() - begun}, progress)
+
+
+def pinned_training_set(
+    connections: Connections,
+    service: str,
+    *,
+    placed_from: datetime | None,
+    placed_to: datetime | None,
+    as_is: bool,
+) -> tuple[TrainingSet, Data]:
+    """The training set of a service as the store stands now, and what pins it. Raises as `train_models` does."""
+    feature_list(service)
+    position = publishable_position(connections, as_is=as_is)
+    made = training_set(
+        connections, service, log_position=position.log_position, placed_from=placed_from, placed_to=placed_to
+    )
+    return made, describe(connections, made, position, placed_from, placed_to)
 
 
 def same_training_set(connections: Connections, pinned: PinnedData) -> TrainingSet:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from training.probabilities import Numbers
+from training.learning.probabilities import Numbers
 
 Labels = npt.NDArray[Any]
 Conclusion = Literal["better", "worse", "not to be told apart", "too few days to say"]

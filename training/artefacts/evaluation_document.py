@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from training.evaluate import Evaluation
-from training.fit import FittedModel
-from training.learners import BOOSTING, SEEDS
+from training.learning.fit import FittedModel
+from training.learning.learners import BOOSTING, SEEDS
+from training.learning.returns import FittedReturns
 from training.manifest import finite
-from training.returns import FittedReturns
 from training.verdict import ModelVerdict
 
 

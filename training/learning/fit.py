@@ -12,10 +12,10 @@ from feature_repo.errors import ConfigurationError
 from ingestion.progress import Progress, silent
 from training.dataset import TrainingSet
 from training.evaluate import Evaluation, Slice, TestPart, evaluate, every_bet, slices, test_part
-from training.learners import WIN, Part, fit_boosted_trees, fit_linear
-from training.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs
-from training.probabilities import log_losses, probability
-from training.reference import Calibration, choose_calibration, fit_calibration
+from training.learning.learners import WIN, Part, fit_boosted_trees, fit_linear
+from training.learning.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs
+from training.learning.probabilities import log_losses, probability
+from training.learning.reference import Calibration, choose_calibration, fit_calibration
 from training.split import PARTS, Cuts, day_cuts, parts
 from training.verdict import Estimate
 

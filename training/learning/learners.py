@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from feature_repo.errors import ConfigurationError
-from training.probabilities import Numbers, log_losses, probability
-from training.ridge import fit_linear_ridge, fit_logistic_ridge
+from training.learning.probabilities import Numbers, log_losses, probability
+from training.learning.ridge import fit_linear_ridge, fit_logistic_ridge
 
 # A gradient-boosted model overfits bets fast: small trees, slow steps, strong shrinkage.
 BOOSTING: Final[Mapping[str, Any]] = {

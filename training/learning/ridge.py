@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from training.probabilities import Numbers, probability
+from training.learning.probabilities import Numbers, probability
 
 _MOST_STEPS = 100
 _CLOSE = 1e-10

@@ -14,9 +14,9 @@ import polars as pl
 
 from feature_repo.declarations.features import PLACED_BET_FEATURES, FeatureScale
 from feature_repo.errors import ConfigurationError
-from training.learners import BoostedTrees, LinearModel, tree_text
-from training.probabilities import Numbers, probability
-from training.reference import Calibration
+from training.learning.learners import BoostedTrees, LinearModel, tree_text
+from training.learning.probabilities import Numbers, probability
+from training.learning.reference import Calibration
 
 LearnerName = Literal["boosted", "logistic"]
 LEARNERS: Final[tuple[LearnerName, ...]] = ("boosted", "logistic")

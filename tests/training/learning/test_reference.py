@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from training.probabilities import log_losses, log_odds_of, probability
-from training.reference import Calibration, choose_calibration, fit_calibration
-from training.ridge import fit_logistic_ridge
+from training.learning.probabilities import log_losses, log_odds_of, probability
+from training.learning.reference import Calibration, choose_calibration, fit_calibration
+from training.learning.ridge import fit_logistic_ridge
 
 
 def _bets(count: int, seed: int, shifts: dict[str, float]) -> pl.DataFrame:

@@ -16,7 +16,7 @@ import polars as pl
 from ingestion.progress import Progress, silent
 from training.dataset import TrainingSet
 from training.evaluate import MARGINS, BetsAtMargin, bets_at, test_part
-from training.learners import (
+from training.learning.learners import (
     RETURNS,
     BoostedTrees,
     LinearModel,
@@ -25,8 +25,8 @@ from training.learners import (
     fit_linear,
     squared_errors,
 )
-from training.model import model_inputs
-from training.probabilities import Numbers
+from training.learning.model import model_inputs
+from training.learning.probabilities import Numbers
 from training.split import PARTS, Cuts, parts
 from training.verdict import SQUARED_ERROR, ModelVerdict, judge_model
 

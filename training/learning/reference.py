@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from training.probabilities import Numbers, log_losses, log_odds_of, probability
-from training.ridge import fit_logistic_ridge
+from training.learning.probabilities import Numbers, log_losses, log_odds_of, probability
+from training.learning.ridge import fit_logistic_ridge
 
 # Which shifts a calibration may have, the weakest first: of two that do as well on the validation part, the earlier.
 CALIBRATIONS: Final[tuple[tuple[str, ...], ...]] = ((), ("sport", "market"), ("sport", "market", "institution_name"))
