@@ -20,10 +20,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from feature_repo.declarations.feature_lists import FeatureList
 from feature_repo.errors import ConfigurationError
 from ingestion.features.feature_definitions import feature_definitions, on_demand_definitions
 from ingestion.features.published_definitions import definition_version
-from training.dataset import TrainingSet
 
 MANIFEST: Final = "manifest.json"
 _LIBRARIES: Final = ("feast", "lightgbm", "numpy", "polars", "scipy")
@@ -159,11 +159,11 @@ def frame_digest(frame: pl.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def feature_versions_of(training_set: TrainingSet) -> dict[str, dict[str, Any]]:
-    """The version and definition of each feature of the set, by view:name in the service's order."""
+def feature_versions_of(service: FeatureList) -> dict[str, dict[str, Any]]:
+    """The version and definition of each feature of the list, by view:name in its order."""
     definitions = {**feature_definitions(), **on_demand_definitions()}
     versions = {}
-    for view, names in training_set.service.features.items():
+    for view, names in service.features.items():
         for name in names:
             digest = definitions[view][name].digest
             versions[f"{view}:{name}"] = {"version": definition_version(view, name, digest), "definition": digest}

@@ -135,7 +135,7 @@ def same_training_set(connections: Connections, pinned: PinnedData) -> TrainingS
         placed_from=datetime.fromisoformat(data.placed_from) if data.placed_from else None,
         placed_to=datetime.fromisoformat(data.placed_to) if data.placed_to else None,
     )
-    versions = feature_versions_of(made)
+    versions = feature_versions_of(made.service)
     changed = [name for name, version in versions.items() if version != data.features.get(name)]
     digest = frame_digest(made.frame)
     if changed or digest != data.frame_digest:
@@ -197,7 +197,7 @@ def describe(
         instant(placed_to),
         made.frame.height,
         frame_digest(made.frame),
-        feature_versions_of(made),
+        feature_versions_of(made.service),
         vocabulary.document(),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,9 @@ from training.learning.probabilities import log_losses, probability
 from training.learning.reference import Calibration, choose_calibration, fit_calibration
 from training.split import PARTS, Cuts, day_cuts, parts
 from training.verdict import Estimate
+
+# Upper ends of the bands of decimal prices that a model is looked at by.
+ODDS_BANDS: Final = (1.5, 2.0, 3.0, 6.0, 20.0)
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,9 @@ def seed_spread(model: WinModel, test: pl.DataFrame, tested: TestPart) -> float:
 
 def _banded(bets: pl.DataFrame) -> pl.DataFrame:
     """The bets with `odds_band`, of the decimal price."""
+    price = 1 / pl.col("implied_prob").cast(pl.Float64)
     return bets.with_columns(
-        odds_band=(1 / pl.col("implied_prob").cast(pl.Float64)).cut([1.5, 2.0, 3.0, 6.0, 20.0]).cast(pl.String)
+        odds_band=pl.coalesce(
+            pl.when(price <= upper).then(pl.lit(f"up to {upper:g}")) for upper in ODDS_BANDS
+        ).fill_null(f"above {ODDS_BANDS[-1]:g}")
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -129,11 +130,16 @@ class BoostedTrees:
 
     def added_by_seed(self, inputs: Numbers) -> list[Numbers]:
         """What each of them adds."""
-        lightgbm = boosting_library()
+        # One thread: a process that forks, as servers do, must not wait for those of its parent.
         return [
-            np.asarray(lightgbm.Booster(model_str=text).predict(inputs, raw_score=True), dtype=float)
-            for text in self.texts
+            np.asarray(booster.predict(inputs, raw_score=True, num_threads=1), dtype=float)
+            for booster in self._boosters
         ]
+
+    @cached_property
+    def _boosters(self) -> list[Any]:
+        lightgbm = boosting_library()
+        return [lightgbm.Booster(model_str=text) for text in self.texts]
 
 
 def fit_boosted_trees(
