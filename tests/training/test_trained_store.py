@@ -86,7 +86,7 @@ def test_printed_judgement_begins_with_the_verdict_and_stands_beside_price_and_e
     assert printed.index("Would have paid") < printed.index("the price  ") < printed.index("(every bet)")
 
 
-def test_model_can_be_trained_again_from_its_manifest_after_regrades_new_bets_and_new_names(
+def test_model_can_be_trained_again_from_the_manifest_after_regrades_new_bets_and_new_names(
     trained: TrainedStore, tmp_path: Path
 ) -> None:
     later = (AFTERWARDS + timedelta(days=1)).isoformat()
@@ -207,7 +207,7 @@ def test_model_with_a_file_that_was_edited_is_refused(trained: TrainedStore) -> 
         shutil.rmtree(edited)
 
 
-def test_model_is_refused_by_a_store_with_other_codes(
+def test_model_is_refused_by_a_store_with_different_codes(
     trained: TrainedStore, new_applied: Callable[[], Connections], tmp_path: Path
 ) -> None:
     other = dataclasses.replace(trained, connections=new_applied())
@@ -240,7 +240,7 @@ def test_stale_features_are_not_trained_on_unasked(trained: TrainedStore, tmp_pa
     assert not (tmp_path / "stale").exists()
 
 
-def test_directory_with_something_in_it_is_not_written_to(trained: TrainedStore) -> None:
+def test_directory_that_is_not_empty_is_not_written_to(trained: TrainedStore) -> None:
     before = read_manifest(trained.model)
     done = trained.pikkit("train", "--as-is", "--out", trained.model)
     assert (done.returncode, "is not empty" in done.stderr) == (2, True)

@@ -13,7 +13,7 @@ from feature_repo.errors import ConfigurationError
 from ingestion.progress import Progress, silent
 from training.dataset import TrainingSet
 from training.evaluate import Evaluation, Slice, TestPart, evaluate, every_bet, slices, test_part
-from training.learning.learners import WIN, Part, fit_boosted_trees, fit_linear
+from training.learning.learners import WIN, LearningParts, Part, fit_boosted_trees, fit_linear
 from training.learning.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs
 from training.learning.probabilities import log_losses, probability
 from training.learning.reference import Calibration, choose_calibration, fit_calibration
@@ -74,12 +74,13 @@ def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedMod
         )
 
     first = fit_calibration(train, columns, shrinkage)
-    learned = part_of(train, first), part_of(validation, first)
+    both = pl.concat([train, validation])
+    calibration = fit_calibration(both, columns, shrinkage)
+    learned = LearningParts(part_of(train, first), part_of(validation, first), part_of(both, calibration))
     progress("boosted trees", 0, None)
-    boosted, trees = fit_boosted_trees(WIN, *learned, training_set.features)
+    boosted, trees = fit_boosted_trees(WIN, learned, training_set.features)
     progress("logistic model", 0, None)
-    logistic, penalty = fit_linear(WIN, *learned)
-    calibration = fit_calibration(pl.concat([train, validation]), columns, shrinkage)
+    logistic, penalty = fit_linear(WIN, learned)
     model = WinModel(tuple(training_set.features), seen, calibration, boosted, logistic)
 
     progress("evaluate", 0, None)

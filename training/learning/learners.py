@@ -101,17 +101,19 @@ class Part:
     #: What the reference predicts.
     offset: Numbers
 
-    def __add__(self, other: Part) -> Part:
-        """The bets of this part, then those of the other."""
-        return Part(
-            np.vstack([self.inputs, other.inputs]),
-            np.concatenate([self.target, other.target]),
-            np.concatenate([self.offset, other.offset]),
-        )
-
     def loss(self, target: Target, added: Numbers) -> float:
         """Mean loss of a model that adds this."""
         return float(np.mean(target.losses(self.target, self.offset + added)))
+
+
+@dataclass(frozen=True)
+class LearningParts:
+    """What a learner is fitted on: what it may choose by, and what it is fitted on once it has chosen."""
+
+    train: Part
+    validation: Part
+    #: The bets of both, with the predictions of the reference that was fitted on both.
+    both: Part
 
 
 # ---- boosted trees ---------------------------------------------------------------------------------------------------
@@ -143,14 +145,14 @@ class BoostedTrees:
 
 
 def fit_boosted_trees(
-    target: Target, train: Part, validation: Part, features: Sequence[str], seeds: Sequence[int] = SEEDS
+    target: Target, parts: LearningParts, features: Sequence[str], seeds: Sequence[int] = SEEDS
 ) -> tuple[BoostedTrees, list[int]]:
     """Stop each seed early on the validation part, then fit it on both with as many trees. Returns those numbers."""
     texts, trees = [], []
     for seed in seeds:
-        parameters = _parameters(target, train, seed)
-        count = _best_trees(parameters, train, validation, features)
-        texts.append(_boosted(parameters, train + validation, features, count))
+        parameters = _parameters(target, parts.train, seed)
+        count = _best_trees(parameters, parts.train, parts.validation, features)
+        texts.append(_boosted(parameters, parts.both, features, count))
         trees.append(count)
     return BoostedTrees(tuple(texts)), trees
 
@@ -220,14 +222,14 @@ class LinearModel:
         return np.asarray(_standardised(inputs, self.means, self.scales) @ np.array(self.weights) + self.intercept)
 
 
-def fit_linear(target: Target, train: Part, validation: Part) -> tuple[LinearModel, float]:
+def fit_linear(target: Target, parts: LearningParts) -> tuple[LinearModel, float]:
     """Choose the penalty on the validation part, then fit on both. Returns the penalty too."""
     losses = {
-        penalty: validation.loss(target, _linear(target, train, penalty).added(validation.inputs))
+        penalty: parts.validation.loss(target, _linear(target, parts.train, penalty).added(parts.validation.inputs))
         for penalty in PENALTIES
     }
     best = min(losses, key=lambda penalty: (losses[penalty], -penalty))
-    return _linear(target, train + validation, best), best
+    return _linear(target, parts.both, best), best
 
 
 def _linear(target: Target, part: Part, penalty: float) -> LinearModel:

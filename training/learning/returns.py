@@ -19,6 +19,7 @@ from training.evaluate import MARGINS, BetsAtMargin, bets_at, test_part
 from training.learning.learners import (
     RETURNS,
     BoostedTrees,
+    LearningParts,
     LinearModel,
     Part,
     fit_boosted_trees,
@@ -104,10 +105,13 @@ def fit_returns(
         return Part(model_inputs(bets, features, codes), bets["target"].to_numpy(), np.full(bets.height, mean))
 
     first = _mean(by_part["train"])
-    learned = part_of(by_part["train"], first), part_of(by_part["validation"], first)
-    mean = _mean(pl.concat([by_part["train"], by_part["validation"]]))
-    boosted, trees = fit_boosted_trees(RETURNS, *learned, features)
-    ridge, penalty = fit_linear(RETURNS, *learned)
+    both = pl.concat([by_part["train"], by_part["validation"]])
+    mean = _mean(both)
+    learned = LearningParts(
+        part_of(by_part["train"], first), part_of(by_part["validation"], first), part_of(both, mean)
+    )
+    boosted, trees = fit_boosted_trees(RETURNS, learned, features)
+    ridge, penalty = fit_linear(RETURNS, learned)
     model = ReturnModel(tuple(features), codes, mean, boosted, ridge)
     test, target = by_part["test"], by_part["test"]["target"].to_numpy()
     return FittedReturns(

@@ -14,7 +14,16 @@ import pytest
 from feature_repo.errors import ConfigurationError
 from tests.builders.training_sets import world
 from training.learning.fit import FittedModel, fit_win, graded_bets
-from training.learning.learners import RETURNS, WIN, LinearModel, Part, boosting_library, fit_boosted_trees, fit_linear
+from training.learning.learners import (
+    RETURNS,
+    WIN,
+    LearningParts,
+    LinearModel,
+    Part,
+    boosting_library,
+    fit_boosted_trees,
+    fit_linear,
+)
 from training.learning.model import WinModel, file_digest, save_files
 from training.learning.probabilities import probability
 from training.learning.returns import fit_returns
@@ -86,7 +95,7 @@ def test_models_are_hardly_ever_better_in_worlds_without_skill() -> None:
                    for evaluations in worlds for each in evaluations.values())  # fmt: skip
 
 
-def test_returns_are_judged_by_squared_errors_beside_their_mean() -> None:
+def test_returns_are_judged_by_squared_errors_beside_the_mean_return() -> None:
     training_set = world(3, edge=1.0, events_a_day=10)
     win = fit_win(training_set)
     returns = fit_returns(training_set, win.cuts, win.model.codes)
@@ -116,7 +125,7 @@ def test_feature_that_never_varied_and_values_that_are_missing_count_for_nothing
     inputs = np.column_stack([random.normal(size=400), np.full(400, 3.0)])
     inputs[::4, 0] = np.nan
     part = Part(inputs, (random.random(400) < 0.5).astype(float), np.zeros(400))
-    model, _ = fit_linear(WIN, part, part)
+    model, _ = fit_linear(WIN, LearningParts(part, part, part))
     nothing = model.added(np.array([[np.nan, 9.0]]))
     assert nothing == pytest.approx([model.intercept])
     assert isinstance(model, LinearModel)
@@ -125,11 +134,11 @@ def test_feature_that_never_varied_and_values_that_are_missing_count_for_nothing
 def test_part_that_lost_every_bet_cannot_be_trained_on() -> None:
     training_set = world(1, days=20)
     lost = dataclasses.replace(training_set, frame=training_set.frame.with_columns(is_win=pl.lit(value=False)))
-    with pytest.raises(ConfigurationError, match="train part has .* won"):
+    with pytest.raises(ConfigurationError, match=r"train part has .* won"):
         fit_win(lost)
 
 
-def test_missing_openmp_library_is_named_with_the_package_that_has_it(
+def test_missing_openmp_library_is_named_with_a_package_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "lightgbm.py").write_text(
@@ -139,4 +148,4 @@ def test_missing_openmp_library_is_named_with_the_package_that_has_it(
     monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
     part = Part(np.zeros((2, 1)), np.array([0.0, 1.0]), np.zeros(2))
     with pytest.raises(ConfigurationError, match=r"libgomp\.so\.1.* Nothing was trained.*libgomp1"):
-        fit_boosted_trees(WIN, part, part, ["feature"])
+        fit_boosted_trees(WIN, LearningParts(part, part, part), ["feature"])
