@@ -53,6 +53,9 @@ OUR_VARIABLES = (
     "SOURCE_",
     "SYNC_",
     "KNOWN_AT_COLUMN",
+    "OPENLINEAGE_",
+    "ALERT_URLS",
+    "PUSHGATEWAY_URL",
     "NO_COLOR",
     "FORCE_COLOR",
 )
@@ -156,12 +159,16 @@ def applied_template(template_with_registry: Postgres, servers: Connections) -> 
         for variable in feast_environment(servers):
             environment.setenv(variable, "")  # put back what an apply sets
         apply_declarations(Connections(postgres, servers.redis, embedded=False))
+    disconnect(postgres)
+    return postgres
+
+
+def disconnect(postgres: Postgres) -> None:
+    """End all sessions of a database: Feast keeps connections open, and a database in use cannot be copied."""
     with _maintenance(postgres) as connection:
-        # Feast keeps connections open, and a database in use cannot be copied.
         connection.execute(
             "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", [postgres.database]
         )
-    return postgres
 
 
 @pytest.fixture

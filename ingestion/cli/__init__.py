@@ -18,13 +18,17 @@ from typer.core import TyperCommand
 
 from feature_repo.errors import ConfigurationError, PikkitError
 from ingestion.cli.documents import error_documents, report_error
+from ingestion.cli.inspect.alerts import alerts
 from ingestion.cli.inspect.features import features
 from ingestion.cli.inspect.gate import gate
 from ingestion.cli.inspect.groups import groups
+from ingestion.cli.inspect.lineage import lineage
+from ingestion.cli.inspect.metrics import metrics
+from ingestion.cli.inspect.report import report
 from ingestion.cli.inspect.runs import runs
 from ingestion.cli.inspect.status import status
 from ingestion.cli.inspect.verify import verify
-from ingestion.cli.output import plain, print_line, say
+from ingestion.cli.output import print_line, say
 from ingestion.cli.quarantine import quarantine_app
 from ingestion.cli.serve.export import export
 from ingestion.cli.serve.materialize import materialize
@@ -42,6 +46,7 @@ from ingestion.cli.update.backfill import backfill
 from ingestion.cli.update.reconcile import reconcile
 from ingestion.cli.update.run import run
 from ingestion.cli.update.sync import sync
+from ingestion.wording import plain
 
 # What Typer ends a command with after Ctrl-C.
 _INTERRUPTED: Final = 130
@@ -83,7 +88,7 @@ def _takes_value(option: Any) -> bool:
 # In the order of `pikkit --help`.
 for verb in (
     demo, up, down, status, doctor, env, migrate, apply, sync, run, backfill, verify, reconcile, materialize,
-    gate, runs, export, publish_supabase, features, groups, sample,
+    gate, runs, report, lineage, alerts, metrics, export, publish_supabase, features, groups, sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
 app.add_typer(quarantine_app, name="quarantine")

@@ -16,6 +16,7 @@ from feature_repo import REPOSITORY
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import feast_environment
 from tests.feature_repo.conftest import REFRESHED_AT
+from tests.rigs.forked_commands import run_forked
 from tests.rigs.processes import serving
 
 FEAST = Path(sys.executable).with_name("feast")
@@ -26,15 +27,16 @@ def environ(stocked: Connections) -> dict[str, str]:
     return dict(os.environ) | feast_environment(stocked)
 
 
-def feast(*arguments: str, environ: dict[str, str]) -> str:
-    done = subprocess.run([FEAST, *arguments], cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=False)
+def feast(*arguments: str, environ: dict[str, str]) -> None:
+    done = run_forked("feast", arguments, environ=environ, cwd=REPOSITORY)
     assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_feast_apply_and_list_work(environ: dict[str, str]) -> None:
     feast("apply", environ=environ)
-    listed = feast("feature-views", "list", environ=environ)
+    # A process started from nothing, as a user's is: the others of Feast's commands are forked.
+    command = [FEAST, "feature-views", "list"]
+    listed = subprocess.run(command, cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=True).stdout
     assert "sport_league_market_stats" in listed
     assert "bet_clv_features" in listed
 
@@ -47,7 +49,7 @@ def test_materialize_fills_the_online_store(environ: dict[str, str], store: Any,
 
 
 def test_project_cannot_be_torn_down_by_accident(environ: dict[str, str]) -> None:
-    done = subprocess.run([FEAST, "teardown"], cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=False)
+    done = run_forked("feast", ["teardown"], environ=environ, cwd=REPOSITORY)
     assert done.returncode != 0
     assert "protected project" in done.stderr
 

@@ -18,6 +18,8 @@ from psycopg import sql
 from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import GateRefused
+from feature_repo.servers.connections import Connections
+from feature_repo.servers.environment import feast_environment
 from ingestion import pipeline
 from ingestion.database.access import connect
 from ingestion.gates.config_file import gates_of
@@ -28,7 +30,9 @@ from ingestion.runs.actor import current_actor
 from ingestion.sample.sample import generate_sample
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW
+from tests.conftest import _create, _empty_redis, disconnect
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.trouble import administer
 
 HOUR = timedelta(hours=1)
 
@@ -37,6 +41,33 @@ HOUR = timedelta(hours=1)
 def history():
     """3,000 bets as a source sends them, the last ones an hour old."""
     return generate_sample(3000, NOW - HOUR, seed=4)
+
+
+@pytest.fixture(scope="module")
+def loaded_template(applied_template, servers, history, tmp_path_factory):
+    """A database of the history, loaded an hour ago by a run, and what that run put into Redis: key -> its dump."""
+    store = Connections(_create(servers.postgres, "loaded", applied_template), _empty_redis(servers.redis), False)
+    with pytest.MonkeyPatch.context() as environment:
+        for variable in feast_environment(store):
+            environment.setenv(variable, "")  # put back what a run sets
+        clock.set_now(NOW - HOUR)
+        pipeline.run_pipeline(store, open_file(written(tmp_path_factory.mktemp("history"), history)))
+    disconnect(store.postgres)
+    with redis.Redis.from_url(store.redis.url) as client:
+        return store.postgres, {key: client.dump(key) for key in client.scan_iter()}
+
+
+@pytest.fixture
+def loaded(prepared, servers, loaded_template):
+    """The prepared store, as the first run over the history left it; the clock stands at that run."""
+    template, online = loaded_template
+    administer(servers, "drop database {} with (force)", prepared.postgres.database)
+    _create(servers.postgres, prepared.postgres.database, template)
+    with redis.Redis.from_url(prepared.redis.url) as client:
+        for key, value in online.items():
+            client.restore(key, 0, value)
+    clock.set_now(NOW - HOUR)
+    return prepared
 
 
 @pytest.fixture
@@ -95,23 +126,21 @@ def count(connections, query):
 # ---- refusal -------------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_refresh_changes_no_served_value(prepared, load, history):
-    load(history, now=NOW - HOUR)
-    before = published(prepared)
+def test_a_refused_refresh_changes_no_served_value(loaded, load, history):
+    before = published(loaded)
     with pytest.raises(GateRefused):
         load(bad(history))
-    assert published(prepared) == before
+    assert published(loaded) == before
     assert len(before) > 30
 
 
-def test_a_refused_run_keeps_rows_verdicts_and_record(prepared, load, history):
-    load(history, now=NOW - HOUR)
-    raw = count(prepared, "select count(*) from raw.bet_versions")
+def test_a_refused_run_keeps_rows_verdicts_and_record(loaded, load, history):
+    raw = count(loaded, "select count(*) from raw.bet_versions")
     with pytest.raises(GateRefused) as refused:
         load(bad(history))
-    assert count(prepared, "select count(*) from raw.bet_versions") == raw + 150
-    assert count(prepared, "select count(*) from quarantine.bets where state = 'open'") == 15
-    with connect(prepared.postgres, purpose="test") as connection:
+    assert count(loaded, "select count(*) from raw.bet_versions") == raw + 150
+    assert count(loaded, "select count(*) from quarantine.bets where state = 'open'") == 15
+    with connect(loaded.postgres, purpose="test") as connection:
         found = verdicts(connection)
         state, exit_code, error = connection.execute(
             "select state, exit_code, error from ops.runs order by run_id desc limit 1"
@@ -120,45 +149,41 @@ def test_a_refused_run_keeps_rows_verdicts_and_record(prepared, load, history):
     assert (found.gate.state, state, exit_code, error) == ("refused", "refused", 3, str(refused.value))
 
 
-def test_a_refusal_names_each_failed_check_with_value_threshold_and_rows(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_a_refusal_names_each_failed_check_with_value_threshold_and_rows(loaded, load, history):
     with pytest.raises(GateRefused) as refused:
         load(bad(history))
     message = str(refused.value)
     assert "schema_pass_rate of the batch: 0.9, must be >= 0.99" in message
     query = message[message.index("      select") : message.index(";")]
-    with connect(prepared.postgres, purpose="test") as connection:
+    with connect(loaded.postgres, purpose="test") as connection:
         assert len(connection.execute(query).fetchall()) == 15
 
 
-def test_every_query_of_every_verdict_runs(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_every_query_of_every_verdict_runs(loaded, load, history):
     with pytest.raises(GateRefused):
         load(bad(history))
-    with connect(prepared.postgres, purpose="test") as connection:
+    with connect(loaded.postgres, purpose="test") as connection:
         for check in verdicts(connection).checks:
             connection.execute(check.query)
 
 
-def test_run_after_a_corrected_source_publishes_everything(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_run_after_a_corrected_source_publishes_everything(loaded, load, history):
     with pytest.raises(GateRefused):
         load(bad(history))
     minute = timedelta(minutes=1)
     mended = good(history).with_columns(pl.col("updated_at") + minute)
     load(mended, now=NOW + 2 * minute)
-    assert count(prepared, "select state from ops.gates order by run_id desc limit 1") == "passed"
+    assert count(loaded, "select state from ops.gates order by run_id desc limit 1") == "passed"
     assert (
-        count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'")
+        count(loaded, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'")
         == 0
     )
-    assert not sum(compared.differences for compared in compare(prepared))
+    assert not sum(compared.differences for compared in compare(loaded))
 
 
-def test_refused_bets_corrected_later_leave_published_history_unchanged(prepared, load, history):
+def test_refused_bets_corrected_later_leave_published_history_unchanged(loaded, load, history):
     """Otherwise a training frame for the minutes between would hold values that the gate kept from being served."""
-    load(history, now=NOW - HOUR)
-    with connect(prepared.postgres, purpose="test") as connection:
+    with connect(loaded.postgres, purpose="test") as connection:
         earlier = connection.execute("select * from features.institution_stats_changes").fetchall()
     regraded = (
         history.unique("id", keep="last", maintain_order=True)
@@ -174,56 +199,52 @@ def test_refused_bets_corrected_later_leave_published_history_unchanged(prepared
         load(regraded.select(history.columns).cast(history.schema))
     as_before = history.filter(pl.col("id").is_in(regraded["id"].implode())).unique("id", keep="last")
     load(as_before.with_columns(updated_at=NOW))
-    with connect(prepared.postgres, purpose="test") as connection:
+    with connect(loaded.postgres, purpose="test") as connection:
         rows = "select * from features.institution_stats_changes where event_timestamp < %s"
         assert sorted(connection.execute(rows, [NOW]).fetchall()) == sorted(earlier)
-    assert not sum(compared.differences for compared in compare(prepared))
+    assert not sum(compared.differences for compared in compare(loaded))
 
 
-def test_a_refused_file_mended_under_old_stamps_is_published(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_a_refused_file_mended_under_old_stamps_is_published(loaded, load, history):
     with pytest.raises(GateRefused):
         load(bad(history))
     load(good(history))
-    assert count(prepared, "select count(*) from quarantine.bets where state = 'open'") == 0
+    assert count(loaded, "select count(*) from quarantine.bets where state = 'open'") == 0
 
 
-def test_a_backfill_between_refusal_and_correction_keeps_refused_rows_out_of_the_past(prepared, load, history):
-    load(history, now=NOW - HOUR)
-    with connect(prepared.postgres, purpose="test") as connection:
+def test_a_backfill_between_refusal_and_correction_keeps_refused_rows_out_of_the_past(loaded, load, history):
+    with connect(loaded.postgres, purpose="test") as connection:
         earlier = connection.execute("select * from features.institution_stats_changes").fetchall()
     newest = history.unique("id", keep="last", maintain_order=True).tail(150)
     with pytest.raises(GateRefused):
         load(newest.with_columns(updated_at=NOW - HOUR / 2, american_odds=pl.lit(None), odds=pl.lit(None)))
-    run_backfill(prepared)
+    run_backfill(loaded)
     assert (
-        count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'")
+        count(loaded, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'")
         == 1
     )
     load(newest.with_columns(updated_at=NOW))
-    with connect(prepared.postgres, purpose="test") as connection:
+    with connect(loaded.postgres, purpose="test") as connection:
         rows = "select * from features.institution_stats_changes where event_timestamp < %s"
         assert sorted(connection.execute(rows, [NOW]).fetchall()) == sorted(earlier)
 
 
-def test_refused_rows_are_published_with_a_later_batch_of_enough_good_rows(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_refused_rows_are_published_with_a_later_batch_of_enough_good_rows(loaded, load, history):
     with pytest.raises(GateRefused):
         load(bad(history))
     load(good(history, 2000, minutes=45, name="more"), now=NOW + HOUR)
     assert (
         count(
-            prepared,
+            loaded,
             "select count(*) from processed.bet_versions where seq > (select log_position from features.watermark)",
         )
         == 0
     )
-    assert not sum(compared.differences for compared in compare(prepared))
+    assert not sum(compared.differences for compared in compare(loaded))
 
 
-def test_small_batches_are_judged_together_and_a_refusal_ends_with_the_first_good_batch(prepared, load, history):
+def test_small_batches_are_judged_together_and_a_refusal_ends_with_the_first_good_batch(loaded, load, history):
     """An hourly feed of 60 rows is never a batch of 100. A refusal ends with the first good one, and stays ended."""
-    load(history, now=NOW - HOUR)
     broken = good(history, 60).with_columns(status=pl.lit("?"))
     with pytest.raises(GateRefused, match="schema_pass_rate"):
         load(broken)
@@ -231,8 +252,7 @@ def test_small_batches_are_judged_together_and_a_refusal_ends_with_the_first_goo
     load(good(history, 60, minutes=50, name="better"), now=NOW + 2 * HOUR)
 
 
-def test_corrections_of_wins_to_losses_pass_the_outcome_gates(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_corrections_of_wins_to_losses_pass_the_outcome_gates(loaded, load, history):
     won = history.unique("id", keep="last", maintain_order=True).filter(pl.col("status") == "SETTLED_WIN").tail(80)
     lost = won.with_columns(
         updated_at=NOW,
@@ -244,12 +264,11 @@ def test_corrections_of_wins_to_losses_pass_the_outcome_gates(prepared, load, hi
     load(lost.cast(history.schema))
 
 
-def test_gate_refusal_opens_an_alert(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_gate_refusal_opens_an_alert(loaded, load, history):
     with pytest.raises(GateRefused):
         load(bad(history))
     assert (
-        count(prepared, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'")
+        count(loaded, "select count(*) from ops.alerts where resolved_at is null and cause = 'quality gate of run'")
         == 1
     )
 
@@ -265,8 +284,7 @@ def test_a_truncated_load_is_refused(prepared, history, tmp_path):
 @pytest.mark.parametrize(
     "changes", [{"status": pl.lit("?")}, {"amount": pl.lit(900_000.0), "profit": pl.lit(None), "roi": pl.lit(None)}]
 )
-def test_refresh_with_a_single_odd_row_is_published(prepared, load, history, changes):
-    load(history, now=NOW - HOUR)
+def test_refresh_with_a_single_odd_row_is_published(loaded, load, history, changes):
     odd = pl.int_range(pl.len()) == 0
     load(
         good(history, 120).with_columns(
@@ -279,9 +297,8 @@ def test_refresh_with_a_single_odd_row_is_published(prepared, load, history, cha
 # ---- what a batch is measured against ------------------------------------------------------------------------------
 
 
-def test_refused_rows_never_enter_the_baseline(prepared, load, history):
+def test_refused_rows_never_enter_the_baseline(loaded, load, history):
     """Stakes in cents are refused again and again, however often they are sent."""
-    load(history, now=NOW - HOUR)
     for number in range(3):
         cents = good(history, 1000, name=f"cents{number}").with_columns(pl.col("amount", "profit") * 100)
         with pytest.raises(GateRefused, match="amount_level"):
@@ -300,17 +317,15 @@ def test_real_bets_pass_the_gates_in_any_batches(prepared, load, real_sample):
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_drift_of_every_stored_feature_is_kept_for_every_refresh(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_drift_of_every_stored_feature_is_kept_for_every_refresh(loaded, load, history):
     load(good(history))
     load(good(history, minutes=40, name="later"))
     features = sum(len(view.features) for view in STORED_VIEWS)
-    assert count(prepared, "select count(*) from ops.drift") == 2 * features
-    assert count(prepared, "select count(*) from ops.drift where has_drifted") == 0
+    assert count(loaded, "select count(*) from ops.drift") == 2 * features
+    assert count(loaded, "select count(*) from ops.drift where has_drifted") == 0
 
 
-def test_a_rewrite_of_the_whole_history_is_compared_with_the_published_history(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_a_rewrite_of_the_whole_history_is_compared_with_the_published_history(loaded, load, history):
     cents = history.unique("id", keep="last", maintain_order=True).with_columns(pl.col("amount", "profit") * 100)
     with pytest.raises(GateRefused, match="amount_level"):
         load(cents.with_columns(updated_at=NOW - HOUR / 2))
@@ -324,41 +339,38 @@ def test_features_of_a_source_without_closing_lines_count_as_complete(prepared, 
     assert count(prepared, "select value from ops.gate_results where gate = 'feature_completeness'") > 0.95
 
 
-def test_drift_is_measured_from_the_values_of_the_last_accepted_refresh(prepared, load, history):
+def test_drift_is_measured_from_the_values_of_the_last_accepted_refresh(loaded, load, history):
     """Not from what the batch made of it: a rewrite of all bets would be compared with itself."""
-    load(history, now=NOW - HOUR)
     rewritten = history.unique("id", keep="last", maintain_order=True).with_columns(pl.col("amount", "profit") * 3)
     load(rewritten.with_columns(updated_at=NOW - HOUR / 2), override="a test")
-    assert count(prepared, "select has_drifted from ops.drift where feature = 'amount'")
+    assert count(loaded, "select has_drifted from ops.drift where feature = 'amount'")
 
 
-def test_an_alert_keeps_the_opening_instant_until_cleared(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_an_alert_keeps_the_opening_instant_until_cleared(loaded, load, history):
     alerts = (
         "select count(*), min(opened_at), max(resolved_at) from ops.alerts where cause = 'gate data_age_alert_hours'"
     )
     for hours in (50, 51):
         load(history, now=NOW + hours * HOUR)
-        with connect(prepared.postgres, purpose="test") as connection:
+        with connect(loaded.postgres, purpose="test") as connection:
             assert connection.execute(alerts).fetchone() == (1, NOW + 50 * HOUR, None)
     load(good(history), now=NOW + 52 * HOUR)
-    with connect(prepared.postgres, purpose="test") as connection:
+    with connect(loaded.postgres, purpose="test") as connection:
         assert connection.execute(alerts).fetchone() == (1, NOW + 50 * HOUR, NOW + 52 * HOUR)
 
 
 # ---- override ------------------------------------------------------------------------------------------------------
 
 
-def test_an_override_publishes_and_stays_in_the_record(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_an_override_publishes_and_stays_in_the_record(loaded, load, history):
     done = load(bad(history), override="half wins come later")
     assert done.summary.gates.state == "overridden"
     assert any("schema_pass_rate" in warning for warning in done.summary.warnings)
-    with connect(prepared.postgres, purpose="test") as connection:
+    with connect(loaded.postgres, purpose="test") as connection:
         found = verdicts(connection, done.run_id)
     assert (found.gate.state, found.gate.reason) == ("overridden", "half wins come later")
     assert [check.gate for check in found.checks if check.state == "failed"] == ["schema_pass_rate"]
-    assert not sum(compared.differences for compared in compare(prepared))
+    assert not sum(compared.differences for compared in compare(loaded))
 
 
 def test_actor_of_an_override_has_the_ci_actor_beside_user_and_host() -> None:
@@ -372,8 +384,7 @@ def test_an_override_of_a_passing_refresh_is_recorded_as_passed(prepared, load, 
     assert done.summary.gates.state == "passed"
 
 
-def test_overridden_rows_refuse_neither_the_same_file_again_nor_a_small_file_later(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_overridden_rows_refuse_neither_the_same_file_again_nor_a_small_file_later(loaded, load, history):
     load(bad(history), override="half wins come later")
     again = load(bad(history), now=NOW + HOUR)
     after = load(good(history, 12, minutes=45, name="after"), now=NOW + 2 * HOUR)
@@ -400,16 +411,15 @@ def test_backfill_refused_by_a_gate_publishes_nothing(prepared, load, history, t
     assert not sum(compared.differences for compared in compare(prepared))
 
 
-def test_a_backfill_is_not_judged_on_versions_that_wait_in_the_log(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_a_backfill_is_not_judged_on_versions_that_wait_in_the_log(loaded, load, history):
     with pytest.raises(GateRefused):
         load(good(history, 1000).with_columns(pl.col("amount", "profit") * 100))
-    with connect(prepared.postgres, purpose="test") as connection:
+    with connect(loaded.postgres, purpose="test") as connection:
         connection.execute("update features.sport_stats_changes set sport_win_rate = 2")
         connection.execute("update features.bet_counts set without_price = bets")
         connection.commit()
-    run_backfill(prepared)
-    assert not sum(compared.differences for compared in compare(prepared))
+    run_backfill(loaded)
+    assert not sum(compared.differences for compared in compare(loaded))
 
 
 @pytest.mark.parametrize("state", [None, "refused"])
@@ -435,18 +445,17 @@ def test_a_backfill_takes_over_sound_rows_that_no_gate_let_through(prepared, loa
     run_materialize(prepared)
 
 
-def test_seals_fit_after_a_backfill_replaced_rows_of_earlier_runs(prepared, load, history):
-    load(history, now=NOW - HOUR)
+def test_seals_fit_after_a_backfill_replaced_rows_of_earlier_runs(loaded, load, history):
     load(good(history))
-    with connect(prepared.postgres, purpose="test") as connection:
+    with connect(loaded.postgres, purpose="test") as connection:
         connection.execute("delete from features.institution_stats_changes where institution_count > 20")
         connection.commit()
-    run_backfill(prepared)
-    run_materialize(prepared)
+    run_backfill(loaded)
+    run_materialize(loaded)
     for view in STORED_VIEWS:
         seals = f"select run_id, rows, checksum from ops.seals where view = '{view.name}'"
         digests = f"select run_id, rows, checksum from features.digests('{view.name}', null)"
-        assert count(prepared, f"select count(*) from (({seals}) except ({digests})) as stale") == 0
+        assert count(loaded, f"select count(*) from (({seals}) except ({digests})) as stale") == 0
 
 
 # ---- the command line ----------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ BOOSTING: Final[Mapping[str, Any]] = {
 }
 MOST_TREES: Final = 2_000
 # Trees without progress on the validation part after which training stops.
-PATIENCE: Final = 60
+FRUITLESS_TREES: Final = 60
 SEEDS: Final = (1, 2, 3, 4, 5)
 # A leaf of a large training part holds at least so many bets; of a smaller one, its fiftieth and no fewer than 100.
 LEAF: Final = 1_000
@@ -177,7 +177,7 @@ def _best_trees(parameters: dict[str, Any], train: Part, validation: Part, featu
         fitted,
         num_boost_round=MOST_TREES,
         valid_sets=[_dataset(validation, features, fitted)],
-        callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
+        callbacks=[lightgbm.early_stopping(FRUITLESS_TREES, verbose=False)],
     )
     return int(booster.best_iteration)
 

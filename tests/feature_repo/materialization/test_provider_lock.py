@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,8 @@ from feature_repo.errors import GateRefused, LockHeld
 from feature_repo.postgres.run_lock import lock_holder, run_lock
 from ingestion.database.access import connect
 from tests.feature_repo.materialization.test_provider_writes import frame
-from tests.rigs.processes import PATIENCE, wait_until
+from tests.rigs.forked_commands import ForkedCommand, forked_command
+from tests.rigs.processes import wait_until
 from tests.rigs.published_store import SECOND, WATERMARK, Published
 
 WINDOW = (WATERMARK - timedelta(hours=2), WATERMARK)
@@ -111,15 +113,10 @@ def test_apply_and_plan_hold_and_release_the_run_lock(published: Published) -> N
     assert lock_holder(published.database) is None
 
 
-def started_materialization(published: Published) -> subprocess.Popen[bytes]:
+def started_materialization(published: Published) -> AbstractContextManager[ForkedCommand]:
     """`feast materialize` over two hours, in a process of its own."""
-    return subprocess.Popen(
-        published.command("materialize", "2026-05-01T10:00:00", "2026-05-01T12:00:00"),
-        env=published.environ(),
-        cwd=REPOSITORY,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    arguments = ["materialize", "2026-05-01T10:00:00", "2026-05-01T12:00:00"]
+    return forked_command("feast", arguments, environ=published.environ(), cwd=REPOSITORY)
 
 
 def test_apply_beside_a_materialization_is_refused(published: Published) -> None:
@@ -128,26 +125,26 @@ def test_apply_beside_a_materialization_is_refused(published: Published) -> None
     """
     with connect(published.connections.postgres, purpose="test") as session:
         session.execute("lock table features.institution_stats_changes in access exclusive mode")
-        materialize = started_materialization(published)
-        try:
-            wait_until(lambda: (lock_holder(published.database) or "").startswith("feast materialize"), materialize)
-            materialize.send_signal(signal.SIGSTOP)
-            session.rollback()
-            applied = published.feast("apply")
-        finally:
-            session.rollback()
-            materialize.send_signal(signal.SIGCONT)
-        assert materialize.wait(PATIENCE) == 0
+        with started_materialization(published) as materialize:
+            try:
+                wait_until(lambda: (lock_holder(published.database) or "").startswith("feast materialize"))
+                os.kill(materialize.pid, signal.SIGSTOP)
+                session.rollback()
+                applied = published.feast("apply")
+            finally:
+                session.rollback()
+                os.kill(materialize.pid, signal.SIGCONT)
+            assert materialize.wait().returncode == 0
     assert (applied.returncode, bool(published.held())) == (5, True)
 
 
 def test_killed_process_leaves_no_run_lock(published: Published, gated: Any) -> None:
     with connect(published.connections.postgres, purpose="test") as session:
         session.execute("lock table features.institution_stats_changes in access exclusive mode")
-        materialize = started_materialization(published)
-        wait_until(lambda: lock_holder(published.database) is not None, materialize)
-        materialize.kill()
-        materialize.wait()
+        with started_materialization(published) as materialize:
+            wait_until(lambda: lock_holder(published.database) is not None)
+            materialize.kill()
+            materialize.wait()
     wait_until(lambda: lock_holder(published.database) is None)
     gated.materialize(*WINDOW)
     assert published.held()

@@ -246,12 +246,13 @@ print(json.dumps([told, "typeguard" in Entity.__init__.__code__.co_names]))
 """
 
 
-def test_reading_commands_import_no_heavy_module(environ: dict[str, str]) -> None:
+def test_reading_commands_import_no_heavy_module(environ: dict[str, str], tmp_path: Path) -> None:
     whole = {"sport": "Soccer", "league": None, "market": None, "institution_name": None}
     whole |= {"american_odds": 100, "bet_type": "straight", "is_live": False}
     scores = [["score", "--american-odds", "50"], ["score", "--bet", json.dumps(whole)]]
     commands = [["--help"], *READING, *scores]
     asked = [sys.executable, "-c", LOADED, json.dumps(commands)]
+    environ |= {"PIKKIT_REPORT": str(tmp_path / "report.html")}
     done = subprocess.run(asked, env=environ, capture_output=True, text=True, check=True)
     ((asked_for_help, *read, refused, scored), feast_checks_types) = json.loads(done.stdout)
     loaded = [(command, exit_code, set(modules)) for command, exit_code, modules in (asked_for_help, *read)]

@@ -27,6 +27,15 @@ NOT_EXECUTED = {
     "pikkit reconcile": "is shown on a Supabase project; tests/ingestion/test_tables.py runs it against PostgREST",
     '( eval "$(pikkit env)"; feast feature-views list )': "tests/feature_repo/test_feast_commands.py runs the latter "
     "on the exports of the former, and tests/ingestion/cli/test_cli_services.py evaluates the former",
+    "pikkit metrics": "tests/ingestion/monitoring/test_metrics.py runs it",
+    "pikkit metrics --serve 9464": "does not end; tests/ingestion/monitoring/test_metrics.py scrapes what it serves",
+    "pikkit alerts": "tests/ingestion/monitoring/test_run_alerts.py runs it",
+    "pikkit alerts test": "tests/ingestion/monitoring/test_run_alerts.py runs it on real channels",
+    "pikkit run --ping https://hc-ping.com/your-check": "tests/ingestion/monitoring/test_run_alerts.py pings a server",
+    "pikkit status --check --ping https://hc-ping.com/your-check": "the same",
+    '( eval "$(pikkit env)"; feast monitor run -v sport_stats )': ("tests/feature_repo/test_feast_monitor.py runs it"),
+    '( eval "$(pikkit env --read-only)"; feast ui -h 127.0.0.1 )': "does not end; what its role may do is held by "
+    "tests/feature_repo/test_read_only_exports.py",
     "feast serve --port 6566 --workers 2 --max-requests 0 --max-requests-jitter 0 --registry_ttl_sec 60 "
     "--no-access-log": "does not end; tests/feature_repo/scoring/test_scorer_serving.py takes it from the document",
 }

@@ -24,6 +24,7 @@ from tests.builders.source_table import create_bets, put
 from tests.ingestion.cli.test_cli_help import COMMANDS
 from tests.ingestion.conftest import conninfo
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.receiver import receiver
 from tests.rigs.trouble import administer
 
 ELSEWHERE = {"demo", "publish-supabase"}
@@ -43,7 +44,7 @@ def printed(
     connections = dataclasses.replace(servers, postgres=store, embedded=False)
     create_bets(table)
     put(table, bet("in the table", 1))
-    ours = environ_of(connections, here / "home", PIKKIT_NOW=NOW.isoformat())
+    ours = environ_of(connections, here / "home", PIKKIT_NOW=NOW.isoformat(), PIKKIT_REPORT=str(here / "report.html"))
     theirs = ours | {"SOURCE_POSTGRES_URL": conninfo(table), "SOURCE_TABLE": "bets"}
     strict = {name: value for name, value in ours.items() if name != "PIKKIT_GATES"}
     found: dict[str, list[Any]] = defaultdict(list)
@@ -70,10 +71,15 @@ def printed(
     run("run", "--source", jsonl(here / "second.jsonl", bet("new", 3)), environ=strict)  # refused by the gate
     run("gate")
     run("status")
+    run("alerts")
+    run("metrics")
+    with receiver() as hook:
+        run("alerts", "test", environ=ours | {"ALERT_URLS": hook.webhook})
     run("status", environ=ours | {"REDIS_URL": "redis://127.0.0.1:1/0"})
     run("run", "--source", here / "first.jsonl", "--override-gate", "known", environ=strict)
     run("gate")
     run("status")
+    run("alerts", "--all")
     run("export", "--to", here / "exported")
     with psycopg.connect(**store.conninfo, autocommit=True) as database:
         database.execute(
@@ -90,10 +96,17 @@ def printed(
         "verify",
         "materialize",
         "runs",
+        "report",
         "features",
         "groups",
     ):
         run(command)
+    of_a_run = ("--run", found["runs"][0]["runs"][-1]["run_id"])
+    lineage_file = ours | {"PIKKIT_LINEAGE_FILE": str(here / "events.jsonl")}
+    run("materialize", environ=lineage_file)
+    for arguments in ((), ("sport_roi",), ("source:amount",), of_a_run):
+        run("lineage", *arguments)
+    run("runs", "show", of_a_run[1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "prefix", str(here))  # an environment of its own, where no server runs
         run("down", "--all")

@@ -40,6 +40,7 @@ def test_wait_for_a_locked_table_ends_with_a_refusal_and_doctor_names_the_holder
     database.execute("create table things (n bigint)")
     database.commit()
     monkeypatch.setattr("feature_repo.postgres.sessions.LOCK_PATIENCE", 0.2)
+    monkeypatch.setattr("ingestion.database.access.LOCK_PATIENCE", 0.2)
     monkeypatch.setattr("ingestion.doctor.postgres.LOCK_PATIENCE", 0.0)
     with psycopg.connect(**postgres.conninfo, application_name="psql") as holder:
         holder.execute("lock table things in access exclusive mode")

@@ -17,6 +17,7 @@ from feature_repo.errors import Unreachable
 from ingestion.database.access import connect
 from ingestion.features.refresh import refresh
 from ingestion.features.verify import verify_offline
+from ingestion.sources import retry
 from quality.schema import BET_COLUMNS
 
 OPERATIONS = 3_000
@@ -128,7 +129,8 @@ def held_by_store(database):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_syncs_beside_a_writer_lose_no_bet_and_duplicate_none(source, sync, compare, database, seed):
+def test_syncs_beside_a_writer_lose_no_bet_and_duplicate_none(source, sync, compare, database, seed, monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)  # each fault has passed by the next request
     if source.proxy:
         source.proxy.storm(0.1, seed)
     syncs, read_often = 0, threading.Event()

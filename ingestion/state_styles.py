@@ -9,9 +9,8 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ingestion.cli.terminal import Style
-
 if TYPE_CHECKING:
+    from ingestion.cli.terminal import Style
     from ingestion.doctor.check import CheckOutcome
     from ingestion.gates.publication import PublicationState
     from ingestion.runs.record import RunState

@@ -1,11 +1,13 @@
-"""Whether a store is healthy, as the last line of `pikkit status` says it."""
+"""Whether a store is healthy, as `pikkit status` and the report begin."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ingestion.wording import counted
+
+_MIGRATIONS_NAMED: Final = 3
 
 if TYPE_CHECKING:
     from ingestion.runs.status import Contents, StoreStatus, ViewStatus
@@ -33,7 +35,7 @@ def store_problem(store: StoreStatus) -> str | None:
         return "Redis does not answer: nothing is served online."
     contents = store.contents
     if contents is None:
-        return f"The store lacks migrations: {', '.join(store.pending)}. Run `pikkit migrate`, then `pikkit apply`."
+        return f"The store lacks migrations: {_pending(store.pending)}. Run `pikkit migrate`, then `pikkit apply`."
     if contents.features_watermark is None:
         return _alerts(contents) or "Nothing was refreshed yet. Run `pikkit run`."
     if any(view.offline.state == "ahead" for view in contents.views):
@@ -69,6 +71,13 @@ def _alerts(contents: Contents) -> str | None:
     if first.is_refusal:
         sentence += " `pikkit gate --failed` shows why."
     return f"{sentence} Also open: {', '.join(alert.cause for alert in others)}." if others else sentence
+
+
+def _pending(migrations: list[str]) -> str:
+    """The first and the last of them where they are many, so that the sentence stays one."""
+    if len(migrations) <= _MIGRATIONS_NAMED:
+        return ", ".join(migrations)
+    return f"{migrations[0]} to {migrations[-1]}, {len(migrations):,} in all"
 
 
 def _ahead(store: StoreStatus, features_watermark: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from ingestion.cli import state_styles
+from ingestion import state_styles
 from ingestion.doctor.check import CheckOutcome
 from ingestion.gates.publication import PublicationState
 from ingestion.runs.record import RunState
