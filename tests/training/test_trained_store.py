@@ -19,6 +19,7 @@ import pytest
 from feature_repo.servers.connections import Connections, Postgres
 from tests.builders.bet_files import bet, jsonl
 from tests.builders.bettors import AFTERWARDS, bettor
+from tests.builders.json_documents import check_documents
 from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.trouble import administer
 from training.learning.model import WinModel
@@ -170,6 +171,18 @@ def test_promoted_model_is_listed_and_scores_under_that_name(trained: TrainedSto
     assert listed["verdicts"]["boosted"]["conclusion"] == "better"
     scored = trained.pikkit("score", "--bet", json.dumps(BET), "--model", "promoted", "--json")
     assert json.loads(scored.stdout)["model"] == trained.model.name
+
+
+def test_docs_json_lists_exactly_the_fields_of_the_documents_of_training(trained: TrainedStore, tmp_path: Path) -> None:
+    check_documents("train", trained.document)
+    shown = trained.pikkit("models", "show", trained.model.name, "--json")
+    check_documents("models show", json.loads(shown.stdout))
+    check_documents(
+        "models promote", json.loads(trained.pikkit("models", "promote", trained.model.name, "--json").stdout)
+    )
+    check_documents("models list", json.loads(trained.pikkit("models", "list", "--json").stdout))
+    made = trained.pikkit("dataset", "--from", trained.model, "--out", tmp_path / "set", "--json")
+    check_documents("dataset", json.loads(made.stdout))
 
 
 def test_unknown_model_and_unknown_service_are_refused_with_the_nearest_name(trained: TrainedStore) -> None:

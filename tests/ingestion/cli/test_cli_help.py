@@ -53,7 +53,8 @@ def test_readme_names_exactly_the_verbs_of_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [verb for verb in VERBS if verb not in ("alerts", "features", "groups", "lineage", "quarantine", "runs")]
+    "verb",
+    [verb for verb in VERBS if verb not in ("alerts", "features", "groups", "models", "lineage", "quarantine", "runs")],
 )
 def test_positional_argument_is_refused_with_the_options_that_take_a_value(verb: str) -> None:
     required = [f"{option.opts[0]}=x" for option in VERBS[verb].params if option.required]
