@@ -145,7 +145,7 @@ def rows_written(rows: int) -> dict[str, Any]:
 
 
 def error_facet(message: str) -> dict[str, Any]:
-    """Why a run failed; the message holds no secret any more (feature_repo/redaction.py)."""
+    """Why a run failed; the message holds no secret any more (feature_repo/servers/redaction.py)."""
     from openlineage.client.facet_v2 import error_message_run
 
     return {"errorMessage": error_message_run.ErrorMessageRunFacet(message=message, programmingLanguage="PYTHON")}

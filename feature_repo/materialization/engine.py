@@ -36,8 +36,8 @@ from feature_repo.offline_store.store import PointInTimeOfflineStore
 from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.store import FreshOnlineStore
 from feature_repo.postgres.run_lock import locked_session
-from feature_repo.redaction import redacted
 from feature_repo.registry.ungated_views import has_histories, is_ungated
+from feature_repo.servers.redaction import redacted
 
 
 class GatedEngine(ComputeEngine):

@@ -22,7 +22,6 @@ from ingestion.cli.inspect.alerts import alerts
 from ingestion.cli.inspect.features import features
 from ingestion.cli.inspect.gate import gate
 from ingestion.cli.inspect.groups import groups
-from ingestion.cli.inspect.lineage import lineage
 from ingestion.cli.inspect.metrics import metrics
 from ingestion.cli.inspect.report import report
 from ingestion.cli.inspect.runs import runs
@@ -42,6 +41,9 @@ from ingestion.cli.setup.migrate import migrate
 from ingestion.cli.setup.sample import sample
 from ingestion.cli.setup.up import up
 from ingestion.cli.terminal import closable_streams
+from ingestion.cli.trace.diff import diff
+from ingestion.cli.trace.explain import explain
+from ingestion.cli.trace.lineage import lineage
 from ingestion.cli.update.backfill import backfill
 from ingestion.cli.update.reconcile import reconcile
 from ingestion.cli.update.run import run
@@ -88,7 +90,7 @@ def _takes_value(option: Any) -> bool:
 # In the order of `pikkit --help`.
 for verb in (
     demo, up, down, status, doctor, env, migrate, apply, sync, run, backfill, verify, reconcile, materialize,
-    gate, runs, report, lineage, alerts, metrics, export, publish_supabase, features, groups, sample,
+    gate, runs, explain, diff, report, lineage, alerts, metrics, export, publish_supabase, features, groups, sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
 app.add_typer(quarantine_app, name="quarantine")

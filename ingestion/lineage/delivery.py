@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import psycopg
 
-from feature_repo.redaction import redacted
 from feature_repo.servers.connections import Postgres
+from feature_repo.servers.redaction import redacted
 from ingestion.database.access import connect, statement
 from ingestion.lineage.settings import LineageServer, LineageSettings
 

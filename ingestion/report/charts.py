@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ingestion.wording import cut, plain, quantity
 
-Tone = Literal["good", "warning", "bad", "accent", "neutral"]
+ChartTone = Literal["good", "warning", "bad", "accent", "neutral"]
 
 _WIDTH, _HEIGHT = 360, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 22, 36
@@ -44,7 +44,7 @@ class Bar:
     """One place on the horizontal axis: parts that stand on each other, from below."""
 
     label: str
-    parts: Sequence[tuple[Tone, float]]
+    parts: Sequence[tuple[ChartTone, float]]
 
     @property
     def height(self) -> float:
@@ -71,7 +71,7 @@ def _highest_drawn(heights: Sequence[float]) -> float:
     return others[0] if others and 0 < others[0] < highest / _TOWERS else highest
 
 
-def line_chart(text: ChartText, values: Sequence[float | None], *, top: float, tone: Tone = "accent") -> Markup:
+def line_chart(text: ChartText, values: Sequence[float | None], *, top: float, tone: ChartTone = "accent") -> Markup:
     """A line through the values, left to right at equal steps, from 0 to `top`; it breaks where a value is null."""
     step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(values) - 1)
     points = [None if value is None else (_LEFT + i * step, _y(value, top)) for i, value in enumerate(values)]
@@ -103,7 +103,7 @@ def histogram(
     return _svg(text, width, height, marks, "histogram")
 
 
-def sparkline(name: str, title: str, values: Sequence[float | None], *, tone: Tone = "accent") -> Markup:
+def sparkline(name: str, title: str, values: Sequence[float | None], *, tone: ChartTone = "accent") -> Markup:
     """A small line without axes, the newest value a dot; nothing where fewer than two values are known."""
     known = [value for value in values if value is not None]
     if len(known) < 2:
@@ -120,7 +120,7 @@ def sparkline(name: str, title: str, values: Sequence[float | None], *, tone: To
     return _svg(ChartText(name, title, span, "", ""), 80, 22, _polyline(points, tone) + dot, "spark")
 
 
-def meter(share: float, tone: Tone) -> Markup:
+def meter(share: float, tone: ChartTone) -> Markup:
     """A bar that is filled to a share of 1. It stands beside the number that it shows, so it says nothing itself."""
     width = _n(100 * min(1.0, max(0.0, share)))
     filled = _tag("rect", x="0", y="0", width=width, height="6", class_=f"fill tone-{tone}")
@@ -198,7 +198,7 @@ def _stacked(bar: Bar, *, x: float, width: float, top: float) -> Markup:
     return Markup("<g><title>{}</title>{}</g>").format(plain(bar.label), marks)
 
 
-def _polyline(points: Sequence[tuple[float, float] | None], tone: Tone) -> Markup:
+def _polyline(points: Sequence[tuple[float, float] | None], tone: ChartTone) -> Markup:
     """A path through the points, in as many pieces as nulls divide it into; a lone point is a dot."""
     marks = Markup()
     for piece in _pieces(points):

@@ -7,12 +7,12 @@ from typing import Final, Literal
 
 from markupsafe import Markup
 
-from ingestion.report.charts import ChartText, Tone, histogram, sparkline
+from ingestion.report.charts import ChartText, ChartTone, histogram, sparkline
 from ingestion.report.contents import Distribution, ReportContents
 from ingestion.wording import counted, cut, percent, quantity
 
 DriftState = Literal["drifted", "steady", "not compared"]
-_TONES: Final[dict[DriftState, Tone]] = {"drifted": "warning", "steady": "good", "not compared": "neutral"}
+_TONES: Final[dict[DriftState, ChartTone]] = {"drifted": "warning", "steady": "good", "not compared": "neutral"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class DriftCard:
     view: str
     feature: str
     state: DriftState
-    tone: Tone
+    tone: ChartTone
     psi: float | None
     psi_noise: float | None
     ks: float | None

@@ -24,7 +24,7 @@ _NARROW: Final = 344
 
 
 @dataclass(frozen=True)
-class LineageNode:
+class DrawnNode:
     """A box of the drawing: what it is, in which column, what stands below its name, and what it is made of."""
 
     name: str
@@ -33,35 +33,35 @@ class LineageNode:
     inputs: tuple[str, ...] = ()
 
 
-def lineage_nodes(sources: Sequence[str], rows: Mapping[str, int], keys: Mapping[str, int]) -> list[LineageNode]:
+def lineage_nodes(sources: Sequence[str], rows: Mapping[str, int], keys: Mapping[str, int]) -> list[DrawnNode]:
     """The boxes, each after those that it is made of.
 
     `sources` are the streams that bets came from, `rows` the rows per table, `keys` the keys per stored view.
     """
     drawn = list(sources[:_SOURCES_DRAWN])
     names = [*drawn, f"{len(sources) - len(drawn):,} more"] if len(sources) > len(drawn) else drawn or ["no source yet"]
-    nodes = [LineageNode(name, 0, "source") for name in names]
-    nodes.append(LineageNode("raw.bet_versions", 1, _rows(rows, "raw.bet_versions"), tuple(names)))
-    nodes.append(LineageNode("processed.bet_versions", 2, _rows(rows, "processed.bet_versions"), ("raw.bet_versions",)))
+    nodes = [DrawnNode(name, 0, "source") for name in names]
+    nodes.append(DrawnNode("raw.bet_versions", 1, _rows(rows, "raw.bet_versions"), tuple(names)))
+    nodes.append(DrawnNode("processed.bet_versions", 2, _rows(rows, "processed.bet_versions"), ("raw.bet_versions",)))
     nodes += [
-        LineageNode(view.name, 3, counted(keys.get(view.name, 0), "key"), ("processed.bet_versions",))
+        DrawnNode(view.name, 3, counted(keys.get(view.name, 0), "key"), ("processed.bet_versions",))
         for view in STORED_VIEWS
     ]
-    nodes += [LineageNode(name, 3, "on demand, from the request") for name in ON_DEMAND_DECLARATIONS]
+    nodes += [DrawnNode(name, 3, "on demand, from the request") for name in ON_DEMAND_DECLARATIONS]
     nodes += [
-        LineageNode(each.service, 4, counted(sum(map(len, each.features.values())), "feature"), tuple(each.features))
+        DrawnNode(each.service, 4, counted(sum(map(len, each.features.values())), "feature"), tuple(each.features))
         for each in FEATURE_LISTS
     ]
-    nodes.append(LineageNode("Redis", 5, "online copy", tuple(each.service for each in FEATURE_LISTS)))
+    nodes.append(DrawnNode("Redis", 5, "online copy", tuple(each.service for each in FEATURE_LISTS)))
     return nodes
 
 
-def lineage_drawings(nodes: Sequence[LineageNode]) -> Markup:
+def lineage_drawings(nodes: Sequence[DrawnNode]) -> Markup:
     """Both drawings; the narrow one is hidden from whoever reads the wide one aloud, and the other way round."""
     return _wide(nodes) + _narrow(nodes)
 
 
-def _wide(nodes: Sequence[LineageNode]) -> Markup:
+def _wide(nodes: Sequence[DrawnNode]) -> Markup:
     columns = [[node for node in nodes if node.column == column] for column in range(len(_COLUMNS))]
     height = max(map(len, columns)) * (_HEIGHT + 10) + 10
     places = {
@@ -84,7 +84,7 @@ def _wide(nodes: Sequence[LineageNode]) -> Markup:
     return _drawing("wide", sum(_COLUMNS[-1]), height, marks, nodes)
 
 
-def _narrow(nodes: Sequence[LineageNode]) -> Markup:
+def _narrow(nodes: Sequence[DrawnNode]) -> Markup:
     """One layer below the other; what each service is made of stands in it, as there is no room for all the lines."""
     marks, top = Markup(), 4.0
     views = {node.name: node for node in nodes}
@@ -105,7 +105,7 @@ def _narrow(nodes: Sequence[LineageNode]) -> Markup:
     return _drawing("narrow", _NARROW, top, marks, nodes)
 
 
-def _box(node: LineageNode, x: float, y: float, width: float) -> Markup:
+def _box(node: DrawnNode, x: float, y: float, width: float) -> Markup:
     name = cut(node.name, int((width - 14) / 6.1))
     box = Markup('<rect x="{:.0f}" y="{:.0f}" width="{:.0f}" height="{}" rx="6"/>').format(x, y, width, _HEIGHT)
     texts = Markup('<text x="{0:.0f}" y="{1:.0f}">{2}</text><text class="note" x="{0:.0f}" y="{3:.0f}">{4}</text>')
@@ -114,7 +114,7 @@ def _box(node: LineageNode, x: float, y: float, width: float) -> Markup:
     )
 
 
-def _drawing(shape: str, width: float, height: float, marks: Markup, nodes: Sequence[LineageNode]) -> Markup:
+def _drawing(shape: str, width: float, height: float, marks: Markup, nodes: Sequence[DrawnNode]) -> Markup:
     uses = "; ".join(f"{node.name} is made of {', '.join(node.inputs)}" for node in nodes if node.inputs)
     return Markup(
         '<svg class="lineage {}" viewBox="-1 0 {:.0f} {:.0f}" role="img" '

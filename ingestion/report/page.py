@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import Unreachable
-from ingestion.report.charts import Tone, meter, sparkline
+from ingestion.report.charts import ChartTone, meter, sparkline
 from ingestion.report.contents import ReportContents, Shift
 from ingestion.report.drift_cards import drift_cards
 from ingestion.report.lineage_drawing import lineage_drawings, lineage_nodes
@@ -57,7 +57,7 @@ _SECTIONS: Final = (
     ("online", "Online against offline"),
     ("lineage", "Lineage"),
 )
-_SIGNS: Final[Mapping[Tone, str]] = {"good": "✓", "warning": "!", "bad": "✕", "neutral": "○", "accent": "•"}
+_SIGNS: Final[Mapping[ChartTone, str]] = {"good": "✓", "warning": "!", "bad": "✕", "neutral": "○", "accent": "•"}
 
 
 def report_page(contents: ReportContents) -> str:
@@ -177,7 +177,7 @@ def _sections(contents: ReportContents) -> list[tuple[str, str]]:
     return alerts + list(_SECTIONS)
 
 
-def _state(contents: ReportContents) -> tuple[str, Tone, str]:
+def _state(contents: ReportContents) -> tuple[str, ChartTone, str]:
     """A word for the state of the store, its tone, and the sentence."""
     status, sentence = contents.status, store_verdict(contents.status)
     if store_problem(status) is None:

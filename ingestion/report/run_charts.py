@@ -9,14 +9,19 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from ingestion.report.charts import Bar, ChartText, Tone, bar_chart, line_chart
+from ingestion.report.charts import Bar, ChartText, ChartTone, bar_chart, line_chart
 from ingestion.report.contents import ReportContents
 from ingestion.runs.history import PastRun
 from ingestion.state_styles import STATE_STYLES
 from ingestion.wording import quantity, span
 
 _OLDEST_TO_NEWEST: Final = "runs, the oldest on the left"
-_SEVERITIES: Final[Mapping[str, Tone]] = {"low": "neutral", "medium": "accent", "high": "warning", "critical": "bad"}
+_SEVERITIES: Final[Mapping[str, ChartTone]] = {
+    "low": "neutral",
+    "medium": "accent",
+    "high": "warning",
+    "critical": "bad",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class IntakeOfRun:
         return self.accepted / new if new else None
 
 
-def tone_of(state: str) -> Tone:
+def tone_of(state: str) -> ChartTone:
     """The tone of a state (ingestion/state_styles.py); of anything else neutral."""
     style = STATE_STYLES.get(state)
     return style if style in ("good", "warning", "bad") else "neutral"
@@ -71,7 +76,7 @@ def durations_chart(contents: ReportContents) -> Markup:
     return bar_chart(text, bars)
 
 
-def _timed(run: PastRun, seconds: float) -> tuple[Tone, float]:
+def _timed(run: PastRun, seconds: float) -> tuple[ChartTone, float]:
     tone = tone_of(run_state(run))
     # What went well is the ground of this chart, and no achievement of each bar.
     return "accent" if tone == "good" else tone, seconds
@@ -115,7 +120,7 @@ def flags_chart(contents: ReportContents) -> Markup:
     return bar_chart(_text("flags", "Flags of each run", described, "flags", looked), bars)
 
 
-def severity_tone(severity: str) -> Tone:
+def severity_tone(severity: str) -> ChartTone:
     """The tone of a severity of anomalies."""
     return _SEVERITIES[severity]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from feature_repo.errors import Unreachable
-from ingestion.report.charts import Tone
+from ingestion.report.charts import ChartTone
 from ingestion.report.contents import ReportContents
 from ingestion.report.run_charts import duration, intakes, run_state, tone_of
 from ingestion.wording import counted, cut, data_size, percent
@@ -19,7 +19,7 @@ class Tile:
     label: str
     figure: str
     note: str
-    tone: Tone
+    tone: ChartTone
 
 
 def tiles(contents: ReportContents) -> list[Tile]:
@@ -28,8 +28,8 @@ def tiles(contents: ReportContents) -> list[Tile]:
     if stored is None:
         return []
     fresh = sum(view.offline.state == view.online.state == "fresh" for view in stored.views)
-    all_fresh: Tone = "good" if fresh == len(stored.views) else "bad"
-    alerts: Tone = "bad" if stored.alerts else "good"
+    all_fresh: ChartTone = "good" if fresh == len(stored.views) else "bad"
+    alerts: ChartTone = "bad" if stored.alerts else "good"
     causes = cut("; ".join(alert.cause for alert in stored.alerts), 80) or "nothing calls for anybody"
     return [
         Tile("Views fresh", f"{fresh} of {len(stored.views)}", "offline and online, within their TTL", all_fresh),

@@ -23,8 +23,8 @@ from psycopg.types.json import Jsonb
 from feature_repo import clock
 from feature_repo.errors import GateRefused, PikkitError
 from feature_repo.lineage.event_log import keep_events
-from feature_repo.redaction import redacted
 from feature_repo.servers.connections import Postgres
+from feature_repo.servers.redaction import redacted
 from ingestion.database.access import connect, statement
 from ingestion.lineage import run_events
 from ingestion.runs.run_ids import short_run_ids

@@ -88,7 +88,7 @@ def _print_runs(records: list[PastRun], short: dict[UUID, str]) -> None:
 
 
 def _print_run(run: PastRun, detail: RunDetail) -> None:
-    from ingestion.cli.inspect.lineage import print_jobs
+    from ingestion.cli.trace.lineage import print_jobs
     from ingestion.runs.actor import by_actor
 
     facts = [(name, getattr(run, name)) for name in ("run_id", "verb", "source", "now", "started_at", "finished_at")]

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import psycopg
 import pytest
 
@@ -80,6 +81,11 @@ def printed(
     run("gate")
     run("status")
     run("alerts", "--all")
+    run("explain", "sport_win_rate", "--key", "Soccer", "--all")
+    run("explain", "market_profitability_v1", "--bet", "won", "--limit", "2")
+    run("diff", "2026-05-01", "now")
+    run("diff", *(found["run"][place]["run_id"] for place in (0, -1)))
+    run("diff", *(_training_frame(here / f"{wins}.parquet", wins) for wins in (1, 2)))
     run("export", "--to", here / "exported")
     with psycopg.connect(**store.conninfo, autocommit=True) as database:
         database.execute(
@@ -118,6 +124,11 @@ def printed(
     for name in (store.database, table.database):
         administer(servers, "drop database {} with (force)", name)
     return found
+
+
+def _training_frame(path: Path, wins: int) -> Path:
+    pl.DataFrame({"sport": ["Soccer"], "event_timestamp": [NOW], "sport_count": [wins]}).write_parquet(path)
+    return path
 
 
 def test_docs_json_lists_exactly_the_fields_of_every_document(printed: dict[str, list[Any]]) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from feature_repo.redaction import redacted
+from feature_repo.servers.redaction import redacted
 
 SECRET = "p@ss/w:rd 1"
 
