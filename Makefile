@@ -12,7 +12,7 @@ POSTGREST_SHA512 := 61da035929e8cc7af9a103bea0d3de13753c5fe2b38f287c5d45bf8f5a7d
 .PHONY: help setup demo test test-fast check bench bench-full weekly_retrain up down clean
 
 help: # list the targets
-	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(BIN)/.installed ## build .venv from requirements.lock, and nothing else
 

@@ -235,7 +235,7 @@ def _fitted(
 @contextmanager
 def whole_directory(directory: Path) -> Iterator[Path]:
     """A directory beside this one to write into. Under its name it is there once it is whole, or not at all."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # all of a home is closed to other users
     with TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as temporary:
         unfinished = Path(temporary) / directory.name
         unfinished.mkdir()
