@@ -64,6 +64,16 @@ def collisions() -> dict[str, list[str]]:
     return {name: sorted(paths) for name, paths in sorted(homes.items()) if len(paths) > 1}
 
 
+def twin_statements() -> dict[str, list[str]]:
+    """Every name that two SQL files of a package have, with these: statements are found by their names."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    for package in PACKAGES:
+        for path in sorted((ROOT / package / "sql").rglob("*.sql")):
+            if "migrations" not in path.parts:
+                homes[f"{package}: {path.name}"].append(str(path.relative_to(ROOT)))
+    return {name: paths for name, paths in homes.items() if len(paths) > 1}
+
+
 def full_folders() -> dict[str, int]:
     """Folders over their limit, with the number of their modules (`__init__.py` counted) or SQL files."""
     too_full = {}
@@ -170,7 +180,9 @@ def main(arguments: list[str]) -> int:
         for path, test in leaning_test_names():
             words = ", ".join(sorted(LEANING_WORDS & set(test.split("_"))))
             _print(f"{path}: {test} leans on a neighbour ({words}): say subject, condition and outcome")
-        return bool(collisions() or full_folders() or leaning_test_names())
+        for name, paths in twin_statements().items():
+            _print(f"{name} is {' and '.join(paths)}: statements are found by their names")
+        return bool(collisions() or full_folders() or leaning_test_names() or twin_statements())
     for measure, figure in measures():
         _print(f"{measure:55} {figure}")
     return 0

@@ -125,7 +125,7 @@ def _deliver(
                 break
         counts = {"position": progress.position, "sent": progress.sent, "rejected": progress.rejected}
         (waiting,) = connection.execute(
-            statement("record_delivery"), {"destination": destination, **counts}
+            statement("record_event_delivery"), {"destination": destination, **counts}
         ).fetchone() or (0,)
     return Delivery(destination, progress.sent, progress.rejected, waiting, progress.problem)
 

@@ -46,7 +46,7 @@ def deliver(connection: psycopg.Connection, channels: Sequence[AlertChannel], ru
         for message in messages:
             state = "delivered" if (message.channel, message.alert_id) in taken else "failed"
             connection.execute(
-                statement("record_alert_delivery"),
+                statement("record_message_delivery"),
                 {
                     "alert_id": message.alert_id,
                     "channel": message.channel,
