@@ -19,7 +19,6 @@ import pytest
 import redis
 
 from feature_repo.servers.connections import Connections, Postgres
-from ingestion.cli import execute
 from ingestion.cli.setup import sample
 from ingestion.cli.update import backfill
 from ingestion.database.access import connect, hold_run_lock
@@ -28,6 +27,7 @@ from tests.ingestion.cli.test_cli_help import VERBS
 from tests.rigs.commands import PIKKIT, environ_of, pikkit_here
 from tests.rigs.processes import PATIENCE
 from tests.rigs.trouble import administer
+from training.cli import execute
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ CLIENTS = {"psycopg", "redis"}
 LOADED = """
 import io, json, sys
 from contextlib import redirect_stdout
-from ingestion.cli import execute
+from training.cli import execute
 
 told = []
 for command in json.loads(sys.argv[1]):
