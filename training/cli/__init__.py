@@ -1,4 +1,4 @@
-"""The whole command line, `pikkit`, also `python -m training`: the verbs of the store, and those of models beside them.
+"""The whole command line, `pikkit`, also `python -m ingestion`: the verbs of the store, and those of models.
 
 Results go to stdout (`--json` for machines), progress and messages to stderr; exit codes and errors are those of
 ingestion/cli.

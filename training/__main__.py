@@ -1,5 +1,0 @@
-"""`python -m training` is `pikkit`."""
-
-from training.cli import main
-
-main()
