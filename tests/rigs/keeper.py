@@ -18,7 +18,6 @@ from typing import Final
 
 from ingestion.embedded import servers
 
-
 # A file system that Linux keeps in memory, and how much of it must be free for the servers of a few test processes.
 _MEMORY: Final = Path("/dev/shm")
 _ENOUGH_BYTES: Final = 4 * 2**30
