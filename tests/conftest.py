@@ -73,10 +73,14 @@ hypothesis.settings.load_profile("pikkit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs servers or processes, for `make test-fast` to leave it out: nobody keeps a list of those."""
+    """Mark what needs servers or processes, for `make test-fast` to leave it out: nobody keeps a list of those.
+
+    What takes long comes first: a worker takes the rest from another one, which is then done when it is.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and ("servers" in item.fixturenames or _uses_rigs(item.module)):
             item.add_marker("rig")
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @cache
