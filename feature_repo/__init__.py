@@ -1,7 +1,7 @@
 """What Feast serves: entities, views, on-demand views and services, and how their keys are spelled.
 
 Importing this package does not import Feast (which takes seconds); `open_store` does when called, `scorer` when it
-is imported.
+is imported. `explain` and `diff` do without it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from feature_repo.store import REPOSITORY, open_store
 
 if TYPE_CHECKING:
+    from feature_repo.explanation.frames import diff_in_frames as diff
+    from feature_repo.explanation.frames import explain_in_frames as explain
     from feature_repo.scoring.scorer import scorer
 
-__all__ = ["REPOSITORY", "open_store", "scorer"]
+__all__ = ["REPOSITORY", "diff", "explain", "open_store", "scorer"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,4 +24,8 @@ def __getattr__(name: str) -> Any:
         from feature_repo.scoring import scorer
 
         return scorer
+    if name in ("explain", "diff"):
+        from feature_repo.explanation import frames
+
+        return {"explain": frames.explain_in_frames, "diff": frames.diff_in_frames}[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

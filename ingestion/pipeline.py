@@ -1,9 +1,10 @@
 """The hourly job: what a source holds becomes served features, or nothing changes.
 
-lock ── sync ── anomalies ── features ── gates ── commit ── materialize
-        └────────────── one transaction ─────────────┘    a copy; what it lacks, the next run brings
+lock ── sync ── anomalies ── features ── gates ── lineage ── commit ── materialize
+        └─────────────────── one transaction ──────────────────┘    a copy; what it lacks, the next run brings
 
-Everything up to the commit is one Postgres transaction (cursor, raw, processed, quarantine, features, verdicts). A
+Everything up to the commit is one Postgres transaction (cursor, raw, processed, quarantine, features, verdicts,
+lineage). A
 crash at any instant leaves the store as it was, or committed and short of the copy. What the gates refuse is undone
 from the features on, and the rest committed; as the features remember their log position, the next good
 run takes up what was refused.
@@ -18,6 +19,8 @@ from dataclasses import replace
 import psycopg
 
 from feature_repo import clock
+from feature_repo.lineage.copy_events import CopyLineage
+from feature_repo.lineage.events import Parent, job_namespace
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import commit, connect
 from ingestion.database.locked_store import locked_store
@@ -36,7 +39,7 @@ from ingestion.gates.publication import (
     set_features_savepoint,
     undo_if_refused,
 )
-from ingestion.intake.counts import FormatOfFile, SyncCounts
+from ingestion.intake.counts import FormatOfFile, ReconcileCounts, SyncCounts
 from ingestion.intake.load import load_rows
 from ingestion.intake.name_variants import name_variants
 from ingestion.intake.reconcile import reconcile_table
@@ -44,6 +47,7 @@ from ingestion.intake.request import SyncRequest, TableRows, requested_rows
 from ingestion.intake.row_source import RowSource
 from ingestion.intake.stream_formats import check_mapping_given, is_read_as_before, keep_stream_format
 from ingestion.intake.streams import check_columns, check_intake, check_table, record_stream, stream_state
+from ingestion.lineage.run_lineage import TakenIn, keep_intake, keep_refresh
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import FinishedRun, Run, recorded_run
 from ingestion.runs.source_failures import reconciliation_alert, sync_failure_alert
@@ -108,6 +112,9 @@ def run_pipeline(
                 outcome = gate_outcome(gates or default_gates(), evidence, override)
                 undo_if_refused(connection, outcome)
                 step.result = outcome = record_judgement(connection, this, evidence, outcome)
+            with this.step("lineage") as step:
+                intake = _taken_in(source.name, synced.sync)
+                step.result = keep_refresh(connection, connections.postgres, this, evidence, outcome, intake)
             with this.step("commit"):
                 commit(connection)
             raise_if_refused(connection, this, outcome)
@@ -135,6 +142,9 @@ def run_sync(
         check_clock(connection, now, clock_ahead=clock_ahead)
         with recorded_run(connections.postgres, "sync", source=source.name, now=now) as this:
             synced = _sync(connection, connections, this, source, request, progress)
+            with this.step("lineage") as step:
+                intake = _taken_in(source.name, synced.sync)
+                step.result = keep_intake(connection, connections.postgres, this, intake)
             with this.step("commit"):
                 commit(connection)
             return this.finished(synced)
@@ -173,6 +183,9 @@ def run_reconcile(
                     include_streams=include_streams,
                     progress=progress,
                 )
+            with this.step("lineage") as step:
+                intake = _taken_in(table.name, synced.sync, reconciled)
+                step.result = keep_intake(connection, connections.postgres, this, intake)
             with this.step("commit"):
                 commit(connection)
             return this.finished(ReconcileSummary(synced.sync, synced.warnings, reconciled))
@@ -207,6 +220,8 @@ def run_backfill(
                 outcome = gate_outcome(gates or default_gates(), evidence, override)
                 undo_if_refused(connection, outcome)
                 step.result = outcome = record_judgement(connection, this, evidence, outcome)
+            with this.step("lineage") as step:
+                step.result = keep_refresh(connection, connections.postgres, this, evidence, outcome)
             with this.step("commit"):
                 commit(connection)
             raise_if_refused(connection, this, outcome)
@@ -237,9 +252,16 @@ def _copy_online(
     with this.step("load feast"):  # seconds that would be charged to the copy
         progress("load feast", 0, None)
         import feast  # noqa: F401
+    parent = Parent(job_namespace(), this.verb, str(this.run_id))
+    lineage = CopyLineage(connections.postgres, connections.redis, this.run_id, parent)
     with this.step("materialize") as step, open_online_store(connections) as store:
-        step.result = counts = copy_online(connection, store, anew=anew, progress=progress)
+        step.result = counts = copy_online(connection, store, anew=anew, lineage=lineage, progress=progress)
     return counts
+
+
+def _taken_in(stream: str, sync: SyncCounts, reconciled: ReconcileCounts | None = None) -> TakenIn:
+    missed, refused = (reconciled.missed, reconciled.quarantined) if reconciled else (0, 0)
+    return TakenIn(stream, sync.rows_read, sync.accepted + missed, sync.quarantined + refused, tuple(sync.columns))
 
 
 def _sync(

@@ -5,16 +5,18 @@
 | `PIKKIT_HOME` | `.pikkit` | where the embedded servers keep their data |
 | `PIKKIT_NOW` | the time | stops the clock at this instant (ISO 8601) |
 | `PIKKIT_GATES` | | a TOML file whose thresholds replace those of quality/gates.toml |
+| `PIKKIT_REPORT` | | a file that gets the report (`pikkit report`) after each run |
 | `KNOWN_AT_COLUMN` | `updated_at` | what a first load takes a version's knowledge time from; or `settled_at` |
 | `POSTGRES_HOST` `_PORT` `_DATABASE` `_USER` `_PASSWORD` `_SSLMODE` `REDIS_URL` | embedded servers | the stores |
 
-Those of the sources: ingestion/sources/settings.py.
+Those of the sources: ingestion/sources/settings.py; of lineage: ingestion/lineage/settings.py; of alerts and metrics:
+ingestion/monitoring/settings.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -24,6 +26,8 @@ from feature_repo.errors import ConfigurationError, SettingsUnusable, Unreachabl
 from feature_repo.servers import environment
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.embedded_servers import embedded_at, recorded
+from ingestion.lineage.settings import LineageSettings, lineage_setting_problems
+from ingestion.monitoring.settings import MonitoringSettings, monitoring_setting_problems
 from ingestion.sources import settings as sources
 from ingestion.sources.settings import SourceSettings
 
@@ -48,9 +52,14 @@ class Settings:
     known_at_column: KnownAtColumn
     # The TOML file of PIKKIT_GATES.
     gates_file: Path | None
+    # The file of PIKKIT_REPORT.
+    report: Path | None
     # The stores that are named; None when the embedded ones are meant.
     external: Connections | None
     sources: SourceSettings
+    # Where lineage events are sent.
+    lineage: LineageSettings
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -64,8 +73,11 @@ class Settings:
             _now(environ),
             known_at_column,
             gates_file(environ),
+            _path(environ, "PIKKIT_REPORT"),
             environment.external(environ),
             SourceSettings.load(environ),
+            LineageSettings.load(environ),
+            MonitoringSettings.load(environ),
         )
 
     def gates(self) -> Gates:
@@ -105,7 +117,12 @@ def setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
         problems["PIKKIT_NOW"] = f"{error.what}. {error.next_step}"
     if _known_at_column(environ) not in _KNOWN_AT_COLUMNS:
         problems["KNOWN_AT_COLUMN"] = f"one of {', '.join(_KNOWN_AT_COLUMNS)}"
-    return problems | sources.source_setting_problems(environ)
+    return (
+        problems
+        | sources.source_setting_problems(environ)
+        | lineage_setting_problems(environ)
+        | monitoring_setting_problems(environ)
+    )
 
 
 def _is_of_another_home(environ: Mapping[str, str], error: SettingsUnusable) -> bool:
@@ -131,7 +148,11 @@ def _now(environ: Mapping[str, str]) -> datetime | None:
 
 def gates_file(environ: Mapping[str, str]) -> Path | None:
     """The file that PIKKIT_GATES names; none where it is not set."""
-    text = environ.get("PIKKIT_GATES", "").strip()
+    return _path(environ, "PIKKIT_GATES")
+
+
+def _path(environ: Mapping[str, str], variable: str) -> Path | None:
+    text = environ.get(variable, "").strip()
     return Path(text) if text else None
 
 

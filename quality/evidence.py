@@ -115,6 +115,21 @@ DRIFT = pl.Schema(
     }
 )
 
+#: How the values of each feature are distributed, now and at the last accepted refresh; one row per feature. Numbers
+#: have `edges`, one more than bins; text and flags have `labels`, null for all rarer values. No gate looks at it.
+DISTRIBUTIONS = pl.Schema(
+    {
+        "view": pl.String(),
+        "feature": pl.String(),
+        "edges": pl.List(pl.Float64()),
+        "labels": pl.List(pl.String()),
+        "rows": pl.List(pl.Int64()),
+        "reference_rows": pl.List(pl.Int64()),
+        "nulls": pl.Int64(),
+        "reference_nulls": pl.Int64(),
+    }
+)
+
 #: Which schema each frame of an `Evidence` keeps to.
 EVIDENCE_SCHEMAS = {
     "batch": BATCH_SCHEMA,
@@ -125,6 +140,7 @@ EVIDENCE_SCHEMAS = {
     "shifts": SHIFTS,
     "completeness": COMPLETENESS,
     "drift": DRIFT,
+    "distributions": DISTRIBUTIONS,
 }
 
 
@@ -141,3 +157,4 @@ class Evidence:
     shifts: pl.DataFrame | None = None
     completeness: pl.DataFrame | None = None
     drift: pl.DataFrame | None = None
+    distributions: pl.DataFrame | None = None

@@ -53,6 +53,9 @@ OUR_VARIABLES = (
     "SOURCE_",
     "SYNC_",
     "KNOWN_AT_COLUMN",
+    "OPENLINEAGE_",
+    "ALERT_URLS",
+    "PUSHGATEWAY_URL",
     "NO_COLOR",
     "FORCE_COLOR",
 )

@@ -3,9 +3,9 @@
     python -m tests.house           the measures, as a table
     python -m tests.house --check   ends with 1 when one of the limits below is broken
 
-Held are three limits: a public name of a module is defined in one module of feature_repo, quality and ingestion; a
-folder has at most 15 modules or 40 SQL files; and no name of a test leans on the test above it. The rest is measured
-the same way each time, so that it can be compared.
+Held are three limits: a public name of a module is defined in one module of the product; a folder has at
+most 15 modules or 40 SQL files; and no name of a test leans on the test above it. The rest is measured the same way
+each time, so that it can be compared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-PACKAGES: Final = ("feature_repo", "quality", "ingestion")
+PACKAGES: Final = ("feature_repo", "quality", "ingestion", "training")
 MOST_MODULES: Final = 15
 MOST_SQL_FILES: Final = 40
 
@@ -62,6 +62,16 @@ def collisions() -> dict[str, list[str]]:
         for name in public_names(tree):
             homes[name].add(str(path))
     return {name: sorted(paths) for name, paths in sorted(homes.items()) if len(paths) > 1}
+
+
+def twin_statements() -> dict[str, list[str]]:
+    """Every name that two SQL files of a package have, with these: statements are found by their names."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    for package in PACKAGES:
+        for path in sorted((ROOT / package / "sql").rglob("*.sql")):
+            if "migrations" not in path.parts:
+                homes[f"{package}: {path.name}"].append(str(path.relative_to(ROOT)))
+    return {name: paths for name, paths in homes.items() if len(paths) > 1}
 
 
 def full_folders() -> dict[str, int]:
@@ -170,7 +180,9 @@ def main(arguments: list[str]) -> int:
         for path, test in leaning_test_names():
             words = ", ".join(sorted(LEANING_WORDS & set(test.split("_"))))
             _print(f"{path}: {test} leans on a neighbour ({words}): say subject, condition and outcome")
-        return bool(collisions() or full_folders() or leaning_test_names())
+        for name, paths in twin_statements().items():
+            _print(f"{name} is {' and '.join(paths)}: statements are found by their names")
+        return bool(collisions() or full_folders() or leaning_test_names() or twin_statements())
     for measure, figure in measures():
         _print(f"{measure:55} {figure}")
     return 0

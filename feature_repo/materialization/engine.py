@@ -11,7 +11,7 @@ engine that feature_store.yaml names.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from feast.infra.common.materialization_job import MaterializationJob, Materiali
 from feast.infra.compute_engines.base import ComputeEngine
 
 from feature_repo.feast_internals import LocalComputeEngine, LocalMaterializationJob
+from feature_repo.lineage.copy_events import CopyLineage, copy_events
+from feature_repo.lineage.event_log import keep_events
 from feature_repo.materialization.intervals import record_interval
 from feature_repo.materialization.online_copy import (
     CopyTarget,
@@ -35,6 +37,7 @@ from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.store import FreshOnlineStore
 from feature_repo.postgres.run_lock import locked_session
 from feature_repo.registry.ungated_views import has_histories, is_ungated
+from feature_repo.servers.redaction import redacted
 
 
 class GatedEngine(ComputeEngine):
@@ -97,7 +100,7 @@ class GatedEngine(ComputeEngine):
         by_column: Sequence[MaterializationTask],
     ) -> MaterializationJob:
         if connection is not None and task in by_column:
-            job = self._copy_columns(connection, task)
+            job = self._copy_on_record(connection, task, options.get("lineage_parent"))
         else:
             (job,) = self._engine.materialize(registry, task, **options)
         if job.status() == MaterializationJobStatus.ERROR:
@@ -127,11 +130,27 @@ class GatedEngine(ComputeEngine):
             and isinstance(self.online_store, FreshOnlineStore)
         )
 
-    def _copy_columns(self, connection: psycopg.Connection, task: MaterializationTask) -> MaterializationJob:
+    def _copy_on_record(
+        self, connection: psycopg.Connection, task: MaterializationTask, parent: Any
+    ) -> MaterializationJob:
+        """Copy a view and keep that as lineage events, a failure too. `parent` is the run that Feast says it is of."""
+        lineage, view = CopyLineage.of_config(self.repo_config, parent), task.feature_view.name
+        try:
+            job, keys_written = self._copy_columns(connection, task)
+        except Exception as error:
+            with suppress(psycopg.Error):
+                keep_events(connection, copy_events(lineage, view, error=redacted(str(error))))
+            raise
+        keep_events(connection, copy_events(lineage, view, keys_written=keys_written))
+        return job
+
+    def _copy_columns(
+        self, connection: psycopg.Connection, task: MaterializationTask
+    ) -> tuple[MaterializationJob, int]:
         with redis_errors(self.repo_config.online_store, "What was copied so far stays; nothing else was changed"):
-            copy_range(connection, self._target(task), task.start_time, task.end_time)
+            keys_written = copy_range(connection, self._target(task), task.start_time, task.end_time)
         name = f"{task.feature_view.name}-{task.start_time}-{task.end_time}"
-        return LocalMaterializationJob(job_id=name, status=MaterializationJobStatus.SUCCEEDED)
+        return LocalMaterializationJob(job_id=name, status=MaterializationJobStatus.SUCCEEDED), keys_written
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """As the other engine."""

@@ -1,7 +1,8 @@
 """What may be served: rows whose run passed its gate, and that are still the ones which passed it (rule R7).
 
 Every change row carries the run that wrote it. `ops.gates` has the judgement over each run, `ops.seals` the digest of
-what it wrote in each view; `features.digests` takes that digest anew.
+what it wrote in each view; `features.digests` takes that digest anew. `ops.lineage_events` has the run's lineage
+record: that it began, and for each view what it wrote that from.
 """
 
 from __future__ import annotations
@@ -200,13 +201,15 @@ def _difference(row: RowToPublish, published: tuple[dict[str, Any], UUID] | None
 # ---- words -------------------------------------------------------------------------------------------------------
 
 
-def _reason(state: str | None, sealed_rows: int | None, rows: int) -> str:
+def _reason(state: str | None, has_lineage: bool, sealed_rows: int | None, rows: int) -> str:
     if state is None:
         return "no gate judged it"
     if state == "refused":
         return "its gate refused it"
     if sealed_rows is None:
         return "its gate passed no row of this view"
+    if not has_lineage:
+        return "its lineage is not on record"
     if sealed_rows != rows:
         return f"{rows:,} rows instead of the {sealed_rows:,} that passed its gate"
     return f"of its {rows:,} rows, some are not as they passed its gate"
@@ -218,7 +221,7 @@ def _refusal(unsound: Mapping[str, Sequence[UnsoundRun]]) -> GateRefused:
     lines = [f"{view}: run {run.run_id}: {run.reason}" for view, of_view in unsound.items() for run in of_view]
     return GateRefused(
         f"{', '.join(unsound)}: rows of {'one run' if len(runs) == 1 else f'{len(runs):,} runs'} "
-        f"did not pass a quality gate, or are not as they were when they did{_list(lines)}",
+        f"did not pass a quality gate, have no lineage record, or are not as they were when they passed{_list(lines)}",
         _UNCHANGED,
         _MEND,
         runs=unsound,

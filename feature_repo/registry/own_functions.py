@@ -2,9 +2,9 @@
 
 Feast stores the source and the pickled body of a function with its view, and whenever it reads the view it executes the
 one or loads the other: who can write the registry runs code in whatever reads it. Here a stored view that is called
-like one of ours is read without what is stored of a function. It gets the function of feature_repo/on_demand.py where
-the stored source is the same, and otherwise one that refuses to be run; so a registry with another function can be
-looked at, compared and applied to, but not computed with.
+like one of ours is read without what is stored of a function. It gets the function of
+feature_repo/on_demand_functions.py where the stored source is the same, and otherwise one that refuses to be run; so a
+registry with another function can be looked at, compared and applied to, but not computed with.
 
 Views of the user's own are read as Feast reads them. Which of the two a view is, the name of its row says: Feast looks
 views up by the column `feature_view_name`, while the stored message has a name too, and that may be any. A row whose
@@ -218,7 +218,7 @@ def _refusing(stored: Any) -> PythonTransformation:
 
 def _differs(name: str) -> StoredFunctionDiffers:
     return StoredFunctionDiffers(
-        f"Feast's registry holds another function for {name} than feature_repo/on_demand.py",
+        f"Feast's registry holds another function for {name} than feature_repo/on_demand_functions.py",
         "Nothing was computed, and the stored function was not run",
         "Run `pikkit apply` where this repository is the newer one, or bring it up to what was applied; where nobody "
         "changed the function, find out who can write the schema `feast` (docs/serving.md)",

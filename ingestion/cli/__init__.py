@@ -1,4 +1,5 @@
-"""The command line: `pikkit`, also `python -m ingestion`. One module per verb; a verb imports what it needs.
+"""The command line of the store: one module per verb; a verb imports what it needs. `pikkit` is training/cli, which
+adds its own verbs to these.
 
 Results go to stdout (`--json` for machines), progress and messages to stderr; the last line says what changed. With
 `--json` an error is a document on stdout too, unless the command has printed its result before it failed.
@@ -17,18 +18,20 @@ from typer.core import TyperCommand
 
 from feature_repo.errors import ConfigurationError, PikkitError
 from ingestion.cli.documents import error_documents, report_error
+from ingestion.cli.inspect.alerts import alerts
 from ingestion.cli.inspect.features import features
 from ingestion.cli.inspect.gate import gate
 from ingestion.cli.inspect.groups import groups
+from ingestion.cli.inspect.metrics import metrics
+from ingestion.cli.inspect.report import report
 from ingestion.cli.inspect.runs import runs
 from ingestion.cli.inspect.status import status
 from ingestion.cli.inspect.verify import verify
-from ingestion.cli.output import plain, print_line, say
+from ingestion.cli.output import print_line, say
 from ingestion.cli.quarantine import quarantine_app
 from ingestion.cli.serve.export import export
 from ingestion.cli.serve.materialize import materialize
 from ingestion.cli.serve.publish_supabase import publish_supabase
-from ingestion.cli.serve.score import score
 from ingestion.cli.setup.apply import apply
 from ingestion.cli.setup.demo import demo
 from ingestion.cli.setup.doctor import doctor
@@ -38,10 +41,14 @@ from ingestion.cli.setup.migrate import migrate
 from ingestion.cli.setup.sample import sample
 from ingestion.cli.setup.up import up
 from ingestion.cli.terminal import closable_streams
+from ingestion.cli.trace.diff import diff
+from ingestion.cli.trace.explain import explain
+from ingestion.cli.trace.lineage import lineage
 from ingestion.cli.update.backfill import backfill
 from ingestion.cli.update.reconcile import reconcile
 from ingestion.cli.update.run import run
 from ingestion.cli.update.sync import sync
+from ingestion.wording import plain
 
 # What Typer ends a command with after Ctrl-C.
 _INTERRUPTED: Final = 130
@@ -83,7 +90,7 @@ def _takes_value(option: Any) -> bool:
 # In the order of `pikkit --help`.
 for verb in (
     demo, up, down, status, doctor, env, migrate, apply, sync, run, backfill, verify, reconcile, materialize,
-    gate, runs, export, publish_supabase, features, groups, score, sample,
+    gate, runs, explain, diff, report, lineage, alerts, metrics, export, publish_supabase, features, groups, sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
 app.add_typer(quarantine_app, name="quarantine")

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from feature_repo.errors import PikkitError
-from ingestion.cli.output import escaped, plain_lines, print_line, result_begun
+from ingestion.cli.output import print_line, result_begun
 from ingestion.cli.terminal import styled
+from ingestion.wording import escaped, plain_lines
 
 
 def print_json(value: Any) -> None:

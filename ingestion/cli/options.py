@@ -11,6 +11,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Now = Annotated[
     str | None, typer.Option("--now", metavar="INSTANT", help="Stop the clock here (ISO 8601), not at the time.")
 ]
+PingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ping", metavar="URL", help="GET this when all is well, and URL/fail when not: a dead man's switch."
+    ),
+]
 SourceOption = Annotated[
     str | None,
     typer.Option(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
 from contextvars import ContextVar
 
 from ingestion.cli.terminal import Style, styled
+from ingestion.wording import plain_lines
 
 # Whether the command that runs has printed any of its result.
 result_begun: ContextVar[bool] = ContextVar("result_begun", default=False)
@@ -34,25 +34,6 @@ def write_line(line: str) -> None:
     """Print a line of the result on stdout without escaping anything: colour codes stay."""
     result_begun.set(True)
     sys.stdout.write(f"{line}\n")
-
-
-def plain(text: str) -> str:
-    r"""The text with every unprintable character escaped, so that it cannot control a terminal.
-
-    >>> plain("NBA \x1b[2J")
-    'NBA \\x1b[2J'
-    """
-    return text if text.isprintable() else escaped(text, lambda c: c.encode("unicode_escape").decode())
-
-
-def plain_lines(text: str) -> str:
-    """As `plain`, but line breaks stay."""
-    return "\n".join(map(plain, text.split("\n")))
-
-
-def escaped(text: str, escape: Callable[[str], str]) -> str:
-    """The text with every character that is not printable replaced by what `escape` makes of it."""
-    return "".join(c if c.isprintable() else escape(c) for c in text)
 
 
 def print_wrapped(text: str, *, indent: int = 0, hanging: int = 0) -> None:

@@ -49,6 +49,7 @@ def _step_cells(result: Documented | None, seconds: float) -> tuple[int | None, 
     from ingestion.gates.evidence import FlagCounts
     from ingestion.gates.publication import GateOutcome
     from ingestion.intake.counts import SyncCounts
+    from ingestion.lineage.run_lineage import LineageCounts
     from ingestion.serving.materialize import OnlineCopyCounts
     from quality.verdict import skipped
 
@@ -67,6 +68,8 @@ def _step_cells(result: Documented | None, seconds: float) -> tuple[int | None, 
             if tally.not_judged:
                 parts.append(skipped(tally.not_judged))
             return tally.judged, seconds, "; ".join([f"checks judged: {result.state}", *parts])
+        case LineageCounts():
+            return result.events, seconds, "lineage events"
         case OnlineCopyCounts():
             return result.total, seconds, "keys written online"
         case _:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from feature_repo import clock
 from feature_repo.errors import ConfigurationError, HomeUnsafe
 from feature_repo.servers.connections import Connections
-from feature_repo.servers.embedded_servers import recorded
+from feature_repo.servers.embedded_servers import postgres_state, recorded
 from ingestion.cli.output import say
 from ingestion.settings import Settings, no_store
 
@@ -48,6 +48,16 @@ def stores(settings: Settings, *, create: bool = True) -> Connections:
     if len(was_running) < 2:
         say(f"Embedded Postgres and Redis run under {settings.home}. They stay up; `pikkit down` stops them.")
     return connections
+
+
+def standing_stores(settings: Settings) -> Connections:
+    """The stores, started or not. Unreachable when they are embedded and Postgres cannot be used."""
+    connections = settings.external or recorded(settings.home)
+    if connections is not None and (
+        not connections.embedded or postgres_state(settings.home, connections.postgres).condition == "ready"
+    ):
+        return connections
+    return settings.connections()
 
 
 def source_opener(settings: Settings, source: str | None, mapping: Path | None) -> Opener:

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from ingestion.cli.output import plain, print_wrapped, terminal_width, write_line
-from ingestion.cli.state_styles import STATE_STYLES
+from ingestion.cli.output import print_wrapped, terminal_width, write_line
 from ingestion.cli.terminal import styled
-from ingestion.wording import span
+from ingestion.state_styles import STATE_STYLES
+from ingestion.wording import plain, span
 
 # Between columns, and the least that a column of text is broken to.
 _GAP = "  "
@@ -29,12 +29,17 @@ def print_state(state: str, text: str, *, width: int) -> None:
 
 
 def print_table(
-    headers: Sequence[str], rows: Iterable[Sequence[Any]], *, wrap: bool = False, cut: bool = False
+    headers: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    wrap: bool = False,
+    cut: bool = False,
+    width: int | None = None,
 ) -> None:
     """Aligned columns on stdout: numbers to the right, thousands separated, times in UTC with Z.
 
     `wrap` breaks the last column, which holds text, where the terminal ends; `cut` ends every line there. A pipe has no
-    such end.
+    such end. `width` ends every line after so many characters, wherever it is printed.
     """
     headers, rows = [plain(name) for name in headers], list(rows)
     cells = [[_cell(value) for value in row] for row in rows]
@@ -49,8 +54,8 @@ def print_table(
             for text, width, right in zip(line, widths, numeric, strict=True)
         )
         text = _GAP.join(aligned).rstrip()
-        if cut and (sys.stdout.isatty() or "COLUMNS" in os.environ):
-            text = _cut(text, terminal_width())
+        if width is not None or (cut and (sys.stdout.isatty() or "COLUMNS" in os.environ)):
+            text = _cut(text, width or terminal_width())
         write_line(_styled_states(text, line, widths) if position else styled(text, "heading", sys.stdout))
 
 

@@ -6,7 +6,7 @@ migrate (columns) -> apply (registry) -> backfill (rows, and the copy online). R
 
 from __future__ import annotations
 
-import ast
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,9 +14,9 @@ from typing import Final
 
 import psycopg
 
-from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS, STORED_VIEWS
+from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ConfigurationError
-from feature_repo.store import REPOSITORY
+from feature_repo.on_demand_functions import ON_DEMAND_FUNCTIONS
 from ingestion.database.access import statement
 from ingestion.database.migrate import check_migrated
 from ingestion.database.registered_views import (
@@ -149,9 +149,5 @@ def unapplied(connection: psycopg.Connection) -> list[str]:
 
 @cache
 def declared_sources() -> dict[str, str]:
-    """On-demand view -> the source of its function in feature_repo/on_demand.py, which is called `_<view>` there."""
-    text = (REPOSITORY / "feature_repo" / "on_demand.py").read_text(encoding="utf-8")
-    lines = text.splitlines(keepends=True)
-    functions = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
-    nodes = {name: functions[f"_{name}"] for name in ON_DEMAND_DECLARATIONS}
-    return {name: "".join(lines[node.lineno - 1 : node.end_lineno]) for name, node in nodes.items()}
+    """On-demand view -> the source of its function, as Feast stores it."""
+    return {name: inspect.getsource(function) for name, function in ON_DEMAND_FUNCTIONS.items()}

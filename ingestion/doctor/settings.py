@@ -20,6 +20,9 @@ from feature_repo.servers.environment import OPTIONAL_VARIABLES, REQUIRED, feast
 from feature_repo.servers.private_files import refuse_unsafe_home
 from ingestion.doctor.check import UNREACHABLE, Check, fail, ok, warn
 from ingestion.gates.config_file import problems_of
+from ingestion.lineage.settings import LINEAGE_VARIABLES, SECRET_LINEAGE_VARIABLES
+from ingestion.monitoring.channels import alert_channels
+from ingestion.monitoring.settings import MONITORING_VARIABLES
 from ingestion.settings import gates_file, setting_problems
 from ingestion.sources import settings as sources
 from ingestion.sources.postgres.postgres_table import stream_name
@@ -27,8 +30,9 @@ from ingestion.sources.settings import SECRETS, SourcePostgres
 
 DISTRIBUTION: Final = "pikkit-feature-store"
 _MAY_BE_EMPTY: Final = "POSTGRES_PASSWORD"
-_ADDRESSES: Final = ("REDIS_URL", "SUPABASE_URL", "SOURCE_POSTGRES_URL")
-_MASKED: Final = tuple(name for name in (_MAY_BE_EMPTY, *SECRETS) if name not in _ADDRESSES)
+_ADDRESSES: Final = ("REDIS_URL", "SUPABASE_URL", "SOURCE_POSTGRES_URL", "OPENLINEAGE_URL", "PUSHGATEWAY_URL")
+_CHANNELS: Final = "ALERT_URLS"
+_MASKED: Final = tuple(name for name in (_MAY_BE_EMPTY, *SECRETS, *SECRET_LINEAGE_VARIABLES) if name not in _ADDRESSES)
 _DEFAULTS: Final = {"PIKKIT_HOME": ".pikkit", "KNOWN_AT_COLUMN": "updated_at", **OPTIONAL_VARIABLES} | {
     name: default for name, default in sources.DEFAULTS.items() if default
 }
@@ -40,6 +44,8 @@ SETTINGS: Final = (
     *REQUIRED,
     *OPTIONAL_VARIABLES,
     *sources.DEFAULTS,
+    *LINEAGE_VARIABLES,
+    *MONITORING_VARIABLES,
 )
 
 # A million bets take about 2.5 GB, and their first load up to 4 GB more in PostgreSQL's log. Below the lower limit
@@ -57,6 +63,9 @@ def check_settings(environ: Mapping[str, str]) -> Iterator[Check]:
     wrong = setting_problems(environ)
     if (file := gates_file(environ)) and (unusable := problems_of(file)):
         wrong["PIKKIT_GATES"] = "; ".join(unusable)
+    channels = environ.get(_CHANNELS, "").strip()
+    if _CHANNELS not in wrong and (places := alert_channels(channels)[1]):
+        wrong[_CHANNELS] = f"Apprise cannot use address {', '.join(map(str, places))} of it"
     for name in SETTINGS:
         if name in wrong:
             yield fail(name, wrong[name], "Set it in the environment or in .env")
@@ -154,6 +163,8 @@ def _displayed(name: str, environ: Mapping[str, str]) -> str:
         return f"{_DEFAULTS[name]} (default)" if name in _DEFAULTS else "not set"
     if name in _MASKED:
         value = "***" if value else "(empty)"
+    elif name == _CHANNELS:
+        value = ", ".join(channel.masked for channel in alert_channels(value)[0])
     elif name == "SOURCE_POSTGRES_URL":
         value = _server(value.strip())
     elif name in _ADDRESSES:

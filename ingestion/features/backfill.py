@@ -1,7 +1,7 @@
 """The whole log replayed into new change rows, and the stored ones replaced by them, in one transaction.
 
 After a change of a feature's definition. Rows that come out the same stay as they are, with the run that first wrote
-them if a gate let it through; readers see the old rows until the commit and never wait.
+them if a gate let it through and its lineage is on record; readers see the old rows until the commit and never wait.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def replace_by_replay(
     views = dict[str, ReplacedRows]()
     for view in STORED_VIEWS:
         removed = connection.execute(comparison_query("drop_differing", view)).rowcount
-        connection.execute(comparison_query("take_over_unjudged", view), {"run_id": run_id})
+        of_view = {"run_id": run_id, "view": view.name}
+        connection.execute(comparison_query("take_over_unjudged", view), of_view)
         written = connection.execute(comparison_query("insert_missing", view), {"run_id": run_id}).rowcount
         views[view.name] = ReplacedRows(removed, written)
     _replace_state(connection, states)

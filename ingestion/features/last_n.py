@@ -37,6 +37,9 @@ BETS_SCHEMA: Final = pl.Schema(
 )
 OLDER_SCHEMA: Final = pl.Schema({"key": pl.String, "older": pl.Int64})
 
+# The order of the last N within a group.
+BETS_ORDER: Final = ("stood_at", "id")
+
 _NEVER: Final = np.iinfo(np.int64).max
 
 
@@ -54,7 +57,7 @@ class RecentBets:
 
     def trimmed(self) -> RecentBets:
         """The newest KEPT of each group, the rest counted as older."""
-        ordered = self.bets.sort("key", "stood_at", "id")
+        ordered = self.bets.sort("key", *BETS_ORDER)
         newness = pl.len().over("key") - pl.int_range(pl.len()).over("key")
         surplus = ordered.filter(newness > KEPT_BETS).group_by("key").agg(older=pl.len().cast(pl.Int64))
         older = pl.concat([self.older, surplus]).group_by("key").agg(pl.col("older").sum())
@@ -88,13 +91,18 @@ def graded_events(happened: Frame) -> pl.DataFrame:
             "id",
             "departs",
             stood_at=nw.col("stood_at").dt.timestamp("us"),
-            won=nw.col("wins") == 1,
+            won=won_expression(),
             seq=nw.col("version"),
             known_at=nw.col("known_at").dt.timestamp("us"),
         )
         .to_native()
     )
     return events
+
+
+def won_expression() -> nw.Expr:
+    """Whether a graded bet was won, over what its version adds to the sums."""
+    return nw.col("wins") == 1
 
 
 def short_of_bets(state: RecentBets, events: pl.DataFrame) -> pl.DataFrame:
@@ -115,7 +123,9 @@ def short_of_bets(state: RecentBets, events: pl.DataFrame) -> pl.DataFrame:
         .agg(lowest=pl.min_horizontal(0, pl.col("change").cum_sum().min()))
     )
     arrived = events.filter(~pl.col("departs")).select("seq")
-    departed = events.filter("departs").join(arrived, on="seq", how="anti").group_by("key").agg(departed=pl.len())
+    departed = (
+        events.filter(pl.col("departs")).join(arrived, on="seq", how="anti").group_by("key").agg(departed=pl.len())
+    )
     return (
         state.bets.group_by("key")
         .agg(held=pl.len().cast(pl.Int64))
@@ -136,18 +146,21 @@ def advance(events: pl.DataFrame, before: RecentBets) -> tuple[pl.DataFrame, Rec
     as_category, as_text = pl.col("key").cast(pl.Categorical), pl.col("key").cast(pl.String)
     events = events.with_columns(as_category)
     before = RecentBets(before.bets.with_columns(as_category), before.older.with_columns(as_category))
-    departures = events.filter("departs").select("seq", departs_at="known_at")
+    departures = events.filter(pl.col("departs")).select("seq", departs_at="known_at")
     arrivals = events.filter(~pl.col("departs")).select(BETS_SCHEMA.names())
     bets = (
         pl.concat([before.bets, arrivals])
         .join(departures, on="seq", how="left")
-        .sort("key", "stood_at", "id")
+        .sort("key", *BETS_ORDER)
         .with_row_index("place")
         .with_columns(pl.col("place").cast(pl.Int64), pl.col("departs_at").fill_null(_NEVER))
     )
     rows = _with_rates(_instants(events, before), bets)
     forgotten = (
-        events.filter("departs").join(bets, on="seq", how="anti").group_by("key").agg(older=-pl.len().cast(pl.Int64))
+        events.filter(pl.col("departs"))
+        .join(bets, on="seq", how="anti")
+        .group_by("key")
+        .agg(older=-pl.len().cast(pl.Int64))
     )
     # Every group has a row in the state after, so that one which was emptied replaces what it held.
     touched = events.select("key", older=pl.lit(0, pl.Int64)).unique()

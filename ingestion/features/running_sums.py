@@ -47,6 +47,11 @@ def contributions(log: Frame) -> Frame:
     One row per row of the log, in its order. All of SUMS are integers and none is null: cents, counts, and ratios in
     billionths. `graded` says whether the version was won or lost.
     """
+    return log.with_columns(**contribution_expressions())
+
+
+def contribution_expressions() -> dict[str, nw.Expr]:
+    """What a version adds to each of the SUMS, and whether it is `graded`, over the columns of the log."""
     exists = ~nw.col("is_deleted")
     won = exists & (nw.col("status") == BetStatus.WIN)
     lost = exists & (nw.col("status") == BetStatus.LOSS)
@@ -62,20 +67,20 @@ def contributions(log: Frame) -> Frame:
     # 0 stakes give no ratio; the filter below keeps them out, and 1 keeps the division quiet
     roi = 100 * nw.col("profit_cents") / nw.when(has_roi).then(nw.col("amount_cents")).otherwise(1)
     has_clv = settled & ~nw.col("clv_percentage").is_null()
-    return log.with_columns(
-        wins=_one_if(won),
-        losses=_one_if(lost),
-        stake_cents=_amount_if(at_risk, nw.col("amount_cents")),
-        profit_cents=_amount_if(at_risk, nw.col("profit_cents")),
-        roi_nano=_amount_if(has_roi, _nano(roi)),
-        roi_count=_one_if(has_roi),
-        priced_wins=_one_if(won & priced),
-        priced_count=_one_if(priced),
-        implied_nano=_amount_if(priced, _nano(implied)),
-        clv_nano=_amount_if(has_clv, _nano(nw.col("clv_percentage"))),
-        clv_count=_one_if(has_clv),
-        graded=graded,
-    )
+    return {
+        "wins": _one_if(won),
+        "losses": _one_if(lost),
+        "stake_cents": _amount_if(at_risk, nw.col("amount_cents")),
+        "profit_cents": _amount_if(at_risk, nw.col("profit_cents")),
+        "roi_nano": _amount_if(has_roi, _nano(roi)),
+        "roi_count": _one_if(has_roi),
+        "priced_wins": _one_if(won & priced),
+        "priced_count": _one_if(priced),
+        "implied_nano": _amount_if(priced, _nano(implied)),
+        "clv_nano": _amount_if(has_clv, _nano(nw.col("clv_percentage"))),
+        "clv_count": _one_if(has_clv),
+        "graded": graded,
+    }
 
 
 def _one_if(condition: nw.Expr) -> nw.Expr:
@@ -179,7 +184,7 @@ def stats_features(sums: Frame, view: GroupedView) -> Frame:
     """The view's change rows: its key, event_timestamp and features, from running sums. Unknown is null, never a
     default.
     """
-    expressions = _measures()
+    expressions = measure_expressions()
     return sums.select(
         nw.col("key").alias(view.group.join_key),
         nw.col("known_at").alias("event_timestamp"),
@@ -187,7 +192,8 @@ def stats_features(sums: Frame, view: GroupedView) -> Frame:
     )
 
 
-def _measures() -> dict[str, nw.Expr]:
+def measure_expressions() -> dict[str, nw.Expr]:
+    """Each measure of a group over its SUMS."""
     # Every division has a column below the line. Engines turn division by a constant into multiplication by its
     # reciprocal, Polars only for frames of more than one row, and the last bit would then depend on the batching.
     count = nw.col("wins") + nw.col("losses")

@@ -23,6 +23,7 @@ from ingestion.database.access import statement
 from ingestion.intake.counts import SyncCounts
 from ingestion.runs.record import Documented
 from quality.anomalies import Baseline, detect
+from quality.distributions import distributions
 from quality.drift import drift
 from quality.evidence import ANOMALIES, BATCH_SCHEMA, COMPLETENESS, DRIFT, GRADED, INTAKE, SHIFTS, TOTALS, Evidence
 from quality.shifts import shifts
@@ -85,7 +86,7 @@ def evidence_with_features(
         copy_out(connection, statement("audit_newest_bets"), {"until": end, "rows": NEWEST_ROWS}, _BETS_SCHEMA)
         for end in (until, since)
     )
-    completeness, moved = [], []
+    completeness, moved, distributed = [], [], []
     for view in STORED_VIEWS:
         asked = _keys(view, newest)
         current = _values(connection, view, asked["key"])
@@ -94,15 +95,18 @@ def evidence_with_features(
             lines = newest["clv_percentage"].is_not_null().any()
             known = [feature.name for feature in view.declared if lines or feature.scale is not FeatureScale.CLV]
             completeness.append(_completeness(view.name, known, current.join(asked, on="key")))
+        reference = current.clear()
         if watermark_before is not None:
             # Windows of the same length, and not the batch: what is bet on differs from hour to hour.
             reference = _values(connection, view, _keys(view, newest_then)["key"], until=watermark_before)
             moved.append(drift(view.name, _features(view, current), _features(view, reference)))
+        distributed.append(distributions(view.name, _features(view, current), _features(view, reference)))
     return replace(
         evidence,
         totals=copy_out(connection, statement("audit_totals"), None, TOTALS),
         completeness=pl.concat(completeness),
         drift=pl.concat(moved) if moved else DRIFT.to_frame(),
+        distributions=pl.concat(distributed),
     )
 
 

@@ -134,6 +134,7 @@ def record_judgement(connection: psycopg.Connection, run: Run, evidence: Evidenc
     )
     if evidence.drift is not None:
         copy_in(connection, "ops.drift", _signed(run, evidence.drift))
+    _keep_newest_look(connection, run, evidence)
     if evidence.anomalies is not None:
         _keep_anomalies(connection, run, evidence.anomalies)
     # Queries of verdicts read what was kept above.
@@ -204,10 +205,15 @@ def gate_warnings(outcome: GateOutcome) -> list[str]:
 
 def describe_verdict(verdict: Verdict) -> str:
     """A verdict in one line."""
-    value = "no value" if verdict.value is None else quantity(verdict.value, 6)
     note = f" ({verdict.note})" if verdict.note else ""
     examples = f", for example {', '.join(verdict.examples)}" if verdict.examples else ""
-    return f"{verdict.gate} of the {verdict.scope}: {value}, must be {verdict.threshold}{note}{examples}"
+    return f"{_without_rows(verdict)}{note}{examples}"
+
+
+def _without_rows(verdict: Verdict) -> str:
+    """The same without what it says of rows: names of books and sports, ids of bets."""
+    value = "no value" if verdict.value is None else quantity(verdict.value, 6)
+    return f"{verdict.gate} of the {verdict.scope}: {value}, must be {verdict.threshold}"
 
 
 def _judged_versions(evidence: Evidence) -> tuple[int, int]:
@@ -215,6 +221,14 @@ def _judged_versions(evidence: Evidence) -> tuple[int, int]:
         raise LookupError("no intake to say which versions were judged")
     since, until = evidence.intake.select("since_seq", "until_seq").row(0)
     return since, until
+
+
+def _keep_newest_look(connection: psycopg.Connection, run: Run, evidence: Evidence) -> None:
+    """Keep what the report draws of a judgement, in place of what it drew of the last one."""
+    connection.execute(statement("drop_newest_look"))
+    for table, frame in (("ops.distributions", evidence.distributions), ("ops.shifts", evidence.shifts)):
+        if frame is not None:
+            copy_in(connection, table, _signed(run, frame))
 
 
 def _keep_anomalies(connection: psycopg.Connection, run: Run, anomalies: pl.DataFrame) -> None:
@@ -232,7 +246,7 @@ def _alert(connection: psycopg.Connection, run: Run, outcome: GateOutcome) -> No
         message = (
             f"The quality gate refused {run.verb} {run.short_id}: {names}. Nothing new is published until it passes."
         )
-        open_alert(connection, REFUSAL + run.verb, "critical", message, run_id=run.run_id, now=run.now)
+        open_alert(connection, REFUSAL + run.verb, "critical", message, notice=message, run_id=run.run_id, now=run.now)
     else:
         resolve_alerts(connection, REFUSAL + run.verb, now=run.now)
         resolve_outlived_refusals(connection, REFUSAL, run_id=run.run_id, now=run.now)
@@ -241,7 +255,8 @@ def _alert(connection: psycopg.Connection, run: Run, outcome: GateOutcome) -> No
     unknown = [GATE + verdict.gate for verdict in judgement.verdicts if verdict.state in ("failed", "not judged")]
     resolve_alerts(connection, GATE, now=run.now, but=[*ringing, *unknown])
     for cause, verdict in ringing.items():
-        open_alert(connection, cause, "critical", describe_verdict(verdict), run_id=run.run_id, now=run.now)
+        message, notice = describe_verdict(verdict), _without_rows(verdict)
+        open_alert(connection, cause, "critical", message, notice=notice, run_id=run.run_id, now=run.now)
 
 
 def _signed(run: Run, rows: pl.DataFrame) -> pl.DataFrame:

@@ -128,6 +128,9 @@ class StreamChanges:
     new_columns: Sequence[str]
     #: Columns that the request says may be missing, and that are there.
     without_but_there: Sequence[str]
+    #: Where the stream's cursor stood before, and where it stands now; null before the first row of it.
+    cursor_before: datetime | None
+    cursor_after: datetime | None
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ class SyncCounts(StreamChanges, IntakeCounts):
     def document(self) -> dict[str, Any]:
         """See IntakeCounts; `format` is left out where it is null."""
         document = super().document()
+        document |= {"cursor_before": _iso(self.cursor_before), "cursor_after": _iso(self.cursor_after)}
         if self.format is None:
             del document["format"]
         return document

@@ -161,6 +161,8 @@ def record_stream(
         vanished_columns=_in_order(before - frozenset(columns)),
         new_columns=_in_order(frozenset(columns) - before),
         without_but_there=_in_order(frozenset(without) & frozenset(columns)),
+        cursor_before=state.cursor,
+        cursor_after=stream_state(connection, stream).cursor,
     )
 
 

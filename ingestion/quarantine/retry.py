@@ -26,6 +26,7 @@ from ingestion.features.watermark import check_clock
 from ingestion.intake.content_hash import content_hashes
 from ingestion.intake.load import CONFLICT, load_rows
 from ingestion.intake.stream_formats import stream_formats
+from ingestion.lineage.run_lineage import TakenIn, keep_intake
 from ingestion.progress import Progress, silent
 from ingestion.quarantine.refused_rows import Selection, select_in
 from ingestion.runs.record import Documented, FinishedRun, Run, recorded_run
@@ -129,6 +130,9 @@ def retry_quarantined(
                 step.result = judged = _judge(connection, run, selected, progress)
             with run.step("sync") as step:
                 step.result = accepted_rows = _bring_in(connection, run, selected - judged.refused, progress)
+            with run.step("lineage") as step:
+                intake = TakenIn(SOURCE, selected, accepted_rows.versions, judged.refused)
+                step.result = keep_intake(connection, connections.postgres, run, intake)
             with run.step("commit"):
                 commit(connection)
             return run.finished(RetrySummary(selected, **vars(judged), **vars(accepted_rows)))

@@ -1,6 +1,6 @@
 """What an operator must hear of, kept until it clears: one open alert per cause in ops.alerts.
 
-An alert is an event here. Nobody is called yet.
+An alert is an event here; ingestion/monitoring/delivery.py calls somebody.
 """
 
 from __future__ import annotations
@@ -21,11 +21,21 @@ REFUSAL: Final = "quality gate of "
 
 
 def open_alert(
-    connection: psycopg.Connection, cause: str, severity: AlertSeverity, message: str, *, run_id: UUID, now: datetime
+    connection: psycopg.Connection,
+    cause: str,
+    severity: AlertSeverity,
+    message: str,
+    *,
+    notice: str,
+    run_id: UUID,
+    now: datetime,
 ) -> None:
-    """Record that the cause holds. One that is open already keeps its beginning and takes the newer message."""
-    parameters = {"cause": cause, "severity": severity, "message": message, "run_id": run_id, "now": now}
-    connection.execute(statement("open_alert"), parameters)
+    """Record that the cause holds. One that is open already keeps its beginning and takes the newer message.
+
+    The notice is what may be sent to others: counts and the names of gates and views, nothing of bets or addresses.
+    """
+    words = {"cause": cause, "severity": severity, "message": message, "notice": notice}
+    connection.execute(statement("open_alert"), {**words, "run_id": run_id, "now": now})
 
 
 def resolve_alerts(connection: psycopg.Connection, causes: str, *, now: datetime, but: Sequence[str] = ()) -> None:

@@ -24,7 +24,8 @@ class PastStep:
 
     #: Its name.
     step: str
-    seconds: float
+    #: How long it took; null where the run died in it.
+    seconds: float | None
     #: What it did.
     counts: KeptDocument
 

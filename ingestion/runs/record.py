@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -22,8 +22,11 @@ from psycopg.types.json import Jsonb
 
 from feature_repo import clock
 from feature_repo.errors import GateRefused, PikkitError
+from feature_repo.lineage.event_log import keep_events
 from feature_repo.servers.connections import Postgres
+from feature_repo.servers.redaction import redacted
 from ingestion.database.access import connect, statement
+from ingestion.lineage import run_events
 from ingestion.runs.run_ids import short_run_ids
 
 RunState = Literal["running", "done", "refused", "failed", "died"]
@@ -70,6 +73,10 @@ class FinishedRun(Generic[SummaryT_co]):
     summary: SummaryT_co
 
 
+def _keep_nothing(_place: int, _step: Step, _seconds: float | None) -> None:
+    """Of a run without a record."""
+
+
 @dataclass
 class Run:
     """A run that is going on."""
@@ -83,17 +90,28 @@ class Run:
     summary: Documented | None = None
     #: What messages call it (ingestion/runs/run_ids.py).
     short_id: str = ""
+    #: Keeps a step in the run's record, by its place: with null for seconds when it begins, and again when it ends.
+    keep_step: Callable[[int, Step, float | None], None] = field(default=_keep_nothing, repr=False)
+    #: When it began, by the machine's clock.
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
         """Time a step and keep its result, also when it fails."""
-        step = Step(name)
+        step, place = Step(name), len(self.steps)
         self.steps.append(step)
+        self.keep_step(place, step, None)
         started = time.perf_counter()
         try:
             yield step
-        finally:
+        except BaseException:
             step.seconds = time.perf_counter() - started
+            # What went wrong may have taken the record's connection too, and is what must be told.
+            with suppress(psycopg.Error):
+                self.keep_step(place, step, step.seconds)
+            raise
+        step.seconds = time.perf_counter() - started
+        self.keep_step(place, step, step.seconds)
 
     def finished(self, summary: SummaryT) -> FinishedRun[SummaryT]:
         """The run once all of its steps are over. The summary goes into its record too."""
@@ -111,40 +129,48 @@ def recorded_run(
     """
     with connect(postgres, purpose="run record", autocommit=True) as connection:
         run = Run(_next_run_id(connection), verb, now or clock.now())
-        connection.execute(statement("mark_died_runs"), {"now": datetime.now(UTC)})
-        connection.execute(
-            statement("start_run"),
-            {
-                "run_id": run.run_id,
-                "verb": verb,
-                "source": source,
-                "code_version": code_version(),
-                "now": run.now,
-                "started_at": datetime.now(UTC),
-            },
-        )
+        run.keep_step = partial(_keep_step, connection, run.run_id)
+        with connection.transaction():
+            _close_died_runs(connection)
+            _start(connection, run, source)
         run.short_id = short_run_ids(connection, [run.run_id])[run.run_id]
         try:
             yield run
         except BaseException as error:
-            _finish(connection, run, error)
+            _finish(connection, run, error, redacted(str(error) or type(error).__name__, postgres.password))
             raise
-        _finish(connection, run, None)
+        _finish(connection, run, None, None)
 
 
-def _finish(connection: psycopg.Connection, run: Run, error: BaseException | None) -> None:
+def _close_died_runs(connection: psycopg.Connection) -> None:
+    died = connection.execute(statement("mark_died_runs"), {"now": datetime.now(UTC)}).fetchall()
+    keep_events(connection, [run_events.died(*run) for run in died])
+
+
+def _start(connection: psycopg.Connection, run: Run, source: str | None) -> None:
+    connection.execute(
+        statement("start_run"),
+        {
+            "run_id": run.run_id,
+            "verb": run.verb,
+            "source": source,
+            "code_version": code_version(),
+            "now": run.now,
+            "started_at": run.started_at,
+        },
+    )
+    keep_events(connection, [run_events.started(run.run_id, run.verb, run.now, code_version())])
+
+
+def _keep_step(connection: psycopg.Connection, run_id: UUID, place: int, step: Step, seconds: float | None) -> None:
+    counts = Jsonb(step.document())
+    params = {"run_id": run_id, "position": place, "step": step.name, "seconds": seconds, "counts": counts}
+    connection.execute(statement("store_step"), params)
+
+
+def _finish(connection: psycopg.Connection, run: Run, error: BaseException | None, message: str | None) -> None:
     with connection.transaction():
-        for position, step in enumerate(run.steps):
-            connection.execute(
-                statement("store_step"),
-                {
-                    "run_id": run.run_id,
-                    "position": position,
-                    "step": step.name,
-                    "seconds": step.seconds,
-                    "counts": Jsonb(step.document()),
-                },
-            )
+        keep_events(connection, [run_events.ended(run.run_id, run.verb, message)])
         connection.execute(
             statement("finish_run"),
             {
@@ -153,7 +179,7 @@ def _finish(connection: psycopg.Connection, run: Run, error: BaseException | Non
                 "finished_at": datetime.now(UTC),
                 "counts": Jsonb(run.summary.document() if run.summary else {}),
                 "exit_code": error.exit_code if isinstance(error, PikkitError) else int(error is not None),
-                "error": str(error) or type(error).__name__ if error else None,
+                "error": message,
             },
         )
 

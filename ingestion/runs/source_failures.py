@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -34,13 +35,14 @@ def sync_failure_alert(connection: psycopg.Connection, postgres: Postgres, run: 
     """
 
     def count(record: psycopg.Connection, error: Exception) -> None:
+        alert = partial(_alert, record, run, stream)
         (failures,) = record.execute(statement("count_failure"), {"stream": stream}).fetchone() or (0,)
         if isinstance(error, SourceShrank):
             message = f"{error.what}. Nothing is read or confirmed until it shows its rows again."
-            open_alert(record, ROWS_SHOWN + stream, "critical", message, run_id=run.run_id, now=run.now)
+            alert(ROWS_SHOWN, message, "A table of bets shows far fewer rows than it did. Nothing is read from it.")
         elif failures >= FAILURES_BEFORE_ALERT:
             message = f"The {SYNC}{stream} failed {failures} times in a row. The last time: {_what(error)}"
-            open_alert(record, SYNC + stream, "critical", message, run_id=run.run_id, now=run.now)
+            alert(SYNC, message, f"The sync of a table of bets failed {failures} times in a row ({_kind(error)}).")
         if failures > 1 and isinstance(error, PikkitError):
             error.state += f"; {failures} syncs of this source have failed in a row"
 
@@ -59,11 +61,16 @@ def reconciliation_alert(connection: psycopg.Connection, postgres: Postgres, run
 
     def tell(record: psycopg.Connection, error: Exception) -> None:
         message = f"The {RECONCILIATION}{stream} was not done: {_what(error)}"
-        open_alert(record, RECONCILIATION + stream, "critical", message, run_id=run.run_id, now=run.now)
+        notice = f"A reconciliation with the table of bets was not done ({_kind(error)})."
+        _alert(record, run, stream, RECONCILIATION, message, notice)
 
     with _told_on_failure(connection, postgres, tell):
         yield
     resolve_alerts(connection, RECONCILIATION, now=run.now)
+
+
+def _alert(record: psycopg.Connection, run: Run, stream: str, cause: str, message: str, notice: str) -> None:
+    open_alert(record, cause + stream, "critical", message, notice=notice, run_id=run.run_id, now=run.now)
 
 
 @contextmanager
@@ -82,4 +89,8 @@ def _told_on_failure(
 
 
 def _what(error: Exception) -> str:
-    return error.what if isinstance(error, PikkitError) else type(error).__name__
+    return error.what if isinstance(error, PikkitError) else _kind(error)
+
+
+def _kind(error: Exception) -> str:
+    return error.kind if isinstance(error, PikkitError) else type(error).__name__

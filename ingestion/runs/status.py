@@ -142,6 +142,21 @@ class LastGate:
     overridden_by: dict[str, str | None] | None
     judged_at: datetime
     overridden: int
+    # of its checks: all, those that had something to judge, those that failed, those that warned
+    checks: int
+    judged: int
+    failed: int
+    warned: int
+
+
+@dataclass(frozen=True)
+class LastIntake:
+    """The newest run that read rows and kept what it made of them: rows read, new versions, new refused rows."""
+
+    run_id: UUID
+    rows_read: int
+    accepted: int
+    quarantined: int
 
 
 @dataclass(frozen=True)
@@ -165,6 +180,7 @@ class Contents:
     versions_behind: int
     last_run: LastRun | None
     gate: LastGate | None
+    intake: LastIntake | None
     streams: list[Stream]
     alerts: list[Alert]
     # of the last run and the last gate, what messages call their runs (ingestion/runs/run_ids.py)
@@ -254,6 +270,8 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
         last_run = cursor.execute(statement("last_run")).fetchone()
     with connection.cursor(row_factory=class_row(LastGate)) as cursor:
         gate = cursor.execute(statement("status_gate")).fetchone()
+    with connection.cursor(row_factory=class_row(LastIntake)) as cursor:
+        intake = cursor.execute(statement("status_intake")).fetchone()
     with connection.cursor(row_factory=class_row(Stream)) as cursor:
         streams = cursor.execute(statement("status_streams")).fetchall()
     with connection.cursor(row_factory=class_row(Alert)) as cursor:
@@ -289,6 +307,7 @@ def _contents(connection: psycopg.Connection, now: datetime) -> Contents:
         rows=rows,
         last_run=last_run,
         gate=gate,
+        intake=intake,
         streams=streams,
         alerts=alerts,
         short_run_ids=short_ids,

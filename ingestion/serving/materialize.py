@@ -28,6 +28,7 @@ from ingestion.runs.record import Documented
 if TYPE_CHECKING:
     from feast import FeatureStore
 
+    from feature_repo.lineage.copy_events import CopyLineage
     from feature_repo.materialization.online_copy import CopyTarget
 
 
@@ -89,12 +90,14 @@ def copy_online(
     *,
     views: Sequence[GroupedView | BetView] = STORED_VIEWS,
     anew: bool = False,
+    lineage: CopyLineage | None = None,
     progress: Progress = silent,
 ) -> OnlineCopyCounts:
     """Copy what the online store lacks of each view and say how many keys were written. Hold the run lock.
 
-    `anew` copies everything that is to be served, over whatever stands there. Safe to repeat. Raises
-    GateRefused when something of it passed no gate, or is not as it passed it.
+    `anew` copies everything that is to be served, over whatever stands there. With `lineage` the copy of each view that
+    wrote something is kept as events. Safe to repeat. Raises GateRefused when something of it passed no gate, or is not
+    as it passed it.
     """
     from feature_repo.feast_internals import redis_client_of
     from feature_repo.materialization.online_copy import CopyTarget, discard_foreign_watermarks, is_current_copy
@@ -130,14 +133,33 @@ def copy_online(
         keys_written[backlog.view.name] = _copy(connection, target._replace(buffer=buffer), backlog, is_empty=is_empty)
         if buffer is None:
             _record(connection, registry, project, backlog, anew=anew)
+            _keep_lineage(connection, lineage, keys_written, [backlog])
     if buffer is not None:
         buffer.flush()
         for backlog in backlogs:
             _record(connection, registry, project, backlog, anew=anew)
+        _keep_lineage(connection, lineage, keys_written, backlogs)
     if anew and {*views} == {*STORED_VIEWS}:
         watermarks.set_copy_of(client, project, name)
     progress("materialize", len(views), len(views))
     return OnlineCopyCounts(keys_written)
+
+
+def _keep_lineage(
+    connection: psycopg.Connection,
+    lineage: CopyLineage | None,
+    keys_written: Mapping[str, int],
+    backlogs: Sequence[Backlog],
+) -> None:
+    if lineage is None:
+        return
+    from feature_repo.lineage.copy_events import copy_events
+    from feature_repo.lineage.event_log import keep_events
+
+    written = {backlog.view.name: keys for backlog in backlogs if (keys := keys_written[backlog.view.name])}
+    with connection.transaction():
+        for view, keys in written.items():
+            keep_events(connection, copy_events(lineage, view, keys_written=keys))
 
 
 def _backlogs(connection: psycopg.Connection, views: Sequence[GroupedView | BetView]) -> list[Backlog]:

@@ -107,7 +107,7 @@ def source_setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each of these settings, by name. Shows no value: it may be a secret in the wrong place."""
     wrong: dict[str, str] = {}
     values = {name: environ.get(name, "").strip() for name in DEFAULTS}
-    if values["SUPABASE_URL"] and not _is_web_address(values["SUPABASE_URL"]):
+    if values["SUPABASE_URL"] and not is_web_address(values["SUPABASE_URL"]):
         wrong["SUPABASE_URL"] = "not an address such as https://<project>.supabase.co"
     if values["SUPABASE_URL"] and not (values["SUPABASE_KEY"] or values["SUPABASE_PUBLISH_KEY"]):
         wrong["SUPABASE_KEY"] = "missing, since SUPABASE_URL is set"
@@ -127,7 +127,8 @@ def source_setting_problems(environ: Mapping[str, str]) -> dict[str, str]:
     return wrong
 
 
-def _is_web_address(text: str) -> bool:
+def is_web_address(text: str) -> bool:
+    """Whether a text is the address of a web server: http or https, and a host."""
     try:
         address = urlsplit(text)
         return address.scheme in ("http", "https") and bool(address.hostname) and (address.port or 1) > 0

@@ -22,7 +22,8 @@ REASONS = tuple(
     for reason in (kind.unreadable, *(limit.reason for limit in kind.limits))
 ) + tuple(rule.reason for rule in RULES)
 
-_CENTS = {"amount": "amount_cents", "profit": "profit_cents"}
+# The money of a bet, and what it is called where it is stored.
+CENT_COLUMNS = {"amount": "amount_cents", "profit": "profit_cents"}
 _STORED: dict[str, pl.DataType] = {"amount_cents": pl.Int64(), "profit_cents": pl.Int64(), "american_odds": pl.Int32()}
 # What `deleted_at` says stands in `is_deleted`.
 ACCEPTED_SCHEMA = pl.Schema(
@@ -30,7 +31,7 @@ ACCEPTED_SCHEMA = pl.Schema(
         name: _STORED.get(name, kind.dtype)
         for column, kind in KINDS.items()
         if column != "deleted_at"
-        for name in [_CENTS.get(column, column)]
+        for name in [CENT_COLUMNS.get(column, column)]
     }
 )
 
@@ -175,20 +176,24 @@ def _rejected(flags: pl.DataFrame, reasons: list[str]) -> pl.DataFrame:
 
 def _accepted(bets: pl.DataFrame) -> pl.DataFrame:
     """Sound bets as they are stored: money in cents, and filled in what follows from other columns."""
+    stored = bets.with_columns(**stored_expressions()).rename(CENT_COLUMNS)
+    return stored.select("row", *(pl.col(column).cast(dtype) for column, dtype in ACCEPTED_SCHEMA.items()))
+
+
+def stored_expressions() -> dict[str, pl.Expr]:
+    """The columns that are stored otherwise than they come, over the columns of a sound row; `amount` and `profit` are
+    in cents then.
+    """
     status = pl.col("status")
-    return (
-        bets.with_columns(
-            amount=_whole_cents("amount", 0),
-            profit=_profit(),
-            is_settled=status != BetStatus.PENDING,
-            is_win=status.replace_strict(IS_WIN, default=None, return_dtype=pl.Boolean),
-            updated_at=pl.coalesce("updated_at", "created_at"),
-            time_placed=pl.coalesce("time_placed", "created_at"),
-            is_deleted=_is_deleted(),
-        )
-        .rename(_CENTS)
-        .select("row", *(pl.col(column).cast(dtype) for column, dtype in ACCEPTED_SCHEMA.items()))
-    )
+    return {
+        "amount": _whole_cents("amount", 0),
+        "profit": _profit(),
+        "is_settled": status != BetStatus.PENDING,
+        "is_win": status.replace_strict(IS_WIN, default=None, return_dtype=pl.Boolean),
+        "updated_at": pl.coalesce("updated_at", "created_at"),
+        "time_placed": pl.coalesce("time_placed", "created_at"),
+        "is_deleted": _is_deleted(),
+    }
 
 
 def _whole_cents(column: str, noise: float) -> pl.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -15,6 +15,7 @@ def pass_gates(database: psycopg.Connection) -> None:
         for (run_id,) in database.execute("select run_id from features.digests(%s, null)", [view.name]).fetchall():
             judge(database, run_id, "passed")
             seal(database, run_id, view.name)
+            record_lineage(database, run_id, view.name)
 
 
 def judge(database: psycopg.Connection, run_id: UUID, state: str) -> None:
@@ -39,3 +40,14 @@ def seal(database: psycopg.Connection, run_id: UUID, view: str) -> None:
         "on conflict do nothing",
         {"view": view, "run_id": run_id},
     )
+
+
+def record_lineage(database: psycopg.Connection, run_id: UUID, view: str) -> None:
+    """Keep that the run began and that it wrote the view, unless that is kept."""
+    for job, job_run_id, event_type in (("test", run_id, "START"), (f"features.{view}", uuid4(), "COMPLETE")):
+        database.execute(
+            "insert into ops.lineage_events (run_id, job, job_run_id, event_type, event_time, event) "
+            "select %(run_id)s, %(job)s, %(job_run_id)s, %(event_type)s, now(), '{}' where not exists "
+            "(select from ops.lineage_events where run_id = %(run_id)s and job = %(job)s)",
+            {"run_id": run_id, "job": job, "job_run_id": job_run_id, "event_type": event_type},
+        )

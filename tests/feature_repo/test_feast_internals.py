@@ -35,6 +35,7 @@ from feature_repo.offline_store.store import PointInTimeOfflineStore
 from feature_repo.online_store.response import FreshOnlineResponse
 from feature_repo.online_store.store import FreshOnlineStore
 from feature_repo.provider import GatedProvider
+from tests.house import PACKAGES
 
 CLASSES: dict[str, Any] = {
     "FeatureView": FeatureView,
@@ -415,7 +416,7 @@ PUBLIC_MODULES = {
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}
 MODULES = [
     path
-    for package in ("feature_repo", "quality", "ingestion")
+    for package in PACKAGES
     for path in sorted((REPOSITORY / package).rglob("*.py"))
     if path.name != "feast_internals.py"
 ]

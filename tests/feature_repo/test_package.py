@@ -21,7 +21,7 @@ CONFIGURATION = REPOSITORY / "feature_store.yaml"
 
 
 def test_package_exports_the_names_in_all() -> None:
-    assert set(feature_repo.__all__) == {"REPOSITORY", "open_store", "scorer"}
+    assert set(feature_repo.__all__) == {"REPOSITORY", "diff", "explain", "open_store", "scorer"}
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,17 @@ import pytest
 
 from feature_repo.errors import ConfigurationError, Unreachable
 from feature_repo.servers.connections import Connections
+from ingestion.lineage.settings import LineageSettings
 from ingestion.settings import Settings
 from ingestion.sources.settings import SourceSettings
 
 
 def test_without_any_setting_the_stores_are_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Settings.load() == Settings(tmp_path / ".pikkit", None, "updated_at", None, None, SourceSettings.load({}))
+    no_source, no_lineage = SourceSettings.load({}), LineageSettings(None, None)
+    assert Settings.load() == Settings(
+        tmp_path / ".pikkit", None, "updated_at", None, None, None, no_source, no_lineage
+    )
 
 
 def test_a_dotenv_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,1 +1,1 @@
-"""Verbs that show what the store holds and change nothing: status, gate, runs, features, groups, verify."""
+"""Verbs that show what the store holds and change nothing."""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from feature_repo.servers.connections import Connections
-from feature_repo.servers.embedded_servers import postgres_state, recorded
+from feature_repo.errors import PikkitError
 from ingestion.cli.documents import print_json
-from ingestion.cli.inspect.status_tables import print_status
-from ingestion.cli.inspect.store_verdict import store_problem, store_verdict
-from ingestion.cli.options import Json, Now
-from ingestion.cli.output import print_line
-from ingestion.cli.stores import begin
+from ingestion.cli.inspect.status_details import print_status_details
+from ingestion.cli.inspect.status_summary import print_status_summary
+from ingestion.cli.options import Json, Now, PingOption
+from ingestion.cli.output import print_line, say_warning
+from ingestion.cli.stores import begin, standing_stores
+from ingestion.runs.store_verdict import store_problem, store_verdict
 
 if TYPE_CHECKING:
     from feature_repo.errors import Unreachable
@@ -27,45 +27,59 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="Print the verdict alone; exit 0 when healthy, 3 when not, 4 as always.")
     ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Besides: rows, sources, sizes, log, lock, and every alert and reason, whole.")
+    ] = False,
+    ping: PingOption = None,
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Show how fresh each view is, and what the store holds.
+    """Show how the store stands, in twenty lines.
 
-    Views against their TTL, a few keys of each as they stand in Redis, rows, lag, storage, the last run, and who holds
-    the lock. Starts nothing and changes nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are
-    down included; 0 in every other state, stale and empty ones included: the last line, --check and --json tell.
+    A sentence, then each view against its TTL, with a few keys of it as they stand in Redis, then the last run, gate
+    and intake, open alerts and storage. --all has rows, sources, lag and who holds the lock too. Starts nothing and
+    changes nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are down included; 0 in every
+    other state, stale and empty ones included: the first line, --check and --json tell.
     """
+    from feature_repo.errors import Unreachable
+    from ingestion.monitoring.sign_of_life import check_ping_url, give_sign
+
+    settings = begin(now)
+    check_ping_url(ping)
+    try:
+        store = _status(settings)
+    except PikkitError:
+        if ping is not None:
+            give_sign(ping, is_well=False, warn=say_warning)
+        raise
+    if json:
+        print_json(_status_document(store))
+    elif check:
+        print_line(store_verdict(store))
+    else:
+        print_status_summary(store)
+        if everything:
+            print_status_details(store)
+    problem = store_problem(store)
+    if ping is not None:
+        give_sign(ping, is_well=problem is None, warn=say_warning)
+    if check and problem is not None:
+        raise typer.Exit(store.online.exit_code if isinstance(store.online, Unreachable) else _UNHEALTHY)
+    if isinstance(store.online, Unreachable):
+        raise store.online
+
+
+def _status(settings: Settings) -> StoreStatus:
     from dataclasses import replace
 
     from feature_repo import clock
     from feature_repo.errors import Unreachable
     from ingestion.runs.status import store_status
 
-    settings = begin(now)
-    store = store_status(_as_they_are(settings), clock.now(), is_clock_stopped=clock.is_stopped())
+    store = store_status(standing_stores(settings), clock.now(), is_clock_stopped=clock.is_stopped())
     if isinstance(store.online, Unreachable) and settings.external is None:
         store = replace(store, online=_why_redis_is_not_ready(settings) or store.online)
-    if json:
-        print_json(_status_document(store))
-    elif check:
-        print_line(store_verdict(store))
-    else:
-        print_status(store)
-    if check and store_problem(store) is not None:
-        raise typer.Exit(store.online.exit_code if isinstance(store.online, Unreachable) else _UNHEALTHY)
-    if isinstance(store.online, Unreachable):
-        raise store.online
-
-
-def _as_they_are(settings: Settings) -> Connections:
-    """The stores, started or not. Unreachable when they are embedded and Postgres cannot be used."""
-    connections = settings.external or recorded(settings.home)
-    if connections is not None and (
-        not connections.embedded or postgres_state(settings.home, connections.postgres).condition == "ready"
-    ):
-        return connections
-    return settings.connections()
+    return store
 
 
 def _why_redis_is_not_ready(settings: Settings) -> Unreachable | None:
@@ -113,6 +127,7 @@ def _status_document(store: StoreStatus) -> dict[str, Any]:
         "versions_behind": contents.versions_behind if contents else None,
         "sources": [asdict(stream) for stream in contents.streams] if contents else [],
         "alerts": [asdict(alert) for alert in contents.alerts] if contents else [],
+        "intake": asdict(contents.intake) if contents and contents.intake else None,
         "gate": asdict(contents.gate) if contents and contents.gate else None,
         "last_run": asdict(contents.last_run) if contents and contents.last_run else None,
         "bytes": store.bytes,

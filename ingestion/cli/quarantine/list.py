@@ -8,7 +8,7 @@ import typer
 
 from ingestion.cli.documents import print_json_with_rows
 from ingestion.cli.options import Json
-from ingestion.cli.output import plain, print_line
+from ingestion.cli.output import print_line
 from ingestion.cli.quarantine.selection import (
     BetId,
     Reason,
@@ -20,7 +20,7 @@ from ingestion.cli.quarantine.selection import (
 )
 from ingestion.cli.stores import begin, stores
 from ingestion.cli.tables import print_refused, print_table
-from ingestion.wording import counted
+from ingestion.wording import counted, plain
 
 if TYPE_CHECKING:
     from ingestion.quarantine.refused_rows import RefusedRow

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.follow_up import follow_up
 from ingestion.cli.options import ClockAheadOption, Json, Now
-from ingestion.cli.output import plain, print_line
+from ingestion.cli.output import print_line
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.quarantine.selection import (
     All,
@@ -21,7 +22,7 @@ from ingestion.cli.quarantine.selection import (
 )
 from ingestion.cli.stores import begin, prepared_stores
 from ingestion.cli.tables import print_table
-from ingestion.wording import counted
+from ingestion.wording import counted, plain
 
 if TYPE_CHECKING:
     from ingestion.quarantine.retry import RetrySummary
@@ -49,10 +50,9 @@ def retry(
     settings = begin(now)
     selection = refused_row_selection(seq, reason, bet_id, source, since, until)
     check_narrowed(selection, everything=everything)
-    with progress_bar() as progress:
-        finished = retry_quarantined(
-            prepared_stores(settings, create=False), selection, clock_ahead=clock_ahead, progress=progress
-        )
+    connections = prepared_stores(settings, create=False)
+    with follow_up(settings, connections), progress_bar() as progress:
+        finished = retry_quarantined(connections, selection, clock_ahead=clock_ahead, progress=progress)
     counts = finished.summary
     if json:
         print_json({"run_id": finished.run_id} | counts.document())

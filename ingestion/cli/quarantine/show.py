@@ -8,10 +8,11 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json
-from ingestion.cli.output import plain, print_line
+from ingestion.cli.output import print_line
 from ingestion.cli.quarantine.selection import BetId
 from ingestion.cli.stores import begin, stores
 from ingestion.cli.tables import print_advice, print_table
+from ingestion.wording import plain
 
 if TYPE_CHECKING:
     from ingestion.quarantine.refused_rows import RefusedRow

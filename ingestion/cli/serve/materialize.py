@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.follow_up import follow_up
 from ingestion.cli.options import Json, Now
 from ingestion.cli.output import print_line
 from ingestion.cli.progress_bar import progress_bar
@@ -31,8 +32,9 @@ def materialize(
     from ingestion.pipeline import run_materialize
 
     settings = begin(now)
-    with progress_bar() as progress:
-        finished = run_materialize(prepared_stores(settings, create=False), rebuild=rebuild, progress=progress)
+    connections = prepared_stores(settings, create=False)
+    with follow_up(settings, connections), progress_bar() as progress:
+        finished = run_materialize(connections, rebuild=rebuild, progress=progress)
     online = finished.summary.online
     if json:
         print_json({"run_id": finished.run_id, "keys": online.document()})

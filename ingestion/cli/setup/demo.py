@@ -17,7 +17,7 @@ from feature_repo.bets.frame import NEEDED
 from ingestion.cli.documents import print_json
 from ingestion.cli.numbered_steps import Story
 from ingestion.cli.options import Json
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, say_warning
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.run_report import run_document
 from ingestion.cli.serve.vectors import print_vectors, scored_document
@@ -53,13 +53,16 @@ def demo(
     Starts servers, makes a sample, loads it, computes and publishes features, and shows a training frame and an online
     vector. Works in PIKKIT_HOME, on the embedded servers only. A second demo finds the first one's sample.
     """
+    from ingestion.report.written_report import report_after_run
+
     settings = begin()
     gates = settings.gates()
     story = Story(quiet=json)
     connections = _servers(story, settings)
     source = _sample(story, settings, bets)
     applied = _declare(story, connections)
-    run = _run(story, connections, source, gates)
+    with report_after_run(settings.report, connections, say_warning):
+        run = _run(story, connections, source, gates)
     frame = _train(story, connections)
     bet, scored = _score(story, connections)
     if json:
@@ -119,11 +122,14 @@ def _declare(story: Story, connections: Connections) -> ApplyResult:
 
 
 def _run(story: Story, connections: Connections, source: FileSource, gates: Gates) -> FinishedRun[PipelineSummary]:
+    from ingestion.monitoring.observed_run import observed_run
+    from ingestion.monitoring.settings import MonitoringSettings
     from ingestion.pipeline import run_pipeline
     from quality.gates import skipped
 
     with story.step("Run", "load what is new, compute the features, publish them"):
-        with progress_bar() as progress:
+        # Nobody is told of a demo; it has metrics as every run has.
+        with observed_run(connections, MonitoringSettings(), say_warning), progress_bar() as progress:
             # The sample ends on a day of its own, whatever today is.
             run = run_pipeline(connections, source, gates=gates, clock_ahead=True, progress=progress)
         sync, flags, tally = run.summary.sync, run.summary.flags, run.summary.gates.tally

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.follow_up import follow_up
 from ingestion.cli.options import ClockAheadOption, Json, Now, OverrideOption, override_reason
 from ingestion.cli.output import print_line, say_warning
 from ingestion.cli.progress_bar import progress_bar
@@ -34,9 +35,10 @@ def backfill(
 
     settings = begin(now)
     gates = settings.gates()
-    with progress_bar() as progress:
+    connections = prepared_stores(settings, create=False)
+    with follow_up(settings, connections), progress_bar() as progress:
         finished = run_backfill(
-            prepared_stores(settings, create=False),
+            connections,
             gates=gates,
             override=override_reason(override_gate),
             rewound=rewind,

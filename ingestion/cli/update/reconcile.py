@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.follow_up import follow_up
 from ingestion.cli.options import ClockAheadOption, Json, Now, WithoutOption
 from ingestion.cli.output import print_line, say
 from ingestion.cli.progress_bar import progress_bar
@@ -63,7 +64,7 @@ def reconcile(
         without=optional_columns(without or ()),
     )
     connections = prepared_stores(settings, create=False)
-    with progress_bar() as progress:
+    with follow_up(settings, connections), progress_bar() as progress:
         finished = run_reconcile(
             connections,
             opener(progress),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.follow_up import follow_up
 from ingestion.cli.options import ClockAheadOption, Json, LateOption, MappingOption, Now, SourceOption, WithoutOption
 from ingestion.cli.output import print_line
 from ingestion.cli.progress_bar import progress_bar
@@ -66,7 +67,7 @@ def sync(
     )
     _check_part(request)
     connections = prepared_stores(settings)
-    with progress_bar() as progress:
+    with follow_up(settings, connections), progress_bar() as progress:
         opened = opener(progress)
         _check_source(opened, request)
         finished = run_sync(connections, opened, request, clock_ahead=clock_ahead, progress=progress)

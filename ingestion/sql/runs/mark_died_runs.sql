@@ -6,3 +6,4 @@ set state = 'died',
     finished_at = %(now)s,
     error = 'The process ended without a word. What it had not committed is undone; the next run did the work again.'
 where state = 'running'
+returning run_id, verb, error

@@ -26,7 +26,7 @@ from feature_repo.online_store.layout import (
     watermarks_key,
 )
 from feature_repo.online_store.protobuf import encode_instant
-from tests.builders.judgements import judge, seal
+from tests.builders.judgements import judge, record_lineage, seal
 from tests.rigs.published_store import FIRST, SECOND, WATERMARK, Published, insert
 
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -64,6 +64,7 @@ def changed(published: Published, sport: str, count: int, at: datetime, run: UUI
     insert(published.database, "sport_stats", run, at, {"sport": sport} | values)
     judge(published.database, run, "passed")
     seal(published.database, run, "sport_stats")
+    record_lineage(published.database, run, "sport_stats")
     return run
 
 

@@ -31,6 +31,16 @@ FAULTS = {
         SECOND,
         "its gate passed no row of this view",
     ),
+    "not begun on record": (
+        "delete from ops.lineage_events where run_id = %(second)s and event_type = 'START'",
+        SECOND,
+        "its lineage is not on record",
+    ),
+    "its view not on record": (
+        "delete from ops.lineage_events where run_id = %(second)s and job = 'features.sport_stats'",
+        SECOND,
+        "its lineage is not on record",
+    ),
     "a value changed": (
         "update features.sport_stats_changes set sport_roi = sport_roi + 1e-9 where run_id = %(second)s",
         SECOND,
@@ -175,7 +185,8 @@ def test_gate_refusal_message_names_the_runs_the_state_and_the_next_step(publish
     with pytest.raises(GateRefused) as refused:
         gated.materialize(*RECENT)
     assert str(refused.value) == (
-        "bet_facts, sport_stats: rows of one run did not pass a quality gate, or are not as they were when they did\n"
+        "bet_facts, sport_stats: rows of one run did not pass a quality gate, have no lineage record, or are not as "
+        "they were when they passed\n"
         f"  - bet_facts: run {SECOND}: its gate refused it\n"
         f"  - sport_stats: run {SECOND}: its gate refused it.\n"
         "Nothing was written: the online store and the registry are as they were. `pikkit gate` shows what was judged, "

@@ -17,6 +17,7 @@ from feast.types import Float64
 from feature_repo import REPOSITORY, on_demand, scorer, services
 from feature_repo.declarations.feast_objects import DeclaredOnDemandFeatureView
 from feature_repo.errors import ConfigurationError, PublishedListChanged
+from feature_repo.on_demand_functions import ON_DEMAND_FUNCTIONS
 from feature_repo.registry.pinned_services import check_published_lists, declared_services, references
 from ingestion.database.apply import apply_declarations
 from tests.builders.bet_files import bet
@@ -61,7 +62,7 @@ def test_added_field_keeps_the_order_of_scored_features(published: Published, ga
     now = on_demand.bet_features
     wider = DeclaredOnDemandFeatureView(
         name=now.name,
-        function=on_demand._bet_features,
+        function=ON_DEMAND_FUNCTIONS["bet_features"],
         schema=[Field(name="american_odds", dtype=Float64), *now.features],
         sources=[*now.source_feature_view_projections.values(), *now.source_request_sources.values()],
         description=now.description,

@@ -19,7 +19,6 @@ import pytest
 import redis
 
 from feature_repo.servers.connections import Connections, Postgres
-from ingestion.cli import execute
 from ingestion.cli.setup import sample
 from ingestion.cli.update import backfill
 from ingestion.database.access import connect, hold_run_lock
@@ -28,6 +27,7 @@ from tests.ingestion.cli.test_cli_help import VERBS
 from tests.rigs.commands import PIKKIT, environ_of, pikkit_here
 from tests.rigs.processes import PATIENCE
 from tests.rigs.trouble import administer
+from training.cli import execute
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ CLIENTS = {"psycopg", "redis"}
 LOADED = """
 import io, json, sys
 from contextlib import redirect_stdout
-from ingestion.cli import execute
+from training.cli import execute
 
 told = []
 for command in json.loads(sys.argv[1]):
@@ -246,12 +246,13 @@ print(json.dumps([told, "typeguard" in Entity.__init__.__code__.co_names]))
 """
 
 
-def test_reading_commands_import_no_heavy_module(environ: dict[str, str]) -> None:
+def test_reading_commands_import_no_heavy_module(environ: dict[str, str], tmp_path: Path) -> None:
     whole = {"sport": "Soccer", "league": None, "market": None, "institution_name": None}
     whole |= {"american_odds": 100, "bet_type": "straight", "is_live": False}
     scores = [["score", "--american-odds", "50"], ["score", "--bet", json.dumps(whole)]]
     commands = [["--help"], *READING, *scores]
     asked = [sys.executable, "-c", LOADED, json.dumps(commands)]
+    environ |= {"PIKKIT_REPORT": str(tmp_path / "report.html")}
     done = subprocess.run(asked, env=environ, capture_output=True, text=True, check=True)
     ((asked_for_help, *read, refused, scored), feast_checks_types) = json.loads(done.stdout)
     loaded = [(command, exit_code, set(modules)) for command, exit_code, modules in (asked_for_help, *read)]

@@ -1,7 +1,7 @@
 """docs/json.md has every field of every `--json`, and no other: the real documents of one store beside the page.
 
-Those of `demo` and `publish-supabase` are held beside it where those commands run (test_demo.py,
-test_publish_supabase.py).
+Those of `demo`, `publish-supabase` and of training are held beside it where those commands run (test_demo.py,
+test_publish_supabase.py, test_trained_store.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import psycopg
 import pytest
 
@@ -24,9 +25,10 @@ from tests.builders.source_table import create_bets, put
 from tests.ingestion.cli.test_cli_help import COMMANDS
 from tests.ingestion.conftest import conninfo
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.receiver import receiver
 from tests.rigs.trouble import administer
 
-ELSEWHERE = {"demo", "publish-supabase"}
+ELSEWHERE = {"demo", "publish-supabase", "dataset", "train", "models list", "models show", "models promote"}
 WHOLE = {"sport": "Soccer", "league": None, "market": None, "institution_name": None, "american_odds": 100}
 WHOLE |= {"bet_type": "straight", "is_live": False}
 
@@ -43,7 +45,7 @@ def printed(
     connections = dataclasses.replace(servers, postgres=store, embedded=False)
     create_bets(table)
     put(table, bet("in the table", 1))
-    ours = environ_of(connections, here / "home", PIKKIT_NOW=NOW.isoformat())
+    ours = environ_of(connections, here / "home", PIKKIT_NOW=NOW.isoformat(), PIKKIT_REPORT=str(here / "report.html"))
     theirs = ours | {"SOURCE_POSTGRES_URL": conninfo(table), "SOURCE_TABLE": "bets"}
     strict = {name: value for name, value in ours.items() if name != "PIKKIT_GATES"}
     found: dict[str, list[Any]] = defaultdict(list)
@@ -70,10 +72,20 @@ def printed(
     run("run", "--source", jsonl(here / "second.jsonl", bet("new", 3)), environ=strict)  # refused by the gate
     run("gate")
     run("status")
+    run("alerts")
+    run("metrics")
+    with receiver() as hook:
+        run("alerts", "test", environ=ours | {"ALERT_URLS": hook.webhook})
     run("status", environ=ours | {"REDIS_URL": "redis://127.0.0.1:1/0"})
     run("run", "--source", here / "first.jsonl", "--override-gate", "known", environ=strict)
     run("gate")
     run("status")
+    run("alerts", "--all")
+    run("explain", "sport_win_rate", "--key", "Soccer", "--all")
+    run("explain", "market_profitability_v1", "--bet", "won", "--limit", "2")
+    run("diff", "2026-05-01", "now")
+    run("diff", *(found["run"][place]["run_id"] for place in (0, -1)))
+    run("diff", *(_training_frame(here / f"{wins}.parquet", wins) for wins in (1, 2)))
     run("export", "--to", here / "exported")
     with psycopg.connect(**store.conninfo, autocommit=True) as database:
         database.execute(
@@ -90,10 +102,17 @@ def printed(
         "verify",
         "materialize",
         "runs",
+        "report",
         "features",
         "groups",
     ):
         run(command)
+    of_a_run = ("--run", found["runs"][0]["runs"][-1]["run_id"])
+    lineage_file = ours | {"PIKKIT_LINEAGE_FILE": str(here / "events.jsonl")}
+    run("materialize", environ=lineage_file)
+    for arguments in ((), ("sport_roi",), ("source:amount",), of_a_run):
+        run("lineage", *arguments)
+    run("runs", "show", of_a_run[1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "prefix", str(here))  # an environment of its own, where no server runs
         run("down", "--all")
@@ -105,6 +124,11 @@ def printed(
     for name in (store.database, table.database):
         administer(servers, "drop database {} with (force)", name)
     return found
+
+
+def _training_frame(path: Path, wins: int) -> Path:
+    pl.DataFrame({"sport": ["Soccer"], "event_timestamp": [NOW], "sport_count": [wins]}).write_parquet(path)
+    return path
 
 
 def test_docs_json_lists_exactly_the_fields_of_every_document(printed: dict[str, list[Any]]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import ConfigurationError
+from feature_repo.postgres.queries import feast_statement
 from feature_repo.servers.connections import Postgres
 from ingestion.database import migrate as migrations
 from ingestion.database.access import connect
@@ -146,6 +147,12 @@ def test_rows_published_before_gates_existed_may_still_be_served(
     assert blank.execute("select sport, bets, settled, without_price from features.bet_counts").fetchall() == [
         ("Soccer", 1, 1, 1)
     ]
+    # The gate of a materialization asks for the lineage record too.
+    assert blank.execute("select job, event_type from ops.lineage_events order by position").fetchall() == [
+        ("run", "START"),
+        ("features.sport_stats", "COMPLETE"),
+    ]
+    assert blank.execute(feast_statement("unsound_runs"), {"view": "sport_stats", "runs": None}).fetchall() == []
 
 
 def test_migrated_bets_stay_with_the_last_table_and_retried_bets_with_the_file(

@@ -21,7 +21,6 @@ from feature_repo.errors import ConfigurationError, GateRefused
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
 from ingestion import pipeline
-from ingestion.cli.inspect.store_verdict import store_verdict
 from ingestion.database.access import connect, hold_run_lock, statement
 from ingestion.database.apply import apply_declarations
 from ingestion.database.registered_views import registered_views
@@ -29,6 +28,7 @@ from ingestion.doctor.postgres import check_postgres
 from ingestion.gates.config_file import gates_of
 from ingestion.pipeline import compare, features_to_backfill, run_backfill
 from ingestion.runs.status import Contents, store_status
+from ingestion.runs.store_verdict import store_verdict
 from ingestion.serving.feature_catalogue import feature_catalogue, stored_versions
 from ingestion.serving.materialize import copy_online
 from ingestion.sources.files.file_source import open_file

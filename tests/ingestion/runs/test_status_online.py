@@ -225,13 +225,13 @@ def test_verdict_of_status_names_a_gate_refusal_before_alerts_of_sources_even_be
         pipeline.run_pipeline(prepared, open_file(jsonl(tmp_path / "bets.jsonl", *FIRST)))
     with connect(prepared.postgres, purpose="test", autocommit=True) as connection:
         for cause, opened_at in (("source a table", NOW - HOUR), ("source b table", NOW + HOUR)):
-            open_alert(connection, cause, "critical", "it fails", run_id=refused.value.run_id, now=opened_at)
+            open_alert(connection, cause, "critical", "it fails", notice="", run_id=refused.value.run_id, now=opened_at)
         resolve_alerts(connection, "gate ", now=NOW)
     code, (line,) = command("--check")
     assert (code, line.startswith("3 alerts open: The quality gate refused run ")) == (3, True), line
     told = "until it passes. `pikkit gate --failed` shows why. Also open: source a table, source b table."
     assert line.endswith(told), line
-    (last_run,) = (line for line in command()[1] if line.startswith("Last run"))
+    (last_run,) = (line for line in command(COLUMNS="200")[1] if line.startswith("Last run"))
     assert "checks failed (" in last_run
     assert not last_run.endswith(":")
 

@@ -1,0 +1,12 @@
+-- Grain    one row: the wins and losses among the newest graded bets of a group that count
+-- Reads    versions, once
+-- Params   size: how many bets
+-- Format   versions: group_versions.sql
+select count(*) as bets, coalesce(sum(wins), 0) as wins, coalesce(sum(losses), 0) as losses
+from (
+    select wins, losses
+    from ({versions}) as version
+    where state = 'counts' and graded = 1
+    order by known_at desc, id collate "C" desc
+    limit %(size)s
+) as newest

@@ -1,5 +1,0 @@
-"""`python -m ingestion` is `pikkit`."""
-
-from ingestion.cli import main
-
-main()

@@ -1,0 +1,52 @@
+"""What follows on a run: messages, metrics, lineage and the report go where the settings say. Trouble is a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from feature_repo.errors import PikkitError
+from feature_repo.servers.connections import Connections
+from ingestion.cli.output import say_warning
+from ingestion.settings import Settings
+
+
+@contextmanager
+def follow_up(settings: Settings, connections: Connections) -> Iterator[None]:
+    """For one run, from before it takes its lock. Refused and failed runs are followed up too."""
+    from ingestion.monitoring.observed_run import observed_run
+    from ingestion.report.written_report import report_after_run
+
+    with (
+        report_after_run(settings.report, connections, say_warning),
+        _lineage_sent(settings, connections),
+        observed_run(connections, settings.monitoring, say_warning),
+    ):
+        yield
+
+
+@contextmanager
+def _lineage_sent(settings: Settings, connections: Connections) -> Iterator[None]:
+    try:
+        yield
+    except PikkitError:
+        _send(settings, connections)
+        raise
+    _send(settings, connections)
+
+
+def _send(settings: Settings, connections: Connections) -> None:
+    if settings.lineage.server is None and settings.lineage.file is None:
+        return
+    import psycopg
+
+    from ingestion.lineage.delivery import deliver_events
+
+    try:
+        deliveries = deliver_events(connections.postgres, settings.lineage)
+    except (PikkitError, psycopg.Error) as error:
+        say_warning(f"Lineage was not sent, and goes with the next run: {type(error).__name__}.")
+        return
+    for delivery in deliveries:
+        if delivery.warning:
+            say_warning(delivery.warning)

@@ -1,0 +1,76 @@
+"""The verb metrics: what Prometheus is told of the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingestion.cli.documents import print_json
+from ingestion.cli.options import Json, Now
+from ingestion.cli.output import print_line, say, say_warning
+from ingestion.cli.stores import begin, standing_stores
+
+if TYPE_CHECKING:
+    from feature_repo.servers.connections import Connections
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def metrics(
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            "--serve", metavar="[HOST:]PORT", help="Answer scrapes there until interrupted; by default local."
+        ),
+    ] = None,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Print the store's metrics as Prometheus reads them.
+
+    What each run measured stands in ops.metrics. PIKKIT_METRICS_FILE and PUSHGATEWAY_URL tell of each run as it ends
+    (docs/monitoring.md). Starts nothing and changes nothing. Whether the stores answer is a metric, and no error.
+    """
+    from feature_repo import clock
+    from ingestion.monitoring.measurements import measure
+
+    connections = standing_stores(begin(now))
+    if serve is not None:
+        _serve(connections, serve)
+        return
+    samples = measure(connections, clock.now())
+    if json:
+        from dataclasses import asdict
+
+        print_json({"metrics": [asdict(sample) | {"value": float(sample.value)} for sample in samples]})
+        return
+    from ingestion.monitoring.exposition import exposition
+
+    print_line(exposition(samples).rstrip("\n"))
+
+
+def _serve(connections: Connections, address: str) -> None:
+    from feature_repo import clock
+    from feature_repo.errors import ConfigurationError
+    from ingestion.monitoring.exposition import serve
+    from ingestion.monitoring.measurements import measure
+
+    host, port = _host_and_port(address)
+    try:
+        bound_port, thread = serve(host, port, lambda: measure(connections, clock.now()))
+    except OSError as error:
+        raise ConfigurationError(
+            f"Nothing can be served at {host}:{port} ({error.strerror})", "Nothing was done", "Choose another port"
+        ) from error
+    if host not in _LOOPBACK:
+        say_warning(f"Whoever reaches {host} may read the metrics: there is no login.")
+    say(f"Metrics are served at http://{host}:{bound_port}/metrics. Ctrl-C ends it.")
+    thread.join()
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise typer.BadParameter("write PORT or HOST:PORT, such as 9464", param_hint="--serve")
+    return host.strip("[]") or "127.0.0.1", int(port)

@@ -1,0 +1,1 @@
+"""Verbs that say where a value or a row comes from, and why it changed."""

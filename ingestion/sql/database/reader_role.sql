@@ -1,0 +1,17 @@
+-- The role of `pikkit env --read-only` in an embedded Postgres: it reads the features and Feast's registry, now and after later
+-- migrations, and may change nothing. Repeatable. For a Postgres of somebody's own: docs/store-roles.sql (pikkit_trainer).
+-- Writes   roles and rights
+do $$
+begin
+    if not exists (select from pg_roles where rolname = 'pikkit_reader') then
+        create role pikkit_reader;
+    end if;
+    alter role pikkit_reader with login nosuperuser nocreatedb nocreaterole;
+    alter role pikkit_reader set default_transaction_read_only = on;
+    revoke create on schema public from public;
+    grant usage on schema features, feast to pikkit_reader;
+    grant select on all tables in schema features, feast to pikkit_reader;
+    alter default privileges in schema features grant select on tables to pikkit_reader;
+    alter default privileges in schema feast grant select on tables to pikkit_reader;
+end
+$$

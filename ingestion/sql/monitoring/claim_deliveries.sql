@@ -1,0 +1,31 @@
+-- Grain    one row per alert, channel and event that is to be sent now, and is claimed by that: what it says
+--          An alert that is open is said to each channel. One that has cleared, only where it was said or tried, or where
+--          this run opened it and cleared it.
+-- Writes   ops.alert_deliveries
+-- Reads    ops.alerts
+-- Params   channels; run_id (null: none); now: the machine's clock; taken_over_after: how old the claim of a process that died is
+with due as (
+    select alert_id, channel, case when resolved_at is null then 'opened' else 'resolved' end as event
+    from ops.alerts cross join unnest(%(channels)s::text[]) as named (channel)
+    where resolved_at is null or run_id = %(run_id)s or exists (
+        select from ops.alert_deliveries as said where said.alert_id = alerts.alert_id and said.channel = named.channel
+    )
+),
+
+claimed as (
+    insert into ops.alert_deliveries as claim (alert_id, channel, event, state, attempted_at)
+    select alert_id, channel, event, 'sending', %(now)s
+    from due
+    where not exists (
+        select from ops.alert_deliveries as said
+        where said.alert_id = due.alert_id and said.channel = due.channel and said.event = due.event and said.state = 'delivered'
+    )
+    on conflict (alert_id, channel, event) do update
+    set state = 'sending', attempts = claim.attempts + 1, attempted_at = excluded.attempted_at
+    where claim.state = 'failed' or claim.state = 'sending' and claim.attempted_at < %(now)s - %(taken_over_after)s::interval
+    returning alert_id, channel, event
+)
+
+select channel, alert_id, event, severity, notice, run_id, opened_at, resolved_at
+from claimed join ops.alerts using (alert_id)
+order by alert_id

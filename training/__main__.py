@@ -1,0 +1,5 @@
+"""`python -m training` is `pikkit`."""
+
+from training.cli import main
+
+main()
