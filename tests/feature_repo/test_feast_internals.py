@@ -24,6 +24,7 @@ from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source i
 from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.infra.online_stores.redis import RedisOnlineStore
 from feast.infra.passthrough_provider import PassthroughProvider
+from feast.protos.feast.core.Registry_pb2 import Registry as RegistryMessage
 from feast.types import Float64
 
 from feature_repo import REPOSITORY, feast_internals
@@ -239,6 +240,19 @@ def _registry_has_an_engine_for_writing() -> None:
     source = inspect.getsource(feast_internals.SqlRegistry.__init__)
     assert "self.write_engine" in source
     assert _parameters(feast_internals.SqlRegistry.refresh) == ["self", "project"]
+
+
+@holds("forget_cached_registry")
+def _registry_is_read_anew_where_its_cache_has_no_time() -> None:
+    for mode, is_kept in (("sync", False), ("thread", True)):
+        registry = object.__new__(feast_internals.SqlRegistry)
+        registry.cache_mode = mode
+        registry.cached_registry_proto = RegistryMessage(version_id="any")
+        registry.cached_registry_proto_created = datetime.now(UTC)
+        registry.cached_registry_proto_ttl = timedelta(minutes=1)
+        assert registry.is_cache_valid()
+        feast_internals.forget_cached_registry(registry)
+        assert registry.is_cache_valid() == is_kept
 
 
 @holds("FeastRegistrySchemaError")
