@@ -6,7 +6,6 @@ log, the time of the bets, the digest of the frame they gave, the code, the para
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import platform
@@ -16,9 +15,6 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
-import polars as pl
 
 from feature_repo.declarations.feature_lists import FeatureList
 from feature_repo.errors import ConfigurationError
@@ -42,7 +38,7 @@ class Data:
     placed_from: str | None
     placed_to: str | None
     rows: int
-    #: SHA-256 of the frame: names, types, nulls and values of all columns in order (`frame_digest`).
+    #: SHA-256 of the frame: names, types, nulls and values of all columns in order (training/digest.py).
     frame_digest: str
     #: Each feature as view:name -> version and digest of its definition.
     features: Mapping[str, Mapping[str, Any]]
@@ -136,27 +132,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def frame_digest(frame: pl.DataFrame) -> str:
-    """SHA-256 of a frame, in hexadecimal: two frames have the same when their columns, rows and values are the same.
-
-    What libraries make of it in memory or in a file is no part of it.
-    """
-    digest = hashlib.sha256()
-    for column in frame:
-        nulls = column.is_null().to_numpy()
-        digest.update(f"{column.name}\0{column.dtype}\0{len(column)}\0".encode())
-        digest.update(np.packbits(nulls).tobytes())
-        if column.dtype == pl.String:
-            texts = column.fill_null("")
-            digest.update(texts.str.len_bytes().cast(pl.Int64).to_numpy().tobytes())
-            digest.update("".join(texts.to_list()).encode())
-        elif column.dtype == pl.Boolean:
-            digest.update(np.packbits(column.fill_null(value=False).to_numpy()).tobytes())
-        else:
-            digest.update(column.to_physical().fill_null(0).to_numpy().tobytes())
-    return digest.hexdigest()
 
 
 def feature_versions_of(service: FeatureList) -> dict[str, dict[str, Any]]:

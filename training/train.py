@@ -30,6 +30,7 @@ from ingestion.progress import Progress, silent
 from ingestion.runs.record import Documented, code_version, recorded_run
 from training.artefacts.evaluation_document import evaluation_document, parameters_document
 from training.dataset import TrainingSet, feature_list, training_set
+from training.digest import frame_digest
 from training.learning.fit import FittedModel, fit_win
 from training.learning.learners import boosting_library
 from training.learning.model import save_files
@@ -40,7 +41,6 @@ from training.manifest import (
     PinnedData,
     environment,
     feature_versions_of,
-    frame_digest,
     instant,
     write_manifest,
 )

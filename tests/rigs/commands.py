@@ -27,7 +27,7 @@ from training.cli import execute
 PIKKIT = Path(sys.executable).with_name("pikkit")
 STORE = ("raw", "processed", "quarantine", "features", "ops")
 # A run that fails leaves its record here, and nothing anywhere else.
-RECORDS = ("ops.runs", "ops.run_steps", "ops.metrics")
+RECORDS = ("ops.runs", "ops.run_steps", "ops.metrics", "ops.lineage_events")
 
 
 def pikkit(

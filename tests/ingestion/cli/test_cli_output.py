@@ -208,12 +208,14 @@ def test_colours_may_be_forced_into_a_pipe_and_never_into_json(environ: dict[str
 # Verbs that write, start or judge something; all others only read.
 WORKING = {
     "demo", "up", "down", "doctor", "env", "migrate", "apply", "sync", "run", "backfill", "verify", "reconcile",
-    "materialize", "export", "publish-supabase", "score", "sample", "quarantine",
+    "materialize", "export", "publish-supabase", "score", "sample", "quarantine", "dataset", "train", "models",
+    "explain", "diff", "lineage",
 }  # fmt: skip
 READING = [[verb] for verb in sorted(VERBS.keys() - WORKING)] + [
     ["gate", "--queries"],
     ["quarantine", "list"],
     ["quarantine", "show", "--id", "refused"],
+    ["models", "list"],
 ]
 # Frames and what fetches, judges or draws; Feast, and what it stands on; the clients of the stores.
 HEAVY = {
