@@ -160,10 +160,10 @@ def test_a_changed_fact_of_a_bet_ends_with_1(own_store, explain):
     assert explain("amount", "--bet", "d", of=own_store).returncode == 0
 
 
-def test_a_changed_code_of_a_name_ends_with_1(own_store, explain):
+def test_a_changed_known_at_of_a_name_ends_with_1(own_store, explain):
     assert explain("market_encoded", "--bet", "e", of=own_store).returncode == 0
-    tamper(own_store, "delete from features.vocabulary where value = 'Total'")
-    assert explain("market_encoded", "--bet", "e", of=own_store).returncode == 1  # serving still has the code in memory
+    tamper(own_store, "update features.vocabulary set known_at = '2026-01-01' where value = 'Total'")
+    assert explain("market_encoded", "--bet", "e", of=own_store).returncode == 1  # serving still has the other instant
 
 
 def test_a_window_lists_the_newest_graded_bets_and_no_more(explained):
