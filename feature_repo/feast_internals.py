@@ -135,6 +135,7 @@ __all__ = [
     "feast_value_type_to_python_type",
     "feature_views_of_service",
     "feature_views_table",
+    "forget_cached_registry",
     "forget_stored_transformation",
     "get_feature_view_query_context",
     "is_postgres_source",
@@ -245,6 +246,18 @@ def with_offline_settings(config: RepoConfig, settings: Any) -> RepoConfig:
     copy: Any = config.model_copy()
     copy._offline_store = settings
     return copy  # type: ignore[no-any-return]
+
+
+# ---- registry ----------------------------------------------------------------------------------------------------
+
+
+def forget_cached_registry(registry: SqlRegistry) -> None:
+    """Have the registry read its tables anew when somebody next asks what it caches; where nobody does, never.
+
+    Feast's own `refresh` reads all of them at once. A registry that a thread of its own refreshes is left to that.
+    """
+    if registry.cache_mode == "sync":
+        registry.cached_registry_proto_created = None  # type: ignore[assignment]
 
 
 # ---- stored functions and values ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ def _bet_features(inputs: dict[str, list]) -> dict[str, list]:  # type: ignore[t
     import pyarrow as pa
 
     from feature_repo.bets.odds import implied_probability
-    from feature_repo.bets.vocabulary import encode_names
+    from feature_repo.bets.vocabulary import code_instants, encode_names
     from feature_repo.clock import as_utc
     from feature_repo.columns import Column
     from feature_repo.group_keys import only_part
@@ -23,15 +23,17 @@ def _bet_features(inputs: dict[str, list]) -> dict[str, list]:  # type: ignore[t
     placed = [as_utc(instant) for instant in inputs["time_placed"]]
     sports = [only_part(key) for key in inputs["sport"]]
     institutions = [only_part(key) for key in inputs["institution_name"]]
+    # Feast hands over the instants of the rows in a training frame, and none in serving.
+    known_by = code_instants(placed, inputs.get("event_timestamp"))
     return {
         "implied_prob": Column(map(implied_probability, inputs["american_odds"]), pa.float64()),
         "day_of_week": Column([None if at is None else at.weekday() for at in placed], pa.int64()),
         "hour_of_day": Column([None if at is None else at.hour for at in placed], pa.int64()),
-        "sport_encoded": Column(encode_names("sport", sports), pa.int64()),
-        "league_encoded": Column(encode_names("league", inputs["league"]), pa.int64()),
-        "market_encoded": Column(encode_names("market", inputs["market"]), pa.int64()),
-        "institution_encoded": Column(encode_names("institution_name", institutions), pa.int64()),
-        "bet_type_encoded": Column(encode_names("bet_type", inputs["bet_type"]), pa.int64()),
+        "sport_encoded": Column(encode_names("sport", sports, known_by), pa.int64()),
+        "league_encoded": Column(encode_names("league", inputs["league"], known_by), pa.int64()),
+        "market_encoded": Column(encode_names("market", inputs["market"], known_by), pa.int64()),
+        "institution_encoded": Column(encode_names("institution_name", institutions, known_by), pa.int64()),
+        "bet_type_encoded": Column(encode_names("bet_type", inputs["bet_type"], known_by), pa.int64()),
     }
 
 

@@ -1,5 +1,6 @@
-"""`python -m ingestion` is `pikkit`."""
+"""`python -m ingestion` is `pikkit`: the command that is installed, with the verbs of training, which stands above."""
 
-from ingestion.cli import main
+from importlib.metadata import entry_points
 
-main()
+(pikkit,) = entry_points(group="console_scripts", name="pikkit")
+pikkit.load()()

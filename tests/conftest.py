@@ -36,7 +36,7 @@ from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import apply_migrations, create_registry
 from ingestion.embedded import servers as embedded
-from tests.rigs.keeper import temporary_homes
+from tests.rigs.keeper import memory_directory, temporary_homes
 from tests.rigs.supabase import supabase
 
 __all__ = ["supabase"]
@@ -76,10 +76,14 @@ hypothesis.settings.load_profile("pikkit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs servers or processes, for `make test-fast` to leave it out: nobody keeps a list of those."""
+    """Mark what needs servers or processes, for `make test-fast` to leave it out: nobody keeps a list of those.
+
+    What takes long comes first: a worker takes the rest from another one, which is then done when it is.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and ("servers" in item.fixturenames or _uses_rigs(item.module)):
             item.add_marker("rig")
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @cache
@@ -122,8 +126,8 @@ def real_sample() -> Path:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Connections]:
-    """Both servers, in a home that goes away with the test process."""
-    with temporary_homes() as homes:
+    """Both servers, in a home that goes away with the test process, in memory where there is room."""
+    with temporary_homes(memory_directory()) as homes:
         connections = embedded.start_servers(homes / "home")
         with _maintenance(connections.postgres) as connection:
             # A test's data need not survive a power cut. Each copy of a template is a checkpoint, after which a page

@@ -136,6 +136,15 @@ def rows_of_bets(describe, log, *, first_at_placement):
     return rows
 
 
+def code(log, column, name, placed):
+    """The code of a name as of a placement: its place among the names of the versions known by that whole second."""
+    if name is None:
+        return None
+    known = [v[column] for v in log if v["known_at"] <= placed.replace(microsecond=0) and v[column] is not None]
+    names = sorted(set(known), key=known.index)
+    return names.index(name) + 1 if name in names else 0
+
+
 def all_rows(log):
     rows = {view.name: rows_of_view(view, log) for view in GROUPED_VIEWS}
     rows["bet_facts"] = rows_of_bets(facts, log, first_at_placement=True)

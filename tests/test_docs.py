@@ -17,9 +17,10 @@ import psycopg
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.house import PACKAGES
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-FOLDERS = ("feature_repo", "quality", "ingestion", "tests", "benchmarks", "docs")
+FOLDERS = (*PACKAGES, "tests", "benchmarks", "docs", "examples")
 _ANY_FOLDER = "|".join(FOLDERS)
 # A path in one of the folders. <name> stands for any name, * too.
 PATH = re.compile(rf"(?<![\w/.~-])(?:{_ANY_FOLDER})/[\w./<>*-]*")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.house import PACKAGES
 
 
 def module_of(file: Path) -> str:
@@ -17,7 +18,7 @@ def module_of(file: Path) -> str:
 
 MODULES = sorted(
     module_of(file)
-    for package in ("feature_repo", "quality", "ingestion")
+    for package in PACKAGES
     for file in (REPOSITORY / package).rglob("*.py")
     if ">>>" in file.read_text(encoding="utf-8")
 )

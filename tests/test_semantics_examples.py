@@ -6,7 +6,8 @@ the others are what must come out:
     `source`                     rows as a file sends them; `run` is the clock of the run that reads them
     `table`                      what a table of bets shows when it is synced and reconciled at `run`
     `processed.bet_versions`     the log itself, where nothing stands before it
-    `get_historical_features`    what Feast answers for a bet placed at `time_placed`
+    `get_historical_features`    what Feast answers for a bet placed at `time_placed`, and all else that the row says
+    `get_online_features`        the same of a serving process
     any other                    a table or view of the store
 """
 
@@ -25,8 +26,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from feature_repo.declarations.views import STORED_VIEWS
-from feature_repo.group_keys import entity_frame
+from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS, STORED_VIEWS
+from feature_repo.group_keys import entity_frame, entity_rows
 from feature_repo.postgres.copy import copy_in
 from feature_repo.store import store_at
 from ingestion.database.access import connect
@@ -47,7 +48,10 @@ PAGE = REPOSITORY / "docs" / "semantics.md"
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 EVENING = DAY.replace(hour=18)  # the clock of a refresh where the page names none
 LEFT_OUT = "…"
-ORDER = {"processed.bet_versions": "seq", "features.group_state": "key"}
+ORDER = {"processed.bet_versions": "seq", "features.group_state": "key", "features.vocabulary": "code"}
+# What the second word in backticks above a table names the rows by.
+PARTS = {"features.group_state": "grouping", "features.vocabulary": "column_name"}
+RETRIEVALS = ("get_historical_features", "get_online_features")
 
 
 @dataclass(frozen=True)
@@ -180,7 +184,9 @@ def stored(connection, table):
     query = sql.SQL("select {} from {} {} order by {}").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.Identifier(*table.name.split(".")),
-        sql.SQL("where grouping = {}").format(sql.Literal(table.more[0])) if table.more else sql.SQL(""),
+        sql.SQL("where {} = {}").format(sql.Identifier(PARTS[table.name]), sql.Literal(table.more[0]))
+        if table.more
+        else sql.SQL(""),
         sql.SQL(ORDER.get(table.name, "1, event_timestamp")),
     )
     return connection.execute(query).fetchall()
@@ -189,12 +195,18 @@ def stored(connection, table):
 def answered(connections, table):
     """Feast's answer, through the stock call and the keys of feature_repo/group_keys.py."""
     apply_declarations(connections)
-    homes = {feature: f"{view.name}:{feature}" for view in STORED_VIEWS for feature in view.features}
-    asked, *features = table.rows[0]
-    bets = [bet({asked: row[asked], "id": str(number)}) for number, row in enumerate(table.rows)]
-    retrieved = store_at(connections).get_historical_features(entity_frame(bets), [homes[f] for f in features])
-    answers = retrieved.to_df().sort_values("event_timestamp")[features].itertuples(index=False)
-    return [(bet["time_placed"], *answer) for bet, answer in zip(bets, answers, strict=True)]
+    views = (*STORED_VIEWS, *ON_DEMAND_DECLARATIONS.values())
+    homes = {feature.name: f"{view.name}:{feature.name}" for view in views for feature in view.declared}
+    said = [column for column in table.rows[0] if column in ORDINARY.rows[0]]
+    features = [column for column in table.rows[0] if column not in said]
+    bets = [bet({column: row[column] for column in said} | {"id": f"{n:03}"}) for n, row in enumerate(table.rows)]
+    store, wanted = store_at(connections), [homes[feature] for feature in features]
+    if table.name == "get_online_features":
+        frame = store.get_online_features(wanted, entity_rows(bets)).to_df()
+    else:
+        frame = store.get_historical_features(entity_frame(bets), wanted).to_df().sort_values("bet_id")
+    answers = frame[features].itertuples(index=False)
+    return [(*(bet[column] for column in said), *answer) for bet, answer in zip(bets, answers, strict=True)]
 
 
 def check(connection, outputs):
@@ -206,7 +218,7 @@ def check(connection, outputs):
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_documented_example_gives_the_documented_tables(example, request, tmp_path):
     given, *outputs = example
-    asked = [table for table in outputs if table.name == "get_historical_features"]
+    asked = [table for table in outputs if table.name in RETRIEVALS]
     connections = request.getfixturevalue("registry" if asked else "connections")
     with connect(connections.postgres, purpose="test") as connection:
         if given.name == "source":

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.house import PACKAGES
 
-FILES = [path for package in ("feature_repo", "quality", "ingestion") for path in (REPOSITORY / package).rglob("*.sql")]
+FILES = [path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.sql")]
 PLACEHOLDER = re.compile(r"\{\w*\}|%\(\w+\)s")
 
 
@@ -24,16 +25,20 @@ def test_no_comment_holds_a_placeholder(path: Path) -> None:
     assert [comment for comment in comments if PLACEHOLDER.search(comment)] == []
 
 
-@pytest.mark.parametrize("package", ["feature_repo", "ingestion"])
+@pytest.mark.parametrize("package", ["feature_repo", "ingestion", "training"])
 def test_every_sql_file_is_used_and_every_named_statement_has_a_file(package: str) -> None:
     """A statement that is renamed in one place only would be found when its command runs."""
     files = {path.stem for path in (REPOSITORY / package / "sql").rglob("*.sql") if path.parent.name != "migrations"}
     code = {
         name: "\n".join(map(Path.read_text, (REPOSITORY / name).rglob("*.py")))
-        for name in ("feature_repo", "ingestion")
+        for name in ("feature_repo", "ingestion", "training")
     }
     literals = set(re.findall(r"""["']([a-z_0-9]+)["']""", "".join(code.values())))
-    function = "feast_statement" if package == "feature_repo" else "(?<!_)statement"
-    named = set(re.findall(function + r"""\(\s*["']([a-z_0-9]+)["']""", "".join(code.values())))
+    function = {
+        "feature_repo": r"feast_statement\(",
+        "ingestion": r"(?<!_)statement\(",
+        "training": r"statement_of\(\s*[\"']training[\"'],",
+    }[package]
+    named = set(re.findall(function + r"""\s*["']([a-z_0-9]+)["']""", "".join(code.values())))
     assert files - literals == set()
     assert named - files == set()

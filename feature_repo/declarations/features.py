@@ -203,14 +203,20 @@ PLACED_BET_FEATURES: Final = (
     DeclaredFeature("is_live", "Bool", "Placed while the event is under way.", FeatureScale.FLAG),
     DeclaredFeature("day_of_week", "Int64", "Day of time_placed in UTC; 0 is Monday.", FeatureScale.WEEKDAY),
     DeclaredFeature("hour_of_day", "Int64", "Hour of time_placed in UTC.", FeatureScale.HOUR),
-    DeclaredFeature("sport_encoded", "Int64", "Code of the sport; 0 is unknown, null is none.", FeatureScale.CODE),
-    DeclaredFeature("league_encoded", "Int64", "Code of the league; 0 is unknown, null is none.", FeatureScale.CODE),
-    DeclaredFeature("market_encoded", "Int64", "Code of the market; 0 is unknown, null is none.", FeatureScale.CODE),
-    DeclaredFeature(
-        "institution_encoded", "Int64", "Code of the sportsbook; 0 is unknown, null is none.", FeatureScale.CODE
-    ),
-    DeclaredFeature(
-        "bet_type_encoded", "Int64", "Code of the kind of bet; 0 is unknown, null is none.", FeatureScale.CODE
+    *(
+        DeclaredFeature(
+            f"{name}_encoded",
+            "Int64",
+            f"Code of the {meaning} as of the placement; 0 is unknown, null is none.",
+            FeatureScale.CODE,
+        )
+        for name, meaning in (
+            ("sport", "sport"),
+            ("league", "league"),
+            ("market", "market"),
+            ("institution", "sportsbook"),
+            ("bet_type", "kind of bet"),
+        )
     ),
 )
 PLACED_BET_CLV_FEATURES: Final = (

@@ -69,7 +69,7 @@ class GroupBets:
         rows: list[dict[str, Any]] = []
         if limit != 0:
             with self.connection.cursor(row_factory=dict_row) as cursor:
-                rows = cursor.execute(query, {"at": self.at, "limit": limit}).fetchall()
+                rows = cursor.execute(query, self._parameters | {"limit": limit}).fetchall()
         if size is not None:
             rows = _to_last_of_window(rows, size)
         added = _added_columns(measures)
@@ -81,10 +81,12 @@ class GroupBets:
     def changing_versions(self, instants: Sequence[datetime], limit: int) -> dict[datetime, tuple[list[int], int]]:
         """Instant -> the versions that came into the group or left it then, by seq; at most `limit`, and how many."""
         query = sql.SQL(feast_statement("changing_versions")).format(
-            same_group=self._condition("version"), same_group_before=self._condition("before")
+            same_group=same_group(self.group, self._parts, "version"),
+            same_group_before=same_group(self.group, self._parts, "before"),
         )
         changing: dict[datetime, tuple[list[int], int]] = {}
-        for known_at, seq, in_all in self.connection.execute(query, {"instants": list(instants), "limit": limit}):
+        parameters = self._parameters | {"instants": list(instants), "limit": limit}
+        for known_at, seq, in_all in self.connection.execute(query, parameters):
             changing.setdefault(known_at, ([], in_all))[0].append(seq)
         return changing
 
@@ -94,23 +96,35 @@ class GroupBets:
 
     def _row(self, name: str, size: int | None = None, **parts: sql.Composable) -> dict[str, Any]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
-            row = cursor.execute(self._query(name, **parts), {"at": self.at, "size": size}).fetchone()
+            row = cursor.execute(self._query(name, **parts), self._parameters | {"size": size}).fetchone()
         return row or {}
 
     def _query(self, name: str, **parts: sql.Composable) -> sql.Composed:
-        versions = sql.SQL(feast_statement("group_versions")).format(same_group=self._condition("version"))
+        versions = sql.SQL(feast_statement("group_versions")).format(
+            same_group=same_group(self.group, self._parts, "version")
+        )
         return sql.SQL(feast_statement(name)).format(versions=versions, **parts)
 
-    def _condition(self, alias: str) -> sql.Composable:
-        return same_group(self.group, split_key(self.key), alias)
+    @property
+    def _parts(self) -> Sequence[str | None]:
+        return split_key(self.key)
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        return group_parameters(self.group, self._parts) | {"at": self.at}
+
+
+def group_parameters(group: Group, parts: Sequence[str | None]) -> dict[str, str | None]:
+    """The parameters of `same_group`: column -> its part of a key. As text of the query a percent sign would be one."""
+    return dict(zip(group.columns, parts, strict=True))
 
 
 def same_group(group: Group, parts: Sequence[str | None], alias: str) -> sql.Composable:
-    """The condition that a row is of the group with these parts of a key."""
+    """The condition that a row is of the group with these parts of a key, given as `group_parameters`."""
     conditions = [
         sql.SQL("{} is null").format(sql.Identifier(alias, column))
         if part is None
-        else sql.SQL("{} = {}").format(sql.Identifier(alias, column), part)
+        else sql.SQL("{} = {}").format(sql.Identifier(alias, column), sql.Placeholder(column))
         for column, part in zip(group.columns, parts, strict=True)
     ]
     return sql.SQL("({})").format(sql.SQL(" and ").join(conditions))

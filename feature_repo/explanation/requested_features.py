@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import psycopg
 
-from feature_repo.bets.vocabulary import ENCODED_COLUMNS, UNKNOWN
+from feature_repo.bets.vocabulary import ENCODED_COLUMNS, UNKNOWN, code_instants
 from feature_repo.declarations.features import DeclaredFeature
 from feature_repo.declarations.views import OnDemandDeclaration
 from feature_repo.explanation.formulas import Calculation, bet_formula, calculate
@@ -53,11 +54,12 @@ def requested_calculations(
 ) -> dict[str, Calculation]:
     """The same, worked out of the columns of the version and the codes in features.vocabulary."""
     placed_at = version["time_placed"]
+    (known_by,) = code_instants([placed_at], None)
     values = {**version, "placed_at": None if placed_at is None else int(placed_at.timestamp() // 1)}
     calculations = {}
     for feature in declared:
         if (column := _ENCODED.get(feature.name)) is not None:
-            calculations[feature.name] = _code(connection, column, version[column])
+            calculations[feature.name] = _code(connection, column, version[column], known_by)
         elif feature.name == "has_clv":
             clv = version["clv_percentage"]
             text = f"clv_percentage is {'null' if clv is None else 'known'}"
@@ -68,10 +70,15 @@ def requested_calculations(
     return calculations
 
 
-def _code(connection: psycopg.Connection, column: str, name: str | None) -> Calculation:
+def _code(connection: psycopg.Connection, column: str, name: str | None, known_by: datetime) -> Calculation:
     if name is None:
         return Calculation(None, f"the bet has no {column}", {column: None})
     row = connection.execute(feast_statement("name_code"), {"column": column, "value": name}).fetchone()
-    code = row[0] if row is not None else UNKNOWN
-    text = f"code of {column} {name!r} in features.vocabulary = {code}"
-    return Calculation(code, text if row is not None else f"{text}, since it has none", {column: name})
+    code, known_at = row if row is not None else (UNKNOWN, None)
+    later = known_at is not None and known_at > known_by
+    text = f"code of {column} {name!r} in features.vocabulary = {UNKNOWN if later else code}"
+    if row is None:
+        text = f"{text}, since it has none"
+    elif later:
+        text = f"{text}, since the name was first known at {known_at:%Y-%m-%d %H:%M:%S} UTC, after the placement"
+    return Calculation(UNKNOWN if later else code, text, {column: name})

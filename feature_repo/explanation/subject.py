@@ -20,7 +20,7 @@ from feature_repo.declarations.views import (
     OnDemandDeclaration,
 )
 from feature_repo.errors import ConfigurationError
-from feature_repo.explanation.group_bets import same_group
+from feature_repo.explanation.group_bets import group_parameters, same_group
 from feature_repo.explanation.single_bets import SingleBet
 from feature_repo.group_keys import make_key, split_key
 from feature_repo.near_names import did_you_mean
@@ -149,7 +149,7 @@ def check_known(connection: psycopg.Connection, group: Group, key: str) -> None:
     of_group = sql.SQL("select exists (select from processed.bet_versions as version where {})").format(
         same_group(group, split_key(key), "version")
     )
-    if connection.execute(of_group).fetchone() == (True,):
+    if connection.execute(of_group, group_parameters(group, split_key(key))).fetchone() == (True,):
         return
     parts = sql.SQL(feast_statement("known_group_parts")).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, group.columns))

@@ -60,6 +60,7 @@ def _change(
         FeatureViewMessage,
         StreamFeatureViewMessage,
         feature_views_table,
+        forget_cached_registry,
         stream_feature_views_table,
     )
 
@@ -70,7 +71,7 @@ def _change(
         ):
             if _note(connection, table, message, project, view, change):
                 break
-    registry.refresh(project)
+    forget_cached_registry(registry)
 
 
 def _note(

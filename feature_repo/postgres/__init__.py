@@ -1,1 +1,1 @@
-"""Sessions at Postgres, the SQL files, frames by COPY, and the run lock."""
+"""Sessions at Postgres, the SQL files, frames by COPY, the run lock, and what is read again beside those who use it."""

@@ -2,7 +2,6 @@
 
 scorer.py            the way in: a service bound to its store, called with bets
 definitions.py       what a service consists of, read from Feast's registry once and then now and then
-background_refresh.py         a value that is read anew beside those who use it: the definitions
 stored_features.py   entities to values, through online_store/round_trip.py
 on_demand.py         the on-demand functions, over all bets at once
 vectors.py           what comes out
@@ -11,7 +10,8 @@ Values, statuses and timestamps are those of `get_online_features` over the same
 message objects, and nothing looked up twice.
 """
 
+from feature_repo.scoring.models import Model
 from feature_repo.scoring.scorer import Scorer, scorer
 from feature_repo.scoring.vectors import ValueStatus, Vectors
 
-__all__ = ["Scorer", "ValueStatus", "Vectors", "scorer"]
+__all__ = ["Model", "Scorer", "ValueStatus", "Vectors", "scorer"]

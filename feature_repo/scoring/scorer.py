@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from feature_repo.errors import NotScorable
 from feature_repo.online_store.layout import microseconds
 from feature_repo.online_store.redis_errors import redis_errors
 from feature_repo.online_store.round_trip import HashRead, Reply, read_hashes
-from feature_repo.scoring.background_refresh import Refreshed
+from feature_repo.postgres.background_refresh import Refreshed
 from feature_repo.scoring.definitions import Definitions, read_definitions
+from feature_repo.scoring.models import MODEL_NAMES, Model, check_model
 from feature_repo.scoring.stored_features import StoredRow
 from feature_repo.scoring.vectors import Vectors
 from feature_repo.store import open_store
@@ -28,12 +30,15 @@ if TYPE_CHECKING:
 class Scorer:
     """Feature vectors of one service. Made once per process, for all its threads."""
 
-    def __init__(self, store: FeatureStore, service: str, refresh_seconds: float) -> None:
+    def __init__(self, store: FeatureStore, service: str, refresh_seconds: float, model: Model | None = None) -> None:
         self._store, self._config, self._process = store, store.config, os.getpid()
         self._online = _redis_of(store, service)
         self._definitions: Refreshed[Definitions] = Refreshed(
             lambda: read_definitions(self._own_store(), service), refresh_seconds, f"The definition of {service}"
         )
+        self._model = model
+        if model is not None:
+            check_model(model, service, self.names)
 
     @property
     def service(self) -> str:
@@ -62,7 +67,7 @@ class Scorer:
         columns = definitions.entity_columns([bets] if isinstance(bets, Mapping) else bets)
         with redis_errors(self._config.online_store):
             rows, statuses = definitions.reader.read(self._fetch, columns, microseconds(now))
-        return Vectors(
+        vectors = Vectors(
             service=definitions.service,
             names=definitions.names,
             rows=_completed(definitions, rows, columns),
@@ -73,6 +78,10 @@ class Scorer:
             _row_statuses=statuses,
             _columns=columns,
         )
+        if self._model is None:
+            return vectors
+        chances = self._model.win_probabilities(vectors.columns, vectors.names_of(MODEL_NAMES))
+        return replace(vectors, win_probabilities=chances)
 
     def _own_store(self) -> FeatureStore:
         # After a fork the connections to the registry are those of the parent, which goes on using them. Those to Redis
@@ -85,7 +94,13 @@ class Scorer:
         return read_hashes(self._online, self._config, reads)
 
 
-def scorer(service: str, *, store: FeatureStore | None = None, refresh_seconds: float | None = None) -> Scorer:
+def scorer(
+    service: str,
+    *,
+    store: FeatureStore | None = None,
+    refresh_seconds: float | None = None,
+    model: Model | None = None,
+) -> Scorer:
     """A scorer of the named service, to be made once and called with bets::
 
         score = scorer("market_profitability_at_placement_v1")
@@ -94,13 +109,15 @@ def scorer(service: str, *, store: FeatureStore | None = None, refresh_seconds: 
 
     `store` is opened like `open_store` does unless it is given. What the service consists of is read from Feast's
     registry now, and again every `refresh_seconds` beside the scoring (default: `registry.cache_ttl_seconds` of
-    feature_store.yaml), so that a `feast apply` is taken up. Raises NotScorable for a service that is not there or
-    cannot be scored, and what `open_store` raises.
+    feature_store.yaml), so that a `feast apply` is taken up. With a `model` the vectors have `win_probabilities` too.
+    Raises NotScorable for a service that is not there or cannot be scored, or is not the model's, and what
+    `open_store` raises.
     """
     store = store or open_store()
     seconds = store.config.registry.cache_ttl_seconds if refresh_seconds is None else refresh_seconds
     # In Feast's setting 0 is never.
-    return Scorer(store, service, seconds if seconds or refresh_seconds is not None else float("inf"))
+    seconds = seconds if seconds or refresh_seconds is not None else float("inf")
+    return Scorer(store, service, seconds, model)
 
 
 def _completed(definitions: Definitions, rows: list[StoredRow], columns: Mapping[str, list[Any]]) -> list[StoredRow]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from feature_repo.bets.vocabulary import ENCODED_COLUMNS, UNKNOWN, encode_names
+from feature_repo.bets.vocabulary import ENCODED_COLUMNS, have_codes
 from feature_repo.declarations.groups import GROUPS
 from feature_repo.group_keys import only_part
 from feature_repo.online_store.layout import instant_of_microseconds
@@ -46,6 +46,7 @@ class Vectors:
     `rows`           one tuple per bet, one value per name: float, int, bool, str, or None
     `feature_views`  feature -> the view it comes from
     `now`            the instant at which ages were taken
+    `win_probabilities`  by the scorer's model, one per bet, None without a price; None without a model
 
     Values of on-demand views are computed from the bet itself: PRESENT, also when they are None, and of no age.
     """
@@ -61,6 +62,7 @@ class Vectors:
     _row_statuses: list[tuple[RowStatus, ...]] = field(repr=False)
     # join keys and request columns of the bets, a list per column
     _columns: Mapping[str, Sequence[Any]] = field(repr=False)
+    win_probabilities: list[float | None] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -107,18 +109,25 @@ class Vectors:
         """For each bet, column -> the name that it has there, of those names that no stored bet has.
 
         Looked up in the vocabulary that categories are encoded by, which is in memory
-        (`feature_repo/bets/vocabulary.py`). A name that is known and whose group is NOT_FOUND has no graded bet yet.
+        (`feature_repo/bets/vocabulary.py`), as it is now: a name that was first known after the bet was placed has the
+        code 0 and is none of these. A name that is known and whose group is NOT_FOUND has no graded bet yet.
         Raises VocabularyUnavailable where the service encodes no category and Postgres does not answer.
         """
         unknown: list[dict[str, str]] = [{} for _ in self.rows]
-        for column in ENCODED_COLUMNS:
-            keys = self._columns.get(column, [None] * len(self))
-            # A one-part key is the name, escaped.
-            names: Sequence[str | None] = [only_part(key) for key in keys] if column in _JOIN_KEYS else keys
-            for of_bet, name, code in zip(unknown, names, encode_names(column, names), strict=True):
-                if name is not None and code == UNKNOWN:
+        for column, names in self.names_of(ENCODED_COLUMNS).items():
+            for of_bet, name, has_code in zip(unknown, names, have_codes(column, names), strict=True):
+                if name is not None and not has_code:
                     of_bet[column] = name
         return unknown
+
+    def names_of(self, columns: Iterable[str]) -> dict[str, list[str | None]]:
+        """Column -> the name that each bet has there; None where it has none, or the service asks for none."""
+        names = {}
+        for column in columns:
+            keys = self._columns.get(column, [None] * len(self))
+            # A one-part key is the name, escaped.
+            names[column] = [only_part(key) for key in keys] if column in _JOIN_KEYS else list(keys)
+        return names
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict per bet, feature -> value: what JSON takes."""

@@ -1,4 +1,5 @@
-"""The command line: `pikkit`, also `python -m ingestion`. One module per verb; a verb imports what it needs.
+"""The command line of the store: one module per verb; a verb imports what it needs. `pikkit` is training/cli, which
+adds its own verbs to these.
 
 Results go to stdout (`--json` for machines), progress and messages to stderr; the last line says what changed. With
 `--json` an error is a document on stdout too, unless the command has printed its result before it failed.
@@ -31,7 +32,6 @@ from ingestion.cli.quarantine import quarantine_app
 from ingestion.cli.serve.export import export
 from ingestion.cli.serve.materialize import materialize
 from ingestion.cli.serve.publish_supabase import publish_supabase
-from ingestion.cli.serve.score import score
 from ingestion.cli.setup.apply import apply
 from ingestion.cli.setup.demo import demo
 from ingestion.cli.setup.doctor import doctor
@@ -90,8 +90,7 @@ def _takes_value(option: Any) -> bool:
 # In the order of `pikkit --help`.
 for verb in (
     demo, up, down, status, doctor, env, migrate, apply, sync, run, backfill, verify, reconcile, materialize,
-    gate, runs, explain, diff, report, lineage, alerts, metrics, export, publish_supabase, features, groups, score,
-    sample,
+    gate, runs, explain, diff, report, lineage, alerts, metrics, export, publish_supabase, features, groups, sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
 app.add_typer(quarantine_app, name="quarantine")

@@ -62,6 +62,11 @@ _AT_RISK: Final = (
 )
 _CLV: Final = "status <> PENDING and clv_percentage is known"
 _IMPLIED: Final = "(american_odds < 0 ? abs(american_odds) / (abs(american_odds) + 100) : 100 / (american_odds + 100))"
+# As of the whole second, to which Feast cuts the instants of a request.
+_CODE: Final = (
+    "code of {column} in the vocabulary, 0 where it has none or its first version has known_at > time_placed (the "
+    "instant of the row or request if that is null) cut to the second"
+)
 
 # Sums over the bets of a group.
 _WINS: Final = f"count({_WON})"
@@ -110,11 +115,11 @@ ON_DEMAND_FORMULAS: Final = {
         "is_live": Formula("is_live"),
         "day_of_week": Formula("weekday of time_placed in UTC, Monday being 0"),
         "hour_of_day": Formula("hour of time_placed in UTC"),
-        "sport_encoded": Formula("code of sport in the vocabulary, 0 where it has none"),
-        "league_encoded": Formula("code of league in the vocabulary, 0 where it has none"),
-        "market_encoded": Formula("code of market in the vocabulary, 0 where it has none"),
-        "institution_encoded": Formula("code of institution_name in the vocabulary, 0 where it has none"),
-        "bet_type_encoded": Formula("code of bet_type in the vocabulary, 0 where it has none"),
+        "sport_encoded": Formula(_CODE.format(column="sport")),
+        "league_encoded": Formula(_CODE.format(column="league")),
+        "market_encoded": Formula(_CODE.format(column="market")),
+        "institution_encoded": Formula(_CODE.format(column="institution_name")),
+        "bet_type_encoded": Formula(_CODE.format(column="bet_type")),
     },
     "bet_clv_features": {
         "clv_percentage": Formula("clv_percentage"),

@@ -99,7 +99,10 @@ def _transport(settings: LineageSettings, destination: str) -> Transport:
 
     if settings.server is None or destination != settings.server.address:
         return FileTransport(FileConfig(log_file_path=destination, append=True))
-    return HttpTransport(HttpConfig.from_dict(_http_options(settings.server)))
+    transport = HttpTransport(HttpConfig.from_dict(_http_options(settings.server)))
+    # A redirect, to a login page say, is asked for by GET and answers 200: the event would pass for sent, and be lost.
+    transport.session.max_redirects = 0
+    return transport
 
 
 def _http_options(server: LineageServer) -> dict[str, Any]:

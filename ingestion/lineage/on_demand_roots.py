@@ -1,5 +1,5 @@
-"""The columns of a request that each feature on demand is computed from, read off the functions of
-`feature_repo/on_demand.py` as they are written: importing them would import Feast.
+"""The columns of a request that each feature on demand is computed from, read off the text of
+`feature_repo/on_demand_functions.py`: which inputs a value comes from, running a function does not say.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import feature_repo
 from feature_repo.declarations import views
 from feature_repo.declarations.views import OnDemandDeclaration
 
-_FILE: Final = Path(feature_repo.__file__).with_name("on_demand.py")
+_FILE: Final = Path(feature_repo.__file__).with_name("on_demand_functions.py")
 # What looks up the codes of names (feature_repo/bets/vocabulary.py).
 _ENCODER: Final = "encode_names"
 
@@ -30,7 +30,7 @@ class OnDemandRoots(NamedTuple):
 
 
 def on_demand_roots(text: str | None = None) -> dict[str, dict[str, OnDemandRoots]]:
-    """By view and feature. `text` is the source of the module; of the one that Feast applies where it is null."""
+    """By view and feature. `text` is the source of the module: where it is null, of the one that Feast's views have."""
     module = ast.parse(_FILE.read_text(encoding="utf-8") if text is None else text)
     functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
     return {
@@ -39,13 +39,11 @@ def on_demand_roots(text: str | None = None) -> dict[str, dict[str, OnDemandRoot
 
 
 def _declared_functions(module: ast.Module) -> Iterator[tuple[OnDemandDeclaration, str]]:
-    """Each declaration with the name of its function, as the call that makes Feast's view has them."""
-    for call in (node for node in ast.walk(module) if isinstance(node, ast.Call)):
-        given = {keyword.arg: keyword.value for keyword in call.keywords}
-        name, function = given.get("name"), given.get("function")
-        if isinstance(name, ast.Attribute) and isinstance(name.value, ast.Name) and isinstance(function, ast.Name):
-            declared = getattr(views, name.value.id)
-            yield declared, function.id
+    """Each declaration with the name of its function, as the table of the functions has them."""
+    for table in (node for node in ast.walk(module) if isinstance(node, ast.Dict)):
+        for name, function in zip(table.keys, table.values, strict=True):
+            if isinstance(name, ast.Attribute) and isinstance(name.value, ast.Name) and isinstance(function, ast.Name):
+                yield getattr(views, name.value.id), function.id
 
 
 def _of_view(declared: OnDemandDeclaration, function: ast.FunctionDef) -> dict[str, OnDemandRoots]:
@@ -76,11 +74,15 @@ def _of_value(value: ast.expr, function: ast.FunctionDef) -> OnDemandRoots:
     nodes = list(_reached(value, assigned))
     by_name = [node for node in nodes if isinstance(node, ast.Subscript) and _is(node.value, inputs)]
     columns = [node.slice.value for node in by_name if isinstance(node.slice, ast.Constant)]
+    # The instant of a training row (`inputs.get`) is no column of a request.
+    by_row = [
+        node for node in nodes if isinstance(node, ast.Attribute) and node.attr == "get" and _is(node.value, inputs)
+    ]
     uses = sum(_is(node, inputs) for node in nodes)
     return OnDemandRoots(
         tuple(dict.fromkeys(map(str, columns))),
         is_encoded=any(isinstance(node, ast.Call) and _is(node.func, _ENCODER) for node in nodes),
-        is_traced=uses == len(columns),
+        is_traced=uses == len(columns) + len(by_row),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,10 +74,12 @@ def _write_or_warn(path: Path | None, connections: Connections, warn: Callable[[
 
 def _replace(path: Path, content: bytes) -> None:
     """Give the file this content at once, with the rights that it had, or those of any new file."""
-    target = path.resolve()
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    target = Path(os.path.realpath(path))
+    # A name that nobody can have laid a link under, in a folder that others may write to.
+    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        unfinished.write_bytes(content)
+        with unfinished.open("xb") as file:
+            file.write(content)
         if target.exists():
             unfinished.chmod(target.stat().st_mode & 0o777)
         unfinished.replace(target)

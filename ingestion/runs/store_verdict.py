@@ -48,8 +48,9 @@ def store_problem(store: StoreStatus) -> str | None:
     stale = sum(view.offline.state == "stale" for view in views)
     if stale:
         last_refresh = f"{contents.features_watermark:%Y-%m-%dT%H:%M:%SZ}"
+        are_past_their = "is past its" if stale == 1 else "are past their"
         return (
-            f"{stale} of {len(views)} views are past their TTL: the last refresh was at {last_refresh}. "
+            f"{stale} of {len(views)} views {are_past_their} TTL: the last refresh was at {last_refresh}. "
             "Run `pikkit run`, or look at the store as of then with --now or PIKKIT_NOW."
         )
     if faulty := [view for view in views if view.online.state in ("empty", "redefined", "incomplete", "differs")]:

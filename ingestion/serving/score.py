@@ -31,7 +31,7 @@ from quality.schema.grammar import HAS_OFFSET, NUMBER
 from quality.schema.kinds import cleaned
 
 if TYPE_CHECKING:
-    from feature_repo.scoring import Scorer, Vectors
+    from feature_repo.scoring import Model, Scorer, Vectors
     from ingestion.sources.files.formats.known_formats import FileFormat
 
 Bet = Mapping[str, Any]
@@ -82,6 +82,8 @@ class Vector:
     views: tuple[ViewAge, ...]
     unknown_names: dict[str, str]
     names_known_group: bool
+    #: By the model, null without a price; null without a model too.
+    win_probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class Scored:
     feature_views: dict[str, str]
     vectors: tuple[Vector, ...]
     unknown_names: tuple[UnknownName, ...]
+    #: The name of the model that was asked; null without one.
+    model: str | None = None
 
     @property
     def is_by_id(self) -> bool:
@@ -129,17 +133,23 @@ def check(bets: Sequence[Bet], *, service: str, now: datetime) -> None:
 
 
 def score_bets(
-    connections: Connections, bets: Sequence[Bet], *, service: str = DEFAULT_SERVICE, now: datetime
+    connections: Connections,
+    bets: Sequence[Bet],
+    *,
+    service: str = DEFAULT_SERVICE,
+    now: datetime,
+    model: Model | None = None,
 ) -> Scored:
     """Look up the features of bets in the online store. `time_placed` is `now` where a bet has none.
 
     Raises ConfigurationError that names all that is missing or wrong in the bets, Unreachable when a store is silent.
     """
-    with _serving(connections, service) as scorer:
+    with _serving(connections, service, model) as scorer:
         typed = _typed(bets, _needed(set(scorer.feature_views.values())), now)
         batches = [typed[start : start + _BATCH] for start in range(0, len(typed), _BATCH)]
         vectors = [vector for batch in batches for vector in _vectors(scorer(batch, now=now), batch)]
-        return Scored(service, dict(scorer.feature_views), tuple(vectors), _unknown_names(connections, vectors))
+        unknown = _unknown_names(connections, vectors)
+        return Scored(service, dict(scorer.feature_views), tuple(vectors), unknown, model.name if model else None)
 
 
 def naive_instants(bets: Sequence[Bet]) -> list[str]:
@@ -269,12 +279,13 @@ def _advice(bet: Bet, reasons: Sequence[str], needed: Sequence[str], now: dateti
 
 def _vectors(scored: Vectors, bets: Sequence[Bet]) -> Iterator[Vector]:
     instants, ages, unknown = scored.as_of, scored.ages, scored.unknown_names
+    chances = scored.win_probabilities or [None] * len(scored)
     for position, (bet, values) in enumerate(zip(bets, scored.to_dicts(), strict=True)):
         views = (ViewAge(view, instants[view][position], ages[view][position], _TTLS[view]) for view in instants)
         known = any(
             bet.get(name) is not None and name not in unknown[position] for name in ("sport", "institution_name")
         )
-        yield Vector(bet.get("id"), values, tuple(views), unknown[position], known)
+        yield Vector(bet.get("id"), values, tuple(views), unknown[position], known, chances[position])
 
 
 def _unknown_names(connections: Connections, vectors: Sequence[Vector]) -> tuple[UnknownName, ...]:
@@ -294,7 +305,7 @@ def _unknown_names(connections: Connections, vectors: Sequence[Vector]) -> tuple
 
 
 @contextmanager
-def _serving(connections: Connections, service: str) -> Iterator[Scorer]:
+def _serving(connections: Connections, service: str, model: Model | None) -> Iterator[Scorer]:
     """A scorer of the service, without Feast's warnings, and with trouble of the stores in our words."""
     from feature_repo.scoring import scorer
     from feature_repo.store import store_at
@@ -304,7 +315,7 @@ def _serving(connections: Connections, service: str) -> Iterator[Scorer]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield scorer(service, store=store_at(connections))
+            yield scorer(service, store=store_at(connections), model=model)
     except Unreachable as error:
         error.state = "Nothing was scored"
         raise

@@ -32,6 +32,7 @@ def feast(*arguments: str, environ: dict[str, str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_feast_apply_and_list_work(environ: dict[str, str]) -> None:
     feast("apply", environ=environ)
     # A process started from nothing, as a user's is: the others of Feast's commands are forked.

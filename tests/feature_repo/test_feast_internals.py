@@ -24,6 +24,7 @@ from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source i
 from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.infra.online_stores.redis import RedisOnlineStore
 from feast.infra.passthrough_provider import PassthroughProvider
+from feast.protos.feast.core.Registry_pb2 import Registry as RegistryMessage
 from feast.types import Float64
 
 from feature_repo import REPOSITORY, feast_internals
@@ -34,6 +35,7 @@ from feature_repo.offline_store.store import PointInTimeOfflineStore
 from feature_repo.online_store.response import FreshOnlineResponse
 from feature_repo.online_store.store import FreshOnlineStore
 from feature_repo.provider import GatedProvider
+from tests.house import PACKAGES
 
 CLASSES: dict[str, Any] = {
     "FeatureView": FeatureView,
@@ -240,6 +242,19 @@ def _registry_has_an_engine_for_writing() -> None:
     assert _parameters(feast_internals.SqlRegistry.refresh) == ["self", "project"]
 
 
+@holds("forget_cached_registry")
+def _registry_is_read_anew_where_its_cache_has_no_time() -> None:
+    for mode, is_kept in (("sync", False), ("thread", True)):
+        registry = object.__new__(feast_internals.SqlRegistry)
+        registry.cache_mode = mode
+        registry.cached_registry_proto = RegistryMessage(version_id="any")
+        registry.cached_registry_proto_created = datetime.now(UTC)
+        registry.cached_registry_proto_ttl = timedelta(minutes=1)
+        assert registry.is_cache_valid()
+        feast_internals.forget_cached_registry(registry)
+        assert registry.is_cache_valid() == is_kept
+
+
 @holds("FeastRegistrySchemaError")
 def _error_of_missing_tables() -> None:
     assert issubclass(feast_internals.FeastRegistrySchemaError, Exception)
@@ -401,7 +416,7 @@ PUBLIC_MODULES = {
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}
 MODULES = [
     path
-    for package in ("feature_repo", "quality", "ingestion")
+    for package in PACKAGES
     for path in sorted((REPOSITORY / package).rglob("*.py"))
     if path.name != "feast_internals.py"
 ]

@@ -20,15 +20,15 @@ from feature_repo.servers.environment import feast_environment
 from ingestion.embedded.reader import READER, reader_connections, reader_password
 from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.keeper import temporary_homes
-from tests.rigs.published_store import MARK, SECOND, Published
+from tests.rigs.published_store import SECOND, WATERMARK, Published
 
-SINCE = MARK - timedelta(days=30)
+SINCE = WATERMARK - timedelta(days=30)
 
 
 @pytest.fixture
 def reader(published: Published, tmp_path: Path) -> Iterator[Connections]:
     """The published store with its online copy, as the reader sees it."""
-    published.store().materialize(SINCE, MARK)
+    published.store().materialize(SINCE, WATERMARK)
     yield reader_connections(tmp_path, published.connections)
     with redis.Redis.from_url(published.connections.redis.url) as client:
         client.acl_deluser(READER)
@@ -43,7 +43,7 @@ def looking(reader: Connections, published: Published, monkeypatch: pytest.Monke
 
 
 def test_features_of_both_stores_and_the_registry_are_read(looking: Any) -> None:
-    entities = pd.DataFrame({"sport": ["NBA"], "event_timestamp": [pd.Timestamp(MARK)]})
+    entities = pd.DataFrame({"sport": ["NBA"], "event_timestamp": [pd.Timestamp(WATERMARK)]})
     historical = looking.get_historical_features(entities, features=["sport_stats:sport_count"]).to_df()
     assert historical["sport_count"].to_list() == [1]
     online = looking.get_online_features(["sport_stats:sport_count"], [{"sport": "NBA"}]).to_dict()
@@ -54,8 +54,8 @@ def test_features_of_both_stores_and_the_registry_are_read(looking: Any) -> None
 
 def test_the_servers_refuse_every_change_of_feast(looking: Any, published: Published) -> None:
     registry, keys = published.registry(), published.held()
-    row = pd.DataFrame({"sport": ["NBA"], **dict.fromkeys(SPORT_STATS.features, 9), "event_timestamp": [MARK]})
-    row = row.assign(created_timestamp=[MARK], run_id=[str(SECOND)])
+    row = pd.DataFrame({"sport": ["NBA"], **dict.fromkeys(SPORT_STATS.features, 9), "event_timestamp": [WATERMARK]})
+    row = row.assign(created_timestamp=[WATERMARK], run_id=[str(SECOND)])
     view, entity = looking.get_feature_view(SPORT_STATS.name), looking.get_entity("sport")
     attempts = {
         "delete_feature_view": lambda: looking.delete_feature_view(SPORT_STATS.name),
@@ -64,7 +64,7 @@ def test_the_servers_refuse_every_change_of_feast(looking: Any, published: Publi
         "registry": lambda: looking.registry.delete_feature_view(SPORT_STATS.name, looking.project),
         "push": lambda: looking.write_to_online_store(SPORT_STATS.name, row),
         "offline": lambda: looking.write_to_offline_store(SPORT_STATS.name, row),
-        "materialize": lambda: looking.materialize(SINCE, MARK),
+        "materialize": lambda: looking.materialize(SINCE, WATERMARK),
     }
     refusals = {}
     for name, attempt in attempts.items():
@@ -88,6 +88,14 @@ def test_postgres_refuses_the_reader_every_statement_that_changes_something(read
         "create schema mine",
         "select * from raw.bet_versions",
         "alter role pikkit_reader superuser",
+        "create temporary table mine (n int)",
+        "select lo_from_bytea(0, 'kept')",
+        "select pg_advisory_lock(1)",
+        "copy (select 1) to program 'cat'",
+        "copy (select 1) to '/tmp/mine'",
+        "select pg_read_file('postgresql.conf')",
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename <> current_user",
+        "set role pg_write_all_data",
     )
     with psycopg.connect(**reader.postgres.conninfo, autocommit=True) as connection:
         connection.execute("set default_transaction_read_only = off")  # the rights alone, whatever the session says

@@ -305,6 +305,7 @@ def test_refused_rows_never_enter_the_baseline(loaded, load, history):
             load(cents, now=NOW + number * timedelta(minutes=1))
 
 
+@pytest.mark.long
 def test_real_bets_pass_the_gates_in_any_batches(prepared, load, real_sample):
     rows, before = pl.read_parquet(real_sample), datetime(2026, 4, 1, tzinfo=UTC)
     for day in (datetime(2026, 4, 24, tzinfo=UTC), *(NOW - timedelta(days=days) for days in (20, 13, 12, 7, 2, 1, 0))):

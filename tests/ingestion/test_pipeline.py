@@ -54,6 +54,7 @@ def contents(connections):
 # ---- killed, locked out, repeated ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_plain_run_after_runs_killed_at_any_instant_restores_the_store_of_an_unkilled_run(
     prepared, new_applied, tmp_path
 ):

@@ -44,6 +44,7 @@ def query(connections, statement):
 # ---- corrections ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_corrections_of_every_kind_reach_the_served_value(prepared, source):
     """Win to loss, loss to void, another stake, another market, unsettled again, deleted, restored."""
     store = store_at(prepared)

@@ -18,16 +18,16 @@ from psycopg import sql
 from feature_repo import clock
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import feast_environment
-from ingestion.cli import execute
 from ingestion.doctor.doctor import Check
 from tests.conftest import LENIENT_GATES
 from tests.rigs.forked_commands import run_forked
 from tests.rigs.processes import PATIENCE
+from training.cli import execute
 
 PIKKIT = Path(sys.executable).with_name("pikkit")
 STORE = ("raw", "processed", "quarantine", "features", "ops")
 # A run that fails leaves its record here, and nothing anywhere else.
-RECORDS = ("ops.runs", "ops.run_steps", "ops.metrics")
+RECORDS = ("ops.runs", "ops.run_steps", "ops.metrics", "ops.lineage_events")
 
 
 def pikkit(

@@ -36,7 +36,7 @@ from typing import IO, Final
 from tests.rigs.processes import PATIENCE, wait_until
 
 # What each command calls, as its entry point in the environment does.
-_ENTRY_POINTS: Final = {"pikkit": ("ingestion.cli", "main"), "feast": ("feast.cli.cli", "cli")}
+_ENTRY_POINTS: Final = {"pikkit": ("training.cli", "main"), "feast": ("feast.cli.cli", "cli")}
 # What the commands import. Nothing of feature_repo's declarations: Feast reads those anew from the files.
 _IMPORTED: Final = (
     "feast.cli.cli",
@@ -44,8 +44,8 @@ _IMPORTED: Final = (
     "feast.infra.online_stores.redis",
     "feast.infra.registry.sql",
     "feast.repo_operations",
-    "ingestion.cli",
     "ingestion.pipeline",
+    "training.cli",
 )
 
 

@@ -6,6 +6,7 @@ too.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,17 +14,32 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from ingestion.embedded import servers
 
+# A file system that Linux keeps in memory, and how much of it must be free for the servers of a few test processes.
+_MEMORY: Final = Path("/dev/shm")
+_ENOUGH_BYTES: Final = 4 * 2**30
+
+
+def memory_directory() -> Path | None:
+    """Where files stay in memory; None where that is not, or has too little room.
+
+    A database is some four hundred files, and each test has one of its own: to make them on a disk takes most of the
+    time that a short test takes.
+    """
+    is_usable = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ENOUGH_BYTES
+    return _MEMORY if is_usable else None
+
 
 @contextmanager
-def temporary_homes() -> Iterator[Path]:
-    """A directory for homes of embedded servers, which are gone afterwards.
+def temporary_homes(within: Path | None = None) -> Iterator[Path]:
+    """A directory for homes of embedded servers, which are gone afterwards; `within` the system's for temporary files.
 
     Not under pytest's own directory: pytest closes that to PostgreSQL's user when the tests run as root.
     """
-    directory = Path(tempfile.mkdtemp(prefix="pikkit-test-"))
+    directory = Path(tempfile.mkdtemp(prefix="pikkit-test-", dir=within))
     command = [sys.executable, "-m", "tests.rigs.keeper", str(directory)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, start_new_session=True):
         yield directory

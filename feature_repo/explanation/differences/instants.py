@@ -196,13 +196,13 @@ def versions_between(
     columns = ("id",) if isinstance(view, BetView) else view.group.columns
     parts = [(each.key,) if isinstance(view, BetView) else split_key(each.key) for each in asked]
     query = sql.SQL(feast_statement("versions_between")).format(
-        groups=sql.SQL(", ").join(
-            sql.SQL("{}::text[]").format(sql.Literal(list(column))) for column in zip(*parts, strict=True)
-        ),
+        groups=sql.SQL(", ").join(sql.SQL("{}::text[]").format(sql.Placeholder(f"of_{column}")) for column in columns),
         columns=sql.SQL(", ").join(sql.Identifier(f"of_{column}") for column in columns),
         in_group=sql.SQL("({} or {})").format(_is_of_listed("version", columns), _is_of_listed("before", columns)),
     )
-    params = {
+    # As text of the query a percent sign in a name would begin a placeholder.
+    of_columns = {f"of_{column}": list(names) for column, names in zip(columns, zip(*parts, strict=True), strict=True)}
+    params = of_columns | {
         "since": [each.since for each in asked],
         "until": [each.until for each in asked],
         "first": min(each.since for each in asked),

@@ -93,7 +93,9 @@ def _print_run(run: PastRun, detail: RunDetail) -> None:
     from ingestion.runs.actor import by_actor
 
     source, remark = f" of {run.source}" if run.source else "", _remark(run)
-    print_wrapped(f"Run {run.run_id}, {run.verb}{source}: {_state(run)}{f' ({remark})' if remark else ''}.")
+    # What overrode a gate begins with the state itself.
+    state = remark if run.gate == "overridden" else f"{_state(run)}{f' ({remark})' if remark else ''}"
+    print_wrapped(f"Run {run.run_id}, {run.verb}{source}: {state}.")
     facts = [(name, getattr(run, name)) for name in ("run_id", "verb", "source", "now", "started_at", "finished_at")]
     facts += [("seconds", run.seconds), ("state", run.state), ("exit_code", run.exit_code)]
     gate = f"overridden{by_actor(run.overridden_by)}" if run.gate == "overridden" else run.gate

@@ -22,10 +22,12 @@ def scored_document(scored: Scored) -> dict[str, Any]:
 
     return {
         "service": scored.service,
+        "model": scored.model,
         "unknown_names": [asdict(name) for name in scored.unknown_names],
         "bets": [
             {
                 "bet_id": vector.bet_id,
+                "win_probability": vector.win_probability,
                 "features": vector.values,
                 "unknown_names": vector.unknown_names,
                 "views": {
@@ -52,6 +54,9 @@ def print_scored(scored: Scored) -> None:
         ["view", "as of", "age", "ttl"], [(view.view, view.event_timestamp, view.age, view.ttl) for view in ages]
     )
     print_line()
+    if scored.model is not None:
+        chances = ["unknown" if v.win_probability is None else f"{v.win_probability:.4f}" for v in scored.vectors]
+        print_line(f"Probability of a win by {scored.model}: {', '.join(chances)}")
     nulls = sum(value is None for vector in scored.vectors for value in vector.values.values())
     bets = f" of {len(scored.vectors):,} bets" if scored.vectors[1:] else ""
     print_line(f"{len(scored.feature_views)} features{bets} by {scored.service}, {nulls:,} null. Nothing was changed.")

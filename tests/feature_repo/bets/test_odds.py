@@ -20,16 +20,14 @@ from feature_repo.bets.odds import (
 )
 from tests import oracle
 from tests.conftest import REPOSITORY
+from tests.house import PACKAGES
 
 PRICES = [-1_000_000, -335, -110, -101, -100, None, 100, 101, 137, 250, 1_000_000]
 IMPLIED = [implied_probability(price) for price in PRICES]
 
 IN_SQL = re.compile(r"case when american_odds < 0 .*? end")
 SQL_FILES = sorted(
-    file
-    for package in ("feature_repo", "quality", "ingestion")
-    for file in (REPOSITORY / package).rglob("*.sql")
-    if IN_SQL.search(file.read_text())
+    file for package in PACKAGES for file in (REPOSITORY / package).rglob("*.sql") if IN_SQL.search(file.read_text())
 )
 
 

@@ -92,6 +92,13 @@ def test_hourly_materializations_leave_few_intervals(published: Published, gated
     assert view.most_recent_end_time == hour(3 * KEPT_INTERVALS - 1)
 
 
+def test_recorded_interval_is_read_at_once_from_the_cached_registry(published: Published, gated: Any) -> None:
+    registry, project = gated.registry, gated.project
+    assert registry.get_feature_view("sport_stats", project, allow_cache=True).most_recent_end_time is None
+    record_interval(registry, project, "sport_stats", (hour(0), hour(1)))
+    assert registry.get_feature_view("sport_stats", project, allow_cache=True).most_recent_end_time == hour(1)
+
+
 def test_long_list_of_intervals_is_shortened(published: Published, gated: Any) -> None:
     view = gated.get_feature_view("sport_stats")
     view.materialization_intervals = [(hour(number), hour(number)) for number in range(1000)]

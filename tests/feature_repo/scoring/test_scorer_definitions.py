@@ -18,7 +18,7 @@ from feast.types import Float64, Int64, String, UnixTimestamp
 from feature_repo import REPOSITORY, clock, scorer
 from feature_repo.errors import NotScorable
 from feature_repo.group_keys import entity_rows
-from feature_repo.scoring.background_refresh import Refreshed
+from feature_repo.postgres.background_refresh import Refreshed
 from feature_repo.servers.connections import Connections
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
 from tests.rigs import online_stores

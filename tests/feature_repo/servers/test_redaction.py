@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+import json
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -45,3 +46,49 @@ def test_urls_assignments_and_bearers_are_redacted_whatever_the_settings(text: s
 
 def test_a_secret_that_is_given_is_redacted() -> None:
     assert redacted("it said swordfish", "swordfish") == "it said ***"
+
+
+HARD = "p@ss w/rd'1\"\u00e9%"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        quote_plus(HARD),
+        quote(HARD),
+        quote(HARD, safe=" +"),
+        "p%40ss%20w%2frd%271%22%c3%a9%25",
+        json.dumps(HARD)[1:-1],
+        json.dumps(HARD, ensure_ascii=False)[1:-1],
+        repr(HARD)[1:-1],
+        HARD.replace("'", "\\'"),
+    ],
+)
+def test_a_secret_is_redacted_in_urls_quotes_and_json(monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
+    monkeypatch.setenv("POSTGRES_PASSWORD", HARD)
+    assert redacted(f"it said {spelling} to me") == "it said *** to me"
+
+
+def test_an_assigned_value_with_an_escaped_quote_is_redacted_whole() -> None:
+    assert redacted(r"host=db password='a\'b' dbname=x") == "host=db password=*** dbname=x"
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        "host=h user=me password='top secret'",
+        "postgresql://h/db?user=u&password=top%20secret",
+        "host=h password=top%20secret",
+    ],
+)
+def test_the_password_of_a_connection_string_is_redacted_by_itself_too(
+    monkeypatch: pytest.MonkeyPatch, connection: str
+) -> None:
+    monkeypatch.setenv("SOURCE_POSTGRES_URL", connection)
+    assert redacted("no such word: top secret") == "no such word: ***"
+
+
+def test_tokens_of_alert_channels_are_redacted_and_hosts_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERT_URLS", "tgram://123456789:AAF-token_12/-100123, json://hooks.example.com/T0KENT0KEN")
+    text = "123456789:AAF-token_12 of T0KENT0KEN at hooks.example.com"
+    assert redacted(text) == "*** of *** at hooks.example.com"

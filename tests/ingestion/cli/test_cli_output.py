@@ -19,7 +19,6 @@ import pytest
 import redis
 
 from feature_repo.servers.connections import Connections, Postgres
-from ingestion.cli import execute
 from ingestion.cli.setup import sample
 from ingestion.cli.update import backfill
 from ingestion.database.access import connect, hold_run_lock
@@ -28,6 +27,7 @@ from tests.ingestion.cli.test_cli_help import VERBS
 from tests.rigs.commands import PIKKIT, environ_of, pikkit_here
 from tests.rigs.processes import PATIENCE
 from tests.rigs.trouble import administer
+from training.cli import execute
 
 
 @pytest.fixture(scope="module")
@@ -208,12 +208,14 @@ def test_colours_may_be_forced_into_a_pipe_and_never_into_json(environ: dict[str
 # Verbs that write, start or judge something; all others only read.
 WORKING = {
     "demo", "up", "down", "doctor", "env", "migrate", "apply", "sync", "run", "backfill", "verify", "reconcile",
-    "materialize", "export", "publish-supabase", "score", "sample", "quarantine",
+    "materialize", "export", "publish-supabase", "score", "sample", "quarantine", "dataset", "train", "models",
+    "explain", "diff", "lineage",
 }  # fmt: skip
 READING = [[verb] for verb in sorted(VERBS.keys() - WORKING)] + [
     ["gate", "--queries"],
     ["quarantine", "list"],
     ["quarantine", "show", "--id", "refused"],
+    ["models", "list"],
 ]
 # Frames and what fetches, judges or draws; Feast, and what it stands on; the clients of the stores.
 HEAVY = {
@@ -234,7 +236,7 @@ CLIENTS = {"psycopg", "redis"}
 LOADED = """
 import io, json, sys
 from contextlib import redirect_stdout
-from ingestion.cli import execute
+from training.cli import execute
 
 told = []
 for command in json.loads(sys.argv[1]):

@@ -98,7 +98,7 @@ def test_demo_prints_an_online_vector_in_the_order_of_the_service(demos: Any) ->
 def test_demo_document_has_the_seconds_of_every_step(demos: Any) -> None:
     assert list(demos.told["seconds"]) == STEPS
     steps = [step["step"] for step in demos.told["run"]["steps"]]
-    assert steps == ["sync", "anomalies", "features", "gates", "commit", "load feast", "materialize"]
+    assert steps == ["sync", "anomalies", "features", "gates", "lineage", "commit", "load feast", "materialize"]
 
 
 def test_demo_prints_no_message_of_feast(demos: Any) -> None:

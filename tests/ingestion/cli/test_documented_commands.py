@@ -12,10 +12,11 @@ import pytest
 import typer
 
 from feature_repo.servers.connections import Connections
-from ingestion.cli import app
 from tests.conftest import REPOSITORY
+from tests.house import PACKAGES
 from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.documents import commands_of, documents, fenced_lines, lines_in_text, section
+from training.cli import app
 
 README = REPOSITORY / "README.md"
 # Lines of shell blocks that no test executes as they stand, and why not. The README's others are executed below, in
@@ -35,6 +36,13 @@ NOT_EXECUTED = {
     '( eval "$(pikkit env)"; feast monitor run -v sport_stats )': ("tests/feature_repo/test_feast_monitor.py runs it"),
     '( eval "$(pikkit env --read-only)"; feast ui -h 127.0.0.1 )': "does not end; what its role may do is held by "
     "tests/feature_repo/test_read_only_exports.py",
+    "pikkit train --source bets.parquet": "tests/training/test_trained_store.py runs it, and the next five",
+    "pikkit models list": "the same",
+    'pikkit score --model promoted --sport Soccer --league "Italy Serie A" --market "Moneyline 3-Way" '
+    "--institution-name Bet365 --american-odds 150 --bet-type straight --no-live": "the same",
+    "pikkit train --from MODEL": "the same",
+    "pikkit dataset --from MODEL --out DIR": "the same",
+    "pikkit dataset --since 2026-05-01 --out DIR": "the same",
     "feast serve --port 6566 --workers 2 --max-requests 0 --max-requests-jitter 0 --registry_ttl_sec 60 "
     "--no-access-log": "does not end; tests/feature_repo/scoring/test_scorer_serving.py takes it from the document",
 }
@@ -55,7 +63,7 @@ def unknown_parts(command: list[str]) -> list[str]:
     program, *words = command
     if program == "make":
         text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-        targets = set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
+        targets = set(re.findall(r"^([a-z_-]+):", text, re.MULTILINE))
         variables = set(re.findall(r"\$[({](\w+)", text))
         return [word for word in words if word not in targets and word.partition("=")[0] not in variables]
     if program == "feast":
@@ -92,7 +100,7 @@ def test_every_command_and_option_named_in_a_message_exists() -> None:
     """The next steps of errors, warnings and checks, wherever the code has one in backticks."""
     unknown = {
         (path.name, line): parts
-        for package in ("feature_repo", "quality", "ingestion")
+        for package in PACKAGES
         for path in sorted((REPOSITORY / package).rglob("*.py"))
         for line in IN_MESSAGE.findall(path.read_text(encoding="utf-8"))
         for command in commands_of(line.replace("\\", ""))

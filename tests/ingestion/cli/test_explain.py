@@ -160,10 +160,10 @@ def test_a_changed_fact_of_a_bet_ends_with_1(own_store, explain):
     assert explain("amount", "--bet", "d", of=own_store).returncode == 0
 
 
-def test_a_changed_code_of_a_name_ends_with_1(own_store, explain):
+def test_a_changed_known_at_of_a_name_ends_with_1(own_store, explain):
     assert explain("market_encoded", "--bet", "e", of=own_store).returncode == 0
-    tamper(own_store, "delete from features.vocabulary where value = 'Total'")
-    assert explain("market_encoded", "--bet", "e", of=own_store).returncode == 1  # serving still has the code in memory
+    tamper(own_store, "update features.vocabulary set known_at = '2026-01-01' where value = 'Total'")
+    assert explain("market_encoded", "--bet", "e", of=own_store).returncode == 1  # serving still has the other instant
 
 
 def test_a_feature_on_demand_is_dated_from_the_version_that_gave_the_value_not_from_the_newest_version(explained):
@@ -296,3 +296,18 @@ def test_python_has_the_same_as_frames(store):
     assert frames.features[["offline", "recomputed", "agrees"]].to_numpy().tolist() == [[0.4, 0.4, True]]
     assert frames.versions["wins"].sum() == 2
     assert frames.changes["id"].tolist() == ["a"]
+
+
+def test_names_with_percent_signs_are_explained_and_compared(new_applied, tmp_path):
+    """A percent sign in the text of a query would begin a placeholder."""
+    connections, name = new_applied(), "100% %s %(at)s %%"
+    clock.set_now(LATER)
+    run(connections, open_file(jsonl(tmp_path / "bets.jsonl", bet("50%", 1, sport=name), lost("b", 2, sport=name))))
+    environ = environ_of(connections, tmp_path / "home", PIKKIT_NOW=LATER.isoformat())
+    for subject in (("--key", name), ("--bet", "50%")):
+        done = pikkit_here("explain", "sport_win_rate", *subject, "--json", environ=environ)
+        (view,) = json.loads(done.stdout)["views"]
+        assert (view["key"], view["features"][0]["recomputed"], len(view["versions"])) == (name, 0.5, 2)
+    done = pikkit_here("diff", T0.isoformat(), LATER.isoformat(), "--json", environ=environ)
+    assert done.returncode == 0, done.stderr
+    assert name in done.stdout

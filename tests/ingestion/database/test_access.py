@@ -34,6 +34,7 @@ def test_a_connection_opens_with_no_transaction_begun(database: psycopg.Connecti
 # ---- locks of others -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_wait_for_a_locked_table_ends_with_a_refusal_and_doctor_names_the_holder(
     database: psycopg.Connection, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

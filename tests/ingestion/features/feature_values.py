@@ -97,12 +97,19 @@ def requests():
 
 
 def fixed_vocabulary():
-    """Codes of the names of the fixed log, in their order, of all but the last of each column."""
-    codes = vocabulary.Vocabulary(("",) * 6)
-    codes._codes, codes._read_at = {}, float("inf")  # read, and never to be read again
+    """Codes of the names of the fixed log, in their order, of all but the last of each column.
+
+    They become known one by one in the minutes in which the bets are placed; of the third nobody knows when.
+    """
+    names_by_column = {}
     for column in vocabulary.ENCODED_COLUMNS:
         names = dict.fromkeys(bet[column] for bet in fixed_log() if bet[column] is not None)
-        codes._codes |= {(column, name): code for code, name in enumerate(list(names)[:-1], start=1)}
+        names_by_column[column] = {
+            name: vocabulary.CodedName(code, None if code == 3 else EPOCH - timedelta(minutes=7 - code))
+            for code, name in enumerate(list(names)[:-1], start=1)
+        }
+    codes = vocabulary.Vocabulary(("",) * 6)
+    codes._read = lambda: names_by_column
     return codes
 
 

@@ -67,10 +67,11 @@ def codes_stay(connections: Connections) -> Iterator[None]:
         check_vocabulary(connection, version)
 
 
-def reader(connections: Connections) -> Vocabulary:
-    """What a server of models reads codes by: committed ones, on a connection of its own."""
+def codes_of_sports(connections: Connections, *names: str | None) -> list[int | None]:
+    """What a server of models gives now: committed codes, on a connection of its own."""
     conninfo = {name: str(value) for name, value in connections.postgres.conninfo.items()}
-    return Vocabulary(tuple(conninfo[name] for name in ("host", "port", "dbname", "user", "password", "sslmode")))
+    reader = Vocabulary(tuple(conninfo[name] for name in ("host", "port", "dbname", "user", "password", "sslmode")))
+    return reader.encode("sport", names, [clock.now()] * len(names))
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_codes_of_new_names_count_up_in_the_order_of_first_knowledge(
 ) -> None:
     with codes_stay(prepared):
         load(bet("a", 3, sport="Golf"), bet("b", 1, sport="Tennis", league=None), bet("c", 2, sport="Golf"))
-    assert reader(prepared).encode("sport", ["Tennis", "Golf", "Chess", None]) == [1, 2, 0, None]
+    assert codes_of_sports(prepared, "Tennis", "Golf", "Chess", None) == [1, 2, 0, None]
 
 
 def test_name_without_any_bet_left_keeps_the_code_for_bets_to_come(
@@ -104,7 +105,7 @@ def test_name_without_any_bet_left_keeps_the_code_for_bets_to_come(
         load(flagged("d", 6, sport="Rugby"), hours=2)
         run_backfill(prepared)
         load(flagged("e", 7, sport="Golf"), flagged("f", 8, sport="Chess"), hours=3)
-    assert reader(prepared).encode("sport", ["Golf", "Tennis", "Rugby", "Chess"]) == [1, 2, 3, 4]
+    assert codes_of_sports(prepared, "Golf", "Tennis", "Rugby", "Chess") == [1, 2, 3, 4]
 
 
 def test_name_of_a_refused_run_has_no_code_until_publication(
@@ -116,11 +117,11 @@ def test_name_of_a_refused_run_has_no_code_until_publication(
         file = open_file(jsonl(tmp_path / "refused.jsonl", bet("b", 2, sport="Refused")))
         with pytest.raises(GateRefused):
             pipeline.run_pipeline(prepared, file)
-        assert reader(prepared).encode("sport", ["Golf", "Refused"]) == [1, 0]
+        assert codes_of_sports(prepared, "Golf", "Refused") == [1, 0]
     # The refused bet is put right, under another name: nobody was ever told a code of the first.
     with codes_stay(prepared):
         load(bet("b", 3, sport="Right"), bet("c", 1, sport="Chess"), hours=2)
-    assert reader(prepared).encode("sport", ["Golf", "Refused", "Chess", "Right"]) == [1, 2, 3, 4]
+    assert codes_of_sports(prepared, "Golf", "Refused", "Chess", "Right") == [1, 2, 3, 4]
 
 
 def test_rewind_leaves_codes_and_moves_names_known_in_the_future_to_the_present(

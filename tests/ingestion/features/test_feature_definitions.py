@@ -248,7 +248,9 @@ def test_a_backfill_counts_up_only_the_feature_with_a_changed_definition(
 
     replace_by_replay(database, run_id=uuid.uuid4(), now=LATER)
     assert redefined_features(database) == []
-    newer = "select view, feature, version from features.feature_metadata where version > 1"
+    newer = (
+        "select view, feature, version from features.feature_metadata where version > 1 and computation_mode = 'batch'"
+    )
     assert database.execute(newer).fetchall() == [("sport_stats", "sport_roi", 2)]
 
 

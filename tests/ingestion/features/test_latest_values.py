@@ -82,6 +82,7 @@ def expected(connection):
     return views
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(logs(max_size=40))
 def test_the_views_hold_the_features_of_the_newest_change_rows_to_the_bit(database, log):

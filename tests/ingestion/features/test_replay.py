@@ -41,6 +41,7 @@ def same(value, expected):
     return value == pytest.approx(float(expected), rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.long
 @examples(60)
 @given(logs(), st.lists(st.integers(0, 99), max_size=6))
 def test_a_full_replay_equals_the_oracle_and_to_the_bit_a_replay_in_any_batches(log, cuts):
@@ -54,6 +55,7 @@ def test_a_full_replay_equals_the_oracle_and_to_the_bit_a_replay_in_any_batches(
             assert all(same(v, e) for v, e in zip(rows[at], wanted, strict=True)), (view, at, rows[at], features)
 
 
+@pytest.mark.long
 @examples(40)
 @given(logs(), st.integers(0, 99))
 def test_versions_known_later_leave_earlier_change_rows_unchanged(log, cut):

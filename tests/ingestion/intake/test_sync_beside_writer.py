@@ -128,6 +128,7 @@ def held_by_store(database):
     return {name: json.loads(row) for name, row in database.execute(newest) if row != "null"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 def test_syncs_beside_a_writer_lose_no_bet_and_duplicate_none(source, sync, compare, database, seed, monkeypatch):
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)  # each fault has passed by the next request

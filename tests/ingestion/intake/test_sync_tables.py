@@ -166,6 +166,7 @@ def newest_by_id(shown):
     }
 
 
+@pytest.mark.long
 @given(SHOWN)
 @settings(max_examples=60)
 def test_the_store_holds_the_newest_row_of_each_id_that_was_shown_last(new_database, tmp_path, syncs):

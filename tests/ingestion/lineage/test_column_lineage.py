@@ -169,14 +169,16 @@ def test_every_feature_of_every_view_and_service_has_a_lineage() -> None:
 def test_a_perturbed_request_column_moves_exactly_the_on_demand_features_named_by_lineage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from feature_repo import on_demand
     from feature_repo.bets import vocabulary
+    from feature_repo.on_demand_functions import ON_DEMAND_FUNCTIONS
 
     codes = iter(range(1, 10_000))
     known: dict[Any, int] = {}
-    monkeypatch.setattr(
-        vocabulary, "encode_names", lambda column, names: [known.setdefault((column, n), next(codes)) for n in names]
-    )
+
+    def encode_names(column: str, names: list[str], instants: list[datetime]) -> list[int]:
+        return [known.setdefault((column, *pair), next(codes)) for pair in zip(names, instants, strict=True)]
+
+    monkeypatch.setattr(vocabulary, "encode_names", encode_names)
     request = {
         "american_odds": [-110.0], "is_live": [True], "time_placed": [START], "league": ["A"], "market": ["Total"],
         "bet_type": ["straight"], "clv_percentage": [2.5], "sport": ["NBA"], "institution_name": ["Pinnacle"],
@@ -186,8 +188,7 @@ def test_a_perturbed_request_column_moves_exactly_the_on_demand_features_named_b
         "market": ["Spread"], "bet_type": ["parlay"], "clv_percentage": [None], "sport": ["NFL"],
         "institution_name": ["Bet365"],
     }  # fmt: skip
-    functions = {"bet_features": on_demand._bet_features, "bet_clv_features": on_demand._bet_clv_features}
-    for view, function in functions.items():
+    for view, function in ON_DEMAND_FUNCTIONS.items():
         before = {name: list(values) for name, values in function(request).items()}
         for column in request:
             after = function(request | {column: other[column]})
@@ -202,7 +203,7 @@ def test_an_on_demand_function_that_hands_all_inputs_on_is_said_to_be_untraced()
         "from feature_repo.declarations.views import BET_CLV_FEATURES\n"
         "def _f(inputs):\n    everything = other(inputs)\n"
         "    return {'clv_ev': everything, 'has_clv': inputs['clv_percentage']}\n"
-        "view = Declared(name=BET_CLV_FEATURES.name, function=_f)\n"
+        "FUNCTIONS = {BET_CLV_FEATURES.name: _f}\n"
     )
     roots = on_demand_roots(text)["bet_clv_features"]
     assert (roots["clv_ev"].is_traced, roots["has_clv"]) == (False, (("clv_percentage",), False, True))

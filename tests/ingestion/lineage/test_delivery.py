@@ -31,7 +31,10 @@ FOR_EVER = 8.0
 
 
 class Receiver:
-    """A server for events. `status` is what it answers; it `waits`, or `dribbles` bytes, until it is released."""
+    """A server for events. `status` is what it answers, with a `location`.
+
+    It `waits`, or `dribbles` bytes, until it is released.
+    """
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -39,6 +42,7 @@ class Receiver:
         self.keys: list[str | None] = []
         self.status: Callable[[dict[str, Any]], int] = lambda event: 201
         self.waits = self.dribbles = False
+        self.location = ""
         self.released = threading.Event()
         self.url = ""
 
@@ -58,6 +62,8 @@ class Receiver:
         self.keys.append(handler.headers["Authorization"])
         handler.send_response(status)
         handler.send_header("Content-Length", "0")
+        if self.location:
+            handler.send_header("Location", self.location)
         handler.end_headers()
 
     def settings(self, **differs: Any) -> LineageSettings:
@@ -168,6 +174,16 @@ def test_an_event_refused_for_good_holds_up_no_later_event(postgres: Postgres, r
     assert "refused 1 events" in (delivery.warning or "")
     deliver_events(postgres, receiver.settings())
     assert [event["eventType"] for event in receiver.events] == ["COMPLETE"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_events_wait(postgres: Postgres, receiver: Receiver, status: int) -> None:
+    a_run(postgres)
+    with receiving() as elsewhere:
+        receiver.status, receiver.location = (lambda event: status), f"{elsewhere.url}/login"
+        (delivery,) = deliver_events(postgres, receiver.settings(key="a-key"))
+        assert elsewhere.paths == []
+    assert (delivery.sent, delivery.waiting, delivery.problem) == (0, 2, f"it answers {status}")
 
 
 def test_a_destination_locked_by_another_process_is_skipped(postgres: Postgres, receiver: Receiver) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,22 @@ def test_report_through_a_link_replaces_the_target_of_the_link(environ: dict[str
     (tmp_path / "report.html").symlink_to(target)
     pikkit_here("report", environ=environ)
     assert ((tmp_path / "report.html").is_symlink(), target.read_text()[:15]) == (True, "<!doctype html>")
+
+
+def test_report_writes_through_no_link_laid_under_the_name_of_the_process(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    (tmp_path / f".report.html.{os.getpid()}").symlink_to(victim)
+    pikkit_here("report", environ=environ)
+    assert (victim.read_text(), (tmp_path / "report.html").read_text()[:15]) == ("kept", "<!doctype html>")
+
+
+def test_report_under_a_link_to_itself_is_written_in_place_of_the_link(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "report.html").symlink_to(tmp_path / "report.html")
+    done = pikkit_here("report", environ=environ)
+    assert (done.returncode, (tmp_path / "report.html").read_text()[:15]) == (0, "<!doctype html>")
 
 
 def test_report_with_out_writes_there_and_prints_the_path(environ: dict[str, str], tmp_path: Path) -> None:

@@ -188,6 +188,7 @@ def by_spark(root, dataset):
     return pl.from_arrow(spark.read.parquet(f"{root}/{dataset.name}").select(*dataset.schema).toArrow())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("read", [by_polars, by_duckdb, by_spark])
 def test_an_export_reads_back_as_the_database_holds_the_rows(store, root, read):
     """Value for value, whatever the sports are called: names that mean something to shells, readers, file systems."""

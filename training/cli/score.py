@@ -18,6 +18,12 @@ from ingestion.cli.stores import begin, load_feast, stores
 if TYPE_CHECKING:
     from ingestion.serving.score import Scored
 
+if TYPE_CHECKING:
+    from feature_repo.servers.connections import Connections
+    from ingestion.settings import Settings
+    from training.artefacts.model_store import KeptModel
+    from training.artefacts.served_model import ServedModel
+
 
 def score(
     bet: Annotated[
@@ -42,6 +48,10 @@ def score(
     clv_percentage: Annotated[str | None, typer.Option(help="Closing line value, where it is known already.")] = None,
     service: Annotated[
         str | None, typer.Option(help="Feature service. Default: market_profitability_at_placement_v1.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Print its probability of a win too; `promoted` is the promoted model."),
     ] = None,
     now: Now = None,
     json: Json = False,
@@ -70,11 +80,13 @@ def score(
     named = {name: value for name, value in columns.items() if value is not None}
     bets = _bets_of_options(bet, file, mapping, named)
     naive = naive_instants(bets)
-    service = service or DEFAULT_SERVICE
+    kept = _kept_model(settings, model) if model else None
+    service = service or (kept.manifest.data.service if kept else DEFAULT_SERVICE)
     check(bets, service=service, now=clock.now())
     connections = stores(settings, create=False)
     load_feast(checks_types=False)
-    scored = score_bets(connections, bets, service=service, now=clock.now())
+    served = _fitting_model(kept, connections) if kept else None
+    scored = score_bets(connections, bets, service=service, now=clock.now(), model=served)
     if json:
         print_json(scored_document(scored) | {"naive_instants": naive})
     else:
@@ -90,6 +102,20 @@ def _say_what_to_know(scored: Scored, naive: Sequence[str], columns: Collection[
         say_what_was_left_out(columns)
     warn_of_unknown(scored)
     warn_of_ages(scored)
+
+
+def _kept_model(settings: Settings, name: str) -> KeptModel:
+    """The model of --model. Raises ConfigurationError, with the nearest name."""
+    from training.artefacts.model_store import ModelStore
+
+    return ModelStore.of_home(settings.home).model(name)
+
+
+def _fitting_model(kept: KeptModel, connections: Connections) -> ServedModel:
+    """The model, once it is known to fit the store. Raises as `load_model` does."""
+    from training.artefacts.served_model import served_model
+
+    return served_model(kept, connections)
 
 
 def _bets_of_options(

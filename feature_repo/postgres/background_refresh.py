@@ -17,8 +17,8 @@ class Refreshed(Generic[_Value]):
     """A value with the function `read` that reads it. Safe for threads, and across a fork.
 
     The first read is made here, and raises what `read` raises. `get` returns the last value, and starts a thread that
-    reads it anew when it is older than `seconds`. While that fails, the last value stays, and one warning is logged,
-    which calls the value `what`.
+    reads it anew when it is older than `seconds`; `reread` does so at once. While that fails, the last value stays, and
+    one warning is logged, which calls the value `what`.
     """
 
     def __init__(self, read: Callable[[], _Value], seconds: float, what: str) -> None:
@@ -34,15 +34,17 @@ class Refreshed(Generic[_Value]):
         # fork left behind in the parent is not alive in the child.
         if time.monotonic() >= self._due and not (self._reader and self._reader.is_alive()):
             self._due = time.monotonic() + self._seconds
-            self._reader = threading.Thread(target=self._reread, name=f"rereading {self._what}", daemon=True)
+            self._reader = threading.Thread(target=self.reread, name=f"rereading {self._what}", daemon=True)
             self._reader.start()
         return self._value
 
-    def _reread(self) -> None:
+    def reread(self) -> _Value:
+        """The value, read in this thread; the last one where that fails."""
         try:
             self._value = self._read()
             self._is_failing = False
-        except Exception as error:  # noqa: BLE001 (scoring goes on with what it has, whatever is wrong with the registry)
+        except Exception as error:  # noqa: BLE001 (scoring goes on with what it has, whatever is wrong with Postgres)
             if not self._is_failing:
                 _log.warning("%s cannot be read anew, and stays as it is: %s", self._what, error)
             self._is_failing = True
+        return self._value

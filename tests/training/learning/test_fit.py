@@ -1,0 +1,151 @@
+"""Both learners on top of the calibrated price: what they add, what they never saw, and what they find in nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from feature_repo.errors import ConfigurationError
+from tests.builders.training_sets import world
+from training.learning.fit import FittedModel, fit_win, graded_bets
+from training.learning.learners import (
+    RETURNS,
+    WIN,
+    LearningParts,
+    LinearModel,
+    Part,
+    boosting_library,
+    fit_boosted_trees,
+    fit_linear,
+)
+from training.learning.model import WinModel, file_digest, save_files
+from training.learning.probabilities import probability
+from training.learning.returns import fit_returns
+
+
+@pytest.fixture(scope="module")
+def fitted() -> FittedModel:
+    return fit_win(world(1, edge=0.8, events_a_day=10))
+
+
+def test_edge_of_a_feature_is_found(fitted: FittedModel) -> None:
+    assert {each.verdict.conclusion for each in fitted.evaluations.values()} == {"better"}
+    assert next(iter(fitted.importance)) == "signal"
+
+
+def test_probability_is_that_of_price_and_trees_together(fitted: FittedModel) -> None:
+    """LightGBM's own predictions leave out the offset that it was trained with."""
+    bets = graded_bets(world(2, edge=0.8, days=5).frame)[0]
+    model = fitted.model
+    raw = np.mean(
+        [
+            boosting_library().Booster(model_str=text).predict(model.inputs(bets), raw_score=True)
+            for text in model.boosted.texts
+        ],
+        axis=0,
+    )
+    chances = model.win_probability(bets)
+    assert chances == pytest.approx(probability(model.calibration.log_odds(bets) + raw), abs=1e-12)
+    assert abs(np.mean(chances) - np.mean(model.reference(bets))) < 0.05
+
+
+def test_code_that_training_never_saw_is_missing_to_the_model(fitted: FittedModel) -> None:
+    bets = graded_bets(world(2, days=2).frame)[0].with_columns(sport="sport")
+    new, unknown, null = (bets.with_columns(sport_encoded=pl.lit(code, dtype=pl.Int64)) for code in (77, 0, None))
+    assert np.isnan(fitted.model.inputs(new)[:, -1]).all()
+    expected = fitted.model.win_probability(null)
+    assert (fitted.model.win_probability(new) == expected).all()
+    assert (fitted.model.win_probability(unknown) == expected).all()
+    assert fitted.model.codes == {"sport_encoded": (1, 2, 3)}
+
+
+def test_bet_without_a_price_has_no_probability(fitted: FittedModel) -> None:
+    bets = graded_bets(world(2, days=2).frame)[0].with_columns(implied_prob=pl.lit(None, dtype=pl.Float64))
+    assert np.isnan(fitted.model.win_probability(bets)).all()
+
+
+def test_saved_model_gives_the_same_probabilities(fitted: FittedModel, tmp_path: Path) -> None:
+    bets = graded_bets(world(2, days=5).frame)[0]
+    save_files(tmp_path, fitted.model.files())
+    loaded = WinModel.load(tmp_path)
+    for learner in ("boosted", "logistic"):
+        assert (loaded.win_probability(bets, learner) == fitted.model.win_probability(bets, learner)).all()
+
+
+def test_digest_of_a_model_is_the_same_for_any_number_of_threads(fitted: FittedModel) -> None:
+    text = fitted.model.boosted.texts[0]
+    other = re.sub(r"\[num_threads: \d+\]", "[num_threads: 7]", text)
+    assert other != text
+    assert file_digest(other) == file_digest(text)
+    assert file_digest(text.replace("leaf_value=", "leaf_value=1", 1)) != file_digest(text)
+
+
+def test_models_are_hardly_ever_better_in_worlds_without_skill() -> None:
+    """benchmarks/training.py counts them in many more worlds."""
+    worlds = [fit_win(world(seed, events_a_day=4)).evaluations for seed in range(8)]
+    for learner in ("boosted", "logistic"):
+        assert sum(evaluations[learner].verdict.conclusion == "better" for evaluations in worlds) <= 1
+    assert not any(each.verdict.conclusion == "better" and each.money.startswith("Would have paid")
+                   for evaluations in worlds for each in evaluations.values())  # fmt: skip
+
+
+def test_returns_are_judged_by_squared_errors_beside_the_mean_return() -> None:
+    training_set = world(3, edge=1.0, events_a_day=10)
+    win = fit_win(training_set)
+    returns = fit_returns(training_set, win.cuts, win.model.codes)
+    test = graded_bets(training_set.frame)[0].filter(pl.col("time_placed").dt.date() >= win.cuts.test)
+    target = test["profit_cents"].to_numpy() / test["amount_cents"].to_numpy()
+    before = training_set.frame.filter(pl.col("time_placed").dt.date() < win.cuts.test)
+    mean = float((before["profit_cents"] / before["amount_cents"]).mean())  # type: ignore[arg-type]
+    assert returns.model.mean == pytest.approx(mean)
+    assert returns.reference_mse == pytest.approx(np.mean((target - mean) ** 2))
+    for learner, judged in returns.evaluations.items():
+        expected = returns.model.expected_return(test, learner)
+        assert judged.mse == pytest.approx(np.mean((target - expected) ** 2))
+        assert judged.verdict.difference.mean == pytest.approx(judged.mse - returns.reference_mse)
+        assert judged.mse < returns.reference_mse
+    assert "mean return" in returns.evaluations["ridge"].verdict.sentence
+
+
+def test_linear_weights_are_those_of_least_squares_when_nothing_is_penalised() -> None:
+    random = np.random.default_rng(1)
+    inputs, target = random.normal(size=(200, 3)), random.normal(size=200)
+    weights = RETURNS.weights(inputs, target, np.full(200, 0.5), np.zeros(3))
+    assert weights == pytest.approx(np.linalg.lstsq(inputs, target - 0.5, rcond=None)[0])
+
+
+def test_feature_that_never_varied_and_values_that_are_missing_count_for_nothing() -> None:
+    random = np.random.default_rng(1)
+    inputs = np.column_stack([random.normal(size=400), np.full(400, 3.0)])
+    inputs[::4, 0] = np.nan
+    part = Part(inputs, (random.random(400) < 0.5).astype(float), np.zeros(400))
+    model, _ = fit_linear(WIN, LearningParts(part, part, part))
+    nothing = model.added(np.array([[np.nan, 9.0]]))
+    assert nothing == pytest.approx([model.intercept])
+    assert isinstance(model, LinearModel)
+
+
+def test_part_that_lost_every_bet_cannot_be_trained_on() -> None:
+    training_set = world(1, days=20)
+    lost = dataclasses.replace(training_set, frame=training_set.frame.with_columns(is_win=pl.lit(value=False)))
+    with pytest.raises(ConfigurationError, match=r"train part has .* won"):
+        fit_win(lost)
+
+
+def test_missing_openmp_library_is_named_with_a_package_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "lightgbm.py").write_text(
+        "raise OSError('libgomp.so.1: cannot open shared object file: No such file or directory')"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+    part = Part(np.zeros((2, 1)), np.array([0.0, 1.0]), np.zeros(2))
+    with pytest.raises(ConfigurationError, match=r"libgomp\.so\.1.* Nothing was trained.*libgomp1"):
+        fit_boosted_trees(WIN, LearningParts(part, part, part), ["feature"])

@@ -1,0 +1,261 @@
+"""From a file of bets to a judged, kept and served model, and to the same model again after the store has moved on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import psycopg
+import pytest
+
+from feature_repo.servers.connections import Connections, Postgres
+from tests.builders.bet_files import bet, jsonl
+from tests.builders.bettors import AFTERWARDS, bettor
+from tests.builders.json_documents import check_documents
+from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.trouble import administer
+from training.learning.model import WinModel
+from training.manifest import read_manifest
+
+BET = {
+    "sport": "Soccer",
+    "league": "First",
+    "market": "Moneyline",
+    "institution_name": "Alpha",
+    "american_odds": 100,
+    "bet_type": "straight",
+    "is_live": True,
+}
+
+
+@dataclass(frozen=True)
+class TrainedStore:
+    """A store of a bettor with an edge in live bets, and the model that was trained on it."""
+
+    connections: Connections
+    home: Path
+    file: Path
+    rows: list[dict[str, Any]]
+    document: dict[str, Any]
+
+    @property
+    def model(self) -> Path:
+        return Path(self.document["directory"])
+
+    def pikkit(self, *arguments: str | Path, **variables: str) -> Any:
+        variables = {"PIKKIT_NOW": AFTERWARDS.isoformat()} | variables
+        return pikkit_here(*arguments, environ=environ_of(self.connections, self.home, **variables))
+
+
+@pytest.fixture(scope="module")
+def trained(
+    servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TrainedStore]:
+    here = tmp_path_factory.mktemp("trained")
+    postgres = dataclasses.replace(servers.postgres, database="trained_store")
+    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
+    connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
+    rows = bettor(1.0)
+    store = TrainedStore(connections, here / "home", jsonl(here / "bets.jsonl", *rows), rows, {})
+    done = store.pikkit("train", "--source", store.file, "--json")
+    assert done.returncode == 0, done.stderr
+    yield dataclasses.replace(store, document=json.loads(done.stdout))
+    administer(servers, "drop database {} with (force)", postgres.database)
+
+
+def test_planted_edge_is_found_better_and_would_have_paid(trained: TrainedStore) -> None:
+    judged = trained.document["evaluation"]["win"]["models"]
+    assert {learner: each["conclusion"] for learner, each in judged.items()} == {
+        "boosted": "better",
+        "logistic": "better",
+    }
+    assert judged["boosted"]["money"].startswith("Would have paid: ")
+    assert next(iter(trained.document["evaluation"]["win"]["importance"])) == "is_live"
+
+
+def test_printed_judgement_begins_with_the_verdict_and_stands_beside_price_and_every_bet(trained: TrainedStore) -> None:
+    printed = trained.pikkit("models", "show", trained.model.name).stdout
+    assert printed.startswith("Boosted trees: Better than the calibrated price")
+    assert printed.index("Would have paid") < printed.index("the price  ") < printed.index("(every bet)")
+
+
+def test_model_can_be_trained_again_from_the_manifest_after_regrades_new_bets_and_new_names(
+    trained: TrainedStore, tmp_path: Path
+) -> None:
+    later = (AFTERWARDS + timedelta(days=1)).isoformat()
+    regraded = [
+        {**row, "status": "SETTLED_LOSS", "profit": -10.0, "updated_at": later} for row in trained.rows[:2000:20]
+    ]
+    added = [
+        bet(f"new-{number}", sport="Curling", institution_name="Gamma", league="Third", time_placed=later,
+            created_at=later, updated_at=later)
+        for number in range(50)
+    ]  # fmt: skip
+    now = (AFTERWARDS + timedelta(days=2)).isoformat()
+    ran = trained.pikkit("run", "--source", jsonl(trained.file, *trained.rows, *regraded, *added), PIKKIT_NOW=now)
+    assert ran.returncode == 0, ran.stderr
+
+    again = trained.pikkit("train", "--from", trained.model, "--out", tmp_path / "again", "--json", PIKKIT_NOW=now)
+    assert again.returncode == 0, again.stderr
+    document = json.loads(again.stdout)
+    assert document["files"] == trained.document["files"]
+    assert document["data"] == trained.document["data"]
+    assert document["evaluation"] == trained.document["evaluation"]
+    names = sorted(document["files"])
+    assert [(tmp_path / "again" / name).read_bytes() for name in names] == [
+        (trained.model / name).read_bytes() for name in names
+    ]
+
+    for place in ("from the model", "from the dataset"):
+        source = trained.model if place == "from the model" else tmp_path / "from the model"
+        made = trained.pikkit("dataset", "--from", source, "--out", tmp_path / place, PIKKIT_NOW=now)
+        assert made.returncode == 0, made.stderr
+    files = [(tmp_path / place / "bets.parquet").read_bytes() for place in ("from the model", "from the dataset")]
+    assert files[0] == files[1]
+
+    anew = trained.pikkit("dataset", "--out", tmp_path / "anew", "--json", PIKKIT_NOW=now)
+    assert json.loads(anew.stdout)["data"]["frame_digest"] != document["data"]["frame_digest"]
+
+
+def test_dataset_is_sorted_cut_and_described(trained: TrainedStore, tmp_path: Path) -> None:
+    since, until = trained.rows[200]["time_placed"], trained.rows[1000]["time_placed"]
+    done = trained.pikkit(
+        "dataset", "--since", since, "--until", until, "--as-is", "--out", tmp_path / "set", "--json",
+        PIKKIT_NOW=(AFTERWARDS + timedelta(days=2)).isoformat(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    frame = pl.read_parquet(tmp_path / "set" / "bets.parquet")
+    assert frame["id"].to_list() == [row["id"] for row in trained.rows[200:1000]]
+    assert frame.columns == [column["name"] for column in document["columns"]]
+    assert frame.columns[-3:] == ["part", "won", "roi"]
+    assert {part: frame.filter(pl.col("part") == part).height for part in document["parts"]} == document["parts"]
+    test = pl.col("time_placed").dt.date().cast(pl.String) >= document["cuts"]["test"]
+    assert frame.filter(test)["part"].unique().to_list() == ["test"]
+    assert (frame["known_at"] > frame["time_placed"]).all()
+
+
+def test_scored_probability_is_that_of_the_model_for_the_served_vector(trained: TrainedStore) -> None:
+    now = (AFTERWARDS + timedelta(days=2)).isoformat()
+    done = trained.pikkit("score", "--bet", json.dumps(BET), "--model", trained.model.name, "--json", PIKKIT_NOW=now)
+    document = json.loads(done.stdout)
+    scored = document["bets"][0]
+    names = {name: BET[name] for name in ("sport", "market", "institution_name")}
+    frame = pl.DataFrame([scored["features"] | names], strict=False)
+    (chance,) = WinModel.load(trained.model).win_probability(frame)
+    assert document["model"] == trained.model.name
+    assert scored["win_probability"] == pytest.approx(float(chance), abs=1e-12)
+    assert scored["win_probability"] > 0.6  # an edge of 1.0 at even odds is 0.73
+
+    priceless = trained.pikkit(
+        "score", "--bet", json.dumps(BET | {"american_odds": None}), "--model", trained.model.name, "--json",
+        PIKKIT_NOW=now,
+    )  # fmt: skip
+    assert json.loads(priceless.stdout)["bets"][0]["win_probability"] is None
+
+
+def test_promoted_model_is_listed_and_scores_under_that_name(trained: TrainedStore) -> None:
+    nameless = trained.pikkit("score", "--bet", json.dumps(BET), "--model", "promoted")
+    assert (nameless.returncode, "No model is promoted" in nameless.stderr) == (2, True)
+    assert trained.pikkit("models", "promote", trained.model.name).returncode == 0
+    (listed,) = json.loads(trained.pikkit("models", "list", "--json").stdout)["models"]
+    assert (listed["name"], listed["is_promoted"]) == (trained.model.name, True)
+    assert listed["verdicts"]["boosted"]["conclusion"] == "better"
+    scored = trained.pikkit("score", "--bet", json.dumps(BET), "--model", "promoted", "--json")
+    assert json.loads(scored.stdout)["model"] == trained.model.name
+
+
+def test_docs_json_lists_exactly_the_fields_of_the_documents_of_training(trained: TrainedStore, tmp_path: Path) -> None:
+    check_documents("train", trained.document)
+    shown = trained.pikkit("models", "show", trained.model.name, "--json")
+    check_documents("models show", json.loads(shown.stdout))
+    check_documents(
+        "models promote", json.loads(trained.pikkit("models", "promote", trained.model.name, "--json").stdout)
+    )
+    check_documents("models list", json.loads(trained.pikkit("models", "list", "--json").stdout))
+    made = trained.pikkit("dataset", "--from", trained.model, "--out", tmp_path / "set", "--json")
+    check_documents("dataset", json.loads(made.stdout))
+
+
+def test_unknown_model_and_unknown_service_are_refused_with_the_nearest_name(trained: TrainedStore) -> None:
+    model = trained.pikkit("models", "show", trained.model.name[:-1])
+    assert (model.returncode, f"did you mean '{trained.model.name}'" in model.stderr) == (2, True)
+    service = trained.pikkit("train", "--service", "market_profitability_at_placment_v1")
+    assert (service.returncode, "did you mean 'market_profitability_at_placement_v1'" in service.stderr) == (2, True)
+
+
+def test_model_of_another_definition_of_a_feature_is_refused_by_name(trained: TrainedStore) -> None:
+    changed = trained.model.with_name("changed")
+    shutil.copytree(trained.model, changed)
+    try:
+        manifest = json.loads((changed / "manifest.json").read_text())
+        manifest["data"]["features"]["sport_stats:sport_roi"]["definition"] = "of yesterday"
+        (changed / "manifest.json").write_text(json.dumps(manifest))
+        done = trained.pikkit("score", "--bet", json.dumps(BET), "--model", "changed")
+        assert done.returncode == 2
+        assert "other definitions of these features: sport_stats:sport_roi." in done.stderr
+        again = trained.pikkit("train", "--from", changed, "--out", changed / "again")
+        assert (again.returncode, "other definitions now: sport_stats:sport_roi" in again.stderr) == (2, True)
+    finally:
+        shutil.rmtree(changed)
+
+
+def test_model_with_a_file_that_was_edited_is_refused(trained: TrainedStore) -> None:
+    edited = trained.model.with_name("edited")
+    shutil.copytree(trained.model, edited)
+    try:
+        text = (edited / "weights.json").read_text()
+        (edited / "weights.json").write_text(text.replace('"intercept": ', '"intercept": 1'))
+        done = trained.pikkit("score", "--bet", json.dumps(BET), "--model", "edited")
+        assert (done.returncode, "weights.json is not what was trained" in done.stderr) == (2, True)
+    finally:
+        shutil.rmtree(edited)
+
+
+def test_model_is_refused_by_a_store_with_different_codes(
+    trained: TrainedStore, new_applied: Callable[[], Connections], tmp_path: Path
+) -> None:
+    other = dataclasses.replace(trained, connections=new_applied())
+    assert other.pikkit("run", "--source", jsonl(tmp_path / "bets.jsonl", bet("other", 1))).returncode == 0
+    done = other.pikkit("score", "--bet", json.dumps(BET), "--model", trained.model.name)
+    assert done.returncode == 3
+    assert "The codes of this store are not those that the model was trained on" in done.stderr
+
+
+def test_refused_gate_ends_train_with_3_and_without_a_model(
+    trained: TrainedStore, new_applied: Callable[[], Connections], tmp_path: Path
+) -> None:
+    other = dataclasses.replace(trained, connections=new_applied(), home=tmp_path / "home")
+    file = jsonl(tmp_path / "bets.jsonl", *trained.rows[:200])
+    first = other.pikkit("train", "--source", file, PIKKIT_GATES="")
+    assert (first.returncode, "No model was trained" in first.stderr) == (3, True)
+    # The refusal stands until a run passes.
+    second = other.pikkit("train", "--as-is")
+    assert (second.returncode, "The last refresh was refused" in second.stderr) == (3, True)
+    with psycopg.connect(**other.connections.postgres.conninfo) as database:
+        runs = database.execute("select verb, state from ops.runs order by run_id").fetchall()
+    assert runs == [("run", "refused"), ("train", "refused")]
+    assert not (tmp_path / "home" / "models").exists()
+
+
+def test_stale_features_are_not_trained_on_unasked(trained: TrainedStore, tmp_path: Path) -> None:
+    now = (AFTERWARDS + timedelta(days=9)).isoformat()
+    done = trained.pikkit("train", "--out", tmp_path / "stale", PIKKIT_NOW=now)
+    assert (done.returncode, "more than 24 hours ago" in done.stderr) == (2, True)
+    assert not (tmp_path / "stale").exists()
+
+
+def test_directory_that_is_not_empty_is_not_written_to(trained: TrainedStore) -> None:
+    before = read_manifest(trained.model)
+    done = trained.pikkit("train", "--as-is", "--out", trained.model)
+    assert (done.returncode, "is not empty" in done.stderr) == (2, True)
+    assert read_manifest(trained.model) == before
+    assert np.isfinite(before.evaluation["win"]["seed_spread"])

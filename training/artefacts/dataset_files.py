@@ -1,0 +1,95 @@
+"""A training set as files: the bets as Parquet, and the manifest from which the same can be made again.
+
+Whoever wants a model of another kind trains it on these files, and is judged on the same parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from feature_repo import clock
+from ingestion.runs.record import code_version
+from training.dataset import TrainingSet
+from training.learning.fit import graded_bets
+from training.manifest import Data, environment, write_manifest
+from training.split import PARTS, day_cuts, parts
+from training.train import whole_directory
+
+BETS_FILE: Final = "bets.parquet"
+
+
+@dataclass(frozen=True)
+class ColumnStatistics:
+    """A column of a dataset."""
+
+    name: str
+    type: str
+    nulls: int
+    #: Of its values as numbers; null for text and instants, and where there is no value.
+    mean: float | None
+    sd: float | None
+    min: float | None
+    max: float | None
+
+
+@dataclass(frozen=True)
+class DatasetManifest:
+    """A dataset and where it came from."""
+
+    name: str
+    #: By the project's clock, ISO 8601.
+    made_at: str
+    code_version: str
+    data: Data
+    #: The first days of validation and test, UTC.
+    cuts: Mapping[str, str]
+    #: Bets of each part, by its name.
+    parts: Mapping[str, int]
+    #: In the order of the file.
+    columns: tuple[ColumnStatistics, ...]
+    #: SHA-256 of each file.
+    files: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+def write_dataset(made: TrainingSet, data: Data, directory: Path) -> DatasetManifest:
+    """Write a training set into a directory, which must not have anything in it yet.
+
+    `bets.parquet` has the set's columns, then `part`, `won` (null for a bet that was neither won nor lost) and `roi`,
+    what a stake of 1 returned beyond itself; a row for each bet in order of time_placed and id. When the result was
+    known is `known_at`. Raises ConfigurationError when the bets lie on too few days to be cut.
+    """
+    cuts = day_cuts(graded_bets(made.frame)[0]["time_placed"])
+    stake = pl.col("amount_cents").cast(pl.Float64)
+    frame = made.frame.with_columns(
+        parts(made.frame["time_placed"], made.frame["known_at"], cuts),
+        won=pl.col("is_win"),
+        roi=pl.when(stake > 0).then(pl.col("profit_cents") / stake),
+    )
+    with whole_directory(directory) as unfinished:
+        frame.write_parquet(unfinished / BETS_FILE)
+        manifest = DatasetManifest(
+            directory.name,
+            clock.now().isoformat(),
+            code_version(),
+            data,
+            {"validation": cuts.validation.isoformat(), "test": cuts.test.isoformat()},
+            {name: frame.filter(pl.col("part") == name).height for name in PARTS},
+            tuple(_statistics(column) for column in frame),
+            {BETS_FILE: sha256((unfinished / BETS_FILE).read_bytes()).hexdigest()},
+            environment(),
+        )
+        write_manifest(unfinished, manifest)
+    return manifest
+
+
+def _statistics(column: pl.Series) -> ColumnStatistics:
+    numbers = column.cast(pl.Float64) if column.dtype.is_numeric() or column.dtype == pl.Boolean else None
+    values: list[Any] = [None] * 4 if numbers is None else [numbers.mean(), numbers.std(), numbers.min(), numbers.max()]
+    return ColumnStatistics(column.name, str(column.dtype), column.null_count(), *values)

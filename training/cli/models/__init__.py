@@ -1,0 +1,18 @@
+"""The verbs of `pikkit models`: list, show, promote."""
+
+from __future__ import annotations
+
+import typer
+
+from training.cli.models.list import list_models
+from training.cli.models.promote import promote_model
+from training.cli.models.show import show_model
+
+models_app = typer.Typer(
+    name="models",
+    help="Trained models: list, show, promote them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+for name, verb in (("list", list_models), ("show", show_model), ("promote", promote_model)):
+    models_app.command(name)(verb)
