@@ -12,7 +12,9 @@ create table ops.lineage_events (
     event_type text        not null check (event_type in ('START', 'RUNNING', 'COMPLETE', 'FAIL', 'ABORT')),
     event_time timestamptz not null,
     -- as OpenLineage has it
-    event      jsonb       not null
+    event      jsonb       not null,
+    -- Positions are given before a transaction commits: whoever sends waits for all transactions before this one.
+    written_by xid8        not null default pg_current_xact_id()
 );
 
 comment on table ops.lineage_events is 'OpenLineage events, append only.';

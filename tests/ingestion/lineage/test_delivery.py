@@ -130,6 +130,23 @@ def test_a_new_destination_gets_no_events_of_earlier_runs(postgres: Postgres, re
     assert receiver.events == kept(postgres)[2:]
 
 
+def test_an_event_of_an_open_transaction_is_not_passed_by_later_events(postgres: Postgres, receiver: Receiver) -> None:
+    """Its position is lower: once a later one was sent, it never would be."""
+    a_run(postgres)
+    deliver_events(postgres, receiver.settings())
+    with connect(postgres, purpose="test") as writer:
+        writer.execute(
+            "insert into ops.lineage_events (job, job_run_id, event_type, event_time, event) "
+            "select job, gen_random_uuid(), event_type, event_time, event from ops.lineage_events limit 1"
+        )
+        a_run(postgres)
+        (delivery,) = deliver_events(postgres, receiver.settings())
+        assert (delivery.sent, delivery.waiting) == (0, 2)
+        writer.commit()
+    deliver_events(postgres, receiver.settings())
+    assert receiver.events == kept(postgres)
+
+
 def test_a_file_gets_every_event_as_a_line(postgres: Postgres, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     for _ in range(2):
