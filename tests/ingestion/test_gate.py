@@ -491,7 +491,7 @@ def test_run_gate_and_runs_commands_report_a_refusal_and_an_override(command, hi
     assert [line for line in gate.splitlines() if len(line) > 80] == []
     assert gate.startswith("FAILED  schema_pass_rate of the batch: 0.9, must be >= 0.99, over 150 rows\n")
     assert "was refused: " in " ".join(gate.split())
-    assert "Gate      refused by run" in command("status").stdout
+    assert "Gate      refused, run" in command("status").stdout
 
     rows = written(tmp_path, bad(history))
     assert command("run", "--source", rows, "--override-gate", " ").returncode == 2
@@ -501,8 +501,9 @@ def test_run_gate_and_runs_commands_report_a_refusal_and_an_override(command, hi
     newest = command("runs").stdout.splitlines()[1].split()[0]
     whole = " ".join(command("runs", newest).stdout.split())
     assert re.search(r"gate overridden by ann in CI \(.*\) reason half wins come later", whole)
-    status = command("status").stdout
-    assert re.search(r", by ann in CI \(.*\): half wins come later; 1 refreshes published over it", status)
+    assert "Gate      overridden, run" in command("status").stdout
+    status = " ".join(command("status", "--all").stdout.split())
+    assert re.search(r", by ann in CI \(.*\): half wins come later; 1 run published over it", status)
     gate = " ".join(command("gate", "--failed").stdout.split())
     assert gate.startswith("FAILED schema_pass_rate of the batch: 0.9")
     assert "min_records" not in gate

@@ -88,4 +88,4 @@ def _gate(gate: LastGate, short_run_id: str) -> str:
     sentence = f"{gate.state} by run {short_run_id}, clock {gate.judged_at:%Y-%m-%dT%H:%M:%SZ}"
     if gate.reason:
         sentence += f",{by_actor(gate.overridden_by)}: {gate.reason}" if gate.overridden_by else f": {gate.reason}"
-    return f"{sentence}; {gate.overridden:,} refreshes published over it so far" if gate.overridden else sentence
+    return f"{sentence}; {counted(gate.overridden, 'run')} published over it so far" if gate.overridden else sentence

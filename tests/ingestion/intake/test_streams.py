@@ -167,7 +167,7 @@ def test_sync_command_refuses_vanished_columns_until_the_without_option_names_ea
     assert "--without clv_ev --without is_live" in refused.stderr
     accepted = pikkit("sync", "--without", "clv_ev", "--without", "is_live", environ=environ, cwd=tmp_path)
     assert accepted.returncode == 0, accepted.stderr
-    assert "clv_ev, is_live" in pikkit("status", environ=environ | {"COLUMNS": "250"}, cwd=tmp_path).stdout
+    assert "clv_ev, is_live" in pikkit("status", "--all", environ=environ | {"COLUMNS": "250"}, cwd=tmp_path).stdout
 
 
 # ---- deletes that a row tells of -----------------------------------------------------------------------------------
