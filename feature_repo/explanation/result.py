@@ -65,8 +65,8 @@ class BehindVersion:
 
 
 @dataclass(frozen=True)
-class ArrivedVersion:
-    """A version that made a change: what it says, how it came, the row that its source sent."""
+class ChangingVersion:
+    """A version of a bet that came into a group or left it when it became known."""
 
     seq: int
     id: str
@@ -74,6 +74,12 @@ class ArrivedVersion:
     status: str
     is_deleted: bool
     previous_seq: int | None
+
+
+@dataclass(frozen=True)
+class ArrivedVersion(ChangingVersion):
+    """A version that made a change: what it says, how it came, the row that its source sent."""
+
     #: The run that brought it.
     run_id: UUID
     #: The file or table, and how far it has been read since: null for a file.

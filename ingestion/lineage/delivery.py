@@ -8,10 +8,10 @@ Nothing that happens here fails a run.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
 import psycopg
@@ -19,6 +19,7 @@ import psycopg
 from feature_repo.servers.connections import Postgres
 from feature_repo.servers.redaction import redacted
 from ingestion.database.access import connect, statement
+from ingestion.deadline import call_within
 from ingestion.lineage.settings import LineageServer, LineageSettings
 
 # Seconds for all that is sent after one run, and for one answer of a server.
@@ -75,7 +76,6 @@ class _Progress:
     sent: int = 0
     rejected: int = 0
     problem: str | None = None
-    is_over: threading.Event = field(default_factory=threading.Event)
 
 
 def deliver_events(postgres: Postgres, settings: LineageSettings, *, patience: float = PATIENCE) -> list[Delivery]:
@@ -141,11 +141,9 @@ def _waiting(connection: psycopg.Connection, after: int) -> list[_Waiting]:
 def _send_within(transport: Transport, events: Sequence[_Waiting], progress: _Progress, deadline: float) -> None:
     """Send events until all are, one fails, or the time is over."""
     ours = _Progress(progress.position, progress.sent, progress.rejected)
-    sender = threading.Thread(target=_send, args=(transport, events, ours), name="pikkit lineage", daemon=True)
-    sender.start()
-    is_over = ours.is_over.wait(max(0.0, deadline - time.monotonic()))
+    is_unfinished = call_within(max(0.0, deadline - time.monotonic()), partial(_send, transport, events, ours))
     progress.position, progress.sent, progress.rejected = ours.position, ours.sent, ours.rejected
-    progress.problem = ours.problem if is_over else "no answer in time"
+    progress.problem = "no answer in time" if is_unfinished else ours.problem
 
 
 def _send(transport: Transport, events: Sequence[_Waiting], progress: _Progress) -> None:
@@ -163,8 +161,6 @@ def _send(transport: Transport, events: Sequence[_Waiting], progress: _Progress)
             progress.position = position
     except Exception as error:  # noqa: BLE001  (a transport may raise anything, and no run fails for it)
         progress.problem = redacted(_in_words(error))
-    finally:
-        progress.is_over.set()
 
 
 def _in_words(error: Exception) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ingestion.deadline import call_within
 from ingestion.monitoring.channels import ANSWER_PATIENCE, CONNECT_PATIENCE, AlertChannel, alert_channels
-from ingestion.monitoring.deadline import call_within
 
 _TITLE = "Pikkit: test"
 _BODY = "This channel hears of alerts of a feature store. Nothing is wrong: `pikkit alerts test` sent this."

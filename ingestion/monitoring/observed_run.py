@@ -69,7 +69,7 @@ def _send_alerts(connection: psycopg.Connection, settings: MonitoringSettings, r
 def _expose(samples: Sequence[Sample], settings: MonitoringSettings, warn: Warn) -> None:
     if settings.metrics_file is None and settings.pushgateway is None:
         return
-    from ingestion.monitoring.deadline import call_within
+    from ingestion.deadline import call_within
     from ingestion.monitoring.exposition import PUSH_PATIENCE, push, write_exposition
 
     if settings.metrics_file is not None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 from feature_repo.errors import ConfigurationError
-from ingestion.monitoring.deadline import CALL_PATIENCE, call_within
+from ingestion.deadline import CALL_PATIENCE, call_within
 from ingestion.sources.settings import is_web_address
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from feature_repo import clock
 from feature_repo.errors import ConfigurationError, LockHeld
 from feature_repo.servers.connections import Connections
+from ingestion.unfinished_file import unfinished_file
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,7 @@ def _write_or_warn(path: Path | None, connections: Connections, warn: Callable[[
 def _replace(path: Path, content: bytes) -> None:
     """Give the file this content at once, with the rights that it had, or those of any new file."""
     target = Path(os.path.realpath(path))
-    # A name that nobody can have laid a link under, in a folder that others may write to.
-    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    try:
-        with unfinished.open("xb") as file:
-            file.write(content)
+    with unfinished_file(target) as unfinished:
+        unfinished.write_bytes(content)
         if target.exists():
             unfinished.chmod(target.stat().st_mode & 0o777)
-        unfinished.replace(target)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise

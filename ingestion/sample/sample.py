@@ -17,6 +17,7 @@ from feature_repo.errors import ConfigurationError
 from ingestion.sample.bets import place
 from ingestion.sample.change_log import version_history
 from ingestion.sample.table import as_table
+from ingestion.unfinished_file import unfinished_file
 
 __all__ = ["generate_sample", "write_sample"]
 
@@ -50,11 +51,9 @@ def write_sample(frame: pl.DataFrame, path: Path) -> None:
     writer = writers.get(path.suffix.lower())
     if writer is None:
         raise ConfigurationError(f"{path} does not end in {', '.join(writers)}", "Nothing was written", "Name it so")
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        writer(unfinished)
-        unfinished.replace(path)
+        with unfinished_file(path) as unfinished:
+            writer(unfinished)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         why = error.strerror or str(error)
         raise ConfigurationError(f"{path} cannot be written: {why}", "Nothing was written", "Name another") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from feature_repo.errors import ConfigurationError
 from feature_repo.near_names import did_you_mean
+from ingestion.unfinished_file import unfinished_file
 from training.manifest import MANIFEST, ModelManifest, read_manifest
 
 #: Stands for the promoted model wherever the name of a model is asked for. A file of this name holds its name.
@@ -86,9 +86,8 @@ class ModelStore:
                 "Nothing was promoted",
                 "Train it without `--out`, or move its directory there",
             )
-        pointer = self.place / f".{PROMOTED}.{os.getpid()}"
-        pointer.write_text(f"{model.name}\n", encoding="utf-8")
-        pointer.replace(self.place / PROMOTED)
+        with unfinished_file(self.place / PROMOTED) as pointer:
+            pointer.write_text(f"{model.name}\n", encoding="utf-8")
         return KeptModel(model.directory, model.manifest, is_promoted=True)
 
     def new_directory(self, service: str, now: datetime) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
@@ -53,14 +53,6 @@ def boosting_library() -> Any:
             "(Fedora, RHEL), `brew install libomp` (macOS)",
         ) from error
     return lightgbm
-
-
-class Learner(Protocol):
-    """A trained model of a target."""
-
-    def added(self, inputs: Numbers) -> Numbers:
-        """What it adds to the reference; `inputs` has a row a bet and its features in the trained order."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from feature_repo.explanation.result import RunBehind
+from feature_repo.explanation.result import ChangingVersion, RunBehind
 
 FrameSide = Literal["before", "after", "neither"]
 
@@ -20,18 +20,6 @@ class ChangedValue:
     feature: str
     before: Any
     after: Any
-
-
-@dataclass(frozen=True)
-class ChangingVersion:
-    """A version of a bet that became known between both sides, and came into the group or left it."""
-
-    seq: int
-    id: str
-    known_at: datetime
-    status: str
-    is_deleted: bool
-    previous_seq: int | None
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from feature_repo.errors import ConfigurationError
 from feature_repo.explanation.differences.difference import (
     BackdatedRows,
     ChangedValue,
-    ChangingVersion,
     Difference,
     DifferingRow,
     DifferingView,
 )
 from feature_repo.explanation.origins import runs_behind
+from feature_repo.explanation.result import ChangingVersion
 from feature_repo.explanation.stored_values import StoredView
 from feature_repo.group_keys import split_key
 from feature_repo.postgres.queries import feast_statement

@@ -141,20 +141,22 @@ def test_training_rows_have_the_codes_that_serving_gave_at_the_placement(
     assert served(connections, bets) == at_placement
 
 
+RUGBY_BET = {
+    "sport": "Rugby",
+    "league": None,
+    "market": "M",
+    "institution_name": "I",
+    "bet_type": "straight",
+    "american_odds": 100,
+    "is_live": False,
+}
+
+
 def rows_without_placement(connections: Connections) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """An entity frame and entity rows of a bet on Rugby that have no time_placed."""
-    bet = {
-        "sport": "Rugby",
-        "league": None,
-        "market": "M",
-        "institution_name": "I",
-        "bet_type": "straight",
-        "american_odds": 100,
-        "is_live": False,
-    }
-    rows = entity_rows([bet | {"time_placed": None}])
+    rows = entity_rows([RUGBY_BET | {"time_placed": None}])
     instants = [EPOCH - timedelta(seconds=1), EPOCH + timedelta(seconds=2)]
-    placed = entity_frame([bet | {"time_placed": at} for at in instants])
+    placed = entity_frame([RUGBY_BET | {"time_placed": at} for at in instants])
     return placed.assign(time_placed=pd.Series([pd.NaT, pd.NaT], dtype=placed["time_placed"].dtype)), rows
 
 
@@ -177,17 +179,7 @@ def test_code_is_as_of_the_placement_where_a_row_asks_for_another_instant(
 ) -> None:
     connections = new_applied()
     written(connections, [graded(1, "a", sport="Rugby", market="M", institution_name="I")])
-    bet = {
-        "sport": "Rugby",
-        "league": None,
-        "market": "M",
-        "institution_name": "I",
-        "bet_type": "straight",
-        "american_odds": 100,
-        "is_live": False,
-        "time_placed": EPOCH,
-    }
-    entity_df = entity_frame([bet]).assign(event_timestamp=EPOCH + timedelta(seconds=1))
+    entity_df = entity_frame([RUGBY_BET | {"time_placed": EPOCH}]).assign(event_timestamp=EPOCH + timedelta(seconds=1))
     features = ["bet_features:sport_encoded", "sport_stats:sport_count"]
     frame_of_row = store_at(connections).get_historical_features(entity_df, features).to_df()
     assert frame_of_row[["sport_encoded", "sport_count"]].to_numpy().tolist() == [[0, 1]]
