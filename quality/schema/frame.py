@@ -116,7 +116,10 @@ def _cleaned(known: pl.DataFrame) -> pl.DataFrame:
 def _read(raw: pl.DataFrame) -> pl.DataFrame:
     """Each column as its type, null where it is unreadable. Lazily, for Polars then runs each pattern once."""
     readings = (kind.expression(pl.col(column), raw.schema[column]).alias(column) for column, kind in KINDS.items())
-    return raw.lazy().with_columns(readings).collect()
+    values = raw.lazy().with_columns(readings).collect()
+    # A lazy frame keeps a column of one repeated value as that value, and Polars divides by a single value by
+    # multiplying with its reciprocal: the last bit of a derived ROI would depend on the other rows of the batch.
+    return pl.DataFrame(values.get_columns())
 
 
 def _column_faults(raw: pl.DataFrame, values: pl.DataFrame, now: datetime) -> pl.DataFrame:
