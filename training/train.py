@@ -44,6 +44,7 @@ from training.manifest import (
     instant,
     write_manifest,
 )
+from training.model_lineage import training_on_record
 from training.refresh import STALE
 
 
@@ -88,7 +89,8 @@ def train_models(
     begun = time.perf_counter()
     progress("training set", 0, None)
     made, data = pinned_training_set(connections, service, placed_from=placed_from, placed_to=placed_to, as_is=as_is)
-    return _fitted(made, data, directory, {"training set": time.perf_counter() - begun}, progress)
+    with training_on_record(connections.postgres, made.service, directory):
+        return _fitted(made, data, directory, {"training set": time.perf_counter() - begun}, progress)
 
 
 def retrain(
@@ -103,7 +105,8 @@ def retrain(
     begun = time.perf_counter()
     progress("training set", 0, None)
     made = same_training_set(connections, pinned)
-    return _fitted(made, pinned.data, directory, {"training set": time.perf_counter() - begun}, progress)
+    with training_on_record(connections.postgres, made.service, directory):
+        return _fitted(made, pinned.data, directory, {"training set": time.perf_counter() - begun}, progress)
 
 
 def pinned_training_set(

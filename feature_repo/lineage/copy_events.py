@@ -17,8 +17,8 @@ from feature_repo.lineage.events import (
     copied_columns,
     error_facet,
     feast_facet,
-    job_type,
     lineage_event,
+    part_type,
     rows_written,
     run_parent,
     symlink,
@@ -69,7 +69,7 @@ def copy_events(
     ends: dict[str, Any] = {"run_facets": None if error is None else error_facet(error)}
     end: EventType = "COMPLETE" if error is None else "FAIL"
     events = [
-        lineage_event("START", job, job_run_id, job_facets=job_type("ONLINE"), **shared),
+        lineage_event("START", job, job_run_id, job_facets=part_type("ONLINE"), **shared),
         lineage_event(end, job, job_run_id, inputs=[history], outputs=[online], **ends, **shared),
     ]
     if lineage.run_id is not None:

@@ -196,11 +196,16 @@ def error_facet(message: str) -> dict[str, Any]:
 
 
 def job_type(kind: str) -> dict[str, Any]:
-    """That a job is a batch job of ours, of this kind, and one that `feast ui` draws."""
+    """That a job is a batch job of ours, of this kind."""
     from openlineage.client.facet_v2 import job_type_job
 
-    facet = job_type_job.JobTypeJobFacet(processingType="BATCH", integration="PIKKIT", jobType=kind)
-    return {"jobType": facet, **feast_facet("jobKind", "FeastJobKindFacet", kind="transform", feast_project=PROJECT)}
+    return {"jobType": job_type_job.JobTypeJobFacet(processingType="BATCH", integration="PIKKIT", jobType=kind)}
+
+
+def part_type(kind: str) -> dict[str, Any]:
+    """The same of a part of a run, which `feast ui` is to draw between what it reads and writes."""
+    kind_of_feast = feast_facet("jobKind", "FeastJobKindFacet", kind="transform", feast_project=PROJECT)
+    return job_type(kind) | kind_of_feast
 
 
 def verb_tag(verb: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from feature_repo.lineage.events import (
     job_type,
     lineage_event,
     part_run_id,
+    part_type,
     run_parent,
     verb_tag,
 )
@@ -89,7 +90,7 @@ def part_events(
     job_run_id = part_run_id(run_id, part, begun_at)
     shared: dict[str, Any] = {"run_id": run_id, "parent": run_parent(run_id)}
     kind = part.partition(".")[0]
-    job_facets = job_type(kind.upper()) | code_location(_CODE[kind], code_version)
+    job_facets = part_type(kind.upper()) | code_location(_CODE[kind], code_version)
     return [
         lineage_event("START", part, job_run_id, job_facets=job_facets, **shared),
         lineage_event(

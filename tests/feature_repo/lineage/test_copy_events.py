@@ -29,7 +29,7 @@ def task(gated: Any, view: str) -> MaterializationTask:
     return MaterializationTask("pikkit", gated.get_feature_view(view), start, WATERMARK, tqdm_builder=None)
 
 
-def test_a_materialization_of_feast_is_on_record_as_a_run_with_the_run_that_feast_names_at_its_root(
+def test_a_materialization_of_feast_is_on_record_as_a_run_with_the_run_that_feast_names_as_root(
     published: Published, gated: Any
 ) -> None:
     gated._get_provider().batch_engine.materialize(gated.registry, task(gated, "sport_stats"), lineage_parent=Parent)

@@ -22,7 +22,7 @@ from feature_repo import clock
 from feature_repo.declarations.feature_lists import FEATURE_LISTS
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import GateRefused, PikkitError
-from feature_repo.lineage.datasets import DatasetName, online_dataset, table_dataset
+from feature_repo.lineage.datasets import DatasetName, model_dataset, online_dataset, table_dataset
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.servers.environment import feast_environment
 from feature_repo.store import store_at
@@ -33,11 +33,14 @@ from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.ingestion.lineage.conftest import events_of
 from tests.ingestion.lineage.marquez import Marquez, Name, component
 from tests.rigs.lenient_pipeline import run, run_backfill
+from training.model_lineage import training_on_record
 
 VIEWS = [view.name for view in STORED_VIEWS]
 SERVICES = [service.service for service in FEATURE_LISTS]
 HOUR = timedelta(hours=1)
 SOURCE = ("file", "bets.jsonl")
+MODEL = "a-model"
+(MODEL_OF,) = [service for service in FEATURE_LISTS if service.service == "market_profitability_v1"]
 
 
 class FeastRun:
@@ -59,7 +62,10 @@ def store(servers: Connections, applied_template: Postgres) -> Iterator[Connecti
 
 @pytest.fixture(scope="module")
 def events(store: Connections, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Of a run, a backfill, a copy anew, two copies by Feast, a refused run, and one that failed at its source."""
+    """Of a run, a backfill, a copy anew, two copies by Feast, a model, a refused run, and one that failed at once.
+
+    Training itself has nothing to say to the graph; tests/training/ looks at what a real one leaves.
+    """
     file = tmp_path_factory.mktemp("bets") / "bets.jsonl"
     clock.set_now(NOW)
     run(store, open_file(jsonl(file, bet("a", 1, clv_percentage=2.0), lost("b", 2))))
@@ -67,6 +73,8 @@ def events(store: Connections, tmp_path_factory: pytest.TempPathFactory) -> list
     run_backfill(store)
     run_materialize(store, rebuild=True)
     feast_copies(store)
+    with training_on_record(store.postgres, MODEL_OF, Path(MODEL)):
+        pass
     with pytest.raises(GateRefused):
         pipeline.run_pipeline(store, open_file(jsonl(file, bet("c", 3, status="?"))))
     fails_at_source(store, file)
@@ -97,6 +105,7 @@ def physical(store: Connections) -> dict[str, Name]:
         **{table: tuple(table_dataset(store.postgres, table)) for table in tables},
         **{f"online.{view}": tuple(online_dataset(store.redis, view)) for view in VIEWS},
         **{service: tuple(DatasetName("pikkit", service)) for service in SERVICES},
+        "model": tuple(model_dataset(MODEL)),
     }
 
 
@@ -108,7 +117,7 @@ def marquez(events: list[dict[str, Any]]) -> Marquez:
     return marquez
 
 
-def test_marquez_shows_everything_of_a_store_in_one_graph_from_its_source_on(
+def test_marquez_connects_everything_of_a_store_in_the_graph_of_the_source(
     marquez: Marquez, store: Connections
 ) -> None:
     graph = marquez.graph_of(SOURCE)
@@ -125,7 +134,7 @@ def test_marquez_shows_no_physical_thing_twice(marquez: Marquez, store: Connecti
         assert marquez.datasets["pikkit", f"online_store_{view}"] == physical(store)[f"online.{view}"]
 
 
-def test_marquez_shows_one_job_for_each_view_whatever_the_verb(marquez: Marquez, store: Connections) -> None:
+def test_marquez_shows_a_single_job_for_each_view_whatever_the_verb(marquez: Marquez, store: Connections) -> None:
     writers = Counter(target for _, target in marquez.edges() if target in {*physical(store).values()})
     assert set(writers) == {*physical(store).values()} - {SOURCE}
     assert set(writers.values()) == {1}
@@ -135,7 +144,7 @@ def test_no_run_of_a_job_that_marquez_shows_is_left_open(marquez: Marquez) -> No
     assert {run: marquez.job_of_run[run] for run, state in marquez.states.items() if state == "START"} == {}
 
 
-def test_marquez_follows_columns_from_the_source_to_service_and_online_copy(
+def test_marquez_follows_columns_from_the_source_to_service_model_and_online_copy(
     marquez: Marquez, store: Connections
 ) -> None:
     assert (
@@ -147,7 +156,8 @@ def test_marquez_follows_columns_from_the_source_to_service_and_online_copy(
     profit = downstream(edges, (SOURCE, "profit"))
     assert (physical(store)["online.sport_stats"], "sport_roi") in profit
     assert (("pikkit", "market_profitability_v1"), "sport_roi") in profit
-    assert (("pikkit", "market_profitability_v1"), "sport_count") not in profit
+    assert (model_dataset(MODEL), "sport_roi") in profit
+    assert not {name for name, column in profit if column == "sport_count"}
     assert {column for dataset, column in ends if dataset == ("pikkit", "bet_lookup_v1")} == stored("bet_lookup_v1")
 
 
@@ -176,7 +186,7 @@ def downstream(edges: set[tuple[Any, Any]], start: Any) -> set[Any]:
 
 @pytest.fixture(scope="module")
 def drawn(store: Connections, events: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The graph of Feast's consumer after the events of the run, posted as any sender does; kept in the registry."""
+    """The graph of Feast's consumer after the events of the run and of the model; it keeps them in the registry."""
     tables = OpenLineageStore(connection_string=feast_environment(store)["FEAST_REGISTRY_URL"])
     tables.initialize()
     processor = OpenLineageProcessor(tables, {table_dataset(store.postgres, "x").namespace: "pikkit"})
@@ -185,12 +195,14 @@ def drawn(store: Connections, events: list[dict[str, Any]]) -> dict[str, list[di
     client = TestClient(app)
     ends = [place for place, event in enumerate(events) if event["eventType"] == "COMPLETE"]
     of_run = next(place for place in ends if events[place]["job"]["name"] == "pikkit")
-    assert {client.post("/api/v1/lineage", json=event).status_code for event in events[: of_run + 1]} == {201}
+    of_model = [event for event in events if event["job"]["name"] == f"train.{MODEL_OF.service}"]
+    posted = {client.post("/api/v1/lineage", json=event).status_code for event in [*events[: of_run + 1], *of_model]}
+    assert posted == {201}
     graph: dict[str, list[dict[str, Any]]] = client.get("/api/v1/lineage/openlineage/graph").json()
     return graph
 
 
-def test_feasts_consumer_has_one_graph_of_everything_of_a_store(
+def test_feasts_consumer_connects_everything_of_a_store_in_the_graph_of_the_source(
     drawn: dict[str, list[dict[str, Any]]], store: Connections
 ) -> None:
     nodes = {(node["type"], node["namespace"], node["name"]) for node in drawn["nodes"]}
@@ -205,7 +217,7 @@ def test_feasts_consumer_has_one_graph_of_everything_of_a_store(
     assert {("dataset", *name) for name in physical(store).values()} <= graph
 
 
-def test_feasts_consumer_knows_views_online_copies_and_services_by_their_names_in_feast(
+def test_feasts_consumer_knows_views_online_copies_and_services_by_the_names_of_feast(
     drawn: dict[str, list[dict[str, Any]]],
 ) -> None:
     known: dict[str, set[str]] = {}
@@ -221,8 +233,8 @@ def test_feasts_consumer_knows_views_online_copies_and_services_by_their_names_i
     }
 
 
-def test_feast_ui_draws_one_job_for_each_view_and_service(drawn: dict[str, list[dict[str, Any]]]) -> None:
+def test_feast_ui_draws_a_job_for_each_view_and_service(drawn: dict[str, list[dict[str, Any]]]) -> None:
     jobs = {node["name"]: node["job_type"] for node in drawn["nodes"] if node["type"] == "job"}
     parts = {f"{kind}.{view}" for kind in ("features", "online") for view in VIEWS}
-    parts |= {f"services.{service}" for service in SERVICES}
-    assert jobs == dict.fromkeys({"pikkit", "intake", "gate"} | parts, "transform")
+    parts |= {f"services.{service}" for service in SERVICES} | {f"train.{MODEL_OF.service}"}
+    assert jobs == {"pikkit": "BATCH", **dict.fromkeys({"intake", "gate"} | parts, "transform")}
