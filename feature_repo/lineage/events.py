@@ -216,7 +216,7 @@ def verb_tag(verb: str) -> dict[str, Any]:
 
 
 def feast_facet(facet: str, schema: str, /, **fields: Any) -> dict[str, Any]:
-    """A facet that Feast's consumer knows things of Feast by (feast/openlineage/facets.py)."""
+    """A facet that Feast's consumer knows things of Feast by (feast.openlineage.facets)."""
     return {f"feast_{facet}": {"_producer": producer(), "_schemaURL": f"{_FEAST_FACETS}/{schema}.json", **fields}}
 
 

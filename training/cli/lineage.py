@@ -44,8 +44,8 @@ def lineage(
     """Show where a feature comes from, or what a run did.
 
     From the columns of a source over sums and measures to the feature, and which services and models have it, as the
-    expressions themselves tell. Of a column: which features are made of it. Of a model: what it
-    rests on. Without NAME: the views and services.
+    expressions themselves tell. Of a column: which features are made of it. Of a model: what it rests on. Without
+    NAME: the views and services.
     """
     from feature_repo.errors import ConfigurationError
 

@@ -7,7 +7,7 @@ java/marquez/db/OpenLineageDao.java           updateBaseMarquezModel, buildJobFr
 java/marquez/db/DatasetSymlinkDao.java        a name is given once: on conflict do nothing
 java/marquez/db/JobVersionDao.java            upsertJobVersionOnRunTransition, markInputOrOutputDatasetAsPreviousFor
 java/marquez/db/LineageDao.java               getLineage: jobs that share a current dataset
-resources/marquez/db/migration/R__Jobs_view_and_rewrite_function.sql    the name of a job that has a parent
+R__Jobs_view_and_rewrite_function, in SQL      the name of a job that has a parent
 """
 
 from __future__ import annotations
