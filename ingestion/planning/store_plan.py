@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from feature_repo.errors import ConfigurationError
 from feature_repo.postgres.postgres_errors import postgres_errors
-from feature_repo.servers.connections import Connections
+from feature_repo.servers.connections import PROJECT, Connections
 from feature_repo.store import REPOSITORY, store_at
 from ingestion.database.access import connect, statement
 from ingestion.database.apply import check_services, check_tables
@@ -43,10 +45,10 @@ def plan_for_store(connections: Connections) -> Plan:
     """
     with connect(connections.postgres, purpose="plan", autocommit=True) as connection:
         missing = pending(connection)
-        has_registry = connection.execute("select to_regclass('feast.feature_views') is not null").fetchone() == (True,)
+        was_applied = _was_applied(connection)
         stored = {key: versions[-1] for key, versions in stored_versions(connection).items()} if not missing else {}
         log_end = connection.execute(statement("planned_replay")).fetchone() if stored else None
-    registered, declared, refusals = _registry(connections, has_registry=has_registry, is_migrated=not missing)
+    registered, declared, refusals = _registry(connections, was_applied=was_applied, is_migrated=not missing)
     before, after = text_of_objects(registered), text_of_objects(declared)
     changes = object_changes(before, after)
     state = declared_state()
@@ -71,7 +73,7 @@ def plan_for_store(connections: Connections) -> Plan:
 
 
 def _registry(
-    connections: Connections, *, has_registry: bool, is_migrated: bool
+    connections: Connections, *, was_applied: bool, is_migrated: bool
 ) -> tuple[Mapping[str, Any], Mapping[str, Any], list[PlannedRefusal]]:
     """The objects that are registered and those that are declared, and why an apply would refuse the latter."""
     with warnings.catch_warnings(), contextlib.chdir(REPOSITORY):
@@ -79,10 +81,16 @@ def _registry(
         from feature_repo.feast_internals import parse_repo
 
         contents = parse_repo(REPOSITORY / "feature_repo")
-        project = contents.projects[0].name
-        registered = _registered(connections) if has_registry else {}
-        refusals = list(_refusals(connections, project, contents, is_migrated=is_migrated))
-    return registered, objects_of_repository(contents, project), refusals
+        registered = _registered(connections) if was_applied else {}
+        refusals = list(_refusals(connections, contents, is_migrated=is_migrated))
+    return registered, objects_of_repository(contents, PROJECT), refusals
+
+
+def _was_applied(connection: psycopg.Connection) -> bool:
+    """Whether the registry has the project. Feast writes to one that has not when it opens it."""
+    if connection.execute("select to_regclass('feast.projects') is not null").fetchone() != (True,):
+        return False
+    return connection.execute("select 1 from feast.projects where project_id = %s", [PROJECT]).fetchone() is not None
 
 
 def _registered(connections: Connections) -> dict[str, dict[str, Any]]:
@@ -95,9 +103,7 @@ def _registered(connections: Connections) -> dict[str, dict[str, Any]]:
             raise error.orig or error from error  # psycopg's own, which SQLAlchemy has wrapped
 
 
-def _refusals(
-    connections: Connections, project: str, contents: RepoContents, *, is_migrated: bool
-) -> Iterator[PlannedRefusal]:
+def _refusals(connections: Connections, contents: RepoContents, *, is_migrated: bool) -> Iterator[PlannedRefusal]:
     """Tables are looked at when all migrations are applied: those that are pending may bring what is missing."""
     try:
         if is_migrated:
@@ -105,6 +111,6 @@ def _refusals(
     except ConfigurationError as error:
         yield PlannedRefusal(error.what, error.next_step)
     try:
-        check_services(connections, project, contents)
+        check_services(connections, PROJECT, contents)
     except ConfigurationError as error:
         yield PlannedRefusal(error.what, error.next_step)
