@@ -50,7 +50,7 @@ def test_plan_of_an_applied_store_is_empty(new_applied: Callable[[], Connections
     assert (plan.changes, plan.versions, plan.backfills, plan.steps, plan.refusals) == ((), (), (), (), ())
 
 
-def test_plan_of_an_empty_registry_writes_nothing_and_names_every_object_that_an_apply_creates(
+def test_plan_of_an_empty_registry_writes_nothing_and_names_what_an_apply_creates(
     registry: Connections,
 ) -> None:
     before = rows_of_registry(registry)
