@@ -11,9 +11,6 @@ POSTGREST_SHA512 := 61da035929e8cc7af9a103bea0d3de13753c5fe2b38f287c5d45bf8f5a7d
 # What names a store of one's own. A password may be empty.
 STORE := POSTGRES_HOST POSTGRES_DATABASE POSTGRES_USER REDIS_URL
 
-# make itself ends with 2, whatever a command ended with. A workflow is told the command's own code (docs/ci.md).
-tell = || { code=$$?; echo "exit_code=$$code" >> "$${GITHUB_OUTPUT:-/dev/null}"; exit $$code; }
-
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast check plan apply_check bench bench-full named_store apply materialize weekly_retrain up down clean
 
@@ -41,7 +38,7 @@ check: setup ## check format, lint, types, import directions, names, folders, pu
 	$(BIN)/zizmor --offline --quiet --persona pedantic --strict-collection --no-progress .github/workflows
 
 plan: setup ## show what `pikkit apply` would change; beside a commit instead of a store: make plan ARGS="--base HEAD^"
-	$(BIN)/pikkit plan $(ARGS)
+	@.ci/told $(BIN)/pikkit plan $(ARGS)
 
 apply_check: setup ## apply this code to a store made for that by another commit: make apply_check BASE=HEAD^
 	.ci/apply_check $(BIN) $(or $(BASE),HEAD^)
@@ -58,15 +55,15 @@ named_store: ## end with an error where the environment names no store: workflow
 	done; [ -z "$$missing" ]
 
 apply: setup ## bring the configured store up to this code: plan, and unless that is refused migrate and apply
-	$(BIN)/pikkit plan $(ARGS) $(tell)
-	$(BIN)/pikkit migrate $(tell)
-	$(BIN)/pikkit apply $(tell)
+	@.ci/told $(BIN)/pikkit plan $(ARGS)
+	@.ci/told $(BIN)/pikkit migrate
+	@.ci/told $(BIN)/pikkit apply
 
 materialize: setup ## the hourly job, `pikkit run`: read the configured table, judge, publish to Redis; 3 where the gate refuses
-	$(BIN)/pikkit run $(ARGS) $(tell)
+	@.ci/told $(BIN)/pikkit run $(ARGS)
 
 weekly_retrain: setup ## read the configured table, train, judge; ends with 3 and without a model where the gate refuses
-	$(BIN)/pikkit train $(ARGS) $(tell)
+	@.ci/told $(BIN)/pikkit train $(ARGS)
 
 up: setup ## start the embedded Postgres and Redis
 	$(BIN)/pikkit up
