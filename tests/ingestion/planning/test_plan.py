@@ -21,6 +21,7 @@ from ingestion.planning.markdown import markdown_of
 from ingestion.planning.objects import object_changes
 from ingestion.planning.plan import plan_against
 from ingestion.planning.wording import change_lines
+from tests.builders.json_documents import check_documents
 from tests.conftest import REPOSITORY
 
 FEATURES = "feature_repo/declarations/features.py"
@@ -157,6 +158,10 @@ def test_markdown_shows_differences_as_a_diff_and_refusals_first(planned: tuple[
     assert text.index("**Would be refused:**") < text.index("```diff") < text.index("**Count up:**")
     assert "! changed  view sport_market_recent\n! TTL\n- 1 h (3600 s)\n+ 2 h (7200 s)\n" in text
     assert "- bet_closing_line:clv_current_odds\n" in text
+
+
+def test_docs_json_has_the_fields_of_a_plan(planned: tuple[dict[str, Any], str, int]) -> None:
+    check_documents("plan", planned[0])
 
 
 def test_commit_without_the_verb_is_refused_by_its_name(edited: Path) -> None:
