@@ -61,27 +61,27 @@ def test_every_script_calls_make_targets_that_exist_and_nothing_else() -> None:
         assert set(re.findall(r"([A-Z]+)=", called[2])) <= variables, script
 
 
-def test_job_that_writes_to_a_store_first_sees_that_one_is_named() -> None:
+def test_job_that_writes_to_a_store_first_checks_the_name_of_the_store() -> None:
     writing = [script for script in scripts() if re.search(r"\b(apply|materialize|weekly_retrain)\b", script)]
     assert writing == ["make named_store apply", "make named_store materialize", "make named_store weekly_retrain"]
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
-def test_every_action_is_pinned_by_a_hash_with_its_version_beside_it(file: Path) -> None:
+def test_every_action_is_pinned_by_a_hash_with_the_version_in_a_comment(file: Path) -> None:
     lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if "uses:" in line]
     pinned = re.compile(r"(?:- )?uses: actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
     assert lines
     assert [line for line in lines if not pinned.fullmatch(line)] == []
 
 
-def test_action_has_one_hash_and_version_in_all_workflows() -> None:
+def test_action_has_the_same_hash_and_version_in_all_workflows() -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in WORKFLOWS)
     pins = set(re.findall(r"(actions/[a-z-]+)@([0-9a-f]{40} # v[\d.]+)", text))
     assert len(pins) == len({action for action, _ in pins})
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
-def test_workflow_gives_no_right_and_each_job_what_it_reads(file: Path) -> None:
+def test_workflow_gives_no_right_and_each_job_the_right_to_read(file: Path) -> None:
     content = workflow(file.stem)
     rights = {name: job["permissions"] for name, job in content["jobs"].items()}
     assert content["permissions"] == {}
@@ -115,7 +115,7 @@ def test_no_checkout_keeps_a_token_and_no_trigger_gives_a_fork_secrets() -> None
 
 
 @pytest.mark.parametrize("name", SCHEDULED)
-def test_scheduled_workflow_shares_the_group_of_one_writer_and_cancels_none(name: str) -> None:
+def test_scheduled_workflow_shares_the_group_of_writers_and_cancels_none(name: str) -> None:
     content = workflow(name)
     writers = [content["concurrency"], workflow("ci")["jobs"]["apply"]["concurrency"]]
     assert writers == [{"group": "store", "cancel-in-progress": False}] * 2
@@ -127,7 +127,7 @@ def test_materialize_is_hourly_and_retrain_weekly() -> None:
     assert [re.fullmatch(r"\d+ \d+ \* \* \d", " ".join(cron)) is not None for cron in crons["weekly_retrain"]] == [True]
 
 
-def test_environment_of_every_step_is_of_settings_and_each_secret_has_the_name_of_its_setting() -> None:
+def test_environment_of_every_step_is_of_settings_and_each_secret_is_named_for_a_setting() -> None:
     for step in STEPS:
         for name, value in step.get("env", {}).items():
             assert name in SETTINGS, name
@@ -146,7 +146,7 @@ def test_docs_name_exactly_the_secrets_and_variables_that_the_workflows_use() ->
         assert set(re.findall(r"`([A-Z_]+)`", first_cells)) == set(re.findall(rf"{context}\.(\w+)", text))
 
 
-def test_secret_reaches_only_the_step_that_runs_make_on_it() -> None:
+def test_secret_reaches_only_steps_that_run_make() -> None:
     with_secrets = [step for step in STEPS if "secrets." in str(step)]
     assert {step["run"].partition(" ")[0] for step in with_secrets} == {"make"}
     outside = [file.stem for file in WORKFLOWS for job in workflow(file.stem)["jobs"].values() if "env" in job]
@@ -167,7 +167,9 @@ def test_named_store_fails_with_the_names_that_are_empty(missing: tuple[str, ...
 
 
 @pytest.mark.parametrize(("code", "words"), [(3, "refused; what is served"), (5, "another run held the lock")])
-def test_failed_command_tells_the_summary_its_own_code_and_ends_with_it(tmp_path: Path, code: int, words: str) -> None:
+def test_failed_command_tells_the_summary_the_code_and_ends_with_the_same(
+    tmp_path: Path, code: int, words: str
+) -> None:
     summary = tmp_path / "summary.md"
     command = [str(REPOSITORY / ".ci" / "told"), "sh", "-c", f"exit {code}"]
     environ = {"PATH": "/usr/bin:/bin", "GITHUB_STEP_SUMMARY": str(summary)}

@@ -85,7 +85,7 @@ def differences(plan: dict[str, Any]) -> dict[str, dict[str, tuple[str | None, s
     }
 
 
-def test_plan_names_what_differs_of_each_edited_object(planned: tuple[dict[str, Any], str, int]) -> None:
+def test_plan_names_the_differences_of_each_edited_object(planned: tuple[dict[str, Any], str, int]) -> None:
     changed = differences(planned[0])
     ttl = changed["view sport_market_recent"]
     recent = changed["feature sport_market_recent:recent_win_rate"]["formula"]
@@ -164,7 +164,7 @@ def test_docs_json_has_the_fields_of_a_plan(planned: tuple[dict[str, Any], str, 
     check_documents("plan", planned[0])
 
 
-def test_commit_without_the_verb_is_refused_by_its_name(edited: Path) -> None:
+def test_commit_without_the_verb_is_refused_by_name(edited: Path) -> None:
     (edited / "ingestion/cli/setup/plan.py").write_text("raise SystemExit('no such verb')\n", encoding="utf-8")
     identity = ("-c", "user.name=a", "-c", "user.email=a@b")
     subprocess.run(["git", "-C", str(edited), *identity, "commit", "-qam", "without"], check=True)
@@ -181,7 +181,7 @@ def state() -> DeclaredState:
     return declared_state()
 
 
-def test_state_is_the_same_after_it_was_written_and_read(state: DeclaredState) -> None:
+def test_state_is_the_same_after_writing_and_reading(state: DeclaredState) -> None:
     assert state_of_document(json.loads(json.dumps(state.document()))) == state
 
 
@@ -236,7 +236,7 @@ def test_reordered_list_shows_the_lines_that_moved() -> None:
     assert sorted(change.properties[0].lines) in (["+ a", "- a"], ["+ b", "- b"])
 
 
-def test_texts_of_declarations_cannot_leave_their_code_in_markdown(state: DeclaredState) -> None:
+def test_texts_of_declarations_cannot_leave_a_span_or_fence_of_code(state: DeclaredState) -> None:
     hostile = "x\n````\n@everyone <img src=x> ![](http://evil.example)\n"
     objects = {**state.objects, "view sport_stats": {**state.objects["view sport_stats"], "description": hostile}}
     plan = plan_against("`` @base", state, replace(state, objects=objects))
@@ -248,7 +248,7 @@ def test_texts_of_declarations_cannot_leave_their_code_in_markdown(state: Declar
     assert "``` `` @base ```" in text
 
 
-def test_markdown_of_a_large_plan_fits_a_comment_and_says_what_is_left_out(state: DeclaredState) -> None:
+def test_markdown_of_a_large_plan_fits_a_comment_and_counts_the_lines_left_out(state: DeclaredState) -> None:
     plan = plan_against("nothing", replace(state, objects={}, definitions={}), state)
     wide = replace(plan, changes=plan.changes * 40)
     text = markdown_of(wide)

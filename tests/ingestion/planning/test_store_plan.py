@@ -54,7 +54,7 @@ def test_plan_of_an_applied_store_is_empty(new_applied: Callable[[], Connections
     assert [document[part] for part in ("changes", "versions", "backfills", "steps", "refusals")] == [[]] * 5
 
 
-def test_plan_of_an_empty_registry_writes_nothing_and_names_what_an_apply_creates(
+def test_plan_of_an_empty_registry_writes_nothing_and_names_all_that_an_apply_creates(
     registry: Connections,
 ) -> None:
     before = rows_of_registry(registry)
@@ -65,7 +65,7 @@ def test_plan_of_an_empty_registry_writes_nothing_and_names_what_an_apply_create
     assert len(done.created) > 20
 
 
-def test_plan_of_another_registry_names_what_an_apply_creates_updates_and_deletes(
+def test_plan_of_another_registry_names_all_that_an_apply_creates_updates_and_deletes(
     new_applied: Callable[[], Connections],
 ) -> None:
     connections = new_applied()
@@ -123,7 +123,7 @@ def test_published_list_that_differs_is_a_reason_to_refuse(new_applied: Callable
     assert (change.object, lists.lines) == ("service bet_lookup_v1", ["+ bet_facts:amount"])
 
 
-def test_redefined_feature_counts_up_and_has_its_view_backfilled(
+def test_redefined_feature_counts_up_and_the_view_is_backfilled(
     prepared: Connections, load: Callable[..., Any]
 ) -> None:
     load(bet("won", 1), lost("lost", 2))
