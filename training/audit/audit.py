@@ -22,6 +22,7 @@ from feature_repo.errors import ConfigurationError
 from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.postgres.queries import statement_of
 from feature_repo.servers.connections import Connections
+from feature_repo.store import store_at
 from ingestion.database.access import connect, statement
 from ingestion.database.migrate import check_migrated
 from ingestion.progress import Progress, silent
@@ -32,6 +33,7 @@ from training.audit.knowledge import knowledge_times, rows_resting_on
 from training.audit.perturbation import earlier_outcomes, later_outcomes, perturber
 from training.audit.result import Audit, AuditCheck
 from training.audit.score import OffsetScore, offset_score, score_check
+from training.audit.served import served_check
 from training.dataset import TrainingSet, feature_list, training_set
 
 ROWS: Final = 2_000
@@ -112,12 +114,15 @@ class _Audited:
         self._service, self._log_position, self._watermark = service, log_position, watermark
         self.bets = 0
         self.sampled_ids = set[str]()
+        self._store = store_at(connections)
 
     def checks(self) -> Iterator[AuditCheck]:
         """The checks, in the order in which they are cheap."""
         yield _timed(lambda: declared_columns(self._service))
         self._progress("log", 0, None)
         yield _timed(lambda: knowledge_times(self._connection, self._log_position))
+        self._progress("served vectors", 0, None)
+        yield _timed(lambda: served_check(self._connection, self._store, self._service, clock.now()))
         if later := known_only_after_placement(self._service):
             # Whoever places a bet has no such columns to ask with: there is no training set.
             why = f"No training set has {', '.join(later)}: they are known only after the placement."
@@ -152,7 +157,7 @@ class _Audited:
             yield AuditCheck("later outcomes", "not judged", 0, 0, "All bets were placed at one instant, or none were.")
             return
         cuts = [instants[len(instants) * (number + 1) // (count + 1)] for number in range(count)]
-        with perturber(self._connections, made) as source:
+        with perturber(self._connections, self._store, made) as source:
             yield _timed(lambda: later_outcomes(source, cuts, lambda cut: self._before(placed, cut), self._progress))
             middle = cuts[count // 2]
             after = placed.filter(pl.col("time_placed") > middle).head(self._options.rows)

@@ -73,11 +73,8 @@ class Perturber:
 
 
 @contextmanager
-def perturber(connections: Connections, training_set: TrainingSet) -> Iterator[Perturber]:
+def perturber(connections: Connections, store: FeatureStore, training_set: TrainingSet) -> Iterator[Perturber]:
     """One for a training set, over one snapshot of the store."""
-    from feature_repo.store import store_at
-
-    store = store_at(connections)
     with connect(connections.postgres, purpose="audit") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         params = {"log_position": training_set.log_position}

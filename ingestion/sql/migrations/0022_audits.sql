@@ -33,7 +33,7 @@ create table ops.served_vectors (
     views     jsonb       not null check (jsonb_typeof(views) = 'object')
 );
 
-create index served_vectors_by_instant on ops.served_vectors (service, served_at);
+create index served_vectors_by_instant on ops.served_vectors (served_at);
 create index served_vectors_by_bet on ops.served_vectors (bet_id) where bet_id is not null;
 
 comment on table ops.served_vectors is 'A sample of the vectors that were served, for PIKKIT_SERVED_VECTORS_DAYS.';
