@@ -78,16 +78,16 @@ class RespondedVectors:
             for projection in self.service.feature_view_projections
             for field in projection.features
         ]
-        # With full names all features are called so, but for what an on-demand view hands on as it was asked with.
-        called = {ref: full if (full := "__".join(ref)) in answered else ref[1] for ref in refs}
+        # Features have their full names, or their own; with full names Feast leaves out those of on-demand views.
+        called = {ref: name for ref in refs if (name := "__".join(ref)) in answered or (name := ref[1]) in answered}
         values, columns = self.response.to_dict(), _columns_of(self.rows)
-        stored = {view: answered[called[view, name]] for view, name in reversed(refs) if self._is_stored(view)}
+        stored = {view: answered[name] for (view, _), name in called.items() if self._is_stored(view)}
         return [
             _served_vector(
                 self.now,
                 self.service.name,
                 {name: column[position] for name, column in columns.items()},
-                ((f"{view}:{name}", values[called[view, name]][position]) for view, name in refs),
+                ((":".join(ref), values[name][position]) for ref, name in called.items()),
                 {view: self._row_status(place, position) for view, place in stored.items()},
             )
             for position in positions

@@ -16,6 +16,7 @@ import pandas as pd
 import psycopg
 from psycopg.rows import class_row
 
+from feature_repo.bets.vocabulary import UNKNOWN
 from feature_repo.clock import as_utc
 from feature_repo.declarations.feature_lists import FeatureList
 from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS, STORED_VIEWS
@@ -135,7 +136,7 @@ def _reasons(
     }
     vectors = {each.vector.vector_id: each.vector for each in differing if each.vector.published is not None}
     before: dict[tuple[int, str], Mapping[str, Any]] = {}
-    for view in {each.feature.partition(":")[0] for each in differing} & _TTLS.keys():
+    for view in {_view_of(each) for each in differing} & _TTLS.keys():
         instants = {vector_id: at for vector_id, vector in vectors.items() if (at := vector.as_of(view)) is not None}
         rows = _trained(
             store,
@@ -144,25 +145,38 @@ def _reasons(
             list(instants.values()),
         )
         before |= {(vector_id, view): row for vector_id, row in zip(instants, rows, strict=True)}
-    return [_reason(each, redefined, known, before) for each in differing]
+    return [
+        (_code_reason(each, known) if _view_of(each) not in _TTLS else _row_reason(each, before))
+        or _definition_reason(each, redefined)
+        for each in differing
+    ]
 
 
-def _reason(
-    each: ServedDifference,
-    redefined: Mapping[str, datetime],
-    known: Mapping[tuple[str, str], datetime | None],
-    before: Mapping[tuple[int, str], Mapping[str, Any]],
-) -> str | None:
-    vector, (view, _, feature) = each.vector, each.feature.partition(":")
-    served = vector.features[each.feature]
-    if each.feature in redefined and redefined[each.feature] > vector.served_at:
-        return "the definition changed since"
-    if view not in _TTLS:
-        column = {"institution_encoded": "institution_name"}.get(feature, feature.removesuffix("_encoded"))
-        since = known.get((column, _name(vector.entities.get(column))))
-        is_late = since is not None and (vector.published is None or since > vector.published)
-        return "the name was published later" if feature.endswith("_encoded") and served == 0 and is_late else None
-    at = vector.as_of(view)
+def _view_of(each: ServedDifference) -> str:
+    """The view of the feature that differs."""
+    return each.feature.partition(":")[0]
+
+
+def _definition_reason(each: ServedDifference, redefined: Mapping[str, datetime]) -> str | None:
+    since = redefined.get(each.feature)
+    return "the definition changed since" if since is not None and since > each.vector.served_at else None
+
+
+def _code_reason(each: ServedDifference, known: Mapping[tuple[str, str], datetime | None]) -> str | None:
+    """Why a code was served as that of an unknown name; null for other values, which rest on the bet alone."""
+    vector, feature = each.vector, each.feature.partition(":")[2]
+    if not feature.endswith("_encoded") or vector.features[each.feature] != UNKNOWN:
+        return None
+    column = {"institution_encoded": "institution_name"}.get(feature, feature.removesuffix("_encoded"))
+    since = known.get((column, _name(vector.entities.get(column))))
+    is_late = since is not None and (vector.published is None or since > vector.published)
+    return "the name was published later" if is_late else None
+
+
+def _row_reason(each: ServedDifference, before: Mapping[tuple[int, str], Mapping[str, Any]]) -> str | None:
+    """Why a stored value was served otherwise: what the view's row held, and up to when, says so."""
+    vector, view = each.vector, _view_of(each)
+    served, at = vector.features[each.feature], vector.as_of(view)
     if at is None:
         return "nothing was online" if served is None else None
     if served is None and vector.served_at - at > _TTLS[view]:
