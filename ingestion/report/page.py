@@ -56,6 +56,7 @@ _SECTIONS: Final = (
     ("anomalies", "Anomalies and shifts"),
     ("drift", "Drift"),
     ("online", "Online against offline"),
+    ("audits", "Training without leaks"),
     ("lineage", "Lineage"),
 )
 _SIGNS: Final[Mapping[ChartTone, str]] = {"good": "✓", "warning": "!", "bad": "✕", "neutral": "○", "accent": "•"}

@@ -23,8 +23,9 @@ from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect
 from ingestion.features.full_replay import create_replay_tables, replay_into_tables
 from ingestion.progress import Progress, silent
+from ingestion.report.kept_audits import AuditState
 from ingestion.wording import counted
-from training.audit.result import FINDINGS_LISTED, AuditCheck, CheckState, LeakFinding
+from training.audit.result import FINDINGS_LISTED, AuditCheck, LeakFinding
 from training.dataset import TrainingSet, placed_features
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def later_outcomes(
         else f"{counted(len(bets), 'row')} stayed when every outcome known after them was another, "
         f"at {counted(len(cuts), 'instant')}."
     )
-    state: CheckState = "leak" if moved else "clean"
+    state: AuditState = "leak" if moved else "clean"
     return AuditCheck("later outcomes", state, len(bets), rows_moved, sentence, _findings(moved, "known later"))
 
 

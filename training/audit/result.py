@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
+from ingestion.report.kept_audits import AuditState
 from ingestion.wording import counted
 
-# clean       nothing was found
-# leak        something was
-# alarm       a score says that there may be something
-# blind       the look could not have found anything: no proof
-# shown       for comparison; nothing follows from it
-# not judged  there was nothing to look at
-CheckState = Literal["clean", "leak", "alarm", "blind", "shown", "not judged"]
 # An audit with one of these is not clean.
-UNCLEAN: Final[tuple[CheckState, ...]] = ("leak", "alarm", "blind")
+UNCLEAN: Final[tuple[AuditState, ...]] = ("leak", "alarm", "blind")
 # Findings of a check that are listed; all are counted.
 FINDINGS_LISTED: Final = 20
 
@@ -42,7 +36,7 @@ class AuditCheck:
     """One look at a training set."""
 
     name: str
-    state: CheckState
+    state: AuditState
     #: How many rows, features or vectors were looked at, and how many of these were not as they should be.
     looked_at: int
     found: int

@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from training.audit.result import AuditCheck, CheckState, LeakFinding
+from ingestion.report.kept_audits import AuditState
+from training.audit.result import AuditCheck, LeakFinding
 from training.dataset import TrainingSet
 from training.evaluate import scores, test_part
 from training.learning.fit import prepared_bets
@@ -81,7 +82,7 @@ def score_check(training_set: TrainingSet, score: OffsetScore) -> AuditCheck:
         LeakFinding(training_set.service.service, feature, "", f"{share:.0%} of the gain", "look at it first")
         for feature, share in suspects
     ]
-    state: CheckState = "alarm" if score.is_alarming else "clean"
+    state: AuditState = "alarm" if score.is_alarming else "clean"
     limit = f"the alarm is at {ALARM * 1e4:+.0f} and significant"
     sentence = f"A model on top of the price: {score.figures}; {limit}."
     if suspects:
