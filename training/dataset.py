@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 import psycopg
 
+from feature_repo.declarations.availability import known_only_after_placement, placement_services
 from feature_repo.declarations.feature_lists import FEATURE_LISTS, FeatureList
 from feature_repo.errors import ConfigurationError
 from feature_repo.group_keys import entity_frame
@@ -79,6 +80,21 @@ def feature_list(service: str) -> FeatureList:
     return lists[service]
 
 
+def placement_list(service: str) -> FeatureList:
+    """The list of a service that a model can be trained on: all of its features are known when a bet is placed.
+
+    Raises ConfigurationError for an unknown service, and for one with features of later moments, which it names.
+    """
+    names = feature_list(service)
+    if later := known_only_after_placement(names):
+        raise ConfigurationError(
+            f"{service} has features that are known only after a bet was placed: {', '.join(later)}",
+            "Nothing was trained or written: a model that saw them would look good and could never be used",
+            f"Take one whose features are all known at placement: {', '.join(placement_services())}",
+        )
+    return names
+
+
 def training_set(
     connections: Connections,
     service: str,
@@ -89,9 +105,9 @@ def training_set(
 ) -> TrainingSet:
     """The settled bets that were placed in [placed_from, placed_to), as the store believed at the log position.
 
-    Raises ConfigurationError for an unknown service, and when there is no such bet.
+    Raises ConfigurationError for a service that is none to train on, and when there is no such bet.
     """
-    names = feature_list(service)
+    names = placement_list(service)
     with connect(connections.postgres, purpose="training") as connection:
         bets = settled_bets(connection, log_position, placed_from, placed_to)
     if bets.is_empty():

@@ -15,8 +15,9 @@ from ingestion.report.kept_audits import AuditState
 from training.audit.result import AuditCheck, LeakFinding
 from training.dataset import TrainingSet
 from training.evaluate import scores, test_part
+from training.learning.boosted_trees import fit_boosted_trees
 from training.learning.fit import prepared_bets
-from training.learning.learners import WIN, fit_boosted_trees
+from training.learning.learners import WIN
 from training.learning.model import model_inputs
 from training.learning.probabilities import log_losses, probability
 from training.verdict import Estimate, clustered_mean
@@ -58,7 +59,7 @@ class OffsetScore:
 def offset_score(training_set: TrainingSet) -> OffsetScore:
     """Fit the model and score it. Raises ConfigurationError when there are too few bets to."""
     prepared = prepared_bets(training_set)
-    boosted, _ = fit_boosted_trees(WIN, prepared.learned, training_set.features, _SEEDS)
+    boosted = fit_boosted_trees(WIN, prepared.learned, training_set.features, _SEEDS).trees
     offset = prepared.calibration.log_odds(prepared.test)
     tested = test_part(prepared.test, probability(offset))
     inputs = model_inputs(prepared.test, training_set.features, prepared.codes)

@@ -60,6 +60,7 @@ def _document(model: KeptModel) -> dict[str, Any]:
         "trained_at": manifest.trained_at,
         "service": manifest.data.service,
         "rows": manifest.data.rows,
+        "served": manifest.parameters["win"]["served"]["learner"],
         "verdicts": {
             learner: {name: each[name] for name in ("conclusion", "sentence", "money")}
             for learner, each in manifest.evaluation["win"]["models"].items()
