@@ -15,7 +15,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, Protocol
 
 import psycopg
@@ -134,7 +133,7 @@ class VectorLog:
 
     def _texts(self, vectors: Servable, places: list[int]) -> list[str]:
         try:
-            texts = [json.dumps(asdict(vector), allow_nan=False) for vector in vectors.served(places)]
+            texts = [json.dumps(vars(vector), allow_nan=False) for vector in vectors.served(places)]
         except Exception as error:  # noqa: BLE001 (whatever is wrong with a request, it was answered)
             self._drop(len(places), error)
             return []

@@ -27,6 +27,7 @@ from ingestion.database.access import connect, statement
 from ingestion.database.migrate import check_migrated
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import code_version, uuid7
+from training.audit import CUTS_MADE, ROWS_COMPARED
 from training.audit.columns import column_values, declared_columns
 from training.audit.created_at_shift import shift_check
 from training.audit.knowledge import knowledge_times, rows_resting_on
@@ -36,8 +37,6 @@ from training.audit.score import OffsetScore, offset_score, score_check
 from training.audit.served import served_check
 from training.dataset import TrainingSet, feature_list, training_set
 
-ROWS: Final = 2_000
-CUTS: Final = 5
 _SEED: Final = 1
 
 
@@ -50,9 +49,9 @@ class AuditOptions:
     placed_from: datetime | None = None
     placed_to: datetime | None = None
     #: Rows that are compared after each perturbation.
-    rows: int = ROWS
+    rows: int = ROWS_COMPARED
     #: Instants after which outcomes are changed; each is a replay of the whole log.
-    cuts: int = CUTS
+    cuts: int = CUTS_MADE
 
 
 def audit_service(connections: Connections, options: AuditOptions, progress: Progress = silent) -> Audit:

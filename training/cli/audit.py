@@ -14,6 +14,7 @@ from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.stores import begin, load_feast, stores
 from ingestion.cli.tables import print_table
 from ingestion.wording import cut
+from training.audit import CUTS_MADE, ROWS_COMPARED
 from training.cli.options import ServiceOption, SinceOption, UntilOption, placed_between
 
 if TYPE_CHECKING:
@@ -28,10 +29,12 @@ def audit(
     service: ServiceOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    rows: Annotated[int, typer.Option(min=2, help="Training rows that are compared after each perturbation.")] = 2_000,
+    rows: Annotated[
+        int, typer.Option(min=2, help="Training rows that are compared after each perturbation.")
+    ] = ROWS_COMPARED,
     cuts: Annotated[
         int, typer.Option(min=1, help="Instants after which outcomes are changed. Each is a replay of the whole log.")
-    ] = 5,
+    ] = CUTS_MADE,
     now: Now = None,
     json: Json = False,
 ) -> None:

@@ -39,8 +39,8 @@ SERVICE = MARKET_PROFITABILITY_AT_PLACEMENT_V1.service
 
 
 def moved_by_later_outcomes(connections: Connections, audited_set: TrainingSet) -> AuditCheck:
-    """What outcomes known after the middle of the bets move in the 100 placed last before."""
-    cut: datetime = audited_set.frame["time_placed"][audited_set.frame.height // 2]
+    """What outcomes known after an instant amid the bets of a day move in the 100 placed last before."""
+    cut: datetime = audited_set.frame["time_placed"][audited_set.frame.height // 2 + 10]
     rows = audited_set.frame.filter(pl.col("time_placed") <= cut).tail(100)
     with perturber(connections, store_at(connections), audited_set) as source:
         return later_outcomes(source, [cut], lambda _: rows, silent)
@@ -129,6 +129,15 @@ def test_feature_code_that_reads_outcomes_four_hours_early_is_found(
     assert check.state == "leak"
     with connect(spoilt_store.postgres, purpose="test") as connection:
         assert knowledge_times(connection, 10**9).state == "clean"
+
+
+def test_log_in_which_every_known_at_lies_before_the_settlement_is_found_by_moving_rows(
+    spoilt_store: Connections,
+) -> None:
+    execute(spoilt_store, "update processed.bet_versions set known_at = known_at - interval '170 minutes'")
+    run_backfill(spoilt_store)
+    check = moved_by_later_outcomes(spoilt_store, training_set(spoilt_store, SERVICE, log_position=10**9))
+    assert check.state == "leak"
 
 
 def test_version_that_claims_to_have_been_known_before_the_bet_was_settled_is_found(spoilt_store: Connections) -> None:
