@@ -1,4 +1,4 @@
-"""What tests of training share: a store and the model that was trained on it, and manifests of models without a store."""
+"""What tests of training share: a store with a model that was trained on it, and manifests of models of no store."""
 
 from __future__ import annotations
 

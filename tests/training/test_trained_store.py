@@ -149,6 +149,13 @@ def test_docs_json_lists_exactly_the_fields_of_the_documents_of_training(trained
     check_documents(
         "models promote", json.loads(trained.pikkit("models", "promote", trained.model.name, "--json").stdout)
     )
+    other = tmp_path / "other"
+    other.mkdir()
+    manifest = json.loads((trained.model / "manifest.json").read_text())
+    manifest["data"]["rows"] = 1
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    compared = trained.pikkit("models", "compare", trained.model.name, other, "--json")
+    check_documents("models compare", json.loads(compared.stdout))
     check_documents("models list", json.loads(trained.pikkit("models", "list", "--json").stdout))
     made = trained.pikkit("dataset", "--from", trained.model, "--out", tmp_path / "set", "--json")
     check_documents("dataset", json.loads(made.stdout))
