@@ -14,6 +14,7 @@ from typing import Any
 
 from feature_repo import clock
 from feature_repo.servers.connections import Connections
+from feature_repo.servers.environment import environment_over_dotenv
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import Documented, Run, code_version
 from ingestion.runs.run_beside import run_beside_others
@@ -27,6 +28,7 @@ from training.learning.returns import FittedReturns, fit_returns
 from training.manifest import Data, ModelManifest, PinnedData, environment, finite, write_manifest
 from training.page.model_page import write_model_page
 from training.pinned_sets import pinned_training_set, same_training_set
+from training.tracking.mlflow_tracking import TRACKING_URI, TrackedRun, track
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class TrainedModel:
     returns: FittedReturns
     #: What messages call the run that made it (ingestion/runs/run_ids.py).
     run: str
+    #: What came of logging it to MLflow; null where no server is configured.
+    mlflow: TrackedRun | None
     #: Step -> seconds.
     seconds: Mapping[str, float]
 
@@ -137,9 +141,20 @@ def _fitted(run: Run, made: TrainingSet, data: Data, directory: Path, progress: 
             write_manifest(unfinished, manifest)
             write_model_page(unfinished, manifest)
         step.result = summary = _summary(manifest, fitted, directory)
+    tracked = _tracked(run, directory, progress)
     finished = run.finished(summary)
     seconds = {each.name: each.seconds for each in finished.steps}
-    return TrainedModel(directory, manifest, fitted, returns, finished.short_id, seconds)
+    return TrainedModel(directory, manifest, fitted, returns, finished.short_id, tracked, seconds)
+
+
+def _tracked(run: Run, directory: Path, progress: Progress) -> TrackedRun | None:
+    environ = environment_over_dotenv()
+    if not environ.get(TRACKING_URI):
+        return None
+    progress("log to MLflow", 0, None)
+    with run.step("mlflow") as step:
+        step.result = tracked = track(directory, environ)
+    return tracked
 
 
 def _summary(manifest: ModelManifest, fitted: FittedModel, directory: Path) -> TrainSummary:

@@ -17,7 +17,7 @@ _PLACEMENT: Final[Moment] = "placement"
 
 
 @cache
-def moments() -> dict[str, Moment]:
+def available_moments() -> dict[str, Moment]:
     """The moment of a bet's life from which each feature is known, by view:name, of all views."""
     views = (*STORED_VIEWS, *ON_DEMAND_DECLARATIONS.values())
     return {f"{view.name}:{feature.name}": feature.available for view in views for feature in view.declared}
@@ -27,7 +27,7 @@ def known_only_after_placement(service: FeatureList) -> list[str]:
     """The features of the service, as view:name in its order, that nobody knows yet when a bet is placed."""
     names = [f"{view}:{name}" for view, features in service.features.items() for name in features]
     # A feature that nothing declares is not known to be known.
-    return [name for name in names if moments().get(name) != _PLACEMENT]
+    return [name for name in names if available_moments().get(name) != _PLACEMENT]
 
 
 def placement_services() -> list[str]:

@@ -132,7 +132,7 @@ def test_feast_imports_no_file_beside_feature_repo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", FEATURE_LISTS, ids=lambda entry: entry.service)
-def test_features_known_only_after_placement_are_those_that_say_of_themselves_that_they_are(
+def test_features_known_only_after_placement_are_those_with_a_later_moment_in_the_description(
     declared: RepoContents, fields: dict[str, Field], entry: FeatureList
 ) -> None:
     (service,) = [each for each in declared.feature_services if each.name == entry.service]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 LEARNER_NAMES: Final = {"boosted": "boosted trees", "logistic": "logistic", "ridge": "ridge"}
 SCORE_COLUMNS: Final = ("win", "log loss", "to the price", "95 %", "Brier", "ECE", "AUC")
-MARGIN_COLUMNS: Final = ("bets that promise", "model", "bets", "promised", "returned", "95 %", "quarter Kelly")
+MARGIN_COLUMNS: Final = ("promise", "model", "bets", "promised", "returned", "95 %", "Kelly")
 SLICE_COLUMNS: Final = ("part of the test", "", "bets", "to the price")
 # Values of a column that are shown.
 MOST_SLICES: Final = 6

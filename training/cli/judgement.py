@@ -46,8 +46,9 @@ def print_judgement(manifest: ModelManifest) -> None:
     names = [name for name, worse in win["importance"].items() if worse > 0]
     print_line()
     print_wrapped(
-        f"To the price: log loss of the served model minus that of the calibrated price, in ten-thousandths of a nat a "
-        f"bet; below 0 is better. Between seeds of the boosted trees it lies "
-        f"{win['seed_spread'] * TEN_THOUSAND:.1f} apart (standard deviation). Features that matter most to the served "
-        f"model: {', '.join(names[:_MOST_FEATURES]) or 'none'}."
+        "Promise: the bets that promise more than this return on their stake; Kelly: what quarter-Kelly stakes on them "
+        "left of a bankroll of 1. To the price: log loss of the served model minus that of the calibrated price, in "
+        "ten-thousandths of a nat a bet; below 0 is better. "
+        f"Between seeds of the boosted trees it lies {win['seed_spread'] * TEN_THOUSAND:.1f} apart (sd). "
+        f"Features that matter most to the served model: {', '.join(names[:_MOST_FEATURES]) or 'none'}."
     )

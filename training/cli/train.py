@@ -9,7 +9,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json, MappingOption, Now, SourceOption
-from ingestion.cli.output import print_line, say
+from ingestion.cli.output import print_line, say, say_warning
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.stores import begin, load_feast, prepared_stores, source_opener
 from ingestion.wording import counted
@@ -89,12 +89,15 @@ def train(
                 as_is=as_is,
                 progress=progress,
             )
+    if trained.mlflow and trained.mlflow.problem:
+        say_warning(f"The model is kept, and was not logged to MLflow: {trained.mlflow.problem}.")
     if json:
         print_json(
             {
                 "directory": str(directory),
                 "page": str(directory / MODEL_PAGE),
                 "run": trained.run,
+                "mlflow": trained.mlflow.document() if trained.mlflow else None,
                 "seconds": trained.seconds,
                 **vars(trained.manifest),
             }
@@ -109,6 +112,8 @@ def _print(trained: TrainedModel) -> None:
     print_judgement(trained.manifest)
     bets = trained.fitted.bets
     print_line()
+    if trained.mlflow and trained.mlflow.run_id:
+        print_line(f"In MLflow: run {trained.mlflow.run_id} of experiment {trained.mlflow.experiment}.")
     say(
         f"Run {trained.run}: models took {trained.seconds['models']:.1f} s, the training set "
         f"{trained.seconds['training set']:.1f} s."

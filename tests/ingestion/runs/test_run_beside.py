@@ -35,7 +35,7 @@ def state(store: Connections, run_id: UUID) -> str:
     return str(row[0])
 
 
-def test_run_beside_others_is_running_while_others_begin_and_end(store: Connections) -> None:
+def test_run_without_the_run_lock_is_running_while_a_sync_begins_and_ends(store: Connections) -> None:
     with run_beside_others(store, "train") as run:
         contents = store_status(store, NOW).contents
         assert contents is not None
@@ -48,7 +48,7 @@ def test_run_beside_others_is_running_while_others_begin_and_end(store: Connecti
     assert state(store, run.run_id) == "done"
 
 
-def test_run_whose_process_is_gone_is_found_dead_by_the_next(store: Connections) -> None:
+def test_run_without_a_process_is_found_dead_by_the_next(store: Connections) -> None:
     with run_beside_others(store, "train") as run:
         with connect(store.postgres, purpose="test", autocommit=True) as database:
             # As the server does when a process dies.
@@ -64,7 +64,7 @@ def test_run_whose_process_is_gone_is_found_dead_by_the_next(store: Connections)
         assert state(store, run.run_id) == "died"
 
 
-def test_run_beside_others_that_fails_keeps_its_error_and_gives_its_lock_back(store: Connections) -> None:
+def test_failed_run_without_the_run_lock_keeps_an_error_and_gives_the_life_lock_back(store: Connections) -> None:
     with pytest.raises(ConfigurationError), run_beside_others(store, "train") as run:
         raise ConfigurationError("Too few bets", "Nothing was trained", "Load more")
     assert state(store, run.run_id) == "failed"
@@ -74,6 +74,6 @@ def test_run_beside_others_that_fails_keeps_its_error_and_gives_its_lock_back(st
         assert database.execute(locks).fetchone() == (0,)
 
 
-def test_run_beside_others_does_not_begin_while_another_holds_the_lock(store: Connections) -> None:
+def test_run_without_the_run_lock_does_not_begin_while_a_sync_holds_that_lock(store: Connections) -> None:
     with locked_store(store, "sync"), pytest.raises(LockHeld), run_beside_others(store, "train"):
         pass
