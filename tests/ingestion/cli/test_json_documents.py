@@ -28,7 +28,17 @@ from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.receiver import receiver
 from tests.rigs.trouble import administer
 
-ELSEWHERE = {"demo", "plan", "publish-supabase", "dataset", "train", "models list", "models show", "models promote"}
+ELSEWHERE = {
+    "demo",
+    "plan",
+    "publish-supabase",
+    "dataset",
+    "train",
+    "models list",
+    "models show",
+    "models compare",
+    "models promote",
+}
 WHOLE = {"sport": "Soccer", "league": None, "market": None, "institution_name": None, "american_odds": 100}
 WHOLE |= {"bet_type": "straight", "is_live": False}
 
