@@ -1,58 +1,34 @@
-"""The events of the training of a model, the job `train.<service>`: a run that reads the service and writes the model.
-
-They are kept beside the record of the look at the store (training/train.py), which is over when training begins.
+"""The events of the training of a model, the job `train.<service>`: a part of its run that reads the service and writes
+the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
-from feature_repo import clock
 from feature_repo.declarations.feature_lists import FeatureList
 from feature_repo.errors import Unreachable
 from feature_repo.lineage.datasets import model_dataset
 from feature_repo.lineage.event_log import keep_events
-from feature_repo.lineage.events import (
-    DatasetUse,
-    EventType,
-    LineageEvent,
-    copied_columns,
-    error_facet,
-    lineage_event,
-    part_run_id,
-    part_type,
-    run_parent,
-)
+from feature_repo.lineage.events import DatasetUse, LineageEvent, copied_columns
 from feature_repo.servers.connections import Postgres
 from feature_repo.servers.redaction import redacted
 from ingestion.database.access import connect
-from ingestion.lineage import run_events
+from ingestion.lineage.run_events import part_events
 from ingestion.lineage.service_events import service_dataset, service_events, service_facets
-from ingestion.runs.record import code_version
+from ingestion.runs.record import Run, code_version
 
 
 @contextmanager
-def training_on_record(postgres: Postgres, service: FeatureList, directory: Path) -> Iterator[None]:
-    """Keep that a model of the service is trained into this directory, and whether it was. Raises Unreachable."""
-    from openlineage.client.uuid import generate_new_uuid
-
-    run_id, begun_at = generate_new_uuid(), datetime.now(UTC)
-    _keep(
-        postgres,
-        [
-            run_events.started(run_id, "train", clock.now(), code_version()),
-            *service_events(postgres, service, run_id, begun_at=begun_at),
-            _event("START", postgres, service, run_id, begun_at),
-        ],
-    )
+def training_on_record(postgres: Postgres, run: Run, service: FeatureList, directory: Path) -> Iterator[None]:
+    """Keep that the run trains a model of the service into this directory, and whether it did. Raises Unreachable."""
+    begin, _ = _events(postgres, run, service, None, None)
+    _keep(postgres, [*service_events(postgres, service, run.run_id, begun_at=run.started_at), begin])
     error: str | None = None
     try:
         yield
@@ -60,42 +36,33 @@ def training_on_record(postgres: Postgres, service: FeatureList, directory: Path
         error = redacted(str(raised) or type(raised).__name__, postgres.password)
         raise
     finally:
-        end = _event("COMPLETE" if error is None else "FAIL", postgres, service, run_id, begun_at, directory, error)
+        _, end = _events(postgres, run, service, None if error else directory, error)
         # A model that was written stays, whether or not that can be noted.
         with suppress(psycopg.Error, Unreachable):
-            _keep(postgres, [end, run_events.ended(run_id, "train", error)])
+            _keep(postgres, [end])
 
 
-def _event(
-    event_type: EventType,
-    postgres: Postgres,
-    service: FeatureList,
-    run_id: UUID,
-    begun_at: datetime,
-    directory: Path | None = None,
-    error: str | None = None,
-) -> LineageEvent:
-    """An event of the training; with the directory one that says what was read, and unless it failed, written."""
-    job = f"train.{service.service}"
-    facets = service_facets(postgres, service)
+def _events(
+    postgres: Postgres, run: Run, service: FeatureList, directory: Path | None, error: str | None
+) -> list[LineageEvent]:
+    """Begin and end; with the directory of a model that was written."""
     columns = {name: (service_dataset(service), name) for names in service.features.values() for name in names}
-    of_model: dict[str, Any] = {"schema": facets["schema"], **copied_columns(columns)}
-    outputs = [DatasetUse(model_dataset(directory.name), of_model)] if directory and error is None else []
-    return lineage_event(
-        event_type,
-        job,
-        part_run_id(run_id, job, begun_at),
-        run_id=None,
-        parent=run_parent(run_id),
-        inputs=[DatasetUse(service_dataset(service))] if directory else [],
-        outputs=outputs,
-        run_facets=None if error is None else error_facet(error),
-        job_facets=part_type("TRAIN") | run_events.code_location("training/train.py", code_version()),
+    of_model: dict[str, Any] = {
+        "schema": service_facets(postgres, service)["schema"],
+        **copied_columns(columns),
+    }
+    return part_events(
+        run.run_id,
+        f"train.{service.service}",
+        begun_at=run.started_at,
+        code_version=code_version(),
+        inputs=[DatasetUse(service_dataset(service))],
+        outputs=[DatasetUse(model_dataset(directory.name), of_model)] if directory else [],
+        error=error,
     )
 
 
 def _keep(postgres: Postgres, events: Sequence[LineageEvent]) -> None:
-    # Of no run in ops.runs: that of the look at the store has ended.
     with connect(postgres, purpose="training") as connection:
-        keep_events(connection, [replace(event, run_id=None) for event in events])
+        keep_events(connection, events)
         connection.commit()

@@ -35,6 +35,7 @@ _CODE: Final = {
     "gate": "ingestion/gates/publication.py",
     "intake": "ingestion/intake/load.py",
     "services": "feature_repo/declarations/feature_lists.py",
+    "train": "training/train.py",
 }
 _CODE_OF_A_RUN: Final = "ingestion/pipeline.py"
 

@@ -28,6 +28,8 @@ from feature_repo.servers.environment import feast_environment
 from feature_repo.store import store_at
 from ingestion import pipeline
 from ingestion.pipeline import run_materialize
+from ingestion.runs.record import Documented
+from ingestion.runs.run_beside import run_beside_others
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.ingestion.lineage.conftest import events_of
@@ -73,8 +75,10 @@ def events(store: Connections, tmp_path_factory: pytest.TempPathFactory) -> list
     run_backfill(store)
     run_materialize(store, rebuild=True)
     feast_copies(store)
-    with training_on_record(store.postgres, MODEL_OF, Path(MODEL)):
-        pass
+    with run_beside_others(store, "train") as training:
+        with training_on_record(store.postgres, training, MODEL_OF, Path(MODEL)):
+            pass
+        training.finished(Documented())
     with pytest.raises(GateRefused):
         pipeline.run_pipeline(store, open_file(jsonl(file, bet("c", 3, status="?"))))
     fails_at_source(store, file)
