@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -242,3 +242,9 @@ def test_feast_ui_draws_a_job_for_each_view_and_service(drawn: dict[str, list[di
     parts = {f"{kind}.{view}" for kind in ("features", "online") for view in VIEWS}
     parts |= {f"services.{service}" for service in SERVICES} | {f"train.{MODEL_OF.service}"}
     assert jobs == {"pikkit": "BATCH", **dict.fromkeys({"intake", "gate"} | parts, "transform")}
+
+
+def test_events_of_services_copies_by_feast_and_models_keep_to_the_spec(
+    events: list[dict[str, Any]], spec_problems: Callable[[dict[str, Any]], list[str]]
+) -> None:
+    assert [problem for event in events for problem in spec_problems(event)] == []
