@@ -51,6 +51,7 @@ _SECTIONS: Final = (
     ("anomalies", "Anomalies and shifts"),
     ("drift", "Drift"),
     ("online", "Online against offline"),
+    ("audits", "Training without leaks"),
     ("lineage", "Lineage"),
 )
 

@@ -61,38 +61,62 @@ class FittedModel:
     days: tuple[PartDay, ...]
 
 
-def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedModel:
-    """Train both learners of the win on a training set, and judge them.
+@dataclass(frozen=True)
+class PreparedBets:
+    """A training set cut into parts, with the reference that a model learns on top of."""
 
-    Raises ConfigurationError when the bets lie on too few days, or a part has no wins or no losses.
-    """
+    #: The bets with `won` and `part`, of all parts.
+    eligible: pl.DataFrame
+    #: Those of the test part.
+    test: pl.DataFrame
+    cuts: Cuts
+    left_out: Mapping[str, int]
+    #: Log losses on the validation part.
+    calibrations: Mapping[str, float]
+    #: The chosen one, fitted on training and validation.
+    calibration: Calibration
+    #: The codes of names that these two have.
+    codes: Mapping[str, tuple[int, ...]]
+    learned: LearningParts
+
+
+def prepared_bets(training_set: TrainingSet, progress: Progress = silent) -> PreparedBets:
+    """Cut a training set and calibrate the price. Raises as `fit_win` does."""
     eligible, left_out = graded_bets(training_set.frame)
     cuts = day_cuts(eligible["time_placed"])
     eligible = eligible.with_columns(parts(eligible["time_placed"], eligible["known_at"], cuts))
     train, validation, test = (eligible.filter(pl.col("part") == name) for name in PARTS[:3])
     _check_parts(train, validation, test)
     progress("calibrate the price", 0, None)
-    columns, shrinkage, calibrations = choose_calibration(train, validation)
-    seen = codes_seen(pl.concat([train, validation]), training_set.features)
+    columns, shrinkage, tried = choose_calibration(train, validation)
+    both = pl.concat([train, validation])
+    seen = codes_seen(both, training_set.features)
 
     def part_of(bets: pl.DataFrame, calibration: Calibration) -> Part:
-        return Part(
-            model_inputs(bets, training_set.features, seen),
-            bets["won"].to_numpy().astype(float),
-            calibration.log_odds(bets),
-        )
+        inputs = model_inputs(bets, training_set.features, seen)
+        return Part(inputs, bets["won"].to_numpy().astype(float), calibration.log_odds(bets))
 
     first = fit_calibration(train, columns, shrinkage)
-    both = pl.concat([train, validation])
     calibration = fit_calibration(both, columns, shrinkage)
     learned = LearningParts(part_of(train, first), part_of(validation, first), part_of(both, calibration))
+    calibrations = {f"{' + '.join(names) or 'price'}, {strength:g}": loss for names, strength, loss in tried}
+    return PreparedBets(eligible, test, cuts, left_out, calibrations, calibration, seen, learned)
+
+
+def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedModel:
+    """Train both learners of the win on a training set, and judge them.
+
+    Raises ConfigurationError when the bets lie on too few days, or a part has no wins or no losses.
+    """
+    prepared = prepared_bets(training_set, progress)
+    learned, calibration, test, eligible = prepared.learned, prepared.calibration, prepared.test, prepared.eligible
     progress("boosted trees", 0, None)
     boosted = fit_boosted_trees(WIN, learned, training_set.features)
     progress("logistic model", 0, None)
     logistic = fit_linear(WIN, learned)
     losses: dict[LearnerName, float] = {"boosted": boosted.validation_loss, "logistic": logistic.validation_loss}
     model = WinModel(
-        tuple(training_set.features), seen, calibration, boosted.trees, logistic.model, served_learner(losses)
+        tuple(training_set.features), prepared.codes, calibration, boosted.trees, logistic.model, served_learner(losses)
     )
 
     progress("evaluate", 0, None)
@@ -101,14 +125,14 @@ def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedMod
     differences = log_losses(tested.won, chances[model.served]) - log_losses(tested.won, tested.reference)
     return FittedModel(
         model,
-        cuts,
+        prepared.cuts,
         {name: eligible.filter(pl.col("part") == name).height for name in PARTS},
-        left_out,
-        {f"{' + '.join(names) or 'price'}, {strength:g}": loss for names, strength, loss in calibrations},
+        prepared.left_out,
+        prepared.calibrations,
         boosted.counts,
         logistic.penalty,
         {
-            "price": learned.validation.loss(WIN, np.zeros(validation.height)),
+            "price": learned.validation.loss(WIN, np.zeros(len(learned.validation.target))),
             "boosted": losses["boosted"],
             "logistic": losses["logistic"],
         },

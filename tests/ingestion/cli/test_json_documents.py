@@ -1,7 +1,7 @@
 """docs/json.md has every field of every `--json`, and no other: the real documents of one store beside the page.
 
-Those of `demo`, `publish-supabase` and of training are held beside it where those commands run (test_demo.py,
-test_publish_supabase.py, test_trained_store.py).
+Those of `demo`, `plan`, `publish-supabase` and of training are held beside it where those commands run (test_demo.py,
+test_plan.py, test_publish_supabase.py, test_trained_store.py).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tests.rigs.trouble import administer
 
 ELSEWHERE = {
     "demo",
+    "plan",
     "publish-supabase",
     "dataset",
     "train",
