@@ -6,9 +6,11 @@ hold the run lock while it learns: what it reads is pinned by a log position, an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +62,21 @@ class TrainSummary(Documented):
     served: str
     #: By learner.
     verdicts: Mapping[str, JudgedLearner]
-    #: SHA-256 of what each file of the model says.
-    files: Mapping[str, str]
+    #: SHA-256 of the names of the model's files and what each says, as the manifest has them.
+    model_digest: str
+
+
+@dataclass(frozen=True)
+class ModelCounts(Documented):
+    """What the step `models` did."""
+
+    model: str
+    trained: int
+    tested: int
+    purged: int
+    served: str
+    #: By learner: what its verdict comes to.
+    verdicts: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -143,7 +158,8 @@ def _fitted(run: Run, made: TrainingSet, data: Data, directory: Path, progress: 
             )
             write_manifest(unfinished, manifest)
             write_model_page(unfinished, manifest)
-        step.result = summary = _summary(manifest, fitted, directory)
+        summary = _summary(manifest, fitted, directory)
+        step.result = _counts(summary)
     tracked = _tracked(run, directory, progress)
     finished = run.finished(summary)
     seconds = {each.name: each.seconds for each in finished.steps}
@@ -171,7 +187,19 @@ def _summary(manifest: ModelManifest, fitted: FittedModel, directory: Path) -> T
         dict(fitted.bets),
         fitted.model.served,
         {learner: _judged(judged) for learner, judged in manifest.evaluation["win"]["models"].items()},
-        manifest.files,
+        sha256(json.dumps(manifest.files, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def _counts(summary: TrainSummary) -> ModelCounts:
+    bets = summary.bets
+    return ModelCounts(
+        summary.model,
+        bets["train"] + bets["validation"],
+        bets["test"],
+        bets["purged"],
+        summary.served,
+        {learner: judged.conclusion for learner, judged in summary.verdicts.items()},
     )
 
 

@@ -121,6 +121,5 @@ def _print(trained: TrainedModel) -> None:
     )
     print_line(
         f"{trained.manifest.name}: trained on {counted(bets['train'] + bets['validation'], 'bet')}, tested on "
-        f"{bets['test']:,}, {bets['purged']:,} purged. Kept in {trained.directory}; "
-        f"the page is {trained.directory / MODEL_PAGE}."
+        f"{bets['test']:,}, {bets['purged']:,} purged. Kept in {trained.directory}, with {MODEL_PAGE}."
     )
