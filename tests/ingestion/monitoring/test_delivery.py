@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import queue
 import re
 import sys
+import threading
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,6 +15,7 @@ import pytest
 
 from feature_repo.servers.connections import Postgres
 from ingestion.database.access import connect
+from ingestion.monitoring import delivery
 from ingestion.monitoring.channels import AlertChannel, alert_channels
 from ingestion.monitoring.delivery import deliver
 from ingestion.runs.alerts import open_alert, resolve_alerts
@@ -154,6 +157,34 @@ def test_no_transaction_is_open_while_a_message_is_sent(store: psycopg.Connectio
     happen(store, "gate a")
     assert deliver(store, [AlertChannel("key", "masked", look)]) == []
     assert states == ["IDLE"]
+
+
+def test_channels_that_answer_too_late_are_waited_for_once_and_begin_no_message_after_that(
+    store: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "DELIVERY_PATIENCE", 0.05)
+    answered, left = threading.Event(), queue.Queue[str]()
+    asked: list[str] = []
+
+    def channel(key: str) -> AlertChannel:
+        def answer_late(title: str, body: str, tone: str) -> bool:
+            asked.append(key)
+            answered.wait(30)
+            left.put(key)
+            return True
+
+        return AlertChannel(key, key, answer_late)
+
+    for cause in ("gate a", "gate b"):
+        happen(store, cause)
+    late = [channel(key) for key in ("one", "two", "three")]
+    warnings = deliver(store, late)  # comes back while all three are still at it
+    answered.set()
+    assert len(warnings) == 3
+    assert {left.get(timeout=30) for _ in late} == {"one", "two", "three"}
+    monkeypatch.setattr(delivery, "DELIVERY_PATIENCE", 30.0)
+    assert deliver(store, late) == []
+    assert sorted(asked) == sorted(["one", "two", "three"] * 3)  # the first message again, and the second
 
 
 def test_telegram_s_bot_api_gets_escaped_text_for_the_chat(

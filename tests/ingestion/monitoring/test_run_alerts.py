@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Connections
 from ingestion.monitoring.silence import SILENCE_CAUSE, SILENCE_GRACE
 from tests.builders.bet_files import NOW, bet, jsonl
@@ -58,6 +59,22 @@ def test_a_dead_channel_is_a_warning_and_neither_exit_code_nor_store_differ(
     assert done.stderr.count("Warning: The alert channel json://user:****@127.0.0.1") == 1
     assert "hush" not in done.stderr
     assert causes(after_run, are_open=True) == [SILENCE_CAUSE]
+
+
+def test_a_channel_is_told_once_the_run_is_committed_and_the_run_lock_is_free(
+    strict: dict[str, str], tmp_path: Path, hook: Receiver, after_run: Connections
+) -> None:
+    seen: list[tuple[str | None, str]] = []
+
+    def look() -> None:
+        with psycopg.connect(**after_run.postgres.conninfo) as database:
+            row = database.execute("select state from ops.runs order by run_id desc limit 1").fetchone()
+            seen.append((lock_holder(database), row[0] if row else ""))
+
+    hook.look = look
+    file = jsonl(tmp_path / "b.jsonl", bet("b9", 4))
+    assert pikkit_here("run", "--source", file, environ=strict).returncode == 3
+    assert seen == [(None, "refused")]
 
 
 @pytest.mark.parametrize(("late", "opens"), [(timedelta(0), False), (timedelta(seconds=1), True)])
