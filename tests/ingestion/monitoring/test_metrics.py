@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from feature_repo.servers.connections import Connections
 from ingestion.monitoring.catalogue import METRIC_BY_NAME, METRICS
-from ingestion.monitoring.exposition import serve
-from ingestion.monitoring.measurements import Sample, measure
 from tests.builders.bet_files import NOW, bet, jsonl
 from tests.conftest import REPOSITORY
 from tests.rigs.commands import pikkit_here
@@ -268,20 +265,6 @@ def test_a_pushgateway_gets_all_metrics_with_user_and_password(
     assert (request.method, request.path) == ("PUT", "/metrics/job/pikkit")
     assert request.headers["Authorization"] == "Basic dXNlcjpwQHNz"
     assert {name for name, _ in series(request.body.decode())} <= METRIC_BY_NAME.keys()
-
-
-def test_scrapes_within_the_interval_share_a_measurement(after_run: Connections) -> None:
-    measured: list[int] = []
-
-    def count() -> list[Sample]:
-        measured.append(1)
-        return measure(after_run, NOW)
-
-    port, _ = serve("127.0.0.1", 0, count)
-    texts = [urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode() for _ in range(3)]
-    assert value(series(texts[0]), "pikkit_postgres_up") == 1
-    assert texts[0] == texts[1] == texts[2]
-    assert len(measured) == 1
 
 
 def test_a_store_that_is_down_has_the_metric_up_at_zero(after_run: Connections, told: dict[str, str]) -> None:
