@@ -7,6 +7,7 @@ import sys
 import textwrap
 from contextvars import ContextVar
 
+from feature_repo.servers.redaction import redacted
 from ingestion.cli.terminal import Style, styled
 from ingestion.wording import plain_lines
 
@@ -15,8 +16,8 @@ result_begun: ContextVar[bool] = ContextVar("result_begun", default=False)
 
 
 def say(message: str, style: Style | None = None) -> None:
-    """Print a message on stderr, at once."""
-    sys.stderr.write(f"{styled(plain_lines(message), style, sys.stderr)}\n")
+    """Print a message on stderr, at once, without secrets."""
+    sys.stderr.write(f"{styled(plain_lines(redacted(message)), style, sys.stderr)}\n")
     sys.stderr.flush()
 
 

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from http.client import LineTooLong
@@ -20,6 +21,7 @@ from typing import Any, Final
 
 from prometheus_client.exposition import MetricsHandler
 
+from feature_repo.servers.redaction import redacted
 from ingestion.monitoring.exposition import registry_of
 from ingestion.monitoring.measurements import Sample
 
@@ -95,10 +97,10 @@ class ScrapeServer(ThreadingMixIn, HTTPServer):
         with self._changing:
             self._asking.pop(request, None)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print what is no fault of the client's: a traceback, on stderr."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 (socketserver gives them)
+        """Print what is no fault of the client's: a traceback on stderr, without secrets."""
         if not isinstance(sys.exception(), OSError | LineTooLong):
-            super().handle_error(request, client_address)
+            sys.stderr.write(redacted(traceback.format_exc()))
 
     def _close_longest_asking(self) -> None:
         with self._changing, suppress(OSError, StopIteration):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from feature_repo.errors import PikkitError
+from feature_repo.servers.redaction import redacted
 from ingestion.cli.documents import print_json
 from ingestion.cli.inspect.status_details import print_status_details
 from ingestion.cli.inspect.status_summary import print_status_summary
@@ -131,7 +132,9 @@ def _status_document(store: StoreStatus) -> dict[str, Any]:
         "gate": asdict(contents.gate) if contents and contents.gate else None,
         "last_run": asdict(contents.last_run) if contents and contents.last_run else None,
         "bytes": store.bytes,
-        "redis": {"error": str(store.online)} if isinstance(store.online, Unreachable) else asdict(store.online),
+        "redis": {"error": redacted(str(store.online))}
+        if isinstance(store.online, Unreachable)
+        else asdict(store.online),
         "lock_holder": store.lock_holder,
     }
 
