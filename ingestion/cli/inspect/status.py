@@ -39,7 +39,8 @@ def status(
 
     A sentence, then each view against its TTL, with a few keys of it as they stand in Redis, then the last run, gate
     and intake, open alerts and storage. --all has rows, sources, lag and who holds the lock too. Starts nothing and
-    changes nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are down included; 0 in every
+    changes nothing. A refresh that was published over failed checks is said first, and is no fault: somebody decided
+    so. Exits 4 when Postgres or Redis does not answer, embedded ones that are down included; 0 in every
     other state, stale and empty ones included: the first line, --check and --json tell.
     """
     from feature_repo.errors import Unreachable
