@@ -418,7 +418,7 @@ def test_overridden_rows_refuse_neither_the_same_file_again_nor_a_small_file_lat
         load(good(history, name="bad").with_columns(status=pl.lit("?")), now=NOW + 3 * HOUR)
 
 
-def test_refused_rows_are_named_by_their_reasons_with_counts_the_most_frequent_first(loaded, load, history):
+def test_refused_rows_are_named_by_reasons_with_counts_the_most_frequent_first(loaded, load, history):
     rows = good(history, 100)
     place = pl.int_range(pl.len())
     hurt = rows.with_columns(
