@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from feature_repo.errors import PikkitError
 from feature_repo.servers.redaction import redacted
-from ingestion.cli.output import print_line, result_begun
+from ingestion.cli.output import message_lines, print_line, result_begun
 from ingestion.cli.terminal import styled
 from ingestion.wording import escaped, plain_lines
 
@@ -42,8 +42,8 @@ def _json_text(value: Any) -> str:
 
 def report_error(error: PikkitError) -> None:
     """The three parts of an error on stderr: what happened, what state things are in, what to do next; no secret."""
-    kind = styled(error.kind, "bad", sys.stderr)
-    sys.stderr.write(f"{kind}: {plain_lines(redacted(str(error)))}\n")
+    kind, message = styled(error.kind, "bad", sys.stderr), message_lines(f"{error.kind}: {error}")
+    sys.stderr.write(f"{kind}{message.removeprefix(error.kind)}\n")
     sys.stderr.flush()
 
 

@@ -12,7 +12,7 @@ from ingestion.cli.documents import print_json
 from ingestion.cli.inspect.status_details import print_status_details
 from ingestion.cli.inspect.status_summary import print_status_summary
 from ingestion.cli.options import Json, Now, PingOption
-from ingestion.cli.output import print_line, say_warning
+from ingestion.cli.output import print_sentence, say_warning
 from ingestion.cli.stores import begin, standing_stores
 from ingestion.runs.store_verdict import store_problem, store_verdict
 
@@ -57,7 +57,7 @@ def status(
     if json:
         print_json(_status_document(store))
     elif check:
-        print_line(store_verdict(store))
+        print_sentence(store_verdict(store))
     else:
         print_status_summary(store)
         if everything:

@@ -124,6 +124,50 @@ def test_unexpected_exception_is_printed_as_a_json_document_and_raised(
     assert (error["kind"], error["what"], error["exit_code"]) == ("KeyError", "A bug: 'bet'", 1)
 
 
+WIDE_VERBS = [
+    ("status",), ("status", "--all"), ("status", "--check"), ("alerts", "--all"), ("gate",), ("runs",), ("doctor",),
+    ("groups",), ("quarantine", "list"), ("features",), ("features", "sport_roi"), ("lineage",), ("verify",),
+    ("explain", "sport_market_win_rate", "--bet", "won"), ("explain", "market_profitability_v1", "--bet", "won"),
+    ("explain", "sport_roy", "--bet", "won"), ("quarantine", "show", "99"), ("run", "--source", "nowhere.csv"),
+    ("alerts", "test"), ("status", "--now", "in May"), ("run", "--source", "REFUSED"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", WIDE_VERBS, ids=" ".join)
+def test_no_line_for_a_terminal_but_data_is_longer_than_eighty_columns(
+    arguments: tuple[str, ...], environ: dict[str, str], store: Connections, tmp_path: Path
+) -> None:
+    if "REFUSED" in arguments:
+        arguments = (*arguments[:-1], str(jsonl(tmp_path / "b.jsonl", bet("b9", 4))))
+        environ = {name: value for name, value in environ.items() if name != "PIKKIT_GATES"}
+    with connect(store.postgres, purpose="test") as database:
+        database.execute(
+            "insert into ops.alerts (cause, severity, message, opened_at, resolved_at) "
+            "values ('gate critical_anomalies_alert', 'critical', repeat('It is many words long. ', 9), now(), now())"
+        )
+        database.commit()
+    home = {"PIKKIT_HOME": "/tmp/h"} if arguments == ("doctor",) else {}
+    done = pikkit_here(*arguments, environ=environ | home | {"COLUMNS": "80"})
+    data = ("Row ", " " * 6)  # a row as its source sent it, and queries
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(data)]
+    assert lines
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_a_message_in_a_pipe_stays_a_line_and_no_command_is_broken_on_a_terminal(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "A long sentence tells what happened to this store. Run `pikkit quarantine list --state all` after that."
+    say_warning(long)
+    monkeypatch.setenv("COLUMNS", "60")
+    say_warning(long)
+    piped, *broken = capsys.readouterr().err.splitlines()
+    assert piped == f"Warning: {long}"
+    assert len(broken) > 1
+    assert " ".join(broken) == piped
+    assert any("`pikkit quarantine list --state all`" in line for line in broken)
+
+
 SECRET = "hush-hush-5"
 TOLD = {
     "an error": (
