@@ -138,6 +138,59 @@ def test_a_message_claimed_by_another_process_is_sent_only_after_the_claim_is_ol
     assert len(hook.requests) == 1
 
 
+def test_two_processes_that_deliver_at_once_say_each_message_once(
+    store: psycopg.Connection, postgres: Postgres, hook: Receiver
+) -> None:
+    causes = [f"gate {number}" for number in range(12)]
+    for told_of in ("opened", "resolved"):
+        for cause in causes:
+            happen(store, cause, f"{cause}.") if told_of == "opened" else resolve_alerts(store, cause, now=LATER)
+        start = threading.Barrier(3)
+
+        def deliver_too(start: threading.Barrier = start) -> None:
+            with connect(postgres, purpose="test", autocommit=True) as connection:
+                start.wait(60)
+                assert deliver(connection, channels(hook.webhook), RUN) == []
+
+        processes = [threading.Thread(target=deliver_too) for _ in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert sorted(text.split(".")[0] for _, text in told(hook)) == sorted(causes)
+        hook.requests.clear()
+
+
+def test_an_alert_that_clears_while_it_is_said_to_be_open_is_resolved_after_that_and_not_before(
+    store: psycopg.Connection, hook: Receiver
+) -> None:
+    happen(store, "gate a")
+    (channel,) = channels(hook.webhook)
+    claim = "insert into ops.alert_deliveries select alert_id, %s, 'opened', 'sending', 1, now() from ops.alerts"
+    store.execute(claim, [channel.key])  # another process is at it
+    resolve_alerts(store, "gate a", now=LATER)
+    assert deliver(store, [channel], RUN) == []
+    assert told(hook) == []
+    store.execute("update ops.alert_deliveries set state = 'delivered'")
+    assert deliver(store, [channel]) == []
+    assert [title for title, _ in told(hook)] == ["Pikkit: resolved"]
+
+
+def test_an_alert_of_a_run_that_died_before_it_told_is_said_by_the_run_that_clears_it(
+    store: psycopg.Connection, hook: Receiver
+) -> None:
+    died, clearing = UUID(int=RUN.int + 1), UUID(int=RUN.int + 2)
+    happen(store, "gate a", run_id=died)
+    store.execute(
+        "insert into ops.runs (run_id, verb, state, code_version, now, started_at) "
+        "values (%s, 'run', 'running', '', %s, now())",
+        [clearing, LATER],
+    )
+    resolve_alerts(store, "gate a", now=LATER)
+    deliver(store, channels(hook.webhook), clearing)
+    assert [title for title, _ in told(hook)] == ["Pikkit: resolved"]
+
+
 def test_a_channel_that_fails_is_not_asked_again_in_the_same_run(store: psycopg.Connection, hook: Receiver) -> None:
     hook.status = 500
     for cause in ("gate a", "gate b", "gate c"):
