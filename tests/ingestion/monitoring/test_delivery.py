@@ -161,7 +161,7 @@ def test_two_processes_that_deliver_at_once_say_each_message_once(
         hook.requests.clear()
 
 
-def test_an_alert_that_clears_while_it_is_said_to_be_open_is_resolved_after_that_and_not_before(
+def test_an_alert_cleared_while_another_process_tells_of_the_opening_is_resolved_after_that(
     store: psycopg.Connection, hook: Receiver
 ) -> None:
     happen(store, "gate a")
@@ -176,7 +176,7 @@ def test_an_alert_that_clears_while_it_is_said_to_be_open_is_resolved_after_that
     assert [title for title, _ in told(hook)] == ["Pikkit: resolved"]
 
 
-def test_an_alert_of_a_run_that_died_before_it_told_is_said_by_the_run_that_clears_it(
+def test_an_alert_of_a_run_that_died_untold_is_told_by_the_run_that_clears_the_alert(
     store: psycopg.Connection, hook: Receiver
 ) -> None:
     died, clearing = UUID(int=RUN.int + 1), UUID(int=RUN.int + 2)
