@@ -363,6 +363,30 @@ def test_an_alert_keeps_the_opening_instant_until_cleared(loaded, load, history)
         assert connection.execute(alerts).fetchone() == (1, NOW + 50 * HOUR, NOW + 52 * HOUR)
 
 
+@pytest.mark.parametrize(("odd", "is_open"), [(10, False), (11, True)])
+def test_more_than_ten_critical_anomalies_open_an_alert_that_clears_when_none_is_left(
+    loaded, load, history, tmp_path, odd, is_open
+):
+    def change(prices):
+        with connect(loaded.postgres, purpose="test") as connection:
+            newest = "(select max(seq) - %s from processed.bet_versions)"
+            connection.execute(f"update processed.bet_versions set {prices} where seq > {newest}", [odd])
+            connection.commit()
+
+    still_open = "select count(*) from ops.alerts where resolved_at is null and cause = 'gate critical_anomalies_alert'"
+    clock.set_now(NOW)
+    pipeline.run_sync(loaded, open_file(written(tmp_path, good(history))))
+    change("league = american_odds, american_odds = 50")  # a price that the schema lets nobody send
+    for _ in range(2):
+        with pytest.raises(GateRefused, match="max_critical_anomalies"):
+            load(good(history))
+        assert count(loaded, still_open) == int(is_open)
+    change("american_odds = league::integer")
+    load(good(history), now=NOW + HOUR / 2)
+    assert count(loaded, still_open) == 0
+    assert count(loaded, "select count(*) from ops.alerts where cause = 'gate critical_anomalies_alert'") == is_open
+
+
 # ---- override ------------------------------------------------------------------------------------------------------
 
 

@@ -98,6 +98,23 @@ def test_the_run_that_ends_a_silence_sends_a_resolved_message(
     assert "from 2026-05-24T15:00:00Z to 2026-05-24T20:00:00Z: longer than the TTL" in message["message"]
 
 
+def test_a_silence_that_a_sync_noticed_is_told_once_and_resolved_by_the_next_run(
+    told: dict[str, str], tmp_path: Path, after_run: Connections, hook: Receiver
+) -> None:
+    def at(hours: int) -> dict[str, str]:
+        return told | {"ALERT_URLS": hook.webhook, "PIKKIT_NOW": (NOW + hours * HOUR).isoformat()}
+
+    for hours in (5, 6):
+        file = jsonl(tmp_path / f"{hours}.jsonl", bet(f"b{hours}", 4))
+        assert pikkit_here("sync", "--source", file, environ=at(hours)).returncode == 0
+    assert causes(after_run, are_open=True) == [SILENCE_CAUSE]
+    assert pikkit_here("run", "--source", file, environ=at(7)).returncode == 0
+    said = [each.json() for each in hook.requests if "No run " in each.json()["message"]]
+    assert [each["title"] for each in said] == ["Pikkit: critical", "Pikkit: resolved"]
+    assert "cleared after 2 h" in said[1]["message"]
+    assert SILENCE_CAUSE not in causes(after_run, are_open=True)
+
+
 def test_run_pings_the_address_and_a_refused_run_pings_the_failure_address(
     told: dict[str, str], strict: dict[str, str], tmp_path: Path, hook: Receiver
 ) -> None:
