@@ -14,7 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from feature_repo.servers.connections import Connections
 from ingestion.monitoring.catalogue import METRIC_BY_NAME, METRICS
+from ingestion.monitoring.exposition import exposition
+from ingestion.monitoring.measurements import Sample
 from tests.builders.bet_files import NOW, bet, jsonl
+from tests.builders.hostile_text import TEXTS
 from tests.conftest import REPOSITORY
 from tests.rigs.commands import pikkit_here
 from tests.rigs.receiver import Receiver
@@ -215,6 +218,13 @@ def test_metrics_past_the_retention_are_deleted_with_the_next_run(
         assert kept.fetchall() == [("run",), ("sync",)]
         old = database.execute("select count(*) from ops.metrics where run_id::text like '01800000%'").fetchone()
     assert old == (0,)
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_a_hostile_name_of_a_stream_is_a_label_and_adds_no_series(text: str) -> None:
+    for name in (text, f"{text}\npikkit_forged 1\n", f'{text}"}} 1\\'):
+        printed = exposition([Sample("pikkit_stream_failures", 1.0, {"stream": name})])
+        assert series(printed) == {("pikkit_stream_failures", frozenset({("stream", name)})): 1.0}
 
 
 def test_the_textfile_is_replaced_as_a_whole_and_readable_by_every_user(told: dict[str, str], tmp_path: Path) -> None:
