@@ -122,7 +122,7 @@ def run_pipeline(
                 *on_refresh(watermark_before, now, redefined),
                 *on_names(name_variants(connection)),
                 *synced.warnings,
-                *gate_warnings(outcome),
+                *gate_warnings(outcome, override=override),
             ]
             return this.finished(PipelineSummary(synced.sync, warnings, flags, refreshed, now, outcome, online))
 
@@ -225,7 +225,7 @@ def run_backfill(
                 commit(connection)
             raise_if_refused(connection, this, outcome)
             online = _copy_online(connection, connections, this, progress, anew=True)
-            warnings = gate_warnings(outcome)
+            warnings = gate_warnings(outcome, override=override)
             return this.finished(BackfillSummary(versions_rewound, replaced, outcome, online, warnings))
 
 

@@ -17,7 +17,8 @@ import typer
 from typer.core import TyperCommand
 
 from feature_repo.errors import ConfigurationError, PikkitError
-from ingestion.cli.documents import error_documents, report_error
+from feature_repo.servers.redaction import redacted
+from ingestion.cli.documents import error_documents, report_bug, report_error
 from ingestion.cli.inspect.alerts import alerts
 from ingestion.cli.inspect.features import features
 from ingestion.cli.inspect.gate import gate
@@ -114,8 +115,13 @@ def _common(
 
 
 def main() -> None:
-    """Run the command that the arguments name, and end the process with its exit code."""
-    sys.exit(execute(sys.argv[1:]))
+    """Run the command that the arguments name, and end the process with its exit code. A bug is printed here."""
+    try:
+        exit_code = execute(sys.argv[1:])
+    except Exception:  # noqa: BLE001 (whatever nobody foresaw; Python would print it with the secrets in its message)
+        report_bug()
+        exit_code = PikkitError.exit_code
+    sys.exit(exit_code)
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -128,6 +134,7 @@ def execute(arguments: Sequence[str]) -> int:
         try:
             exit_code = typer.main.get_command(app).main(arguments, prog_name="pikkit", standalone_mode=False)
         except _UsageError as error:
+            error.message = redacted(error.message)
             error.show()
             lists = f"`{error.ctx.command_path if error.ctx else 'pikkit'} --help` lists what may be given"
             misused = ConfigurationError(error.format_message(), "Nothing was done", lists)

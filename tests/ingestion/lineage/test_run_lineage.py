@@ -14,13 +14,22 @@ import pytest
 
 from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
-from feature_repo.errors import GateRefused, Unreachable
-from feature_repo.servers.connections import Connections
+from feature_repo.errors import GateRefused, SourceRejected, Unreachable
+from feature_repo.servers.connections import Connections, Postgres
 from ingestion import pipeline
 from ingestion.database.access import connect
-from ingestion.pipeline import run_materialize
+from ingestion.pipeline import run_materialize, run_reconcile
+from ingestion.progress import silent
+from ingestion.quarantine.refused_rows import Selection
+from ingestion.quarantine.retry import retry_quarantined
+from ingestion.runs.record import recorded_run
 from ingestion.sources.files.file_source import open_file
+from ingestion.sources.postgres.postgres_table import open_postgres
+from ingestion.sources.settings import SourcePostgres
 from tests.builders.bet_files import NOW, bet, jsonl, lost
+from tests.builders.hostile_text import TEXTS
+from tests.builders.source_table import create_bets, put
+from tests.ingestion.conftest import conninfo
 from tests.ingestion.lineage.conftest import events_of, facets_of, the_event, told
 from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.forked_commands import forked_command
@@ -36,7 +45,10 @@ def without_redis(store: Connections) -> Connections:
 
 
 def test_every_event_and_facet_of_every_kind_of_run_keeps_to_the_spec(
-    prepared: Connections, tmp_path: Path, spec_problems: Callable[[dict[str, Any]], list[str]]
+    prepared: Connections,
+    tmp_path: Path,
+    spec_problems: Callable[[dict[str, Any]], list[str]],
+    clone: Callable[[Postgres | None], Postgres],
 ) -> None:
     good = open_file(jsonl(tmp_path / "good.jsonl", bet("a", 1, clv_percentage=2.0), lost("b", 2)))
     run(prepared, good)
@@ -51,7 +63,23 @@ def test_every_event_and_facet_of_every_kind_of_run_keeps_to_the_spec(
             "update ops.runs set state = 'running' where run_id = (select max(run_id::text)::uuid from ops.runs)"
         )
     run_materialize(prepared, rebuild=True)
+    # An override, a retry of what was refused, a failure, and a table that is read and compared; names are hostile.
+    hostile = 'it\'s "<b>" %s {x}\n' + TEXTS["right to left"]
+    odd = jsonl(tmp_path / 'o\'dd "%s" <b>.jsonl', bet(hostile, 4, sport=hostile, market=hostile))
+    pipeline.run_pipeline(prepared, open_file(odd), override=hostile)
+    retry_quarantined(prepared, Selection())
+    with pytest.raises(SourceRejected), recorded_run(prepared.postgres, "run", source=hostile):
+        raise SourceRejected(hostile, "postgresql://me:hush@db", "", path=odd)
+    table = clone(None)
+    create_bets(table)
+    put(table, bet("of the table", 1))
+    source = open_postgres(SourcePostgres(conninfo(table), "public", "bets"), HOUR, silent)
+    run_reconcile(prepared, source)
     events = events_of(prepared)
+    assert {event["job"]["name"] for event in events} >= {
+        "run", "backfill", "materialize", "reconcile", "quarantine retry",
+    }  # fmt: skip
+    assert "hush" not in json.dumps(events)
     assert {event["eventType"] for event in events} == {"START", "RUNNING", "COMPLETE", "FAIL", "ABORT"}
     names = {name for event in events for holder in facet_holders(event) for name in holder}
     assert names >= {
