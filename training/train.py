@@ -28,6 +28,7 @@ from training.learning.fit import FittedModel, fit_win
 from training.learning.model import save_files
 from training.learning.returns import FittedReturns, fit_returns
 from training.manifest import Data, ModelManifest, PinnedData, environment, finite, write_manifest
+from training.model_lineage import training_on_record
 from training.page.model_page import write_model_page
 from training.pinned_sets import pinned_training_set, same_training_set
 from training.tracking.mlflow_tracking import TRACKING_URI, TrackedRun, track
@@ -116,7 +117,8 @@ def train_models(
         made, data = pinned_training_set(
             connections, service, run, placed_from=placed_from, placed_to=placed_to, as_is=as_is
         )
-        return _fitted(run, made, data, directory, progress)
+        with training_on_record(connections.postgres, run, made.service, directory):
+            return _fitted(run, made, data, directory, progress)
 
 
 def retrain(
@@ -130,7 +132,8 @@ def retrain(
     with run_beside_others(connections, "train") as run:
         progress("training set", 0, None)
         made = same_training_set(connections, pinned, run)
-        return _fitted(run, made, pinned.data, directory, progress)
+        with training_on_record(connections.postgres, run, made.service, directory):
+            return _fitted(run, made, pinned.data, directory, progress)
 
 
 def _check(directory: Path) -> None:
