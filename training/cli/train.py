@@ -59,7 +59,7 @@ def train(
     from training.artefacts.model_store import ModelStore
     from training.artefacts.new_directory import refuse_written
     from training.dataset import placement_list
-    from training.manifest import read_pinned
+    from training.manifest import MODEL_PAGE, read_pinned
 
     # What cannot be is said before anything is read or waited for.
     pinned = read_pinned(manifest) if manifest is not None else None
@@ -70,7 +70,6 @@ def train(
     tables = settings.sources
     connections = prepared_stores(settings, create=bool(source or tables.postgres or tables.supabase))
     load_feast()
-    from training.page.model_page import MODEL_PAGE
     from training.refresh import due_opener, refresh_before_training
     from training.train import retrain, train_models
 
@@ -108,7 +107,7 @@ def train(
 
 
 def _print(trained: TrainedModel) -> None:
-    from training.page.model_page import MODEL_PAGE
+    from training.manifest import MODEL_PAGE
 
     print_judgement(trained.manifest)
     bets = trained.fitted.bets
