@@ -20,7 +20,6 @@ import psycopg
 
 from feature_repo import clock
 from feature_repo.lineage.copy_events import CopyLineage
-from feature_repo.lineage.events import Parent, job_namespace
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import commit, connect
 from ingestion.database.locked_store import locked_store
@@ -252,8 +251,7 @@ def _copy_online(
     with this.step("load feast"):  # seconds that would be charged to the copy
         progress("load feast", 0, None)
         import feast  # noqa: F401
-    parent = Parent(job_namespace(), this.verb, str(this.run_id))
-    lineage = CopyLineage(connections.postgres, connections.redis, this.run_id, parent)
+    lineage = CopyLineage(connections.postgres, connections.redis, this.run_id)
     with this.step("materialize") as step, open_online_store(connections) as store:
         step.result = counts = copy_online(connection, store, anew=anew, lineage=lineage, progress=progress)
     return counts

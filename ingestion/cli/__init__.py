@@ -45,7 +45,6 @@ from ingestion.cli.setup.up import up
 from ingestion.cli.terminal import closable_streams
 from ingestion.cli.trace.diff import diff
 from ingestion.cli.trace.explain import explain
-from ingestion.cli.trace.lineage import lineage
 from ingestion.cli.update.backfill import backfill
 from ingestion.cli.update.reconcile import reconcile
 from ingestion.cli.update.run import run
@@ -92,7 +91,7 @@ def _takes_value(option: Any) -> bool:
 # In the order of `pikkit --help`.
 for verb in (
     demo, up, down, status, doctor, env, migrate, plan, apply, sync, run, backfill, verify, reconcile, materialize,
-    gate, runs, explain, diff, report, lineage, alerts, metrics, export, publish_supabase, features, groups, sample,
+    gate, runs, explain, diff, report, alerts, metrics, export, publish_supabase, features, groups, sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
 app.add_typer(quarantine_app, name="quarantine")

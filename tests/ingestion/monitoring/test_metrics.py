@@ -112,6 +112,10 @@ def test_the_printed_values_are_those_of_the_store(told: dict[str, str], after_r
     assert value(printed, "pikkit_store_rows", table="processed.bets") == 3
     assert value(printed, "pikkit_batch_rows") == 3
     assert value(printed, "pikkit_runs_total", verb="run", state="done") == 1
+    # At 0 before there is one: Prometheus sees no increase of a counter that appears at 1.
+    assert [
+        value(printed, "pikkit_runs_total", verb="run", state=state) for state in ("refused", "failed", "died")
+    ] == [0] * 3
     assert value(printed, "pikkit_gate_state", state="passed") == 1
     assert value(printed, "pikkit_gate_state", state="refused") == 0
     assert value(printed, "pikkit_features_timestamp_seconds") == NOW.timestamp()
