@@ -12,15 +12,17 @@ import pytest
 
 from feature_repo.errors import SourceDenied, Unreachable
 from ingestion.sources import retry
-from ingestion.sources.supabase import rest, span_reader
+from ingestion.sources.supabase import rest, span_reader, supabase_reading
 from ingestion.sources.supabase.supabase_table import open_supabase
 from ingestion.sources.table import StampWindow
 from tests.builders.source_table import create_bets, delete, fill, put
 from tests.ingestion.sources.test_supabase import BET, START, bets, ids
 from tests.rigs import faults
 from tests.rigs.processes import wait_until
+from tests.rigs.supabase import running_supabase
 
-ROWS = 2_500
+PAGE = 100  # the cap of this project; what Supabase caps pages at is in test_supabase.py
+ROWS = 250
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +32,13 @@ def _short_waits(monkeypatch):
 
 
 @pytest.fixture
-def project(supabase):
-    create_bets(supabase.postgres)
-    fill(supabase.postgres, bets(ROWS))
-    return supabase
+def project(clone, monkeypatch):
+    for module in (span_reader, supabase_reading):
+        monkeypatch.setattr(module, "REST_PAGE_ROWS", PAGE)
+    with running_supabase(clone(None), max_rows=PAGE) as project:
+        create_bets(project.postgres)
+        fill(project.postgres, bets(ROWS))
+        yield project
 
 
 @pytest.fixture
@@ -185,7 +190,7 @@ def test_page_past_the_statement_timeout_is_requested_in_halves(project, opened)
 
     def slow(answer):
         limit = int(project.proxy.requests[-1].path.rpartition("limit=")[2])
-        return faults.statement_timeout(answer) if limit > 200 else answer
+        return faults.statement_timeout(answer) if limit > 20 else answer
 
     project.proxy.storm(1, seed=1, faults=[slow])
     assert read(table) == EVERY
@@ -203,7 +208,7 @@ def test_answer_with_silently_missing_rows_is_refused_after_three_readings(proje
         return replace(answer, body=body, headers={**answer.headers, "Content-Range": f"0-{len(rows) - 2}/*"})
 
     project.proxy.storm(1, seed=1, faults=[without_the_third])
-    with pytest.raises(Unreachable, match="has 2,500 rows where 2,499 came, and it was read 3 times"):
+    with pytest.raises(Unreachable, match="has 250 rows where 249 came, and it was read 3 times"):
         read(table)
 
 
@@ -288,9 +293,9 @@ def test_debug_log_of_a_reading_holds_no_supabase_key(project, opened, caplog):
 
 
 def test_writes_between_pages_lose_no_row_that_stays(project, opened, monkeypatch):
-    monkeypatch.setattr(span_reader, "REST_PAGE_ROWS", 100)
+    monkeypatch.setattr(span_reader, "REST_PAGE_ROWS", 10)
     monkeypatch.setattr(span_reader, "PAGES_BETWEEN_COUNTS", 5)
-    moved, table = iter(range(0, ROWS, 7)), opened()
+    moved, table = iter(range(0, ROWS, 2)), opened()
     touched, late = set(), START + timedelta(days=30)
 
     def write(request):
@@ -316,7 +321,7 @@ def test_row_committed_late_behind_the_reading_position_is_fetched(project, open
     """The count finds it, and the range is read again."""
 
     def write(request):
-        if "b999" in request.path and "limit=1000" in request.path:
+        if "b99" in request.path and "limit=100" in request.path:
             put(project.postgres, {**BET, "id": "late", "updated_at": START})
 
     table = opened()
