@@ -191,6 +191,15 @@ def clone(servers: Connections) -> Iterator[Callable[[Postgres | None], Postgres
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(name))
 
 
+@contextmanager
+def temporary_database(servers: Postgres, template: Postgres | None = None) -> Iterator[Postgres]:
+    """A database for more than one test, as a copy of a template or blank; dropped afterwards."""
+    postgres = _create(servers, f"shared_{next(_numbers)}", template)
+    yield postgres
+    with _maintenance(servers) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(postgres.database)))
+
+
 @pytest.fixture
 def blank_postgres(clone: Callable[[Postgres | None], Postgres]) -> Postgres:
     return clone(None)

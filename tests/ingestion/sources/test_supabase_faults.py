@@ -11,15 +11,18 @@ from datetime import timedelta
 import pytest
 
 from feature_repo.errors import SourceDenied, Unreachable
+from ingestion.database.access import connect
 from ingestion.sources import retry
 from ingestion.sources.supabase import rest, span_reader, supabase_reading
 from ingestion.sources.supabase.supabase_table import open_supabase
 from ingestion.sources.table import StampWindow
 from tests.builders.source_table import create_bets, delete, fill, put
+from tests.conftest import temporary_database
 from tests.ingestion.sources.test_supabase import BET, START, bets, ids
 from tests.rigs import faults
+from tests.rigs.gateway import running_proxy
 from tests.rigs.processes import wait_until
-from tests.rigs.supabase import running_supabase
+from tests.rigs.supabase import Supabase, running_supabase
 
 PAGE = 100  # the cap of this project; what Supabase caps pages at is in test_supabase.py
 ROWS = 250
@@ -31,14 +34,34 @@ def _short_waits(monkeypatch):
     monkeypatch.setattr(retry, "LONGEST_WAIT", 0.01)
 
 
+@pytest.fixture(scope="module")
+def filled(servers):
+    """A project with its rows, for all tests: few of them write."""
+    with temporary_database(servers.postgres) as postgres:
+        create_bets(postgres)
+        fill(postgres, bets(ROWS))
+        with running_supabase(postgres, max_rows=PAGE) as project:
+            yield project
+
+
 @pytest.fixture
-def project(clone, monkeypatch):
+def project(filled, monkeypatch):
+    """The same behind a gateway of the test's own, with its rows put back where the test has changed them."""
     for module in (span_reader, supabase_reading):
         monkeypatch.setattr(module, "REST_PAGE_ROWS", PAGE)
-    with running_supabase(clone(None), max_rows=PAGE) as project:
-        create_bets(project.postgres)
-        fill(project.postgres, bets(ROWS))
-        yield project
+    before = held(filled.postgres)
+    with running_proxy(filled.proxy.upstream) as proxy:
+        yield Supabase(filled.postgres, proxy)
+    if held(filled.postgres) != before:
+        delete(filled.postgres, [identifier for identifier, *_ in held(filled.postgres)])
+        fill(filled.postgres, bets(ROWS))
+        assert held(filled.postgres) == before
+
+
+def held(postgres):
+    """Every row of the table, by id."""
+    with connect(postgres, purpose="test") as connection:
+        return connection.execute("select * from public.bets order by id").fetchall()
 
 
 @pytest.fixture
