@@ -37,9 +37,9 @@ from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import apply_migrations, create_registry
 from ingestion.embedded import servers as embedded
 from tests.rigs.keeper import memory_directory, temporary_homes
-from tests.rigs.supabase import supabase
+from tests.rigs.supabase import shared_project, supabase
 
-__all__ = ["supabase"]
+__all__ = ["shared_project", "supabase"]
 
 REPOSITORY = Path(__file__).parents[1]
 LENIENT_GATES = Path(__file__).with_name("lenient_gates.toml")
