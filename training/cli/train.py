@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.follow_up import lineage_sent
 from ingestion.cli.options import Json, MappingOption, Now, SourceOption
 from ingestion.cli.output import print_line, say, say_warning
 from ingestion.cli.progress_bar import progress_bar
@@ -73,7 +74,7 @@ def train(
     from training.refresh import due_opener, refresh_before_training
     from training.train import retrain, train_models
 
-    with progress_bar() as progress:
+    with lineage_sent(settings, connections), progress_bar() as progress:
         if pinned is not None:
             trained = retrain(connections, pinned, directory, progress=progress)
         else:
@@ -120,6 +121,5 @@ def _print(trained: TrainedModel) -> None:
     )
     print_line(
         f"{trained.manifest.name}: trained on {counted(bets['train'] + bets['validation'], 'bet')}, tested on "
-        f"{bets['test']:,}, {bets['purged']:,} purged. Kept in {trained.directory}; "
-        f"the page is {trained.directory / MODEL_PAGE}."
+        f"{bets['test']:,}, {bets['purged']:,} purged. Kept in {trained.directory}, with {MODEL_PAGE}."
     )
