@@ -22,7 +22,7 @@ from feature_repo.servers.connections import Redis
 from feature_repo.servers.embedded_servers import PID_FILES, ServerState, find_server, not_ready, redis_state
 from feature_repo.servers.private_files import open_private, read_private, write_private
 from ingestion.embedded.process import POLL, Report, Wait, alive, failure, launch, stop
-from ingestion.embedded.reader import reader_password, reader_rule
+from ingestion.embedded.viewer import viewer_password, viewer_rule
 
 _ATTEMPTS = 5
 # Seconds that a port of before is waited for. A killed server holds it until its last thread has left the kernel, which
@@ -96,8 +96,8 @@ def _launch(home: Path, redis: Redis, report: Report) -> bool:
     directory = home / "redis"
     configuration = directory / "redis.conf"
     text = _CONFIGURATION.format(port=redis.port, password=redis.password, pid_file=PID_FILES["redis"])
-    if (reader := reader_password(home)) is not None:
-        text += f"user {' '.join(reader_rule(reader))}\n"
+    if (viewer := viewer_password(home)) is not None:
+        text += f"user {' '.join(viewer_rule(viewer))}\n"
     write_private(configuration, text)
     log = open_private(home / "redis.log", os.O_WRONLY | os.O_APPEND)
     try:

@@ -17,7 +17,7 @@ import redis
 from feature_repo.declarations.views import SPORT_STATS
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import feast_environment
-from ingestion.embedded.reader import READER, reader_connections, reader_password
+from ingestion.embedded.viewer import VIEWER, viewer_connections, viewer_password
 from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.keeper import temporary_homes
 from tests.rigs.published_store import SECOND, WATERMARK, Published
@@ -26,18 +26,18 @@ SINCE = WATERMARK - timedelta(days=30)
 
 
 @pytest.fixture
-def reader(published: Published, tmp_path: Path) -> Iterator[Connections]:
-    """The published store with its online copy, as the reader sees it."""
+def viewer(published: Published, tmp_path: Path) -> Iterator[Connections]:
+    """The published store with its online copy, as the viewer sees it."""
     published.store().materialize(SINCE, WATERMARK)
-    yield reader_connections(tmp_path, published.connections)
+    yield viewer_connections(tmp_path, published.connections)
     with redis.Redis.from_url(published.connections.redis.url) as client:
-        client.acl_deluser(READER)
+        client.acl_deluser(VIEWER)
 
 
 @pytest.fixture
-def looking(reader: Connections, published: Published, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Feast's store by the reader's exports, as another program has it."""
-    for variable, value in feast_environment(reader).items():
+def looking(viewer: Connections, published: Published, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Feast's store by the viewer's exports, as another program has it."""
+    for variable, value in feast_environment(viewer).items():
         monkeypatch.setenv(variable, value)
     return published.store()
 
@@ -77,7 +77,7 @@ def test_the_servers_refuse_every_change_of_feast(looking: Any, published: Publi
     assert published.held() == keys
 
 
-def test_postgres_refuses_the_reader_every_statement_that_changes_something(reader: Connections) -> None:
+def test_postgres_refuses_the_viewer_every_statement_that_changes_something(viewer: Connections) -> None:
     statements = (
         "delete from feast.feature_views",
         "update features.watermark set log_position = 0",
@@ -87,7 +87,7 @@ def test_postgres_refuses_the_reader_every_statement_that_changes_something(read
         "create table feast.mine (n int)",
         "create schema mine",
         "select * from raw.bet_versions",
-        "alter role pikkit_reader superuser",
+        "alter role pikkit_viewer superuser",
         "create temporary table mine (n int)",
         "select lo_from_bytea(0, 'kept')",
         "select pg_advisory_lock(1)",
@@ -97,15 +97,15 @@ def test_postgres_refuses_the_reader_every_statement_that_changes_something(read
         "select pg_terminate_backend(pid) from pg_stat_activity where usename <> current_user",
         "set role pg_write_all_data",
     )
-    with psycopg.connect(**reader.postgres.conninfo, autocommit=True) as connection:
+    with psycopg.connect(**viewer.postgres.conninfo, autocommit=True) as connection:
         connection.execute("set default_transaction_read_only = off")  # the rights alone, whatever the session says
         for command in statements:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(command)
 
 
-def test_redis_refuses_the_reader_writes_scripts_and_administration(reader: Connections) -> None:
-    with redis.Redis.from_url(reader.redis.url) as client:
+def test_redis_refuses_the_viewer_writes_scripts_and_administration(viewer: Connections) -> None:
+    with redis.Redis.from_url(viewer.redis.url) as client:
         client.get("a key")
         for command in (
             ("SET", "a", "1"),
@@ -118,20 +118,20 @@ def test_redis_refuses_the_reader_writes_scripts_and_administration(reader: Conn
                 client.execute_command(*command)
 
 
-def test_the_reader_s_password_is_made_once_and_readable_by_the_owner_alone(
-    reader: Connections, published: Published, tmp_path: Path
+def test_the_viewer_s_password_is_made_once_and_readable_by_the_owner_alone(
+    viewer: Connections, published: Published, tmp_path: Path
 ) -> None:
-    again = reader_connections(tmp_path, published.connections)
-    assert again == reader
-    assert stat.S_IMODE((tmp_path / "redis-reader").stat().st_mode) == 0o600
-    password = reader_password(tmp_path)
+    again = viewer_connections(tmp_path, published.connections)
+    assert again == viewer
+    assert stat.S_IMODE((tmp_path / "redis-viewer").stat().st_mode) == 0o600
+    password = viewer_password(tmp_path)
     assert password
-    assert password not in repr(reader)
+    assert password not in repr(viewer)
 
 
-def test_tables_of_later_migrations_are_readable_too(reader: Connections, published: Published) -> None:
+def test_tables_of_later_migrations_are_readable_too(viewer: Connections, published: Published) -> None:
     published.execute("create table features.later (n int)")
-    with psycopg.connect(**reader.postgres.conninfo) as connection:
+    with psycopg.connect(**viewer.postgres.conninfo) as connection:
         assert connection.execute("select count(*) from features.later").fetchone() == (0,)
 
 
@@ -142,7 +142,7 @@ def test_env_read_only_for_external_servers_names_the_commands_and_prints_no_exp
     assert done.returncode == 2
     assert done.stdout == ""
     assert "docs/store-roles.sql" in done.stderr
-    assert "ACL SETUSER pikkit_reader on" in done.stderr
+    assert "ACL SETUSER pikkit_viewer on" in done.stderr
 
 
 def test_exports_of_env_read_only_survive_a_restart_of_the_embedded_servers() -> None:
@@ -152,12 +152,12 @@ def test_exports_of_env_read_only_survive_a_restart_of_the_embedded_servers() ->
         printed = pikkit_here("env", "--read-only", environ=environ)
         assert printed.returncode == 0, printed.stderr
         exports = dict(line.removeprefix("export ").split("=", 1) for line in printed.stdout.splitlines())
-        assert exports["POSTGRES_USER"] == READER
+        assert exports["POSTGRES_USER"] == VIEWER
         options = dict(part.split("=", 1) for part in exports["FEAST_REDIS_CONNECTION"].strip("'").split(",")[1:])
-        assert options["username"] == READER
+        assert options["username"] == VIEWER
         for verb in ("down", "up"):
             assert pikkit_here(verb, environ=environ).returncode == 0
         port = int(exports["FEAST_REDIS_CONNECTION"].strip("'").split(",")[0].rpartition(":")[2])
-        with redis.Redis(port=port, username=READER, password=options["password"]) as client:
+        with redis.Redis(port=port, username=VIEWER, password=options["password"]) as client:
             assert client.get("a key") is None
         assert pikkit_here("down", environ=environ).returncode == 0

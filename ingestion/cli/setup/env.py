@@ -34,14 +34,14 @@ def env(
 
 def _read_only(settings: Settings) -> Connections:
     from feature_repo.errors import ConfigurationError
-    from ingestion.embedded.reader import READER, REDIS_RIGHTS, reader_connections
+    from ingestion.embedded.viewer import REDIS_RIGHTS, VIEWER, viewer_connections
 
     if settings.external is not None:
         raise ConfigurationError(
             "These servers are your own, and pikkit makes no roles in them: that takes a superuser of theirs",
             "Nothing was printed",
             "docs/store-roles.sql makes the role pikkit_trainer, which can only look, and Redis one by: "
-            f"ACL SETUSER {READER} on '>PASSWORD' '~*' {' '.join(REDIS_RIGHTS)}. Then run `pikkit env` with "
+            f"ACL SETUSER {VIEWER} on '>PASSWORD' '~*' {' '.join(REDIS_RIGHTS)}. Then run `pikkit env` with "
             "POSTGRES_USER, POSTGRES_PASSWORD and REDIS_URL of these two",
         )
-    return reader_connections(settings.home, prepared_stores(settings))
+    return viewer_connections(settings.home, prepared_stores(settings))
