@@ -26,6 +26,7 @@ from feature_repo.postgres.queries import statement_of
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect, statement
 from ingestion.database.locked_store import locked_store
+from ingestion.forgetting.keyed_digests import Forgotten
 from ingestion.progress import Progress, silent
 from ingestion.runs.record import Documented, code_version, recorded_run
 from training.artefacts.evaluation_document import evaluation_document, parameters_document
@@ -138,6 +139,14 @@ def same_training_set(connections: Connections, pinned: PinnedData) -> TrainingS
     versions = feature_versions_of(made.service)
     changed = [name for name, version in versions.items() if version != data.features.get(name)]
     digest = frame_digest(made.frame)
+    gone = data.rows - made.frame.height
+    if not changed and gone > 0 and forgotten_bets(connections) >= gone:
+        raise ConfigurationError(
+            f"{gone:,} of the {data.rows:,} bets of {pinned.name} were forgotten since (docs/forget.md), so its "
+            "training set cannot be made again",
+            "Nothing was trained",
+            f"Train on what is left: `pikkit train --service {data.service}{_placed(data)}`",
+        )
     if changed or digest != data.frame_digest:
         because = (
             f"these features have other definitions now: {', '.join(changed)}"
@@ -151,6 +160,17 @@ def same_training_set(connections: Connections, pinned: PinnedData) -> TrainingS
             f"({pinned.code_version}), or train a new model",
         )
     return made
+
+
+def _placed(data: Data) -> str:
+    since = f" --since {data.placed_from}" if data.placed_from else ""
+    return f"{since} --until {data.placed_to}" if data.placed_to else since
+
+
+def forgotten_bets(connections: Connections) -> int:
+    """How many bets the store has forgotten."""
+    with connect(connections.postgres, purpose="training", autocommit=True) as connection:
+        return len(Forgotten.of_store(connection).bets)
 
 
 def publishable_position(connections: Connections, *, as_is: bool) -> Position:

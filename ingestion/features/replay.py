@@ -122,6 +122,7 @@ def replay(log: pl.DataFrame, after: int, states: States) -> Iterator[tuple[str,
             if view.group is group and view is not SPORT_MARKET_RECENT:
                 yield view.name, running_sums.stats_features(sums, view).to_native()
     yield SPORT_MARKET_RECENT.name, _advance_recent(happened, states)
+    versions = versions.filter(single_bets.is_of_a_bet())
     yield BET_FACTS.name, single_bets.fact_rows(versions, after).to_native()
     yield BET_CLOSING_LINE.name, single_bets.closing_line_rows(versions, after).to_native()
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from ingestion.cli import Verb, app, execute, main
 from training.cli.dataset import dataset
+from training.cli.forget import forget
 from training.cli.models import models_app
 from training.cli.score import score
 from training.cli.train import train
 
 __all__ = ["app", "execute", "main"]
 
-for verb in (score, dataset, train):
+for verb in (score, dataset, train, forget):
     app.command(cls=Verb)(verb)
 app.add_typer(models_app, name="models")

@@ -9,7 +9,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json, Now
-from ingestion.cli.output import print_line, say
+from ingestion.cli.output import print_line, say, say_warning
 from ingestion.cli.stores import begin, load_feast, prepared_stores
 from ingestion.cli.tables import print_table
 from ingestion.wording import counted
@@ -50,6 +50,7 @@ def dataset(
         refuse_beside_manifest(service=service, since=since, until=until, as_is=as_is)
     connections = prepared_stores(settings, create=False)
     load_feast()
+    from ingestion.forgetting.written_files import record_written
     from training.artefacts.dataset_files import write_dataset
     from training.manifest import read_pinned
     from training.train import pinned_training_set, refuse_written, same_training_set
@@ -63,6 +64,7 @@ def dataset(
             connections, service or DEFAULT_SERVICE, placed_from=placed_from, placed_to=placed_to, as_is=as_is
         )
     written = write_dataset(made, data, out)
+    record_written(connections.postgres, str(out.absolute()), "dataset", say_warning)
     if json:
         print_json({"directory": str(out), **vars(written)})
         return
