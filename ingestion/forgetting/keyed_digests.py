@@ -7,6 +7,7 @@ the digests alone.
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from ingestion.database.access import statement
 
 Kind = Literal["bet", "user"]
 _KEY_BYTES: Final = 32
+# Words of a row that cannot be read: ids and names are mostly one by the first pattern, or by the second.
+_WORDS: Final = (re.compile(r"[\w-]+"), re.compile(r"[^\s\"',;:\\{}\[\]()<>|]+"))
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,23 @@ class Forgotten:
         return {bet for bet in ids if bet is not None and self.digests.digest("bet", bet) in self.bets}
 
     def kept(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows (id, user_digest) of bets and users that are not forgotten, in their order."""
+        """The rows (id, user_digest, payload) of bets and users that are not forgotten, in their order.
+
+        A row without an id could not be read: it is left out where a word of it names one that is forgotten.
+        """
         if not self:
             return rows
-        bets = rows["id"].is_in(list(self.among(rows["id"].unique())))
-        users = rows["user_digest"].is_in(list(self.users))
-        return rows.filter(~(bets.fill_null(False) | users.fill_null(False)))
+        bets = rows["id"].is_in(list(self.among(rows["id"].unique()))).fill_null(False)
+        users = rows["user_digest"].is_in(list(self.users)).fill_null(False)
+        unreadable = rows.select(
+            pl.when(pl.col("id").is_null()).then("payload").map_elements(self._is_named, return_dtype=pl.Boolean)
+        ).to_series()
+        return rows.filter(~(bets | users | unreadable.fill_null(False)))
+
+    def _is_named(self, text: str) -> bool:
+        """Whether a word of a text is the name of a forgotten bet or user. A number may count anything, and is none."""
+        words = {word for pattern in _WORDS for word in pattern.findall(text) if not word.isdecimal()}
+        return any(
+            self.digests.digest("bet", word) in self.bets or self.digests.digest("user", word) in self.users
+            for word in words
+        )

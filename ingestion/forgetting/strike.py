@@ -1,4 +1,4 @@
-"""PersonalNames struck out of prose and JSON: whole words only, and in JSON of texts only, so that no number is changed."""
+"""Names struck out of prose and JSON: whole words only, in JSON of texts only, so that no number is changed."""
 
 from __future__ import annotations
 
