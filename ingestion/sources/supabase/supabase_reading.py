@@ -140,10 +140,11 @@ class SupabaseReading:
 
 def without_last_member(text: str, name: str) -> str:
     """The text of a JSON object without its last member, which has this name; the same where that is not the last."""
-    start = text.rfind(f"{json.dumps(name)}:")
+    name_and_colon = f"{json.dumps(name)}:"
+    before, found, after = text.rpartition(name_and_colon)
     try:
-        _, end = _DECODER.raw_decode(text, start + len(json.dumps(name)) + 1) if start > 0 else (None, 0)
+        _, end = _DECODER.raw_decode(after.lstrip())
     except ValueError:
         return text
-    is_last = start > 0 and text[end:].strip() == "}"
-    return text[:start].rstrip().removesuffix(",") + "}" if is_last else text
+    is_last = found != "" and after.lstrip()[end:].strip() == "}"
+    return before.rstrip().removesuffix(",") + "}" if is_last else text

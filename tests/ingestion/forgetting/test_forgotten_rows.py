@@ -8,28 +8,28 @@ import uuid
 import polars as pl
 import pytest
 
+from ingestion.database.access import connect
 from ingestion.forgetting.erasure import erase
 from ingestion.forgetting.keyed_digests import Forgotten, KeyedDigests
 from ingestion.forgetting.subject import subject_of_bet, subject_of_user
 from ingestion.forgetting.user_column import UserColumn
 from ingestion.sources.supabase.supabase_reading import without_last_member
 from tests.builders.bet_files import NOW, bet, lost
-from tests.builders.source_table import create_bets, put
+from tests.builders.source_table import put
 
 
 @pytest.fixture
 def table(source):
     """A table with a column that says whose a bet is."""
-    from ingestion.database.access import connect
-
     with connect(source.postgres, purpose="test", autocommit=True) as connection:
-        connection.execute("drop table public.bets")
-    create_bets(source.postgres, user_id="text")
-    if source.proxy is not None:
-        with connect(source.postgres, purpose="test", autocommit=True) as connection:
-            connection.execute("grant select on public.bets to anon")
-            connection.execute("notify pgrst, 'reload schema'")
+        connection.execute("alter table public.bets add column user_id text")
+        connection.execute("notify pgrst, 'reload schema'")
     return source.postgres
+
+
+@pytest.fixture
+def rows(database):
+    return lambda query: database.execute(query).fetchall()
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_last_member_of_a_row_is_taken_out_of_the_text(text, left):
 def test_digests_of_another_store_know_nobody(database):
     forgotten = Forgotten(
         KeyedDigests(bytes(32)), frozenset([KeyedDigests(bytes(31) + b"x").digest("bet", "a")]), frozenset()
-    )  # noqa: E501
+    )
     assert forgotten.among(["a"]) == set()
     of_user = Forgotten(KeyedDigests(bytes(32)), frozenset([KeyedDigests(bytes(32)).digest("user", "a")]), frozenset())
     assert of_user.among(["a"]) == set()
