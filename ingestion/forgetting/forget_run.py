@@ -6,7 +6,7 @@ judges nothing, writes no feature and moves no watermark, so no gate can refuse 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -24,7 +24,7 @@ from ingestion.features.watermark import check_clock
 from ingestion.forgetting.erasure import Subject, erase
 from ingestion.forgetting.keyed_digests import KeyedDigests, Kind
 from ingestion.forgetting.online_rows import REDIS, finish_online
-from ingestion.forgetting.receipt import PlaceCounts, Receipt, keep_place, keep_receipt
+from ingestion.forgetting.receipt import FinishedPlaces, PlaceCounts, Receipt, keep_place, keep_receipt
 from ingestion.forgetting.strike import PersonalNames
 from ingestion.forgetting.subject import subject_of_bet, subject_of_user
 from ingestion.forgetting.user_column import UserColumn
@@ -35,6 +35,8 @@ from ingestion.serving.materialize import open_online_store
 
 #: What looks for bets (their ids) in a file or a directory outside the store, and takes them out of it.
 FileEraser = Callable[[PersonalNames], PlaceCounts]
+#: What looks at what was made of these bets before they are forgotten: the models that were trained on them.
+Look = Callable[[psycopg.Connection, Collection[str]], Sequence[PlaceCounts]]
 
 
 def run_forget(
@@ -44,12 +46,13 @@ def run_forget(
     user: str | None = None,
     user_column: str,
     files: Mapping[str, FileEraser],
+    look: Look,
     clock_ahead: bool = False,
     progress: Progress = silent,
 ) -> FinishedRun[Receipt]:
     """Forget a bet, or a user with all their bets.
 
-    `files` are the places outside the store, each with what erases there.
+    `files` are the places outside the store, each with what erases there; `look` sees the bets before that.
 
     Raises ConfigurationError where there is no such bet or user, LockHeld, and Unreachable when Redis cannot be
     reached: Postgres is done then, and the next run goes on.
@@ -63,9 +66,10 @@ def run_forget(
         with recorded_run(connections.postgres, "forget", now=now) as this, _no_names_in_errors(subject.names):
             receipt_id = uuid4()
             with this.step("postgres") as step:
+                seen = look(connection, subject.bets)
                 places = erase(connection, subject, digests, run_id=this.run_id, now=now, progress=progress)
                 keep_receipt(connection, receipt_id, this.run_id, kind, len(subject.bets), now)
-                places += [PlaceCounts(place, 0, 0, None) for place in (REDIS, *files)]
+                places += [*seen, *(PlaceCounts(place, 0, 0, None) for place in (REDIS, *files))]
                 for position, counts in enumerate(places):
                     keep_place(connection, receipt_id, position, counts)
                 connection.execute(statement("forget_pending"), {"ids": sorted(subject.bets), "receipt_id": receipt_id})
@@ -87,6 +91,33 @@ def run_forget(
             done = [PlaceCounts(*row) for row in rows]
             connection.rollback()
             return this.finished(Receipt(receipt_id, kind, len(subject.bets), now, code_version(), done))
+
+
+def run_finish(
+    connections: Connections, *, files: Mapping[str, FileEraser], progress: Progress = silent
+) -> FinishedRun[FinishedPlaces]:
+    """Do what erasures before left to do: in Redis, and in `files`. Raises LockHeld, and Unreachable for Redis."""
+    with (
+        locked_store(connections, "forget") as connection,
+        recorded_run(connections.postgres, "forget", now=clock.now()) as this,
+    ):
+        places = connection.execute(statement("unfinished_places")).fetchall()
+        pending = connection.execute(statement("pending_ids")).fetchall()
+        connection.rollback()
+        with this.step("redis"), open_online_store(connections) as store:
+            finish_online(connection, store)
+        done = []
+        with this.step("files"):
+            for number, (receipt_id, position, place) in enumerate(places):
+                progress("files", number, len(places))
+                if place in files:
+                    names = PersonalNames(frozenset(bet for bet, of_receipt in pending if of_receipt == receipt_id))
+                    done.append(files[place](names))
+                    with connection.transaction():
+                        keep_place(connection, receipt_id, position, done[-1])
+            with connection.transaction():
+                connection.execute(statement("drop_finished_pending"))
+        return this.finished(FinishedPlaces(done))
 
 
 def count_forgettable(

@@ -67,6 +67,18 @@ class Receipt(Documented):
         return document | {"removed": self.removed, "remaining": self.remaining, "unfinished": self.unfinished}
 
 
+@dataclass(frozen=True)
+class FinishedPlaces(Documented):
+    """What was left to do of earlier erasures, and what came of it."""
+
+    places: Sequence[PlaceCounts]
+
+    def document(self) -> dict[str, Any]:
+        """The places, and the names of those that could not be done yet."""
+        unfinished = [place.place for place in self.places if place.remaining is None]
+        return {"places": [place.document() for place in self.places], "unfinished": unfinished}
+
+
 def keep_receipt(
     connection: psycopg.Connection, receipt_id: UUID, run_id: UUID, kind: Kind, bets: int, now: datetime
 ) -> None:

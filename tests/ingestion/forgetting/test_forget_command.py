@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import polars as pl
 import psycopg
@@ -14,7 +15,7 @@ import redis
 from psycopg import sql
 
 from ingestion.database.access import connect
-from ingestion.forgetting import forget_run
+from ingestion.forgetting import file_erasure, forget_run
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.rigs.commands import STORE, environ_of, pikkit_here
 
@@ -138,7 +139,7 @@ def test_users_stand_in_the_store_as_keyed_digests_alone(ran, prepared, here):
     assert standing(prepared, here, "somebody", USER) == set()
 
 
-def test_dry_run_counts_what_would_go_and_changes_nothing(ran, do, prepared, here):
+def test_dry_run_counts_rows_to_go_and_changes_nothing(ran, do, prepared, here):
     def rows():
         return sorted(text for place, text in texts(prepared, here) if place == "raw.bet_versions")
 
@@ -171,8 +172,21 @@ def test_erasure_that_dies_before_redis_is_finished_by_the_next_run(ran, do, pre
             do("forget", "--bet", BET, "--yes", now=LATER)
     assert standing(prepared, here, BET) >= {"redis", "ops.forget_pending"}
     do("run", "--source", bets, now=LATER)
-    left = standing(prepared, here, BET)
-    assert not left & {"redis"}
+    assert standing(prepared, here, BET) == {"ops.forget_pending"}
+    do("forget", "--finish", now=LATER)
+    assert standing(prepared, here, BET) == set()
+
+
+def test_file_that_cannot_be_reached_is_finished_later(ran, do, prepared, here):
+    do("export", "--to", here / "exported")
+    with mock.patch.object(file_erasure, "export_store", side_effect=OSError("no such disk")):
+        receipt = json.loads(do("forget", "--bet", BET, "--yes", "--json", now=LATER).stdout)
+    assert receipt["unfinished"] == [str(here / "exported")]
+    assert "ops.forget_pending" in standing(prepared, here, BET)
+    finished = json.loads(do("forget", "--finish", "--json", now=LATER).stdout)
+    assert finished["unfinished"] == []
+    assert [place["removed"] for place in finished["places"]] == [3]
+    assert standing(prepared, here, BET) == set()
 
 
 def test_explanation_of_history_names_no_forgotten_bet(ran, do, here):

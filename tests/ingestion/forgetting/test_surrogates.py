@@ -13,7 +13,7 @@ IDS = st.text(st.sampled_from("09afAZ-_ é\U0001f600"), min_size=1, max_size=5)
 
 
 @given(st.lists(IDS, min_size=3, max_size=8, unique=True), st.data())
-def test_new_ids_keep_the_order_of_bets_between_their_neighbours(ids, data):
+def test_new_ids_keep_the_order_of_bets_between_neighbours(ids, data):
     ids = sorted(ids)
     start = data.draw(st.integers(0, len(ids) - 1))
     end = data.draw(st.integers(start, len(ids) - 1))
@@ -28,7 +28,7 @@ def test_new_ids_keep_the_order_of_bets_between_their_neighbours(ids, data):
     assert len(set(in_order)) == len(in_order)
 
 
-def test_new_id_holds_the_old_one_nowhere():
+def test_new_id_between_neighbours_does_not_hold_the_old_id():
     (new,) = surrogates([Neighbours("be3001e1c6c7834db", "be3001e1c6c7834da", "be3001e1c6c7834dc")]).values()
     assert "be3001e1c6c7834db" not in new
     assert "be3001e1c6c7834da" < new < "be3001e1c6c7834dc"
