@@ -65,7 +65,7 @@ def run_forget(
         kind: Kind = "user" if user is not None else "bet"
         with recorded_run(connections.postgres, "forget", now=now) as this, _no_names_in_errors(subject.names):
             receipt_id = uuid4()
-            with this.step("postgres") as step:
+            with this.step("postgres"):
                 seen = look(connection, subject.bets)
                 places = erase(connection, subject, digests, run_id=this.run_id, now=now, progress=progress)
                 keep_receipt(connection, receipt_id, this.run_id, kind, len(subject.bets), now)
@@ -73,7 +73,7 @@ def run_forget(
                 for position, counts in enumerate(places):
                     keep_place(connection, receipt_id, position, counts)
                 connection.execute(statement("forget_pending"), {"ids": sorted(subject.bets), "receipt_id": receipt_id})
-                step.result = receipt = Receipt(receipt_id, kind, len(subject.bets), now, code_version(), places)
+                receipt = Receipt(receipt_id, kind, len(subject.bets), now, code_version(), places)
                 _keep_lineage(connection, connections, this, len(subject.bets))
             with this.step("commit"):
                 commit(connection)
