@@ -46,7 +46,7 @@ def forget(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Erase a bet, or a user with all their bets: there is no way back.
+    """Erase a bet, or a user with all their bets, for good.
 
     Payloads and rows go everywhere: in the store, in Redis, in exports and datasets. The bet counts no more from now
     on; the history of its groups keeps what it added, without a name. It is not taken in again. docs/forget.md

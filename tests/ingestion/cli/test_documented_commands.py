@@ -43,6 +43,9 @@ NOT_EXECUTED = {
     "pikkit train --from MODEL": "the same",
     "pikkit dataset --from MODEL --out DIR": "the same",
     "pikkit dataset --since 2026-05-01 --out DIR": "the same",
+    "pikkit forget --bet ID --dry-run": "tests/ingestion/forgetting/test_forget_command.py runs it, and the next two",
+    "pikkit forget --bet ID": "the same",
+    "pikkit forget --user USER --yes": "the same",
     "feast serve --port 6566 --workers 2 --max-requests 0 --max-requests-jitter 0 --registry_ttl_sec 60 "
     "--no-access-log": "does not end; tests/feature_repo/scoring/test_scorer_serving.py takes it from the document",
 }
