@@ -40,6 +40,8 @@ LOG_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "bet_type": pl.String,
     "is_live": pl.Boolean,
     "clv_current_odds": pl.Float64,
+    # it counts in its groups and stands for no bet
+    "is_forgotten": pl.Boolean,
 }
 
 STATE_SCHEMA: Final = pl.Schema({"key": pl.String, **dict.fromkeys(running_sums.SUMS, pl.Int64)})

@@ -24,8 +24,8 @@ BET_KEY: Final = "id"
 
 
 def is_of_a_bet() -> nw.Expr:
-    """Whether a version is that of a bet. One that was forgotten counts in its groups, and has no type and no row."""
-    return ~nw.col("bet_type").is_null()
+    """Whether a version stands for a bet. That of a bet that was forgotten counts in its groups alone."""
+    return ~nw.col("is_forgotten").fill_null(value=False)
 
 
 def fact_rows(log: Frame, after: int) -> Frame:
