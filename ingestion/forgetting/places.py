@@ -15,6 +15,7 @@ ROWS_BY_ID: Final = {
     "features.bet_facts_changes": "bet_id",
     "features.bet_closing_line_changes": "bet_id",
     "ops.anomalies": "id",
+    "ops.served_vectors": "bet_id",
 }
 #: Tables with a row per version, which the number of the version names. These rows go.
 ROWS_BY_SEQ: Final = {"ops.rewound_versions": "seq", "ops.anomalies": "seq", "quarantine.bets": "seq"}
@@ -29,6 +30,8 @@ TEXTS: Final = {
     "ops.anomalies": ("description",),
     "ops.lineage_events": ("event",),
     "ops.metrics": ("labels",),
+    "ops.served_vectors": ("entities",),
+    "ops.audits": ("sentence", "checks"),
     "quarantine.bets": ("note",),
 }
 #: What has a way of its own (erasure.py): the log and its payloads, ids within lists, and what this package writes.
@@ -58,6 +61,8 @@ WITHOUT_BETS: Final = {
     "features.sport_market_stats_changes": ("sport_market",),
     "features.sport_stats_changes": ("sport",),
     "features.vocabulary": ("column_name", "value"),
+    "ops.audits": ("service", "code_version"),
+    "ops.served_vectors": ("service", "features", "views"),
     "ops.alert_deliveries": ("channel", "event", "state"),
     "ops.alerts": ("severity",),
     "ops.anomalies": ("kind", "severity"),

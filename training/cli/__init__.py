@@ -7,6 +7,7 @@ ingestion/cli.
 from __future__ import annotations
 
 from ingestion.cli import Verb, app, execute, main
+from training.cli.audit import audit
 from training.cli.dataset import dataset
 from training.cli.forget import forget
 from training.cli.models import models_app
@@ -15,6 +16,6 @@ from training.cli.train import train
 
 __all__ = ["app", "execute", "main"]
 
-for verb in (score, dataset, train, forget):
+for verb in (score, dataset, train, audit, forget):
     app.command(cls=Verb)(verb)
 app.add_typer(models_app, name="models")
