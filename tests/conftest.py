@@ -56,6 +56,7 @@ OUR_VARIABLES = (
     "OPENLINEAGE_",
     "ALERT_URLS",
     "PUSHGATEWAY_URL",
+    "COLUMNS",
     "NO_COLOR",
     "FORCE_COLOR",
 )

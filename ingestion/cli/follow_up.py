@@ -19,14 +19,15 @@ def follow_up(settings: Settings, connections: Connections) -> Iterator[None]:
 
     with (
         report_after_run(settings.report, connections, say_warning),
-        _lineage_sent(settings, connections),
+        lineage_sent(settings, connections),
         observed_run(connections, settings.monitoring, say_warning),
     ):
         yield
 
 
 @contextmanager
-def _lineage_sent(settings: Settings, connections: Connections) -> Iterator[None]:
+def lineage_sent(settings: Settings, connections: Connections) -> Iterator[None]:
+    """Send what lineage events wait, after what is done under it; also when that fails. Trouble is a warning."""
     try:
         yield
     except PikkitError:

@@ -29,6 +29,7 @@ from tests.rigs.receiver import receiver
 from tests.rigs.trouble import administer
 
 ELSEWHERE = {
+    "audit",
     "demo",
     "plan",
     "publish-supabase",
