@@ -164,5 +164,12 @@ def _no_names_in_errors(names: PersonalNames) -> Iterator[None]:
 
 def _keep_lineage(connection: psycopg.Connection, connections: Connections, run: Run, bets: int) -> None:
     log = table_dataset(connections.postgres, "processed.bet_versions")
-    event = run_events.took_in(run.run_id, run.verb, [], [DatasetUse(log, {}, rows_written(bets))])
-    keep_events(connection, [event])
+    erased = run_events.part_events(
+        run.run_id,
+        "erasure",
+        begun_at=run.started_at,
+        code_version=code_version(),
+        inputs=[],
+        outputs=[DatasetUse(log, {}, rows_written(bets))],
+    )
+    keep_events(connection, [*erased, run_events.committing(run.run_id, run.verb)])
