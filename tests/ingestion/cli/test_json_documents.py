@@ -35,6 +35,7 @@ ELSEWHERE = {
     "publish-supabase",
     "dataset",
     "train",
+    "audit",
     "models list",
     "models show",
     "models compare",
