@@ -29,7 +29,6 @@ from tests.rigs.receiver import receiver
 from tests.rigs.trouble import administer
 
 ELSEWHERE = {
-    "audit",
     "demo",
     "plan",
     "publish-supabase",
