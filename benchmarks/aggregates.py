@@ -56,6 +56,7 @@ def ours(sample: Path) -> tuple[float, int]:
             (pl.col("profit") * 100).round().cast(pl.Int64).alias("profit_cents"),
             pl.col("american_odds").cast(pl.Int32),
             pl.lit(False).alias("is_deleted"),
+            pl.lit(False).alias("is_forgotten"),
         )
         .with_columns(previous_seq=pl.col("seq").shift(1).over("id"))
         .select(pl.col(name).cast(dtype) for name, dtype in LOG_SCHEMA.items())

@@ -29,6 +29,7 @@ from ingestion.features.clock_rewind import check_rewindable, rewind
 from ingestion.features.refresh import refresh, withhold_refused
 from ingestion.features.verify import Comparison, verify_offline, verify_online
 from ingestion.features.watermark import check_clock, check_not_ahead, features_log_position
+from ingestion.forgetting.online_rows import finish_online
 from ingestion.gates.evidence import evidence_of_batch, evidence_with_features, evidence_without_batch, flag_counts
 from ingestion.gates.publication import (
     gate_outcome,
@@ -180,6 +181,7 @@ def run_reconcile(
                     clock=clock.now,
                     most_deletes=most_deletes,
                     include_streams=include_streams,
+                    user_column=request.user_column,
                     progress=progress,
                 )
             with this.step("lineage") as step:
@@ -253,6 +255,7 @@ def _copy_online(
         import feast  # noqa: F401
     lineage = CopyLineage(connections.postgres, connections.redis, this.run_id)
     with this.step("materialize") as step, open_online_store(connections) as store:
+        finish_online(connection, store)
         step.result = counts = copy_online(connection, store, anew=anew, lineage=lineage, progress=progress)
     return counts
 
@@ -288,6 +291,7 @@ def _sync(
             run_id=this.run_id,
             now=this.now,
             first_known_by=request.first_known_by,
+            user_column=request.user_column,
             is_read_anew=is_read_anew,
             progress=progress,
         )

@@ -86,7 +86,7 @@ def same_training_set(connections: Connections, pinned: PinnedData, run: Run) ->
             placed_from=datetime.fromisoformat(data.placed_from) if data.placed_from else None,
             placed_to=datetime.fromisoformat(data.placed_to) if data.placed_to else None,
         )
-        _check_same(made, pinned)
+        _check_same(made, pinned, forgotten_bets(connections))
         step.result = _counts(data, pinned.name)
     return made
 
@@ -148,9 +148,23 @@ def _pinned(
     )
 
 
-def _check_same(made: TrainingSet, pinned: PinnedData) -> None:
+def forgotten_bets(connections: Connections) -> int:
+    """How many bets the store has forgotten."""
+    with connect(connections.postgres, purpose="training") as connection:
+        return sum(kind == "bet" for _, kind in connection.execute(statement("forgotten_digests")))
+
+
+def _check_same(made: TrainingSet, pinned: PinnedData, forgotten: int) -> None:
     data, versions, digest = pinned.data, feature_versions_of(made.service), frame_digest(made.frame)
     changed = [name for name, version in versions.items() if version != data.features.get(name)]
+    gone = data.rows - made.frame.height
+    if not changed and 0 < gone <= forgotten:
+        raise ConfigurationError(
+            f"{gone:,} of the {data.rows:,} bets of {pinned.name} were forgotten since (docs/forget.md), so its "
+            "training set cannot be made again",
+            "Nothing was trained or written",
+            f"Train on what is left: `pikkit train --service {data.service}{_placed(data)}`",
+        )
     if changed or digest != data.frame_digest:
         because = (
             f"these features have other definitions now: {', '.join(changed)}"
@@ -163,6 +177,11 @@ def _check_same(made: TrainingSet, pinned: PinnedData) -> None:
             "Use the store that it was trained on with the code of that time "
             f"({pinned.code_version}), or train a new model",
         )
+
+
+def _placed(data: Data) -> str:
+    since = f" --since {data.placed_from}" if data.placed_from else ""
+    return f"{since} --until {data.placed_to}" if data.placed_to else since
 
 
 def _counts(data: Data, same_as: str | None) -> SetCounts:

@@ -29,7 +29,11 @@ def refresh_before_training(settings: Settings, connections: Connections, opener
     from ingestion.intake.request import SyncRequest
     from ingestion.pipeline import run_pipeline
 
-    request = SyncRequest(first_known_by=settings.known_at_column, overlap=settings.sources.overlap)
+    request = SyncRequest(
+        first_known_by=settings.known_at_column,
+        overlap=settings.sources.overlap,
+        user_column=settings.sources.user_column,
+    )
     try:
         run_pipeline(connections, opener(progress), request, gates=settings.gates(), progress=progress)
     except GateRefused as error:

@@ -27,6 +27,9 @@ from feature_repo.explanation.result import BehindVersion
 from feature_repo.group_keys import split_key
 from feature_repo.postgres.queries import feast_statement
 
+# What stands in place of the id of a bet that was forgotten, and still counts in history.
+A_FORGOTTEN_BET: Final = "a forgotten bet"
+
 # Measure -> how many of the newest graded bets it is over.
 WINDOWS: Final = {"recent_win_rate": RECENT, "recent_win_rate_50": RECENT_LONG}
 
@@ -154,5 +157,8 @@ def _to_last_of_window(rows: list[dict[str, Any]], size: int) -> list[dict[str, 
 
 
 def _behind(row: Mapping[str, Any], added: Sequence[str]) -> BehindVersion:
-    names = ("seq", "id", "known_at", "status", "american_odds", "run_id", "state", "replaced_by", "replaced_at")
-    return BehindVersion(**{name: row[name] for name in names}, adds={name: plain_number(row[name]) for name in added})
+    names = ("seq", "known_at", "status", "american_odds", "run_id", "state", "replaced_by", "replaced_at")
+    bet = A_FORGOTTEN_BET if row["is_forgotten"] else row["id"]
+    return BehindVersion(
+        id=bet, **{name: row[name] for name in names}, adds={name: plain_number(row[name]) for name in added}
+    )

@@ -50,6 +50,7 @@ class BehindVersion:
     """A version of a bet, and what it adds to each sum of its group, or added as long as it counted."""
 
     seq: int
+    #: That of the bet; `a forgotten bet` of one that was forgotten.
     id: str
     known_at: datetime
     status: str

@@ -87,6 +87,7 @@ def _intake_sentence(sync: SyncCounts) -> str:
         "returned": sync.returned,
         "seen before": sync.seen_before,
         "copies": sync.copies,
+        "forgotten, not taken in": sync.forgotten,
         "superseded": sync.superseded,
     }
     return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)

@@ -40,6 +40,8 @@ LOG_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "bet_type": pl.String,
     "is_live": pl.Boolean,
     "clv_current_odds": pl.Float64,
+    # it counts in its groups and stands for no bet
+    "is_forgotten": pl.Boolean,
 }
 
 STATE_SCHEMA: Final = pl.Schema({"key": pl.String, **dict.fromkeys(running_sums.SUMS, pl.Int64)})
@@ -122,6 +124,7 @@ def replay(log: pl.DataFrame, after: int, states: States) -> Iterator[tuple[str,
             if view.group is group and view is not SPORT_MARKET_RECENT:
                 yield view.name, running_sums.stats_features(sums, view).to_native()
     yield SPORT_MARKET_RECENT.name, _advance_recent(happened, states)
+    versions = versions.filter(single_bets.is_of_a_bet())
     yield BET_FACTS.name, single_bets.fact_rows(versions, after).to_native()
     yield BET_CLOSING_LINE.name, single_bets.closing_line_rows(versions, after).to_native()
 

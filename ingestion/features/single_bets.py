@@ -23,6 +23,11 @@ CLOSING_LINE: Final = BET_CLOSING_LINE.features
 BET_KEY: Final = "id"
 
 
+def is_of_a_bet() -> nw.Expr:
+    """Whether a version stands for a bet. That of a bet that was forgotten counts in its groups alone."""
+    return ~nw.col("is_forgotten").fill_null(value=False)
+
+
 def fact_rows(log: Frame, after: int) -> Frame:
     """Change rows of bet_facts: bet_id, event_timestamp and FACTS, from the versions past `after`.
 

@@ -19,6 +19,8 @@ class IntakeCounts(Documented):
 
     #: Rows that came, in all.
     rows_read: int
+    #: Of these: of bets and users that were forgotten, and not taken in.
+    forgotten: int
     #: Exact copies inside this batch.
     copies: int
     #: Rows that the log holds already.

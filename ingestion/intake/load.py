@@ -10,7 +10,7 @@ one id, the one with the newest stamp is that bet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -22,6 +22,8 @@ from psycopg.rows import dict_row
 
 from feature_repo.postgres.copy import copy_in
 from ingestion.database.access import statement
+from ingestion.forgetting.keyed_digests import Forgotten
+from ingestion.forgetting.user_column import DEFAULT_USER_COLUMN, UserColumn
 from ingestion.intake.content_hash import content_hashes, text_digests
 from ingestion.intake.counts import IntakeCounts
 from ingestion.intake.row_source import RowsOfTable, RowSource
@@ -44,6 +46,7 @@ def load_rows(
     now: datetime,
     first_known_by: str = "updated_at",
     known_from: datetime | None = None,
+    user_column: str = DEFAULT_USER_COLUMN,
     is_read_anew: bool = False,
     progress: Progress = silent,
 ) -> IntakeCounts:
@@ -51,10 +54,12 @@ def load_rows(
 
     `first_known_by` is the column that says when a row became known while the log is empty (setting KNOWN_AT_COLUMN).
     No version is known before `known_from`: rows that the store itself kept back count from when they were let in.
+    What `user_column` says is kept as a keyed digest, and rows of bets and users that were forgotten are left out.
     `is_read_anew` says that a file is read by another format than the last time.
     """
     connection.execute(statement("incoming_table"))
-    staged = _stage(connection, source, now, progress)
+    forgotten = Forgotten.of_store(connection)
+    staged = _stage(connection, source, now, forgotten, UserColumn(user_column, forgotten.digests), progress)
     progress("store", 0, None)
     repeated_ids = _repeated_ids(connection, source)
     _select_unseen(connection, source, ids_repeat=repeated_ids > 0, is_read_anew=is_read_anew)
@@ -65,6 +70,7 @@ def load_rows(
     with connection.cursor(row_factory=dict_row) as cursor:
         params = {"now": now, "stream": source.name, "first_known_by": first_known_by}
         (versions,) = cursor.execute(statement("intake_counts"), params).fetchall()
+        versions["rows_read"] += staged.forgotten
         refusals = cursor.execute(statement("refusal_counts")).fetchall()
     _store_versions(connection, source, run_id=run_id, now=now, is_retry=known_from is not None)
     # A table says what is, so its delete holds though its row is broken. A row of a file waits in quarantine.
@@ -165,6 +171,7 @@ def _look_at_shown(connection: psycopg.Connection, source: RowSource, *, ids_rep
 class _Staged:
     """What only the rows themselves show. Attributes as of IntakeCounts."""
 
+    forgotten: int
     naive_timestamps: int
     empty_texts: int
     null_words: int
@@ -172,14 +179,27 @@ class _Staged:
     unknown_columns: list[str]
 
 
-def _stage(connection: psycopg.Connection, source: RowSource, now: datetime, progress: Progress) -> _Staged:
+def _stage(
+    connection: psycopg.Connection,
+    source: RowSource,
+    now: datetime,
+    forgotten: Forgotten,
+    users: UserColumn,
+    progress: Progress,
+) -> _Staged:
     """Validate page by page into pg_temp.incoming, so that memory follows the page and not the source."""
-    arrived, naive, empty, null_words = 0, 0, 0, 0
+    arrived, left_out, naive, empty, null_words = 0, 0, 0, 0, 0
     columns, unknown = set[str](), set[str]()
     for page in source.pages():
         result = validate(page.rows, now)
-        copy_in(connection, "incoming", _accepted(page, result, arrived))
-        copy_in(connection, "incoming", _refused(page, result, arrived))
+        payload, user_digests = users.pseudonymised(page.payload)
+        if page.users is not None:
+            user_digests = users.digests_of(page.users)
+        page = replace(page, payload=payload)
+        for rows in (_accepted(page, result, arrived, user_digests), _refused(page, result, arrived, user_digests)):
+            kept = forgotten.kept(rows)
+            left_out += rows.height - kept.height
+            copy_in(connection, "incoming", kept)
         arrived += page.payload.len()
         naive += result.naive_timestamps
         empty += result.empty_texts
@@ -187,20 +207,21 @@ def _stage(connection: psycopg.Connection, source: RowSource, now: datetime, pro
         columns |= page.columns
         unknown.update(map(_printable, page.unknown_columns))
         progress("read", arrived, source.row_count)
-    return _Staged(naive, empty, null_words, sorted(columns), sorted(unknown))
+    return _Staged(left_out, naive, empty, null_words, sorted(columns), sorted(unknown))
 
 
-def _accepted(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
+def _accepted(page: Page, result: ValidationResult, offset: int, user_digests: pl.Series) -> pl.DataFrame:
     rows = result.accepted
     return rows.select(
         arrival=pl.col("row").cast(pl.Int64) + offset,
         content_hash=content_hashes(rows),
         payload=page.payload.gather(rows["row"]),
+        user_digest=user_digests.gather(rows["row"]),
         **{name: pl.col(name) for name in ACCEPTED_SCHEMA},
     )
 
 
-def _refused(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
+def _refused(page: Page, result: ValidationResult, offset: int, user_digests: pl.Series) -> pl.DataFrame:
     rows = result.rejected
     payload = page.payload.gather(rows["row"])
     problem = page.problems.gather(rows["row"])
@@ -208,6 +229,7 @@ def _refused(page: Page, result: ValidationResult, offset: int) -> pl.DataFrame:
         arrival=pl.col("row").cast(pl.Int64) + offset,
         content_hash=text_digests(payload),
         payload=payload,
+        user_digest=user_digests.gather(rows["row"]),
         id="id",
         updated_at="updated_at",
         is_deleted="is_deleted",

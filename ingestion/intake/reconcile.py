@@ -26,6 +26,8 @@ from feature_repo.bets.names import WHITESPACE
 from feature_repo.errors import ConfigurationError, DeletesRefused
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
+from ingestion.forgetting.keyed_digests import Forgotten
+from ingestion.forgetting.user_column import DEFAULT_USER_COLUMN
 from ingestion.intake.counts import ReconcileCounts
 from ingestion.intake.load import load_rows
 from ingestion.intake.streams import reconcile_command
@@ -79,6 +81,7 @@ def reconcile_table(
     clock: Callable[[], datetime],
     most_deletes: int | None = None,
     include_streams: Sequence[str] = (),
+    user_column: str = DEFAULT_USER_COLUMN,
     progress: Progress = silent,
 ) -> ReconcileCounts:
     """Compare the table with raw, after a sync of it, and bring in what differs. Part of the caller's transaction.
@@ -91,13 +94,17 @@ def reconcile_table(
     table_digests = reading.digests()
     ours = our_digests(connection, streams)
     days = differing_days(ours, table_digests)
-    missed, vanished = _differences(connection, reading, days, progress)
+    missed, vanished, days = _differences(connection, reading, days, progress)
     connection.execute(statement("drop_newest_versions"))
     # By the spelling of the table too, which may have white space around its ids.
     rows = RowsOfIds(name, reading, sorted({*missed, *vanished, *vanished.values()}))
     # What was written while both sides were compared lies past the clock of the beginning.
     now = clock()
-    intake = load_rows(connection, rows, run_id=run_id, now=now, progress=progress) if rows.ids else None
+    intake = (
+        load_rows(connection, rows, run_id=run_id, now=now, user_column=user_column, progress=progress)
+        if rows.ids
+        else None
+    )
     deleted = sorted(set(vanished) - rows.ids_in_table)
     _check(deleted, int(ours["rows"].sum()), most_deletes, name, include_streams)
     if deleted:
@@ -156,21 +163,35 @@ def differing_days(ours: pl.DataFrame, table_digests: pl.DataFrame) -> list[date
 
 def _differences(
     connection: psycopg.Connection, reading: TableReader, days: list[date | None], progress: Progress
-) -> tuple[list[str], dict[str, str]]:
-    """Of these days: ids whose row there is not our newest; and those of ours that are not there, as they were sent."""
+) -> tuple[list[str], dict[str, str], list[date | None]]:
+    """Of these days: ids whose row there is not our newest; those of ours that are not there, as they were sent; and
+    the days that differ in more than bets that were forgotten.
+    """
     if not days:
-        return [], {}
+        return [], {}, []
     ours = _our_keys(connection, reading.columns, days)
-    missed, vanished = list[str](), dict[str, str]()
+    forgotten = Forgotten.of_store(connection)
+    missed, vanished, differing = list[str](), dict[str, str](), list[date | None]()
     for days_done, day in enumerate(days):
         progress("compare", days_done, len(days))
         table_keys = reading.keys(day)
         of_day = ours.filter(pl.col("stamp").dt.date().eq_missing(day))
-        missed += table_keys.join(of_day, on="digest", how="anti")["id"].to_list()
+        unknown = table_keys.join(of_day, on="digest", how="anti")["id"]
+        not_taken_in = unknown.is_in(list(_forgotten_among(unknown, forgotten)))
+        missed += unknown.filter(~not_taken_in).to_list()
         gone = of_day.filter(~pl.col("id").is_in(_spelled(table_keys["id"]).implode()))
         vanished |= dict(gone.select("id", pl.coalesce("sent_as", "id")).iter_rows())
+        if gone.height or not unknown.len() or not not_taken_in.all():
+            differing.append(day)
     progress("compare", len(days), len(days))
-    return missed, vanished
+    return missed, vanished, differing
+
+
+def _forgotten_among(ids: pl.Series, forgotten: Forgotten) -> set[str]:
+    """Those of these ids, as the table spells them, whose bets were forgotten."""
+    spelled = dict(zip(ids, _spelled(ids), strict=True))
+    names = forgotten.among(spelled.values())
+    return {identifier for identifier, name in spelled.items() if name in names}
 
 
 def _our_keys(connection: psycopg.Connection, columns: Sequence[str], days: list[date | None]) -> pl.DataFrame:

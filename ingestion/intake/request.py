@@ -11,6 +11,7 @@ from typing import Final
 import psycopg
 
 from ingestion.database.access import statement
+from ingestion.forgetting.user_column import DEFAULT_USER_COLUMN
 from ingestion.sources.page import Page
 from ingestion.sources.table import SourceTable, StampWindow, TableReader
 
@@ -36,6 +37,8 @@ class SyncRequest:
     since: datetime | None = None
     #: Rows before this stamp; null: up to the newest.
     until: datetime | None = None
+    #: The column that says whose a bet is, where the source has it (forgetting/user_column.py).
+    user_column: str = DEFAULT_USER_COLUMN
     #: Columns of a bet that the source may have lost.
     without: frozenset[str] = frozenset()
     #: Whether a first load may be older than all that was published.

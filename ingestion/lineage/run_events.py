@@ -31,6 +31,7 @@ from feature_repo.lineage.events import (
 
 # Where the code of a job stands in the repository.
 _CODE: Final = {
+    "erasure": "ingestion/forgetting/erasure.py",
     "features": "ingestion/features/replay.py",
     "gate": "ingestion/gates/publication.py",
     "intake": "ingestion/intake/load.py",

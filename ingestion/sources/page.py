@@ -35,7 +35,8 @@ class Page:
     `payload` is each row as JSON: an object, or a string of the row's raw text where that is no JSON object.
     `problems` is null, or why the row cannot be read (`sport: not UTF-8`), several of them joined with "; ".
     `columns` are the columns of `rows` that the source has here, also where all their values are null; the others are
-    null because it has none. `unknown_columns` are those that stand in payloads only.
+    null because it has none. `unknown_columns` are those that stand in payloads only. `users` says whose each row is
+    where the payload does not hold the user column (a table); null where the payload says it, if anything does.
     """
 
     rows: pl.DataFrame
@@ -43,6 +44,7 @@ class Page:
     problems: pl.Series
     columns: frozenset[str]
     unknown_columns: tuple[str, ...]
+    users: pl.Series | None = None
 
 
 def build_page(

@@ -7,6 +7,7 @@
 | `SUPABASE_PUBLISH_KEY` | none | a key that may write the tables of `publish-supabase` (docs/supabase.sql) |
 | `SOURCE_POSTGRES_URL` | none | `postgresql://` of the same database, with a role that may read the table |
 | `SUPABASE_SCHEMA` `SUPABASE_TABLE` | `public`, `bets` | the table, either way |
+| `USER_COLUMN` | `user_id` | the column of a source that says whose a bet is: kept as a keyed digest (docs/forget.md) |
 | `SYNC_OVERLAP_MINUTES` | 10 | how far before its cursor a sync reads again, for transactions that commit late |
 | `SOURCE_PATIENCE_SECONDS` | 300 | for how long a request to a source is retried |
 """
@@ -19,7 +20,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-DEFAULTS: Final = {
+DEFAULTS: Final[Mapping[str, str]] = {
     "SUPABASE_URL": "",
     "SUPABASE_KEY": "",
     "SUPABASE_APIKEY": "",
@@ -27,6 +28,7 @@ DEFAULTS: Final = {
     "SOURCE_POSTGRES_URL": "",
     "SUPABASE_SCHEMA": "public",
     "SUPABASE_TABLE": "bets",
+    "USER_COLUMN": "user_id",
     "SYNC_OVERLAP_MINUTES": "10",
     "SOURCE_PATIENCE_SECONDS": "300",
 }
@@ -48,6 +50,8 @@ class SupabaseProject:
     schema: str
     table: str
     apikey: str = field(default="", repr=False)
+    #: The column that says whose a bet is; the table need not have it.
+    user_column: str = DEFAULTS["USER_COLUMN"]
 
     @property
     def host(self) -> str:
@@ -68,6 +72,8 @@ class SourcePostgres:
     conninfo: str = field(repr=False)
     schema: str
     table: str
+    #: The column that says whose a bet is; the table need not have it.
+    user_column: str = DEFAULTS["USER_COLUMN"]
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,15 @@ class SourceSettings:
     overlap: timedelta
     #: For how long a request is retried, from its first attempt on.
     patience: timedelta
+    #: The column that says whose a bet is, of tables and files.
+    user_column: str = DEFAULTS["USER_COLUMN"]
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> SourceSettings:
         """Read them from an environment in which `source_setting_problems` finds none; else ValueError."""
         value = {name: environ.get(name, "").strip() or default for name, default in DEFAULTS.items()}
-        table = {"schema": value["SUPABASE_SCHEMA"], "table": value["SUPABASE_TABLE"]}
+        user_column = value["USER_COLUMN"]
+        table = {"schema": value["SUPABASE_SCHEMA"], "table": value["SUPABASE_TABLE"], "user_column": user_column}
         supabase = SupabaseProject(
             value["SUPABASE_URL"].rstrip("/"),
             value["SUPABASE_KEY"],
@@ -100,6 +109,7 @@ class SourceSettings:
             SourcePostgres(value["SOURCE_POSTGRES_URL"], **table) if value["SOURCE_POSTGRES_URL"] else None,
             timedelta(minutes=float(value["SYNC_OVERLAP_MINUTES"])),
             timedelta(seconds=float(value["SOURCE_PATIENCE_SECONDS"])),
+            user_column,
         )
 
 

@@ -69,7 +69,7 @@ def chained(log):
 
 
 def frame(log):
-    return pl.DataFrame(log, LOG_SCHEMA)
+    return pl.DataFrame(log, LOG_SCHEMA).with_columns(pl.col("is_forgotten").fill_null(value=False))
 
 
 def chunks(log, cuts):

@@ -26,6 +26,8 @@ from training.pinned_sets import pinned_training_set, same_training_set
 from training.split import PARTS, day_cuts, parts
 
 BETS_FILE: Final = "bets.parquet"
+#: The columns that a dataset's file has beside those of the training set.
+OF_THE_PART: Final = ("part", "won", "roi")
 
 
 @dataclass(frozen=True)
@@ -137,12 +139,17 @@ def write_dataset(made: TrainingSet, data: Data, directory: Path) -> DatasetMani
             data,
             {"validation": cuts.validation.isoformat(), "test": cuts.test.isoformat()},
             {name: frame.filter(pl.col("part") == name).height for name in PARTS},
-            tuple(_statistics(column) for column in frame),
+            dataset_statistics(frame),
             {BETS_FILE: sha256((unfinished / BETS_FILE).read_bytes()).hexdigest()},
             environment(),
         )
         write_manifest(unfinished, manifest)
     return manifest
+
+
+def dataset_statistics(frame: pl.DataFrame) -> tuple[ColumnStatistics, ...]:
+    """What a manifest says of the columns of a dataset's file, in their order."""
+    return tuple(_statistics(column) for column in frame)
 
 
 def _statistics(column: pl.Series) -> ColumnStatistics:

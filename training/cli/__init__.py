@@ -9,6 +9,7 @@ from __future__ import annotations
 from ingestion.cli import Verb, app, execute, main
 from training.cli.audit import audit
 from training.cli.dataset import dataset
+from training.cli.forget import forget
 from training.cli.lineage import lineage
 from training.cli.models import models_app
 from training.cli.score import score
@@ -16,6 +17,6 @@ from training.cli.train import train
 
 __all__ = ["app", "execute", "main"]
 
-for verb in (lineage, score, dataset, train, audit):
+for verb in (lineage, score, dataset, train, audit, forget):
     app.command(cls=Verb)(verb)
 app.add_typer(models_app, name="models")

@@ -9,7 +9,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json, Now
-from ingestion.cli.output import print_line, say
+from ingestion.cli.output import print_line, say, say_warning
 from ingestion.cli.stores import begin, load_feast, prepared_stores
 from ingestion.cli.tables import print_table
 from ingestion.wording import counted
@@ -57,12 +57,14 @@ def dataset(
     placement_list(wanted)
     connections = prepared_stores(settings, create=False)
     load_feast()
+    from ingestion.forgetting.written_files import record_written
     from training.artefacts.dataset_files import make_dataset, remake_dataset
 
     if pinned is not None:
         written = remake_dataset(connections, pinned, out)
     else:
         written = make_dataset(connections, wanted, out, placed_from=placed_from, placed_to=placed_to, as_is=as_is)
+    record_written(connections.postgres, str(out.absolute()), "dataset", say_warning)
     if json:
         print_json({"directory": str(out), **vars(written)})
         return

@@ -2,7 +2,8 @@
 -- Reads    processed.bet_versions, raw.bet_versions, ops.sync_state
 -- Params   seqs
 select
-    version.seq, version.id, version.known_at, version.status, version.is_deleted, version.previous_seq, version.run_id,
+    version.seq, case when version.is_forgotten then 'a forgotten bet' else version.id end as id,
+    version.known_at, version.status, version.is_deleted, version.previous_seq, version.run_id,
     raw.source as stream, raw.received_at, sync_state.cursor_updated_at, sync_state.cursor_id, raw.payload::text as payload
 from processed.bet_versions as version
 left join raw.bet_versions as raw using (seq)

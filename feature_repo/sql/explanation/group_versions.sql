@@ -7,7 +7,7 @@
 -- Rates of single bets are rounded to billionths, as their definitions say (ingestion/features/feature_definitions.py).
 select
     version.seq, version.id, version.known_at, version.status, version.american_odds, version.amount_cents, version.profit_cents,
-    version.clv_percentage, version.run_id,
+    version.clv_percentage, version.run_id, version.is_forgotten,
     case
         when version.is_superseded then 'superseded'
         when version.is_deleted then 'deleted'

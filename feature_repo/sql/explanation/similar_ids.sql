@@ -3,5 +3,5 @@
 -- Params   bet
 select distinct id
 from processed.bet_versions
-where left(id, 3) = left(%(bet)s, 3) and is_current
+where left(id, 3) = left(%(bet)s, 3) and is_current and not is_forgotten
 limit 1000

@@ -3,7 +3,8 @@
 -- Reads    processed.bet_versions, the whole range once
 -- Params   since, until (arrays, one each per group), first, last (the range of them all), limit
 -- Format   groups: the arrays of parts of keys; columns; in_group: of a version or of what it replaced
-select place, seq, id, known_at, status, is_deleted, previous_seq, in_all
+select
+    place, seq, case when is_forgotten then 'a forgotten bet' else id end as id, known_at, status, is_deleted, previous_seq, in_all
 from (
     select
         listed.place, version.*, count(*) over (partition by listed.place) as in_all,

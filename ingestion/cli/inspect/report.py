@@ -9,7 +9,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json, Now
-from ingestion.cli.output import print_line, print_sentence
+from ingestion.cli.output import print_line, print_sentence, say_warning
 from ingestion.cli.stores import begin, stores
 from ingestion.wording import data_size
 
@@ -30,11 +30,14 @@ def report(
     and asks nobody for anything. Exits 0 whatever state the store is in; the file,
     the last line and --json tell.
     """
+    from ingestion.forgetting.written_files import record_written
     from ingestion.report.written_report import write_report
 
     settings = begin(now)
-    written = write_report(stores(settings, create=False), out or settings.report or _DEFAULT)
+    connections = stores(settings, create=False)
+    written = write_report(connections, out or settings.report or _DEFAULT)
     path = written.path.absolute()
+    record_written(connections.postgres, str(path), "report", say_warning)
     if json:
         print_json(
             {"file": str(path), "bytes": written.bytes, "healthy": written.is_healthy, "verdict": written.verdict}

@@ -8,7 +8,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json
-from ingestion.cli.output import print_line, say
+from ingestion.cli.output import print_line, say, say_warning
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.stores import begin, prepared_stores
 from ingestion.wording import counted
@@ -29,11 +29,13 @@ def export(
 
     Only partitions that changed since the last export to that place are written again.
     """
+    from ingestion.forgetting.written_files import record_written
     from ingestion.serving.export.export import export_store
 
     connections = prepared_stores(begin(), create=False)
     with progress_bar() as progress:
         exported = export_store(connections.postgres, to, raw=raw, full=full, progress=progress)
+    record_written(connections.postgres, exported.root, "export", say_warning)
     if json:
         print_json(vars(exported))
         return

@@ -185,9 +185,8 @@ def _print_rows(versions: Iterable[ArrivedVersion]) -> None:
     """Where their streams stand, and the row behind the newest."""
     cursors = {version.stream: version for version in versions if version.cursor_updated_at}
     for stream, version in cursors.items():
-        print_wrapped(
-            f"{stream} has been read up to {instant_text(version.cursor_updated_at)}, id {version.cursor_id}."
-        )
+        newest = f", id {version.cursor_id}" if version.cursor_id is not None else ""
+        print_wrapped(f"{stream} has been read up to {instant_text(version.cursor_updated_at)}{newest}.")
     for version in list(versions)[:_PAYLOADS]:
         print_line(f"Row {version.seq} of raw.bet_versions, as it was sent: {version.payload}")
 

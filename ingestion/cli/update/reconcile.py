@@ -61,6 +61,7 @@ def reconcile(
     request = SyncRequest(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,
+        user_column=settings.sources.user_column,
         without=optional_columns(without or ()),
     )
     connections = prepared_stores(settings, create=False)

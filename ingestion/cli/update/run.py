@@ -75,6 +75,7 @@ def _run(
     request = SyncRequest(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,
+        user_column=settings.sources.user_column,
         without=optional_columns(without),
         late=late,
     )

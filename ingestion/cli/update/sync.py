@@ -58,6 +58,7 @@ def sync(
     request = SyncRequest(
         first_known_by=settings.known_at_column,
         overlap=settings.sources.overlap,
+        user_column=settings.sources.user_column,
         is_full=full,
         sport=sport,
         since=parse_instant(since) if since else None,

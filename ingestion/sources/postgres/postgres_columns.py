@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -34,6 +34,8 @@ _TOLD_BY_TEXT: Final = -(2**63)
 # Types of the catalogue's categories text and enum, and numbers, are spelled in JSON as in SQL.
 _PLAIN: Final = ("S", "E", "N", "U")
 PAYLOAD: Final = "payload"
+# What the user column is called on the wire: no column of a bet is.
+_USER: Final = "whose"
 
 
 @dataclass(frozen=True)
@@ -98,18 +100,22 @@ class Columns:
 
     known: tuple[PostgresColumn, ...]
     unknown: tuple[str, ...]
+    #: The column that says whose a bet is, where the table has it and we may read it. It is in no payload.
+    user: str | None = None
 
     @property
     def wire(self) -> pl.Schema:
         """What `values` and the payload travel as."""
-        return pl.Schema({column.name: column.wire for column in self.known} | {PAYLOAD: pl.String()})
+        whose = {_USER: pl.String()} if self.user else {}
+        return pl.Schema({column.name: column.wire for column in self.known} | whose | {PAYLOAD: pl.String()})
 
     @property
     def values(self) -> sql.Composable:
         """What is selected of each row."""
-        return sql.SQL(", ").join(
-            sql.SQL("{} as {}").format(column.expression, sql.Identifier(column.name)) for column in self.known
-        )
+        values = [sql.SQL("{} as {}").format(column.expression, sql.Identifier(column.name)) for column in self.known]
+        if self.user:
+            values.append(sql.SQL("bet.{}::text as {}").format(sql.Identifier(self.user), sql.Identifier(_USER)))
+        return sql.SQL(", ").join(values)
 
     @property
     def names(self) -> sql.Composable:
@@ -136,14 +142,17 @@ class Columns:
         The first page of a reading names the columns that are not read.
         """
         values = {column.name: column.read(frame) for column in self.known}
-        return build_page(values, frame[PAYLOAD], {}, self.unknown if is_first else ())
+        page = build_page(values, frame[PAYLOAD], {}, self.unknown if is_first else ())
+        return replace(page, users=frame[_USER]) if self.user else page
 
 
-def sort_columns(columns: Sequence[PostgresColumn]) -> Columns:
+def sort_columns(columns: Sequence[PostgresColumn], user_column: str) -> Columns:
     """The columns in the order of `quality.schema.BET_COLUMNS`, and the unknown ones in the table's."""
     by_name = {column.name: column for column in columns}
     known = tuple(by_name[name] for name in BET_COLUMNS if name in by_name)
-    return Columns(known, tuple(column.name for column in columns if column.name not in BET_COLUMNS))
+    user = by_name.get(user_column) if user_column not in BET_COLUMNS else None
+    unknown = tuple(column.name for column in columns if column.name not in (*BET_COLUMNS, user_column))
+    return Columns(known, unknown, user.name if user and user.is_readable else None)
 
 
 def column_problems(columns: Columns) -> list[str]:

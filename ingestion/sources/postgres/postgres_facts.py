@@ -57,7 +57,7 @@ def look_at(connection: psycopg.Connection, source: SourcePostgres) -> tuple[Fac
         facts = cursor.execute(statement("source_table"), named).fetchone()
     with connection.cursor(row_factory=class_row(PostgresColumn)) as cursor:
         columns = cursor.execute(statement("source_columns"), named).fetchall()
-    return facts, sort_columns(columns)
+    return facts, sort_columns(columns, source.user_column)
 
 
 def obstacles(facts: Facts | None, columns: Columns) -> list[str]:

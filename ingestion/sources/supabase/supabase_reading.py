@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -22,6 +22,8 @@ from ingestion.sources.supabase.rest import NO_VALUE, ProjectDenied, Rest
 from ingestion.sources.supabase.span_reader import EXACT, REST_PAGE_ROWS, SpanReader, select_rows
 from ingestion.sources.table import KEYS_SCHEMA, StampWindow
 
+_DECODER: Final = json.JSONDecoder()
+
 
 class SupabaseReading:
     """An open connection to the table `stream` (sources/table.py). `note_rows` is told how many rows each page has."""
@@ -33,12 +35,17 @@ class SupabaseReading:
         columns: tuple[str, ...],
         unknown_columns: tuple[str, ...],
         note_rows: Callable[[int], None],
+        user_column: str | None = None,
     ) -> None:
         self.rest = rest
         # As of TableReader.
         self.columns = columns
         self.unknown_columns = unknown_columns
         self._reader = SpanReader(rest, stream, columns, note_rows)
+        # Rows as they are compared lack the user: only pages have it, and take it out of the payload.
+        self._user_column = user_column
+        users = () if user_column is None else (user_column,)
+        self._page_reader = SpanReader(rest, stream, (*columns, *users), note_rows)
 
     def total(self) -> int | None:
         """See TableReader."""
@@ -117,10 +124,27 @@ class SupabaseReading:
     def _pages(self, spans_to_read: Iterable[Span]) -> Iterator[Page]:
         """The rows of the spans; the first page names the unknown columns of the table."""
         unknown = self.unknown_columns
-        for rows in self._reader.rows(spans_to_read):
-            yield replace(page_of([text.encode() for text in rows.texts]), unknown_columns=unknown)
+        for rows in self._page_reader.rows(spans_to_read):
+            texts, users = rows.texts, None
+            if self._user_column is not None:
+                texts = [without_last_member(text, self._user_column) for text in rows.texts]
+                whose = [record.get(self._user_column) for record in rows.records]
+                users = pl.Series([None if user is None else str(user) for user in whose], dtype=pl.String)
+            yield replace(page_of([text.encode() for text in texts]), unknown_columns=unknown, users=users)
             unknown = ()
 
     def _keys(self, spans_to_read: Iterable[Span]) -> pl.DataFrame:
         """The keys of the rows of these spans, with stamps in microseconds."""
         return keys_of_pages(self._reader.rows(spans_to_read))
+
+
+def without_last_member(text: str, name: str) -> str:
+    """The text of a JSON object without its last member, which has this name; the same where that is not the last."""
+    name_and_colon = f"{json.dumps(name)}:"
+    before, found, after = text.rpartition(name_and_colon)
+    try:
+        _, end = _DECODER.raw_decode(after.lstrip())
+    except ValueError:
+        return text
+    is_last = found != "" and after.lstrip()[end:].strip() == "}"
+    return before.rstrip().removesuffix(",") + "}" if is_last else text

@@ -25,6 +25,8 @@ class SupabaseTable:
     unknown_columns: tuple[str, ...]
     patience: timedelta
     progress: Progress
+    #: Whether it has the column that says whose a bet is.
+    has_user_column: bool = False
 
     @property
     def name(self) -> str:
@@ -44,7 +46,8 @@ class SupabaseTable:
             self.progress("read", rows_read, None, waiting=waiting)
 
         with opened(self.project, self.project.key, self.patience, tell_wait) as rest:
-            yield SupabaseReading(rest, self.name, self.columns, self.unknown_columns, note_rows)
+            user = self.project.user_column if self.has_user_column else None
+            yield SupabaseReading(rest, self.name, self.columns, self.unknown_columns, note_rows, user)
 
 
 def open_supabase(project: SupabaseProject, patience: timedelta, progress: Progress) -> SupabaseTable:
@@ -60,13 +63,14 @@ def open_supabase(project: SupabaseProject, patience: timedelta, progress: Progr
         progress("read", 0, None, waiting=waiting)
 
     with opened(project, project.key, patience, waits) as rest:
-        columns = _columns(rest)
+        columns = _columns(rest, project.user_column)
     table = SupabaseTable(
         project,
         tuple(name for name in BET_COLUMNS if name in columns),
-        tuple(name for name in columns if name not in BET_COLUMNS),
+        tuple(name for name in columns if name not in (*BET_COLUMNS, project.user_column)),
         patience,
         progress,
+        project.user_column in columns and project.user_column not in BET_COLUMNS,
     )
     if missing := [name for name in REQUIRED_COLUMNS if name not in columns]:
         raise SourceDenied(
@@ -77,7 +81,7 @@ def open_supabase(project: SupabaseProject, patience: timedelta, progress: Progr
     return table
 
 
-def _columns(rest: Rest) -> list[str]:
+def _columns(rest: Rest, user_column: str) -> list[str]:
     """The columns of the table, as far as the key may read them: by a row of it, or by asking where it has none."""
     try:
         rows = rest.rows(lambda: select_rows(rest, "*").limit(1))
@@ -85,12 +89,14 @@ def _columns(rest: Rest) -> list[str]:
         # It may be allowed some of the columns only.
         if refusal.code != NO_RIGHT or not _has(rest, "id"):
             raise
-        return _readable(rest)
-    return list(rows.records[0]) if rows.records else _readable(rest)
+        return _readable(rest, user_column)
+    return list(rows.records[0]) if rows.records else _readable(rest, user_column)
 
 
-def _readable(rest: Rest) -> list[str]:
-    return list(BET_COLUMNS) if _has(rest, *BET_COLUMNS) else [name for name in BET_COLUMNS if _has(rest, name)]
+def _readable(rest: Rest, user_column: str) -> list[str]:
+    all_of_them = list(BET_COLUMNS) if _has(rest, *BET_COLUMNS) else []
+    ours = all_of_them or [name for name in BET_COLUMNS if _has(rest, name)]
+    return [*ours, user_column] if _has(rest, user_column) else ours
 
 
 def _has(rest: Rest, *columns: str) -> bool:

@@ -4,7 +4,7 @@
 -- Params   since: the features' log position; rows: how many at most
 select *
 from processed.bet_versions as seen
-where seq <= %(since)s and not is_superseded and not is_deleted
+where seq <= %(since)s and not is_superseded and not is_deleted and not is_forgotten
   and (is_current or not exists (
       select from processed.bet_versions as later
       where later.id = seen.id and later.seq > seen.seq and later.seq <= %(since)s and not later.is_superseded

@@ -7,6 +7,7 @@ select
     null::bytea  as content_hash,
     null::text   as payload,
     null::text[] as reasons,
+    null::bytea  as user_digest,
     bet_versions.*
 from processed.bet_versions
 with no data

@@ -124,6 +124,8 @@ def printed(
     for arguments in ((), ("sport_roi",), ("source:amount",), of_a_run):
         run("lineage", *arguments)
     run("runs", "show", of_a_run[1])
+    for arguments in (("--bet", "won", "--dry-run"), ("--bet", "won", "--yes"), ("--finish",)):
+        run("forget", *arguments)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "prefix", str(here))  # an environment of its own, where no server runs
         run("down", "--all")
