@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from feature_repo.errors import PikkitError
 from feature_repo.servers.connections import Connections
@@ -16,11 +17,14 @@ def follow_up(settings: Settings, connections: Connections) -> Iterator[None]:
     """For one run, from before it takes its lock. Refused and failed runs are followed up too."""
     from ingestion.monitoring.observed_run import observed_run
     from ingestion.report.written_report import report_after_run
+    from ingestion.runs.status import status_by_clock
 
+    # Metrics and report show one look at the store: it is asked for by whichever comes first.
+    look = cache(lambda: status_by_clock(connections))
     with (
-        report_after_run(settings.report, connections, say_warning),
+        report_after_run(settings.report, connections, say_warning, look),
         _lineage_sent(settings, connections),
-        observed_run(connections, settings.monitoring, say_warning),
+        observed_run(connections, settings.monitoring, say_warning, look),
     ):
         yield
 

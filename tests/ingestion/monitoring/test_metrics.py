@@ -17,6 +17,7 @@ from feature_repo.servers.connections import Connections
 from ingestion.monitoring.catalogue import METRIC_BY_NAME, METRICS
 from ingestion.monitoring.exposition import serve
 from ingestion.monitoring.measurements import Sample, measure
+from ingestion.runs.status import store_status
 from tests.builders.bet_files import NOW, bet, jsonl
 from tests.conftest import REPOSITORY
 from tests.rigs.commands import pikkit_here
@@ -275,7 +276,7 @@ def test_scrapes_within_the_interval_share_a_measurement(after_run: Connections)
 
     def count() -> list[Sample]:
         measured.append(1)
-        return measure(after_run, NOW)
+        return measure(after_run, lambda: store_status(after_run, NOW))
 
     port, _ = serve("127.0.0.1", 0, count)
     texts = [urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode() for _ in range(3)]
