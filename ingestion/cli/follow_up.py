@@ -23,20 +23,35 @@ def follow_up(settings: Settings, connections: Connections) -> Iterator[None]:
     look = cache(lambda: status_by_clock(connections))
     with (
         report_after_run(settings.report, connections, say_warning, look),
-        _lineage_sent(settings, connections),
+        _lineage_sent_and_kept(settings, connections),
         observed_run(connections, settings.monitoring, say_warning, look),
     ):
         yield
 
 
 @contextmanager
-def _lineage_sent(settings: Settings, connections: Connections) -> Iterator[None]:
+def _lineage_sent_and_kept(settings: Settings, connections: Connections) -> Iterator[None]:
     try:
         yield
     except PikkitError:
         _send(settings, connections)
+        _expire(connections)
         raise
     _send(settings, connections)
+    _expire(connections)
+
+
+def _expire(connections: Connections) -> None:
+    """Let go of old events, after they had a last chance to be sent."""
+    import psycopg
+
+    from ingestion.lineage.retention import expire_events
+
+    try:
+        for warning in expire_events(connections.postgres):
+            say_warning(warning)
+    except (PikkitError, psycopg.Error) as error:
+        say_warning(f"Old lineage was not dropped, and goes with the next run: {type(error).__name__}.")
 
 
 def _send(settings: Settings, connections: Connections) -> None:

@@ -70,6 +70,7 @@ def refresh(
         connection.execute(statement("count_bets"), {"after": after, "until": until})
         after = until
         progress("features", after - first, log_end - first)
+    connection.execute(statement("count_rows"), {"seq": after, "run_id": run_id})
     connection.execute(statement("upsert_features_watermark"), {"seq": after, "now": now, "run_id": run_id})
     feature_versions.record_versions(connection, run_id=run_id, now=now)
     return RefreshCounts(written)
@@ -87,9 +88,10 @@ def store_changes(connection: psycopg.Connection, view: str, rows: pl.DataFrame,
     """Append change rows of a view, signed with the run, and return how many they are.
 
     `rows` have the view's key, event_timestamp and all of its features. created_timestamp and run_id are added here: a
-    row counts as created at its own instant, whichever run writes it.
+    row counts as created at its own instant, whichever run writes it. They are written in the order of their instants:
+    what is asked for by time stands together.
     """
-    signed = rows.with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(run_id)))
+    signed = rows.sort("event_timestamp").with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(run_id)))
     return copy_in(connection, f"features.{view}_changes", signed)
 
 

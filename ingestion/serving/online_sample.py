@@ -41,6 +41,8 @@ from ingestion.database.rollout import COLUMN_TYPES, relation_columns
 KEYS_OF_A_KIND: Final = 8
 # The pages of a view's table that the spread ones are looked for in.
 _PAGES: Final = 64
+# Rows of each run that the newest ones are looked for in: the first load wrote all there are.
+_ROWS: Final = 1_000
 
 
 class CopiedRow(NamedTuple):
@@ -138,6 +140,7 @@ def _chosen_rows(
     params = {
         "view": view.name,
         "keys": KEYS_OF_A_KIND,
+        "rows": _ROWS,
         "seed": secrets.randbits(62),
         "oldest": oldest,
         "uncopied": list(uncopied),
