@@ -13,6 +13,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
@@ -137,8 +138,10 @@ def _chosen_rows(
     query = sql.SQL(statement("online_sample")).format(
         **_identifiers(view), relation=sql.Literal(f"features.{view.name}_changes")
     )
+    of_view = {"view": view.name, "uncopied": list(uncopied)}
+    writers = [run_id for (run_id,) in connection.execute(statement("newest_writers"), of_view)]
     params = {
-        "view": view.name,
+        **dict(zip_longest(("first", "second", "third"), writers)),
         "keys": KEYS_OF_A_KIND,
         "rows": _ROWS,
         "seed": secrets.randbits(62),

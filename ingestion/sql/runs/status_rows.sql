@@ -20,9 +20,12 @@ select
     ) as "processed.bet_versions",
     -- A version adds its bet where that was not there, and a tombstone takes it away.
     (coalesce(bets, 0) + (
-        select coalesce(sum((not version.is_deleted)::integer - coalesce((not replaced.is_deleted)::integer, 0)), 0)
+        select coalesce(sum((not version.is_deleted)::integer - coalesce((
+            select (not replaced.is_deleted)::integer
+            from processed.bet_versions as replaced
+            where replaced.seq = version.previous_seq
+        ), 0)), 0)
         from processed.bet_versions as version
-        left join processed.bet_versions as replaced on replaced.seq = version.previous_seq
         where version.seq > coalesce(bets_position, 0) and not version.is_superseded
     ))::bigint as "processed.bets",
     (select count(*) from quarantine.bets) as "quarantine.bets",

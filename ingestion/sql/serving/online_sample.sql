@@ -1,7 +1,7 @@
 -- Grain    one row per chosen key: the newest of its change rows that were copied online, if a bet is young enough to be served
 -- Reads    changes: at most about so many pages, so many rows of each of the last three runs, and one row of each chosen key by the
---          index; ops.seals
--- Params   view; keys: how many of each kind are chosen, spread over what there is and newest; seed of the spread; oldest: the
+--          index
+-- Params   first, second, third: the last runs that wrote rows which were copied, null for none; keys: how many of each kind are chosen, spread over what there is and newest; seed of the spread; oldest: the
 --          instant from which on rows are served, null for groups; uncopied: runs whose rows need not be there yet; pages: over
 --          how many the keys are spread, null for all; rows: how many of each run are looked at
 with spread as (
@@ -25,21 +25,16 @@ with spread as (
 ),
 
 newest as (
-    select written.key
+    select key
     from (
-        select run_id
-        from ops.seals
-        where view = %(view)s and rows > 0 and run_id <> all (%(uncopied)s::uuid[])
-        order by run_id desc
-        limit 3
-    ) as wrote
-    cross join lateral (
-        select {key} as key, event_timestamp
-        from {changes}
-        where run_id = wrote.run_id
-        limit %(rows)s
-    ) as written
-    group by written.key
+        -- One by one, so that the server knows of each whether it wrote all there is or a few rows.
+        (select {key}, event_timestamp from {changes} where run_id = %(first)s::uuid limit %(rows)s)
+        union all
+        (select {key}, event_timestamp from {changes} where run_id = %(second)s::uuid limit %(rows)s)
+        union all
+        (select {key}, event_timestamp from {changes} where run_id = %(third)s::uuid limit %(rows)s)
+    ) as written (key, event_timestamp)
+    group by key
     order by max(event_timestamp) desc
     limit %(keys)s
 )
