@@ -16,7 +16,19 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from benchmarks import aggregates, consistency, faults, materialize, online, registry, retrieval, runs, sync, validation
+from benchmarks import (
+    aggregates,
+    consistency,
+    faults,
+    looking,
+    materialize,
+    online,
+    registry,
+    retrieval,
+    runs,
+    sync,
+    validation,
+)
 from benchmarks.measuring import Row
 from benchmarks.report import Section, write
 from benchmarks.stores import Stores, stores
@@ -33,6 +45,7 @@ QUICK: dict[str, Benchmark] = {
     "aggregates": lambda _: aggregates.compare(100_000),
     "retrieval": lambda of: retrieval.compare(of, [SMALL, LARGE], million_of=LARGE, limit=120, rounds=1),
     "online": lambda of: online.compare(of, SMALL),
+    "looking": lambda of: looking.compare(of, [SMALL, LARGE]),
     "materialize": lambda of: materialize.compare(of, LARGE),
     "runs": lambda of: runs.compare(of, LARGE, [SMALL, LARGE]),
     "consistency": lambda of: consistency.compare(of, SMALL),
@@ -43,6 +56,7 @@ FULL: dict[str, Benchmark] = {
     "aggregates": lambda _: aggregates.compare(3_000_000),
     "retrieval": lambda of: retrieval.compare(of, [SMALL, LARGE], million_of=LARGEST, limit=1_800, rounds=3),
     "online": lambda of: online.compare(of, LARGE),
+    "looking": lambda of: looking.compare(of, [SMALL, LARGE, LARGEST]),
     "materialize": lambda of: materialize.compare(of, 200_000),
     "runs": lambda of: runs.compare(of, LARGEST, [LARGE, LARGEST]),
     "consistency": lambda of: consistency.compare(of, LARGE),

@@ -52,7 +52,7 @@ class RecordedLineage:
     #: In the order in which they began; the run itself comes first.
     jobs: Sequence[RecordedJob]
     events: int
-    #: Whether all of it is there still: what is older than 90 days goes, but for what the gate of a materialization reads.
+    #: Whether all of it is there still: after 90 days only names of those events stay that the gate reads.
     is_whole: bool
     destinations: Sequence[Destination]
 

@@ -16,7 +16,8 @@ EVENTS_KEPT: Final[timedelta] = METRICS_KEPT
 def expire_events(postgres: Postgres) -> list[str]:
     """Drop the events that are older than EVENTS_KEPT; of those that the gate reads the names stay.
 
-    Returns a warning for each destination that had not taken some of them; how many is kept with it. Raises Unreachable.
+    Returns a warning for each destination that had not taken some of them; how many is kept beside it. Raises
+    Unreachable.
     """
     before = datetime.now(UTC) - EVENTS_KEPT
     with connect(postgres, purpose="lineage", autocommit=True) as connection:

@@ -29,7 +29,8 @@ def observed_run(
 ) -> Iterator[None]:
     """Whatever run begins inside is told of when it has ended, well or not; a command that began none tells nothing.
 
-    `look` sees the store after the run, as of the clock; without it that is done here. What goes wrong here is a warning. An interrupted command tells nothing; the next run does.
+    `look` sees the store after the run, as of the clock; without it that is done here. What goes wrong here is a
+    warning. An interrupted command tells nothing; the next run does.
     """
     try:
         yield
@@ -39,9 +40,7 @@ def observed_run(
     _tell(connections, settings, warn, look or partial(status_by_clock, connections))
 
 
-def _tell(
-    connections: Connections, settings: MonitoringSettings, warn: Warn, look: Callable[[], StoreStatus]
-) -> None:
+def _tell(connections: Connections, settings: MonitoringSettings, warn: Warn, look: Callable[[], StoreStatus]) -> None:
     samples: list[Sample] = []
     try:
         with connect(connections.postgres, purpose="monitoring", autocommit=True) as connection:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 

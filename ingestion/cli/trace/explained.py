@@ -231,7 +231,7 @@ def _of_the_rest(listed: int) -> str:
     from feature_repo.explanation.group_bets import MOST_LISTED
 
     more = "--all lists all" if listed < MOST_LISTED else "no more are listed at once, --at lists earlier ones"
-    return f", the newest {listed} here; {more}"
+    return f", the newest {listed:,} here; {more}"
 
 
 def _state(version: BehindVersion) -> str:

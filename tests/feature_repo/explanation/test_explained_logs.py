@@ -129,7 +129,7 @@ def test_a_whole_list_has_every_version_of_the_group_in_the_state_that_the_log_g
 
 @EXAMPLES
 @given(logs(max_size=40), st.lists(st.integers(0, 99), max_size=2), st.integers(0, 12), st.data())
-def test_a_short_list_is_the_beginning_of_the_whole_list_without_what_adds_nothing(
+def test_a_short_list_begins_as_the_whole_list_without_versions_that_add_nothing(
     database, explain, log, cuts, limit, data
 ):
     at = data.draw(st.sampled_from(sorted({version["known_at"] for version in log} | {EPOCH, LATER})))
@@ -181,7 +181,7 @@ def test_a_list_past_the_most_that_are_listed_is_cut_and_the_count_stays(databas
 
 @EXAMPLES
 @given(logs(max_size=40), st.data())
-def test_expired_bets_between_two_instants_are_those_whose_newest_row_grew_too_old(database, log, data):
+def test_expired_bets_between_two_instants_have_a_newest_row_that_grew_too_old(database, log, data):
     at = st.sampled_from(sorted({version["known_at"] for version in log} | {EPOCH, LATER}))
     since, until = sorted((data.draw(at), data.draw(at)))
     ttl = timedelta(minutes=data.draw(st.integers(1, 20)))

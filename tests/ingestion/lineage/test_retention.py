@@ -79,7 +79,7 @@ def test_events_that_a_destination_never_took_are_warned_of_once_and_counted(age
     assert [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] == events_of(aged)
 
 
-def test_a_run_drops_old_events_sends_them_before_and_says_of_an_old_run_that_the_rest_is_gone(
+def test_a_run_sends_old_events_then_drops_old_events_and_an_old_run_is_said_to_be_incomplete(
     aged: Connections, tmp_path: Path
 ) -> None:
     file = tmp_path / "events.jsonl"

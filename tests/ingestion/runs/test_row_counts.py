@@ -30,7 +30,8 @@ def counted_anew(connection: psycopg.Connection) -> dict[str, int]:
     """Rows by table, and bets with change rows by view, each by a plain count."""
     queries = {table: f"select count(*) from {table}" for table in TABLES}
     queries |= {
-        view: f"select count(distinct bet_id) from features.{view}_changes" for view in ("bet_facts", "bet_closing_line")
+        view: f"select count(distinct bet_id) from features.{view}_changes"
+        for view in ("bet_facts", "bet_closing_line")
     }
     return {name: value for name, query in queries.items() for (value,) in connection.execute(query)}  # type: ignore[call-overload]
 
