@@ -5,7 +5,8 @@
 -- The newest bets of a group, the versions that became known at an instant, and those between two.
 create index bet_versions_known_at on processed.bet_versions (known_at);
 
--- Change rows are written in the order of their instants, so a few pages say where those of a range are.
+-- Runs write their change rows one after the other, so a few pages say where those of a range are: the newest stand at the end.
+-- Within one large load they stand by key, as the unique index takes them in half the time so.
 do $$
 declare
     view text;
