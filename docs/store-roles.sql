@@ -55,6 +55,11 @@ begin
         -- what later migrations add
         alter default privileges for role pikkit_store in schema features grant select on tables to pikkit_trainer;
         alter default privileges for role pikkit_store in schema feast grant select on tables to pikkit_trainer;
+        -- Where PIKKIT_SERVED_VECTORS keeps a share of the vectors that are scored: they are added and never read here.
+        if to_regclass('ops.served_vectors') is not null then
+            grant usage on schema ops to pikkit_trainer;
+            grant insert on ops.served_vectors to pikkit_trainer;
+        end if;
         -- An earlier version of this file granted it; nothing is written to read features.
         revoke create on schema feast from pikkit_trainer;
     end if;

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ingestion.cli.terminal import Style
     from ingestion.doctor.check import CheckOutcome
     from ingestion.gates.publication import PublicationState
+    from ingestion.report.kept_audits import AuditState
     from ingestion.runs.record import RunState
     from ingestion.runs.status import ViewState
     from quality.verdict import VerdictState
@@ -47,6 +48,14 @@ PUBLICATION_STYLES: Final[Mapping[PublicationState, Style | None]] = {
     "overridden": "warning",
 }
 CHECK_STYLES: Final[Mapping[CheckOutcome, Style | None]] = {"ok": "good", "warn": "warning", "FAIL": "bad"}
+AUDIT_STYLES: Final[Mapping[AuditState, Style | None]] = {
+    "clean": "good",
+    "leak": "bad",
+    "alarm": "bad",
+    "blind": "warning",
+    "shown": None,
+    "not judged": None,
+}
 
 STYLES_BY_KIND: Final[Sequence[Mapping[Any, Style | None]]] = (
     VIEW_STYLES,
@@ -54,6 +63,7 @@ STYLES_BY_KIND: Final[Sequence[Mapping[Any, Style | None]]] = (
     VERDICT_STYLES,
     PUBLICATION_STYLES,
     CHECK_STYLES,
+    AUDIT_STYLES,
 )
 # A cell does not say which kind of state it is: a word that two kinds have is of one style.
 STATE_STYLES: Final[Mapping[str, Style | None]] = dict(ChainMap(*map(dict, STYLES_BY_KIND)))

@@ -17,7 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingestion.features.feature_definitions import FeatureDefinition, feature_definitions, on_demand_definitions
-from ingestion.features.published_definitions import PUBLISHED_DEFINITIONS, DigestsByVersion, parse_published
+from ingestion.features.published_definitions import (
+    PUBLISHED_DEFINITIONS,
+    DigestsByVersion,
+    parse_published,
+    unpublished_definitions,
+    withdrawn_definitions,
+)
 
 ROOT = Path(__file__).parents[1]
 RECORD = PUBLISHED_DEFINITIONS.relative_to(ROOT).as_posix()
@@ -38,14 +44,11 @@ def all_definitions() -> dict[str, dict[str, FeatureDefinition]]:
 
 def unpublished(published: DigestsByVersion) -> dict[tuple[str, str], tuple[int, str]]:
     """View and feature -> the version that its definition has and the record lacks, and the digest."""
-    missing = {}
-    for view, definitions in all_definitions().items():
-        for feature, definition in definitions.items():
-            digests = published.get(view, {}).get(feature, {})
-            newest = max(digests, default=0)
-            if not newest or digests[newest] != definition.digest:
-                missing[view, feature] = (newest + 1, definition.digest)
-    return missing
+    digests = {
+        view: {feature: definition.digest for feature, definition in definitions.items()}
+        for view, definitions in all_definitions().items()
+    }
+    return unpublished_definitions(published, digests)
 
 
 def problems(published: DigestsByVersion) -> Iterator[str]:
@@ -61,15 +64,11 @@ def problems(published: DigestsByVersion) -> Iterator[str]:
 
 def withdrawn(published: DigestsByVersion, earlier: DigestsByVersion) -> Iterator[str]:
     """The versions that an earlier record has and this one lacks, or has otherwise."""
-    for view, features in earlier.items():
-        for feature, digests in features.items():
-            for version, digest in digests.items():
-                if published.get(view, {}).get(feature, {}).get(version) != digest:
-                    yield (
-                        f"version {version} of {view}.{feature} was published: put "
-                        f'`{version} = "{digest}"` back under [{view}.{feature}], and give another definition the next '
-                        "number"
-                    )
+    for view, feature, version, digest in withdrawn_definitions(published, earlier):
+        yield (
+            f"version {version} of {view}.{feature} was published: put "
+            f'`{version} = "{digest}"` back under [{view}.{feature}], and give another definition the next number'
+        )
 
 
 def committed_records(root: Path = ROOT) -> Iterator[DigestsByVersion]:

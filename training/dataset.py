@@ -8,14 +8,15 @@ regraded ones do not change it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 import psycopg
 
+from feature_repo.declarations.availability import known_only_after_placement, placement_services
 from feature_repo.declarations.feature_lists import FEATURE_LISTS, FeatureList
 from feature_repo.errors import ConfigurationError
 from feature_repo.group_keys import entity_frame
@@ -23,6 +24,10 @@ from feature_repo.near_names import did_you_mean
 from feature_repo.postgres.queries import statement_of
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+    from feast.infra.offline_stores.offline_store import RetrievalJob
 
 # What stands before the features: the bet, and how it ended.
 _BET: Final[Mapping[str, Any]] = {
@@ -75,6 +80,21 @@ def feature_list(service: str) -> FeatureList:
     return lists[service]
 
 
+def placement_list(service: str) -> FeatureList:
+    """The list of a service that a model can be trained on: all of its features are known when a bet is placed.
+
+    Raises ConfigurationError for an unknown service, and for one with features of later moments, which it names.
+    """
+    names = feature_list(service)
+    if later := known_only_after_placement(names):
+        raise ConfigurationError(
+            f"{service} has features that are known only after a bet was placed: {', '.join(later)}",
+            "Nothing was trained or written: a model that saw them would look good and could never be used",
+            f"Take one whose features are all known at placement: {', '.join(placement_services())}",
+        )
+    return names
+
+
 def training_set(
     connections: Connections,
     service: str,
@@ -85,9 +105,9 @@ def training_set(
 ) -> TrainingSet:
     """The settled bets that were placed in [placed_from, placed_to), as the store believed at the log position.
 
-    Raises ConfigurationError for an unknown service, and when there is no such bet.
+    Raises ConfigurationError for a service that is none to train on, and when there is no such bet.
     """
-    names = feature_list(service)
+    names = placement_list(service)
     with connect(connections.postgres, purpose="training") as connection:
         bets = settled_bets(connection, log_position, placed_from, placed_to)
     if bets.is_empty():
@@ -114,15 +134,28 @@ def _features(connections: Connections, names: FeatureList, bets: pl.DataFrame) 
     """The features of the bets when they were placed, in their order."""
     from feature_repo.store import store_at
 
+    return placed_features(store_at(connections), names, bets)
+
+
+def placed_features(
+    store: FeatureStore,
+    names: FeatureList,
+    bets: pl.DataFrame,
+    read: Callable[[RetrievalJob], RetrievalJob] | None = None,
+) -> pl.DataFrame:
+    """The features of a list for bets (TRAINING_COLUMNS) as of their placement: a column each, a row for each bet.
+
+    `read` may have the retrieval read otherwise than it would.
+    """
     placed = bets.select("id", "sport", "league", "market", "institution_name", "bet_type", "american_odds", "is_live",
                          "time_placed")  # fmt: skip
+    columns = [name for features in names.features.values() for name in features]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        store = store_at(connections)
-        retrieved = store.get_historical_features(
+        job = store.get_historical_features(
             entity_frame(placed), [f"{view}:{name}" for view, features in names.features.items() for name in features]
-        ).to_df()
-    columns = [name for features in names.features.values() for name in features]
+        )
+        retrieved = (read(job) if read else job).to_df()
     frame = pl.from_pandas(retrieved[["bet_id", *columns]])
     if not frame["bet_id"].equals(bets["id"]):
         frame = bets.select(bet_id="id").join(frame, on="bet_id", how="left", maintain_order="left")

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
+from training.curves import ReliabilityBin, TestDay, reliability, test_days, wagers_by_day
 from training.learning.probabilities import Flags, Numbers, log_losses
 from training.verdict import Estimate, Labels, ModelVerdict, clustered_mean, judge_model
 
@@ -69,6 +70,9 @@ class Evaluation:
     verdict: ModelVerdict
     scores: Scores
     bets: tuple[BetsAtMargin, ...]
+    #: Of the test, in order; bets are those at JUDGED_MARGIN.
+    days: tuple[TestDay, ...]
+    reliability: tuple[ReliabilityBin, ...]
 
     @property
     def money(self) -> str:
@@ -124,10 +128,16 @@ def test_part(bets: pl.DataFrame, reference: Numbers) -> TestPart:
 def evaluate(part: TestPart, probability: Numbers) -> Evaluation:
     """Judge the probabilities of the test part's bets against the reference's."""
     differences = log_losses(part.won, probability) - log_losses(part.won, part.reference)
+    promised = probability * part.decimal_odds - 1
+    so_far = wagers_by_day(
+        kelly_stakes(part, promised), part.returns, _chosen(part, promised, JUDGED_MARGIN), part.days
+    )
     return Evaluation(
         judge_model(differences, part.days, part.events),
         scores(part.won, probability),
-        tuple(bets_at(part, probability * part.decimal_odds - 1, margin) for margin in MARGINS),
+        tuple(bets_at(part, promised, margin) for margin in MARGINS),
+        test_days(differences, part.days, so_far),
+        reliability(part.won, probability),
     )
 
 
@@ -145,13 +155,22 @@ def scores(won: Flags, probability: Numbers) -> Scores:
 
 def bets_at(part: TestPart, promised: Numbers, margin: float) -> BetsAtMargin:
     """The bets whose promised return on a stake of 1 is above the margin, flat and with quarter-Kelly stakes."""
-    chosen = (promised > margin) & np.isfinite(part.returns)
+    chosen = _chosen(part, promised, margin)
     if not chosen.any():
         return BetsAtMargin(margin, 0, float("nan"), None, 1.0)
     realised = clustered_mean(part.returns[chosen], part.days[chosen], part.events[chosen])
-    stakes = np.minimum(KELLY_SHARE * promised / (part.decimal_odds - 1), LARGEST_STAKE)
-    bankroll = _bankroll(stakes[chosen] * part.returns[chosen], part.days[chosen])
+    *_, (_, _, bankroll) = wagers_by_day(kelly_stakes(part, promised), part.returns, chosen, part.days).values()
     return BetsAtMargin(margin, int(chosen.sum()), float(promised[chosen].mean()), realised, bankroll)
+
+
+def kelly_stakes(part: TestPart, promised: Numbers) -> Numbers:
+    """The share of the bankroll that each bet gets for its promised return."""
+    return np.asarray(np.minimum(KELLY_SHARE * promised / (part.decimal_odds - 1), LARGEST_STAKE), dtype=float)
+
+
+def _chosen(part: TestPart, promised: Numbers, margin: float) -> Flags:
+    """The bets that promise more than the margin, and risked something."""
+    return np.asarray((promised > margin) & np.isfinite(part.returns), dtype=bool)
 
 
 def every_bet(part: TestPart) -> Estimate:
@@ -179,10 +198,3 @@ def _auc(won: Flags, probability: Numbers) -> float:
     if not wins or not losses:
         return float("nan")
     return float((rankdata(probability)[won].sum() - wins * (wins + 1) / 2) / (wins * losses))
-
-
-def _bankroll(returns: Numbers, days: Labels) -> float:
-    """What is left of 1 when each day's bets are shares of what its morning had; `returns` are share times return."""
-    _, codes = np.unique(days, return_inverse=True)
-    by_day = np.maximum(1 + np.bincount(codes, weights=returns), 0)
-    return float(np.prod(by_day))

@@ -11,6 +11,7 @@ from feast import Entity, FeatureService, FeatureView, Field, OnDemandFeatureVie
 from feature_repo.declarations.feature_lists import FeatureList
 from feature_repo.declarations.features import DataType, DeclaredFeature
 from feature_repo.declarations.views import BetView, GroupedView, OnDemandDeclaration
+from feature_repo.feast_internals import DUMMY_ENTITY_ID
 from feature_repo.sources import history_source
 
 _TYPES: Final[Mapping[DataType, types.PrimitiveFeastType]] = {
@@ -100,6 +101,8 @@ class DeclaredOnDemandFeatureView(OnDemandFeatureView):
             description=description,
         )
         self.projection.features = _by_name_and_type(schema)
+        # What an apply infers for a view of no entity. So what is declared is what is stored, to the letter.
+        self.entity_columns = [Field(name=DUMMY_ENTITY_ID, dtype=types.String)]
 
     def __getitem__(self, names: list[str]) -> OnDemandFeatureView:
         """The view with these fields only, in this order, for a service."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -101,6 +102,7 @@ def lineage_event(
     return LineageEvent(run_id, job, job_run_id, event_type, event_time, Serde.to_dict(event))
 
 
+@cache
 def producer() -> str:
     """What made the events, as the URI that OpenLineage asks for."""
     return f"urn:{PRODUCT}:{version(PRODUCT)}"

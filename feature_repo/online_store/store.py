@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 
 import redis
 import redis.asyncio
-from feast import FeatureView, RepoConfig
+from feast import FeatureService, FeatureView, RepoConfig
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from hiredis import pack_command
 
@@ -50,6 +50,8 @@ from feature_repo.online_store.round_trip import LONGEST_TRANSACTION, Reply, is_
 from feature_repo.online_store.write import Stored, expiry, write_online_rows
 from feature_repo.registry.forks import keep_connections_in_their_process
 from feature_repo.registry.own_functions import ignore_stored_functions
+from feature_repo.served_vectors.served_vector import RespondedVectors
+from feature_repo.served_vectors.vector_log import VectorLog, vector_log
 
 # Feast loads this module before it reads its registry, and `feast serve` forks after that.
 keep_connections_in_their_process()
@@ -74,6 +76,7 @@ class FreshOnlineStore(RedisOnlineStore):
 
     def __init__(self) -> None:
         self._plans = Plans()
+        self._kept: list[VectorLog | None] = []
         # A connection belongs to the event loop that opened it.
         self._clients_async: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
 
@@ -100,15 +103,32 @@ class FreshOnlineStore(RedisOnlineStore):
     # ---- get_online_features -----------------------------------------------------------------------------------------
 
     def get_online_features(self, config: RepoConfig, features: Any, *args: Any, **kwargs: Any) -> FreshOnlineResponse:
-        """Feast's own, read out faster."""
-        return _read_out_fast(super().get_online_features(config, _never_precomputed(features), *args, **kwargs))
+        """Feast's own, read out faster. A share of the vectors is kept, where that is set (served_vectors/)."""
+        response = super().get_online_features(config, _never_precomputed(features), *args, **kwargs)
+        return self._answered(config, _read_out_fast(response), features, *args, **kwargs)
 
     async def get_online_features_async(
         self, config: RepoConfig, features: Any, *args: Any, **kwargs: Any
     ) -> FreshOnlineResponse:
         """The same, without blocking."""
         response = await super().get_online_features_async(config, _never_precomputed(features), *args, **kwargs)
-        return _read_out_fast(response)
+        return self._answered(config, _read_out_fast(response), features, *args, **kwargs)
+
+    def _answered(
+        self,
+        config: RepoConfig,
+        response: FreshOnlineResponse,
+        features: Any,
+        entity_rows: Any,
+        *_args: Any,
+        **_kwargs: Any,
+    ) -> FreshOnlineResponse:
+        """The response, once its vectors were offered to the log. Requests that name no service are nobody's model."""
+        if not self._kept:
+            self._kept.append(vector_log(config))
+        if self._kept[0] is not None and isinstance(features, FeatureService):
+            self._kept[0].offer(RespondedVectors(response, features, entity_rows, clock.now()))
+        return response
 
     def _read_features_per_fv(
         self,

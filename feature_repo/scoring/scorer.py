@@ -21,6 +21,8 @@ from feature_repo.scoring.definitions import Definitions, read_definitions
 from feature_repo.scoring.models import MODEL_NAMES, Model, check_model
 from feature_repo.scoring.stored_features import StoredRow
 from feature_repo.scoring.vectors import Vectors
+from feature_repo.served_vectors.served_vector import ScoredVectors
+from feature_repo.served_vectors.vector_log import vector_log
 from feature_repo.store import open_store
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Scorer:
         self._model = model
         if model is not None:
             check_model(model, service, self.names)
+        self._kept = vector_log(self._config)
 
     @property
     def service(self) -> str:
@@ -78,6 +81,8 @@ class Scorer:
             _row_statuses=statuses,
             _columns=columns,
         )
+        if self._kept is not None:
+            self._kept.offer(ScoredVectors(vectors, columns))
         if self._model is None:
             return vectors
         chances = self._model.win_probabilities(vectors.columns, vectors.names_of(MODEL_NAMES))

@@ -77,7 +77,7 @@ class Vectors:
         """Stored view -> until when its values of each bet are known to hold, aware; None where it holds nothing."""
         return {
             view: [None if each.as_of is None else instant_of_microseconds(each.as_of) for each in statuses]
-            for view, statuses in self._by_view().items()
+            for view, statuses in self.row_statuses.items()
         }
 
     @property
@@ -94,7 +94,7 @@ class Vectors:
     @property
     def statuses(self) -> dict[str, list[ValueStatus]]:
         """Feature -> its status, one per bet."""
-        by_view = self._by_view()
+        by_view = self.row_statuses
         return {
             name: [
                 _status(of_row, value) for of_row, value in zip(by_view[self.feature_views[name]], values, strict=True)
@@ -151,7 +151,9 @@ class Vectors:
             raise ValueError(f"{self.service} has features that are no numbers: {', '.join(other)}")
         return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(self.names))
 
-    def _by_view(self) -> dict[str, list[RowStatus]]:
+    @property
+    def row_statuses(self) -> dict[str, list[RowStatus]]:
+        """Stored view -> the status of its row, one per bet."""
         return {view: [row[position] for row in self._row_statuses] for view, position in self._views.items()}
 
 

@@ -38,6 +38,7 @@ from ingestion.cli.setup.doctor import doctor
 from ingestion.cli.setup.down import down
 from ingestion.cli.setup.env import env
 from ingestion.cli.setup.migrate import migrate
+from ingestion.cli.setup.plan import plan
 from ingestion.cli.setup.sample import sample
 from ingestion.cli.setup.up import up
 from ingestion.cli.terminal import closable_streams
@@ -89,7 +90,7 @@ def _takes_value(option: Any) -> bool:
 
 # In the order of `pikkit --help`.
 for verb in (
-    demo, up, down, status, doctor, env, migrate, apply, sync, run, backfill, verify, reconcile, materialize,
+    demo, up, down, status, doctor, env, migrate, plan, apply, sync, run, backfill, verify, reconcile, materialize,
     gate, runs, explain, diff, report, lineage, alerts, metrics, export, publish_supabase, features, groups, sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)

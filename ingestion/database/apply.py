@@ -24,23 +24,15 @@ from feature_repo.servers.connections import Connections
 from feature_repo.store import REPOSITORY, store_at
 from ingestion.database.access import connect, statement
 from ingestion.database.registered_views import ON_DEMAND, STORED, registered_messages
+from ingestion.database.registry_objects import REGISTRY_KINDS, registered_objects
 from ingestion.database.rollout import COLUMN_TYPES, relation_columns
 from ingestion.features.feature_versions import record_on_demand_versions
 
 if TYPE_CHECKING:
-    from feast import FeatureStore, FeatureView
+    from feast import FeatureView
 
     from feature_repo.feast_internals import RepoContents
 
-# The lists of the registry that this repository fills, and what one item of each is called.
-_KINDS: Final = {
-    "projects": "project",
-    "entities": "entity",
-    "data_sources": "source",
-    "feature_views": "view",
-    "on_demand_feature_views": "on-demand view",
-    "feature_services": "service",
-}
 _INSTANT: Final = "timestamp with time zone"
 # The column that Feast reads a field of each type from.
 _COLUMNS_OF_TYPES: Final = {feast_type: column for column, feast_type in COLUMN_TYPES.items()}
@@ -71,11 +63,11 @@ def apply_declarations(connections: Connections) -> ApplyResult:
 
         # Not the root, as the command does: it would look at every file of .venv, only to ignore it.
         declared = parse_repo(REPOSITORY / "feature_repo")
-        _check_tables(connections, declared)
+        check_tables(connections, declared)
         store = store_at(connections)
-        _check_services(connections, store.project, declared)
+        check_services(connections, store.project, declared)
         mended = _mend(connections)
-        before = _snapshot(store)
+        before = registered_objects(store)
         to_apply, to_delete, _, _ = extract_objects_for_apply_delete(  # type: ignore[no-untyped-call]
             store.project, store.registry, declared
         )
@@ -88,10 +80,11 @@ def apply_declarations(connections: Connections) -> ApplyResult:
         with connect(connections.postgres, purpose="apply") as connection:
             record_on_demand_versions(connection, run_id=None, now=clock.now())
             connection.commit()
-        return _difference(before, _snapshot(store), mended)
+        return _difference(before, registered_objects(store), mended)
 
 
-def _check_tables(connections: Connections, declared: RepoContents) -> None:
+def check_tables(connections: Connections, declared: RepoContents) -> None:
+    """Raise ConfigurationError when Feast could not read the declared views from the tables that are there."""
     views = {f"features.{view.name}": view for view in declared.feature_views}
     with connect(connections.postgres, purpose="apply", autocommit=True) as connection:
         columns = relation_columns(connection, list(views))
@@ -104,7 +97,8 @@ def _check_tables(connections: Connections, declared: RepoContents) -> None:
         )
 
 
-def _check_services(connections: Connections, project: str, declared: RepoContents) -> None:
+def check_services(connections: Connections, project: str, declared: RepoContents) -> None:
+    """Raise PublishedListChanged when a declared service is published with another list of features."""
     from feature_repo.registry.pinned_services import check_published_lists
 
     with connect(connections.postgres, purpose="apply", autocommit=True) as connection:
@@ -162,39 +156,13 @@ def _mend(connections: Connections) -> set[str]:
                 query = sql.SQL(statement("mend_registered_message")).format(kind=sql.Identifier(row.kind))
                 params = {"name": row.name, "message": view.SerializeToString(), "read": row.message}
                 connection.execute(query, params)
-                mended.add(f"{_KINDS.get(row.kind, 'view')} {row.name}")
+                mended.add(f"{REGISTRY_KINDS.get(row.kind, 'view')} {row.name}")
         connection.commit()
     return mended
 
 
 def _holds(message: Any, field: str) -> bool:
     return any(descriptor.name == field for descriptor, _ in message.ListFields())
-
-
-def _snapshot(store: FeatureStore) -> dict[str, Any]:
-    """Every object of the project, without the times at which it was touched."""
-    from google.protobuf.json_format import MessageToDict
-
-    registry = store.registry.proto()
-    objects = {kind: [MessageToDict(message) for message in getattr(registry, kind)] for kind in _KINDS}
-    return {
-        f"{_KINDS[kind]} {name}": _without_times(object_)
-        for kind, messages in objects.items()
-        for object_ in messages
-        for name, project in [_identity(object_)]
-        if project == store.project and not name.startswith("__")  # Feast's own dummy entity
-    }
-
-
-def _identity(registered: dict[str, Any]) -> tuple[str, str]:
-    spec = registered.get("spec", registered)
-    return spec["name"], spec.get("project", spec["name"])
-
-
-def _without_times(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_times(part) for name, part in value.items() if name != "meta"}
-    return [_without_times(part) for part in value] if isinstance(value, list) else value
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any], mended: set[str]) -> ApplyResult:

@@ -104,7 +104,7 @@ def _create_registry_tables(postgres: Postgres) -> None:
 
 
 def _pending(connection: psycopg.Connection) -> list[Migration]:
-    shipped = _shipped()
+    shipped = shipped_migrations()
     applied: dict[str, str] = {}
     if _exists(connection, "ops.migrations"):
         applied = dict(connection.execute("select name, digest from ops.migrations").fetchall())
@@ -123,7 +123,8 @@ def _pending(connection: psycopg.Connection) -> list[Migration]:
     return [migration for migration in shipped if migration.name not in applied]
 
 
-def _shipped() -> list[Migration]:
+def shipped_migrations() -> list[Migration]:
+    """The migrations of this code, in order."""
     texts = {
         file.name.removesuffix(".sql"): file.read_bytes() for file in FOLDER.iterdir() if file.name.endswith(".sql")
     }

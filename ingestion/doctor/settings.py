@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 
 from feature_repo import REPOSITORY
 from feature_repo.errors import HomeUnsafe, SourceDenied
+from feature_repo.served_vectors.settings import SERVED_VECTORS_VARIABLES
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import OPTIONAL_VARIABLES, REQUIRED, feast_environment, home
 from feature_repo.servers.private_files import refuse_unsafe_home
@@ -46,6 +47,7 @@ SETTINGS: Final = (
     *sources.DEFAULTS,
     *LINEAGE_VARIABLES,
     *MONITORING_VARIABLES,
+    *SERVED_VECTORS_VARIABLES,
 )
 
 # A million bets take about 2.5 GB, and their first load up to 4 GB more in PostgreSQL's log. Below the lower limit

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import LiteralString
 
 import polars as pl
@@ -30,18 +31,38 @@ def replay_log(
 
     The temporary tables go with the transaction.
     """
+    create_replay_tables(connection)
+    return replay_into_tables(connection, progress, chunk_size=chunk_size)
+
+
+def create_replay_tables(connection: psycopg.Connection) -> None:
+    """Make pg_temp.replayed_<view>, empty, with the columns of each changelog. They go with the transaction."""
     for view in STORED_VIEWS:
         connection.execute(
             sql.SQL("create temporary table {} on commit drop as select * from {} with no data").format(
                 sql.Identifier(f"replayed_{view.name}"), sql.Identifier("features", f"{view.name}_changes")
             )
         )
+
+
+def replay_into_tables(
+    connection: psycopg.Connection,
+    progress: Progress = silent,
+    *,
+    chunk_size: int = CHUNK_SIZE,
+    changed: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+) -> MemoryStates:
+    """Replay the log as `replay_log` does, into the tables of `create_replay_tables`. Writes nowhere else.
+
+    `changed` gives the versions of the log otherwise than they stand there (LOG_SCHEMA in, LOG_SCHEMA out, row by row).
+    """
     log_position = features_log_position(connection)
     states, after = MemoryStates(), 0
     while after < log_position:
         end = connection.execute(statement("chunk_end"), {"after": after, "size": chunk_size}).fetchone()
         until = min(log_position, end[0] if end else log_position)
-        for name, rows in replay(read_log(connection, after, until), after, states):
+        log = read_log(connection, after, until)
+        for name, rows in replay(changed(log) if changed else log, after, states):
             signed = rows.with_columns(created_timestamp="event_timestamp", run_id=pl.lit(str(uuid.UUID(int=0))))
             copy_in(connection, f"replayed_{name}", signed)
         after = until

@@ -13,7 +13,7 @@ import psycopg
 
 from feature_repo.errors import PikkitError
 from feature_repo.servers.connections import Connections
-from ingestion.database.access import connect
+from ingestion.database.access import connect, statement
 from ingestion.monitoring.kept_metrics import UnmeasuredRun, keep_metrics, unmeasured_run
 from ingestion.monitoring.measurements import Sample, measure
 from ingestion.monitoring.settings import MonitoringSettings
@@ -51,6 +51,8 @@ def _tell(connections: Connections, settings: MonitoringSettings, warn: Warn, lo
             _send_alerts(connection, settings, run, warn)
             samples = measure(connections, look)
             keep_metrics(connection, run.run_id, samples)
+            before = run.now - settings.served_vectors_kept
+            connection.execute(statement("drop_served_vectors"), {"before": before})
     except (psycopg.Error, PikkitError) as error:
         warn(f"Not all of this run could be told: the store does not let it be ({type(error).__name__}).")
     if samples:

@@ -15,10 +15,10 @@ from markupsafe import Markup
 
 from ingestion.wording import cut, plain, quantity
 
-ChartTone = Literal["good", "warning", "bad", "accent", "neutral"]
+ChartTone = Literal["good", "warning", "bad", "accent", "neutral", "ink"]
 
-_WIDTH, _HEIGHT = 360, 168
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 22, 36
+WIDTH, HEIGHT = 360, 168
+LEFT, RIGHT, TOP, BOTTOM = 46, 6, 22, 36
 # How many times the second highest a bar is that is cut off, as a first load is beside hourly ones.
 _TOWERS: Final = 5
 
@@ -55,14 +55,14 @@ class Bar:
 def bar_chart(text: ChartText, bars: Sequence[Bar]) -> Markup:
     """Bars side by side, in order, each with its label and height as a tooltip."""
     top = ceiling(_highest_drawn([bar.height for bar in bars]))
-    step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(bars))
+    step = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
     # Few bars are no wider than a finger.
     width = min(step * 0.8, 28)
     marks = Markup().join(
-        _stacked(bar, x=_LEFT + position * step + (step - width) / 2, width=width, top=top)
+        _stacked(bar, x=LEFT + position * step + (step - width) / 2, width=width, top=top)
         for position, bar in enumerate(bars)
     )
-    return _figure(text, _axes(text, top) + marks)
+    return chart_figure(text, _axes(text, top) + marks)
 
 
 def _highest_drawn(heights: Sequence[float]) -> float:
@@ -73,9 +73,9 @@ def _highest_drawn(heights: Sequence[float]) -> float:
 
 def line_chart(text: ChartText, values: Sequence[float | None], *, top: float, tone: ChartTone = "accent") -> Markup:
     """A line through the values, left to right at equal steps, from 0 to `top`; it breaks where a value is null."""
-    step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(values) - 1)
-    points = [None if value is None else (_LEFT + i * step, _y(value, top)) for i, value in enumerate(values)]
-    return _figure(text, _axes(text, top) + _polyline(points, tone))
+    step = (WIDTH - LEFT - RIGHT) / max(1, len(values) - 1)
+    points = [None if value is None else (LEFT + i * step, _y(value, top)) for i, value in enumerate(values)]
+    return chart_figure(text, _axes(text, top) + polyline(points, tone))
 
 
 def histogram(
@@ -91,15 +91,15 @@ def histogram(
     step = (width - 4) / max(1, len(rows))
     tops = [base - share / top * (base - 4) for share in now]
     bars = "".join(
-        f"M{_n(2 + i * step + 0.5)} {base}V{_n(y)}h{_n(step - 1)}V{base}z" for i, y in enumerate(tops) if y < base
+        f"M{px(2 + i * step + 0.5)} {base}V{px(y)}h{px(step - 1)}V{base}z" for i, y in enumerate(tops) if y < base
     )
-    steps = "".join(f"V{_n(base - share / top * (base - 4))}h{_n(step)}" for share in before)
-    marks = _tag("path", d=bars, class_="fill tone-accent") if bars else Markup()
+    steps = "".join(f"V{px(base - share / top * (base - 4))}h{px(step)}" for share in before)
+    marks = shape("path", d=bars, class_="fill tone-accent") if bars else Markup()
     if any(before):
-        marks += _tag("path", d=f"M2 {base}{steps}V{base}", class_="step")
-    marks += _tag("path", d=f"M0 {base}.5H{width}", class_="axis")
+        marks += shape("path", d=f"M2 {base}{steps}V{base}", class_="step")
+    marks += shape("path", d=f"M0 {base}.5H{width}", class_="axis")
     if ends is not None:
-        marks += _label(2, base + 13, ends[0]) + _label(width - 2, base + 13, ends[1], "end")
+        marks += axis_label(2, base + 13, ends[0]) + axis_label(width - 2, base + 13, ends[1], "end")
     return _svg(text, width, height, marks, "histogram")
 
 
@@ -115,16 +115,16 @@ def sparkline(name: str, title: str, values: Sequence[float | None], *, tone: Ch
         for i, value in enumerate(values)
     ]
     newest = [point for point in points if point is not None][-1]
-    dot = _tag("circle", cx=_n(newest[0]), cy=_n(newest[1]), r="2", class_=f"fill tone-{tone}")
+    dot = shape("circle", cx=px(newest[0]), cy=px(newest[1]), r="2", class_=f"fill tone-{tone}")
     span = f"{len(known)} values from {quantity(low, 3)} to {quantity(high, 3)}, the newest {quantity(known[-1], 3)}."
-    return _svg(ChartText(name, title, span, "", ""), 80, 22, _polyline(points, tone) + dot, "spark")
+    return _svg(ChartText(name, title, span, "", ""), 80, 22, polyline(points, tone) + dot, "spark")
 
 
 def meter(share: float, tone: ChartTone) -> Markup:
     """A bar that is filled to a share of 1. It stands beside the number that it shows, so it says nothing itself."""
-    width = _n(100 * min(1.0, max(0.0, share)))
-    filled = _tag("rect", x="0", y="0", width=width, height="6", class_=f"fill tone-{tone}")
-    track = _tag("rect", x="0", y="0", width="100", height="6", class_="track")
+    width = px(100 * min(1.0, max(0.0, share)))
+    filled = shape("rect", x="0", y="0", width=width, height="6", class_=f"fill tone-{tone}")
+    track = shape("rect", x="0", y="0", width="100", height="6", class_="track")
     return Markup(
         '<svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
     ).format(track + filled)
@@ -146,8 +146,9 @@ def ceiling(value: float) -> float:
 # ---- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _figure(text: ChartText, marks: Markup) -> Markup:
-    return _svg(text, _WIDTH, _HEIGHT, marks, "chart")
+def chart_figure(text: ChartText, marks: Markup) -> Markup:
+    """A chart of the usual size."""
+    return _svg(text, WIDTH, HEIGHT, marks, "chart")
 
 
 def _svg(text: ChartText, width: int, height: int, marks: Markup, kind: str) -> Markup:
@@ -172,13 +173,13 @@ def _axes(text: ChartText, top: float) -> Markup:
     """Lines at 0, half and all of the scale with their values; the names of the axes, and the ends of the lower one."""
     marks = Markup()
     for value in (0.0, top / 2, top):
-        y = _n(_y(value, top))
-        marks += _tag("path", d=f"M{_LEFT} {y}H{_WIDTH - _RIGHT}", class_="grid-line" if value else "axis")
-        marks += _label(_LEFT - 6, float(y) + 4, quantity(value, 3), "end")
-    base = _HEIGHT - _BOTTOM
-    marks += _label(0, 11, text.y_label)
-    marks += _label(_LEFT, base + 15, text.first) + _label(_WIDTH - _RIGHT, base + 15, text.last, "end")
-    return marks + _label((_LEFT + _WIDTH - _RIGHT) / 2, base + 31, text.x_label, "middle")
+        y = px(_y(value, top))
+        marks += shape("path", d=f"M{LEFT} {y}H{WIDTH - RIGHT}", class_="grid-line" if value else "axis")
+        marks += axis_label(LEFT - 6, float(y) + 4, quantity(value, 3), "end")
+    base = HEIGHT - BOTTOM
+    marks += axis_label(0, 11, text.y_label)
+    marks += axis_label(LEFT, base + 15, text.first) + axis_label(WIDTH - RIGHT, base + 15, text.last, "end")
+    return marks + axis_label((LEFT + WIDTH - RIGHT) / 2, base + 31, text.x_label, "middle")
 
 
 def _stacked(bar: Bar, *, x: float, width: float, top: float) -> Markup:
@@ -188,25 +189,34 @@ def _stacked(bar: Bar, *, x: float, width: float, top: float) -> Markup:
         # What is there is seen, however little.
         height = max(lower - upper, 1.5) if value else 0.0
         if height:
-            shape = {"x": _n(x), "y": _n(lower - height), "width": _n(width), "height": _n(height)}
-            marks += _tag("rect", **shape, class_=f"fill tone-{tone}")
+            rectangle = {
+                "x": px(x),
+                "y": px(lower - height),
+                "width": px(width),
+                "height": px(height),
+            }
+            marks += shape("rect", **rectangle, class_=f"fill tone-{tone}")
         below += value
     if bar.height > top:
         # A gap in the bar, and how high it is.
-        marks += _tag("path", d=f"M{_n(x - 1)} {_TOP + 12}l{_n(width + 2)} -6v4l-{_n(width + 2)} 6z", class_="gap")
-        marks += _label(x, _TOP - 4, quantity(bar.height, 4))
+        marks += shape(
+            "path",
+            d=f"M{px(x - 1)} {TOP + 12}l{px(width + 2)} -6v4l-{px(width + 2)} 6z",
+            class_="gap",
+        )
+        marks += axis_label(x, TOP - 4, quantity(bar.height, 4))
     return Markup("<g><title>{}</title>{}</g>").format(plain(bar.label), marks)
 
 
-def _polyline(points: Sequence[tuple[float, float] | None], tone: ChartTone) -> Markup:
+def polyline(points: Sequence[tuple[float, float] | None], tone: ChartTone) -> Markup:
     """A path through the points, in as many pieces as nulls divide it into; a lone point is a dot."""
     marks = Markup()
     for piece in _pieces(points):
         if len(piece) == 1:
-            marks += _tag("circle", cx=_n(piece[0][0]), cy=_n(piece[0][1]), r="2", class_=f"fill tone-{tone}")
+            marks += shape("circle", cx=px(piece[0][0]), cy=px(piece[0][1]), r="2", class_=f"fill tone-{tone}")
         else:
-            path = "L".join(f"{_n(x)} {_n(y)}" for x, y in piece)
-            marks += _tag("path", d=f"M{path}", class_=f"line tone-{tone}")
+            path = "L".join(f"{px(x)} {px(y)}" for x, y in piece)
+            marks += shape("path", d=f"M{path}", class_=f"line tone-{tone}")
     return marks
 
 
@@ -226,21 +236,23 @@ def _shares(rows: Sequence[int]) -> list[float]:
 
 
 def _y(value: float, top: float) -> float:
-    base = _HEIGHT - _BOTTOM
-    return base - min(1.0, value / top) * (base - _TOP)
+    base = HEIGHT - BOTTOM
+    return base - min(1.0, value / top) * (base - TOP)
 
 
-def _label(x: float, y: float, text: str, anchor: str = "start") -> Markup:
+def axis_label(x: float, y: float, text: str, anchor: str = "start") -> Markup:
+    """Text in a chart, cut where it is long; nothing for none."""
     if not text:
         return Markup()
-    return Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(_n(x), _n(y), anchor, cut(text, 40))
+    return Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(px(x), px(y), anchor, cut(text, 40))
 
 
-def _tag(name: Literal["rect", "path", "circle"], *, class_: str, **attributes: str) -> Markup:
+def shape(name: Literal["rect", "path", "circle"], *, class_: str, **attributes: str) -> Markup:
     """An element without content. The attributes are numbers and paths of our own."""
     pairs = Markup(" ").join(Markup('{}="{}"').format(key, value) for key, value in attributes.items())
     return Markup('<{} class="{}" {}/>').format(name, class_, pairs)
 
 
-def _n(value: float) -> str:
+def px(value: float) -> str:
+    """A number of a drawing, to a tenth."""
     return f"{value:.1f}".removesuffix(".0")

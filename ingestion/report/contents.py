@@ -15,6 +15,7 @@ from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect, statement
 from ingestion.gates.results import FeatureDrift, Verdicts, verdicts
+from ingestion.report.kept_audits import KeptAudit, newest_audits
 from ingestion.runs.history import PastRun, last_runs
 from ingestion.runs.run_ids import short_run_ids
 from ingestion.runs.status import StoreStatus
@@ -86,6 +87,8 @@ class ReportContents:
     distributions: Mapping[str, Sequence[Distribution]]
     shifts: Sequence[Shift]
     refused: Sequence[RefusedReason]
+    #: The newest of each service.
+    audits: Sequence[KeptAudit] = ()
 
     def drift_of(self, distribution: Distribution) -> FeatureDrift | None:
         """How far that feature moved; null where it was not compared."""
@@ -119,6 +122,7 @@ def _contents(postgres: Postgres, status: StoreStatus) -> ReportContents:
                 distributions=_distributions(connection),
                 shifts=_rows(connection, Shift, "newest_shifts"),
                 refused=_rows(connection, RefusedReason, "refused_reasons"),
+                audits=newest_audits(connection),
             )
 
 

@@ -6,17 +6,14 @@ every character that could reorder or hide others is spelled out. The page's pol
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.errors import Unreachable
@@ -36,18 +33,16 @@ from ingestion.report.run_charts import (
     step_counts,
     tone_of,
 )
+from ingestion.report.templates import page_style, template_environment
 from ingestion.report.tiles import tiles
 from ingestion.runs.actor import by_actor
 from ingestion.runs.history import PastStep
 from ingestion.runs.record import code_version
 from ingestion.runs.store_verdict import store_problem, store_verdict
-from ingestion.wording import counted, cut, first_line, percent, plain, plain_lines, quantity, span
 from quality.verdict import Verdict, why_not
 
 RUNS_LISTED: Final = 12
 REASONS_LISTED: Final = 8
-# What a person reads of a name, a note or an error; the whole is in the store.
-_TEXT: Final = 300
 _SECTIONS: Final = (
     ("freshness", "Freshness"),
     ("gate", "Quality gate"),
@@ -56,19 +51,16 @@ _SECTIONS: Final = (
     ("anomalies", "Anomalies and shifts"),
     ("drift", "Drift"),
     ("online", "Online against offline"),
+    ("audits", "Training without leaks"),
     ("lineage", "Lineage"),
 )
-_SIGNS: Final[Mapping[ChartTone, str]] = {"good": "✓", "warning": "!", "bad": "✕", "neutral": "○", "accent": "•"}
 
 
 def report_page(contents: ReportContents) -> str:
     """The page. It is of the instant of the contents' status."""
-    style = _resource("report.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     template = _environment().get_template("report.html.j2")
     return template.render(
-        style=Markup(style),  # noqa: S704 (a file of this package)
-        style_digest=digest,
+        **page_style(),
         code_version=code_version(),
         **dict(zip(("state_word", "state_tone", "sentence"), _state(contents), strict=True)),
         sections=_sections(contents),
@@ -94,69 +86,20 @@ def report_page(contents: ReportContents) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "by_actor": by_actor,
-        "commands": _with_commands,
-        "count": lambda number: "-" if number is None else f"{number:,}",
-        "cut": lambda text: cut(text, _TEXT),
-        "duration": lambda seconds: "-" if seconds is None else duration(seconds),
-        "first_line": lambda text: cut(first_line(text), _TEXT),
-        "instant": _instant,
-        "lines": lambda text: escape(plain_lines(text)),
-        "name": _name,
-        "percent": percent,
-        "measure": lambda value: "-" if value is None else quantity(value, 2),
-        "quantity": lambda value: "-" if value is None else quantity(value, 4),
-        "span": lambda length: "-" if length is None else span(length),
-    }
+    environment = template_environment("ingestion.report")
     environment.globals |= {
-        "counted": counted,
         "meanings": _gate_meanings(),
         "meter": meter,
         "run_state": run_state,
         "severity_tone": severity_tone,
-        "sign": _SIGNS.__getitem__,
         "step_counts": step_counts,
         "tone_of": tone_of,
     }
+    environment.filters |= {
+        "by_actor": by_actor,
+        "duration": lambda seconds: "-" if seconds is None else duration(seconds),
+    }
     return environment
-
-
-def _printable(value: Any) -> Any:
-    """What a template prints of a value: text without characters that act on others, a dash where there is none."""
-    if value is None:
-        return "-"
-    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _with_commands(text: str) -> Markup:
-    """A sentence of ours, with what it has in backticks as code."""
-    parts = plain(text).split("`")
-    return Markup().join(
-        Markup("<code>{}</code>").format(part) if position % 2 else escape(part) for position, part in enumerate(parts)
-    )
-
-
-def _instant(instant: datetime | None) -> Markup:
-    if instant is None:
-        return Markup("-")
-    utc = instant.astimezone(UTC)
-    return Markup('<time datetime="{}"><span>{}</span> <span>{}</span></time>').format(
-        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d}", f"{utc:%H:%M}"
-    )
-
-
-def _name(name: str) -> Markup:
-    """A name of ours, which may be broken after an underscore and nowhere else."""
-    return Markup('<span class="name">{}</span>').format(Markup("_<wbr>").join(plain(name).split("_")))
 
 
 @cache
@@ -164,10 +107,6 @@ def _gate_meanings() -> Mapping[str, str]:
     """What each gate asks, by its name (quality/gates.toml)."""
     gates = tomllib.loads(resources.files("quality").joinpath("gates.toml").read_text("utf-8"))
     return {name: str(gate["meaning"]) for name, gate in gates.items()}
-
-
-def _resource(name: str) -> str:
-    return resources.files("ingestion.report").joinpath(name).read_text("utf-8")
 
 
 # ---- what the template is given ------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from feature_repo.servers.connections import Postgres
 from feature_repo.servers.redaction import redacted
 from ingestion.database.access import connect, statement
 from ingestion.lineage import run_events
+from ingestion.runs.life_lock import living_runs
 from ingestion.runs.run_ids import short_run_ids
 
 RunState = Literal["running", "done", "refused", "failed", "died"]
@@ -125,7 +126,8 @@ def recorded_run(
 ) -> Iterator[Run]:
     """A run whose record is in ops.runs from its start. Enter it while holding the run lock.
 
-    Records still marked as running belong to runs that died, since their lock is free: they are marked so.
+    Records still marked as running belong to runs that died, since their lock is free: they are marked so, but for
+    those that go on without it (ingestion/runs/run_beside.py).
     """
     with connect(postgres, purpose="run record", autocommit=True) as connection:
         run = Run(_next_run_id(connection), verb, now or clock.now())
@@ -143,7 +145,8 @@ def recorded_run(
 
 
 def _close_died_runs(connection: psycopg.Connection) -> None:
-    died = connection.execute(statement("mark_died_runs"), {"now": datetime.now(UTC)}).fetchall()
+    params = {"now": datetime.now(UTC), "living": living_runs(connection)}
+    died = connection.execute(statement("mark_died_runs"), params).fetchall()
     keep_events(connection, [run_events.died(*run) for run in died])
 
 

@@ -27,6 +27,7 @@ from ingestion.database.migrate import pending
 from ingestion.database.rollout import missing_columns, unapplied
 from ingestion.features.feature_versions import redefined_features
 from ingestion.runs.alerts import REFUSAL
+from ingestion.runs.life_lock import living_runs
 from ingestion.runs.record import RunState
 from ingestion.runs.run_ids import short_run_ids
 from ingestion.serving.online_sample import (
@@ -230,6 +231,7 @@ def store_status(connections: Connections, now: datetime, *, is_clock_stopped: b
             expected = expected_copy(connection, now) if is_comparable else ExpectedCopy("", [])
             sizes = connection.execute(statement("status_storage"), {"schemas": list(STORE_SCHEMAS)}).fetchall()
             holder = lock_holder(connection)
+            living = living_runs(connection) if contents else []
         online, actual = look_at_redis(connections.redis, expected)
         findings = {}
         if actual is not None and contents is not None:
@@ -239,9 +241,10 @@ def store_status(connections: Connections, now: datetime, *, is_clock_stopped: b
                 findings = online_findings(connection, expected, actual) if holder is None else {}
     if contents is not None:
         contents = replace(contents, views=[_with_online(view, findings, online, now) for view in contents.views])
-    if contents and contents.last_run and contents.last_run.state == "running" and holder is None:
+    last = contents.last_run if contents else None
+    if contents and last and last.state == "running" and holder is None and last.run_id not in living:
         # The next run will mark it so in ops.runs; until then its record still says what it last knew.
-        contents = replace(contents, last_run=replace(contents.last_run, state="died"))
+        contents = replace(contents, last_run=replace(last, state="died"))
     return StoreStatus(now, is_clock_stopped, missing, contents, dict(sizes), online, holder)
 
 

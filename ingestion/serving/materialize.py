@@ -117,8 +117,18 @@ def copy_online(
         anew = not is_current_copy(connection, client, project) or anew
         name = watermarks.copy_name(connection)
     backlogs = _backlogs(connection, views)
+    # One read of them all; a view that is not there is asked for by name, and missed in Feast's own words.
+    of_feast = {view.name: view for view in store.list_batch_feature_views()}
     targets = [
-        _placed(CopyTarget(store.config, online, store.get_feature_view(backlog.view.name), overwrite=anew), backlog)
+        _placed(
+            CopyTarget(
+                store.config,
+                online,
+                of_feast.get(backlog.view.name) or store.get_feature_view(backlog.view.name),
+                overwrite=anew,
+            ),
+            backlog,
+        )
         for backlog in backlogs
     ]
     with connection.transaction():

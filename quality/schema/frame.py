@@ -116,7 +116,10 @@ def _cleaned(known: pl.DataFrame) -> pl.DataFrame:
 def _read(raw: pl.DataFrame) -> pl.DataFrame:
     """Each column as its type, null where it is unreadable. Lazily, for Polars then runs each pattern once."""
     readings = (kind.expression(pl.col(column), raw.schema[column]).alias(column) for column, kind in KINDS.items())
-    return raw.lazy().with_columns(readings).collect()
+    values = raw.lazy().with_columns(readings).collect()
+    # A lazy frame keeps a column of one repeated value as that value, and Polars divides by a single value by
+    # multiplying with its reciprocal: the last bit of a derived ROI would depend on the other rows of the batch.
+    return pl.DataFrame(values.get_columns())
 
 
 def _column_faults(raw: pl.DataFrame, values: pl.DataFrame, now: datetime) -> pl.DataFrame:
@@ -126,21 +129,22 @@ def _column_faults(raw: pl.DataFrame, values: pl.DataFrame, now: datetime) -> pl
         for column, kind in KINDS.items()
         for limit in kind.limits
     )
+    is_there, is_missing = raw.select(pl.all().is_not_null()), values.select(pl.all().is_null())
     return limits.with_columns(
-        (raw[column].is_not_null() & values[column].is_null()).alias(f"{column}: {kind.unreadable}")
-        for column, kind in KINDS.items()
+        (is_there[column] & is_missing[column]).alias(f"{column}: {kind.unreadable}") for column, kind in KINDS.items()
     )
 
 
 def _sound(values: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     """The values that rules may go by, and for each column whether it is absent: null, and not for a fault."""
-    at_fault = faults.select(
-        pl.any_horizontal(reason for reason in faults.columns if reason.startswith(f"{column}:")).alias(column)
+    without_fault = faults.select(
+        (~pl.any_horizontal(reason for reason in faults.columns if reason.startswith(f"{column}:"))).alias(column)
         for column in BET_COLUMNS
     )
-    sound = values.with_columns(pl.when(~at_fault[column]).then(column).alias(column) for column in BET_COLUMNS)
+    is_missing = values.select(pl.all().is_null())
+    sound = values.with_columns(pl.when(without_fault[column]).then(column).alias(column) for column in BET_COLUMNS)
     return sound.with_columns(
-        (values[column].is_null() & ~at_fault[column]).alias(_absent(column)) for column in BET_COLUMNS
+        (is_missing[column] & without_fault[column]).alias(_absent(column)) for column in BET_COLUMNS
     )
 
 

@@ -13,6 +13,8 @@ from feast.repo_contents import RepoContents
 from feast.repo_operations import get_repo_files, parse_repo
 
 from feature_repo import REPOSITORY
+from feature_repo.declarations.availability import known_only_after_placement, placement_services
+from feature_repo.declarations.feature_lists import FEATURE_LISTS, FeatureList
 from feature_repo.declarations.views import STORED_VIEWS
 
 SPELLING = re.compile(
@@ -127,3 +129,18 @@ def test_feast_imports_no_file_beside_feature_repo(tmp_path: Path) -> None:
         (tmp_path / beside).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / beside).touch()
     assert get_repo_files(tmp_path) == []
+
+
+@pytest.mark.parametrize("entry", FEATURE_LISTS, ids=lambda entry: entry.service)
+def test_features_known_only_after_placement_are_those_with_a_later_moment_in_the_description(
+    declared: RepoContents, fields: dict[str, Field], entry: FeatureList
+) -> None:
+    (service,) = [each for each in declared.feature_services if each.name == entry.service]
+    later = [name for name in references(service) if not fields[name].description.endswith("Available at placement.")]
+    assert known_only_after_placement(entry) == later
+    assert (entry.service in placement_services()) == (not later)
+
+
+def test_feature_that_nothing_declares_counts_as_known_only_after_placement() -> None:
+    undeclared = FeatureList("new_v1", "", {"sport_stats": ("sport_roi", "sport_final_score")})
+    assert known_only_after_placement(undeclared) == ["sport_stats:sport_final_score"]

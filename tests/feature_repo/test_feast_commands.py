@@ -16,8 +16,7 @@ from feature_repo import REPOSITORY
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import feast_environment
 from tests.feature_repo.conftest import REFRESHED_AT
-from tests.rigs.forked_commands import run_forked
-from tests.rigs.processes import serving
+from tests.rigs.forked_commands import forked_server, run_forked
 
 FEAST = Path(sys.executable).with_name("feast")
 
@@ -56,6 +55,9 @@ def test_project_cannot_be_torn_down_by_accident(environ: dict[str, str]) -> Non
 
 
 def test_feast_ui_serves_an_html_page(environ: dict[str, str], tmp_path: Path) -> None:
-    command = [str(FEAST), "-c", str(REPOSITORY), "ui", "--host", "127.0.0.1", "--port", "{port}"]
-    with serving(command, tmp_path, environ) as port, urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+    command = ["-c", REPOSITORY, "ui", "--host", "127.0.0.1", "--port", "{port}"]
+    with (
+        forked_server("feast", command, environ=environ, cwd=tmp_path) as port,
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer,
+    ):
         assert b"<html" in answer.read()

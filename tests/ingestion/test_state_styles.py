@@ -10,6 +10,7 @@ import pytest
 from ingestion import state_styles
 from ingestion.doctor.check import CheckOutcome
 from ingestion.gates.publication import PublicationState
+from ingestion.report.kept_audits import AuditState
 from ingestion.runs.record import RunState
 from ingestion.runs.status import ViewState
 from quality.verdict import VerdictState
@@ -23,6 +24,7 @@ from quality.verdict import VerdictState
         (VerdictState, state_styles.VERDICT_STYLES),
         (PublicationState, state_styles.PUBLICATION_STYLES),
         (CheckOutcome, state_styles.CHECK_STYLES),
+        (AuditState, state_styles.AUDIT_STYLES),
     ],
 )
 def test_every_state_of_a_kind_has_a_style(states: Any, styles: Mapping[str, str | None]) -> None:

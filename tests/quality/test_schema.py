@@ -383,6 +383,14 @@ def test_the_roi_of_a_parlay_reaches_a_hundred_times_as_far(bet_type: str, expec
     assert len(reasons(bet_type=bet_type, amount=1.0, profit=1_999.0, roi=199_900.0)) == expected
 
 
+@pytest.mark.parametrize("others", [[], [20.0], [21.0]], ids=["alone", "beside_its_amount", "beside_another_amount"])
+def test_derived_roi_has_the_same_bits_whatever_stands_in_the_batch(others: list[float]) -> None:
+    """Polars divides by a column that repeats one value through its reciprocal, which is 499.95000000000005 here."""
+    bet = {**GOOD, "amount": 20.0, "profit": 99.99, "roi": None}
+    rows = [bet, *({**bet, "id": "other", "amount": amount, "profit": 30.0} for amount in others)]
+    assert validate(pl.DataFrame(rows), NOW).accepted["roi"][0] == 99.99 * 100 / 20.0
+
+
 def test_derived_roi_outside_the_limits_is_rejected() -> None:
     assert reasons(amount=1.0, profit=500.0, roi=None) == {
         "roi: outside -1,000 to 10,000 (1,000,000 for multi-leg bets)"

@@ -1,4 +1,4 @@
-"""Processes of `pikkit` and `feast` without the seconds that Feast takes to import: forked from one that imported it.
+"""Processes of `pikkit`, `feast`, `python -c` without the seconds that importing takes: forked from one that imported.
 
 A command gets a process of its own all the same, with its own arguments, environment, working directory, standard
 streams and exit code, and leaves nothing in the test's process. What it does not get anew is what a Python process
@@ -7,6 +7,7 @@ by then. Tests of those start a process by `subprocess`.
 
 run_forked       run a command to the end, as `subprocess.run` does with its output captured
 forked_command   start one, to be waited for or killed
+forked_server    start one that serves, to be asked
 
 `python -m tests.rigs.forked_commands SOCKET` is the process that is forked from. It ends when its standard input does.
 """
@@ -18,6 +19,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import select
 import shutil
 import signal
@@ -25,27 +27,37 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import IO, Final
 
-from tests.rigs.processes import PATIENCE, wait_until
+import ingestion
+import training
+from tests.rigs.processes import PATIENCE, free_port, listens, wait_until
 
 # What each command calls, as its entry point in the environment does.
 _ENTRY_POINTS: Final = {"pikkit": ("training.cli", "main"), "feast": ("feast.cli.cli", "cli")}
-# What the commands import. Nothing of feature_repo's declarations: Feast reads those anew from the files.
+# What the commands import, beside every module of ingestion/ and training/. Nothing of feature_repo's declarations that
+# Feast reads anew from the files.
 _IMPORTED: Final = (
     "feast.cli.cli",
     "feast.infra.offline_stores.contrib.postgres_offline_store.postgres",
     "feast.infra.online_stores.redis",
     "feast.infra.registry.sql",
     "feast.repo_operations",
-    "ingestion.pipeline",
-    "training.cli",
+    "feature_repo.materialization.engine",
+    "feature_repo.offline_store.store",
+    "feature_repo.online_store.store",
+    "feature_repo.provider",
+    "narwhals._polars.dataframe",
+    "openlineage.client.facet_v2",
+    "sqlalchemy.dialects.postgresql",
+    "typer._click.decorators",
 )
 
 
@@ -59,17 +71,33 @@ class ForkedCommand:
     _out: IO[bytes]
     _err: IO[bytes]
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it the signal, unless it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
     def kill(self) -> None:
         """End it by SIGKILL, unless it has ended."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
+
+    @cached_property
+    def _returned(self) -> int:
+        return int(self._exit_code.readline())
+
+    def poll(self) -> int | None:
+        """Its exit code, or null while it runs."""
+        return self._returned if select.select([self._exit_code], [], [], 0)[0] else None
+
+    def printed(self) -> str:
+        """What it has printed on standard output so far."""
+        return _text(self._out)
 
     def wait(self) -> subprocess.CompletedProcess[str]:
         """Its exit code (negative: the signal that ended it) and what it printed, once it has ended. Raises
         TimeoutExpired after PATIENCE.
         """
         try:
-            exit_code = int(self._exit_code.readline())
+            exit_code = self._returned
         except TimeoutError:
             self.kill()
             raise subprocess.TimeoutExpired(self.command, PATIENCE) from None
@@ -80,7 +108,9 @@ class ForkedCommand:
 def forked_command(
     program: str, arguments: Sequence[str | Path], *, environ: Mapping[str, str], cwd: Path
 ) -> Iterator[ForkedCommand]:
-    """`pikkit` or `feast`, started with these arguments. Its standard input is empty."""
+    """`pikkit`, `feast` or `python`, started with these arguments; of `python` only `-c PROGRAM ARGUMENT ...` is there.
+    Its standard input is empty.
+    """
     command = [program, *map(str, arguments)]
     with (
         tempfile.TemporaryFile() as request,
@@ -105,9 +135,28 @@ def run_forked(
         return forked.wait()
 
 
+@contextmanager
+def forked_server(
+    program: str, arguments: Sequence[str | Path], *, environ: Mapping[str, str], cwd: Path
+) -> Iterator[int]:
+    """The port of a server that this command starts, and that listens. It is asked to end afterwards.
+
+    `{port}` in an argument stands for the port.
+    """
+    port = free_port()
+    started = [str(argument).format(port=port) for argument in arguments]
+    with forked_command(program, started, environ=environ, cwd=cwd) as forked:
+        try:
+            wait_until(lambda: forked.poll() is not None or listens(port))
+            assert forked.poll() is None, forked.wait().stderr
+            yield port
+        finally:
+            forked.send_signal(signal.SIGTERM)
+            forked.wait()
+
+
 def _text(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode()
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode()  # the process writes where a seek leads
 
 
 @cache
@@ -133,6 +182,10 @@ def _serve(path: Path) -> Callable[[], object]:
     """Fork a process for each request until standard input closes. Returns what is then to be done: in each of those
     processes its command, in this one nothing.
     """
+    for package in (ingestion, training):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.endswith(".__main__"):
+                importlib.import_module(found.name)
     for module in _IMPORTED:
         importlib.import_module(module)
     gc.collect()
@@ -177,12 +230,30 @@ def _command(connection: socket.socket) -> Callable[[], object]:
     os.environ.clear()
     os.environ.update(wanted["environ"])
     time.tzset()
+    if wanted["command"][0] == "python":
+        _, _, text, *arguments = wanted["command"]
+        sys.path[0], sys.argv = "", ["-c", *arguments]
+        return partial(exec, compile(text, "<string>", "exec"), {"__name__": "__main__"})
     program = Path(sys.executable).with_name(wanted["command"][0])
     sys.path[0], sys.argv = str(program.parent), [str(program), *wanted["command"][1:]]
     module, function = _ENTRY_POINTS[program.name]
     return getattr(importlib.import_module(module), function)
 
 
+def _end(ended: SystemExit) -> None:
+    """End as the interpreter does, except that it does not take apart what was imported: that would copy all of it."""
+    if isinstance(ended.code, str):
+        sys.stderr.write(f"{ended.code}\n")
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1 if isinstance(ended.code, str) else ended.code or 0)
+
+
 if __name__ == "__main__":
     act = _serve(Path(sys.argv[1]))
-    sys.exit(act())
+    try:
+        sys.exit(act())  # type: ignore[arg-type]
+    except SystemExit as ended:
+        _end(ended)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import psutil
 
@@ -20,11 +20,18 @@ PATIENCE: Final = 600.0  # seconds
 _GRACE: Final = 60.0  # seconds; what takes longer to end is killed, which no test minds
 
 
-def wait_until(holds: Callable[[], object], process: subprocess.Popen[Any] | None = None) -> None:
+class Process(Protocol):
+    """A process that was started: of subprocess.Popen, or of tests/rigs/forked_commands.py."""
+
+    def poll(self) -> int | None:
+        """Its exit code, or null while it runs."""
+
+
+def wait_until(holds: Callable[[], object], process: Process | None = None) -> None:
     """Wait until `holds()` is true. AssertionError when it never is, or when the process ends before."""
     limit = time.monotonic() + PATIENCE
     while not holds():
-        assert process is None or process.poll() is None, f"the process has ended with {process.returncode}"
+        assert process is None or process.poll() is None, f"the process has ended with {process.poll()}"
         assert time.monotonic() < limit, f"not within {PATIENCE:g} s"
         time.sleep(0.02)
 
@@ -64,14 +71,15 @@ def serving(command: Sequence[str], directory: Path, environ: Mapping[str, str])
         started = [part.format(port=port) for part in command]
         process = subprocess.Popen(started, cwd=directory, env=environ, stdout=output, stderr=output)
     try:
-        wait_until(lambda: process.poll() is not None or _listens(port))
+        wait_until(lambda: process.poll() is not None or listens(port))
         assert process.poll() is None, log.read_text()
         yield port
     finally:
         end(process)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody listens on this port of loopback."""
     try:
         socket.create_connection(("127.0.0.1", port), PATIENCE).close()
     except OSError:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import psycopg
 import pytest
 
-from feature_repo.servers.connections import Connections, Postgres
+from feature_repo.servers.connections import Connections
 from tests.builders.bet_files import bet, jsonl
-from tests.builders.bettors import AFTERWARDS, bettor
+from tests.builders.bettors import AFTERWARDS
 from tests.builders.json_documents import check_documents
-from tests.rigs.commands import environ_of, pikkit_here
-from tests.rigs.trouble import administer
+from tests.training.conftest import TrainedStore
 from training.learning.model import WinModel
 from training.manifest import read_manifest
 
@@ -36,41 +33,6 @@ BET = {
 }
 
 
-@dataclass(frozen=True)
-class TrainedStore:
-    """A store of a bettor with an edge in live bets, and the model that was trained on it."""
-
-    connections: Connections
-    home: Path
-    file: Path
-    rows: list[dict[str, Any]]
-    document: dict[str, Any]
-
-    @property
-    def model(self) -> Path:
-        return Path(self.document["directory"])
-
-    def pikkit(self, *arguments: str | Path, **variables: str) -> Any:
-        variables = {"PIKKIT_NOW": AFTERWARDS.isoformat()} | variables
-        return pikkit_here(*arguments, environ=environ_of(self.connections, self.home, **variables))
-
-
-@pytest.fixture(scope="module")
-def trained(
-    servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[TrainedStore]:
-    here = tmp_path_factory.mktemp("trained")
-    postgres = dataclasses.replace(servers.postgres, database="trained_store")
-    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
-    connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
-    rows = bettor(1.0)
-    store = TrainedStore(connections, here / "home", jsonl(here / "bets.jsonl", *rows), rows, {})
-    done = store.pikkit("train", "--source", store.file, "--json")
-    assert done.returncode == 0, done.stderr
-    yield dataclasses.replace(store, document=json.loads(done.stdout))
-    administer(servers, "drop database {} with (force)", postgres.database)
-
-
 def test_planted_edge_is_found_better_and_would_have_paid(trained: TrainedStore) -> None:
     judged = trained.document["evaluation"]["win"]["models"]
     assert {learner: each["conclusion"] for learner, each in judged.items()} == {
@@ -83,7 +45,10 @@ def test_planted_edge_is_found_better_and_would_have_paid(trained: TrainedStore)
 
 def test_printed_judgement_begins_with_the_verdict_and_stands_beside_price_and_every_bet(trained: TrainedStore) -> None:
     printed = trained.pikkit("models", "show", trained.model.name).stdout
-    assert printed.startswith("Boosted trees: Better than the calibrated price")
+    served = trained.document["parameters"]["win"]["served"]["learner"]
+    name = {"boosted": "Boosted trees", "logistic": "Logistic"}[served]
+    assert printed.startswith(f"{name}: Better than the calibrated price")
+    assert f"Served: {name.lower()}, which did best on validation" in printed
     assert printed.index("Would have paid") < printed.index("the price  ") < printed.index("(every bet)")
 
 
@@ -103,8 +68,12 @@ def test_model_can_be_trained_again_from_the_manifest_after_regrades_new_bets_an
     ran = trained.pikkit("run", "--source", jsonl(trained.file, *trained.rows, *regraded, *added), PIKKIT_NOW=now)
     assert ran.returncode == 0, ran.stderr
 
-    again = trained.pikkit("train", "--from", trained.model, "--out", tmp_path / "again", "--json", PIKKIT_NOW=now)
+    again = trained.pikkit(
+        "train", "--from", trained.model, "--out", tmp_path / "again", "--json",
+        PIKKIT_NOW=now, MLFLOW_TRACKING_URI="nothing://here",
+    )  # fmt: skip
     assert again.returncode == 0, again.stderr
+    assert "Warning: The model is kept, and was not logged to MLflow: " in again.stderr
     document = json.loads(again.stdout)
     assert document["files"] == trained.document["files"]
     assert document["data"] == trained.document["data"]
@@ -180,6 +149,13 @@ def test_docs_json_lists_exactly_the_fields_of_the_documents_of_training(trained
     check_documents(
         "models promote", json.loads(trained.pikkit("models", "promote", trained.model.name, "--json").stdout)
     )
+    other = tmp_path / "other"
+    other.mkdir()
+    manifest = json.loads((trained.model / "manifest.json").read_text())
+    manifest["data"]["rows"] = 1
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    compared = trained.pikkit("models", "compare", trained.model.name, other, "--json")
+    check_documents("models compare", json.loads(compared.stdout))
     check_documents("models list", json.loads(trained.pikkit("models", "list", "--json").stdout))
     made = trained.pikkit("dataset", "--from", trained.model, "--out", tmp_path / "set", "--json")
     check_documents("dataset", json.loads(made.stdout))
@@ -259,3 +235,62 @@ def test_directory_that_is_not_empty_is_not_written_to(trained: TrainedStore) ->
     assert (done.returncode, "is not empty" in done.stderr) == (2, True)
     assert read_manifest(trained.model) == before
     assert np.isfinite(before.evaluation["win"]["seed_spread"])
+
+
+def test_record_of_a_train_run_names_the_model_the_set_and_the_verdicts(trained: TrainedStore) -> None:
+    listed = json.loads(trained.pikkit("runs", "--json", "--limit", "100").stdout)["runs"]
+    record = next(run for run in listed if run["verb"] == "train" and run["counts"].get("model") == trained.model.name)
+    assert (record["state"], [step["step"] for step in record["steps"]]) == (
+        "done",
+        ["gate", "training set", "models", "mlflow"],
+    )
+    of_set = record["steps"][1]["counts"]
+    assert (of_set["frame_digest"], of_set["rows"]) == (
+        trained.document["data"]["frame_digest"],
+        trained.document["data"]["rows"],
+    )
+    assert record["counts"]["files"] == trained.document["files"]
+    boosted, judged = (
+        record["counts"]["verdicts"]["boosted"],
+        trained.document["evaluation"]["win"]["models"]["boosted"],
+    )
+    assert {name: boosted[name] for name in ("conclusion", "money")} == {
+        name: judged[name] for name in ("conclusion", "money")
+    }
+    assert boosted["difference"] == judged["difference"]["mean"]
+    shown = trained.pikkit("runs", "show", record["run_id"]).stdout
+    assert trained.model.name in shown
+    assert "better" in shown
+
+
+def test_train_run_that_fails_is_in_the_record_with_an_error(trained: TrainedStore, tmp_path: Path) -> None:
+    until = trained.rows[20]["time_placed"]  # one day
+    done = trained.pikkit("train", "--as-is", "--until", until, "--out", tmp_path / "one-day")
+    assert (done.returncode, "The bets lie on 1 day" in done.stderr) == (2, True)
+    (record,) = json.loads(trained.pikkit("runs", "--json", "--limit", "1").stdout)["runs"]
+    assert (record["verb"], record["state"]) == ("train", "failed")
+    assert "The bets lie on 1 day" in record["error"]
+    assert record["steps"][1]["counts"]["rows"] == 20
+
+
+@pytest.mark.parametrize("verb", ["train", "dataset"])
+def test_service_with_features_known_only_after_placement_is_refused_by_name(
+    trained: TrainedStore, tmp_path: Path, verb: str
+) -> None:
+    before = trained.pikkit("runs", "--json", "--limit", "1").stdout
+    done = trained.pikkit(verb, "--service", "market_profitability_v1", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "bet_clv_features:clv_percentage, bet_clv_features:clv_ev, bet_clv_features:has_clv" in done.stderr
+    assert "Take one whose features are all known at placement: market_profitability_at_placement_v1" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert trained.pikkit("runs", "--json", "--limit", "1").stdout == before
+
+
+def test_page_of_a_model_stands_beside_the_files_and_can_be_written_anew(trained: TrainedStore) -> None:
+    page = trained.model / "model.html"
+    assert trained.document["page"] == str(page)
+    written = page.read_bytes()
+    page.write_text("old")
+    shown = trained.pikkit("models", "show", trained.model.name, "--html")
+    assert shown.stdout == f"{page}\n"
+    assert page.read_bytes() == written

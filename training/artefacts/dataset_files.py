@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +15,15 @@ from typing import Any, Final
 import polars as pl
 
 from feature_repo import clock
-from ingestion.runs.record import code_version
-from training.dataset import TrainingSet
+from feature_repo.servers.connections import Connections
+from ingestion.runs.record import Documented, Run, code_version
+from ingestion.runs.run_beside import run_beside_others
+from training.artefacts.new_directory import refuse_written, whole_directory
+from training.dataset import TrainingSet, placement_list
 from training.learning.fit import graded_bets
-from training.manifest import Data, environment, write_manifest
+from training.manifest import Data, PinnedData, environment, write_manifest
+from training.pinned_sets import pinned_training_set, same_training_set
 from training.split import PARTS, day_cuts, parts
-from training.train import whole_directory
 
 BETS_FILE: Final = "bets.parquet"
 
@@ -56,6 +60,58 @@ class DatasetManifest:
     #: SHA-256 of each file.
     files: Mapping[str, str]
     environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DatasetSummary(Documented):
+    """What `dataset` did."""
+
+    directory: str
+    service: str
+    log_position: int
+    frame_digest: str
+    #: Bets of each part.
+    bets: Mapping[str, int]
+
+
+def make_dataset(
+    connections: Connections,
+    service: str,
+    directory: Path,
+    *,
+    placed_from: datetime | None = None,
+    placed_to: datetime | None = None,
+    as_is: bool = False,
+) -> DatasetManifest:
+    """Write the training set of a service as the store stands now. Raises what `pinned_training_set` raises, and
+    ConfigurationError when the directory already has anything.
+    """
+    refuse_written(directory)
+    placement_list(service)
+    with run_beside_others(connections, "dataset") as run:
+        made, data = pinned_training_set(
+            connections, service, run, placed_from=placed_from, placed_to=placed_to, as_is=as_is
+        )
+        return _written(run, made, data, directory)
+
+
+def remake_dataset(connections: Connections, pinned: PinnedData, directory: Path) -> DatasetManifest:
+    """Write the training set of a manifest again. Raises what `same_training_set` raises, and ConfigurationError when
+    the directory already has anything.
+    """
+    refuse_written(directory)
+    with run_beside_others(connections, "dataset") as run:
+        return _written(run, same_training_set(connections, pinned, run), pinned.data, directory)
+
+
+def _written(run: Run, made: TrainingSet, data: Data, directory: Path) -> DatasetManifest:
+    with run.step("write") as step:
+        manifest = write_dataset(made, data, directory)
+        step.result = summary = DatasetSummary(
+            str(directory), data.service, data.log_position, data.frame_digest, manifest.parts
+        )
+    run.finished(summary)
+    return manifest
 
 
 def write_dataset(made: TrainingSet, data: Data, directory: Path) -> DatasetManifest:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from training.evaluate import Evaluation
+from training.learning.boosted_trees import BOOSTING, CURVE_STEP, SEEDS
 from training.learning.fit import FittedModel
-from training.learning.learners import BOOSTING, SEEDS
 from training.learning.returns import FittedReturns
 from training.manifest import finite
 from training.verdict import ModelVerdict
+
+SERVING_RULE: Final = "the smaller log loss on the validation part, fitted on the training part alone"
 
 
 def parameters_document(fitted: FittedModel, returns: FittedReturns) -> dict[str, Any]:
@@ -25,6 +27,13 @@ def parameters_document(fitted: FittedModel, returns: FittedReturns) -> dict[str
             "calibrations": dict(fitted.calibrations),
             "bets": dict(fitted.bets),
             "left_out": dict(fitted.left_out),
+            "served": {
+                "learner": fitted.model.served,
+                "rule": SERVING_RULE,
+                "validation_losses": dict(fitted.validation_losses),
+            },
+            "learning_curves": {"step": CURVE_STEP, "losses": [list(curve) for curve in fitted.learning_curves]},
+            "days": [asdict(day) for day in fitted.days],
         },
         "returns": {"trees": list(returns.trees), "penalty": returns.penalty, "bets": dict(returns.bets)},
     }
@@ -70,4 +79,9 @@ def _verdict(verdict: ModelVerdict) -> dict[str, Any]:
 
 
 def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
-    return {"scores": asdict(evaluation.scores), "bets": [asdict(bets) for bets in evaluation.bets]}
+    return {
+        "scores": asdict(evaluation.scores),
+        "bets": [asdict(bets) for bets in evaluation.bets],
+        "by_day": [asdict(day) for day in evaluation.days],
+        "reliability": [asdict(within) for within in evaluation.reliability],
+    }

@@ -7,6 +7,7 @@ ingestion/cli.
 from __future__ import annotations
 
 from ingestion.cli import Verb, app, execute, main
+from training.cli.audit import audit
 from training.cli.dataset import dataset
 from training.cli.models import models_app
 from training.cli.score import score
@@ -14,6 +15,6 @@ from training.cli.train import train
 
 __all__ = ["app", "execute", "main"]
 
-for verb in (score, dataset, train):
+for verb in (score, dataset, train, audit):
     app.command(cls=Verb)(verb)
 app.add_typer(models_app, name="models")

@@ -48,21 +48,21 @@ def dataset(
     placed_from, placed_to = placed_between(since, until)
     if manifest is not None:
         refuse_beside_manifest(service=service, since=since, until=until, as_is=as_is)
+    from training.dataset import placement_list
+    from training.manifest import read_pinned
+
+    # What cannot be is said before the store is waited for.
+    pinned = read_pinned(manifest) if manifest is not None else None
+    wanted = pinned.data.service if pinned else service or DEFAULT_SERVICE
+    placement_list(wanted)
     connections = prepared_stores(settings, create=False)
     load_feast()
-    from training.artefacts.dataset_files import write_dataset
-    from training.manifest import read_pinned
-    from training.train import pinned_training_set, refuse_written, same_training_set
+    from training.artefacts.dataset_files import make_dataset, remake_dataset
 
-    refuse_written(out)
-    if manifest is not None:
-        pinned = read_pinned(manifest)
-        made, data = same_training_set(connections, pinned), pinned.data
+    if pinned is not None:
+        written = remake_dataset(connections, pinned, out)
     else:
-        made, data = pinned_training_set(
-            connections, service or DEFAULT_SERVICE, placed_from=placed_from, placed_to=placed_to, as_is=as_is
-        )
-    written = write_dataset(made, data, out)
+        written = make_dataset(connections, wanted, out, placed_from=placed_from, placed_to=placed_to, as_is=as_is)
     if json:
         print_json({"directory": str(out), **vars(written)})
         return

@@ -9,7 +9,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json, MappingOption, Now, SourceOption
-from ingestion.cli.output import print_line, say
+from ingestion.cli.output import print_line, say, say_warning
 from ingestion.cli.progress_bar import progress_bar
 from ingestion.cli.stores import begin, load_feast, prepared_stores, source_opener
 from ingestion.wording import counted
@@ -54,32 +54,33 @@ def train(
     placed_from, placed_to = placed_between(since, until)
     if manifest is not None:
         refuse_beside_manifest(service=service, source=source, since=since, until=until, as_is=as_is)
+    from feature_repo import clock
+    from training.artefacts.model_store import ModelStore
+    from training.artefacts.new_directory import refuse_written
+    from training.dataset import placement_list
+    from training.manifest import read_pinned
+
+    # What cannot be is said before anything is read or waited for.
+    pinned = read_pinned(manifest) if manifest is not None else None
+    wanted = pinned.data.service if pinned else service or DEFAULT_SERVICE
+    placement_list(wanted)
+    directory = out or ModelStore.of_home(settings.home).new_directory(wanted, clock.now())
+    refuse_written(directory)
     tables = settings.sources
     connections = prepared_stores(settings, create=bool(source or tables.postgres or tables.supabase))
     load_feast()
-    from feature_repo import clock
-    from training import train as training
-    from training.artefacts.model_store import ModelStore
-    from training.dataset import feature_list
-    from training.manifest import read_pinned
+    from training.page.model_page import MODEL_PAGE
     from training.refresh import due_opener, refresh_before_training
+    from training.train import retrain, train_models
 
-    wanted = service or DEFAULT_SERVICE
-    pinned = read_pinned(manifest) if manifest is not None else None
-    if pinned is None:
-        feature_list(wanted)
-    directory = out or ModelStore.of_home(settings.home).new_directory(
-        pinned.data.service if pinned else wanted, clock.now()
-    )
-    training.refuse_written(directory)
     with progress_bar() as progress:
         if pinned is not None:
-            trained = training.retrain(connections, pinned, directory, progress=progress)
+            trained = retrain(connections, pinned, directory, progress=progress)
         else:
             opener = None if as_is and not source else due_opener(settings, connections, source, mapping, source_opener)
             if opener is not None:
                 refresh_before_training(settings, connections, opener, progress)
-            trained = training.train_models(
+            trained = train_models(
                 connections,
                 wanted,
                 directory,
@@ -88,18 +89,37 @@ def train(
                 as_is=as_is,
                 progress=progress,
             )
+    if trained.mlflow and trained.mlflow.problem:
+        say_warning(f"The model is kept, and was not logged to MLflow: {trained.mlflow.problem}.")
     if json:
-        print_json({"directory": str(directory), "seconds": trained.seconds, **vars(trained.manifest)})
+        print_json(
+            {
+                "directory": str(directory),
+                "page": str(directory / MODEL_PAGE),
+                "run": trained.run,
+                "mlflow": trained.mlflow.document() if trained.mlflow else None,
+                "seconds": trained.seconds,
+                **vars(trained.manifest),
+            }
+        )
         return
     _print(trained)
 
 
 def _print(trained: TrainedModel) -> None:
-    print_judgement(trained.manifest.evaluation)
+    from training.page.model_page import MODEL_PAGE
+
+    print_judgement(trained.manifest)
     bets = trained.fitted.bets
     print_line()
-    say(f"Models took {trained.seconds['models']:.1f} s, the training set {trained.seconds['training set']:.1f} s.")
+    if trained.mlflow and trained.mlflow.run_id:
+        print_line(f"In MLflow: run {trained.mlflow.run_id} of experiment {trained.mlflow.experiment}.")
+    say(
+        f"Run {trained.run}: models took {trained.seconds['models']:.1f} s, the training set "
+        f"{trained.seconds['training set']:.1f} s."
+    )
     print_line(
         f"{trained.manifest.name}: trained on {counted(bets['train'] + bets['validation'], 'bet')}, tested on "
-        f"{bets['test']:,}, {bets['purged']:,} purged. Kept in {trained.directory}."
+        f"{bets['test']:,}, {bets['purged']:,} purged. Kept in {trained.directory}; "
+        f"the page is {trained.directory / MODEL_PAGE}."
     )

@@ -11,10 +11,12 @@ import polars as pl
 
 from feature_repo.errors import ConfigurationError
 from ingestion.progress import Progress, silent
+from training.curves import PartDay, parts_by_day
 from training.dataset import TrainingSet
 from training.evaluate import Evaluation, Slice, TestPart, evaluate, every_bet, slices, test_part
-from training.learning.learners import WIN, LearningParts, Part, fit_boosted_trees, fit_linear
-from training.learning.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs
+from training.learning.boosted_trees import fit_boosted_trees
+from training.learning.learners import WIN, LearningParts, Part, fit_linear
+from training.learning.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs, served_learner
 from training.learning.probabilities import log_losses, probability
 from training.learning.reference import Calibration, choose_calibration, fit_calibration
 from training.split import PARTS, Cuts, day_cuts, parts
@@ -39,17 +41,66 @@ class FittedModel:
     #: Trees of each seed.
     trees: tuple[int, ...]
     penalty: float
+    #: The mean log loss on the validation part of the calibrated price and of both learners, all fitted on the training
+    #: part alone: what `served_learner` goes by.
+    validation_losses: Mapping[str, float]
+    #: Of each seed of the trees, that loss after CURVE_STEP trees, twice as many, and so on.
+    learning_curves: tuple[tuple[float, ...], ...]
     #: The reference on the test part, judged as a model would be, and betting on everything.
     reference: Evaluation
     every_bet: Estimate
     #: By learner.
     evaluations: Mapping[LearnerName, Evaluation]
-    #: Differences of the boosted model by sport, book and price.
+    #: Differences of the served model by sport, book and price.
     slices: tuple[Slice, ...]
-    #: How much worse (nats a bet) the boosted model gets when a feature of the test is shuffled.
+    #: How much worse (nats a bet) the served model gets when a feature of the test is shuffled.
     importance: Mapping[str, float]
     #: Standard deviation of the boosted model's difference between seeds, nats a bet.
     seed_spread: float
+    #: When the bets of each part were placed.
+    days: tuple[PartDay, ...]
+
+
+@dataclass(frozen=True)
+class PreparedBets:
+    """A training set cut into parts, with the reference that a model learns on top of."""
+
+    #: The bets with `won` and `part`, of all parts.
+    eligible: pl.DataFrame
+    #: Those of the test part.
+    test: pl.DataFrame
+    cuts: Cuts
+    left_out: Mapping[str, int]
+    #: Log losses on the validation part.
+    calibrations: Mapping[str, float]
+    #: The chosen one, fitted on training and validation.
+    calibration: Calibration
+    #: The codes of names that these two have.
+    codes: Mapping[str, tuple[int, ...]]
+    learned: LearningParts
+
+
+def prepared_bets(training_set: TrainingSet, progress: Progress = silent) -> PreparedBets:
+    """Cut a training set and calibrate the price. Raises as `fit_win` does."""
+    eligible, left_out = graded_bets(training_set.frame)
+    cuts = day_cuts(eligible["time_placed"])
+    eligible = eligible.with_columns(parts(eligible["time_placed"], eligible["known_at"], cuts))
+    train, validation, test = (eligible.filter(pl.col("part") == name) for name in PARTS[:3])
+    _check_parts(train, validation, test)
+    progress("calibrate the price", 0, None)
+    columns, shrinkage, tried = choose_calibration(train, validation)
+    both = pl.concat([train, validation])
+    seen = codes_seen(both, training_set.features)
+
+    def part_of(bets: pl.DataFrame, calibration: Calibration) -> Part:
+        inputs = model_inputs(bets, training_set.features, seen)
+        return Part(inputs, bets["won"].to_numpy().astype(float), calibration.log_odds(bets))
+
+    first = fit_calibration(train, columns, shrinkage)
+    calibration = fit_calibration(both, columns, shrinkage)
+    learned = LearningParts(part_of(train, first), part_of(validation, first), part_of(both, calibration))
+    calibrations = {f"{' + '.join(names) or 'price'}, {strength:g}": loss for names, strength, loss in tried}
+    return PreparedBets(eligible, test, cuts, left_out, calibrations, calibration, seen, learned)
 
 
 def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedModel:
@@ -57,50 +108,42 @@ def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedMod
 
     Raises ConfigurationError when the bets lie on too few days, or a part has no wins or no losses.
     """
-    eligible, left_out = graded_bets(training_set.frame)
-    cuts = day_cuts(eligible["time_placed"])
-    eligible = eligible.with_columns(parts(eligible["time_placed"], eligible["known_at"], cuts))
-    train, validation, test = (eligible.filter(pl.col("part") == name) for name in PARTS[:3])
-    _check_parts(train, validation, test)
-    progress("calibrate the price", 0, None)
-    columns, shrinkage, calibrations = choose_calibration(train, validation)
-    seen = codes_seen(pl.concat([train, validation]), training_set.features)
-
-    def part_of(bets: pl.DataFrame, calibration: Calibration) -> Part:
-        return Part(
-            model_inputs(bets, training_set.features, seen),
-            bets["won"].to_numpy().astype(float),
-            calibration.log_odds(bets),
-        )
-
-    first = fit_calibration(train, columns, shrinkage)
-    both = pl.concat([train, validation])
-    calibration = fit_calibration(both, columns, shrinkage)
-    learned = LearningParts(part_of(train, first), part_of(validation, first), part_of(both, calibration))
+    prepared = prepared_bets(training_set, progress)
+    learned, calibration, test, eligible = prepared.learned, prepared.calibration, prepared.test, prepared.eligible
     progress("boosted trees", 0, None)
-    boosted, trees = fit_boosted_trees(WIN, learned, training_set.features)
+    boosted = fit_boosted_trees(WIN, learned, training_set.features)
     progress("logistic model", 0, None)
-    logistic, penalty = fit_linear(WIN, learned)
-    model = WinModel(tuple(training_set.features), seen, calibration, boosted, logistic)
+    logistic = fit_linear(WIN, learned)
+    losses: dict[LearnerName, float] = {"boosted": boosted.validation_loss, "logistic": logistic.validation_loss}
+    model = WinModel(
+        tuple(training_set.features), prepared.codes, calibration, boosted.trees, logistic.model, served_learner(losses)
+    )
 
     progress("evaluate", 0, None)
     tested = test_part(test, model.reference(test))
     chances = {learner: model.win_probability(test, learner) for learner in LEARNERS}
-    differences = log_losses(tested.won, chances["boosted"]) - log_losses(tested.won, tested.reference)
+    differences = log_losses(tested.won, chances[model.served]) - log_losses(tested.won, tested.reference)
     return FittedModel(
         model,
-        cuts,
+        prepared.cuts,
         {name: eligible.filter(pl.col("part") == name).height for name in PARTS},
-        left_out,
-        {f"{' + '.join(names) or 'price'}, {strength:g}": loss for names, strength, loss in calibrations},
-        tuple(trees),
-        penalty,
+        prepared.left_out,
+        prepared.calibrations,
+        boosted.counts,
+        logistic.penalty,
+        {
+            "price": learned.validation.loss(WIN, np.zeros(len(learned.validation.target))),
+            "boosted": losses["boosted"],
+            "logistic": losses["logistic"],
+        },
+        boosted.curves,
         evaluate(tested, tested.reference),
         every_bet(tested),
         {learner: evaluate(tested, chances[learner]) for learner in LEARNERS},
         tuple(slices(_banded(test), ("sport", "institution_name", "odds_band"), differences)),
         importance(model, test),
         seed_spread(model, test, tested),
+        parts_by_day(eligible),
     )
 
 
@@ -126,16 +169,16 @@ def _check_parts(*graded: pl.DataFrame) -> None:
 
 
 def importance(model: WinModel, test: pl.DataFrame, seed: int = 1) -> dict[str, float]:
-    """How much worse the boosted model gets on the test when one of its inputs is shuffled, nats a bet, worst first."""
+    """How much worse the served model gets on the test when one of its inputs is shuffled, nats a bet, worst first."""
     won, offset = test["won"].to_numpy(), model.calibration.log_odds(test)
     inputs = model.inputs(test)
-    whole = np.mean(log_losses(won, probability(offset + model.boosted.added(inputs))))
+    whole = np.mean(log_losses(won, probability(offset + model.learned().added(inputs))))
     random = np.random.default_rng(seed)
     worse = {}
     for column, name in enumerate(model.features):
         shuffled = inputs.copy()
         shuffled[:, column] = random.permutation(shuffled[:, column])
-        worse[name] = float(np.mean(log_losses(won, probability(offset + model.boosted.added(shuffled)))) - whole)
+        worse[name] = float(np.mean(log_losses(won, probability(offset + model.learned().added(shuffled)))) - whole)
     return dict(sorted(worse.items(), key=lambda item: (-item[1], item[0])))
 
 

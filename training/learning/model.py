@@ -14,7 +14,8 @@ import polars as pl
 
 from feature_repo.declarations.features import PLACED_BET_FEATURES, FeatureScale
 from feature_repo.errors import ConfigurationError
-from training.learning.learners import BoostedTrees, LinearModel, tree_text
+from training.learning.boosted_trees import BoostedTrees, tree_text
+from training.learning.learners import LinearModel
 from training.learning.probabilities import Numbers, probability
 from training.learning.reference import Calibration
 
@@ -36,6 +37,8 @@ class WinModel:
     calibration: Calibration
     boosted: BoostedTrees
     logistic: LinearModel
+    #: The learner that is served (`served_learner`).
+    served: LearnerName
 
     def inputs(self, bets: pl.DataFrame) -> Numbers:
         """A row for each bet with its features in order: NaN for one that is null, and for a code that is new."""
@@ -45,13 +48,18 @@ class WinModel:
         """The calibrated price of each bet, as a probability: NaN for a bet without a price."""
         return _where_priced(bets, probability(self._offset(bets)))
 
-    def win_probability(self, bets: pl.DataFrame, learner: LearnerName = "boosted") -> Numbers:
-        """The chance of each bet: NaN for one without a price.
+    def win_probability(self, bets: pl.DataFrame, learner: LearnerName | None = None) -> Numbers:
+        """The chance of each bet, by the learner that is served unless another is asked for: NaN for one without a
+        price.
 
         `bets` has the features, and the bets' `sport`, `market` and `institution_name`.
         """
-        added = getattr(self, learner).added(self.inputs(bets))
+        added = self.learned(learner).added(self.inputs(bets))
         return _where_priced(bets, probability(self._offset(bets) + added))
+
+    def learned(self, learner: LearnerName | None = None) -> BoostedTrees | LinearModel:
+        """What a learner added to the price; the one that is served unless another is asked for."""
+        return self.boosted if (learner or self.served) == "boosted" else self.logistic
 
     def _offset(self, bets: pl.DataFrame) -> Numbers:
         return self.calibration.log_odds(bets.with_columns(pl.col("implied_prob").cast(pl.Float64).fill_null(0.5)))
@@ -65,6 +73,7 @@ class WinModel:
             "codes": self.codes,
             "calibration": self.calibration.document(),
             "logistic": asdict(self.logistic),
+            "served": self.served,
         }
         weights = json.dumps(document, sort_keys=True, indent=1)
         return {_WEIGHTS: weights, **{f"trees-{number}.txt": text for number, text in enumerate(self.boosted.texts)}}
@@ -85,7 +94,15 @@ class WinModel:
             Calibration.from_document(document["calibration"]),
             BoostedTrees(tuple(texts)),
             LinearModel.from_document(document["logistic"]),
+            document["served"],
         )
+
+
+def served_learner(validation_losses: Mapping[LearnerName, float]) -> LearnerName:
+    """The learner that is served: the one whose loss on the validation part is smaller, the logistic one when both are
+    equal. Either was fitted on the training part for that; the test part has no say.
+    """
+    return min(LEARNERS, key=lambda learner: (validation_losses[learner], learner == "boosted"))
 
 
 def save_files(directory: Path, files: Mapping[str, str]) -> dict[str, str]:

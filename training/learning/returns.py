@@ -16,13 +16,12 @@ import polars as pl
 from ingestion.progress import Progress, silent
 from training.dataset import TrainingSet
 from training.evaluate import MARGINS, BetsAtMargin, bets_at, test_part
+from training.learning.boosted_trees import BoostedTrees, fit_boosted_trees
 from training.learning.learners import (
     RETURNS,
-    BoostedTrees,
     LearningParts,
     LinearModel,
     Part,
-    fit_boosted_trees,
     fit_linear,
     squared_errors,
 )
@@ -110,15 +109,15 @@ def fit_returns(
     learned = LearningParts(
         part_of(by_part["train"], first), part_of(by_part["validation"], first), part_of(both, mean)
     )
-    boosted, trees = fit_boosted_trees(RETURNS, learned, features)
-    ridge, penalty = fit_linear(RETURNS, learned)
-    model = ReturnModel(tuple(features), codes, mean, boosted, ridge)
+    boosted = fit_boosted_trees(RETURNS, learned, features)
+    ridge = fit_linear(RETURNS, learned)
+    model = ReturnModel(tuple(features), codes, mean, boosted.trees, ridge.model)
     test, target = by_part["test"], by_part["test"]["target"].to_numpy()
     return FittedReturns(
         model,
         {name: bets.height for name, bets in by_part.items()},
-        tuple(trees),
-        penalty,
+        boosted.counts,
+        ridge.penalty,
         float(np.mean(squared_errors(target, np.full(len(target), mean)))),
         {learner: _evaluate(test, model.expected_return(test, learner), mean) for learner in RETURN_LEARNERS},
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,9 @@ from hypothesis import strategies as st
 
 from feature_repo.errors import LockHeld, RetrievalTimedOut, RowsUnfit
 from tests.feature_repo.offline_store.test_as_of_join import frame_of, frames, numbered, plays, teams
+from tests.rigs.forked_commands import forked_command
 from tests.rigs.offline_stores import HOUR, KEYED, NOON, OURS, Stores, records, repo_config, stores
-from tests.rigs.processes import PATIENCE, wait_until
+from tests.rigs.processes import wait_until
 
 __all__ = ["stores"]
 
@@ -174,18 +173,14 @@ def test_interrupted_retrieval_leaves_no_session_or_table(stores: Stores) -> Non
     directory = Path(str(stores.ours.config.registry_config)).parent
     arguments = [repr(vars(stores.postgres)), str(directory), SLOW]
     with stores.filled(plays=PLAYS) as database:
-        asking = subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTED, *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            cwd=Path(__file__).parents[3], env=dict(os.environ),
-        )  # fmt: skip
-        assert asking.stdout is not None
-        assert asking.stdout.readline() == "asking\n"
-        wait_until(lambda: busy(database) == 1, asking)
-        asking.send_signal(signal.SIGINT)
-        _, complaint = asking.communicate(timeout=PATIENCE)
-        assert asking.returncode != 0
-        assert "KeyboardInterrupt" in complaint
+        program = ["-c", INTERRUPTED, *arguments]
+        with forked_command("python", program, environ=os.environ, cwd=Path(__file__).parents[3]) as asking:
+            wait_until(lambda: asking.printed() == "asking\n", asking)
+            wait_until(lambda: busy(database) == 1, asking)
+            asking.send_signal(signal.SIGINT)
+            ended = asking.wait()
+        assert ended.returncode != 0
+        assert "KeyboardInterrupt" in ended.stderr
         wait_until(lambda: busy(database) == 0)
         assert database.execute("select to_regclass('public.interrupted')").fetchall() == [(None,)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,8 +21,9 @@ from feature_repo.group_keys import entity_rows
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import feast_environment
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
+from tests.rigs.forked_commands import forked_server
 from tests.rigs.online_stores import DAY, OURS, store_of, write, write_watermark
-from tests.rigs.processes import PATIENCE, serving
+from tests.rigs.processes import PATIENCE
 from tests.rigs.redis_servers import Server, server
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
@@ -174,9 +174,9 @@ def served(quiet: Any, node: Server, tmp_path: Path) -> Iterator[str]:
             }
         )
     )
-    command = [str(Path(sys.executable).with_name("feast")), "serve", "--host", "127.0.0.1", "--port", "{port}"]
+    command = ["serve", "--host", "127.0.0.1", "--port", "{port}"]
     environ = os.environ | {"PIKKIT_NOW": NOW.isoformat(), "FEAST_USAGE": "False"}
-    with serving(command, tmp_path, environ) as port:
+    with forked_server("feast", command, environ=environ, cwd=tmp_path) as port:
         yield f"http://127.0.0.1:{port}"
 
 

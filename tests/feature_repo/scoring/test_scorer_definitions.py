@@ -22,6 +22,7 @@ from feature_repo.postgres.background_refresh import Refreshed
 from feature_repo.servers.connections import Connections
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
 from tests.rigs import online_stores
+from tests.rigs.forked_commands import run_forked
 from tests.rigs.processes import PATIENCE, wait_until
 
 # ---- services that are refused -------------------------------------------------------------------------------------
@@ -297,9 +298,6 @@ def test_scorer_refreshes_at_the_interval_of_the_registry_cache(store: Any) -> N
 
 def test_scorer_made_before_a_fork_scores_in_the_child(stocked: Connections, environ: dict[str, str]) -> None:
     """gunicorn with --preload makes it in the parent: children share neither its threads nor its connections."""
-    import subprocess
-    import sys
-
     from feature_repo.servers.environment import feast_environment
 
     program = (
@@ -324,8 +322,8 @@ def test_scorer_made_before_a_fork_scores_in_the_child(stocked: Connections, env
     known = (
         environ | feast_environment(stocked) | {"REDIS_URL": stocked.redis.url, "PIKKIT_NOW": REFRESHED_AT.isoformat()}
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, env=known, check=False, capture_output=True)
-    assert (done.returncode, done.stderr.decode() if b"cannot be read anew" in done.stderr else "") == (0, "")
+    done = run_forked("python", ["-c", program], environ=known, cwd=REPOSITORY)
+    assert (done.returncode, done.stderr if "cannot be read anew" in done.stderr else "") == (0, "")
 
 
 def test_value_of_a_view_without_a_ttl_is_scored_at_any_age(

@@ -19,8 +19,9 @@ from feature_repo.servers.connections import Connections, Postgres, Redis
 from ingestion.database.access import connect, hold_run_lock
 from ingestion.runs.status import lock_holder
 from tests.builders.bet_files import NOW, bet, jsonl, lost
-from tests.rigs.commands import PIKKIT, digests, environ_of, pikkit
-from tests.rigs.processes import PATIENCE, wait_until
+from tests.rigs.commands import digests, environ_of, pikkit
+from tests.rigs.forked_commands import ForkedCommand, forked_command
+from tests.rigs.processes import wait_until
 from tests.rigs.trouble import a_role_with_a_password, administer, closed_port, on_disk, small_disk
 
 LATER = (NOW + timedelta(hours=1)).isoformat()
@@ -293,8 +294,8 @@ def test_interrupted_run_exits_130_and_undoes_uncommitted_work(
     before = digests(store)
     with run_that_waits(store, environ, tmp_path, new_bet) as process:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, said.splitlines()[-1]) == (
+        ended = process.wait()
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         130,
         "Interrupted. What was committed or published stays, the rest is undone. Run the command again.",
     )
@@ -302,16 +303,14 @@ def test_interrupted_run_exits_130_and_undoes_uncommitted_work(
 
 
 @contextmanager
-def run_that_waits(
-    store: Connections, environ: dict[str, str], cwd: Path, file: Path
-) -> Iterator[subprocess.Popen[str]]:
+def run_that_waits(store: Connections, environ: dict[str, str], cwd: Path, file: Path) -> Iterator[ForkedCommand]:
     """A run that holds the lock and stands still in the middle of its work."""
-    command = [PIKKIT, "run", "--source", file, "--now", LATER]
+    command = ["run", "--source", file, "--now", LATER]
     with connect(store.postgres, purpose="test") as obstacle, connect(store.postgres, purpose="test") as looker:
         obstacle.execute("lock table raw.bet_versions")
-        process = subprocess.Popen(command, env=environ, cwd=cwd, stderr=subprocess.PIPE, text=True)
-        wait_until(lambda: any_waits(looker), process)
-        yield process
+        with forked_command("pikkit", command, environ=environ, cwd=cwd) as process:
+            wait_until(lambda: any_waits(looker), process)
+            yield process
 
 
 def any_waits(connection: psycopg.Connection) -> bool:

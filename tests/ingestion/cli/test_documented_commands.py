@@ -43,6 +43,10 @@ NOT_EXECUTED = {
     "pikkit train --from MODEL": "the same",
     "pikkit dataset --from MODEL --out DIR": "the same",
     "pikkit dataset --since 2026-05-01 --out DIR": "the same",
+    "pikkit audit": "tests/training/audit/test_planted_leaks.py runs it, and the next three",
+    "pikkit audit --service market_profitability_at_placement_v1": "the same",
+    "pikkit audit --since 2026-05-01 --rows 5000 --cuts 10": "the same",
+    "pikkit audit --json": "the same",
     "feast serve --port 6566 --workers 2 --max-requests 0 --max-requests-jitter 0 --registry_ttl_sec 60 "
     "--no-access-log": "does not end; tests/feature_repo/scoring/test_scorer_serving.py takes it from the document",
 }

@@ -1,7 +1,7 @@
 """docs/json.md has every field of every `--json`, and no other: the real documents of one store beside the page.
 
-Those of `demo`, `publish-supabase` and of training are held beside it where those commands run (test_demo.py,
-test_publish_supabase.py, test_trained_store.py).
+Those of `demo`, `plan`, `publish-supabase` and of training are held beside it where those commands run (test_demo.py,
+test_plan.py, test_publish_supabase.py, test_trained_store.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,17 @@ from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.receiver import receiver
 from tests.rigs.trouble import administer
 
-ELSEWHERE = {"demo", "publish-supabase", "dataset", "train", "models list", "models show", "models promote"}
+ELSEWHERE = {
+    "demo",
+    "plan",
+    "publish-supabase",
+    "dataset",
+    "train",
+    "models list",
+    "models show",
+    "models compare",
+    "models promote",
+}
 WHOLE = {"sport": "Soccer", "league": None, "market": None, "institution_name": None, "american_odds": 100}
 WHOLE |= {"bet_type": "straight", "is_live": False}
 

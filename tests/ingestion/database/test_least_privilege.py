@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from feature_repo.errors import ConfigurationError, PikkitError
+from feature_repo.postgres.queries import feast_statement
 from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from ingestion.database.access import connect, hold_run_lock
@@ -26,6 +28,14 @@ from tests.rigs.commands import by_name, environ_of, pikkit
 
 ROLES = REPOSITORY / "docs" / "store-roles.sql"
 WORK = [("migrate",), ("apply",), ("run", "--source", "bets.jsonl"), ("verify",), ("doctor",)]
+SERVED_VECTOR = {
+    "served_at": NOW.isoformat(),
+    "service": "s",
+    "bet_id": None,
+    "entities": {},
+    "features": {},
+    "views": {},
+}
 # What Postgres lets every role do: hold the lock that a run once took, fill the disk.
 HELD_UP = (
     "select pg_advisory_lock(7745548072115291137)",
@@ -133,6 +143,8 @@ def test_the_trainer_s_role_asks_feast_and_changes_nothing(
         "select * from processed.bets",
         "select * from quarantine.bets",
         "select * from ops.runs",
+        "select * from ops.served_vectors",
+        "delete from ops.served_vectors",
         "select * from public.bets",
         "select * from other.secrets",
         "insert into features.vocabulary values ('sport', 'x', 99)",
@@ -147,6 +159,8 @@ def test_the_trainer_s_role_asks_feast_and_changes_nothing(
         "do $$ begin lock table ops.run_lock in access share mode; end $$",
         *HELD_UP,
     )
+    with connect(trainer.postgres, purpose="test") as keeping:
+        keeping.execute(feast_statement("keep_served_vectors"), {"vectors": json.dumps([SERVED_VECTOR])})
     with pytest.raises(ConfigurationError, match="permission denied"):
         store_at(trainer).materialize_incremental(NOW)
     # A lock that a reader can take on what it reads keeps nobody from the run lock.

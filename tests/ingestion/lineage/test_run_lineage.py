@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -23,8 +22,10 @@ from ingestion.pipeline import run_materialize
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.ingestion.lineage.conftest import events_of, facets_of, the_event, told
-from tests.rigs.commands import PIKKIT, environ_of, pikkit_here
+from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.forked_commands import forked_command
 from tests.rigs.lenient_pipeline import run, run_backfill
+from tests.rigs.processes import wait_until
 
 HOUR = timedelta(hours=1)
 GONE = "redis://127.0.0.1:1/0"
@@ -159,10 +160,10 @@ def test_a_run_killed_after_the_commit_is_closed_by_the_next_run_and_served(
     with connect(prepared.postgres, purpose="test") as obstacle, connect(prepared.postgres, purpose="test") as looker:
         # The copy asks this table first what it lacks, once the run is committed.
         obstacle.execute("lock table ops.materializations")
-        with subprocess.Popen([PIKKIT, "run", "--source", file], env=environ, stderr=subprocess.DEVNULL) as process:
-            while not waits(looker):
-                assert process.poll() is None
+        with forked_command("pikkit", ["run", "--source", file], environ=environ, cwd=tmp_path) as process:
+            wait_until(lambda: waits(looker), process)
             process.kill()
+            process.wait()
     events = events_of(prepared)
     assert (told(events, "run"), told(events, "features.sport_stats")) == (["START", "RUNNING"], ["START", "COMPLETE"])
     run_materialize(prepared)

@@ -13,18 +13,10 @@ import pytest
 
 from feature_repo.errors import ConfigurationError
 from tests.builders.training_sets import world
+from training.learning.boosted_trees import boosting_library, fit_boosted_trees
 from training.learning.fit import FittedModel, fit_win, graded_bets
-from training.learning.learners import (
-    RETURNS,
-    WIN,
-    LearningParts,
-    LinearModel,
-    Part,
-    boosting_library,
-    fit_boosted_trees,
-    fit_linear,
-)
-from training.learning.model import WinModel, file_digest, save_files
+from training.learning.learners import RETURNS, WIN, LearningParts, LinearModel, Part, fit_linear
+from training.learning.model import WinModel, file_digest, save_files, served_learner
 from training.learning.probabilities import probability
 from training.learning.returns import fit_returns
 
@@ -50,7 +42,7 @@ def test_probability_is_that_of_price_and_trees_together(fitted: FittedModel) ->
         ],
         axis=0,
     )
-    chances = model.win_probability(bets)
+    chances = model.win_probability(bets, "boosted")
     assert chances == pytest.approx(probability(model.calibration.log_odds(bets) + raw), abs=1e-12)
     assert abs(np.mean(chances) - np.mean(model.reference(bets))) < 0.05
 
@@ -125,7 +117,7 @@ def test_feature_that_never_varied_and_values_that_are_missing_count_for_nothing
     inputs = np.column_stack([random.normal(size=400), np.full(400, 3.0)])
     inputs[::4, 0] = np.nan
     part = Part(inputs, (random.random(400) < 0.5).astype(float), np.zeros(400))
-    model, _ = fit_linear(WIN, LearningParts(part, part, part))
+    model = fit_linear(WIN, LearningParts(part, part, part)).model
     nothing = model.added(np.array([[np.nan, 9.0]]))
     assert nothing == pytest.approx([model.intercept])
     assert isinstance(model, LinearModel)
@@ -149,3 +141,46 @@ def test_missing_openmp_library_is_named_with_a_package_to_install(
     part = Part(np.zeros((2, 1)), np.array([0.0, 1.0]), np.zeros(2))
     with pytest.raises(ConfigurationError, match=r"libgomp\.so\.1.* Nothing was trained.*libgomp1"):
         fit_boosted_trees(WIN, LearningParts(part, part, part), ["feature"])
+
+
+@pytest.mark.parametrize(
+    ("boosted", "logistic", "served"), [(0.1, 0.2, "boosted"), (0.2, 0.1, "logistic"), (0.1, 0.1, "logistic")]
+)
+def test_learner_with_the_smaller_loss_on_validation_is_served(boosted: float, logistic: float, served: str) -> None:
+    assert served_learner({"boosted": boosted, "logistic": logistic}) == served
+
+
+def test_served_learner_is_chosen_without_the_test_part(fitted: FittedModel) -> None:
+    """A world whose test part ends the other way round has the same learner, by the same losses."""
+    same = world(1, edge=0.8, events_a_day=10)
+    in_test = pl.col("time_placed").dt.date() >= fitted.cuts.test
+    flipped = dataclasses.replace(
+        same, frame=same.frame.with_columns(is_win=pl.when(in_test).then(~pl.col("is_win")).otherwise(pl.col("is_win")))
+    )
+    judged = fit_win(flipped)
+    assert judged.validation_losses == fitted.validation_losses
+    assert (
+        judged.model.served
+        == fitted.model.served
+        == served_learner({learner: fitted.validation_losses[learner] for learner in ("boosted", "logistic")})
+    )
+    assert judged.evaluations["boosted"].verdict.conclusion == "worse"
+    bets = graded_bets(same.frame)[0].head(50)
+    assert (judged.model.win_probability(bets) == judged.model.win_probability(bets, judged.model.served)).all()
+
+
+def test_loss_on_validation_is_that_of_the_weights_of_the_training_part_alone() -> None:
+    random = np.random.default_rng(1)
+    train, validation = (
+        Part(random.normal(size=(4_000, 2)), (random.random(4_000) < 0.5).astype(float), np.zeros(4_000))
+        for _ in range(2)
+    )
+    both = Part(*(np.concatenate([getattr(train, name), getattr(validation, name)])
+                  for name in ("inputs", "target", "offset")))  # fmt: skip
+    linear = fit_linear(WIN, LearningParts(train, validation, both))
+    alone = fit_linear(WIN, LearningParts(train, validation, train))
+    assert linear.validation_loss == pytest.approx(validation.loss(WIN, alone.model.added(validation.inputs)))
+    assert linear.validation_loss != pytest.approx(validation.loss(WIN, linear.model.added(validation.inputs)))
+    trees = fit_boosted_trees(WIN, LearningParts(train, validation, train), ["a", "b"], seeds=(1, 2))
+    assert trees.validation_loss == pytest.approx(validation.loss(WIN, trees.trees.added(validation.inputs)))
+    assert [len(curve) >= count // 10 for curve, count in zip(trees.curves, trees.counts, strict=True)] == [True, True]

@@ -8,7 +8,6 @@ from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json
 from ingestion.cli.output import print_line
 from ingestion.cli.stores import begin
-from ingestion.cli.tables import print_table
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
@@ -24,31 +23,30 @@ def list_models(json: Json = False) -> None:
     if json:
         print_json({"promoted": store.promoted(), "models": [_document(model) for model in models]})
         return
-    print_table(
-        ["model", "", "bets", "test days", "learner", "to the price", "verdict"],
-        [row for model in models for row in _rows(model)],
-    )
-    print_line()
+    for model in models:
+        _print(model)
+        print_line()
     if models:
+        print_line("Log loss minus the calibrated price's, in 1e-4 nats a bet; below 0 is better.")
         print_line(f"{counted(len(models), 'model')} in {store.place}. `pikkit models show NAME` shows one whole.")
     else:
         print_line(f"No model is kept in {store.place}. `pikkit train` trains one.")
 
 
-def _rows(model: KeptModel) -> list[tuple[Any, ...]]:
-    judged = model.manifest.evaluation["win"]["models"]
-    return [
-        (
-            model.name,
-            "promoted" if model.is_promoted else "",
-            model.manifest.data.rows,
-            each["days"],
-            learner,
-            f"{each['difference']['mean'] * 1e4:+.1f}",
-            each["conclusion"],
-        )
-        for learner, each in judged.items()
-    ]
+def _print(model: KeptModel) -> None:
+    """A line on the model, then one on each learner."""
+    from training.artefacts.judgement_tables import LEARNER_NAMES, TEN_THOUSAND, interval_text
+
+    data, win = model.manifest.data, model.manifest.evaluation["win"]["models"]
+    days = next(iter(win.values()))["days"]
+    print_line(f"{model.name}{', promoted' if model.is_promoted else ''}")
+    print_line(f"  {counted(data.rows, 'bet')} of {data.service}, tested on {counted(days, 'day')}")
+    served = model.manifest.parameters["win"]["served"]["learner"]
+    for learner, judged in win.items():
+        difference = judged["difference"]
+        figures = f"{difference['mean'] * TEN_THOUSAND:+.1f} {interval_text(difference, TEN_THOUSAND, '+.1f')}"
+        name = f"{LEARNER_NAMES[learner]}{', served' if learner == served else ''}"
+        print_line(f"  {name:22} {figures:26} {judged['conclusion']}")
 
 
 def _document(model: KeptModel) -> dict[str, Any]:
@@ -60,6 +58,7 @@ def _document(model: KeptModel) -> dict[str, Any]:
         "trained_at": manifest.trained_at,
         "service": manifest.data.service,
         "rows": manifest.data.rows,
+        "served": manifest.parameters["win"]["served"]["learner"],
         "verdicts": {
             learner: {name: each[name] for name in ("conclusion", "sentence", "money")}
             for learner, each in manifest.evaluation["win"]["models"].items()

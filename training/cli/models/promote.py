@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +11,7 @@ from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json
 from ingestion.cli.output import print_line, say_warning
 from ingestion.cli.stores import begin
+from training.artefacts.judgement_tables import LEARNER_NAMES
 
 
 def promote_model(
@@ -22,10 +24,27 @@ def promote_model(
     store = ModelStore.of_home(begin().home)
     before = store.promoted()
     model = store.promote(name)
+    served = model.manifest.parameters["win"]["served"]["learner"]
+    judged = model.manifest.evaluation["win"]["models"][served]
+    if warning := _warning(served, judged):
+        say_warning(warning)
     if json:
-        print_json({"promoted": model.name, "before": before})
+        print_json({"promoted": model.name, "before": before, "conclusion": judged["conclusion"]})
         return
-    conclusions = {judged["conclusion"] for judged in model.manifest.evaluation["win"]["models"].values()}
-    if "better" not in conclusions:
-        say_warning(f"Its verdict is not that it is better than the price: {', '.join(sorted(conclusions))}.")
     print_line(f"{model.name} is promoted{f', in place of {before}' if before else ''}.")
+
+
+def _warning(served: str, judged: Mapping[str, Any]) -> str | None:
+    """What somebody should know who has this model served; null where its test spoke for it in both sentences."""
+    name = LEARNER_NAMES[served]
+    words = {
+        "worse": f"What is served of it, {name}, did worse than the price in its test: the price alone is better",
+        "not to be told apart": f"What is served of it, {name}, could not be told apart from the price in its test",
+        "too few days to say": f"Its test has too few days to say whether {name}, which is served, knows more than the "
+        "price",
+    }.get(judged["conclusion"])
+    if words is not None:
+        return f"{words}."
+    if not judged["money"].startswith("Would have paid"):
+        return f"It is better than the price, and that would not have paid for sure. {judged['money']}"
+    return None

@@ -15,16 +15,28 @@ from training.cli.judgement import print_judgement
 
 def show_model(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model; `promoted` is the one that is promoted.")],
+    html: Annotated[bool, typer.Option("--html", help="Write its page, model.html, anew, and print where.")] = False,
     json: Json = False,
 ) -> None:
-    """Show a model: its verdict and figures beside the price."""
+    """Show a model: its verdict and figures beside the price.
+
+    The same stands on its page, model.html beside its files, with plots.
+    """
     from training.artefacts.model_store import ModelStore
+    from training.page.model_page import MODEL_PAGE, write_model_page
 
     model = ModelStore.of_home(begin().home).model(name)
+    page = write_model_page(model.directory, model.manifest) if html else model.directory / MODEL_PAGE
     if json:
-        print_json({"directory": str(model.directory), "is_promoted": model.is_promoted, **vars(model.manifest)})
+        path = str(page) if page.exists() else None
+        print_json(
+            {"directory": str(model.directory), "page": path, "is_promoted": model.is_promoted, **vars(model.manifest)}
+        )
         return
-    print_judgement(model.manifest.evaluation)
+    if html:
+        print_line(str(page))
+        return
+    print_judgement(model.manifest)
     data = model.manifest.data
     print_line()
     print_line(

@@ -1,0 +1,1 @@
+"""A trained model in MLflow, where a tracking server is configured."""
