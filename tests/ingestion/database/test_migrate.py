@@ -246,7 +246,7 @@ def test_migration_0021_counts_the_rows_of_an_older_store_up_to_the_log_position
         insert into features.watermark (log_position, features_watermark, run_id)
         values (2, '2026-05-02', '00000000-0000-7000-8000-000000000001');
         insert into processed.bet_versions (seq, run_id, id, bet_type, status, updated_at, known_at)
-        select seq, '00000000-0000-7000-8000-000000000001', 'b' || seq, 'straight', 'PENDING', '2026-05-01', '2026-05-01'
+        select seq, gen_random_uuid(), 'b' || seq, 'straight', 'PENDING', '2026-05-01', '2026-05-01'
         from generate_series(1, 3) as seq;
         insert into features.bet_facts_changes (bet_id, event_timestamp, created_timestamp, run_id)
         select bet, '2026-05-01'::date + day, '2026-05-01', '00000000-0000-7000-8000-000000000001'
