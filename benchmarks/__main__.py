@@ -27,6 +27,7 @@ from benchmarks import (
     retrieval,
     runs,
     sync,
+    training,
     validation,
 )
 from benchmarks.measuring import Row
@@ -46,6 +47,7 @@ QUICK: dict[str, Benchmark] = {
     "retrieval": lambda of: retrieval.compare(of, [SMALL, LARGE], million_of=LARGE, limit=120, rounds=1),
     "online": lambda of: online.compare(of, SMALL),
     "looking": lambda of: looking.compare(of, [SMALL, LARGE]),
+    "training": lambda of: training.compare(of, 20, 5, [900, 3_000], store_bets=SMALL),
     "materialize": lambda of: materialize.compare(of, LARGE),
     "runs": lambda of: runs.compare(of, LARGE, [SMALL, LARGE]),
     "consistency": lambda of: consistency.compare(of, SMALL),
@@ -57,6 +59,7 @@ FULL: dict[str, Benchmark] = {
     "retrieval": lambda of: retrieval.compare(of, [SMALL, LARGE], million_of=LARGEST, limit=1_800, rounds=3),
     "online": lambda of: online.compare(of, LARGE),
     "looking": lambda of: looking.compare(of, [SMALL, LARGE, LARGEST]),
+    "training": lambda of: training.compare(of, 200, 40, [300, 900, 3_000, 9_000], store_bets=SMALL),
     "materialize": lambda of: materialize.compare(of, 200_000),
     "runs": lambda of: runs.compare(of, LARGEST, [LARGE, LARGEST]),
     "consistency": lambda of: consistency.compare(of, LARGE),

@@ -20,7 +20,6 @@ import psycopg
 
 from feature_repo import clock
 from feature_repo.lineage.copy_events import CopyLineage
-from feature_repo.lineage.events import Parent, job_namespace
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import commit, connect
 from ingestion.database.locked_store import locked_store
@@ -123,7 +122,7 @@ def run_pipeline(
                 *on_refresh(watermark_before, now, redefined),
                 *on_names(name_variants(connection)),
                 *synced.warnings,
-                *gate_warnings(outcome),
+                *gate_warnings(outcome, override=override),
             ]
             return this.finished(PipelineSummary(synced.sync, warnings, flags, refreshed, now, outcome, online))
 
@@ -226,7 +225,7 @@ def run_backfill(
                 commit(connection)
             raise_if_refused(connection, this, outcome)
             online = _copy_online(connection, connections, this, progress, anew=True)
-            warnings = gate_warnings(outcome)
+            warnings = gate_warnings(outcome, override=override)
             return this.finished(BackfillSummary(versions_rewound, replaced, outcome, online, warnings))
 
 
@@ -252,8 +251,7 @@ def _copy_online(
     with this.step("load feast"):  # seconds that would be charged to the copy
         progress("load feast", 0, None)
         import feast  # noqa: F401
-    parent = Parent(job_namespace(), this.verb, str(this.run_id))
-    lineage = CopyLineage(connections.postgres, connections.redis, this.run_id, parent)
+    lineage = CopyLineage(connections.postgres, connections.redis, this.run_id)
     with this.step("materialize") as step, open_online_store(connections) as store:
         step.result = counts = copy_online(connection, store, anew=anew, lineage=lineage, progress=progress)
     return counts

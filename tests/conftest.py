@@ -37,9 +37,9 @@ from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import apply_migrations, create_registry
 from ingestion.embedded import servers as embedded
 from tests.rigs.keeper import memory_directory, temporary_homes
-from tests.rigs.supabase import supabase
+from tests.rigs.supabase import shared_project, supabase
 
-__all__ = ["supabase"]
+__all__ = ["shared_project", "supabase"]
 
 REPOSITORY = Path(__file__).parents[1]
 LENIENT_GATES = Path(__file__).with_name("lenient_gates.toml")
@@ -56,6 +56,7 @@ OUR_VARIABLES = (
     "OPENLINEAGE_",
     "ALERT_URLS",
     "PUSHGATEWAY_URL",
+    "COLUMNS",
     "NO_COLOR",
     "FORCE_COLOR",
 )
@@ -189,6 +190,15 @@ def clone(servers: Connections) -> Iterator[Callable[[Postgres | None], Postgres
         for postgres in made:
             name = sql.Identifier(postgres.database)
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(name))
+
+
+@contextmanager
+def temporary_database(servers: Postgres, template: Postgres | None = None) -> Iterator[Postgres]:
+    """A database for more than one test, as a copy of a template or blank; dropped afterwards."""
+    postgres = _create(servers, f"shared_{next(_numbers)}", template)
+    yield postgres
+    with _maintenance(servers) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(postgres.database)))
 
 
 @pytest.fixture

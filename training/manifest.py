@@ -22,6 +22,8 @@ from ingestion.features.feature_definitions import feature_definitions, on_deman
 from ingestion.features.published_definitions import definition_version
 
 MANIFEST: Final = "manifest.json"
+#: Beside it, of a model: what it says for people to read (training/page/).
+MODEL_PAGE: Final = "model.html"
 _LIBRARIES: Final = ("feast", "lightgbm", "numpy", "polars", "scipy")
 
 

@@ -6,9 +6,11 @@ hold the run lock while it learns: what it reads is pinned by a log position, an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from training.learning.fit import FittedModel, fit_win
 from training.learning.model import save_files
 from training.learning.returns import FittedReturns, fit_returns
 from training.manifest import Data, ModelManifest, PinnedData, environment, finite, write_manifest
+from training.model_lineage import training_on_record
 from training.page.model_page import write_model_page
 from training.pinned_sets import pinned_training_set, same_training_set
 from training.tracking.mlflow_tracking import TRACKING_URI, TrackedRun, track
@@ -59,8 +62,21 @@ class TrainSummary(Documented):
     served: str
     #: By learner.
     verdicts: Mapping[str, JudgedLearner]
-    #: SHA-256 of what each file of the model says.
-    files: Mapping[str, str]
+    #: SHA-256 of the names of the model's files and what each says, as the manifest has them.
+    model_digest: str
+
+
+@dataclass(frozen=True)
+class ModelCounts(Documented):
+    """What the step `models` did."""
+
+    model: str
+    trained: int
+    tested: int
+    purged: int
+    served: str
+    #: By learner: what its verdict comes to.
+    verdicts: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -101,7 +117,8 @@ def train_models(
         made, data = pinned_training_set(
             connections, service, run, placed_from=placed_from, placed_to=placed_to, as_is=as_is
         )
-        return _fitted(run, made, data, directory, progress)
+        with training_on_record(connections.postgres, run, made.service, directory):
+            return _fitted(run, made, data, directory, progress)
 
 
 def retrain(
@@ -115,7 +132,8 @@ def retrain(
     with run_beside_others(connections, "train") as run:
         progress("training set", 0, None)
         made = same_training_set(connections, pinned, run)
-        return _fitted(run, made, pinned.data, directory, progress)
+        with training_on_record(connections.postgres, run, made.service, directory):
+            return _fitted(run, made, pinned.data, directory, progress)
 
 
 def _check(directory: Path) -> None:
@@ -140,7 +158,8 @@ def _fitted(run: Run, made: TrainingSet, data: Data, directory: Path, progress: 
             )
             write_manifest(unfinished, manifest)
             write_model_page(unfinished, manifest)
-        step.result = summary = _summary(manifest, fitted, directory)
+        summary = _summary(manifest, fitted, directory)
+        step.result = _counts(summary)
     tracked = _tracked(run, directory, progress)
     finished = run.finished(summary)
     seconds = {each.name: each.seconds for each in finished.steps}
@@ -168,7 +187,19 @@ def _summary(manifest: ModelManifest, fitted: FittedModel, directory: Path) -> T
         dict(fitted.bets),
         fitted.model.served,
         {learner: _judged(judged) for learner, judged in manifest.evaluation["win"]["models"].items()},
-        manifest.files,
+        sha256(json.dumps(manifest.files, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def _counts(summary: TrainSummary) -> ModelCounts:
+    bets = summary.bets
+    return ModelCounts(
+        summary.model,
+        bets["train"] + bets["validation"],
+        bets["test"],
+        bets["purged"],
+        summary.served,
+        {learner: judged.conclusion for learner, judged in summary.verdicts.items()},
     )
 
 

@@ -4,6 +4,7 @@ table of the store   postgres://<host>:<port>   <database>.<schema>.<table>
 view in Redis        redis://<host>:<port>      <number>/<view>
 table over REST      https://<host>             <schema>.<table>
 file                 file                       <name of the file>, without its directory
+model                file                       models/<name of its directory>
 
 A Postgres that is reached by a Unix socket (the embedded one is) has no host: `socket-<8 digits>` stands for its
 directory, which no event shows.
@@ -65,6 +66,15 @@ def source_dataset(stream: str) -> DatasetName | None:
         host, _, table = place.partition("/")
         return DatasetName(f"https://{host}", table)
     return None
+
+
+def model_dataset(name: str) -> DatasetName:
+    """A model that was trained.
+
+    >>> model_dataset("market_profitability_v1-20260524T150000Z")
+    DatasetName(namespace='file', name='models/market_profitability_v1-20260524T150000Z')
+    """
+    return DatasetName("file", f"models/{name}")
 
 
 def _host(host: str) -> str:

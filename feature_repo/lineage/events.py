@@ -1,7 +1,11 @@
 """OpenLineage events, made of the official client's classes and kept as the objects that they are sent as.
 
-A run of ours is an OpenLineage run under its own id; its parts (`gate`, `features.<view>`, `online.<view>`) are runs
-that have it as their parent. The client takes a while to import, so whoever makes an event imports it here.
+A run of ours is an OpenLineage run of the job `pikkit` under its own id, whatever its verb; its parts (`intake`,
+`gate`, `features.<view>`, `services.<service>`, `online.<view>`) are runs that have it as their parent. One job for
+all verbs, since Marquez puts the name of the parent's job before that of a part: by verb there would be several jobs
+of each view. Datasets are those of the parts alone, so that a run that fails early takes nothing out of the graph.
+
+The client takes a while to import, so whoever makes an event imports it here.
 """
 
 from __future__ import annotations
@@ -24,6 +28,9 @@ EventType = Literal["START", "RUNNING", "COMPLETE", "FAIL", "ABORT"]
 Facets = Mapping[str, Any]
 
 PRODUCT: Final = "pikkit-feature-store"
+#: The job that all runs are of.
+RUN_JOB: Final = "pikkit"
+_FEAST_FACETS: Final = "https://feast.dev/spec/facets/1-0-0"
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,13 @@ class Parent:
     namespace: str
     job: str
     run_id: str
+    #: The run at the top of all, where that is another one.
+    root: Parent | None = None
+
+
+def run_parent(run_id: UUID, root: Parent | None = None) -> Parent:
+    """The run of this id, as the parent of its parts."""
+    return Parent(job_namespace(), RUN_JOB, str(run_id), root)
 
 
 def job_namespace() -> str:
@@ -120,7 +134,7 @@ def part_run_id(run_id: UUID, job: str, begun_at: datetime) -> UUID:
 
 def view_facets(view: str, features: Sequence[DeclaredFeature], key: str) -> dict[str, Any]:
     """Schema of a stored view, and the name by which Feast knows it."""
-    from openlineage.client.facet_v2 import schema_dataset, symlinks_dataset
+    from openlineage.client.facet_v2 import schema_dataset
 
     fields = [
         schema_dataset.SchemaDatasetFacetFields(name=key, type="String"),
@@ -132,11 +146,39 @@ def view_facets(view: str, features: Sequence[DeclaredFeature], key: str) -> dic
             for feature in features
         ),
     ]
-    of_feast = symlinks_dataset.Identifier(namespace=PROJECT, name=view, type="VIEW")
     return {
         "schema": schema_dataset.SchemaDatasetFacet(fields=fields),
-        "symlinks": symlinks_dataset.SymlinksDatasetFacet(identifiers=[of_feast]),
+        **symlink(view, "VIEW"),
+        **feast_facet("featureView", "FeastFeatureViewFacet", name=view),
     }
+
+
+def symlink(name: str, kind: str) -> dict[str, Any]:
+    """That Feast calls a dataset so."""
+    from openlineage.client.facet_v2 import symlinks_dataset
+
+    of_feast = symlinks_dataset.Identifier(namespace=PROJECT, name=name, type=kind)
+    return {"symlinks": symlinks_dataset.SymlinksDatasetFacet(identifiers=[of_feast])}
+
+
+def schema_facet(columns: Mapping[str, str | None]) -> dict[str, Any]:
+    """The columns of a dataset, by name with their types, or null where these are not known."""
+    from openlineage.client.facet_v2 import schema_dataset
+
+    fields = [schema_dataset.SchemaDatasetFacetFields(name=name, type=kind) for name, kind in columns.items()]
+    return {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)}
+
+
+def copied_columns(columns: Mapping[str, tuple[DatasetName, str]]) -> dict[str, Any]:
+    """That each column holds the values of a column of another dataset as they are."""
+    from openlineage.client.facet_v2 import column_lineage_dataset as facet
+
+    as_it_is = [facet.Transformation(type="DIRECT", subtype="IDENTITY")]
+    fields = {
+        column: facet.Fields([facet.InputField(*dataset, name, as_it_is)])
+        for column, (dataset, name) in columns.items()
+    }
+    return {"columnLineage": facet.ColumnLineageDatasetFacet(fields=fields)}
 
 
 def rows_written(rows: int) -> dict[str, Any]:
@@ -160,9 +202,35 @@ def job_type(kind: str) -> dict[str, Any]:
     return {"jobType": job_type_job.JobTypeJobFacet(processingType="BATCH", integration="PIKKIT", jobType=kind)}
 
 
+def part_type(kind: str) -> dict[str, Any]:
+    """The same of a part of a run, which `feast ui` is to draw between what it reads and writes."""
+    kind_of_feast = feast_facet("jobKind", "FeastJobKindFacet", kind="transform", feast_project=PROJECT)
+    return job_type(kind) | kind_of_feast
+
+
+def verb_tag(verb: str) -> dict[str, Any]:
+    """By which verb a run was made."""
+    from openlineage.client.facet_v2 import tags_run
+
+    return {"tags": tags_run.TagsRunFacet(tags=[tags_run.TagsRunFacetFields(key="verb", value=verb, source="PIKKIT")])}
+
+
+def feast_facet(facet: str, schema: str, /, **fields: Any) -> dict[str, Any]:
+    """A facet that Feast's consumer knows things of Feast by (feast.openlineage.facets)."""
+    return {f"feast_{facet}": {"_producer": producer(), "_schemaURL": f"{_FEAST_FACETS}/{schema}.json", **fields}}
+
+
 def _parent_facet(parent: Parent) -> Any:
     from openlineage.client.facet_v2 import parent_run
 
+    root = None
+    if parent.root is not None:
+        root = parent_run.Root(
+            run=parent_run.RootRun(runId=parent.root.run_id),
+            job=parent_run.RootJob(namespace=parent.root.namespace, name=parent.root.job),
+        )
     return parent_run.ParentRunFacet(
-        run=parent_run.Run(runId=parent.run_id), job=parent_run.Job(namespace=parent.namespace, name=parent.job)
+        run=parent_run.Run(runId=parent.run_id),
+        job=parent_run.Job(namespace=parent.namespace, name=parent.job),
+        root=root,
     )

@@ -1,4 +1,4 @@
-"""Secrets taken out of texts that are kept or sent: errors of a run, warnings, lineage events."""
+"""Secrets taken out of texts that are kept, sent or printed: errors of a run, warnings, lineage events, tracebacks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,27 @@ _SHORTEST_TOKEN: Final = 8
 _HOST: Final = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?")
 # What is shorter stands in too many words; a URL or `password=` that holds it is found by its form.
 _SHORTEST: Final = 4
-_USERINFO: Final = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"]*@")
+# Where a password is before the `@`, it may hold what a URL would have percent-encoded; a path that went through
+# pathlib has lost a slash. A password that is masked already keeps its user.
+_USERINFO: Final = re.compile(
+    r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*:(?:/(?=[^\s/?#'\"]*:)|//))(?![^\s/?#'\"]*:\*{3,4}@)"
+    r"(?:[^\s/?#'\"]*:[^\s'\"]*|[^\s/?#'\"]*)@"
+)
+# A setting that a message names in capitals, as in "SUPABASE_KEY: not set", is followed by what is wrong with it.
 _ASSIGNED: Final = re.compile(
-    r"(?P<name>\b(?:password|passwd|pwd|sslpassword|api_?key|token|secret)\s*[=:]\s*)"
-    r"(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,;&'\"]+)",
+    r"(?P<name>(?!(?-i:[A-Z_]+): )"
+    r"(?:password|passwd|passphrase|pwd|token|secret|authorization"
+    r"|(?:api|access|private|service|anon|role|auth|supabase)[_-]?key)"
+    r"(?:'|\"|\\\")?\s*(?:=>|[=:])\s*)(?!(?:Bearer|Basic)\b)"
+    r"(?P<value>\\+(?P<quote>['\"])(?:(?!\\+(?P=quote)).)*\\+(?P=quote)"
+    r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,;&'\"]+)",
     re.IGNORECASE,
 )
 _BEARER: Final = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+")
+# Tokens that say by themselves what they are: of JWT, of Supabase, of a Telegram bot.
+_TOKENS: Final = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bsb_(?:secret|publishable)_\w+|(?<!\d)\d{8,10}:[\w-]{35}\b")
+# As passwords these are no secrets, and taken out they would leave no sentence and no command whole.
+_PUBLIC_WORDS: Final = frozenset({"pikkit", "feast", "postgres", "redis", "supabase", "password"})
 
 
 def redacted(text: str, *secrets: str) -> str:
@@ -40,13 +54,14 @@ def redacted(text: str, *secrets: str) -> str:
     >>> redacted("connection to host=db password='a b' failed")
     'connection to host=db password=*** failed'
     """
-    known = {*_secrets_of_settings(), *secrets}
+    known = {*_secrets_of_settings(), *secrets} - _PUBLIC_WORDS
     spellings = {spelling for secret in known if len(secret) >= _SHORTEST for spelling in _spellings(secret)}
     for spelling in sorted(spellings, key=len, reverse=True):
         if len(spelling) >= _SHORTEST:
             text = text.replace(spelling, REDACTED)
     text = _USERINFO.sub(rf"\g<scheme>{REDACTED}@", text)
     text = _BEARER.sub(rf"\g<scheme> {REDACTED}", text)
+    text = _TOKENS.sub(REDACTED, text)
     return _ASSIGNED.sub(rf"\g<name>{REDACTED}", text)
 
 

@@ -17,7 +17,8 @@ import typer
 from typer.core import TyperCommand
 
 from feature_repo.errors import ConfigurationError, PikkitError
-from ingestion.cli.documents import error_documents, report_error
+from feature_repo.servers.redaction import redacted
+from ingestion.cli.documents import error_documents, report_bug, report_error
 from ingestion.cli.inspect.alerts import alerts
 from ingestion.cli.inspect.features import features
 from ingestion.cli.inspect.gate import gate
@@ -44,7 +45,6 @@ from ingestion.cli.setup.up import up
 from ingestion.cli.terminal import closable_streams
 from ingestion.cli.trace.diff import diff
 from ingestion.cli.trace.explain import explain
-from ingestion.cli.trace.lineage import lineage
 from ingestion.cli.update.backfill import backfill
 from ingestion.cli.update.reconcile import reconcile
 from ingestion.cli.update.run import run
@@ -91,7 +91,7 @@ def _takes_value(option: Any) -> bool:
 # In the order of `pikkit --help`.
 for verb in (
     demo, up, down, status, doctor, env, migrate, plan, apply, sync, run, backfill, verify, reconcile, materialize,
-    gate, runs, explain, diff, report, lineage, alerts, metrics, export, publish_supabase, features, groups, sample,
+    gate, runs, explain, diff, report, alerts, metrics, export, publish_supabase, features, groups, sample,
 ):  # fmt: skip
     app.command(cls=Verb)(verb)
 app.add_typer(quarantine_app, name="quarantine")
@@ -115,8 +115,13 @@ def _common(
 
 
 def main() -> None:
-    """Run the command that the arguments name, and end the process with its exit code."""
-    sys.exit(execute(sys.argv[1:]))
+    """Run the command that the arguments name, and end the process with its exit code. A bug is printed here."""
+    try:
+        exit_code = execute(sys.argv[1:])
+    except Exception:  # noqa: BLE001 (whatever nobody foresaw; Python would print it with the secrets in its message)
+        report_bug()
+        exit_code = PikkitError.exit_code
+    sys.exit(exit_code)
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -129,6 +134,7 @@ def execute(arguments: Sequence[str]) -> int:
         try:
             exit_code = typer.main.get_command(app).main(arguments, prog_name="pikkit", standalone_mode=False)
         except _UsageError as error:
+            error.message = redacted(error.message)
             error.show()
             lists = f"`{error.ctx.command_path if error.ctx else 'pikkit'} --help` lists what may be given"
             misused = ConfigurationError(error.format_message(), "Nothing was done", lists)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -12,7 +13,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from feature_repo.errors import PikkitError
-from ingestion.cli.output import print_line, result_begun
+from feature_repo.servers.redaction import redacted
+from ingestion.cli.output import message_lines, print_line, result_begun
 from ingestion.cli.terminal import styled
 from ingestion.wording import escaped, plain_lines
 
@@ -39,9 +41,15 @@ def _json_text(value: Any) -> str:
 
 
 def report_error(error: PikkitError) -> None:
-    """The three parts of an error on stderr: what happened, what state things are in, what to do next."""
-    kind = styled(error.kind, "bad", sys.stderr)
-    sys.stderr.write(f"{kind}: {plain_lines(str(error))}\n")
+    """The three parts of an error on stderr: what happened, what state things are in, what to do next; no secret."""
+    kind, message = styled(error.kind, "bad", sys.stderr), message_lines(f"{error.kind}: {error}")
+    sys.stderr.write(f"{kind}{message.removeprefix(error.kind)}\n")
+    sys.stderr.flush()
+
+
+def report_bug() -> None:
+    """The traceback of the exception that is handled on stderr, without secrets."""
+    sys.stderr.write(f"{plain_lines(redacted(traceback.format_exc().rstrip()))}\n")
     sys.stderr.flush()
 
 
@@ -73,7 +81,18 @@ def error_documents(*, wanted: bool) -> Iterator[ErrorDocument]:
 
 def _error_document(kind: str, error: PikkitError, exit_code: int) -> dict[str, Any]:
     parts = {"what": error.what, "state": error.state, "next_step": error.next_step}
-    return {"kind": kind, **parts, "exit_code": exit_code, "data": error.data()}
+    document = {"kind": kind, **parts, "exit_code": exit_code, "data": error.data()}
+    # As it will be printed, so that whatever an error carries is texts, numbers and containers of these.
+    return dict(_redacted_texts(json.loads(json.dumps(document, default=_jsonable))))
+
+
+def _redacted_texts(value: Any) -> Any:
+    """The same JSON value, with no secret in any of its texts."""
+    if isinstance(value, dict):
+        return {name: _redacted_texts(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_redacted_texts(element) for element in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 def _jsonable(value: Any) -> Any:

@@ -23,14 +23,18 @@ def follow_up(settings: Settings, connections: Connections) -> Iterator[None]:
     look = cache(lambda: status_by_clock(connections))
     with (
         report_after_run(settings.report, connections, say_warning, look),
-        _lineage_sent_and_kept(settings, connections),
+        lineage_sent(settings, connections),
         observed_run(connections, settings.monitoring, say_warning, look),
     ):
         yield
 
 
 @contextmanager
-def _lineage_sent_and_kept(settings: Settings, connections: Connections) -> Iterator[None]:
+def lineage_sent(settings: Settings, connections: Connections) -> Iterator[None]:
+    """Send what lineage events wait, after what is done under it, also when that fails, and let go of old ones.
+
+    Trouble is a warning.
+    """
     try:
         yield
     except PikkitError:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def print_steps(run: FinishedRun[SyncSummary]) -> None:
     """The steps of a run that begins with a sync, what was refused there, and the warnings."""
     print_table(
-        ["step", "rows", "seconds", ""], [(step.name, *_step_cells(step.result, step.seconds)) for step in run.steps]
+        ["step", "rows", "seconds", ""],
+        [(step.name, *_step_cells(step.result, step.seconds)) for step in run.steps],
+        wrap=True,
     )
     sync = run.summary.sync
     if sync.reasons:

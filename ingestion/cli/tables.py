@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from ingestion.cli.output import print_wrapped, terminal_width, write_line
+from ingestion.cli.output import broken_lines, has_edge, print_wrapped, terminal_width, write_line
 from ingestion.cli.terminal import styled
 from ingestion.state_styles import STATE_STYLES
 from ingestion.wording import plain, span
@@ -20,12 +19,16 @@ _GAP = "  "
 _NARROWEST = 24
 
 
-def print_state(state: str, text: str, *, width: int) -> None:
-    """A line of the result that begins with a state, so many characters wide."""
+def print_state(state: str, text: str, *, width: int, hanging: int) -> None:
+    """A line of the result that begins with a state, so many characters wide.
+
+    It is broken where the terminal ends; the rest stands `hanging` more from the left.
+    """
     printable = plain(state)
-    write_line(
-        f"{styled(printable, STATE_STYLES.get(state), sys.stdout)}{' ' * (width - len(printable))}  {plain(text)}"
-    )
+    lines = f"{printable}{' ' * (width - len(printable))}{_GAP}{plain(text)}"
+    if has_edge(sys.stdout):
+        lines = broken_lines(lines, later=" " * (width + len(_GAP) + hanging))
+    write_line(f"{styled(printable, STATE_STYLES.get(state), sys.stdout)}{lines.removeprefix(printable)}")
 
 
 def print_table(
@@ -54,7 +57,7 @@ def print_table(
             for text, width, right in zip(line, widths, numeric, strict=True)
         )
         text = _GAP.join(aligned).rstrip()
-        if width is not None or (cut and (sys.stdout.isatty() or "COLUMNS" in os.environ)):
+        if width is not None or (cut and has_edge(sys.stdout)):
             text = _cut(text, width or terminal_width())
         write_line(_styled_states(text, line, widths) if position else styled(text, "heading", sys.stdout))
 

@@ -44,12 +44,25 @@ class Comparison:
 
 
 def verify_offline(connection: psycopg.Connection, progress: Progress = silent) -> Iterator[Comparison]:
-    """Compare every view's change rows, and the group state, with a replay of the whole log. Changes nothing."""
+    """Compare every view's change rows, and the group state, with a replay of the whole log; then what is on record of
+    the features with what runs wrote. Changes nothing.
+    """
     states = replay_log(connection, progress)
     for view in STORED_VIEWS:
         yield Comparison(view.name, *_row(connection, comparison_query("count_differences", view)))
     yield _compare_state(connection, states)
     yield Comparison("bet_counts", *_row(connection, sql.SQL(statement("count_differing_bet_counts"))))
+    yield _compare_versions(connection)
+
+
+def _compare_versions(connection: psycopg.Connection) -> Comparison:
+    """What features.feature_metadata says of each stored feature: how many change rows runs wrote, and their digest."""
+    features = differences = 0
+    for view in STORED_VIEWS:
+        listed = {"view": view.name, "features": list(view.features)}
+        row = connection.execute(statement("count_differing_versions"), listed).fetchone() or (0, 0)
+        features, differences = features + row[0], differences + row[1]
+    return Comparison("feature_metadata", features, differences)
 
 
 def _compare_state(connection: psycopg.Connection, states: MemoryStates) -> Comparison:

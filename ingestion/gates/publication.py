@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 
 import polars as pl
 import psycopg
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from feature_repo.errors import GateRefused
@@ -21,6 +20,7 @@ from ingestion.database.access import statement
 from ingestion.database.rollout import definitions_gap
 from ingestion.features import feature_versions
 from ingestion.features.watermark import features_log_position
+from ingestion.gates.verdict_rows import with_rows_behind
 from ingestion.runs.actor import current_actor
 from ingestion.runs.alerts import REFUSAL, open_alert, resolve_alerts, resolve_outlived_refusals
 from ingestion.runs.record import Documented, Run
@@ -32,15 +32,13 @@ PublicationState = Literal["passed", "refused", "overridden"]
 
 # How the causes of alerts of checks begin; those of refusals: alerts.REFUSAL.
 GATE: Final = "gate "
-# How many bets are named behind a verdict, and how long Postgres may look for them.
-_EXAMPLES: Final = 3
-_EXAMPLES_TIMEOUT: Final = "10s"
-
-
 _FIRST: Final = (
     "Nothing was published yet. What is mended in this first load would be known from now on only: to keep its own "
     "times, load it into a new store (another PIKKIT_HOME or database). Other thresholds: PIKKIT_GATES"
 )
+
+
+_NOT_OVERRIDDEN: Final = "--override-gate was not needed: no check failed. The refresh passed, and no reason is kept."
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ def record_judgement(connection: psycopg.Connection, run: Run, evidence: Evidenc
         _keep_anomalies(connection, run, evidence.anomalies)
     # Queries of verdicts read what was kept above.
     verdicts = tuple(
-        replace(verdict, examples=_examples(connection, verdict)) if verdict.state in ("failed", "warned") else verdict
+        with_rows_behind(connection, verdict) if verdict.state in ("failed", "warned") else verdict
         for verdict in outcome.judgement.verdicts
     )
     columns = [field.name for field in fields(Verdict)]
@@ -150,19 +148,6 @@ def record_judgement(connection: psycopg.Connection, run: Run, evidence: Evidenc
     outcome = replace(outcome, judgement=Judgement(verdicts))
     _alert(connection, run, outcome)
     return outcome
-
-
-def _examples(connection: psycopg.Connection, verdict: Verdict) -> list[str]:
-    """Ids of a few bets behind a verdict; none where its query names none, or takes too long to wait for."""
-    query = statement("gate_examples").format(query=verdict.query, limit=_EXAMPLES).encode()
-    try:
-        with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute("select set_config('statement_timeout', %s, true)", [_EXAMPLES_TIMEOUT])
-            rows = cursor.execute(query).fetchall()
-            cursor.execute("select set_config('statement_timeout', '0', true)")
-    except psycopg.errors.QueryCanceled:
-        return []
-    return list(dict.fromkeys(str(row["id"]) for row in rows if row.get("id") is not None))
 
 
 def refusal(run: Run, outcome: GateOutcome, *, is_first: bool, redefined: Sequence[str] = ()) -> GateRefused:
@@ -197,8 +182,10 @@ def _backfill_first(redefined: Sequence[str]) -> str:
     return f"{gap.what}, which may be all that failed. {gap.next_step}, then this again. "
 
 
-def gate_warnings(outcome: GateOutcome) -> list[str]:
-    """What a run that was published must still say of its checks."""
+def gate_warnings(outcome: GateOutcome, *, override: str | None) -> list[str]:
+    """What a run that was published must still say of its checks, and of an override that nothing called for."""
+    if override and outcome.state == "passed":
+        return [_NOT_OVERRIDDEN, *(f"{describe_verdict(verdict)}." for verdict in outcome.judgement.warned)]
     failed = [f"Published over a failed check: {describe_verdict(verdict)}." for verdict in outcome.judgement.failed]
     return failed + [f"{describe_verdict(verdict)}." for verdict in outcome.judgement.warned]
 

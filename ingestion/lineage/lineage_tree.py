@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ class NamedLineage:
     rows: dict[str, list[str]]
     #: Services that hold it, or any feature of it; of a column, those that hold any feature made of it.
     services: list[str]
-    #: Of a column: the features that are made of it. Of a view or service: its features.
+    #: Of a column: the features that are made of it. Of a view, service or model: its features.
     features: list[str]
     #: What of all this no expression says, and why.
     untraced: list[str]
@@ -63,14 +63,30 @@ def lineage_of(name: str) -> NamedLineage:
         features = _features_of_column(lineage, node)
     else:
         features = [node] if node.kind == "feature" else list(lineage.values[node])
-    views = dict.fromkeys(feature.name.partition(":")[0] for feature in features)
     services = {
         made.name
         for feature in features
         for made in lineage.downstream(feature)
         if made.kind == "service" and (node.kind != "service" or made == node)
     }
-    made_of = _tree(lineage, node)
+    return _named(lineage, _tree(lineage, node), features, services)
+
+
+def lineage_of_model(name: str, service: str, features: Sequence[str]) -> NamedLineage:
+    """The lineage of a model of a service, trained on these features (`view:feature`), as they are computed today."""
+    lineage = column_lineage()
+    declared = [node for feature in features if (node := Node("feature", feature)) in lineage.values]
+    parts = tuple(_tree(lineage, node) for node in declared)
+    of_service = LineageNode("service", service, None, parts)
+    gone = [feature for feature in features if Node("feature", feature) not in declared]
+    note = f"{', '.join(gone)}: not declared any more" if gone else None
+    return _named(lineage, LineageNode("model", name, note, (of_service,)), declared, {service})
+
+
+def _named(
+    lineage: ColumnLineage, made_of: LineageNode, features: Sequence[Node], services: Collection[str]
+) -> NamedLineage:
+    views = dict.fromkeys(feature.name.partition(":")[0] for feature in features)
     of_rows = (column for view in views for column in lineage.rows.get(Node("view", view), ()))
     notes = [
         *_untraced(made_of),
@@ -80,7 +96,7 @@ def lineage_of(name: str) -> NamedLineage:
         made_of,
         {view: [column.name for column in lineage.rows.get(Node("view", view), ())] for view in views},
         sorted(services),
-        [feature.name for feature in features] if node.kind != "feature" else [],
+        [feature.name for feature in features] if made_of.kind != "feature" else [],
         list(dict.fromkeys(notes)),
     )
 
@@ -94,12 +110,12 @@ def tree_lines(root: LineageNode) -> Iterator[tuple[str, str]]:
     yield from _branches(root.parts, "", is_short=root.kind == "service")
 
 
-def dot_lines(name: str) -> Iterator[str]:
+def dot_lines(root: LineageNode) -> Iterator[str]:
     """The same in the language of Graphviz."""
     yield "digraph lineage {"
     yield "  rankdir=LR; node [shape=box];"
     edges: dict[tuple[str, str], None] = {}
-    for made, of in _edges(lineage_of(name).made_of):
+    for made, of in _edges(root):
         edges[of, made] = None
     for of, made in edges:
         yield f'  "{_quoted(of)}" -> "{_quoted(made)}";'
@@ -157,7 +173,7 @@ def _branches(parts: Sequence[LineageNode], indent: str, *, is_short: bool) -> I
             yield f"{indent}{branch}{_titled(part)}{_leaves(part)}", hanging
         else:
             yield f"{indent}{branch}{_titled(part)}", hanging
-            yield from _branches(part.parts, indent + below, is_short=False)
+            yield from _branches(part.parts, indent + below, is_short=part.kind == "service")
 
 
 def _ends(node: LineageNode) -> str:

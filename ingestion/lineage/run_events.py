@@ -1,10 +1,11 @@
-"""The events of a run as a whole: START when its record begins, RUNNING with what it took in, committed with that, then
-COMPLETE, FAIL, or ABORT where the next run finds that it died.
+"""The events of a run as a whole: START when its record begins, RUNNING in the transaction of its rows, then COMPLETE,
+FAIL, or ABORT where the next run finds that it died. And of its parts, which name what was read and written.
 """
 
 from __future__ import annotations
 
 from configparser import ConfigParser, Error
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,20 +15,27 @@ from uuid import UUID
 import feature_repo
 from feature_repo.lineage.events import (
     PRODUCT,
+    RUN_JOB,
     DatasetUse,
+    EventType,
+    Facets,
     LineageEvent,
-    Parent,
     error_facet,
-    job_namespace,
     job_type,
     lineage_event,
     part_run_id,
+    part_type,
+    run_parent,
+    verb_tag,
 )
 
 # Where the code of a job stands in the repository.
 _CODE: Final = {
     "features": "ingestion/features/replay.py",
     "gate": "ingestion/gates/publication.py",
+    "intake": "ingestion/intake/load.py",
+    "services": "feature_repo/declarations/feature_lists.py",
+    "train": "training/train.py",
 }
 _CODE_OF_A_RUN: Final = "ingestion/pipeline.py"
 
@@ -36,41 +44,41 @@ def started(run_id: UUID, verb: str, now: datetime, code_version: str) -> Lineag
     """That a run began, by the clock `now`."""
     from openlineage.client.facet_v2 import nominal_time_run, processing_engine_run
 
-    return lineage_event(
-        "START",
-        verb,
-        run_id,
-        run_id=run_id,
-        run_facets={
-            "nominalTime": nominal_time_run.NominalTimeRunFacet(nominalStartTime=now.isoformat()),
-            "processing_engine": processing_engine_run.ProcessingEngineRunFacet(
-                version=code_version, name=PRODUCT, openlineageAdapterVersion=code_version.partition("+")[0]
-            ),
-        },
-        job_facets=job_type("RUN") | code_location(_CODE_OF_A_RUN, code_version),
-    )
+    run_facets = {
+        "nominalTime": nominal_time_run.NominalTimeRunFacet(nominalStartTime=now.isoformat()),
+        "processing_engine": processing_engine_run.ProcessingEngineRunFacet(
+            version=code_version, name=PRODUCT, openlineageAdapterVersion=code_version.partition("+")[0]
+        ),
+    }
+    job_facets = job_type("RUN") | code_location(_CODE_OF_A_RUN, code_version)
+    return _of_run("START", run_id, verb, verb_tag(verb) | run_facets, job_facets)
+
+
+def committing(run_id: UUID, verb: str) -> LineageEvent:
+    """That a run got as far as to commit; kept in the transaction of its rows."""
+    return _of_run("RUNNING", run_id, verb, verb_tag(verb))
 
 
 def ended(run_id: UUID, verb: str, error: str | None) -> LineageEvent:
     """That a run ended, with an error or well."""
-    if error is None:
-        return lineage_event("COMPLETE", verb, run_id, run_id=run_id)
-    return lineage_event("FAIL", verb, run_id, run_id=run_id, run_facets=error_facet(error))
+    return _of_run("COMPLETE" if error is None else "FAIL", run_id, verb, error_facet(error) if error else {})
 
 
 def died(run_id: UUID, verb: str, error: str) -> LineageEvent:
     """That a run died, as the next one found."""
-    return lineage_event("ABORT", verb, run_id, run_id=run_id, run_facets=error_facet(error))
+    return _of_run("ABORT", run_id, verb, error_facet(error))
 
 
-def took_in(run_id: UUID, verb: str, inputs: list[DatasetUse], outputs: list[DatasetUse]) -> LineageEvent:
-    """What a run read from its source, and what it made of that; kept in the transaction of those rows."""
-    return lineage_event("RUNNING", verb, run_id, run_id=run_id, inputs=inputs, outputs=outputs)
+def _of_run(
+    event_type: EventType, run_id: UUID, verb: str, facets: Facets, job_facets: Facets | None = None
+) -> LineageEvent:
+    """An event of a run. It is kept under the verb."""
+    event = lineage_event(event_type, RUN_JOB, run_id, run_id=run_id, run_facets=facets, job_facets=job_facets)
+    return replace(event, job=verb)
 
 
 def part_events(
     run_id: UUID,
-    verb: str,
     part: str,
     *,
     begun_at: datetime,
@@ -81,9 +89,9 @@ def part_events(
 ) -> list[LineageEvent]:
     """Begin and end of a part of a run, the job `part`: START, then COMPLETE, or FAIL with the error."""
     job_run_id = part_run_id(run_id, part, begun_at)
-    shared: dict[str, Any] = {"run_id": run_id, "parent": Parent(job_namespace(), verb, str(run_id))}
+    shared: dict[str, Any] = {"run_id": run_id, "parent": run_parent(run_id)}
     kind = part.partition(".")[0]
-    job_facets = job_type(kind.upper()) | code_location(_CODE[kind], code_version)
+    job_facets = part_type(kind.upper()) | code_location(_CODE[kind], code_version)
     return [
         lineage_event("START", part, job_run_id, job_facets=job_facets, **shared),
         lineage_event(

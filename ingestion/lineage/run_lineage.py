@@ -6,21 +6,24 @@ Without it nothing that the run wrote is served (feature_repo/materialization/pu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import polars as pl
 import psycopg
 
+from feature_repo.declarations.feature_lists import FEATURE_LISTS
 from feature_repo.declarations.views import GROUPED_VIEWS, STORED_VIEWS
 from feature_repo.lineage.datasets import DatasetName, source_dataset, table_dataset
 from feature_repo.lineage.event_log import keep_events
-from feature_repo.lineage.events import DatasetUse, LineageEvent, rows_written, view_facets
+from feature_repo.lineage.events import DatasetUse, LineageEvent, rows_written, schema_facet, view_facets
 from feature_repo.servers.connections import Postgres
+from ingestion.features.replay import LOG_SCHEMA
 from ingestion.gates.publication import GateOutcome
 from ingestion.lineage import run_events
 from ingestion.lineage.column_lineage import Node, column_lineage
+from ingestion.lineage.service_events import service_events
 from ingestion.lineage.written_views import WrittenView, written_views
 from ingestion.runs.record import Documented, Run, code_version
 from quality.evidence import Evidence
@@ -53,8 +56,9 @@ class TakenIn:
 
 def keep_intake(connection: psycopg.Connection, postgres: Postgres, run: Run, intake: TakenIn) -> LineageCounts:
     """Keep what the run took in. In the transaction of those rows."""
-    keep_events(connection, [_intake_event(postgres, run, intake)])
-    return LineageCounts(1)
+    events = [*_intake_events(postgres, run, intake), run_events.committing(run.run_id, run.verb)]
+    keep_events(connection, events)
+    return LineageCounts(len(events))
 
 
 def keep_refresh(
@@ -65,32 +69,43 @@ def keep_refresh(
     outcome: GateOutcome,
     intake: TakenIn | None = None,
 ) -> LineageCounts:
-    """Keep what the run took in, what its gate said, and each view that it wrote rows of. In their transaction."""
-    events = [_intake_event(postgres, run, intake)] if intake else []
+    """Keep what the run took in, what its gate said, and each view that it wrote rows of, with the services that have
+    it. In their transaction.
+    """
+    events = _intake_events(postgres, run, intake) if intake else []
     events += _gate_events(postgres, run, evidence, outcome)
     views = written_views(connection, run.run_id)
     for view, written in views.items():
         events += _view_events(postgres, run, view, written, evidence.completeness)
+    for service in FEATURE_LISTS:
+        if views.keys() & service.features.keys():
+            events += service_events(postgres, service, run.run_id, begun_at=run.started_at)
+    events.append(run_events.committing(run.run_id, run.verb))
     keep_events(connection, events)
     return LineageCounts(len(events), views)
 
 
-def _intake_event(postgres: Postgres, run: Run, intake: TakenIn) -> LineageEvent:
+def _intake_events(postgres: Postgres, run: Run, intake: TakenIn) -> list[LineageEvent]:
     from openlineage.client.facet_v2 import input_statistics_input_dataset as statistics
-    from openlineage.client.facet_v2 import schema_dataset
 
     source = source_dataset(intake.stream) or table_dataset(postgres, "quarantine.bets")
-    fields = [schema_dataset.SchemaDatasetFacetFields(name=name) for name in intake.columns]
-    schema = {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)} if fields else {}
+    schema = schema_facet(dict.fromkeys(intake.columns)) if intake.columns else {}
     read = {"inputStatistics": statistics.InputStatisticsInputDatasetFacet(rowCount=intake.rows_read)}
     outputs = [
-        DatasetUse(_log(postgres), _log_facets(source), rows_written(intake.accepted)),
+        DatasetUse(_log(postgres), _log_facets(source, intake.columns), rows_written(intake.accepted)),
         DatasetUse(table_dataset(postgres, "raw.bet_versions")),
     ]
     if source.name != table_dataset(postgres, "quarantine.bets").name:
         rows = rows_written(intake.quarantined)
         outputs.append(DatasetUse(table_dataset(postgres, "quarantine.bets"), use_facets=rows))
-    return run_events.took_in(run.run_id, run.verb, [DatasetUse(source, schema, read)], outputs)
+    return run_events.part_events(
+        run.run_id,
+        "intake",
+        begun_at=run.started_at,
+        code_version=code_version(),
+        inputs=[DatasetUse(source, schema, read)],
+        outputs=outputs,
+    )
 
 
 def _gate_events(postgres: Postgres, run: Run, evidence: Evidence, outcome: GateOutcome) -> list[LineageEvent]:
@@ -101,7 +116,6 @@ def _gate_events(postgres: Postgres, run: Run, evidence: Evidence, outcome: Gate
     failed = ", ".join(dict.fromkeys(verdict.gate for verdict in outcome.judgement.failed))
     return run_events.part_events(
         run.run_id,
-        run.verb,
         "gate",
         begun_at=run.started_at,
         code_version=code_version(),
@@ -125,7 +139,6 @@ def _view_events(
         facets |= _view_metrics(of_view)
     return run_events.part_events(
         run.run_id,
-        run.verb,
         f"features.{view}",
         begun_at=run.started_at,
         code_version=code_version(),
@@ -158,20 +171,23 @@ def _column_facet(postgres: Postgres, view: str, features: tuple[str, ...]) -> A
     )
 
 
-def _log_facets(source: DatasetName) -> dict[str, Any]:
-    """Which columns of the source each column of the log comes from."""
+def _log_facets(source: DatasetName, columns: Sequence[str]) -> dict[str, Any]:
+    """The columns of the log, and which `columns` of the source each comes from."""
     from openlineage.client.facet_v2 import column_lineage_dataset as facet
 
     lineage = column_lineage()
     computed = [facet.Transformation(type="DIRECT", subtype="TRANSFORMATION")]
+    roots = {node.name: lineage.columns(node, "source") for node in lineage.values if node.kind == "log"}
     fields = {
-        node.name: facet.Fields(
-            [facet.InputField(*source, column, computed) for column in lineage.columns(node, "source")]
-        )
-        for node in lineage.values
-        if node.kind == "log"
+        name: facet.Fields([facet.InputField(*source, column, computed) for column in names if column in columns])
+        for name, names in roots.items()
     }
-    return {"columnLineage": facet.ColumnLineageDatasetFacet(fields=fields)}
+    return {
+        **schema_facet({name: str(LOG_SCHEMA[name]) if name in LOG_SCHEMA else None for name in fields}),
+        "columnLineage": facet.ColumnLineageDatasetFacet(
+            fields={name: field for name, field in fields.items() if field.inputFields}
+        ),
+    }
 
 
 def _assertions(verdicts: tuple[Verdict, ...]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingestion.deadline import call_within
-from ingestion.monitoring.channels import ANSWER_PATIENCE, CONNECT_PATIENCE, AlertChannel, alert_channels
+from ingestion.monitoring.channels import AlertChannel, alert_channels
+from ingestion.monitoring.delivery import DELIVERY_PATIENCE
 
 _TITLE = "Pikkit: test"
 _BODY = "This channel hears of alerts of a feature store. Nothing is wrong: `pikkit alerts test` sent this."
@@ -29,5 +30,5 @@ def send_test_message(urls: str) -> list[ChannelOutcome]:
 
 def _is_taken(channel: AlertChannel) -> bool:
     taken: list[bool] = []
-    call_within(CONNECT_PATIENCE + ANSWER_PATIENCE, lambda: taken.append(channel.send(_TITLE, _BODY, "info")))
+    call_within(DELIVERY_PATIENCE, lambda: taken.append(channel.send(_TITLE, _BODY, "info")))
     return taken == [True]

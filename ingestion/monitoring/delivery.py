@@ -18,13 +18,14 @@ import psycopg
 from psycopg.rows import class_row
 
 from ingestion.database.access import statement
+from ingestion.deadline import CALL_PATIENCE
 from ingestion.monitoring.channels import AlertChannel, Tone
 from ingestion.monitoring.messages import AlertMessage
 from ingestion.runs.run_ids import short_run_ids
 from ingestion.wording import counted
 
-# Seconds for all messages to all channels.
-DELIVERY_PATIENCE: Final = 6.0
+# Seconds for all messages to all channels: as long as a run waits for channels that are dead.
+DELIVERY_PATIENCE: Final = CALL_PATIENCE
 # A claim that is older belongs to a process that died.
 _TAKEN_OVER_AFTER: Final = timedelta(minutes=5)
 
@@ -90,14 +91,18 @@ def _taken(
 ) -> Iterator[tuple[str, int]]:
     """Yield channel and alert of each message that was taken in time. A channel that fails once is left for this time.
 
-    Each channel has a thread, which does not keep the process from ending.
+    Each channel has a thread, which does not keep the process from ending, and begins no message after the deadline:
+    whoever waits has counted it as not taken by then.
     """
     reports: queue.Queue[tuple[str, int] | None] = queue.Queue()
+    deadline = time.monotonic() + DELIVERY_PATIENCE
 
     def send_all(channel: AlertChannel) -> None:
         try:
             for message in messages:
                 if message.channel == channel.key:
+                    if time.monotonic() >= deadline:
+                        return
                     if not channel.send(message.title, bodies[message.alert_id], _tone(message)):
                         return
                     reports.put((channel.key, message.alert_id))
@@ -106,7 +111,7 @@ def _taken(
 
     for channel in channels:
         threading.Thread(target=send_all, args=(channel,), daemon=True).start()
-    deadline, going_on = time.monotonic() + DELIVERY_PATIENCE, len(channels)
+    going_on = len(channels)
     while going_on:
         try:
             report = reports.get(timeout=max(0.0, deadline - time.monotonic()))

@@ -1,11 +1,9 @@
-"""Metrics as Prometheus reads them: text, a file for node_exporter, an HTTP endpoint, a push."""
+"""Metrics as Prometheus reads them: text, a file for node_exporter, a push. The endpoint: scrape_server.py."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-# Seconds for which the endpoint answers with what it measured last, however many ask.
-SCRAPE_INTERVAL: Final = 10.0
 # Seconds that a push may take.
 PUSH_PATIENCE: Final = 2.0
 
@@ -29,7 +25,7 @@ def exposition(samples: Sequence[Sample]) -> str:
     """The samples in Prometheus' text format, in the order of the catalogue, each metric with its help and type."""
     from prometheus_client import generate_latest
 
-    return generate_latest(_registry(lambda: samples)).decode()
+    return generate_latest(registry_of(lambda: samples)).decode()
 
 
 def write_exposition(path: Path, samples: Sequence[Sample]) -> None:
@@ -64,35 +60,13 @@ def push(gateway: str, samples: Sequence[Sample]) -> None:
     if parts.username:
         handler = partial(basic_auth_handler, username=unquote(parts.username), password=unquote(parts.password or ""))
 
-    push_to_gateway(address, job="pikkit", registry=_registry(lambda: samples), timeout=PUSH_PATIENCE, handler=handler)
+    push_to_gateway(
+        address, job="pikkit", registry=registry_of(lambda: samples), timeout=PUSH_PATIENCE, handler=handler
+    )
 
 
-def serve(host: str, port: int, measured: Callable[[], Sequence[Sample]]) -> tuple[int, threading.Thread]:
-    """Answer scrapes at this address by a thread of our own. Returns the port, and the thread.
-
-    Port 0 takes a free one. Raises OSError when the port is taken.
-    """
-    from prometheus_client import start_http_server
-
-    server, thread = start_http_server(port, host, _registry(_remembered(measured)))
-    return server.server_port, thread
-
-
-def _remembered(measured: Callable[[], Sequence[Sample]]) -> Callable[[], Sequence[Sample]]:
-    """The same, measured at most once in SCRAPE_INTERVAL seconds."""
-    lock, measured_at, samples = threading.Lock(), float("-inf"), list[Sample]()
-
-    def newest() -> Sequence[Sample]:
-        nonlocal measured_at, samples
-        with lock:
-            if time.monotonic() - measured_at > SCRAPE_INTERVAL:
-                samples, measured_at = list(measured()), time.monotonic()
-            return samples
-
-    return newest
-
-
-def _registry(measured: Callable[[], Sequence[Sample]]) -> CollectorRegistry:
+def registry_of(measured: Callable[[], Sequence[Sample]]) -> CollectorRegistry:
+    """The metrics as Prometheus' client prints them, measured at each scrape."""
     from prometheus_client import CollectorRegistry
 
     class Measured:

@@ -38,7 +38,7 @@ from ingestion.report.tiles import tiles
 from ingestion.runs.actor import by_actor
 from ingestion.runs.history import PastStep
 from ingestion.runs.record import code_version
-from ingestion.runs.store_verdict import store_problem, store_verdict
+from ingestion.runs.store_verdict import override_of_last_gate, store_problem, store_verdict
 from quality.verdict import Verdict, why_not
 
 RUNS_LISTED: Final = 12
@@ -122,7 +122,7 @@ def _state(contents: ReportContents) -> tuple[str, ChartTone, str]:
     """A word for the state of the store, its tone, and the sentence."""
     status, sentence = contents.status, store_verdict(contents.status)
     if store_problem(status) is None:
-        return "Healthy", "good", sentence
+        return ("Overridden", "warning", sentence) if override_of_last_gate(status) else ("Healthy", "good", sentence)
     is_empty = status.contents is not None and status.contents.features_watermark is None and not status.contents.alerts
     if is_empty and not isinstance(status.online, Unreachable):
         return "Empty", "neutral", sentence

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from ingestion.wording import counted
+from ingestion.wording import counted, cut
 
 _MIGRATIONS_NAMED: Final = 3
+# Characters of the reason for an override; `pikkit gate` has the whole.
+_REASON: Final = 80
 
 if TYPE_CHECKING:
     from ingestion.runs.status import Contents, StoreStatus, ViewStatus
@@ -18,13 +20,32 @@ def store_verdict(store: StoreStatus) -> str:
     problem = store_problem(store)
     if store.lock_holder is not None:
         going_on = f"A run is going on: {store.lock_holder}. Look again when it is done."
-        return going_on if problem is None else f"{going_on} As of now: {problem}"
+        known = problem or override_of_last_gate(store)
+        return f"{going_on} As of now: {known}" if known else going_on
     if problem is not None:
         return problem
+    overridden = override_of_last_gate(store)
     views = store.contents.views if store.contents else []
     sampled = sum(view.sample.keys for view in views if view.sample)
     keys = f"{counted(sampled, 'sampled key')} found there as Postgres has them" if sampled else "no key is due online"
-    return f"All {len(views)} views are fresh, offline and online; {keys}."
+    fresh = f"All {len(views)} views are fresh, offline and online; {keys}."
+    return f"{overridden} {fresh}" if overridden else fresh
+
+
+def override_of_last_gate(store: StoreStatus) -> str | None:
+    """That what is served did not pass its checks, by whom and why; None where it did, or waits behind a refusal.
+
+    Somebody decided so, so that it keeps no store from being healthy.
+    """
+    gate = store.contents.gate if store.contents else None
+    if gate is None or gate.state != "overridden":
+        return None
+    from ingestion.runs.actor import by_actor
+
+    return (
+        f"The last refresh was published over {counted(gate.failed, 'failed check')}{by_actor(gate.overridden_by)}, "
+        f"for this reason: {cut(gate.reason or '-', _REASON).removesuffix('.')}. `pikkit gate --failed` shows them."
+    )
 
 
 def store_problem(store: StoreStatus) -> str | None:

@@ -7,6 +7,7 @@ import doctest
 import json
 import re
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -27,6 +28,8 @@ from ingestion.gates.results import verdicts
 from ingestion.pipeline import compare, run_backfill, run_materialize
 from ingestion.runs import actor
 from ingestion.runs.actor import current_actor
+from ingestion.runs.status import store_status
+from ingestion.runs.store_verdict import store_problem, store_verdict
 from ingestion.sample.sample import generate_sample
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW
@@ -360,6 +363,30 @@ def test_an_alert_keeps_the_opening_instant_until_cleared(loaded, load, history)
         assert connection.execute(alerts).fetchone() == (1, NOW + 50 * HOUR, NOW + 52 * HOUR)
 
 
+@pytest.mark.parametrize(("odd", "is_open"), [(10, False), (11, True)])
+def test_more_than_ten_critical_anomalies_open_an_alert_that_clears_when_none_is_left(
+    loaded, load, history, tmp_path, odd, is_open
+):
+    def change(prices):
+        with connect(loaded.postgres, purpose="test") as connection:
+            newest = "(select max(seq) - %s from processed.bet_versions)"
+            connection.execute(f"update processed.bet_versions set {prices} where seq > {newest}", [odd])
+            connection.commit()
+
+    still_open = "select count(*) from ops.alerts where resolved_at is null and cause = 'gate critical_anomalies_alert'"
+    clock.set_now(NOW)
+    pipeline.run_sync(loaded, open_file(written(tmp_path, good(history))))
+    change("league = american_odds, american_odds = 50")  # a price that the schema lets nobody send
+    for _ in range(2):
+        with pytest.raises(GateRefused, match="max_critical_anomalies"):
+            load(good(history))
+        assert count(loaded, still_open) == int(is_open)
+    change("american_odds = league::integer")
+    load(good(history), now=NOW + HOUR / 2)
+    assert count(loaded, still_open) == 0
+    assert count(loaded, "select count(*) from ops.alerts where cause = 'gate critical_anomalies_alert'") == is_open
+
+
 # ---- override ------------------------------------------------------------------------------------------------------
 
 
@@ -383,6 +410,27 @@ def test_actor_of_an_override_has_the_ci_actor_beside_user_and_host() -> None:
 def test_an_override_of_a_passing_refresh_is_recorded_as_passed(prepared, load, history):
     done = load(history, override="just in case")
     assert done.summary.gates.state == "passed"
+    assert [warning for warning in done.summary.warnings if "--override-gate was not needed" in warning]
+
+
+def test_a_published_refresh_without_an_override_is_told_of_none(prepared, load, history):
+    assert not [warning for warning in load(history).summary.warnings if "override" in warning]
+
+
+def test_status_says_that_the_last_refresh_was_overridden_and_stays_healthy_until_a_refresh_passes(
+    loaded, load, history
+):
+    def verdict(now):
+        status = store_status(loaded, now)
+        assert store_problem(status) is None
+        return store_verdict(status)
+
+    load(bad(history), override="half <wins> come\nlater.")
+    said = verdict(NOW)
+    assert said.startswith("The last refresh was published over 1 failed check by ")
+    assert "for this reason: half <wins> come\\nlater. `pikkit gate --failed` shows them. All 8 views are" in said
+    load(good(history, 12, minutes=45, name="after"), now=NOW + HOUR)
+    assert verdict(NOW + HOUR).startswith("All 8 views are fresh")
 
 
 def test_overridden_rows_refuse_neither_the_same_file_again_nor_a_small_file_later(loaded, load, history):
@@ -392,6 +440,25 @@ def test_overridden_rows_refuse_neither_the_same_file_again_nor_a_small_file_lat
     assert [done.summary.gates.state for done in (again, after)] == ["passed", "passed"]
     with pytest.raises(GateRefused, match="schema_pass_rate"):
         load(good(history, name="bad").with_columns(status=pl.lit("?")), now=NOW + 3 * HOUR)
+
+
+def test_refused_rows_are_named_by_reasons_with_counts_the_most_frequent_first(loaded, load, history):
+    rows = good(history, 100)
+    place = pl.int_range(pl.len())
+    hurt = rows.with_columns(
+        status=pl.when(place % 10 == 0).then(pl.lit("HALF WON")).otherwise("status"),
+        amount=pl.when(place % 20 == 0).then(pl.lit(-1.0)).otherwise("amount"),
+    )
+    with pytest.raises(GateRefused) as refused:
+        load(hurt)
+    (failed,) = [verdict for verdict in refused.value.failed if verdict["gate"] == "schema_pass_rate"]
+    with connect(loaded.postgres, purpose="test") as connection:
+        reasons = [each for (each,) in connection.execute("select reasons from quarantine.bets where state = 'open'")]
+    counts = Counter(reason for each in reasons for reason in each)
+    named = ", ".join(f"{reason} ({rows:,})" for reason, rows in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
+    assert len(counts) == 2
+    assert failed["note"].endswith(f" are quarantined, for {named}")
+    assert failed["note"] in str(refused.value)
 
 
 # ---- backfill ------------------------------------------------------------------------------------------------------
@@ -484,9 +551,8 @@ def test_run_gate_and_runs_commands_report_a_refusal_and_an_override(command, hi
 
     refused = command("run", "--source", written(tmp_path, bad(history)))
     assert refused.returncode == 3
-    assert (
-        "GateRefused: The quality gate refused this refresh: 1 of 37 checks failed (schema_pass_rate)" in refused.stderr
-    )
+    told = " ".join(refused.stderr.split())
+    assert "GateRefused: The quality gate refused this refresh: 1 of 37 checks failed (schema_pass_rate)" in told
     gate = command("gate").stdout
     assert [line for line in gate.splitlines() if len(line) > 80] == []
     assert gate.startswith("FAILED  schema_pass_rate of the batch: 0.9, must be >= 0.99, over 150 rows\n")
@@ -497,7 +563,7 @@ def test_run_gate_and_runs_commands_report_a_refusal_and_an_override(command, hi
     assert command("run", "--source", rows, "--override-gate", " ").returncode == 2
     overridden = command("run", "--source", rows, "--override-gate", "half wins come later", GITLAB_USER_LOGIN="ann")
     assert overridden.returncode == 0, overridden.stderr
-    assert "Published over a failed check: schema_pass_rate" in overridden.stderr
+    assert "Published over a failed check: schema_pass_rate" in " ".join(overridden.stderr.split())
     newest = command("runs").stdout.splitlines()[1].split()[0]
     whole = " ".join(command("runs", newest).stdout.split())
     assert re.search(r"gate overridden by ann in CI \(.*\) reason half wins come later", whole)

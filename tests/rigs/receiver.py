@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,13 +26,17 @@ class Received:
 
 @dataclass
 class Receiver:
-    """The server. `status` and `answer` are what it says next; while `hangs` is set it says nothing at all."""
+    """The server. `status` and `answer` are what it says next; while `hangs` is set it says nothing at all.
+
+    `look` is called with each request, before the answer.
+    """
 
     port: int
     requests: list[Received] = field(default_factory=list)
     status: int = 200
     answer: bytes = b'{"ok": true, "result": {"message_id": 1}}'
     hangs: bool = False
+    look: Callable[[], object] = lambda: None
     released: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -56,6 +60,7 @@ def receiver() -> Iterator[Receiver]:
         def _take(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             state.requests.append(Received(self.command, self.path, dict(self.headers), body))
+            state.look()
             if state.hangs:
                 state.released.wait(30)
                 return

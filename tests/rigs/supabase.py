@@ -1,6 +1,6 @@
 """A Supabase project for the tests: the real PostgREST on the tests' Postgres, behind a gateway that can fail.
 
-supabase           a project on a blank database of its own, pages capped at 1,000 rows as Supabase caps them
+supabase           a project on a blank database, pages capped at 1,000 rows as Supabase caps them
 running_supabase   the same on any Postgres, with another cap
 
 The roles and default rights are those of a new Supabase project: what is created in `public` is open to `anon`,
@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from feature_repo.servers.connections import Postgres
+from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
 from ingestion.sources.settings import SupabaseProject
 from tests.rigs.gateway import ROLES, SECRET, Proxy, Upstream, running_proxy, send, token
@@ -39,10 +39,35 @@ _WITH_PARENT: Final = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); o
 _numbers = itertools.count(1)
 
 
-@pytest.fixture
-def supabase(clone: Callable[[Postgres | None], Postgres]) -> Iterator[Supabase]:
-    with running_supabase(clone(None)) as project:
+@pytest.fixture(scope="session")
+def shared_project(servers: Connections) -> Iterator[Supabase]:
+    """What all projects of a test process run on: starting PostgREST is the longest part of many a test."""
+    from tests.conftest import temporary_database
+
+    with temporary_database(servers.postgres) as postgres, running_supabase(postgres) as project:
         yield project
+
+
+@pytest.fixture
+def supabase(shared_project: Supabase) -> Iterator[Supabase]:
+    with running_proxy(shared_project.proxy.upstream) as proxy:
+        yield Supabase(shared_project.postgres, proxy)
+    _empty(shared_project)
+
+
+def _empty(project: Supabase) -> None:
+    """Make the project a new one: drop whatever a test has created in its database, and what is granted there."""
+    others = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s and usename <> %s"
+    schemas = "select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'"
+    with connect(project.postgres, purpose="test", autocommit=True) as connection:
+        connection.execute(f"{others} and pid <> pg_backend_pid()", [project.postgres.database, _LOGIN])
+        for (schema,) in connection.execute(schemas).fetchall():
+            connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(schema)))
+        connection.execute(
+            "create schema public authorization pg_database_owner; grant usage on schema public to public"
+        )
+    make_roles(project.postgres)
+    project.reload()
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,23 @@ import polars as pl
 import pytest
 
 from training.curves import parts_by_day, reliability, wagers_by_day
-from training.evaluate import TestPart, bets_at, evaluate, kelly_stakes
+from training.evaluate import TestPart as PartOfTest
+from training.evaluate import bets_at, evaluate, kelly_stakes
 from training.learning.probabilities import log_losses
 
 
 @pytest.fixture
-def part() -> TestPart:
+def part() -> PartOfTest:
     random = np.random.default_rng(1)
     chance, won = random.uniform(0.2, 0.8, 60), random.random(60) < 0.5
     odds = 1 / chance
     returns = np.where(won, odds - 1, -1.0)
     returns[3] = np.nan  # a free bet
     first = date(2026, 5, 1).toordinal() - date(1970, 1, 1).toordinal()
-    return TestPart(won, chance, odds, returns, first + np.arange(60) // 20, np.arange(60))
+    return PartOfTest(won, chance, odds, returns, first + np.arange(60) // 20, np.arange(60))
 
 
-def test_days_of_a_test_add_up_to_difference_profit_and_bankroll(part: TestPart) -> None:
+def test_days_of_a_test_add_up_to_difference_profit_and_bankroll(part: PartOfTest) -> None:
     probability = np.clip(part.reference + 0.05, 0, 1)
     judged = evaluate(part, probability)
     assert [day.day for day in judged.days] == ["2026-05-01", "2026-05-02", "2026-05-03"]
@@ -56,7 +57,7 @@ def test_bankroll_that_is_lost_stays_lost() -> None:
     assert wagers_by_day(stakes, returns, np.array([True, True]), days) == {0: (1, -1.0, 0.0), 1: (1, 4.0, 0.0)}
 
 
-def test_bets_without_a_promise_leave_the_bankroll_alone(part: TestPart) -> None:
+def test_bets_without_a_promise_leave_the_bankroll_alone(part: PartOfTest) -> None:
     nothing = np.full(60, -0.5)
     assert bets_at(part, nothing, 0.0).bankroll == 1.0
     assert (kelly_stakes(part, np.full(60, 9.0)) == 0.01).all()

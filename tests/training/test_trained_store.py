@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import polars as pl
 import psycopg
 import pytest
 
+from feature_repo.declarations.feature_lists import FEATURE_LISTS
 from feature_repo.servers.connections import Connections
 from tests.builders.bet_files import bet, jsonl
 from tests.builders.bettors import AFTERWARDS
 from tests.builders.json_documents import check_documents
+from tests.ingestion.lineage.conftest import events_of
 from tests.training.conftest import TrainedStore
 from training.learning.model import WinModel
 from training.manifest import read_manifest
@@ -142,6 +145,53 @@ def test_promoted_model_is_listed_and_scores_under_that_name(trained: TrainedSto
     assert json.loads(scored.stdout)["model"] == trained.model.name
 
 
+def test_training_is_on_record_as_a_run_that_reads_the_service_and_writes_the_model(trained: TrainedStore) -> None:
+    told = events_of(trained.connections)
+    (job,) = {event["job"]["name"] for event in told if event["job"]["name"].startswith("train.")}
+    of_training = [event for event in told if event["job"]["name"] == job]
+    start, complete = of_training[:2]
+    assert (start["eventType"], complete["eventType"]) == ("START", "COMPLETE")
+    (read,), (written,) = complete["inputs"], complete["outputs"]
+    assert (read["namespace"], read["name"]) == ("pikkit", trained.document["data"]["service"])
+    assert (written["namespace"], written["name"]) == ("file", f"models/{trained.model.name}")
+    features = [name.partition(":")[2] for name in trained.document["data"]["features"]]
+    assert [field["name"] for field in written["facets"]["schema"]["fields"]] == features
+    columns = written["facets"]["columnLineage"]["fields"]
+    assert {name: columns[name]["inputFields"][0]["field"] for name in columns} == {name: name for name in features}
+
+
+def test_lineage_of_a_feature_names_the_models_that_were_trained_on_the_feature(trained: TrainedStore) -> None:
+    used, unused = (name.partition(":")[2] for name in used_and_unused(trained))
+    assert trained.model.name in trained.pikkit("lineage", used).stdout
+    assert "Models: none." in trained.pikkit("lineage", unused).stdout
+    document = json.loads(trained.pikkit("lineage", "source:profit", "--json").stdout)
+    assert trained.model.name in document["models"]
+
+
+def used_and_unused(trained: TrainedStore) -> tuple[str, str]:
+    """A feature that the model was trained on, and one that it was not."""
+    features = trained.document["data"]["features"]
+    every = (f"{view}:{name}" for each in FEATURE_LISTS for view, names in each.features.items() for name in names)
+    return next(iter(features)), next(name for name in every if name not in features)
+
+
+def test_lineage_of_a_model_goes_by_service_and_features_down_to_columns_of_the_source(
+    trained: TrainedStore,
+) -> None:
+    name = trained.model.name
+    document = json.loads(trained.pikkit("lineage", "--model", name, "--json").stdout)
+    assert (document["kind"], document["name"]) == ("model", name)
+    (service,) = document["lineage"]["parts"]
+    assert (service["kind"], service["name"]) == ("service", trained.document["data"]["service"])
+    assert [part["name"] for part in service["parts"]] == [*trained.document["data"]["features"]]
+    drawn = trained.pikkit("lineage", "--model", name, "--dot").stdout
+    assert f'"service {service["name"]}" -> "model {name}";' in drawn
+    assert '"source profit" -> ' in drawn
+    refused = trained.pikkit("lineage", "--model", name[:-1])
+    assert refused.returncode == 2
+    assert name in refused.stderr
+
+
 def test_docs_json_lists_exactly_the_fields_of_the_documents_of_training(trained: TrainedStore, tmp_path: Path) -> None:
     check_documents("train", trained.document)
     shown = trained.pikkit("models", "show", trained.model.name, "--json")
@@ -249,7 +299,9 @@ def test_record_of_a_train_run_names_the_model_the_set_and_the_verdicts(trained:
         trained.document["data"]["frame_digest"],
         trained.document["data"]["rows"],
     )
-    assert record["counts"]["files"] == trained.document["files"]
+    files = json.dumps(trained.document["files"], sort_keys=True)
+    assert record["counts"]["model_digest"] == sha256(files.encode()).hexdigest()
+    assert record["steps"][2]["counts"]["verdicts"] == {"boosted": "better", "logistic": "better"}
     boosted, judged = (
         record["counts"]["verdicts"]["boosted"],
         trained.document["evaluation"]["win"]["models"]["boosted"],

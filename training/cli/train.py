@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingestion.cli.documents import print_json
+from ingestion.cli.follow_up import lineage_sent
 from ingestion.cli.options import Json, MappingOption, Now, SourceOption
 from ingestion.cli.output import print_line, say, say_warning
 from ingestion.cli.progress_bar import progress_bar
@@ -58,7 +59,7 @@ def train(
     from training.artefacts.model_store import ModelStore
     from training.artefacts.new_directory import refuse_written
     from training.dataset import placement_list
-    from training.manifest import read_pinned
+    from training.manifest import MODEL_PAGE, read_pinned
 
     # What cannot be is said before anything is read or waited for.
     pinned = read_pinned(manifest) if manifest is not None else None
@@ -69,11 +70,10 @@ def train(
     tables = settings.sources
     connections = prepared_stores(settings, create=bool(source or tables.postgres or tables.supabase))
     load_feast()
-    from training.page.model_page import MODEL_PAGE
     from training.refresh import due_opener, refresh_before_training
     from training.train import retrain, train_models
 
-    with progress_bar() as progress:
+    with lineage_sent(settings, connections), progress_bar() as progress:
         if pinned is not None:
             trained = retrain(connections, pinned, directory, progress=progress)
         else:
@@ -107,7 +107,7 @@ def train(
 
 
 def _print(trained: TrainedModel) -> None:
-    from training.page.model_page import MODEL_PAGE
+    from training.manifest import MODEL_PAGE
 
     print_judgement(trained.manifest)
     bets = trained.fitted.bets
@@ -120,6 +120,5 @@ def _print(trained: TrainedModel) -> None:
     )
     print_line(
         f"{trained.manifest.name}: trained on {counted(bets['train'] + bets['validation'], 'bet')}, tested on "
-        f"{bets['test']:,}, {bets['purged']:,} purged. Kept in {trained.directory}; "
-        f"the page is {trained.directory / MODEL_PAGE}."
+        f"{bets['test']:,}, {bets['purged']:,} purged. Kept in {trained.directory}, with {MODEL_PAGE}."
     )

@@ -28,10 +28,9 @@ from training.artefacts.judgement_tables import (
     serving_sentence,
     slice_rows,
 )
-from training.manifest import ModelManifest
+from training.manifest import MODEL_PAGE, ModelManifest
 from training.page.model_charts import MODEL_TONES, PART_TONES, model_charts
 
-MODEL_PAGE: Final = "model.html"
 FEATURES_LISTED: Final = 20
 _CONCLUSION_TONES: Final[Mapping[str, ChartTone]] = {
     "better": "good",

@@ -9,9 +9,8 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, print_sentence, print_wrapped
 from ingestion.cli.stores import begin, stores
-from ingestion.cli.tables import print_table
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
@@ -54,22 +53,12 @@ def alerts(
 
 
 def _print_alerts(recorded: list[RecordedAlert]) -> None:
-    if recorded:
-        print_table(
-            ["cause", "severity", "opened", "resolved", "channels told", ""],
-            [
-                (
-                    alert.cause,
-                    alert.severity,
-                    alert.opened_at,
-                    alert.resolved_at or "-",
-                    alert.channels_told,
-                    alert.message,
-                )
-                for alert in recorded
-            ],
-            wrap=True,
-        )
+    for alert in recorded:
+        until = f", resolved {alert.resolved_at:%Y-%m-%dT%H:%M:%SZ}" if alert.resolved_at else ""
+        told = f"told to {counted(alert.channels_told, 'channel')}"
+        since = f"{alert.severity}, opened {alert.opened_at:%Y-%m-%dT%H:%M:%SZ}{until}, {told}"
+        print_wrapped(f"{alert.cause}: {since}", hanging=4)
+        print_wrapped(alert.message, indent=4)
         print_line()
     open_alerts = sum(alert.resolved_at is None for alert in recorded)
     print_line(f"{counted(open_alerts, 'alert')} open." if open_alerts else "No alert is open.")
@@ -98,4 +87,6 @@ def _test(*, as_json: bool) -> None:
 
         print_json({"channels": [asdict(outcome) for outcome in outcomes]})
         return
-    print_line(f"{counted(len(outcomes), 'channel')} took the test message: {', '.join(o.channel for o in outcomes)}.")
+    print_sentence(
+        f"{counted(len(outcomes), 'channel')} took the test message: {', '.join(o.channel for o in outcomes)}."
+    )

@@ -124,21 +124,28 @@ def _print_feature(view: CataloguedView, feature: Feature) -> None:
 def _print_versions(versions: list[Version]) -> None:
     """The versions that the store has had, newest first."""
     print_table(
-        ["version", "definition", "mode", "rows", "first computed", "last computed", "replaced", "by"],
+        ["version", "definition", "mode", "rows", "computed"],
         [
             (
                 each.version,
                 each.definition[:12],
                 each.mode,
                 each.rows,
-                each.first_computed_at,
-                each.last_computed_at,
-                each.replaced_at,
-                each.replaced_by,
+                _lifetime(each),
             )
             for each in versions
         ],
+        wrap=True,
     )
+
+
+def _lifetime(version: Version) -> str:
+    first, last, replaced = (
+        f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else "-"
+        for at in (version.first_computed_at, version.last_computed_at, version.replaced_at)
+    )
+    by = f" by version {version.replaced_by}" if version.replaced_by else ""
+    return f"{first} to {last}{f'; replaced {replaced}{by}' if version.replaced_at else ''}"
 
 
 def _next_step(view: CataloguedView) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, print_sentence
 from ingestion.cli.stores import begin, stores
 from ingestion.cli.tables import print_table
 
@@ -64,7 +64,7 @@ def groups(
             [(*row.names.values(), row.bets, row.graded, row.newest_placed_at) for row in names_by_kind[kind]],
         )
     print_line()
-    print_line(_last_line(names_by_kind, kind, like))
+    print_sentence(_last_line(names_by_kind, kind, like))
 
 
 def _like(rows: list[KnownName], text: str | None) -> list[KnownName]:

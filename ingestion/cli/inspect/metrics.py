@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +25,7 @@ def metrics(
     serve: Annotated[
         str | None,
         typer.Option(
-            "--serve", metavar="[HOST:]PORT", help="Answer scrapes there until interrupted; by default local."
+            "--serve", metavar="[HOST:]PORT", help="Answer scrapes there until Ctrl-C or SIGTERM; by default local."
         ),
     ] = None,
     now: Now = None,
@@ -56,21 +60,37 @@ def _serve(connections: Connections, address: str) -> None:
     from functools import partial
 
     from feature_repo.errors import ConfigurationError
-    from ingestion.monitoring.exposition import serve
     from ingestion.monitoring.measurements import measure
+    from ingestion.monitoring.scrape_server import ScrapeServer
     from ingestion.runs.status import status_by_clock
 
     host, port = _host_and_port(address)
     try:
-        bound_port, thread = serve(host, port, lambda: measure(connections, partial(status_by_clock, connections)))
+        server = ScrapeServer(host, port, lambda: measure(connections, partial(status_by_clock, connections)))
     except OSError as error:
         raise ConfigurationError(
             f"Nothing can be served at {host}:{port} ({error.strerror})", "Nothing was done", "Choose another port"
         ) from error
-    if host not in _LOOPBACK:
-        say_warning(f"Whoever reaches {host} may read the metrics: there is no login.")
-    say(f"Metrics are served at http://{host}:{bound_port}/metrics. Ctrl-C ends it.")
-    thread.join()
+    with _stop_signals() as stopped:
+        server.start()
+        if host not in _LOOPBACK:
+            say_warning(f"Whoever reaches {host} may read the metrics: there is no login.")
+        say(f"Metrics are served at {server.url}. Ctrl-C or SIGTERM ends it.")
+        stopped.wait()
+        server.stop()
+    say("No metrics are served any more.")
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set inside, in place of what they do elsewhere."""
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _host_and_port(address: str) -> tuple[str, int]:

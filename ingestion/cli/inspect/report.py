@@ -9,7 +9,7 @@ import typer
 
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json, Now
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, print_sentence
 from ingestion.cli.stores import begin, stores
 from ingestion.wording import data_size
 
@@ -40,5 +40,5 @@ def report(
             {"file": str(path), "bytes": written.bytes, "healthy": written.is_healthy, "verdict": written.verdict}
         )
         return
-    print_line(written.verdict)
+    print_sentence(written.verdict)
     print_line(f"{path}: {data_size(written.bytes)} written.")

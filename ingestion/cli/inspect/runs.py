@@ -89,7 +89,7 @@ def _print_runs(records: list[PastRun], short: dict[UUID, str]) -> None:
 
 
 def _print_run(run: PastRun, detail: RunDetail) -> None:
-    from ingestion.cli.trace.lineage import print_jobs
+    from ingestion.cli.trace.jobs import print_jobs
     from ingestion.runs.actor import by_actor
 
     source, remark = f" of {run.source}" if run.source else "", _remark(run)

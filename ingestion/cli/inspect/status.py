@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from feature_repo.errors import PikkitError
+from feature_repo.servers.redaction import redacted
 from ingestion.cli.documents import print_json
 from ingestion.cli.inspect.status_details import print_status_details
 from ingestion.cli.inspect.status_summary import print_status_summary
 from ingestion.cli.options import Json, Now, PingOption
-from ingestion.cli.output import print_line, say_warning
+from ingestion.cli.output import print_sentence, say_warning
 from ingestion.cli.stores import begin, standing_stores
 from ingestion.runs.store_verdict import store_problem, store_verdict
 
@@ -38,7 +39,8 @@ def status(
 
     A sentence, then each view against its TTL, with a few keys of it as they stand in Redis, then the last run, gate
     and intake, open alerts and storage. --all has rows, sources, lag and who holds the lock too. Starts nothing and
-    changes nothing. Exits 4 when Postgres or Redis does not answer, embedded ones that are down included; 0 in every
+    changes nothing. A refresh that was published over failed checks is said first, and is no fault: somebody decided
+    so. Exits 4 when Postgres or Redis does not answer, embedded ones that are down included; 0 in every
     other state, stale and empty ones included: the first line, --check and --json tell.
     """
     from feature_repo.errors import Unreachable
@@ -55,7 +57,7 @@ def status(
     if json:
         print_json(_status_document(store))
     elif check:
-        print_line(store_verdict(store))
+        print_sentence(store_verdict(store))
     else:
         print_status_summary(store)
         if everything:
@@ -130,7 +132,9 @@ def _status_document(store: StoreStatus) -> dict[str, Any]:
         "gate": asdict(contents.gate) if contents and contents.gate else None,
         "last_run": asdict(contents.last_run) if contents and contents.last_run else None,
         "bytes": store.bytes,
-        "redis": {"error": str(store.online)} if isinstance(store.online, Unreachable) else asdict(store.online),
+        "redis": {"error": redacted(str(store.online))}
+        if isinstance(store.online, Unreachable)
+        else asdict(store.online),
         "lock_holder": store.lock_holder,
     }
 

@@ -10,7 +10,7 @@ from ingestion.runs.store_verdict import store_verdict
 from ingestion.wording import counted, data_size
 
 if TYPE_CHECKING:
-    from ingestion.runs.status import Contents, LastGate, StoreStatus
+    from ingestion.runs.status import Contents, LastGate, StoreStatus, Stream
 
 _HANGING = 10
 
@@ -57,22 +57,19 @@ def _print_contents(contents: Contents) -> None:
     print_table(["table", "rows"], list(contents.rows.items()))
     print_line()
     if contents.streams:
-        print_table(
-            ["source", "rows shown", "versions", "read up to", "last success", "failures since", "without"],
-            [
-                (
-                    s.stream,
-                    s.row_count,
-                    s.versions,
-                    s.cursor,
-                    s.last_success_at,
-                    s.failures,
-                    ", ".join(s.without_columns),
-                )
-                for s in contents.streams
-            ],
-        )
+        for stream in contents.streams:
+            _print_fact("Source", _source(stream))
         print_line()
+
+
+def _source(stream: Stream) -> str:
+    shown = f", shows {counted(stream.row_count, 'row')}" if stream.row_count is not None else ""
+    last = f"{stream.last_success_at:%Y-%m-%dT%H:%M:%SZ}" if stream.last_success_at else "never"
+    cursor = f", up to {stream.cursor:%Y-%m-%dT%H:%M:%SZ}" if stream.cursor else ""
+    failures = f"; {counted(stream.failures, 'failure')} since" if stream.failures else ""
+    without = f"; without {', '.join(stream.without_columns)}" if stream.without_columns else ""
+    versions = counted(stream.versions, "version")
+    return f"{stream.stream}{shown}: {versions}; last read {last}{cursor}{failures}{without}"
 
 
 def _log(contents: Contents) -> str:

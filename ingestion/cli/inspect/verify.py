@@ -51,6 +51,7 @@ def verify(
     if differences:
         say(
             "Offline differences are mended by `pikkit backfill`, online ones by `pikkit materialize --rebuild`. "
-            "Unless somebody changed rows, or Redis, by hand, they mean a bug: report it."
+            "Unless somebody changed rows, or Redis, by hand, or put a store back from a dump, they mean a bug: "
+            "report it."
         )
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ import typer
 
 from ingestion.cli.documents import print_json_with_rows
 from ingestion.cli.options import Json
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, print_sentence
 from ingestion.cli.quarantine.selection import (
     BetId,
     Reason,
@@ -54,16 +54,16 @@ def list_(
     if refused.rows:
         print_refused(refused.reasons)
         print_line()
-        print_table(["seq", "id", "received", "source", "state", "reasons"], map(_line, refused.rows))
+        print_table(["seq", "id", "received", "state", "reasons, source"], map(_line, refused.rows), wrap=True)
         print_line()
     kind = "" if state is StateFilter.all else f"{state} "
     more = f" {refused.count - len(refused.rows):,} more are not shown." if refused.count > len(refused.rows) else ""
-    print_line(f"{counted(refused.count, f'{kind}row')}.{more} Nothing was changed.")
+    print_sentence(f"{counted(refused.count, f'{kind}row')}.{more} Nothing was changed.")
 
 
 def _line(row: RefusedRow) -> tuple[Any, ...]:
-    texts = (_cut(row.id), row.received_at, _cut(row.source), row.state, _cut("; ".join(row.reasons)))
-    return (str(row.seq), *texts)
+    why = f"{_cut('; '.join(row.reasons))}, {_cut(row.source)}"
+    return str(row.seq), _cut(row.id), row.received_at, row.state, why
 
 
 def _cut(text: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ingestion.cli.output import print_line
+from ingestion.cli.output import print_line, print_sentence
 from ingestion.cli.tables import decimals, print_table
 
 if TYPE_CHECKING:
@@ -56,10 +56,12 @@ def print_scored(scored: Scored) -> None:
     print_line()
     if scored.model is not None:
         chances = ["unknown" if v.win_probability is None else f"{v.win_probability:.4f}" for v in scored.vectors]
-        print_line(f"Probability of a win by {scored.model}: {', '.join(chances)}")
+        print_sentence(f"Probability of a win by {scored.model}: {', '.join(chances)}")
     nulls = sum(value is None for vector in scored.vectors for value in vector.values.values())
     bets = f" of {len(scored.vectors):,} bets" if scored.vectors[1:] else ""
-    print_line(f"{len(scored.feature_views)} features{bets} by {scored.service}, {nulls:,} null. Nothing was changed.")
+    print_sentence(
+        f"{len(scored.feature_views)} features{bets} by {scored.service}, {nulls:,} null. Nothing was changed."
+    )
 
 
 def print_vectors(scored: Scored) -> None:

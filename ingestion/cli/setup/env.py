@@ -23,7 +23,8 @@ def env(
 ) -> None:
     """Print the exports that plain `feast` needs.
 
-    For eval "$(pikkit env)". Starts the embedded servers. With --read-only the servers refuse every change.
+    For eval "$(pikkit env)". Passwords are among them, so let no log keep them. Starts the embedded servers. With
+    --read-only the servers refuse every change.
     """
     settings = begin()
     connections = _read_only(settings) if read_only else stores(settings)

@@ -72,21 +72,27 @@ def print_explained_vector(explanation: Explanation, views: Sequence[ExplainedVi
             else f"{view.key}, {_standing('PRESENT', view, view.as_of)}"
         )
         print_wrapped(f"{view.view}: {key}")
-        print_table(
-            ["feature", "offline", "online, now", "from its bets", "", "changed", "by run"],
-            [
-                (
-                    feature.feature,
-                    _or_status(feature.offline, feature.offline_status),
-                    _or_status(feature.online, feature.online_status),
-                    value_text(feature.recomputed),
-                    "agrees" if feature.agrees else _DISAGREES,
-                    feature.changed_at,
-                    short.get(feature.changed_by, str(feature.changed_by)) if feature.changed_by else "-",
-                )
-                for feature in view.features
-            ],
-        )
+        print_table(["feature", "offline", "online, now", "from its bets"], map(_feature_row, view.features))
+        _print_when_changed(view.features, short)
+
+
+def _feature_row(feature: ExplainedFeature) -> tuple[str, str, str, str]:
+    """The name, the value offline and, where they differ from that, online and from the bets."""
+    offline = _or_status(feature.offline, feature.offline_status)
+    online = _or_status(feature.online, feature.online_status)
+    agreement = "agrees" if feature.agrees else f"{_DISAGREES}: {value_text(feature.recomputed)}"
+    return feature.feature, offline, "same" if online == offline else online, agreement
+
+
+def _print_when_changed(features: Sequence[ExplainedFeature], short: Mapping[UUID, str]) -> None:
+    """A paragraph for each run and instant that changed any of these features last."""
+    changed: dict[tuple[datetime, UUID | None], list[str]] = {}
+    for feature in features:
+        if feature.changed_at is not None:
+            changed.setdefault((feature.changed_at, feature.changed_by), []).append(feature.feature)
+    for (at, run_id), names in changed.items():
+        by = f", by run {short.get(run_id, run_id)}" if run_id else ""
+        print_wrapped(f"Changed at {instant_text(at)}{by}: {', '.join(names)}.", hanging=2)
 
 
 def last_line(explanation: Explanation) -> str:
@@ -159,18 +165,18 @@ def _print_change(change: Change, short: Mapping[UUID, str]) -> None:
     rest = f", of which {len(change.versions)} are shown" if change.versions_in_all > len(change.versions) else ""
     print_wrapped(f"{counted(change.versions_in_all, 'version')} became known then{rest}:")
     print_table(
-        ["seq", "bet", "status", "replaces", "came from", "received"],
+        ["seq", "bet", "status", "replaces", "came from, received"],
         [
             (
                 str(version.seq),
                 version.id,
                 "deleted" if version.is_deleted else version.status,
                 str(version.previous_seq or "-"),
-                version.stream or "-",
-                version.received_at,
+                f"{version.stream or '-'}, {instant_text(version.received_at)}",
             )
             for version in change.versions
         ],
+        wrap=True,
     )
     _print_rows(change.versions)
 

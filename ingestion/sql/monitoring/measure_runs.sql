@@ -7,10 +7,12 @@ with newest as (
     order by verb, run_id desc
 )
 
-select 'pikkit_runs_total' as name, jsonb_build_object('verb', verb, 'state', state) as labels, count(*)::float8 as value
-from ops.runs
-where state <> 'running'
-group by verb, state
+-- Every state of a verb from the start, at 0: of a counter that appears at 1, Prometheus sees no increase.
+select 'pikkit_runs_total' as name, jsonb_build_object('verb', verb, 'state', ended.state) as labels, count(run_id)::float8 as value
+from (select 'run' as verb union select verb from ops.runs) as verbs
+cross join unnest(array['done', 'refused', 'failed', 'died']) as ended (state)
+left join ops.runs using (verb, state)
+group by verb, ended.state
 union all
 select 'pikkit_last_run_timestamp_seconds', jsonb_build_object('verb', verb), extract(epoch from finished_at)
 from newest

@@ -20,7 +20,7 @@ class Parent:
 
 
 def events(published: Published) -> list[dict[str, Any]]:
-    query = "select event from ops.lineage_events where job like 'online.%' order by position"
+    query = "select event from ops.lineage_events where job like 'online.%' or job = 'pikkit' order by position"
     return [event for (event,) in published.database.execute(query)]
 
 
@@ -29,17 +29,18 @@ def task(gated: Any, view: str) -> MaterializationTask:
     return MaterializationTask("pikkit", gated.get_feature_view(view), start, WATERMARK, tqdm_builder=None)
 
 
-def test_a_materialization_of_feast_is_on_record_with_the_run_that_feast_names_as_parent(
+def test_a_materialization_of_feast_is_on_record_as_a_run_with_the_run_that_feast_names_as_root(
     published: Published, gated: Any
 ) -> None:
     gated._get_provider().batch_engine.materialize(gated.registry, task(gated, "sport_stats"), lineage_parent=Parent)
-    start, complete = events(published)
-    assert (start["eventType"], complete["eventType"]) == ("START", "COMPLETE")
+    whole, start, complete, end = events(published)
+    assert [event["eventType"] for event in (whole, start, complete, end)] == ["START", "START", "COMPLETE", "COMPLETE"]
     assert complete["job"]["name"] == "online.sport_stats"
-    assert complete["run"]["facets"]["parent"]["run"]["runId"] == Parent.run_id
-    assert complete["run"]["facets"]["parent"]["job"] == {
-        "namespace": "pikkit", "name": "materialize_pikkit", "facets": {}
-    }  # fmt: skip
+    parent = complete["run"]["facets"]["parent"]
+    assert (parent["job"]["name"], parent["run"]["runId"]) == ("pikkit", whole["run"]["runId"])
+    assert whole["run"]["runId"] == end["run"]["runId"]
+    assert parent["root"]["run"]["runId"] == Parent.run_id
+    assert (parent["root"]["job"]["namespace"], parent["root"]["job"]["name"]) == ("pikkit", "materialize_pikkit")
     (output,) = complete["outputs"]
     redis = published.connections.redis
     assert (output["namespace"], output["name"]) == (
@@ -65,7 +66,7 @@ def test_a_materialization_that_fails_is_on_record_as_failed(
     monkeypatch.setattr(engine, "copy_range", fails)
     with pytest.raises(Unreachable):
         gated._get_provider().batch_engine.materialize(gated.registry, task(gated, "sport_stats"))
-    failed = events(published)[-1]
-    assert failed["eventType"] == "FAIL"
+    *_, failed, whole = events(published)
+    assert (failed["eventType"], whole["eventType"]) == ("FAIL", "FAIL")
     assert "no answer" in failed["run"]["facets"]["errorMessage"]["message"]
     assert "planted" not in failed["run"]["facets"]["errorMessage"]["message"]

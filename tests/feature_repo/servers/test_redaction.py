@@ -37,11 +37,33 @@ def test_the_password_of_a_url_in_the_settings_is_redacted_by_itself_too(
         ("redis://:secret@cache:6379/0 is gone", "redis://***@cache:6379/0 is gone"),
         ("host=db password=secret dbname=x", "host=db password=*** dbname=x"),
         ("Authorization: Bearer abc.def-ghi", "Authorization: Bearer ***"),
+        ("postgresql:/me:secret@db/x does not exist", "postgresql:/***@db/x does not exist"),
+        ("postgresql://me:sec/r#t?@db:5432/x", "postgresql://***@db:5432/x"),
+        ("GET https://db.example/rest?apikey=s3cret&select=id", "GET https://db.example/rest?apikey=***&select=id"),
+        ("?access_token=s3cret&x=1", "?access_token=***&x=1"),
+        ("PGPASSWORD=s3cret SUPABASE_KEY=s3cret", "PGPASSWORD=*** SUPABASE_KEY=***"),
+        ("{'password': 's3cret', 'port': 5432}", "{'password': ***, 'port': 5432}"),
+        ('{"service_key":"s3cret"}', '{"service_key":***}'),
+        (r'"{\"token\":\"s3cret\"}"', r'"{\"token\":***}"'),
+        ("headers: authorization: s3cret", "headers: authorization: ***"),
+        ("key eyJhbGciOi.eyJyb2xlIjoi.c2lnbmF0dXJl is old", "key *** is old"),
+        ("sb_secret_a1B2c3D4e5", "***"),
+        (f"https://api.telegram.org/bot123456789:{'A' * 35}/getMe", "https://api.telegram.org/bot***/getMe"),
+        ("  - POSTGRES_PASSWORD: not set", "  - POSTGRES_PASSWORD: not set"),
+        ("json://user:****@127.0.0.1 is dead", "json://user:****@127.0.0.1 is dead"),
+        ("group_key: Soccer, token bets, entity_key=Soccer", "group_key: Soccer, token bets, entity_key=Soccer"),
+        ("at 2026-05-24T15:00:00Z, postgresql://db:5432/bets", "at 2026-05-24T15:00:00Z, postgresql://db:5432/bets"),
         ("nothing to hide at http://host/path?x=1", "nothing to hide at http://host/path?x=1"),
     ],
 )
 def test_urls_assignments_and_bearers_are_redacted_whatever_the_settings(text: str, safe: str) -> None:
     assert redacted(text) == safe
+
+
+def test_a_password_that_is_the_name_of_a_program_leaves_sentences_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_PASSWORD", "pikkit")
+    text = "no answer from postgresql://me:pikkit@db. Run `pikkit doctor`"
+    assert redacted(text) == "no answer from postgresql://***@db. Run `pikkit doctor`"
 
 
 def test_a_secret_that_is_given_is_redacted() -> None:

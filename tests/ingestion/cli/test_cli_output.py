@@ -14,11 +14,14 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
 import pytest
 import redis
 
+from feature_repo.errors import GateRefused
 from feature_repo.servers.connections import Connections, Postgres
+from ingestion.cli.output import say, say_warning
 from ingestion.cli.setup import sample
 from ingestion.cli.update import backfill
 from ingestion.database.access import connect, hold_run_lock
@@ -27,7 +30,7 @@ from tests.ingestion.cli.test_cli_help import VERBS
 from tests.rigs.commands import PIKKIT, environ_of, pikkit_here
 from tests.rigs.processes import PATIENCE
 from tests.rigs.trouble import administer
-from training.cli import execute
+from training.cli import execute, main
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,116 @@ def test_unexpected_exception_is_printed_as_a_json_document_and_raised(
     assert (error["kind"], error["what"], error["exit_code"]) == ("KeyError", "A bug: 'bet'", 1)
 
 
+WIDE_VERBS = [
+    ("status",), ("status", "--all"), ("status", "--check"), ("alerts", "--all"), ("gate",), ("runs",), ("doctor",),
+    ("groups",), ("quarantine", "list"), ("features",), ("features", "sport_roi"), ("lineage",), ("verify",),
+    ("explain", "sport_market_win_rate", "--bet", "won"), ("explain", "market_profitability_v1", "--bet", "won"),
+    ("explain", "sport_roy", "--bet", "won"), ("quarantine", "show", "99"), ("run", "--source", "nowhere.csv"),
+    ("alerts", "test"), ("status", "--now", "in May"), ("run", "--source", "REFUSED"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", WIDE_VERBS, ids=" ".join)
+def test_no_line_for_a_terminal_but_data_is_longer_than_eighty_columns(
+    arguments: tuple[str, ...], environ: dict[str, str], store: Connections, tmp_path: Path
+) -> None:
+    if "REFUSED" in arguments:
+        arguments = (*arguments[:-1], str(jsonl(tmp_path / "b.jsonl", bet("b9", 4))))
+        environ = {name: value for name, value in environ.items() if name != "PIKKIT_GATES"}
+    with connect(store.postgres, purpose="test") as database:
+        database.execute(
+            "insert into ops.alerts (cause, severity, message, opened_at, resolved_at) "
+            "values ('gate critical_anomalies_alert', 'critical', repeat('It is many words long. ', 9), now(), now())"
+        )
+        database.commit()
+    home = {"PIKKIT_HOME": "/tmp/h"} if arguments == ("doctor",) else {}
+    done = pikkit_here(*arguments, environ=environ | home | {"COLUMNS": "80"})
+    data = ("Row ", " " * 6)  # a row as its source sent it, and queries
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(data)]
+    assert lines
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_a_message_in_a_pipe_stays_a_line_and_no_command_is_broken_on_a_terminal(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "A long sentence tells what happened to this store. Run `pikkit quarantine list --state all` after that."
+    say_warning(long)
+    monkeypatch.setenv("COLUMNS", "60")
+    say_warning(long)
+    piped, *broken = capsys.readouterr().err.splitlines()
+    assert piped == f"Warning: {long}"
+    assert len(broken) > 1
+    assert " ".join(broken) == piped
+    assert any("`pikkit quarantine list --state all`" in line for line in broken)
+
+
+SECRET = "hush-hush-5"
+TOLD = {
+    "an error": (
+        ("run", "--source", f"postgresql://me:{SECRET}@db/x.csv"),
+        2,
+        "--source postgresql://***@db/x.csv is a URL",
+    ),
+    "a known secret": (("run", "--source", f"{SECRET}.csv"), 2, "SourceRejected: ***.csv"),
+    "a usage error": (("status", f"postgresql://me:{SECRET}@db/x"), 2, "takes: postgresql://***@db/x"),
+    "a dead channel": (("alerts", "test"), 4, "json://me:****@127.0.0.1"),
+    "a check": (("doctor",), 2, "/nowhere/***.prom"),
+}
+
+
+@pytest.mark.parametrize("told", TOLD)
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_no_output_of_a_failing_command_has_a_secret(told: str, more: tuple[str, ...], environ: dict[str, str]) -> None:
+    arguments, exit_code, shown = TOLD[told]
+    secrets = {"ALERT_URLS": f"json://me:{SECRET}@127.0.0.1:1/{SECRET}?token={SECRET}"}
+    if told == "a check":
+        secrets["PIKKIT_METRICS_FILE"] = f"/nowhere/{SECRET}.prom"
+    done = pikkit_here(*arguments, *more, environ=environ | secrets)
+    assert (done.returncode, SECRET in done.stdout + done.stderr) == (exit_code, False)
+    assert shown in done.stderr.replace("\n", " ") or told == "a check"
+
+
+def test_an_error_document_has_no_secret_in_the_data_of_the_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(now: str | None = None) -> None:
+        data = [{"query": f"select 'password={SECRET}'", "rows": 3, "redis://me:x@h": None}]
+        raise GateRefused(f"redis://:{SECRET}@h", "", "", run_id=UUID(int=1), failed=data)
+
+    monkeypatch.setattr(sample, "begin", fail)
+    assert execute(["sample", "--out", "x.csv", "--json"]) == 3
+    out, err = capsys.readouterr()
+    assert SECRET not in out + err
+    assert json.loads(out)["error"]["data"]["failed"][0]["rows"] == 3
+
+
+def test_the_traceback_of_a_bug_is_printed_without_secrets_and_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(now: str | None = None) -> None:
+        try:
+            raise ValueError(f"postgresql://me:{SECRET}@db/x")
+        except ValueError as cause:
+            raise KeyError(f"password={SECRET}") from cause
+
+    monkeypatch.setattr(sample, "begin", fail)
+    monkeypatch.setattr(sys, "argv", ["pikkit", "sample", "--out", "x.csv", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert ended.value.code == 1
+    assert "Traceback" in err
+    assert err.count("***") == 4  # each exception, and the line that raised it
+    assert SECRET not in out + err
+
+
+def test_a_message_and_a_warning_are_said_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"it is at redis://:{SECRET}@cache:6379")
+    say_warning(f"apikey={SECRET} is refused")
+    assert capsys.readouterr().err == "it is at redis://***@cache:6379\nWarning: apikey=*** is refused\n"
+
+
 def test_an_interrupted_command_is_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(now: str | None = None) -> None:
         raise KeyboardInterrupt
@@ -209,7 +322,7 @@ def test_colours_may_be_forced_into_a_pipe_and_never_into_json(environ: dict[str
 WORKING = {
     "demo", "up", "down", "doctor", "env", "migrate", "apply", "sync", "run", "backfill", "verify", "reconcile",
     "materialize", "export", "publish-supabase", "score", "sample", "quarantine", "dataset", "train", "models",
-    "explain", "diff", "lineage",
+    "explain", "diff", "lineage", "plan", "audit",
 }  # fmt: skip
 READING = [[verb] for verb in sorted(VERBS.keys() - WORKING)] + [
     ["gate", "--queries"],
@@ -236,7 +349,7 @@ CLIENTS = {"psycopg", "redis"}
 LOADED = """
 import io, json, sys
 from contextlib import redirect_stdout
-from training.cli import execute
+from training.cli import execute, main
 
 told = []
 for command in json.loads(sys.argv[1]):

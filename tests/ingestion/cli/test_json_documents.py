@@ -34,6 +34,7 @@ ELSEWHERE = {
     "publish-supabase",
     "dataset",
     "train",
+    "audit",
     "models list",
     "models show",
     "models compare",

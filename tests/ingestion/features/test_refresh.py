@@ -146,6 +146,23 @@ def test_verify_counts_a_row_that_somebody_changed(database, view):
     assert differences(database) == {view: 1}
 
 
+@pytest.mark.parametrize(
+    ("damage", "features"),
+    [
+        ("update features.feature_metadata set record_count = 3 where feature = 'sport_roi'", 1),
+        ("update features.feature_metadata set data_checksum = 1 where feature = 'sport_roi'", 1),
+        ("delete from features.feature_metadata where feature = 'sport_roi'", 1),
+        ("select", 0),
+        ("truncate features.feature_metadata", sum(len(view.features) for view in STORED_VIEWS)),
+    ],
+)
+def test_verify_counts_features_with_a_record_changed_by_hand(database, damage, features):
+    for batch in ([graded(1, "a", clv_percentage=1.0)], [graded(2, "b")]):
+        refresh_in(database, [batch], chunk_size=10)
+    database.execute(damage)
+    assert differences(database) == ({"feature_metadata": features} if features else {})
+
+
 def test_verify_counts_a_group_with_recent_bets_changed_by_hand(database):
     refresh_in(database, [[graded(1, "a")]], chunk_size=10)
     database.execute("""update features.group_state set recent = '{"older": 3, "bets": []}' where recent is not null""")

@@ -15,6 +15,9 @@ from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect
 from tests.conftest import REPOSITORY
 
+# What every facet must keep to. Feast publishes no schema of its own ones.
+BASE_FACET = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/BaseFacet"
+
 
 @pytest.fixture(scope="session")
 def spec_problems() -> Callable[[dict[str, Any]], list[str]]:
@@ -39,7 +42,8 @@ def spec_problems() -> Callable[[dict[str, Any]], list[str]]:
     def spec_problems(event: dict[str, Any]) -> list[str]:
         found = problems(event, event["schemaURL"])
         for facet in facets_of(event):
-            found += problems(facet, facet["_schemaURL"])
+            is_of_spec = not facet["_schemaURL"].startswith("https://feast.dev/")
+            found += problems(facet, facet["_schemaURL"] if is_of_spec else BASE_FACET)
         return found
 
     return spec_problems

@@ -218,7 +218,7 @@ def test_a_tree_and_a_graph_reach_from_the_feature_to_the_columns_of_the_source(
     text = "\n".join(line for line, _ in tree_lines(lineage_of("sport_roi").made_of))
     assert "measure roi" in text
     assert "sum stake_cents = is_deleted (deleted_at, is_deleted), status, amount_cents (amount)" in text
-    edges = list(dot_lines("sport_roi"))
+    edges = list(dot_lines(lineage_of("sport_roi").made_of))
     assert '  "source amount" -> "log amount_cents";' in edges
     assert '  "measure roi" -> "feature sport_stats:sport_roi";' in edges
 

@@ -229,9 +229,11 @@ def test_a_run_sends_lineage_events_after_the_run_lock_is_free(
     prepared: Connections, tmp_path: Path, receiver: Receiver
 ) -> None:
     lock_holders: list[str | None] = []
-    receiver.status = lambda event: lock_holders.append(holder(prepared)) or 201
     environ = environ_of(prepared, tmp_path / "home", PIKKIT_NOW=NOW.isoformat(), OPENLINEAGE_URL=receiver.url)
-    done = pikkit_here("run", "--source", jsonl(tmp_path / "bets.jsonl", bet("a", 1)), environ=environ)
+    # A connection for all events: there are two seconds for all of them.
+    with connect(prepared.postgres, purpose="test") as looker:
+        receiver.status = lambda event: lock_holders.append(lock_holder(looker)) or 201
+        done = pikkit_here("run", "--source", jsonl(tmp_path / "bets.jsonl", bet("a", 1)), environ=environ)
     assert done.returncode == 0
     assert receiver.events == events_of(prepared)
     assert set(lock_holders) == {None}
@@ -242,11 +244,6 @@ def test_a_run_sends_lineage_events_after_the_run_lock_is_free(
         environ=environ,
     )
     assert f"To {receiver.url}/api/v1/lineage: {len(receiver.events)} sent, 0 waiting." in shown.stdout
-
-
-def holder(store: Connections) -> str | None:
-    with connect(store.postgres, purpose="test") as connection:
-        return lock_holder(connection)
 
 
 def test_an_address_that_is_none_is_a_problem_of_the_settings_and_is_not_shown() -> None:

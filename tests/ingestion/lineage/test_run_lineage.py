@@ -14,13 +14,22 @@ import pytest
 
 from feature_repo import clock
 from feature_repo.declarations.views import STORED_VIEWS
-from feature_repo.errors import GateRefused, Unreachable
-from feature_repo.servers.connections import Connections
+from feature_repo.errors import GateRefused, SourceRejected, Unreachable
+from feature_repo.servers.connections import Connections, Postgres
 from ingestion import pipeline
 from ingestion.database.access import connect
-from ingestion.pipeline import run_materialize
+from ingestion.pipeline import run_materialize, run_reconcile
+from ingestion.progress import silent
+from ingestion.quarantine.refused_rows import Selection
+from ingestion.quarantine.retry import retry_quarantined
+from ingestion.runs.record import recorded_run
 from ingestion.sources.files.file_source import open_file
+from ingestion.sources.postgres.postgres_table import open_postgres
+from ingestion.sources.settings import SourcePostgres
 from tests.builders.bet_files import NOW, bet, jsonl, lost
+from tests.builders.hostile_text import TEXTS
+from tests.builders.source_table import create_bets, put
+from tests.ingestion.conftest import conninfo
 from tests.ingestion.lineage.conftest import events_of, facets_of, the_event, told
 from tests.rigs.commands import environ_of, pikkit_here
 from tests.rigs.forked_commands import forked_command
@@ -36,7 +45,10 @@ def without_redis(store: Connections) -> Connections:
 
 
 def test_every_event_and_facet_of_every_kind_of_run_keeps_to_the_spec(
-    prepared: Connections, tmp_path: Path, spec_problems: Callable[[dict[str, Any]], list[str]]
+    prepared: Connections,
+    tmp_path: Path,
+    spec_problems: Callable[[dict[str, Any]], list[str]],
+    clone: Callable[[Postgres | None], Postgres],
 ) -> None:
     good = open_file(jsonl(tmp_path / "good.jsonl", bet("a", 1, clv_percentage=2.0), lost("b", 2)))
     run(prepared, good)
@@ -51,12 +63,28 @@ def test_every_event_and_facet_of_every_kind_of_run_keeps_to_the_spec(
             "update ops.runs set state = 'running' where run_id = (select max(run_id::text)::uuid from ops.runs)"
         )
     run_materialize(prepared, rebuild=True)
+    # An override, a retry of what was refused, a failure, and a table that is read and compared; names are hostile.
+    hostile = 'it\'s "<b>" %s {x}\n' + TEXTS["right to left"]
+    odd = jsonl(tmp_path / 'o\'dd "%s" <b>.jsonl', bet(hostile, 4, sport=hostile, market=hostile))
+    pipeline.run_pipeline(prepared, open_file(odd), override=hostile)
+    retry_quarantined(prepared, Selection())
+    with pytest.raises(SourceRejected), recorded_run(prepared.postgres, "run", source=hostile):
+        raise SourceRejected(hostile, "postgresql://me:hush@db", "", path=odd)
+    table = clone(None)
+    create_bets(table)
+    put(table, bet("of the table", 1))
+    source = open_postgres(SourcePostgres(conninfo(table), "public", "bets"), HOUR, silent)
+    run_reconcile(prepared, source)
     events = events_of(prepared)
+    assert {event["job"]["name"] for event in events} >= {
+        "run", "backfill", "materialize", "reconcile", "quarantine retry",
+    }  # fmt: skip
+    assert "hush" not in json.dumps(events)
     assert {event["eventType"] for event in events} == {"START", "RUNNING", "COMPLETE", "FAIL", "ABORT"}
     names = {name for event in events for holder in facet_holders(event) for name in holder}
     assert names >= {
         "nominalTime", "processing_engine", "jobType", "parent", "errorMessage", "schema", "symlinks", "columnLineage",
-        "dataQualityMetrics", "dataQualityAssertions", "outputStatistics", "inputStatistics", "version",
+        "dataQualityMetrics", "dataQualityAssertions", "outputStatistics", "inputStatistics", "version", "tags",
     }  # fmt: skip
     assert [problem for event in events for problem in spec_problems(event)] == []
 
@@ -80,13 +108,15 @@ def test_an_event_with_a_broken_facet_does_not_keep_to_the_spec(
 def test_a_run_tells_a_job_for_each_view_with_the_run_as_parent(prepared: Connections, tmp_path: Path) -> None:
     done = run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1, clv_percentage=2.0))))
     events = events_of(prepared)
-    assert told(events, "run") == ["START", "RUNNING", "COMPLETE"]
-    assert {e["run"]["runId"] for e in events if e["job"]["name"] == "run"} == {str(done.run_id)}
-    for view in STORED_VIEWS:
-        for job in (f"features.{view.name}", f"online.{view.name}"):
-            assert told(events, job) == ["START", "COMPLETE"]
-            parent = the_event(events, job, "COMPLETE")["run"]["facets"]["parent"]
-            assert (parent["run"]["runId"], parent["job"]["name"]) == (str(done.run_id), "run")
+    assert told(events, "pikkit") == ["START", "RUNNING", "COMPLETE"]
+    assert {e["run"]["runId"] for e in events if e["job"]["name"] == "pikkit"} == {str(done.run_id)}
+    (tag,) = the_event(events, "pikkit", "START")["run"]["facets"]["tags"]["tags"]
+    assert (tag["key"], tag["value"]) == ("verb", "run")
+    parts = [f"{kind}.{view.name}" for kind in ("features", "online") for view in STORED_VIEWS]
+    for job in ("intake", "gate", *parts):
+        assert told(events, job) == ["START", "COMPLETE"]
+        parent = the_event(events, job, "COMPLETE")["run"]["facets"]["parent"]
+        assert (parent["run"]["runId"], parent["job"]["name"]) == (str(done.run_id), "pikkit")
 
 
 def test_datasets_have_physical_names_and_symlinks_and_form_a_connected_graph(
@@ -95,7 +125,7 @@ def test_datasets_have_physical_names_and_symlinks_and_form_a_connected_graph(
     run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1, clv_percentage=2.0))))
     events = events_of(prepared)
     database, redis = prepared.postgres.database, prepared.redis
-    intake = the_event(events, "run", "RUNNING")
+    intake = the_event(events, "intake", "COMPLETE")
     (written,) = the_event(events, "features.sport_stats", "COMPLETE")["outputs"]
     (copied,) = the_event(events, "online.sport_stats", "COMPLETE")["outputs"]
     assert [(each["namespace"], each["name"]) for each in intake["inputs"]] == [("file", "bets.jsonl")]
@@ -137,7 +167,7 @@ def test_a_refused_run_tells_failed_checks_and_has_no_view_on_record(prepared: C
     with pytest.raises(GateRefused) as refused:
         pipeline.run_pipeline(prepared, open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1), bet("b", status="?"))))
     events = events_of(prepared)
-    assert (told(events, "run"), told(events, "gate")) == (["START", "RUNNING", "FAIL"], ["START", "FAIL"])
+    assert (told(events, "pikkit"), told(events, "gate")) == (["START", "RUNNING", "FAIL"], ["START", "FAIL"])
     assert not [event for event in events if event["job"]["name"].startswith("features.")]
     (log,) = the_event(events, "gate", "FAIL")["inputs"]
     assertions = {each["name"]: each for each in log["inputFacets"]["dataQualityAssertions"]["assertions"]}
@@ -165,9 +195,10 @@ def test_a_run_killed_after_the_commit_is_closed_by_the_next_run_and_served(
             process.kill()
             process.wait()
     events = events_of(prepared)
-    assert (told(events, "run"), told(events, "features.sport_stats")) == (["START", "RUNNING"], ["START", "COMPLETE"])
+    begun = ["START", "RUNNING"]
+    assert (told(events, "pikkit"), told(events, "features.sport_stats")) == (begun, ["START", "COMPLETE"])
     run_materialize(prepared)
-    assert told(events_of(prepared), "run") == ["START", "RUNNING", "ABORT"]
+    assert told(events_of(prepared), "pikkit") == [*begun, "ABORT", "START", "COMPLETE"]
     assert told(events_of(prepared), "online.sport_stats") == ["START", "COMPLETE"]
     with connect(prepared.postgres, purpose="test") as connection:
         steps = connection.execute(
@@ -211,7 +242,7 @@ def test_a_password_in_an_error_reaches_neither_record_nor_event(
         run(prepared, open_file(jsonl(tmp_path / "bets.jsonl", bet("a", 1))))
     with connect(prepared.postgres, purpose="test") as connection:
         kept = connection.execute("select error from ops.runs").fetchone()
-    failure = the_event(events_of(prepared), "run", "FAIL")["run"]["facets"]["errorMessage"]["message"]
+    failure = the_event(events_of(prepared), "pikkit", "FAIL")["run"]["facets"]["errorMessage"]["message"]
     assert kept == (failure,)
     assert "no answer from" in failure
     assert "planted" not in failure

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import queue
 import re
 import sys
+import threading
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,6 +15,7 @@ import pytest
 
 from feature_repo.servers.connections import Postgres
 from ingestion.database.access import connect
+from ingestion.monitoring import delivery
 from ingestion.monitoring.channels import AlertChannel, alert_channels
 from ingestion.monitoring.delivery import deliver
 from ingestion.runs.alerts import open_alert, resolve_alerts
@@ -135,6 +138,59 @@ def test_a_message_claimed_by_another_process_is_sent_only_after_the_claim_is_ol
     assert len(hook.requests) == 1
 
 
+def test_two_processes_that_deliver_at_once_say_each_message_once(
+    store: psycopg.Connection, postgres: Postgres, hook: Receiver
+) -> None:
+    causes = [f"gate {number}" for number in range(12)]
+    for told_of in ("opened", "resolved"):
+        for cause in causes:
+            happen(store, cause, f"{cause}.") if told_of == "opened" else resolve_alerts(store, cause, now=LATER)
+        start = threading.Barrier(3)
+
+        def deliver_too(start: threading.Barrier = start) -> None:
+            with connect(postgres, purpose="test", autocommit=True) as connection:
+                start.wait(60)
+                assert deliver(connection, channels(hook.webhook), RUN) == []
+
+        processes = [threading.Thread(target=deliver_too) for _ in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert sorted(text.split(".")[0] for _, text in told(hook)) == sorted(causes)
+        hook.requests.clear()
+
+
+def test_an_alert_cleared_while_another_process_tells_of_the_opening_is_resolved_after_that(
+    store: psycopg.Connection, hook: Receiver
+) -> None:
+    happen(store, "gate a")
+    (channel,) = channels(hook.webhook)
+    claim = "insert into ops.alert_deliveries select alert_id, %s, 'opened', 'sending', 1, now() from ops.alerts"
+    store.execute(claim, [channel.key])  # another process is at it
+    resolve_alerts(store, "gate a", now=LATER)
+    assert deliver(store, [channel], RUN) == []
+    assert told(hook) == []
+    store.execute("update ops.alert_deliveries set state = 'delivered'")
+    assert deliver(store, [channel]) == []
+    assert [title for title, _ in told(hook)] == ["Pikkit: resolved"]
+
+
+def test_an_alert_of_a_run_that_died_untold_is_told_by_the_run_that_clears_the_alert(
+    store: psycopg.Connection, hook: Receiver
+) -> None:
+    died, clearing = UUID(int=RUN.int + 1), UUID(int=RUN.int + 2)
+    happen(store, "gate a", run_id=died)
+    store.execute(
+        "insert into ops.runs (run_id, verb, state, code_version, now, started_at) "
+        "values (%s, 'run', 'running', '', %s, now())",
+        [clearing, LATER],
+    )
+    resolve_alerts(store, "gate a", now=LATER)
+    deliver(store, channels(hook.webhook), clearing)
+    assert [title for title, _ in told(hook)] == ["Pikkit: resolved"]
+
+
 def test_a_channel_that_fails_is_not_asked_again_in_the_same_run(store: psycopg.Connection, hook: Receiver) -> None:
     hook.status = 500
     for cause in ("gate a", "gate b", "gate c"):
@@ -154,6 +210,34 @@ def test_no_transaction_is_open_while_a_message_is_sent(store: psycopg.Connectio
     happen(store, "gate a")
     assert deliver(store, [AlertChannel("key", "masked", look)]) == []
     assert states == ["IDLE"]
+
+
+def test_channels_that_answer_too_late_are_waited_for_once_and_begin_no_message_after_that(
+    store: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "DELIVERY_PATIENCE", 0.05)
+    answered, left = threading.Event(), queue.Queue[str]()
+    asked: list[str] = []
+
+    def channel(key: str) -> AlertChannel:
+        def answer_late(title: str, body: str, tone: str) -> bool:
+            asked.append(key)
+            answered.wait(30)
+            left.put(key)
+            return True
+
+        return AlertChannel(key, key, answer_late)
+
+    for cause in ("gate a", "gate b"):
+        happen(store, cause)
+    late = [channel(key) for key in ("one", "two", "three")]
+    warnings = deliver(store, late)  # comes back while all three are still at it
+    answered.set()
+    assert len(warnings) == 3
+    assert {left.get(timeout=30) for _ in late} == {"one", "two", "three"}
+    monkeypatch.setattr(delivery, "DELIVERY_PATIENCE", 30.0)
+    assert deliver(store, late) == []
+    assert sorted(asked) == sorted(["one", "two", "three"] * 3)  # the first message again, and the second
 
 
 def test_telegram_s_bot_api_gets_escaped_text_for_the_chat(

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from feature_repo.postgres.run_lock import lock_holder
 from feature_repo.servers.connections import Connections
 from ingestion.monitoring.silence import SILENCE_CAUSE, SILENCE_GRACE
 from tests.builders.bet_files import NOW, bet, jsonl
@@ -60,6 +61,22 @@ def test_a_dead_channel_is_a_warning_and_neither_exit_code_nor_store_differ(
     assert causes(after_run, are_open=True) == [SILENCE_CAUSE]
 
 
+def test_a_channel_is_told_once_the_run_is_committed_and_the_run_lock_is_free(
+    strict: dict[str, str], tmp_path: Path, hook: Receiver, after_run: Connections
+) -> None:
+    seen: list[tuple[str | None, str]] = []
+
+    def look() -> None:
+        with psycopg.connect(**after_run.postgres.conninfo) as database:
+            row = database.execute("select state from ops.runs order by run_id desc limit 1").fetchone()
+            seen.append((lock_holder(database), row[0] if row else ""))
+
+    hook.look = look
+    file = jsonl(tmp_path / "b.jsonl", bet("b9", 4))
+    assert pikkit_here("run", "--source", file, environ=strict).returncode == 3
+    assert seen == [(None, "refused")]
+
+
 @pytest.mark.parametrize(("late", "opens"), [(timedelta(0), False), (timedelta(seconds=1), True)])
 def test_a_silence_opens_an_alert_past_the_shortest_ttl_and_a_grace(
     late: timedelta, opens: bool, told: dict[str, str], tmp_path: Path, after_run: Connections
@@ -79,6 +96,23 @@ def test_the_run_that_ends_a_silence_sends_a_resolved_message(
     (message,) = [each.json() for each in hook.requests if "No run succeeded" in each.json()["message"]]
     assert message["title"] == "Pikkit: resolved"
     assert "from 2026-05-24T15:00:00Z to 2026-05-24T20:00:00Z: longer than the TTL" in message["message"]
+
+
+def test_a_silence_that_a_sync_noticed_is_told_once_and_resolved_by_the_next_run(
+    told: dict[str, str], tmp_path: Path, after_run: Connections, hook: Receiver
+) -> None:
+    def at(hours: int) -> dict[str, str]:
+        return told | {"ALERT_URLS": hook.webhook, "PIKKIT_NOW": (NOW + hours * HOUR).isoformat()}
+
+    for hours in (5, 6):
+        file = jsonl(tmp_path / f"{hours}.jsonl", bet(f"b{hours}", 4))
+        assert pikkit_here("sync", "--source", file, environ=at(hours)).returncode == 0
+    assert causes(after_run, are_open=True) == [SILENCE_CAUSE]
+    assert pikkit_here("run", "--source", file, environ=at(7)).returncode == 0
+    said = [each.json() for each in hook.requests if "No run " in each.json()["message"]]
+    assert [each["title"] for each in said] == ["Pikkit: critical", "Pikkit: resolved"]
+    assert "cleared after 2 h" in said[1]["message"]
+    assert SILENCE_CAUSE not in causes(after_run, are_open=True)
 
 
 def test_run_pings_the_address_and_a_refused_run_pings_the_failure_address(

@@ -166,6 +166,13 @@ def test_overridden_gate_is_shown_with_actor_and_reason(document: Document) -> N
     assert overriding[1].startswith(r"\u202e<img src=")
 
 
+@pytest.mark.parametrize("document", ["overridden"], indirect=True)
+def test_page_of_an_overridden_refresh_is_not_headed_healthy(document: Document) -> None:
+    (heading,) = re.findall(r"<h1.*?</h1>", document.page)
+    assert "Overridden" in heading
+    assert "Healthy" not in document.text
+
+
 @pytest.mark.parametrize("document", ["hostile"], indirect=True)
 def test_name_without_end_is_cut(document: Document) -> None:
     assert max(len(word) for _, data in document.texts for word in data.split()) <= 300
@@ -196,6 +203,7 @@ def test_every_view_and_service_is_in_the_lineage_and_every_stored_feature_has_a
     [
         ("pending", "The store lacks migrations"),
         ("empty", "Nothing was refreshed yet. Run <code>pikkit run</code>."),
+        ("overridden", "The last refresh was published over "),
         ("hostile", "1 alert open: The quality gate refused run"),
     ],
     indirect=["document"],

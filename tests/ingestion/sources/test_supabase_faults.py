@@ -11,16 +11,21 @@ from datetime import timedelta
 import pytest
 
 from feature_repo.errors import SourceDenied, Unreachable
+from ingestion.database.access import connect
 from ingestion.sources import retry
-from ingestion.sources.supabase import rest, span_reader
+from ingestion.sources.supabase import rest, span_reader, supabase_reading
 from ingestion.sources.supabase.supabase_table import open_supabase
 from ingestion.sources.table import StampWindow
 from tests.builders.source_table import create_bets, delete, fill, put
+from tests.conftest import temporary_database
 from tests.ingestion.sources.test_supabase import BET, START, bets, ids
 from tests.rigs import faults
+from tests.rigs.gateway import running_proxy
 from tests.rigs.processes import wait_until
+from tests.rigs.supabase import Supabase, running_supabase
 
-ROWS = 2_500
+PAGE = 100  # the cap of this project; what Supabase caps pages at is in test_supabase.py
+ROWS = 250
 
 
 @pytest.fixture(autouse=True)
@@ -29,11 +34,34 @@ def _short_waits(monkeypatch):
     monkeypatch.setattr(retry, "LONGEST_WAIT", 0.01)
 
 
+@pytest.fixture(scope="module")
+def filled(servers):
+    """A project with its rows, for all tests: few of them write."""
+    with temporary_database(servers.postgres) as postgres:
+        create_bets(postgres)
+        fill(postgres, bets(ROWS))
+        with running_supabase(postgres, max_rows=PAGE) as project:
+            yield project
+
+
 @pytest.fixture
-def project(supabase):
-    create_bets(supabase.postgres)
-    fill(supabase.postgres, bets(ROWS))
-    return supabase
+def project(filled, monkeypatch):
+    """The same behind a gateway of the test's own, with its rows put back where the test has changed them."""
+    for module in (span_reader, supabase_reading):
+        monkeypatch.setattr(module, "REST_PAGE_ROWS", PAGE)
+    before = held(filled.postgres)
+    with running_proxy(filled.proxy.upstream) as proxy:
+        yield Supabase(filled.postgres, proxy)
+    if held(filled.postgres) != before:
+        delete(filled.postgres, [identifier for identifier, *_ in held(filled.postgres)])
+        fill(filled.postgres, bets(ROWS))
+        assert held(filled.postgres) == before
+
+
+def held(postgres):
+    """Every row of the table, by id."""
+    with connect(postgres, purpose="test") as connection:
+        return connection.execute("select * from public.bets order by id").fetchall()
 
 
 @pytest.fixture
@@ -185,7 +213,7 @@ def test_page_past_the_statement_timeout_is_requested_in_halves(project, opened)
 
     def slow(answer):
         limit = int(project.proxy.requests[-1].path.rpartition("limit=")[2])
-        return faults.statement_timeout(answer) if limit > 200 else answer
+        return faults.statement_timeout(answer) if limit > 20 else answer
 
     project.proxy.storm(1, seed=1, faults=[slow])
     assert read(table) == EVERY
@@ -203,7 +231,7 @@ def test_answer_with_silently_missing_rows_is_refused_after_three_readings(proje
         return replace(answer, body=body, headers={**answer.headers, "Content-Range": f"0-{len(rows) - 2}/*"})
 
     project.proxy.storm(1, seed=1, faults=[without_the_third])
-    with pytest.raises(Unreachable, match="has 2,500 rows where 2,499 came, and it was read 3 times"):
+    with pytest.raises(Unreachable, match="has 250 rows where 249 came, and it was read 3 times"):
         read(table)
 
 
@@ -288,9 +316,9 @@ def test_debug_log_of_a_reading_holds_no_supabase_key(project, opened, caplog):
 
 
 def test_writes_between_pages_lose_no_row_that_stays(project, opened, monkeypatch):
-    monkeypatch.setattr(span_reader, "REST_PAGE_ROWS", 100)
+    monkeypatch.setattr(span_reader, "REST_PAGE_ROWS", 10)
     monkeypatch.setattr(span_reader, "PAGES_BETWEEN_COUNTS", 5)
-    moved, table = iter(range(0, ROWS, 7)), opened()
+    moved, table = iter(range(0, ROWS, 2)), opened()
     touched, late = set(), START + timedelta(days=30)
 
     def write(request):
@@ -316,7 +344,7 @@ def test_row_committed_late_behind_the_reading_position_is_fetched(project, open
     """The count finds it, and the range is read again."""
 
     def write(request):
-        if "b999" in request.path and "limit=1000" in request.path:
+        if "b99" in request.path and "limit=100" in request.path:
             put(project.postgres, {**BET, "id": "late", "updated_at": START})
 
     table = opened()

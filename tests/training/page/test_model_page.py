@@ -14,8 +14,8 @@ from tests.builders.hostile_text import TEXTS
 from tests.ingestion.report.test_page import STYLE, Document
 from tests.ingestion.report.test_page_in_browser import OPEN_ALL, TOO_WIDE
 from tests.rigs.browser import Browser, Scheme, browser
-from training.manifest import MANIFEST, ModelManifest, read_manifest, write_manifest
-from training.page.model_page import MODEL_PAGE, model_page, write_model_page
+from training.manifest import MANIFEST, MODEL_PAGE, ModelManifest, read_manifest, write_manifest
+from training.page.model_page import model_page, write_model_page
 
 KINDS = ["ordinary", "hostile", "tiny"]
 every_kind = pytest.mark.parametrize("kind", KINDS)

@@ -18,7 +18,10 @@ def compare_models_verb(
     names: Annotated[list[str], typer.Argument(metavar="NAME NAME...", help="Two models or more.")],
     json: Json = False,
 ) -> None:
-    """Show models beside each other: their verdicts and figures, and what they were made from where it differs."""
+    """Compare models: verdicts, figures, origins.
+
+    What they were made from is shown where it differs.
+    """
     from feature_repo.errors import ConfigurationError
     from training.artefacts.model_comparison import compare_models
     from training.artefacts.model_store import ModelStore

@@ -23,10 +23,14 @@ def show_model(
     The same stands on its page, model.html beside its files, with plots.
     """
     from training.artefacts.model_store import ModelStore
-    from training.page.model_page import MODEL_PAGE, write_model_page
+    from training.manifest import MODEL_PAGE
 
     model = ModelStore.of_home(begin().home).model(name)
-    page = write_model_page(model.directory, model.manifest) if html else model.directory / MODEL_PAGE
+    page = model.directory / MODEL_PAGE
+    if html:
+        from training.page.model_page import write_model_page
+
+        write_model_page(model.directory, model.manifest)
     if json:
         path = str(page) if page.exists() else None
         print_json(

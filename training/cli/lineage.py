@@ -1,4 +1,7 @@
-"""The verb lineage: where a feature comes from, and what a run read and wrote."""
+"""The verb lineage: where a feature or a model comes from, and what a run read and wrote.
+
+It stands above ingestion, as what it tells of last are models.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ import typer
 from ingestion.cli.documents import print_json
 from ingestion.cli.options import Json
 from ingestion.cli.output import print_line, print_wrapped, terminal_width
+from ingestion.cli.stores import begin
 from ingestion.cli.tables import print_table
+from ingestion.cli.trace.jobs import print_jobs
 from ingestion.wording import counted
 
 if TYPE_CHECKING:
     from ingestion.lineage.lineage_tree import NamedLineage
-    from ingestion.lineage.recorded_lineage import RecordedLineage, UsedDataset
+    from training.artefacts.model_store import KeptModel
 
 
 def lineage(
@@ -29,40 +34,62 @@ def lineage(
         str | None,
         typer.Option("--run", metavar="RUN", help="What this run read and wrote; the beginning of its id will do."),
     ] = None,
-    dot: Annotated[bool, typer.Option("--dot", help="Print the graph of NAME for Graphviz.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="MODEL", help="What this model rests on; `promoted` is the promoted one."),
+    ] = None,
+    dot: Annotated[bool, typer.Option("--dot", help="Print the graph of NAME or MODEL for Graphviz.")] = False,
     json: Json = False,
 ) -> None:
     """Show where a feature comes from, or what a run did.
 
-    From the columns of a source over sums and measures to the feature, and which services have it, as the expressions
-    themselves tell. Of a column: which features are made of it. Without NAME: the views and services.
+    From the columns of a source over sums and measures to the feature, and which services and models have it, as the
+    expressions themselves tell. Of a column: which features are made of it. Of a model: what it rests on. Without
+    NAME: the views and services.
     """
     from feature_repo.errors import ConfigurationError
 
-    if run is not None and (name is not None or dot):
-        raise ConfigurationError("--run is about a run, NAME about a feature", "Nothing was done", "Give one of them")
-    if dot and (name is None or json):
+    asked_for = [thing for thing in (name, run, model) if thing is not None]
+    if len(asked_for) > 1:
         raise ConfigurationError(
-            "--dot draws one NAME, and is no JSON", "Nothing was done", "Give a NAME, without --json"
+            "NAME is of a feature, view, service or column, --run of a run, --model of a model",
+            "Nothing was done",
+            "Give one of them",
+        )
+    if dot and (json or (name or model) is None):
+        raise ConfigurationError(
+            "--dot draws a NAME or a --model, and is no JSON", "Nothing was done", "Give one of them, without --json"
         )
     if run is not None:
         _show_run(run, as_json=json)
-    elif name is None:
+    elif name is None and model is None:
         _show_all(as_json=json)
-    elif dot:
-        from ingestion.lineage.lineage_tree import dot_lines
-
-        for line in dot_lines(name):
-            print_line(line)
     else:
-        _show_name(name, as_json=json)
+        _show_named(*_lineage_of(name, model), as_json=json, as_dot=dot)
 
 
-def _show_name(name: str, *, as_json: bool) -> None:
-    from ingestion.lineage.lineage_tree import lineage_of
+def _lineage_of(name: str | None, model: str | None) -> tuple[NamedLineage, list[KeptModel]]:
+    """The lineage of what was named, and the models that rest on it: of a model itself, none."""
+    from ingestion.lineage.lineage_tree import lineage_of, lineage_of_model
+    from training.artefacts.model_store import ModelStore
 
-    found = lineage_of(name)
-    if as_json:
+    store = ModelStore.of_home(begin().home)
+    if model is not None:
+        kept = store.model(model)
+        data = kept.manifest.data
+        return lineage_of_model(kept.name, data.service, list(data.features)), []
+    found = lineage_of(str(name))
+    resting = found.features or [found.made_of.name]
+    return found, [kept for kept in store.models() if not kept.manifest.data.features.keys().isdisjoint(resting)]
+
+
+def _show_named(found: NamedLineage, models: list[KeptModel], *, as_json: bool, as_dot: bool) -> None:
+    from ingestion.lineage.lineage_tree import dot_lines
+
+    if as_dot:
+        for line in dot_lines(found.made_of):
+            print_line(line)
+    elif as_json:
         print_json(
             {
                 "name": found.made_of.name,
@@ -71,14 +98,15 @@ def _show_name(name: str, *, as_json: bool) -> None:
                 "rows": found.rows,
                 "features": found.features,
                 "services": found.services,
+                "models": [kept.name for kept in models],
                 "untraced": found.untraced,
             }
         )
-        return
-    _print_tree(found)
+    else:
+        _print_tree(found, models)
 
 
-def _print_tree(found: NamedLineage) -> None:
+def _print_tree(found: NamedLineage, models: list[KeptModel]) -> None:
     from ingestion.lineage.lineage_tree import tree_lines
 
     for text, hanging in tree_lines(found.made_of):
@@ -91,7 +119,11 @@ def _print_tree(found: NamedLineage) -> None:
             print_wrapped(f"Keys and instants of {view}: {', '.join(columns)}.", hanging=2)
     for note in found.untraced:
         print_wrapped(f"Not traced: {note}.", hanging=2)
-    print_wrapped(f"Services: {', '.join(found.services) or 'none'}. Nothing was changed.", hanging=2)
+    print_wrapped(f"Services: {', '.join(found.services) or 'none'}.", hanging=2)
+    if found.made_of.kind != "model":
+        names = (f"{kept.name} (promoted)" if kept.is_promoted else kept.name for kept in models)
+        print_wrapped(f"Models: {', '.join(names) or 'none'}.", hanging=2)
+    print_line("Nothing was changed.")
 
 
 def _show_all(*, as_json: bool) -> None:
@@ -114,7 +146,7 @@ def _show_all(*, as_json: bool) -> None:
 def _show_run(text: str, *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from ingestion.cli.stores import begin, stores
+    from ingestion.cli.stores import stores
     from ingestion.database.read_only import read_only_store
     from ingestion.lineage.recorded_lineage import recorded_lineage
     from ingestion.runs.run_ids import find_run
@@ -129,23 +161,3 @@ def _show_run(text: str, *, as_json: bool) -> None:
         print_jobs(recorded)
         print_line()
         print_line(f"{counted(recorded.events, 'event')} on record. Nothing was changed.")
-
-
-def print_jobs(recorded: RecordedLineage) -> None:
-    """What a run and its parts read and wrote, and where that was sent."""
-    for job in recorded.jobs:
-        print_line(f"{job.job}  {job.state}")
-        for word, datasets in (("read", job.inputs), ("wrote", job.outputs)):
-            for dataset in datasets:
-                print_wrapped(f"{word:5}  {_dataset(dataset)}", indent=2, hanging=7)
-    if not recorded.is_whole:
-        print_wrapped("The rest is older than 90 days, and was dropped: these are the events that the gate reads.")
-    for place in recorded.destinations:
-        print_wrapped(f"To {place.destination}: {place.sent:,} sent, {place.waiting:,} waiting.")
-    if not recorded.destinations:
-        print_wrapped("Sent nowhere: OPENLINEAGE_URL and PIKKIT_LINEAGE_FILE were never set.")
-
-
-def _dataset(dataset: UsedDataset) -> str:
-    rows = "" if dataset.rows is None else f"  {counted(dataset.rows, 'row')}"
-    return f"{dataset.namespace}  {dataset.name}{rows}"
