@@ -12,6 +12,7 @@ import psycopg
 
 from feature_repo import clock
 from feature_repo.declarations.features import DeclaredFeature
+from feature_repo.declarations.groups import Group
 from feature_repo.declarations.views import BET_FACTS, BetView, GroupedView, OnDemandDeclaration
 from feature_repo.explanation.formulas import Calculation, values_agree
 from feature_repo.explanation.group_bets import GroupBets
@@ -54,7 +55,7 @@ def explain_features(connection: psycopg.Connection, client: Any, request: Expla
     chosen, now = chosen_features(request.name), clock.now()
     check_one_subject(request)
     bet = single_bet(connection, request.bet) if request.bet is not None else None
-    explainer = _Explainer(connection, client, request, bet, explained_instant(request, bet, now), now)
+    explainer = _Explainer(connection, client, request, bet, explained_instant(request, bet, now), now, chosen)
     watermark = connection.execute(feast_statement("features_watermark")).fetchone()
     views = tuple(explainer.view(each) for each in chosen)
     return Explanation(request.name, explainer.at, now, watermark[0] if watermark else None, request.bet, views)
@@ -78,6 +79,7 @@ class _Explainer:
     bet: SingleBet | None
     at: datetime
     now: datetime
+    chosen: Sequence[ChosenFeatures]
     # By grouping and key: two views may be over the same bets.
     groups: dict[tuple[str, str], GroupBets] = field(default_factory=dict)
 
@@ -94,12 +96,25 @@ class _Explainer:
     def _of_group(self, view: GroupedView, key: str, chosen: ChosenFeatures) -> _Behind:
         if self.bet is None:
             check_known(self.connection, view.group, key)
-        bets = self.groups.setdefault((view.group.name, key), GroupBets(self.connection, view.group, key, self.at))
+        asked = self._measures_of(view.group)
+        bets = self.groups.setdefault(
+            (view.group.name, key), GroupBets(self.connection, view.group, key, self.at, asked)
+        )
         measures = [feature.measure for feature in view.declared if feature.name in chosen.features]
         versions, in_all = bets.versions(measures, self.request.limit)
         calculations = bets.calculations(view, chosen.features)
         return _Behind(
             calculations, versions, in_all, lambda instants: bets.changing_versions(instants, CHANGING_VERSIONS)
+        )
+
+    def _measures_of(self, group: Group) -> tuple[str, ...]:
+        """What is asked of a group, in all views over it."""
+        return tuple(
+            feature.measure
+            for view, names in self.chosen
+            if isinstance(view, GroupedView) and view.group is group
+            for feature in view.declared
+            if feature.name in names
         )
 
     def _of_bet(self, view: BetView, declared: Sequence[DeclaredFeature]) -> _Behind:

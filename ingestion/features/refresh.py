@@ -70,6 +70,7 @@ def refresh(
         connection.execute(statement("count_bets"), {"after": after, "until": until})
         after = until
         progress("features", after - first, log_end - first)
+    connection.execute(statement("count_rows"), {"seq": after, "run_id": run_id})
     connection.execute(statement("upsert_features_watermark"), {"seq": after, "now": now, "run_id": run_id})
     feature_versions.record_versions(connection, run_id=run_id, now=now)
     return RefreshCounts(written)

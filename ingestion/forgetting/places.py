@@ -75,6 +75,7 @@ WITHOUT_BETS: Final = {
     "ops.materializations": ("view",),
     "ops.metrics": ("name",),
     "ops.migrations": ("name", "digest"),
+    "ops.row_counts": ("counted",),
     "ops.run_steps": ("step",),
     "ops.runs": ("verb", "state", "source", "code_version"),
     "ops.seals": ("view",),

@@ -52,6 +52,8 @@ class RecordedLineage:
     #: In the order in which they began; the run itself comes first.
     jobs: Sequence[RecordedJob]
     events: int
+    #: Whether all of it is there still: after 90 days only names of those events stay that the gate reads.
+    is_whole: bool
     destinations: Sequence[Destination]
 
 
@@ -59,7 +61,7 @@ def recorded_lineage(connection: psycopg.Connection, run_id: UUID) -> RecordedLi
     """The lineage of this run; nothing but an empty record where it has none."""
     rows = connection.execute(statement("events_of_run"), {"run_id": run_id}).fetchall()
     by_job: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    for _, job, event_type, _, event in rows:
+    for _, job, event_type, _, event, _ in rows:
         by_job.setdefault(job, []).append((event_type, event))
     jobs = [
         RecordedJob(job, events[-1][0], _used(events, "inputs"), _used(events, "outputs"))
@@ -67,7 +69,7 @@ def recorded_lineage(connection: psycopg.Connection, run_id: UUID) -> RecordedLi
     ]
     with connection.cursor(row_factory=class_row(Destination)) as cursor:
         destinations = cursor.execute(statement("destinations"), {"run_id": run_id}).fetchall()
-    return RecordedLineage(jobs, len(rows), destinations)
+    return RecordedLineage(jobs, len(rows), all(is_whole for *_, is_whole in rows), destinations)
 
 
 def _used(events: Sequence[tuple[str, Mapping[str, Any]]], side: str) -> list[UsedDataset]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +15,7 @@ from feature_repo.postgres.postgres_errors import postgres_errors
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect, statement
 from ingestion.runs.record import code_version
-from ingestion.runs.status import Contents, Copy, StoreStatus, Stream, ViewStatus, store_status
+from ingestion.runs.status import Contents, Copy, StoreStatus, Stream, ViewStatus
 
 _BY_SQL: Final = ("measure_runs", "measure_rows", "measure_quality")
 # What ingestion/sql/runs/status_rows.sql calls the rows that are counted by a metric of their own.
@@ -31,8 +31,8 @@ class Sample:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def measure(connections: Connections, now: datetime) -> list[Sample]:
-    """Every metric of the catalogue that has a value, of a store seen at `now`.
+def measure(connections: Connections, look: Callable[[], StoreStatus]) -> list[Sample]:
+    """Every metric of the catalogue that has a value, of the store as `look` sees it.
 
     One that nothing was measured for yet is left out. Where Postgres does not answer, `pikkit_postgres_up` is 0 and
     little else is there; the same of Redis.
@@ -42,7 +42,7 @@ def measure(connections: Connections, now: datetime) -> list[Sample]:
         Sample("pikkit_build_info", 1, {"version": code_version()}),
     ]
     try:
-        store = store_status(connections, now)
+        store = look()
         kept = [] if store.contents is None else _measured_by_sql(connections)
     except Unreachable:
         return [Sample("pikkit_postgres_up", 0), *samples]

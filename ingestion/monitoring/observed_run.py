@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 
-from feature_repo import clock
 from feature_repo.errors import PikkitError
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect, statement
@@ -18,25 +18,29 @@ from ingestion.monitoring.kept_metrics import UnmeasuredRun, keep_metrics, unmea
 from ingestion.monitoring.measurements import Sample, measure
 from ingestion.monitoring.settings import MonitoringSettings
 from ingestion.monitoring.silence import record_silence
+from ingestion.runs.status import StoreStatus, status_by_clock
 
 Warn = Callable[[str], None]
 
 
 @contextmanager
-def observed_run(connections: Connections, settings: MonitoringSettings, warn: Warn) -> Iterator[None]:
+def observed_run(
+    connections: Connections, settings: MonitoringSettings, warn: Warn, look: Callable[[], StoreStatus] | None = None
+) -> Iterator[None]:
     """Whatever run begins inside is told of when it has ended, well or not; a command that began none tells nothing.
 
-    What goes wrong here is a warning. An interrupted command tells nothing; the next run does.
+    `look` sees the store after the run, as of the clock; without it that is done here. What goes wrong here is a
+    warning. An interrupted command tells nothing; the next run does.
     """
     try:
         yield
     except Exception:
-        _tell(connections, settings, warn)
+        _tell(connections, settings, warn, look or partial(status_by_clock, connections))
         raise
-    _tell(connections, settings, warn)
+    _tell(connections, settings, warn, look or partial(status_by_clock, connections))
 
 
-def _tell(connections: Connections, settings: MonitoringSettings, warn: Warn) -> None:
+def _tell(connections: Connections, settings: MonitoringSettings, warn: Warn, look: Callable[[], StoreStatus]) -> None:
     samples: list[Sample] = []
     try:
         with connect(connections.postgres, purpose="monitoring", autocommit=True) as connection:
@@ -45,7 +49,7 @@ def _tell(connections: Connections, settings: MonitoringSettings, warn: Warn) ->
                 return
             record_silence(connection, run.run_id, run.now)
             _send_alerts(connection, settings, run, warn)
-            samples = measure(connections, clock.now())
+            samples = measure(connections, look)
             keep_metrics(connection, run.run_id, samples)
             before = run.now - settings.served_vectors_kept
             connection.execute(statement("drop_served_vectors"), {"before": before})

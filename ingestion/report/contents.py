@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, LiteralString, TypeVar
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from ingestion.gates.results import FeatureDrift, Verdicts, verdicts
 from ingestion.report.kept_audits import KeptAudit, newest_audits
 from ingestion.runs.history import PastRun, last_runs
 from ingestion.runs.run_ids import short_run_ids
-from ingestion.runs.status import StoreStatus, store_status
+from ingestion.runs.status import StoreStatus
 
 # How many runs the charts reach back, and how many judgements the small lines.
 RUNS_DRAWN: Final = 96
@@ -98,9 +97,8 @@ class ReportContents:
         return next((row for row in rows if (row.view, row.feature) == of), None)
 
 
-def report_contents(connections: Connections, now: datetime, *, is_clock_stopped: bool = False) -> ReportContents:
-    """Look at both stores. Raises Unreachable when Postgres does not answer; if Redis does not, the status says so."""
-    status = store_status(connections, now, is_clock_stopped=is_clock_stopped)
+def report_contents(connections: Connections, status: StoreStatus) -> ReportContents:
+    """What is drawn of a store that was seen so. Raises Unreachable when Postgres does not answer."""
     if status.contents is None:
         return ReportContents(status, (), 0, {}, None, {}, {}, {}, (), ())
     return _contents(connections.postgres, status)

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from feature_repo import clock
 from feature_repo.errors import ConfigurationError, LockHeld
 from feature_repo.servers.connections import Connections
 from ingestion.unfinished_file import unfinished_file
+
+if TYPE_CHECKING:
+    from ingestion.runs.status import StoreStatus
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,18 @@ class WrittenReport:
     verdict: str
 
 
-def write_report(connections: Connections, path: Path) -> WrittenReport:
-    """Look at the store as of the clock, and write what is seen to a file, in place of what it held.
+def write_report(connections: Connections, path: Path, look: Callable[[], StoreStatus] | None = None) -> WrittenReport:
+    """Write what is seen of the store to a file, in place of what it held: as of the clock, or what `look` saw.
 
     Readers of the file see the old report or the new one. Raises ConfigurationError when it cannot be written, and what
-    `report_contents` raises.
+    `store_status` and `report_contents` raise.
     """
     from ingestion.report.contents import report_contents
     from ingestion.report.page import report_page
+    from ingestion.runs.status import status_by_clock
     from ingestion.runs.store_verdict import store_problem, store_verdict
 
-    contents = report_contents(connections, clock.now(), is_clock_stopped=clock.is_stopped())
+    contents = report_contents(connections, look() if look is not None else status_by_clock(connections))
     page = report_page(contents).encode()
     try:
         _replace(path, page)
@@ -47,7 +51,12 @@ def write_report(connections: Connections, path: Path) -> WrittenReport:
 
 
 @contextmanager
-def report_after_run(path: Path | None, connections: Connections, warn: Callable[[str], None]) -> Iterator[None]:
+def report_after_run(
+    path: Path | None,
+    connections: Connections,
+    warn: Callable[[str], None],
+    look: Callable[[], StoreStatus] | None = None,
+) -> Iterator[None]:
     """Write the report once the run inside is over, however it ended; nothing where no path is set.
 
     The run has committed and let its lock go by then. What keeps the report from being written is a warning, and
@@ -58,16 +67,21 @@ def report_after_run(path: Path | None, connections: Connections, warn: Callable
     except LockHeld:
         raise
     except Exception:
-        _write_or_warn(path, connections, warn)
+        _write_or_warn(path, connections, warn, look)
         raise
-    _write_or_warn(path, connections, warn)
+    _write_or_warn(path, connections, warn, look)
 
 
-def _write_or_warn(path: Path | None, connections: Connections, warn: Callable[[str], None]) -> None:
+def _write_or_warn(
+    path: Path | None,
+    connections: Connections,
+    warn: Callable[[str], None],
+    look: Callable[[], StoreStatus] | None,
+) -> None:
     if path is None:
         return
     try:
-        write_report(connections, path)
+        write_report(connections, path, look)
     except Exception as error:  # noqa: BLE001 (the run is over, and was not about this)
         warn(f"The report was not written to {path}: {error}")
 

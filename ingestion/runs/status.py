@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from feature_repo import clock
 from feature_repo.bets.vocabulary_version import VocabularyVersion, vocabulary_version
 from feature_repo.clock import CLOCK_TOLERANCE
 from feature_repo.declarations.views import STORED_VIEWS, GroupedView
@@ -210,6 +211,11 @@ class StoreStatus:
     bytes: dict[str, int]
     online: OnlineStore | Unreachable
     lock_holder: str | None
+
+
+def status_by_clock(connections: Connections) -> StoreStatus:
+    """Look at both stores as of the clock, and say whether somebody stopped it. Raises what `store_status` raises."""
+    return store_status(connections, clock.now(), is_clock_stopped=clock.is_stopped())
 
 
 def store_status(connections: Connections, now: datetime, *, is_clock_stopped: bool = False) -> StoreStatus:

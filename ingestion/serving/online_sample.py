@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -41,6 +42,8 @@ from ingestion.database.rollout import COLUMN_TYPES, relation_columns
 KEYS_OF_A_KIND: Final = 8
 # The pages of a view's table that the spread ones are looked for in.
 _PAGES: Final = 64
+# Rows of each run that the newest ones are looked for in: the first load wrote all there are.
+_ROWS: Final = 1_000
 
 
 class CopiedRow(NamedTuple):
@@ -135,9 +138,12 @@ def _chosen_rows(
     query = sql.SQL(statement("online_sample")).format(
         **_identifiers(view), relation=sql.Literal(f"features.{view.name}_changes")
     )
+    of_view = {"view": view.name, "uncopied": list(uncopied)}
+    writers = [run_id for (run_id,) in connection.execute(statement("newest_writers"), of_view)]
     params = {
-        "view": view.name,
+        **dict(zip_longest(("first", "second", "third"), writers)),
         "keys": KEYS_OF_A_KIND,
+        "rows": _ROWS,
         "seed": secrets.randbits(62),
         "oldest": oldest,
         "uncopied": list(uncopied),

@@ -76,7 +76,11 @@ def _otherwise(
     """The features of a row that its group's bets, as known when it was placed, do not give; null may be too old."""
     if not names or all(row[name] is None for name in names):
         return
-    bets = GroupBets(connection, view.group, make_key([row[name] for name in view.group.columns]), row["time_placed"])
+    key, measures = (
+        make_key([row[name] for name in view.group.columns]),
+        tuple(each.measure for each in view.declared if each.name in names),
+    )
+    bets = GroupBets(connection, view.group, key, row["time_placed"], measures)
     dtypes = {feature.name: feature.dtype for feature in view.declared}
     for name, calculation in bets.calculations(view, names).items():
         if not values_agree(row[name], calculation.value, dtypes[name]):

@@ -6,7 +6,7 @@ select count(*) as bets, coalesce(sum(wins), 0) as wins, coalesce(sum(losses), 0
 from (
     select wins, losses
     from ({versions}) as version
-    where state = 'counts' and graded = 1
+    where is_counted and adds_to_graded
     order by known_at desc, id collate "C" desc
     limit %(size)s
 ) as newest

@@ -36,14 +36,16 @@ def metrics(
     What each run measured stands in ops.metrics. PIKKIT_METRICS_FILE and PUSHGATEWAY_URL tell of each run as it ends
     (docs/monitoring.md). Starts nothing and changes nothing. Whether the stores answer is a metric, and no error.
     """
-    from feature_repo import clock
+    from functools import partial
+
     from ingestion.monitoring.measurements import measure
+    from ingestion.runs.status import status_by_clock
 
     connections = standing_stores(begin(now))
     if serve is not None:
         _serve(connections, serve)
         return
-    samples = measure(connections, clock.now())
+    samples = measure(connections, partial(status_by_clock, connections))
     if json:
         from dataclasses import asdict
 
@@ -55,14 +57,16 @@ def metrics(
 
 
 def _serve(connections: Connections, address: str) -> None:
-    from feature_repo import clock
+    from functools import partial
+
     from feature_repo.errors import ConfigurationError
     from ingestion.monitoring.measurements import measure
     from ingestion.monitoring.scrape_server import ScrapeServer
+    from ingestion.runs.status import status_by_clock
 
     host, port = _host_and_port(address)
     try:
-        server = ScrapeServer(host, port, lambda: measure(connections, clock.now()))
+        server = ScrapeServer(host, port, lambda: measure(connections, partial(status_by_clock, connections)))
     except OSError as error:
         raise ConfigurationError(
             f"Nothing can be served at {host}:{port} ({error.strerror})", "Nothing was done", "Choose another port"

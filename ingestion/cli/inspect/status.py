@@ -74,11 +74,10 @@ def status(
 def _status(settings: Settings) -> StoreStatus:
     from dataclasses import replace
 
-    from feature_repo import clock
     from feature_repo.errors import Unreachable
-    from ingestion.runs.status import store_status
+    from ingestion.runs.status import status_by_clock
 
-    store = store_status(standing_stores(settings), clock.now(), is_clock_stopped=clock.is_stopped())
+    store = status_by_clock(standing_stores(settings))
     if isinstance(store.online, Unreachable) and settings.external is None:
         store = replace(store, online=_why_redis_is_not_ready(settings) or store.online)
     return store

@@ -211,9 +211,7 @@ def _print_versions(view: ExplainedView) -> None:
     if not view.versions:
         print_line(f"{counted(view.versions_in_all, 'version')} behind it.")
         return
-    rest = (
-        "" if len(view.versions) >= view.versions_in_all else f", the newest {len(view.versions)} here; --all lists all"
-    )
+    rest = "" if len(view.versions) >= view.versions_in_all else _of_the_rest(len(view.versions))
     print_wrapped(f"{counted(view.versions_in_all, 'version')} behind it{rest}:")
     sums = list(dict.fromkeys(name for version in view.versions for name in version.adds))
     is_replaced = any(version.state != "counts" for version in view.versions)
@@ -232,6 +230,13 @@ def _print_versions(view: ExplainedView) -> None:
             for version in view.versions
         ],
     )
+
+
+def _of_the_rest(listed: int) -> str:
+    from feature_repo.explanation.group_bets import MOST_LISTED
+
+    more = "--all lists all" if listed < MOST_LISTED else "no more are listed at once, --at lists earlier ones"
+    return f", the newest {listed:,} here; {more}"
 
 
 def _state(version: BehindVersion) -> str:

@@ -18,6 +18,8 @@ def print_jobs(recorded: RecordedLineage) -> None:
         for word, datasets in (("read", job.inputs), ("wrote", job.outputs)):
             for dataset in datasets:
                 print_wrapped(f"{word:5}  {_dataset(dataset)}", indent=2, hanging=7)
+    if not recorded.is_whole:
+        print_wrapped("The rest is older than 90 days, and was dropped: these are the events that the gate reads.")
     for place in recorded.destinations:
         print_wrapped(f"To {place.destination}: {place.sent:,} sent, {place.waiting:,} waiting.")
     if not recorded.destinations:

@@ -1,6 +1,6 @@
 -- Grain    one row per stored view, in the order given
 -- Reads    features.feature_metadata (change rows, counted in the transaction that wrote them), features.group_state,
---          features.bet_facts_changes, features.bet_closing_line_changes, ops.materializations
+--          ops.row_counts (features.bet_facts_changes, features.bet_closing_line_changes where they are not counted), ops.materializations
 -- Params   views, key_sources: parallel arrays; the keys of a grouped view are those of its grouping
 with counted as (
     select distinct on (view) view, record_count
@@ -11,9 +11,15 @@ with counted as (
 keyed as (
     select grouping as source, count(*) as keys from features.group_state group by grouping
     union all
-    select 'bet_facts', count(distinct bet_id) from features.bet_facts_changes
+    select 'bet_facts', coalesce(
+        (select rows from ops.row_counts where counted = 'features.bet_facts_changes'),
+        (select count(distinct bet_id) from features.bet_facts_changes)
+    )
     union all
-    select 'bet_closing_line', count(distinct bet_id) from features.bet_closing_line_changes
+    select 'bet_closing_line', coalesce(
+        (select rows from ops.row_counts where counted = 'features.bet_closing_line_changes'),
+        (select count(distinct bet_id) from features.bet_closing_line_changes)
+    )
 )
 
 select

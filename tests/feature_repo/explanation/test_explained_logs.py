@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from fractions import Fraction
 
 import pytest
 import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg import sql
+from psycopg.rows import dict_row
 
 from feature_repo import clock
 from feature_repo.declarations.views import BET_VIEWS, GROUPED_VIEWS, STORED_VIEWS
+from feature_repo.explanation import group_bets
 from feature_repo.explanation.explain import explain_features
 from feature_repo.explanation.formulas import ADDING_COLUMNS, MEASURE_FORMULAS, calculate, names_in
 from feature_repo.explanation.subject import ExplainRequest
 from feature_repo.group_keys import make_key
+from feature_repo.postgres.queries import feast_statement
 from tests import oracle
 from tests.builders.bet_logs import EPOCH, logs
-from tests.ingestion.features.test_refresh import LATER, batches_of, refresh_in
+from tests.ingestion.features.test_refresh import LATER, batches_of, graded_log, refresh_in
 
 MEASURES = {feature.name: feature.measure for view in GROUPED_VIEWS for feature in view.declared}
 EXAMPLES = settings(max_examples=8)
@@ -120,6 +125,78 @@ def test_a_whole_list_has_every_version_of_the_group_in_the_state_that_the_log_g
             }
             order = [(version.known_at, version.id, version.seq) for version in explained.versions]
             assert order == sorted(order, reverse=True)
+
+
+@EXAMPLES
+@given(logs(max_size=40), st.lists(st.integers(0, 99), max_size=2), st.integers(0, 12), st.data())
+def test_a_short_list_begins_as_the_whole_list_without_versions_that_add_nothing(
+    database, explain, log, cuts, limit, data
+):
+    at = data.draw(st.sampled_from(sorted({version["known_at"] for version in log} | {EPOCH, LATER})))
+    view = data.draw(st.sampled_from([view for view in GROUPED_VIEWS if view.name != "sport_market_recent"]))
+    feature = data.draw(st.sampled_from(view.declared))
+    with database.transaction(force_rollback=True):
+        refresh_in(database, batches_of(log, cuts), 20)
+        for key in keys_of(view, log)[:3]:
+            (whole,) = explain(f"{view.name}:{feature.name}", at, key=key).views
+            (short,) = explain(f"{view.name}:{feature.name}", at, key=key, limit=limit).views
+            adding = adding_versions(database, whole, feature.measure)
+            assert list(short.versions) == adding[:limit]
+            assert short.versions_in_all == len(adding)
+            assert short.features == whole.features
+
+
+def adding_versions(database, whole, measure):
+    """Of a whole list the versions that count and add to a measure, by what they say of themselves."""
+    versions = {row["seq"]: row for row in versions_in(database)}
+    adds = {
+        "graded": lambda row: row["status"] in ("SETTLED_WIN", "SETTLED_LOSS"),
+        "at_risk": is_at_risk,
+        "bet_rois": lambda row: is_at_risk(row) and row["amount_cents"] > 0,
+        "priced": lambda row: row["status"] in ("SETTLED_WIN", "SETTLED_LOSS") and row["american_odds"] is not None,
+        "clvs": lambda row: row["status"] != "PENDING" and row["clv_percentage"] is not None,
+    }[ADDING_COLUMNS[measure]]
+    return [each for each in whole.versions if each.state == "counts" and adds(versions[each.seq])]
+
+
+def versions_in(database):
+    with database.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute("select * from processed.bet_versions").fetchall()
+
+
+def is_at_risk(row):
+    is_cost = row["status"] in ("SETTLED_WIN", "SETTLED_CASHEDOUT")
+    is_loss = row["status"] == "SETTLED_LOSS" and row["profit_cents"] not in (None, 0)
+    return row["amount_cents"] is not None and (is_cost or is_loss)
+
+
+def test_a_list_past_the_most_that_are_listed_is_cut_and_the_count_stays(database, explain, monkeypatch):
+    log = graded_log(60)
+    refresh_in(database, [log], 100)
+    monkeypatch.setattr(group_bets, "MOST_LISTED", 25)
+    (view,) = explain("sport_win_rate", LATER, key=make_key([log[0]["sport"]])).views
+    assert (len(view.versions), view.versions_in_all) == (25, 60)
+    assert [version.seq for version in view.versions] == sorted((version["seq"] for version in log), reverse=True)[:25]
+
+
+@EXAMPLES
+@given(logs(max_size=40), st.data())
+def test_expired_bets_between_two_instants_have_a_newest_row_that_grew_too_old(database, log, data):
+    at = st.sampled_from(sorted({version["known_at"] for version in log} | {EPOCH, LATER}))
+    since, until = sorted((data.draw(at), data.draw(at)))
+    ttl = timedelta(minutes=data.draw(st.integers(1, 20)))
+    view = data.draw(st.sampled_from(BET_VIEWS))
+    with database.transaction(force_rollback=True):
+        refresh_in(database, batches_of(log, []), 20)
+        newest = {}
+        changes = sql.Identifier("features", f"{view.name}_changes")
+        for bet, instant in database.execute(sql.SQL("select bet_id, event_timestamp from {}").format(changes)):
+            if instant <= until:
+                newest[bet] = max(instant, newest.get(bet, instant))
+        expired = [bet for bet, instant in newest.items() if since - ttl <= instant <= since and instant < until - ttl]
+        query = sql.SQL(feast_statement("expired_between")).format(key=sql.Identifier("bet_id"), changelog=changes)
+        found = database.execute(query, {"since": since, "until": until, "ttl": ttl}).fetchone()
+        assert found == (len(expired),)
 
 
 def test_every_measure_has_a_formula_and_a_column_that_marks_adding_versions():

@@ -235,6 +235,35 @@ def test_migration_0016_keeps_the_watermarks_of_an_older_store(
     assert blank.execute(watermarks).fetchall() == [(2, "2026-05-02", 2, "2026-05-02", "2026-05-01")]
 
 
+def test_migration_0021_counts_the_rows_of_an_older_store_up_to_the_log_position(
+    blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {name: (migrations.FOLDER / f"{name}.sql").read_text() for name in SHIPPED}
+    ship(monkeypatch, tmp_path, {name: text for name, text in texts.items() if name < "0021"})
+    apply_migrations(blank)
+    blank.execute(
+        """
+        insert into features.watermark (log_position, features_watermark, run_id)
+        values (2, '2026-05-02', '00000000-0000-7000-8000-000000000001');
+        insert into processed.bet_versions (seq, run_id, id, bet_type, status, updated_at, known_at)
+        select seq, gen_random_uuid(), 'b' || seq, 'straight', 'PENDING', '2026-05-01', '2026-05-01'
+        from generate_series(1, 3) as seq;
+        insert into features.bet_facts_changes (bet_id, event_timestamp, created_timestamp, run_id)
+        select bet, '2026-05-01'::date + day, '2026-05-01', '00000000-0000-7000-8000-000000000001'
+        from (values ('b1', 0), ('b1', 1), ('b2', 0)) as changed (bet, day);
+        """
+    )
+    blank.commit()
+    ship(monkeypatch, tmp_path, texts)
+    apply_migrations(blank)
+    assert blank.execute("select * from ops.row_counts order by counted").fetchall() == [
+        ("features.bet_closing_line_changes", 2, 0),
+        ("features.bet_facts_changes", 2, 2),
+        ("processed.bet_versions", 2, 2),
+        ("raw.bet_versions", 2, 0),
+    ]
+
+
 def test_names_and_versions_of_a_store_without_history_get_the_history_of_log_and_runs(
     blank: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from feature_repo.servers.connections import Connections, Postgres
 from ingestion.pipeline import run_pipeline
 from ingestion.report.contents import report_contents
 from ingestion.report.page import report_page
+from ingestion.runs.status import store_status
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet
@@ -35,15 +36,15 @@ def pages(servers: Connections, applied_template: Postgres, tmp_path_factory: py
     made: dict[str, str] = {}
     clock.set_now(NOW)
     with store(servers, "report_pending", None) as pending:
-        made["pending"] = report_page(report_contents(pending, NOW))
+        made["pending"] = report_page(report_contents(pending, store_status(pending, NOW)))
     with store(servers, "report_hostile", applied_template) as hostile:
-        made["empty"] = report_page(report_contents(hostile, NOW))
+        made["empty"] = report_page(report_contents(hostile, store_status(hostile, NOW)))
         run_pipeline(hostile, open_file(hostile_bets(here)), override=REASON)
-        made["overridden"] = report_page(report_contents(hostile, NOW))
+        made["overridden"] = report_page(report_contents(hostile, store_status(hostile, NOW)))
         clock.set_now(NOW + timedelta(minutes=5))
         with pytest.raises(GateRefused):
             run_pipeline(hostile, open_file(refused_bets(here)))
-        made["hostile"] = report_page(report_contents(hostile, clock.now()))
+        made["hostile"] = report_page(report_contents(hostile, store_status(hostile, clock.now())))
     clock.set_now(None)
     return made
 

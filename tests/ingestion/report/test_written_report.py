@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect, hold_run_lock
+from ingestion.runs import status
+from ingestion.runs.status import store_status
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.rigs.commands import environ_of, pikkit_here
 
@@ -34,6 +37,23 @@ def test_report_after_a_run_shows_the_committed_run_and_a_free_lock(
     assert (done.returncode, "Warning: The report" in done.stderr) == (0, False)
     assert "All 8 views are fresh, offline and online" in page
     assert "A run is going on" not in page
+
+
+def test_metrics_and_report_after_a_run_show_a_single_look_at_the_store(
+    environ: dict[str, str], bets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Connections] = []
+
+    def counted(connections: Connections, *arguments: Any, **options: Any) -> status.StoreStatus:
+        seen.append(connections)
+        return store_status(connections, *arguments, **options)
+
+    monkeypatch.setattr(status, "store_status", counted)
+    metrics = {"PIKKIT_METRICS_FILE": str(tmp_path / "pikkit.prom")}
+    done = pikkit_here("run", "--source", bets, environ=environ | metrics)
+    assert (done.returncode, len(seen)) == (0, 1)
+    assert "All 8 views are fresh" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'pikkit_view_healthy{store="offline",view="sport_stats"} 1.0' in (tmp_path / "pikkit.prom").read_text()
 
 
 @pytest.mark.parametrize("verb", ["sync", "backfill", "materialize", "quarantine retry"])

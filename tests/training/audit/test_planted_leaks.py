@@ -24,6 +24,7 @@ from ingestion.progress import silent
 from ingestion.report.contents import report_contents
 from ingestion.report.page import report_page
 from ingestion.runs.record import uuid7
+from ingestion.runs.status import store_status
 from tests.builders.json_documents import check_documents
 from tests.rigs.commands import digests, environ_of, pikkit_here
 from tests.rigs.lenient_pipeline import run_backfill
@@ -82,7 +83,7 @@ def test_honest_store_is_clean_and_nothing_but_the_record_is_written(honest_stor
     assert record[:2] == (True, document["sentence"])
     assert [check["name"] for check in record[2]] == [check["name"] for check in document["checks"]]
     assert "bet-0" not in json.dumps(record[2])
-    page = report_page(report_contents(honest_store, AUDITED_AT))
+    page = report_page(report_contents(honest_store, store_status(honest_store, AUDITED_AT)))
     assert document["sentence"] in page
     assert "market_profitability_v1 leaks: columns says so." in page
 
