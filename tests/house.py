@@ -3,15 +3,16 @@
     python -m tests.house           the measures, as a table
     python -m tests.house --check   ends with 1 when one of the limits below is broken
 
-Held are three limits: a public name of a module is defined in one module of the product; a folder has at
-most 15 modules or 40 SQL files; and no name of a test leans on the test above it. The rest is measured the same way
-each time, so that it can be compared.
+Held are four limits: a public name of a module is defined in one module of the product; a folder has at most 15 modules
+or 40 SQL files; no name of a test leans on the test above it; and no merge is left half done. The rest is measured the
+same way each time, so that it can be compared.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -106,6 +107,13 @@ def leaning_test_names() -> list[tuple[Path, str]]:
     return [(path, name) for path, name in test_names() if LEANING_WORDS & set(name.split("_"))]
 
 
+def conflict_markers(root: Path = ROOT) -> list[str]:
+    """Lines that a merge left behind for somebody to choose from, in the text files that Git has, as path:line."""
+    search = ["git", "-C", str(root), "grep", "-nIE", "^(<{7}|>{7}|[|]{7})( |$)"]
+    lines = subprocess.run(search, capture_output=True, text=True, check=False).stdout.splitlines()
+    return [":".join(line.split(":")[:2]) for line in lines]
+
+
 def measures() -> Iterator[tuple[str, str]]:
     """What is measured, in words, and its figure."""
     trees = list(modules(*PACKAGES))
@@ -182,7 +190,9 @@ def main(arguments: list[str]) -> int:
             _print(f"{path}: {test} leans on a neighbour ({words}): say subject, condition and outcome")
         for name, paths in twin_statements().items():
             _print(f"{name} is {' and '.join(paths)}: statements are found by their names")
-        return bool(collisions() or full_folders() or leaning_test_names() or twin_statements())
+        for place in conflict_markers():
+            _print(f"{place} is what a merge left: choose a side")
+        return bool(collisions() or full_folders() or leaning_test_names() or twin_statements() or conflict_markers())
     for measure, figure in measures():
         _print(f"{measure:55} {figure}")
     return 0

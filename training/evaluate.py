@@ -180,14 +180,19 @@ def every_bet(part: TestPart) -> Estimate:
 
 
 def slices(names: pl.DataFrame, columns: Sequence[str], differences: Numbers, *, fewest: int = 100) -> list[Slice]:
-    """The mean difference by the values of each column, those of most bets first; values of few bets are left out."""
+    """The mean difference by the values of each column; values of few bets are left out.
+
+    Values stand in the order of most bets, those of an Enum in its own.
+    """
     frame = names.with_columns(pl.Series("difference", differences))
     found = []
     for column in columns:
+        is_ordered = isinstance(frame.schema[column], pl.Enum)
+        place = pl.col(column).to_physical().first() if is_ordered else -pl.len().cast(pl.Int64)
         groups = frame.group_by(pl.col(column).cast(pl.String).fill_null("(none)").alias("value")).agg(
-            pl.len().alias("bets"), pl.col("difference").mean()
+            pl.len().alias("bets"), pl.col("difference").mean(), place=place
         )
-        for value, bets, difference in groups.sort(["bets", "value"], descending=[True, False]).rows():
+        for value, bets, difference, _ in groups.sort("place", "value").rows():
             if bets >= fewest:
                 found.append(Slice(column, value, bets, difference))
     return found

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from feature_repo.errors import ConfigurationError
 from tests.rigs.commands import pikkit_here
 from training.artefacts.model_comparison import compare_models
-from training.artefacts.model_store import KeptModel
+from training.artefacts.model_store import KeptModel, ModelStore
 from training.manifest import ModelManifest, write_manifest
 
 
@@ -85,3 +86,14 @@ def test_list_of_models_marks_the_served_learner_and_fits_a_terminal(
     learner = manifests["ordinary"].parameters["win"]["served"]["learner"]
     assert served.strip().startswith({"boosted": "boosted trees", "logistic": "logistic"}[learner])
     assert [line for line in lines if len(line) > 80 and str(tmp_path) not in line] == []
+
+
+def test_training_set_of_a_model_is_found_by_name_as_promoted_and_by_path(
+    manifests: dict[str, ModelManifest], tmp_path: Path
+) -> None:
+    promote(tmp_path, manifests["ordinary"])
+    models = ModelStore.of_home(tmp_path)
+    pins = [models.pinned(name) for name in ("a-model", "promoted", str(tmp_path / "models" / "a-model"))]
+    assert pins == [manifests["ordinary"].pinned] * 3
+    with pytest.raises(ConfigurationError, match=r"There is no model a-modle .did you mean 'a-model'"):
+        models.pinned("a-modle")

@@ -87,7 +87,7 @@ def test_model_can_be_trained_again_from_the_manifest_after_regrades_new_bets_an
     ]
 
     for place in ("from the model", "from the dataset"):
-        source = trained.model if place == "from the model" else tmp_path / "from the model"
+        source = trained.model.name if place == "from the model" else tmp_path / "from the model"
         made = trained.pikkit("dataset", "--from", source, "--out", tmp_path / place, PIKKIT_NOW=now)
         assert made.returncode == 0, made.stderr
     files = [(tmp_path / place / "bets.parquet").read_bytes() for place in ("from the model", "from the dataset")]

@@ -10,7 +10,7 @@ from typing import Final
 from feature_repo.errors import ConfigurationError
 from feature_repo.near_names import did_you_mean
 from ingestion.unfinished_file import unfinished_file
-from training.manifest import MANIFEST, ModelManifest, read_manifest
+from training.manifest import MANIFEST, ModelManifest, PinnedData, read_manifest, read_pinned
 
 #: Stands for the promoted model wherever the name of a model is asked for. A file of this name holds its name.
 PROMOTED: Final = "promoted"
@@ -72,10 +72,19 @@ class ModelStore:
                 return KeptModel(directory, read_manifest(directory), directory == self.place / str(promoted))
         known = [model.name for model in self.models()]
         raise ConfigurationError(
-            f"There is no model {wanted}{did_you_mean(wanted, known)}",
+            f"There is no model {wanted}{did_you_mean(wanted, [*known, PROMOTED])}",
             "Nothing was done",
             f"Take one of {', '.join(known)}" if known else "Train one with `pikkit train`",
         )
+
+    def pinned(self, name: str) -> PinnedData:
+        """What was pinned by the model or dataset at this path, or by the model of this name as `model` finds it.
+
+        Raises ConfigurationError when there is none, with the nearest name.
+        """
+        if name != PROMOTED and Path(name).exists():
+            return read_pinned(Path(name))
+        return self.model(name).manifest.pinned
 
     def promote(self, name: str) -> KeptModel:
         """Make this the model that `promoted` stands for, from one instant to the next. Raises as `model` does."""

@@ -36,7 +36,7 @@ class ServedModel:
     def win_probabilities(
         self, features: Mapping[str, Sequence[Any]], names: Mapping[str, Sequence[str | None]]
     ) -> list[float | None]:
-        """The chance of each bet by the boosted trees, from its features and its names; null without a price.
+        """The chance of each bet by the served learner, from its features and its names; null without a price.
 
         `features` has the values of each feature, a bet after the other; `names` has sport, market and
         institution_name likewise.

@@ -48,11 +48,11 @@ def dataset(
     placed_from, placed_to = placed_between(since, until)
     if manifest is not None:
         refuse_beside_manifest(service=service, since=since, until=until, as_is=as_is)
+    from training.artefacts.model_store import ModelStore
     from training.dataset import placement_list
-    from training.manifest import read_pinned
 
     # What cannot be is said before the store is waited for.
-    pinned = read_pinned(manifest) if manifest is not None else None
+    pinned = ModelStore.of_home(settings.home).pinned(manifest) if manifest is not None else None
     wanted = pinned.data.service if pinned else service or DEFAULT_SERVICE
     placement_list(wanted)
     connections = prepared_stores(settings, create=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,8 +23,12 @@ AsIsOption = Annotated[
     bool, typer.Option("--as-is", help="Take the features as they stand, though they are more than a day old.")
 ]
 ManifestOption = Annotated[
-    Path | None,
-    typer.Option("--from", metavar="MANIFEST", help="The same bets again as those of this model or dataset."),
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="MANIFEST",
+        help="The bets of this model or dataset again: a name, or a directory.",
+    ),
 ]
 
 

@@ -59,10 +59,10 @@ def train(
     from training.artefacts.model_store import ModelStore
     from training.artefacts.new_directory import refuse_written
     from training.dataset import placement_list
-    from training.manifest import MODEL_PAGE, read_pinned
+    from training.manifest import MODEL_PAGE
 
     # What cannot be is said before anything is read or waited for.
-    pinned = read_pinned(manifest) if manifest is not None else None
+    pinned = ModelStore.of_home(settings.home).pinned(manifest) if manifest is not None else None
     wanted = pinned.data.service if pinned else service or DEFAULT_SERVICE
     placement_list(wanted)
     directory = out or ModelStore.of_home(settings.home).new_directory(wanted, clock.now())

@@ -193,10 +193,9 @@ def seed_spread(model: WinModel, test: pl.DataFrame, tested: TestPart) -> float:
 
 
 def _banded(bets: pl.DataFrame) -> pl.DataFrame:
-    """The bets with `odds_band`, of the decimal price."""
+    """The bets with `odds_band`, of the decimal price, the lowest first."""
     price = 1 / pl.col("implied_prob").cast(pl.Float64)
-    return bets.with_columns(
-        odds_band=pl.coalesce(
-            pl.when(price <= upper).then(pl.lit(f"up to {upper:g}")) for upper in ODDS_BANDS
-        ).fill_null(f"above {ODDS_BANDS[-1]:g}")
-    )
+    bands = {f"up to {upper:g}": price <= upper for upper in ODDS_BANDS}
+    highest = f"above {ODDS_BANDS[-1]:g}"
+    band = pl.coalesce(pl.when(within).then(pl.lit(name)) for name, within in bands.items()).fill_null(highest)
+    return bets.with_columns(odds_band=band.cast(pl.Enum([*bands, highest])))

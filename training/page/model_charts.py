@@ -61,7 +61,7 @@ def _days(learner: str, days: Sequence[Mapping[str, Any]]) -> Markup:
 
 
 def _reliability(models: Mapping[str, Any]) -> Markup:
-    diagonal = PlottedSeries("neutral", [Point(0, 0), Point(1, 1)], is_dashed=True)
+    diagonal = PlottedSeries("neutral", [Point(0, 0), Point(1, 1)])
     series = [
         PlottedSeries(
             MODEL_TONES[name],

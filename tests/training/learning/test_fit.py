@@ -13,6 +13,7 @@ import pytest
 
 from feature_repo.errors import ConfigurationError
 from tests.builders.training_sets import world
+from training.evaluate import slices
 from training.learning.boosted_trees import boosting_library, fit_boosted_trees
 from training.learning.fit import FittedModel, fit_win, graded_bets
 from training.learning.learners import RETURNS, WIN, LearningParts, LinearModel, Part, fit_linear
@@ -29,6 +30,30 @@ def fitted() -> FittedModel:
 def test_edge_of_a_feature_is_found(fitted: FittedModel) -> None:
     assert {each.verdict.conclusion for each in fitted.evaluations.values()} == {"better"}
     assert next(iter(fitted.importance)) == "signal"
+
+
+def test_bands_of_prices_are_listed_from_low_to_high_and_books_from_most_bets_on() -> None:
+    bands = pl.Enum(["up to 1.5", "up to 2", "above 2"])
+    test = pl.DataFrame(
+        {"odds_band": ["above 2", "up to 2", "up to 2", "up to 1.5"], "book": ["A", "B", "B", None]},
+        schema={"odds_band": bands, "book": pl.String},
+    )
+    parts = slices(test, ["odds_band", "book"], np.array([4.0, 1.0, 2.0, 3.0]), fewest=1)
+    assert [(part.value, part.bets, part.difference) for part in parts] == [
+        ("up to 1.5", 1, 3.0),
+        ("up to 2", 2, 1.5),
+        ("above 2", 1, 4.0),
+        ("B", 2, 1.5),
+        ("(none)", 1, 3.0),
+        ("A", 1, 4.0),
+    ]
+
+
+def test_bands_of_prices_in_the_test_part_rise(fitted: FittedModel) -> None:
+    bands = [part.value for part in fitted.slices if part.column == "odds_band"]
+    assert len(bands) > 1
+    rising = ["up to 1.5", "up to 2", "up to 3", "up to 6", "up to 20", "above 20"]
+    assert bands == [band for band in rising if band in bands]
 
 
 def test_probability_is_that_of_price_and_trees_together(fitted: FittedModel) -> None:

@@ -17,6 +17,18 @@ from tests.rigs.browser import Browser, Scheme, browser
 from training.manifest import MANIFEST, MODEL_PAGE, ModelManifest, read_manifest, write_manifest
 from training.page.model_page import model_page, write_model_page
 
+# Of every word of the row headers that name a learner or the price: the word, and on how many lines it stands.
+LINES_OF_WORDS = """
+[...document.querySelectorAll("#price tbody th")].flatMap(header => {
+    const text = header.firstChild;
+    return [...text.data.matchAll(/\\S+/g)].map(word => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return [word[0], new Set([...range.getClientRects()].map(each => each.top)).size];
+    });
+})
+"""
 KINDS = ["ordinary", "hostile", "tiny"]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -125,6 +137,11 @@ def test_charts_draw_a_mark_for_each_day_of_test_and_split(
     assert split.count("<g><title>") == len(manifests["ordinary"].parameters["win"]["days"])
 
 
+def test_only_the_price_is_dashed_beside_the_diagonal(documents: dict[str, Document]) -> None:
+    drawing = documents["ordinary"].page.split('id="chart-reliability-title"')[1].split("</svg>")[0]
+    assert drawing.count('class="dashed"') == 1
+
+
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with browser(tmp_path_factory.mktemp("chromium")) as page:
@@ -143,3 +160,14 @@ def test_page_of_a_model_is_quiet_and_fits_the_window(
     chromium.value(OPEN_ALL)
     assert (chromium.value("innerWidth"), chromium.value(TOO_WIDE)) == (width, [])
     assert chromium.value("document.documentElement.scrollWidth") <= width
+
+
+def test_names_of_learners_break_between_words_only(
+    chromium: Browser, documents: dict[str, Document], tmp_path: Path
+) -> None:
+    file = tmp_path / MODEL_PAGE
+    file.write_text(documents["ordinary"].page, encoding="utf-8")
+    chromium.open(file.as_uri(), width=1085, scheme="light")
+    lines = chromium.value(LINES_OF_WORDS)
+    assert {"boosted", "trees", "logistic"} <= {word for word, _ in lines}
+    assert [word for word, count in lines if count > 1] == []
