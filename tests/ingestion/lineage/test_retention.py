@@ -42,7 +42,8 @@ def age(store: Connections, by: timedelta) -> None:
 
 
 def kinds(store: Connections) -> list[tuple[str, str]]:
-    return [(event["job"]["name"], event["eventType"]) for event in events_of(store)]
+    with connect(store.postgres, purpose="test") as connection:
+        return connection.execute("select job, event_type from ops.lineage_events order by position").fetchall()
 
 
 def test_of_an_old_run_the_record_of_the_gate_stays_as_names_and_the_copy_goes_on(
