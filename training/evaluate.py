@@ -12,7 +12,15 @@ from scipy.stats import rankdata
 
 from training.curves import ReliabilityBin, TestDay, reliability, test_days, wagers_by_day
 from training.learning.probabilities import Flags, Numbers, log_losses
-from training.verdict import Estimate, Labels, ModelVerdict, clustered_mean, judge_model
+from training.verdict import (
+    FEWEST_EFFECTIVE_DAYS,
+    Estimate,
+    Labels,
+    ModelVerdict,
+    clustered_mean,
+    effective_days,
+    judge_model,
+)
 
 # Bins of equal width of the calibration error.
 CALIBRATION_BINS: Final = 15
@@ -50,6 +58,8 @@ class BetsAtMargin:
     realised: Estimate | None
     #: What quarter-Kelly stakes would have left of a bankroll of 1.
     bankroll: float
+    #: How many days they would lie on if all had as many of them; 0 without bets.
+    effective_days: float
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,9 @@ class Evaluation:
             return f"It would have made no bet at a margin of {JUDGED_MARGIN:.0%}."
         realised = judged.realised
         opening = "Would have paid" if realised.low > 0 else "Would not have paid for sure"
+        if realised.low > 0 and judged.effective_days < FEWEST_EFFECTIVE_DAYS:
+            # A few bets that all ended alike have an interval of no width.
+            opening = f"Too few days to say whether it would have paid ({judged.effective_days:.1f} effective)"
         return (
             f"{opening}: {judged.bets:,} bets at a margin of {JUDGED_MARGIN:.0%} returned {realised.mean:+.1%} "
             f"[{realised.low:+.1%}, {realised.high:+.1%}], {judged.promised:+.1%} promised."
@@ -157,10 +170,11 @@ def bets_at(part: TestPart, promised: Numbers, margin: float) -> BetsAtMargin:
     """The bets whose promised return on a stake of 1 is above the margin, flat and with quarter-Kelly stakes."""
     chosen = _chosen(part, promised, margin)
     if not chosen.any():
-        return BetsAtMargin(margin, 0, float("nan"), None, 1.0)
+        return BetsAtMargin(margin, 0, float("nan"), None, 1.0, 0.0)
     realised = clustered_mean(part.returns[chosen], part.days[chosen], part.events[chosen])
     *_, (_, _, bankroll) = wagers_by_day(kelly_stakes(part, promised), part.returns, chosen, part.days).values()
-    return BetsAtMargin(margin, int(chosen.sum()), float(promised[chosen].mean()), realised, bankroll)
+    days = effective_days(part.days[chosen])
+    return BetsAtMargin(margin, int(chosen.sum()), float(promised[chosen].mean()), realised, bankroll, days)
 
 
 def kelly_stakes(part: TestPart, promised: Numbers) -> Numbers:

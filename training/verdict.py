@@ -93,16 +93,21 @@ class ModelVerdict:
 def judge_model(differences: Numbers, days: Labels, events: Labels, measure: LossMeasure = LOG_LOSS) -> ModelVerdict:
     """The verdict from the difference of each bet in the measure, its day and its event."""
     estimate = clustered_mean(differences, days, events)
-    bets = np.unique(days, return_counts=True)[1]
-    effective = float(bets.sum() ** 2 / (bets**2).sum())
+    count, effective = len(np.unique(days)), effective_days(days)
     conclusion: Conclusion
-    if len(bets) < FEWEST_DAYS or effective < FEWEST_EFFECTIVE_DAYS:
+    if count < FEWEST_DAYS or effective < FEWEST_EFFECTIVE_DAYS:
         conclusion = "too few days to say"
     elif abs(estimate.mean) < measure.smallest or estimate.low <= 0 <= estimate.high:
         conclusion = "not to be told apart"
     else:
         conclusion = "better" if estimate.mean < 0 else "worse"
-    return ModelVerdict(conclusion, estimate, len(bets), effective, len(np.unique(events)), measure)
+    return ModelVerdict(conclusion, estimate, count, effective, len(np.unique(events)), measure)
+
+
+def effective_days(days: Labels) -> float:
+    """How many days the bets of these days would lie on if all had as many: (sum n)^2 / sum n^2."""
+    bets = np.unique(days, return_counts=True)[1]
+    return float(bets.sum() ** 2 / (bets**2).sum())
 
 
 def clustered_mean(values: Numbers, days: Labels, events: Labels) -> Estimate:

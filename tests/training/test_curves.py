@@ -78,3 +78,18 @@ def test_days_of_the_parts_count_each_bet_once_in_utc() -> None:
     assert [(day.day, day.train, day.validation, day.test, day.purged) for day in parts_by_day(bets)] == [
         ("2026-05-01", 1, 0, 0, 0), ("2026-05-02", 0, 1, 0, 1), ("2026-05-05", 0, 0, 1, 0),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("days", "opening"),
+    [(2, "Too few days to say whether it would have paid (2.0 effective): "), (12, "Would have paid: ")],
+)
+def test_winning_bets_of_a_few_days_are_no_proof_that_betting_would_have_paid(days: int, opening: str) -> None:
+    won = np.ones(days * 2, dtype=bool)
+    placed, events = np.repeat(np.arange(days), 2), np.arange(days * 2)
+    part = PartOfTest(won, np.full(len(won), 0.5), np.full(len(won), 2.0), np.ones(len(won)), placed, events)
+    judged = evaluate(part, np.full(len(won), 0.6))
+    assert (
+        judged.money
+        == f"{opening}{days * 2} bets at a margin of 2% returned +100.0% [+100.0%, +100.0%], +20.0% promised."
+    )
