@@ -92,7 +92,10 @@ def reliability(won: Flags, probability: Numbers) -> tuple[ReliabilityBin, ...]:
 
 
 def parts_by_day(bets: pl.DataFrame) -> tuple[PartDay, ...]:
-    """The days on which bets were placed, in order, from `time_placed` and `part`."""
+    """The days on which bets were placed, in order, from `time_placed` and `part`.
+
+    One entry per UTC day that has a bet, with the number of bets of each part; days without bets have none.
+    """
     counts = (
         bets.group_by(pl.col("time_placed").dt.convert_time_zone("UTC").dt.date().alias("day"))
         .agg((pl.col("part") == name).sum().alias(name) for name in PARTS)

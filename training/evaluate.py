@@ -118,7 +118,11 @@ class TestPart:
 
 
 def test_part(bets: pl.DataFrame, reference: Numbers) -> TestPart:
-    """The bets of the test as the evaluation reads them. An event is a sport and an instant of settlement."""
+    """The bets of the test as the evaluation reads them. An event is a sport and an instant of settlement.
+
+    `bets` are graded and have `won`, `sport`, `settled_at`, `implied_prob` and money in cents; `reference` is the
+    calibrated price of each, as a probability. Returns are profit over stake: NaN where nothing was staked.
+    """
     stake, profit = pl.col("amount_cents").cast(pl.Float64), pl.col("profit_cents").cast(pl.Float64)
     columns = bets.select(
         returns=pl.when(stake > 0).then(profit / stake).fill_null(float("nan")),
@@ -196,7 +200,9 @@ def every_bet(part: TestPart) -> Estimate:
 def slices(names: pl.DataFrame, columns: Sequence[str], differences: Numbers, *, fewest: int = 100) -> list[Slice]:
     """The mean difference by the values of each column; values of few bets are left out.
 
-    Values stand in the order of most bets, those of an Enum in its own.
+    `differences` has one number for each row of `names`, in nats: below 0 the model did better. Column after column,
+    its values in the order of most bets, those of an Enum in its own. A value of fewer than `fewest` bets has no slice,
+    and null is the value "(none)".
     """
     frame = names.with_columns(pl.Series("difference", differences))
     found = []

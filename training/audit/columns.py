@@ -79,7 +79,10 @@ def column_values(connection: psycopg.Connection, training_set: TrainingSet) -> 
 
 
 def later_columns(connection: psycopg.Connection, log_position: int) -> pl.DataFrame:
-    """For each settled bet `id`, and as later_<column> the numbers of _LATER, as its last version says them."""
+    """For each settled bet `id`, and as later_<column> the numbers of _LATER, as its last version says them.
+
+    One row per bet whose last version up to `log_position` is settled; what that version leaves out is null.
+    """
     rows = connection.execute(statement_of("training", "later_columns"), {"log_position": log_position}).fetchall()
     schema = {"id": pl.String, **{f"later_{name}": dtype for name, dtype in _LATER.items()}}
     return pl.DataFrame(rows, schema=schema, orient="row")

@@ -58,7 +58,11 @@ class Perturber:
     outcomes: pl.DataFrame
 
     def features(self, rows: pl.DataFrame, changed: pl.Expr, progress: Progress = silent) -> pl.DataFrame:
-        """The features of rows of the training set, had the outcomes that `changed` selects (over `at`) been others."""
+        """The features of rows of the training set, had the outcomes that `changed` selects (over `at`) been others.
+
+        `rows` have `id` and `time_placed`. A row comes back for each, in their order, with the features of the service;
+        nothing of the replay stays in the store.
+        """
         changed_seqs = self.outcomes.filter(changed).select("seq")
         with _undone(self.connection):
             create_replay_tables(self.connection)
@@ -167,7 +171,10 @@ def earlier_outcomes(source: Perturber, cut: datetime, rows: pl.DataFrame, progr
 
 
 def moved_features(rows: pl.DataFrame, perturbed: pl.DataFrame, features: Sequence[str]) -> list[Moved]:
-    """Where the features of rows and of the same rows perturbed are not the same: exactly, or to 1e-9 for a float."""
+    """Where the features of rows and of the same rows perturbed are not the same: exactly, or to 1e-9 for a float.
+
+    The frames have the same bets in the same order. Feature after feature, then in the order of the rows.
+    """
     moved = []
     for feature in features:
         before, after = rows[feature], perturbed[feature]

@@ -148,7 +148,10 @@ def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedMod
 
 
 def graded_bets(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The bets that were won or lost at a known price, with `won`, and how many others there are by reason."""
+    """The bets that were won or lost at a known price, with `won`, and how many others there are by reason.
+
+    `frame` has `is_win` (null where a bet was neither) and `implied_prob` (null without a price). The order stays.
+    """
     ungraded = pl.col("is_win").is_null()
     unpriced = ~ungraded & pl.col("implied_prob").is_null()
     eligible = frame.filter(~ungraded & ~unpriced).with_columns(won=pl.col("is_win"))
@@ -169,7 +172,10 @@ def _check_parts(*graded: pl.DataFrame) -> None:
 
 
 def importance(model: WinModel, test: pl.DataFrame, seed: int = 1) -> dict[str, float]:
-    """How much worse the served model gets on the test when one of its inputs is shuffled, nats a bet, worst first."""
+    """How much worse the served model gets on the test when one of its inputs is shuffled, nats a bet, worst first.
+
+    `test` are graded bets with the features. One number per feature; below 0 means that the model does better without.
+    """
     won, offset = test["won"].to_numpy(), model.calibration.log_odds(test)
     inputs = model.inputs(test)
     whole = np.mean(log_losses(won, probability(offset + model.learned().added(inputs))))
@@ -183,7 +189,10 @@ def importance(model: WinModel, test: pl.DataFrame, seed: int = 1) -> dict[str, 
 
 
 def seed_spread(model: WinModel, test: pl.DataFrame, tested: TestPart) -> float:
-    """How far the models of single seeds lie apart in mean log loss (standard deviation, nats a bet)."""
+    """How far the models of single seeds lie apart in mean log loss (standard deviation, nats a bet).
+
+    `test` are the bets of `tested`, with the features. 0 where there is a single seed.
+    """
     offset = model.calibration.log_odds(test)
     losses = [
         float(np.mean(log_losses(tested.won, probability(offset + added))))

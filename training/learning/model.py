@@ -41,11 +41,17 @@ class WinModel:
     served: LearnerName
 
     def inputs(self, bets: pl.DataFrame) -> Numbers:
-        """A row for each bet with its features in order: NaN for one that is null, and for a code that is new."""
+        """A row for each bet with its features in order: NaN for one that is null, and for a code that is new.
+
+        `bets` has the features by name; the result has a column for each, as floats.
+        """
         return model_inputs(bets, self.features, self.codes)
 
     def reference(self, bets: pl.DataFrame) -> Numbers:
-        """The calibrated price of each bet, as a probability: NaN for a bet without a price."""
+        """The calibrated price of each bet, as a probability: NaN for a bet without a price.
+
+        `bets` has `implied_prob` and the columns of the calibration; the result has one number a bet, in their order.
+        """
         return _where_priced(bets, probability(self._offset(bets)))
 
     def win_probability(self, bets: pl.DataFrame, learner: LearnerName | None = None) -> Numbers:
@@ -119,7 +125,10 @@ def file_digest(text: str) -> str:
 
 
 def model_inputs(bets: pl.DataFrame, features: Sequence[str], codes: Mapping[str, Sequence[int]]) -> Numbers:
-    """A row for each bet with its features in order: NaN for a null, and for a code that is not in `codes`."""
+    """A row for each bet with its features in order: NaN for a null, and for a code that is not in `codes`.
+
+    `codes` has, for each feature that is a code, those that training saw. The result is of floats, bets by features.
+    """
     columns = [
         pl.when(pl.col(name).cast(pl.Int64).is_in(list(codes[name]))).then(pl.col(name).cast(pl.Float64)).alias(name)
         if name in codes
@@ -130,7 +139,10 @@ def model_inputs(bets: pl.DataFrame, features: Sequence[str], codes: Mapping[str
 
 
 def codes_seen(bets: pl.DataFrame, features: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """The codes that these bets have, for each feature that is a code; 0, the unknown, is none."""
+    """The codes that these bets have, for each feature that is a code; 0, the unknown, is none.
+
+    Each tuple is in ascending order. Features that are no codes have no entry.
+    """
     return {
         name: tuple(int(code) for code in bets[name].drop_nulls().unique().sort() if code)
         for name in features

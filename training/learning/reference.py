@@ -40,7 +40,11 @@ class Calibration:
     shifts: Mapping[str, Mapping[str, float]]
 
     def log_odds(self, bets: pl.DataFrame) -> Numbers:
-        """The log-odds of the win of each bet, from its `implied_prob` and the columns that have shifts."""
+        """The log-odds of the win of each bet, from its `implied_prob` and the columns that have shifts.
+
+        One number a bet, in the order of `bets`: NaN for a bet without a price. A name that is not
+        in `shifts` has none.
+        """
         result = self.intercept + self.slope * log_odds_of(bets["implied_prob"].to_numpy())
         for column, names in zip(self.columns, _names(bets, self.columns), strict=True):
             shifts = self.shifts[column]
@@ -76,7 +80,11 @@ def choose_calibration(
 
 
 def fit_calibration(bets: pl.DataFrame, columns: Sequence[str], shrinkage: float) -> Calibration:
-    """Calibrate the price on these bets: `won`, `implied_prob` and `columns`."""
+    """Calibrate the price on these bets: `won`, `implied_prob` and `columns`.
+
+    All bets are priced. Intercept and slope are free; the shifts of the names in `columns` are penalised by
+    `shrinkage`.
+    """
     price = log_odds_of(bets["implied_prob"].to_numpy())
     encoded = [_one_hot(names) for names in _names(bets, columns)]
     leading = sparse.csr_matrix(np.column_stack([np.ones(len(price)), price]))

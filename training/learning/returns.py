@@ -47,7 +47,10 @@ class ReturnModel:
     ridge: LinearModel
 
     def expected_return(self, bets: pl.DataFrame, learner: ReturnLearner = "boosted") -> Numbers:
-        """The expected return of each bet; `bets` has the features."""
+        """The expected return of each bet; `bets` has the features.
+
+        Profit over stake: -1 is a lost stake, 0.05 a gain of 5 %. One number a bet, in their order.
+        """
         added = getattr(self, learner).added(model_inputs(bets, self.features, self.codes))
         return np.asarray(self.mean + added, dtype=float)
 
