@@ -11,10 +11,11 @@ from feature_repo.errors import ConfigurationError
 
 
 def refuse_written(directory: Path) -> None:
-    """Raise ConfigurationError when the directory holds anything: a model is never written over."""
-    if directory.exists() and any(directory.iterdir()):
+    """Raise ConfigurationError when the directory holds anything, or is a file: a model is never written over."""
+    is_file = directory.exists() and not directory.is_dir()
+    if is_file or (directory.exists() and any(directory.iterdir())):
         raise ConfigurationError(
-            f"{directory} is not empty",
+            f"{directory} is {'a file' if is_file else 'not empty'}",
             "Nothing was trained or written",
             "Name another place with `--out`, or remove it",
         )
