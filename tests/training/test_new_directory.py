@@ -17,7 +17,7 @@ def write_model(place: Path, meanwhile: Callable[[], object]) -> None:
         meanwhile()
 
 
-def test_directory_that_was_filled_while_a_model_was_made_is_left_as_it_is(tmp_path: Path) -> None:
+def test_directory_that_was_filled_while_a_model_was_made_keeps_the_other_files(tmp_path: Path) -> None:
     place = tmp_path / "model"
 
     def fill() -> None:
@@ -30,7 +30,7 @@ def test_directory_that_was_filled_while_a_model_was_made_is_left_as_it_is(tmp_p
     assert (place / "weights").read_text() == "theirs"
 
 
-def test_directory_whose_writing_fails_is_not_there(tmp_path: Path) -> None:
+def test_directory_is_not_there_when_writing_fails(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         write_model(tmp_path / "model", lambda: 1 // 0)
     assert list(tmp_path.iterdir()) == []

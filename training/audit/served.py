@@ -16,7 +16,7 @@ import pandas as pd
 import psycopg
 from psycopg.rows import class_row
 
-from feature_repo.bets.vocabulary import COLUMNS_OF_CODES, UNKNOWN
+from feature_repo.bets.vocabulary import COLUMNS_OF_CODES, ENCODED_COLUMNS, UNKNOWN
 from feature_repo.clock import as_utc
 from feature_repo.declarations.feature_lists import FeatureList
 from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS, STORED_VIEWS
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 # Vectors that are compared, the newest ones.
 SERVED_COMPARED: Final = 1_000
-_TEXT: Final = frozenset(
-    [*(view.join_key for view in STORED_VIEWS), "league", "market", "bet_type", "institution_name", "sport"]
-)
+_TEXT: Final = frozenset([*(view.join_key for view in STORED_VIEWS), *ENCODED_COLUMNS])
 _DTYPES: Final = {
     f"{view.name}:{feature.name}": feature.dtype
     for view in (*STORED_VIEWS, *ON_DEMAND_DECLARATIONS.values())

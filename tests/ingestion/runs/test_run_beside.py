@@ -69,7 +69,7 @@ def test_run_without_a_process_is_found_dead_by_the_next(store: Connections) -> 
         assert state(store, run.run_id) == "died"
 
 
-def test_run_whose_postgres_ends_every_session_is_unreachable(store: Connections) -> None:
+def test_run_without_the_run_lock_raises_unreachable_when_postgres_ends_all_sessions(store: Connections) -> None:
     with pytest.raises(Unreachable, match="does not answer"), run_beside_others(store, "train") as run:
         end_sessions(store, "pikkit run %")
     next_run(store)
