@@ -17,7 +17,7 @@ def write_model(place: Path, meanwhile: Callable[[], object]) -> None:
         meanwhile()
 
 
-def test_directory_that_was_filled_while_a_model_was_made_keeps_the_other_files(tmp_path: Path) -> None:
+def test_directory_that_was_filled_while_a_model_was_made_keeps_the_earlier_files(tmp_path: Path) -> None:
     place = tmp_path / "model"
 
     def fill() -> None:
