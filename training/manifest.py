@@ -81,6 +81,17 @@ class ModelManifest:
         """What it was trained on."""
         return PinnedData(self.name, self.code_version, self.data)
 
+    @property
+    def served(self) -> str:
+        """The learner that is served. Raises ConfigurationError for a model of a version that chose none."""
+        if "served" not in self.parameters["win"]:
+            raise ConfigurationError(
+                f"{self.name} is of an older version ({self.code_version}), which chose no learner to serve",
+                "Nothing was done",
+                "Train on its bets again, with `pikkit train --from` and its directory, and remove the older one",
+            )
+        return str(self.parameters["win"]["served"]["learner"])
+
 
 def write_manifest(directory: Path, manifest: Any) -> None:
     """Write a manifest, a dataclass, beside the files that it is of."""

@@ -24,6 +24,10 @@ from feature_repo.postgres.background_refresh import Refreshed
 from feature_repo.postgres.queries import feast_statement
 
 ENCODED_COLUMNS: Final = ("sport", "league", "market", "institution_name", "bet_type")
+#: Feature -> the column of which it is the code.
+COLUMNS_OF_CODES: Final[Mapping[str, str]] = {
+    f"{column.removesuffix('_name')}_encoded": column for column in ENCODED_COLUMNS
+}
 UNKNOWN: Final = 0
 REREAD_AFTER: Final = 5.0
 REFRESH_SECONDS: Final = 60.0

@@ -26,7 +26,7 @@ def available_moments() -> dict[str, Moment]:
 def known_only_after_placement(service: FeatureList) -> list[str]:
     """The features of the service, as view:name in its order, that nobody knows yet when a bet is placed."""
     names = [f"{view}:{name}" for view, features in service.features.items() for name in features]
-    # A feature that nothing declares is not known to be known.
+    # Nobody knows when a feature that is not declared is known: it counts as later.
     return [name for name in names if available_moments().get(name) != _PLACEMENT]
 
 

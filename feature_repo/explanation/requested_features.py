@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import psycopg
 
-from feature_repo.bets.vocabulary import ENCODED_COLUMNS, UNKNOWN, code_instants
+from feature_repo.bets.vocabulary import COLUMNS_OF_CODES, UNKNOWN, code_instants
 from feature_repo.declarations.features import DeclaredFeature
 from feature_repo.declarations.views import OnDemandDeclaration
 from feature_repo.explanation.formulas import Calculation, bet_formula, calculate
@@ -16,8 +16,6 @@ from feature_repo.explanation.single_bets import BetVersion, SingleBet
 from feature_repo.group_keys import make_key
 from feature_repo.postgres.queries import feast_statement
 
-# Feature -> the column of which it is the code.
-_ENCODED: Final = {f"{column.removesuffix('_name')}_encoded": column for column in ENCODED_COLUMNS}
 # The join keys of the groups of one column, which the function reads names from.
 _JOIN_KEYS: Final = ("sport", "institution_name")
 
@@ -58,7 +56,7 @@ def requested_calculations(
     values = {**version, "placed_at": None if placed_at is None else int(placed_at.timestamp() // 1)}
     calculations = {}
     for feature in declared:
-        if (column := _ENCODED.get(feature.name)) is not None:
+        if (column := COLUMNS_OF_CODES.get(feature.name)) is not None:
             calculations[feature.name] = _code(connection, column, version[column], known_by)
         elif feature.name == "has_clv":
             clv = version["clv_percentage"]

@@ -154,7 +154,7 @@ def view_facets(view: str, features: Sequence[DeclaredFeature], key: str) -> dic
 
 
 def symlink(name: str, kind: str) -> dict[str, Any]:
-    """That Feast calls a dataset so."""
+    """The facet that names what a dataset is to Feast: an object of its registry, and the kind, such as VIEW."""
     from openlineage.client.facet_v2 import symlinks_dataset
 
     of_feast = symlinks_dataset.Identifier(namespace=PROJECT, name=name, type=kind)
@@ -203,7 +203,7 @@ def job_type(kind: str) -> dict[str, Any]:
 
 
 def part_type(kind: str) -> dict[str, Any]:
-    """The same of a part of a run, which `feast ui` is to draw between what it reads and writes."""
+    """`job_type` of a part of a run, and what has `feast ui` draw the part between the datasets it reads and writes."""
     kind_of_feast = feast_facet("jobKind", "FeastJobKindFacet", kind="transform", feast_project=PROJECT)
     return job_type(kind) | kind_of_feast
 

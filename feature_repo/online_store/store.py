@@ -76,7 +76,8 @@ class FreshOnlineStore(RedisOnlineStore):
 
     def __init__(self) -> None:
         self._plans = Plans()
-        self._kept: list[VectorLog | None] = []
+        # Of one, or of None where no vector is logged, once a request has come.
+        self._vector_log: list[VectorLog | None] = []
         # A connection belongs to the event loop that opened it.
         self._clients_async: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
 
@@ -123,11 +124,11 @@ class FreshOnlineStore(RedisOnlineStore):
         *_args: Any,
         **_kwargs: Any,
     ) -> FreshOnlineResponse:
-        """The response, once its vectors were offered to the log. Requests that name no service are nobody's model."""
-        if not self._kept:
-            self._kept.append(vector_log(config))
-        if self._kept[0] is not None and isinstance(features, FeatureService):
-            self._kept[0].offer(RespondedVectors(response, features, entity_rows, clock.now()))
+        """The response, once its vectors were offered to the log: an audit compares only those of a service."""
+        if not self._vector_log:
+            self._vector_log.append(vector_log(config))
+        if self._vector_log[0] is not None and isinstance(features, FeatureService):
+            self._vector_log[0].offer(RespondedVectors(response, features, entity_rows, clock.now()))
         return response
 
     def _read_features_per_fv(

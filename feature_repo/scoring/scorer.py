@@ -41,7 +41,7 @@ class Scorer:
         self._model = model
         if model is not None:
             check_model(model, service, self.names)
-        self._kept = vector_log(self._config)
+        self._vector_log = vector_log(self._config)
 
     @property
     def service(self) -> str:
@@ -81,8 +81,8 @@ class Scorer:
             _row_statuses=statuses,
             _columns=columns,
         )
-        if self._kept is not None:
-            self._kept.offer(ScoredVectors(vectors, columns))
+        if self._vector_log is not None:
+            self._vector_log.offer(ScoredVectors(vectors, columns))
         if self._model is None:
             return vectors
         chances = self._model.win_probabilities(vectors.columns, vectors.names_of(MODEL_NAMES))

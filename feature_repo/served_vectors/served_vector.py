@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 if TYPE_CHECKING:
     from feature_repo.scoring.vectors import Vectors
 
@@ -129,10 +131,12 @@ def _served_vector(
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON holds it: instants in ISO 8601, null for what is no number."""
+    """A value as JSON holds it: instants in ISO 8601, numbers of NumPy as Python's, null for NaN and NaT."""
+    if value != value:
+        return None
     if isinstance(value, datetime):
         return value.isoformat()
-    return None if value != value else value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _columns_of(rows: Any) -> Mapping[str, Sequence[Any]]:

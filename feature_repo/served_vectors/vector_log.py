@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import random
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -36,8 +37,8 @@ _PAUSE: Final = 1.0
 # Seconds without an attempt after one that failed; and those that the end of a process waits for what is left.
 _AFTER_FAILURE: Final = 10.0
 _AT_EXIT: Final = 2.0
-# Text that Postgres cannot hold.
-_NUL: Final = "\\u0000"
+# What no text of Postgres can hold: the character NUL, as JSON spells it, and half of a surrogate pair.
+_UNSTORABLE: Final = re.compile(r"\\u0000|[\ud800-\udfff]")
 
 _log = logging.getLogger(__name__)
 
@@ -133,13 +134,13 @@ class VectorLog:
 
     def _texts(self, vectors: Servable, places: list[int]) -> list[str]:
         try:
-            texts = [json.dumps(vars(vector), allow_nan=False) for vector in vectors.served(places)]
+            texts = [json.dumps(vars(vector), allow_nan=False, ensure_ascii=False) for vector in vectors.served(places)]
         except Exception as error:  # noqa: BLE001 (whatever is wrong with a request, it was answered)
             self._drop(len(places), error)
             return []
-        sound = [text for text in texts if _NUL not in text]
+        sound = [text for text in texts if _UNSTORABLE.search(text) is None]
         if len(sound) < len(texts):
-            self._drop(len(texts) - len(sound), ValueError("a text holds the character NUL"))
+            self._drop(len(texts) - len(sound), ValueError("a text holds a character that Postgres cannot"))
         return sound
 
     def _is_written(self, batch: list[str]) -> bool:

@@ -22,11 +22,11 @@ def with_rows_behind(connection: psycopg.Connection, verdict: Verdict) -> Verdic
 
     Without them where its query names none, or takes too long to wait for.
     """
-    rows = _found(connection, "gate_examples", query=verdict.query, limit=_EXAMPLES)
+    rows = _rows(connection, "gate_examples", query=verdict.query, limit=_EXAMPLES)
     ids = list(dict.fromkeys(str(row["id"]) for row in rows if row.get("id") is not None))
     if not rows or "reasons" not in rows[0]:
         return replace(verdict, examples=ids)
-    reasons = _found(connection, "gate_reasons", query=verdict.query)
+    reasons = _rows(connection, "gate_reasons", query=verdict.query)
     named = [f"{row['reason']} ({row['rows']:,})" for row in reasons[:_REASONS]]
     if len(reasons) > _REASONS:
         named.append(f"{len(reasons) - _REASONS} other reasons")
@@ -34,7 +34,7 @@ def with_rows_behind(connection: psycopg.Connection, verdict: Verdict) -> Verdic
     return replace(verdict, examples=ids, note=note)
 
 
-def _found(connection: psycopg.Connection, name: LiteralString, **parts: Any) -> list[dict[str, Any]]:
+def _rows(connection: psycopg.Connection, name: LiteralString, **parts: Any) -> list[dict[str, Any]]:
     query = statement(name).format(**parts).encode()
     try:
         with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:

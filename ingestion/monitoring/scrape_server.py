@@ -82,15 +82,18 @@ class ScrapeServer(ThreadingMixIn, HTTPServer):
                 return
         with self._changing:
             self._asking[request] = None
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # the system gives no thread: the caller closes the connection
+            self._make_room(request)
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer one connection, and make room."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.has_asked(request)
-            self._room.release()
+            self._make_room(request)
 
     def has_asked(self, request: socket.socket) -> None:
         """The request of this connection is there: it stays until it is answered."""
@@ -101,6 +104,10 @@ class ScrapeServer(ThreadingMixIn, HTTPServer):
         """Print what is no fault of the client's: a traceback on stderr, without secrets."""
         if not isinstance(sys.exception(), OSError | LineTooLong):
             sys.stderr.write(redacted(traceback.format_exc()))
+
+    def _make_room(self, request: socket.socket) -> None:
+        self.has_asked(request)
+        self._room.release()
 
     def _close_longest_asking(self) -> None:
         with self._changing, suppress(OSError, StopIteration):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
+from feature_repo.errors import ConfigurationError
 from ingestion.planning.plan import Plan
 from ingestion.planning.wording import change_lines, following_sentence, verdict_sentence, version_text
 
@@ -17,6 +19,16 @@ from ingestion.planning.wording import change_lines, following_sentence, verdict
 MARKER: Final = "<!-- pikkit plan -->"
 # GitHub takes 65,536 characters.
 _MOST_CHARACTERS: Final = 60_000
+
+
+def write_markdown(path: Path, plan: Plan) -> None:
+    """Write the plan to this file. Raises ConfigurationError when it cannot be written."""
+    try:
+        path.write_text(markdown_of(plan), encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"The plan cannot be written to {path}: {error.strerror}", "Nothing was changed", "Name another file"
+        ) from error
 
 
 def markdown_of(plan: Plan) -> str:

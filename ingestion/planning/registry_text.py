@@ -43,7 +43,10 @@ def text_of_objects(objects: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[
 
 
 def _facts(spec: dict[str, Any]) -> dict[str, str]:
-    """Takes out of `spec` what is told in other words than Feast's."""
+    """The properties that are no leaves of the message: its TTL, lists of features, request columns, digests.
+
+    Removes from `spec` the parts that nothing more is to be said of.
+    """
     facts = {}
     if "ttl" in spec:
         facts["TTL"] = ttl_text(timedelta(seconds=float(spec.pop("ttl").removesuffix("s"))))

@@ -37,8 +37,8 @@ def shown_properties(change: ObjectChange) -> list[PropertyChange]:
     """All that differs; of a feature that is added its type and formula, and of other objects nothing."""
     if change.change == "changed":
         return list(change.properties)
-    kept = ("type", "formula") if change.change == "added" and change.object.startswith("feature ") else ()
-    return [each for each in change.properties if each.name in kept]
+    names = ("type", "formula") if change.change == "added" and change.object.startswith("feature ") else ()
+    return [each for each in change.properties if each.name in names]
 
 
 def version_text(step: VersionStep) -> str:

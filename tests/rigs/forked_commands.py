@@ -183,9 +183,9 @@ def _serve(path: Path) -> Callable[[], object]:
     processes its command, in this one nothing.
     """
     for package in (ingestion, training):
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not found.name.endswith(".__main__"):
-                importlib.import_module(found.name)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith(".__main__"):
+                importlib.import_module(module.name)
     for module in _IMPORTED:
         importlib.import_module(module)
     gc.collect()

@@ -75,6 +75,20 @@ def test_promoted_model_that_the_test_does_not_speak_for_is_warned_of(
     assert (warning in done.stderr) if warning else done.stderr == ""
 
 
+@pytest.mark.parametrize("arguments", [["list"], ["show", "a-model"], ["promote", "a-model"]], ids=lambda each: each[0])
+def test_model_of_a_version_that_chose_no_learner_to_serve_is_refused_in_words(
+    manifests: dict[str, ModelManifest], tmp_path: Path, arguments: list[str]
+) -> None:
+    win = {name: value for name, value in manifests["ordinary"].parameters["win"].items() if name != "served"}
+    older = dataclasses.replace(manifests["ordinary"], parameters={**manifests["ordinary"].parameters, "win": win})
+    directory = tmp_path / "models" / "a-model"
+    directory.mkdir(parents=True)
+    write_manifest(directory, older)
+    done = pikkit_here("models", *arguments, environ={"PIKKIT_HOME": str(tmp_path)})
+    assert (done.returncode, "pikkit train --from" in done.stderr) == (2, True)
+    assert not (tmp_path / "models" / "promoted").exists()
+
+
 def test_list_of_models_marks_the_served_learner_and_fits_a_terminal(
     manifests: dict[str, ModelManifest], tmp_path: Path
 ) -> None:

@@ -279,12 +279,14 @@ def test_stale_features_are_not_trained_on_unasked(trained: TrainedStore, tmp_pa
     assert not (tmp_path / "stale").exists()
 
 
-def test_directory_that_is_not_empty_is_not_written_to(trained: TrainedStore) -> None:
+def test_directory_that_is_not_empty_and_a_file_are_not_written_to(trained: TrainedStore) -> None:
     before = read_manifest(trained.model)
     done = trained.pikkit("train", "--as-is", "--out", trained.model)
     assert (done.returncode, "is not empty" in done.stderr) == (2, True)
     assert read_manifest(trained.model) == before
     assert np.isfinite(before.evaluation["win"]["seed_spread"])
+    done = trained.pikkit("train", "--as-is", "--out", trained.model / "manifest.json")
+    assert (done.returncode, "manifest.json is a file" in done.stderr) == (2, True)
 
 
 def test_record_of_a_train_run_names_the_model_the_set_and_the_verdicts(trained: TrainedStore) -> None:

@@ -45,7 +45,7 @@ def compare_models(models: Sequence[KeptModel]) -> ModelComparison:
 
 
 def _served(manifest: ModelManifest) -> Mapping[str, Any]:
-    judged: Mapping[str, Any] = manifest.evaluation["win"]["models"][manifest.parameters["win"]["served"]["learner"]]
+    judged: Mapping[str, Any] = manifest.evaluation["win"]["models"][manifest.served]
     return judged
 
 
@@ -70,7 +70,7 @@ def _difference(manifest: ModelManifest) -> str:
 
 
 _FIGURES: Final[Mapping[str, Callable[[ModelManifest], str]]] = {
-    "served": lambda manifest: LEARNER_NAMES[manifest.parameters["win"]["served"]["learner"]],
+    "served": lambda manifest: LEARNER_NAMES[manifest.served],
     "verdict": lambda manifest: str(_served(manifest)["conclusion"]),
     "to the price": _difference,
     "log loss": _score("log_loss"),

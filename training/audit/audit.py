@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -80,7 +80,7 @@ def audit_service(connections: Connections, options: AuditOptions, progress: Pro
 
 def keep_audit(connection: psycopg.Connection, audit: Audit) -> None:
     """Keep an audit in ops.audits: its checks without findings, so that no bet is named there."""
-    checks = [{name: value for name, value in check.document().items() if name != "findings"} for check in audit.checks]
+    checks = [{name: value for name, value in asdict(check).items() if name != "findings"} for check in audit.checks]
     connection.execute(
         statement_of("training", "store_audit"),
         {

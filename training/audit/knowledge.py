@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 import psycopg
 
-from feature_repo.bets.vocabulary import ENCODED_COLUMNS
+from feature_repo.bets.vocabulary import COLUMNS_OF_CODES
 from feature_repo.declarations.views import GROUPED_VIEWS, GroupedView
 from feature_repo.explanation.formulas import values_agree
 from feature_repo.explanation.group_bets import GroupBets
@@ -99,8 +99,7 @@ def _codes_too_early(
         "since": pl.Datetime("us", "UTC"),
     }
     vocabulary = pl.DataFrame(names, schema=schema, orient="row")
-    for column in ENCODED_COLUMNS:
-        feature = f"{column.removesuffix('_name')}_encoded"
+    for feature, column in COLUMNS_OF_CODES.items():
         if feature not in training_set.features:
             continue
         since = vocabulary.filter(pl.col("column") == column).select(name="name", since="since")

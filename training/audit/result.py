@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from ingestion.report.kept_audits import AuditState
@@ -44,10 +44,6 @@ class AuditCheck:
     sentence: str
     findings: Sequence[LeakFinding] = ()
     seconds: float = 0.0
-
-    def document(self) -> dict[str, Any]:
-        """Its fields, with the findings."""
-        return {**asdict(self), "findings": [asdict(finding) for finding in self.findings]}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pandas as pd
 import psycopg
 from psycopg.rows import class_row
 
-from feature_repo.bets.vocabulary import UNKNOWN
+from feature_repo.bets.vocabulary import COLUMNS_OF_CODES, ENCODED_COLUMNS, UNKNOWN
 from feature_repo.clock import as_utc
 from feature_repo.declarations.feature_lists import FeatureList
 from feature_repo.declarations.views import ON_DEMAND_DECLARATIONS, STORED_VIEWS
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 # Vectors that are compared, the newest ones.
 SERVED_COMPARED: Final = 1_000
-_TEXT: Final = frozenset(
-    [*(view.join_key for view in STORED_VIEWS), "league", "market", "bet_type", "institution_name", "sport"]
-)
+_TEXT: Final = frozenset([*(view.join_key for view in STORED_VIEWS), *ENCODED_COLUMNS])
 _DTYPES: Final = {
     f"{view.name}:{feature.name}": feature.dtype
     for view in (*STORED_VIEWS, *ON_DEMAND_DECLARATIONS.values())
@@ -99,13 +97,13 @@ def served_check(
     ]
     reasons = _reasons(connection, store, service, differing)
     unexplained = [each for each, reason in zip(differing, reasons, strict=True) if reason is None]
-    found = len({each.vector.vector_id for each in unexplained})
+    skewed = len({each.vector.vector_id for each in unexplained})
     explained = len(differing) - len(unexplained)
     because = sorted({reason for reason in reasons if reason is not None})
     listed = f", and {counted(explained, 'value')} differ for a reason ({'; '.join(because)})" if explained else ""
     sentence = (
-        f"{counted(found, 'vector')} of {len(vectors):,} served otherwise than training has them{listed}."
-        if found
+        f"{counted(skewed, 'vector')} of {len(vectors):,} served otherwise than training has them{listed}."
+        if skewed
         else f"{counted(len(vectors), 'vector')} served as training has them{listed}."
     )
     rows = sorted(zip(differing, reasons, strict=True), key=lambda row: row[1] is not None)
@@ -119,7 +117,7 @@ def served_check(
         )
         for each, reason in rows[:FINDINGS_LISTED]
     ]
-    return AuditCheck("served vectors", "leak" if found else "clean", len(vectors), found, sentence, findings)
+    return AuditCheck("served vectors", "leak" if skewed else "clean", len(vectors), skewed, sentence, findings)
 
 
 def _reasons(
@@ -164,10 +162,9 @@ def _definition_reason(each: ServedDifference, redefined: Mapping[str, datetime]
 
 def _code_reason(each: ServedDifference, known: Mapping[tuple[str, str], datetime | None]) -> str | None:
     """Why a code was served as that of an unknown name; null for other values, which rest on the bet alone."""
-    vector, feature = each.vector, each.feature.partition(":")[2]
-    if not feature.endswith("_encoded") or vector.features[each.feature] != UNKNOWN:
+    vector, column = each.vector, COLUMNS_OF_CODES.get(each.feature.partition(":")[2])
+    if column is None or vector.features[each.feature] != UNKNOWN:
         return None
-    column = {"institution_encoded": "institution_name"}.get(feature, feature.removesuffix("_encoded"))
     since = known.get((column, _name(vector.entities.get(column))))
     is_late = since is not None and (vector.published is None or since > vector.published)
     return "the name was published later" if is_late else None

@@ -55,14 +55,7 @@ def audit(
     with progress_bar() as progress:
         audited = audit_service(connections, options, progress)
     if json:
-        print_json(
-            {
-                **{name: value for name, value in asdict(audited).items() if name != "checks"},
-                "is_clean": audited.is_clean,
-                "sentence": audited.sentence,
-                "checks": [check.document() for check in audited.checks],
-            }
-        )
+        print_json({**asdict(audited), "is_clean": audited.is_clean, "sentence": audited.sentence})
     else:
         _print(audited)
     if not audited.is_clean:

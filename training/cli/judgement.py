@@ -27,13 +27,13 @@ _MOST_FEATURES = 6
 
 def print_judgement(manifest: ModelManifest) -> None:
     """The evaluation of a manifest, the served model first."""
-    evaluation, served = manifest.evaluation, manifest.parameters["win"]["served"]
+    evaluation, served = manifest.evaluation, manifest.served
     win = evaluation["win"]
-    for learner in sorted(win["models"], key=lambda name: name != served["learner"]):
+    for learner in sorted(win["models"], key=lambda name: name != served):
         judged = win["models"][learner]
         print_wrapped(f"{LEARNER_NAMES[learner].capitalize()}: {judged['sentence']}", hanging=2)
         print_wrapped(f"{judged['money']}", indent=2)
-    print_wrapped(serving_sentence(served), hanging=2)
+    print_wrapped(serving_sentence(manifest.parameters["win"]["served"]), hanging=2)
     print_line()
     print_table(SCORE_COLUMNS, score_rows(win))
     print_line()

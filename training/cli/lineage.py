@@ -75,53 +75,53 @@ def _lineage_of(name: str | None, model: str | None) -> tuple[NamedLineage, list
 
     store = ModelStore.of_home(begin().home)
     if model is not None:
-        kept = store.model(model)
-        data = kept.manifest.data
-        return lineage_of_model(kept.name, data.service, list(data.features)), []
-    found = lineage_of(str(name))
-    resting = found.features or [found.made_of.name]
-    return found, [kept for kept in store.models() if not kept.manifest.data.features.keys().isdisjoint(resting)]
+        named = store.model(model)
+        data = named.manifest.data
+        return lineage_of_model(named.name, data.service, list(data.features)), []
+    traced = lineage_of(str(name))
+    features = traced.features or [traced.made_of.name]
+    return traced, [each for each in store.models() if not each.manifest.data.features.keys().isdisjoint(features)]
 
 
-def _show_named(found: NamedLineage, models: list[KeptModel], *, as_json: bool, as_dot: bool) -> None:
+def _show_named(traced: NamedLineage, models: list[KeptModel], *, as_json: bool, as_dot: bool) -> None:
     from ingestion.lineage.lineage_tree import dot_lines
 
     if as_dot:
-        for line in dot_lines(found.made_of):
+        for line in dot_lines(traced.made_of):
             print_line(line)
     elif as_json:
         print_json(
             {
-                "name": found.made_of.name,
-                "kind": found.made_of.kind,
-                "lineage": found.made_of.document(),
-                "rows": found.rows,
-                "features": found.features,
-                "services": found.services,
-                "models": [kept.name for kept in models],
-                "untraced": found.untraced,
+                "name": traced.made_of.name,
+                "kind": traced.made_of.kind,
+                "lineage": traced.made_of.document(),
+                "rows": traced.rows,
+                "features": traced.features,
+                "services": traced.services,
+                "models": [each.name for each in models],
+                "untraced": traced.untraced,
             }
         )
     else:
-        _print_tree(found, models)
+        _print_tree(traced, models)
 
 
-def _print_tree(found: NamedLineage, models: list[KeptModel]) -> None:
+def _print_tree(traced: NamedLineage, models: list[KeptModel]) -> None:
     from ingestion.lineage.lineage_tree import tree_lines
 
-    for text, hanging in tree_lines(found.made_of):
+    for text, hanging in tree_lines(traced.made_of):
         print_line(textwrap.fill(text, terminal_width(), subsequent_indent=hanging, break_on_hyphens=False))
     print_line()
-    if found.made_of.kind == "source":
-        print_wrapped(f"Features made of it, by value, key or time: {', '.join(found.features) or 'none'}.", hanging=2)
-    for view, columns in found.rows.items():
-        if columns and found.made_of.kind != "source":
+    if traced.made_of.kind == "source":
+        print_wrapped(f"Features made of it, by value, key or time: {', '.join(traced.features) or 'none'}.", hanging=2)
+    for view, columns in traced.rows.items():
+        if columns and traced.made_of.kind != "source":
             print_wrapped(f"Keys and instants of {view}: {', '.join(columns)}.", hanging=2)
-    for note in found.untraced:
+    for note in traced.untraced:
         print_wrapped(f"Not traced: {note}.", hanging=2)
-    print_wrapped(f"Services: {', '.join(found.services) or 'none'}.", hanging=2)
-    if found.made_of.kind != "model":
-        names = (f"{kept.name} (promoted)" if kept.is_promoted else kept.name for kept in models)
+    print_wrapped(f"Services: {', '.join(traced.services) or 'none'}.", hanging=2)
+    if traced.made_of.kind != "model":
+        names = (f"{each.name} (promoted)" if each.is_promoted else each.name for each in models)
         print_wrapped(f"Models: {', '.join(names) or 'none'}.", hanging=2)
     print_line("Nothing was changed.")
 

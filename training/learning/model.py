@@ -90,7 +90,8 @@ class WinModel:
         try:
             document = json.loads((directory / _WEIGHTS).read_text(encoding="utf-8"))
             texts = [path.read_text(encoding="utf-8") for path in sorted(directory.glob("trees-*.txt"))]
-        except (OSError, ValueError) as error:
+            served = document["served"]
+        except (OSError, ValueError, KeyError) as error:
             raise ConfigurationError(
                 f"{directory} does not hold a whole model: {error}", "Nothing was scored", "Train it again"
             ) from error
@@ -100,7 +101,7 @@ class WinModel:
             Calibration.from_document(document["calibration"]),
             BoostedTrees(tuple(texts)),
             LinearModel.from_document(document["logistic"]),
-            document["served"],
+            served,
         )
 
 

@@ -62,7 +62,7 @@ def write_model_page(directory: Path, manifest: ModelManifest) -> Path:
 def model_page(manifest: ModelManifest) -> str:
     """The page."""
     win, parameters = manifest.evaluation["win"], manifest.parameters["win"]
-    served = parameters["served"]["learner"]
+    served = manifest.served
     judged = win["models"][served]
     return _environment().get_template("model.html.j2").render(
         **page_style(),

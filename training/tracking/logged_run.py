@@ -48,7 +48,7 @@ def _params(manifest: ModelManifest) -> Iterator[tuple[str, str]]:
     for target in ("win", "returns"):
         yield f"{target}.trees", json.dumps(parameters[target]["trees"])
         yield f"{target}.penalty", str(parameters[target]["penalty"])
-    yield "served", win["served"]["learner"]
+    yield "served", manifest.served
 
 
 def _metrics(manifest: ModelManifest) -> Iterator[tuple[str, float | None]]:
@@ -76,7 +76,7 @@ def _metrics(manifest: ModelManifest) -> Iterator[tuple[str, float | None]]:
 
 
 def _tags(manifest: ModelManifest) -> dict[str, str]:
-    served = manifest.parameters["win"]["served"]["learner"]
+    served = manifest.served
     judged = manifest.evaluation["win"]["models"][served]
     vocabulary = json.dumps(manifest.data.vocabulary, sort_keys=True)
     return {

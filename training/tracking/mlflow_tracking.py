@@ -48,7 +48,8 @@ def track(directory: Path, environ: Mapping[str, str], *, deadline: float = DEAD
         return None
     if find_spec("mlflow") is None:
         return _failed("MLflow is not installed: `pip install 'pikkit-feature-store[mlflow]'`")
-    command = [sys.executable, "-m", "training.tracking.mlflow_process", str(directory.absolute())]
+    # Not with the working directory in its path (-P): a folder `training` there is somebody's own.
+    command = [sys.executable, "-P", "-m", "training.tracking.mlflow_process", str(directory.absolute())]
     try:
         ended = subprocess.run(  # noqa: S603 (our own module)
             command, env={**_BOUNDED, **environ}, capture_output=True, text=True, timeout=deadline, check=False

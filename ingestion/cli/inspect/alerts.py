@@ -55,8 +55,8 @@ def alerts(
 def _print_alerts(recorded: list[RecordedAlert]) -> None:
     for alert in recorded:
         until = f", resolved {alert.resolved_at:%Y-%m-%dT%H:%M:%SZ}" if alert.resolved_at else ""
-        told = f"told to {counted(alert.channels_told, 'channel')}"
-        since = f"{alert.severity}, opened {alert.opened_at:%Y-%m-%dT%H:%M:%SZ}{until}, {told}"
+        channels = counted(alert.channels_told, "channel")
+        since = f"{alert.severity}, opened {alert.opened_at:%Y-%m-%dT%H:%M:%SZ}{until}, told to {channels}"
         print_wrapped(f"{alert.cause}: {since}", hanging=4)
         print_wrapped(alert.message, indent=4)
         print_line()

@@ -63,13 +63,13 @@ def _print_contents(contents: Contents) -> None:
 
 
 def _source(stream: Stream) -> str:
-    shown = f", shows {counted(stream.row_count, 'row')}" if stream.row_count is not None else ""
+    rows = f", shows {counted(stream.row_count, 'row')}" if stream.row_count is not None else ""
     last = f"{stream.last_success_at:%Y-%m-%dT%H:%M:%SZ}" if stream.last_success_at else "never"
     cursor = f", up to {stream.cursor:%Y-%m-%dT%H:%M:%SZ}" if stream.cursor else ""
     failures = f"; {counted(stream.failures, 'failure')} since" if stream.failures else ""
     without = f"; without {', '.join(stream.without_columns)}" if stream.without_columns else ""
     versions = counted(stream.versions, "version")
-    return f"{stream.stream}{shown}: {versions}; last read {last}{cursor}{failures}{without}"
+    return f"{stream.stream}{rows}: {versions}; last read {last}{cursor}{failures}{without}"
 
 
 def _log(contents: Contents) -> str:

@@ -46,9 +46,9 @@ def plan(
         return
     planned = _plan_for_store() if base is None else _plan_against(base)
     if markdown is not None:
-        from ingestion.planning.markdown import markdown_of
+        from ingestion.planning.markdown import write_markdown
 
-        markdown.write_text(markdown_of(planned), encoding="utf-8")
+        write_markdown(markdown, planned)
     if json:
         print_json(planned.document())
     else:

@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import psycopg
 import pytest
+from feast.protos.feast.serving.ServingService_pb2 import GetOnlineFeaturesResponse
 
 from feature_repo.errors import SettingsUnusable
-from feature_repo.served_vectors.served_vector import ServedVector
+from feature_repo.feast_internals import OnlineResponse
+from feature_repo.served_vectors.served_vector import RespondedVectors, ServedVector
 from feature_repo.served_vectors.settings import served_share, served_vectors_kept
 from feature_repo.served_vectors.vector_log import VectorLog, vector_log
 from feature_repo.servers.connections import Postgres
@@ -109,13 +114,31 @@ def test_dead_postgres_drops_offered_vectors_with_a_warning_and_no_error(
     assert warning.startswith("3 served vectors were not kept, 3 by now: ")
 
 
-def test_vector_with_the_character_nul_is_dropped_alone(postgres: Postgres, database: psycopg.Connection) -> None:
+@pytest.mark.parametrize("character", ["\0", "\ud800"], ids=["NUL", "half a surrogate pair"])
+def test_vector_with_a_character_that_postgres_lacks_is_dropped_alone(
+    character: str, postgres: Postgres, database: psycopg.Connection
+) -> None:
     log = VectorLog(1.0, sessions_of(postgres))
-    log.offer(Batch(2, "\0"))
+    log.offer(Batch(2, character))
     log.offer(Batch(1, "sound "))
     log.close(60)
     assert (log.written, log.dropped) == (1, 2)
     assert kept_bets(database) == ["sound 0"]
+
+
+def test_vectors_asked_with_numpy_numbers_and_missing_instants_are_written(
+    postgres: Postgres, database: psycopg.Connection
+) -> None:
+    rows = [{"bet_id": "b", "american_odds": np.int64(-110), "is_live": np.bool_(True), "time_placed": pd.NaT}]
+    response = OnlineResponse(GetOnlineFeaturesResponse(results=[{"values": [{"double_val": 0.5}]}]), {})
+    service = SimpleNamespace(name="a_service", feature_view_projections=[])
+    log = VectorLog(1.0, sessions_of(postgres))
+    log.offer(RespondedVectors(response, service, rows, datetime(2026, 5, 24, 15, tzinfo=UTC)))
+    log.close(60)
+    assert (log.written, log.dropped) == (1, 0)
+    assert database.execute("select bet_id, entities from ops.served_vectors").fetchall() == [
+        ("b", {"american_odds": -110, "is_live": True, "time_placed": None})
+    ]
 
 
 def test_forked_child_writes_only_vectors_that_were_offered_in_the_child(

@@ -56,6 +56,10 @@ def answered(client: socket.socket) -> bytes:
     return said
 
 
+def without_thread(*_: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 def test_scrapes_within_the_interval_share_a_measurement() -> None:
     measured: list[int] = []
 
@@ -153,6 +157,20 @@ def test_a_client_that_leaves_before_the_answer_prints_no_traceback(capfd: pytes
                 client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
         assert PRINTED in scraped(server.url)
     assert capfd.readouterr().err == ""
+
+
+def test_connections_for_which_the_system_has_no_thread_take_no_room(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with served() as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(scrape_server.ThreadingMixIn, "process_request", without_thread)
+            for _ in range(ROOM + 1):
+                with connected(server) as refused:
+                    assert answered(refused) == b""
+        assert PRINTED in scraped(server.url)
+        assert not server._asking
+    assert capfd.readouterr().err.count("RuntimeError: can't start") == ROOM + 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -17,7 +17,7 @@ import pytest
 from feature_repo.errors import ConfigurationError
 from ingestion.planning.base import base_state
 from ingestion.planning.declared_state import DeclaredState, declared_state, state_of_document
-from ingestion.planning.markdown import markdown_of
+from ingestion.planning.markdown import markdown_of, write_markdown
 from ingestion.planning.objects import object_changes
 from ingestion.planning.plan import plan_against
 from ingestion.planning.wording import change_lines
@@ -246,6 +246,11 @@ def test_texts_of_declarations_cannot_leave_a_span_or_fence_of_code(state: Decla
     assert "@everyone" in inside
     assert "@everyone" not in text.replace(inside, "")
     assert "``` `` @base ```" in text
+
+
+def test_markdown_into_a_folder_that_is_not_there_is_refused_by_name(state: DeclaredState, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="No such file or directory"):
+        write_markdown(tmp_path / "nowhere" / "plan.md", plan_against("itself", state, state))
 
 
 def test_markdown_of_a_large_plan_fits_a_comment_and_counts_the_lines_left_out(state: DeclaredState) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from feature_repo.errors import ConfigurationError, LockHeld
+from feature_repo.errors import ConfigurationError, LockHeld, Unreachable
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import connect
 from ingestion.database.locked_store import locked_store
@@ -35,6 +35,16 @@ def state(store: Connections, run_id: UUID) -> str:
     return str(row[0])
 
 
+def end_sessions(store: Connections, name: str) -> None:
+    """End the sessions of a name (a pattern of LIKE), as the server does when a process dies."""
+    with connect(store.postgres, purpose="test", autocommit=True) as database:
+        database.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+            "where application_name like %s and datname = current_database()",
+            [name],
+        )
+
+
 def test_run_without_the_run_lock_is_running_while_a_sync_begins_and_ends(store: Connections) -> None:
     with run_beside_others(store, "train") as run:
         contents = store_status(store, NOW).contents
@@ -50,18 +60,20 @@ def test_run_without_the_run_lock_is_running_while_a_sync_begins_and_ends(store:
 
 def test_run_without_a_process_is_found_dead_by_the_next(store: Connections) -> None:
     with run_beside_others(store, "train") as run:
-        with connect(store.postgres, purpose="test", autocommit=True) as database:
-            # As the server does when a process dies.
-            database.execute(
-                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
-                "where application_name = 'pikkit run beside others' and datname = current_database()"
-            )
+        end_sessions(store, "pikkit run beside others")
         contents = store_status(store, NOW).contents
         assert contents is not None
         assert contents.last_run is not None
         assert contents.last_run.state == "died"
         next_run(store)
         assert state(store, run.run_id) == "died"
+
+
+def test_run_without_the_run_lock_raises_unreachable_when_postgres_ends_all_sessions(store: Connections) -> None:
+    with pytest.raises(Unreachable, match="does not answer"), run_beside_others(store, "train") as run:
+        end_sessions(store, "pikkit run %")
+    next_run(store)
+    assert state(store, run.run_id) == "died"
 
 
 def test_failed_run_without_the_run_lock_keeps_an_error_and_gives_the_life_lock_back(store: Connections) -> None:

@@ -95,6 +95,13 @@ def test_saved_model_gives_the_same_probabilities(fitted: FittedModel, tmp_path:
         assert (loaded.win_probability(bets, learner) == fitted.model.win_probability(bets, learner)).all()
 
 
+def test_saved_model_that_names_no_served_learner_is_refused(fitted: FittedModel, tmp_path: Path) -> None:
+    files = {name: text.replace('"served"', '"other"') for name, text in fitted.model.files().items()}
+    save_files(tmp_path, files)
+    with pytest.raises(ConfigurationError, match="does not hold a whole model: 'served'"):
+        WinModel.load(tmp_path)
+
+
 def test_digest_of_a_model_is_the_same_for_any_number_of_threads(fitted: FittedModel) -> None:
     text = fitted.model.boosted.texts[0]
     other = re.sub(r"\[num_threads: \d+\]", "[num_threads: 7]", text)

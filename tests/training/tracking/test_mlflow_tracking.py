@@ -65,7 +65,11 @@ def test_nothing_is_logged_without_a_tracking_server(tmp_path: Path) -> None:
 
 
 @needs_mlflow
-def test_silent_server_is_waited_for_until_the_deadline(trained: TrainedStore) -> None:
+def test_silent_server_is_waited_for_until_the_deadline_in_a_directory_with_a_file_training_py(
+    trained: TrainedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "training.py").write_text("raise SystemExit('not of this project')")
+    monkeypatch.chdir(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environ = {TRACKING_URI: f"http://127.0.0.1:{silent.getsockname()[1]}"}
         outcome = track(trained.model, environ, deadline=0.5)

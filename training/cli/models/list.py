@@ -41,7 +41,7 @@ def _print(model: KeptModel) -> None:
     days = next(iter(win.values()))["days"]
     print_line(f"{model.name}{', promoted' if model.is_promoted else ''}")
     print_line(f"  {counted(data.rows, 'bet')} of {data.service}, tested on {counted(days, 'day')}")
-    served = model.manifest.parameters["win"]["served"]["learner"]
+    served = model.manifest.served
     for learner, judged in win.items():
         difference = judged["difference"]
         figures = f"{difference['mean'] * TEN_THOUSAND:+.1f} {interval_text(difference, TEN_THOUSAND, '+.1f')}"
@@ -58,7 +58,7 @@ def _document(model: KeptModel) -> dict[str, Any]:
         "trained_at": manifest.trained_at,
         "service": manifest.data.service,
         "rows": manifest.data.rows,
-        "served": manifest.parameters["win"]["served"]["learner"],
+        "served": manifest.served,
         "verdicts": {
             learner: {name: each[name] for name in ("conclusion", "sentence", "money")}
             for learner, each in manifest.evaluation["win"]["models"].items()

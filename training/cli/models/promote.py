@@ -23,8 +23,8 @@ def promote_model(
 
     store = ModelStore.of_home(begin().home)
     before = store.promoted()
+    served = store.model(name).manifest.served
     model = store.promote(name)
-    served = model.manifest.parameters["win"]["served"]["learner"]
     judged = model.manifest.evaluation["win"]["models"][served]
     if warning := _warning(served, judged):
         say_warning(warning)
