@@ -148,7 +148,7 @@ class PointInTimeRetrievalJob(Job):
 
     def __init__(self, config: RepoConfig, request: RetrievalRequest, entities: EntityRows | EntityQuery) -> None:
         super().__init__(config)
-        self._request, self._entities = request, entities
+        self.request, self.entities = request, entities
         if isinstance(entities, EntityRows):
             self._texts = entities.texts
         self._metadata: RetrievalMetadata | None = None
@@ -160,51 +160,51 @@ class PointInTimeRetrievalJob(Job):
     @property
     def full_feature_names(self) -> bool:
         """Whether features are named after their views too."""
-        return self._request.full_names
+        return self.request.full_names
 
     @property
     def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
         """The on-demand views whose features are added to the rows."""
-        return self._request.on_demand
+        return self.request.on_demand
 
     @property
     def metadata(self) -> RetrievalMetadata | None:
         """The features, the other columns of the frame, the earliest and latest instant; of SQL these are queried."""
         if self._metadata is None:
-            self._metadata = RetrievalMetadata(self._request.refs, self._keys, *self._span())
+            self._metadata = RetrievalMetadata(self.request.refs, self._keys, *self._span())
         return self._metadata
 
     def _read(self, connection: psycopg.Connection, deadline: Deadline) -> pa.Table:
         """The frame's own columns, then the features of each view."""
-        rows = self._entities if isinstance(self._entities, EntityRows) else self._entities.rows(connection)
+        rows = self.entities if isinstance(self.entities, EntityRows) else self.entities.rows(connection)
         if self._metadata is None:
-            self._metadata = RetrievalMetadata(self._request.refs, self._keys, *(rows.span or (None, None)))
+            self._metadata = RetrievalMetadata(self.request.refs, self._keys, *(rows.span or (None, None)))
         reader = ViewReader(
-            connection, rows, ReadOptions(self._request.filter_by_created, self._since, self.way), deadline
+            connection, rows, ReadOptions(self.request.filter_by_created, self._since, self.way), deadline
         )
         table = rows.table.select(self._columns_kept)
         columns = dict(zip(table.column_names, table.columns, strict=True))
-        for view in self._request.views:
+        for view in self.request.views:
             columns |= reader.features(view)
         self._json = reader.json
         # What pandas noted of the frame's columns brings them back as they were.
         return pa.table(columns).replace_schema_metadata(rows.table.schema.metadata)
 
     def _span(self) -> tuple[datetime | None, datetime | None]:
-        if isinstance(self._entities, EntityRows):
-            return self._entities.span or (None, None)
+        if isinstance(self.entities, EntityRows):
+            return self.entities.span or (None, None)
         with history_session(self.config) as connection:
-            return self._entities.span(connection)
+            return self.entities.span(connection)
 
     def to_sql(self) -> str:
         """One statement with the same result in any session, without on-demand features."""
         with history_session(self.config) as connection:
             return retrieval_sql(
                 connection,
-                self._request.views,
-                self._entities,
+                self.request.views,
+                self.entities,
                 columns_kept=self._columns_kept,
-                filter_by_created=self._request.filter_by_created,
+                filter_by_created=self.request.filter_by_created,
                 since=self._since,
             )
 
@@ -226,33 +226,33 @@ class EveryRowJob(Job):
 
     def __init__(self, config: RepoConfig, request: RetrievalRequest, span: tuple[datetime, datetime]) -> None:
         super().__init__(config)
-        self._request, self._range = request, span
+        self.request, self._range = request, span
 
     @property
     def full_feature_names(self) -> bool:
         """Whether features are named after their views too."""
-        return self._request.full_names
+        return self.request.full_names
 
     @property
     def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
         """The on-demand views whose features are added to the rows."""
-        return self._request.on_demand
+        return self.request.on_demand
 
     @property
     def metadata(self) -> RetrievalMetadata:
         """The features and the range of time."""
-        return RetrievalMetadata(self._request.refs, [], *self._range)
+        return RetrievalMetadata(self.request.refs, [], *self._range)
 
     def _read(self, connection: psycopg.Connection, _: Deadline) -> pa.Table:
         """The rows in the order of their instants, which are aware UTC."""
-        query, columns = rows_in_range(connection, self._request.views[0], *self._range)
+        query, columns = rows_in_range(connection, self.request.views[0], *self._range)
         self._json = _json_among(columns)
         return read_table(connection, query, columns, zoned=True)
 
     def to_sql(self) -> str:
         """The query."""
         with history_session(self.config) as connection:
-            return rows_in_range(connection, self._request.views[0], *self._range)[0].as_string(connection)
+            return rows_in_range(connection, self.request.views[0], *self._range)[0].as_string(connection)
 
 
 def _json_among(columns: Iterable[tuple[str, str]]) -> set[str]:

@@ -22,8 +22,8 @@ class SessionJob(PointInTimeRetrievalJob):
     """
 
     def __init__(self, job: PointInTimeRetrievalJob, connection: psycopg.Connection, tables: Mapping[str, str]) -> None:
-        views = [_read_from(view, tables[view.name]) if view.name in tables else view for view in job._request.views]
-        super().__init__(job.config, replace(job._request, views=views), job._entities)
+        views = [_read_from(view, tables[view.name]) if view.name in tables else view for view in job.request.views]
+        super().__init__(job.config, replace(job.request, views=views), job.entities)
         self._connection = connection
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:

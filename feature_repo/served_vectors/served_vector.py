@@ -102,7 +102,7 @@ class RespondedVectors:
 
     def _row_status(self, place: int, position: int) -> tuple[str, int | None]:
         """The status of a view's row, by one of its features."""
-        from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
+        from feature_repo.feast_internals import FieldStatus
 
         vector = self.response.proto.results[place]
         status, stamp = FieldStatus.Name(vector.statuses[position]), vector.event_timestamps[position]

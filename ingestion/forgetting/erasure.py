@@ -161,15 +161,16 @@ def _forget_in_log(connection: psycopg.Connection, run_id: UUID, now: datetime) 
 def _history(versions: pl.DataFrame) -> pl.DataFrame:
     """Of the published versions of bets those that history rests on.
 
-    That is each that adds to the sums of a group, each that takes such a one out, and the newest of a bet, which is
-    among the bets that are counted.
+    That is each that adds to the sums of a group, each that takes such a one out, and the newest of a bet that is there,
+    which is among the bets that are counted. Of a bet that is gone the newest says so, where an older one stays.
     """
     summed = contributions(nw.from_native(versions, eager_only=True)).to_native()
     adding = summed.filter(pl.any_horizontal(pl.col(*SUMS) != 0))["seq"].implode()
-    newest = (pl.col("seq") == pl.col("seq").max().over("id")) & (
-        ~pl.col("is_deleted") | pl.col("previous_seq").is_in(adding)
-    )
-    return versions.filter(pl.col("seq").is_in(adding) | pl.col("previous_seq").is_in(adding) | newest)
+    is_newest = pl.col("seq") == pl.col("seq").max().over("id")
+    is_needed = (
+        pl.col("seq").is_in(adding) | pl.col("previous_seq").is_in(adding) | (is_newest & ~pl.col("is_deleted"))
+    ).fill_null(False)
+    return versions.filter(is_needed | (is_newest & is_needed.any().over("id")))
 
 
 def _give_new_ids(connection: psycopg.Connection, kept: pl.DataFrame) -> dict[str, str]:

@@ -322,7 +322,7 @@ def test_colours_may_be_forced_into_a_pipe_and_never_into_json(environ: dict[str
 WORKING = {
     "demo", "up", "down", "doctor", "env", "migrate", "apply", "sync", "run", "backfill", "verify", "reconcile",
     "materialize", "export", "publish-supabase", "score", "sample", "quarantine", "dataset", "train", "models",
-    "explain", "diff", "lineage", "plan", "audit",
+    "explain", "diff", "lineage", "plan", "audit", "forget",
 }  # fmt: skip
 READING = [[verb] for verb in sorted(VERBS.keys() - WORKING)] + [
     ["gate", "--queries"],

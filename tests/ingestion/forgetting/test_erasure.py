@@ -100,6 +100,20 @@ def test_forgotten_bets_stay_in_history_and_leave_groups_from_now_on(database, l
         assert (sums(database), rows_of_groups(database)) == forgotten
 
 
+def test_forgotten_bet_that_was_deleted_after_it_was_reopened_stays_deleted(database):
+    """Only its win is in the sums. The version that reopened it takes that out, and the deletion takes out nothing."""
+    write_log(database, [
+        graded(1, "a"),
+        graded(2, "a", status="PENDING", profit_cents=None, previous_seq=1),
+        graded(3, "a", status="PENDING", profit_cents=None, is_deleted=True, previous_seq=2),
+    ])  # fmt: skip
+    publish(database)
+    forget(database, "a")
+    assert differences(database) == {}
+    publish(database, NOW + timedelta(hours=1))
+    assert differences(database) == {}
+
+
 def test_window_over_bets_of_an_instant_keeps_the_values_of_history(database):
     """Of twelve bets of an instant the last ten by id are in the window, a loss first; one before them is forgotten."""
     at_once = EPOCH + timedelta(seconds=1)
