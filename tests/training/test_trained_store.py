@@ -52,7 +52,7 @@ def test_printed_judgement_begins_with_the_verdict_and_stands_beside_price_and_e
     name = {"boosted": "Boosted trees", "logistic": "Logistic"}[served]
     assert printed.startswith(f"{name}: Better than the calibrated price")
     assert f"Served: {name.lower()}, which did best on validation" in printed
-    assert printed.index("Would have paid") < printed.index("the price  ") < printed.index("(every bet)")
+    assert printed.index("Would have paid") < printed.index("calibrated price  ") < printed.index("(every bet)")
 
 
 def test_model_can_be_trained_again_from_the_manifest_after_regrades_new_bets_and_new_names(

@@ -44,6 +44,7 @@ def evaluation_document(fitted: FittedModel, returns: FittedReturns) -> dict[str
     win = {
         "every_bet": asdict(fitted.every_bet),
         "reference": _evaluation(fitted.reference),
+        "offered": asdict(fitted.offered),
         "models": {
             learner: {**_verdict(evaluation.verdict), "money": evaluation.money, **_evaluation(evaluation)}
             for learner, evaluation in fitted.evaluations.items()

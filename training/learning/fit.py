@@ -13,7 +13,17 @@ from feature_repo.errors import ConfigurationError
 from ingestion.progress import Progress, silent
 from training.curves import PartDay, parts_by_day
 from training.dataset import TrainingSet
-from training.evaluate import Evaluation, Slice, TestPart, evaluate, every_bet, slices, test_part
+from training.evaluate import (
+    Evaluation,
+    OfferedPrice,
+    Slice,
+    TestPart,
+    evaluate,
+    every_bet,
+    offered_price,
+    slices,
+    test_part,
+)
 from training.learning.boosted_trees import fit_boosted_trees
 from training.learning.learners import WIN, LearningParts, Part, fit_linear
 from training.learning.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs, served_learner
@@ -48,6 +58,8 @@ class FittedModel:
     learning_curves: tuple[tuple[float, ...], ...]
     #: The reference on the test part, judged as a model would be, and betting on everything.
     reference: Evaluation
+    #: The price as it was offered, there.
+    offered: OfferedPrice
     every_bet: Estimate
     #: By learner.
     evaluations: Mapping[LearnerName, Evaluation]
@@ -138,6 +150,7 @@ def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedMod
         },
         boosted.curves,
         evaluate(tested, tested.reference),
+        offered_price(tested),
         every_bet(tested),
         {learner: evaluate(tested, chances[learner]) for learner in LEARNERS},
         tuple(slices(_banded(test), ("sport", "institution_name", "odds_band"), differences)),
