@@ -113,6 +113,18 @@ def test_dataset_is_sorted_cut_and_described(trained: TrainedStore, tmp_path: Pa
     test = pl.col("time_placed").dt.date().cast(pl.String) >= document["cuts"]["test"]
     assert frame.filter(test)["part"].unique().to_list() == ["test"]
     assert (frame["known_at"] > frame["time_placed"]).all()
+    assert (document["warnings"], "purged" in done.stderr) == ([], False)
+
+
+def test_dataset_says_on_stderr_that_a_part_lost_too_many_bets_to_the_purge(
+    trained: TrainedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.split.LARGEST_PURGE", -1)
+    done = trained.pikkit("dataset", "--from", trained.model, "--out", tmp_path / "set", "--json")
+    assert done.returncode == 0, done.stderr
+    warnings = json.loads(done.stdout)["warnings"]
+    assert len(warnings) == 2
+    assert all(f"Warning: {warning}" in done.stderr for warning in warnings)
 
 
 def test_scored_probability_is_that_of_the_model_for_the_served_vector(trained: TrainedStore) -> None:

@@ -27,6 +27,7 @@ def parameters_document(fitted: FittedModel, returns: FittedReturns) -> dict[str
             "calibrations": dict(fitted.calibrations),
             "bets": dict(fitted.bets),
             "left_out": dict(fitted.left_out),
+            "warnings": list(fitted.warnings),
             "served": {
                 "learner": fitted.model.served,
                 "rule": SERVING_RULE,

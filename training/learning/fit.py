@@ -29,7 +29,7 @@ from training.learning.learners import WIN, LearningParts, Part, fit_linear
 from training.learning.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs, served_learner
 from training.learning.probabilities import log_losses, probability
 from training.learning.reference import Calibration, choose_calibration, fit_calibration
-from training.split import PARTS, Cuts, day_cuts, parts
+from training.split import PARTS, Cuts, day_cuts, parts, purge_warnings
 from training.verdict import Estimate
 
 # Upper ends of the bands of decimal prices that a model is looked at by.
@@ -46,6 +46,8 @@ class FittedModel:
     bets: Mapping[str, int]
     #: Settled bets that no part has, by reason: neither won nor lost, or without a price.
     left_out: Mapping[str, int]
+    #: Of the split, where a part lost most of its bets (`purge_warnings`).
+    warnings: tuple[str, ...]
     #: The log loss on the validation part of every calibration that was tried, by what it shifts and how strongly.
     calibrations: Mapping[str, float]
     #: Trees of each seed.
@@ -140,6 +142,7 @@ def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedMod
         prepared.cuts,
         {name: eligible.filter(pl.col("part") == name).height for name in PARTS},
         prepared.left_out,
+        purge_warnings(eligible["time_placed"], eligible["part"], prepared.cuts),
         prepared.calibrations,
         boosted.counts,
         logistic.penalty,

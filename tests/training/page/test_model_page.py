@@ -129,6 +129,15 @@ def test_every_figure_of_the_page_is_that_of_the_manifest(
     assert manifest.data.frame_digest in text
 
 
+def test_warning_of_the_split_stands_beside_the_parts(manifests: dict[str, ModelManifest]) -> None:
+    parameters = json.loads(json.dumps(manifests["tiny"].parameters))
+    assert parameters["win"]["warnings"] == []
+    parameters["win"]["warnings"] = ["9 of the 10 bets of validation were purged."]
+    page = model_page(dataclasses.replace(manifests["tiny"], parameters=parameters))
+    split = page.split('<section id="split"')[1].split("</section>")[0]
+    assert "9 of the 10 bets of validation were purged." in split
+
+
 def test_charts_draw_a_mark_for_each_day_of_test_and_split(
     manifests: dict[str, ModelManifest], documents: dict[str, Document]
 ) -> None:
