@@ -138,12 +138,23 @@ def test_scored_probability_is_that_of_the_model_for_the_served_vector(trained: 
     assert document["model"] == trained.model.name
     assert scored["win_probability"] == pytest.approx(float(chance), abs=1e-12)
     assert scored["win_probability"] > 0.6  # an edge of 1.0 at even odds is 0.73
+    (calibrated,) = WinModel.load(trained.model).reference(frame)
+    assert scored["calibrated_probability"] == pytest.approx(float(calibrated), abs=1e-12)
+    assert scored["offered_probability"] == 0.5
+    assert scored["promised_return"] == pytest.approx(2 * scored["win_probability"] - 1)
+
+    printed = trained.pikkit("score", "--bet", json.dumps(BET), "--model", trained.model.name, PIKKIT_NOW=now).stdout
+    (line,) = [line.split() for line in printed.splitlines() if line.startswith("bet 1")]
+    promised = f"{scored['promised_return']:+.1%}"
+    assert line[2:] == [f"{chance:.4f}" for chance in (float(chance), 0.5, float(calibrated))] + [promised]
 
     priceless = trained.pikkit(
         "score", "--bet", json.dumps(BET | {"american_odds": None}), "--model", trained.model.name, "--json",
         PIKKIT_NOW=now,
     )  # fmt: skip
-    assert json.loads(priceless.stdout)["bets"][0]["win_probability"] is None
+    (of_bet,) = json.loads(priceless.stdout)["bets"]
+    chances = ("win_probability", "offered_probability", "calibrated_probability", "promised_return")
+    assert [of_bet[name] for name in chances] == [None] * 4
 
 
 def test_promoted_model_is_listed_and_scores_under_that_name(trained: TrainedStore) -> None:
