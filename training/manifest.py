@@ -88,7 +88,7 @@ class ModelManifest:
             raise ConfigurationError(
                 f"{self.name} is of an older version ({self.code_version}), which chose no learner to serve",
                 "Nothing was done",
-                "Train on its bets again, with `pikkit train --from` and its directory, and remove the older one",
+                "Train on its bets again (`pikkit train --from MODEL`, its directory), and remove the older one",
             )
         return str(self.parameters["win"]["served"]["learner"])
 
