@@ -11,7 +11,7 @@ import polars as pl
 from scipy.stats import rankdata
 
 from training.curves import ReliabilityBin, TestDay, reliability, test_days, wagers_by_day
-from training.learning.probabilities import Flags, Numbers, log_losses
+from training.learning.probabilities import EDGE, Flags, Numbers, log_losses
 from training.verdict import (
     FEWEST_EFFECTIVE_DAYS,
     Estimate,
@@ -63,6 +63,15 @@ class BetsAtMargin:
 
 
 @dataclass(frozen=True)
+class OfferedPrice:
+    """The price as it was offered, the book's margin in it, on the test part."""
+
+    scores: Scores
+    #: Its log loss minus that of the reference, nats a bet: below 0 the calibration did harm.
+    difference: Estimate
+
+
+@dataclass(frozen=True)
 class Slice:
     """A part of the test: the bets of one sport, one book, one band of prices."""
 
@@ -91,7 +100,7 @@ class Evaluation:
         if judged.realised is None:
             return f"It would have made no bet at a margin of {JUDGED_MARGIN:.0%}."
         realised = judged.realised
-        opening = "Would have paid" if realised.low > 0 else "Would not have paid for sure"
+        opening = "Would have paid" if realised.low > 0 else "Not sure to have paid"
         if realised.low > 0 and judged.effective_days < FEWEST_EFFECTIVE_DAYS:
             # A few bets that all ended alike have an interval of no width.
             opening = f"Too few days to say whether it would have paid ({judged.effective_days:.1f} effective)"
@@ -156,6 +165,13 @@ def evaluate(part: TestPart, probability: Numbers) -> Evaluation:
         test_days(differences, part.days, so_far),
         reliability(part.won, probability),
     )
+
+
+def offered_price(part: TestPart) -> OfferedPrice:
+    """How well the offered price of each bet fits the results, as the probability 1 / decimal odds."""
+    price = np.clip(1 / part.decimal_odds, EDGE, 1 - EDGE)
+    differences = log_losses(part.won, price) - log_losses(part.won, part.reference)
+    return OfferedPrice(scores(part.won, price), clustered_mean(differences, part.days, part.events))
 
 
 def scores(won: Flags, probability: Numbers) -> Scores:

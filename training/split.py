@@ -13,6 +13,8 @@ from feature_repo.errors import ConfigurationError
 # The shares of the bets that training and validation aim for; the test has the rest. Cuts move to the nearest midnight.
 TRAIN_SHARE: Final = 0.60
 VALIDATION_SHARE: Final = 0.15
+# A part that loses a larger share of its bets to the purge is warned of.
+LARGEST_PURGE: Final = 0.5
 PARTS: Final = ("train", "validation", "test", "purged")
 
 
@@ -64,6 +66,30 @@ def parts(placed: pl.Series, known: pl.Series, cuts: Cuts) -> pl.Series:
         .otherwise(pl.lit("train"))
         .alias("part")
     )["part"]
+
+
+def purge_warnings(placed: pl.Series, part: pl.Series, cuts: Cuts) -> tuple[str, ...]:
+    """A sentence for training and for validation, where the purge took more than LARGEST_PURGE of its bets.
+
+    `placed` are aware instants, `part` is what `parts` made of them.
+    """
+    is_early = pl.col("placed") < _midnight(cuts.validation)
+    frame = pl.DataFrame({"placed": placed, "is_purged": part == "purged"}).filter(
+        pl.col("placed") < _midnight(cuts.test)
+    )
+    warnings = []
+    for name, bets, following in (
+        ("training", frame.filter(is_early), f"validation began on {cuts.validation}"),
+        ("validation", frame.filter(~is_early), f"the test began on {cuts.test}"),
+    ):
+        purged = int(bets["is_purged"].sum())
+        if purged > LARGEST_PURGE * bets.height:
+            warnings.append(
+                f"{purged:,} of the {bets.height:,} bets of {name} were purged: their results were known only after "
+                f"{following}. What is left is not like what was placed; give a longer time (an earlier `--since`, a "
+                "later `--until`), or load more bets."
+            )
+    return tuple(warnings)
 
 
 def _midnight(day: date) -> datetime:

@@ -10,8 +10,8 @@ Values, statuses and timestamps are those of `get_online_features` over the same
 message objects, and nothing looked up twice.
 """
 
-from feature_repo.scoring.models import Model
+from feature_repo.scoring.models import Model, WinChances
 from feature_repo.scoring.scorer import Scorer, scorer
 from feature_repo.scoring.vectors import ValueStatus, Vectors
 
-__all__ = ["Model", "Scorer", "ValueStatus", "Vectors", "scorer"]
+__all__ = ["Model", "Scorer", "ValueStatus", "Vectors", "WinChances", "scorer"]

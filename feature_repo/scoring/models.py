@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from feature_repo.errors import NotScorable
 
 #: The names of a bet that a model gets beside its features.
 MODEL_NAMES = ("sport", "market", "institution_name")
+
+
+@dataclass(frozen=True)
+class WinChances:
+    """Probabilities of a win, one per bet in their order; None for a bet without a price."""
+
+    #: By the model.
+    model: list[float | None]
+    #: The price as offered: 1 / decimal odds, the book's margin included.
+    offered: list[float | None]
+    #: The calibrated price, on top of which the model learned.
+    calibrated: list[float | None]
+
+    @property
+    def promised_returns(self) -> list[float | None]:
+        """What the model expects a stake of 1 to return beyond itself at the offered odds."""
+        return [
+            None if chance is None or price is None else chance / price - 1
+            for chance, price in zip(self.model, self.offered, strict=True)
+        ]
 
 
 class Model(Protocol):
@@ -29,10 +50,10 @@ class Model(Protocol):
         """The features that it needs."""
         ...
 
-    def win_probabilities(
+    def win_chances(
         self, features: Mapping[str, Sequence[Any]], names: Mapping[str, Sequence[str | None]]
-    ) -> list[float | None]:
-        """The chance of each bet to win, null where it has none, from the values of the features and MODEL_NAMES."""
+    ) -> WinChances:
+        """The chance of each bet to win beside its price, from the values of the features and MODEL_NAMES."""
         ...
 
 

@@ -85,8 +85,7 @@ class Scorer:
             self._vector_log.offer(ScoredVectors(vectors, columns))
         if self._model is None:
             return vectors
-        chances = self._model.win_probabilities(vectors.columns, vectors.names_of(MODEL_NAMES))
-        return replace(vectors, win_probabilities=chances)
+        return replace(vectors, chances=self._model.win_chances(vectors.columns, vectors.names_of(MODEL_NAMES)))
 
     def _own_store(self) -> FeatureStore:
         # After a fork the connections to the registry are those of the parent, which goes on using them. Those to Redis
@@ -114,7 +113,7 @@ def scorer(
 
     `store` is opened like `open_store` does unless it is given. What the service consists of is read from Feast's
     registry now, and again every `refresh_seconds` beside the scoring (default: `registry.cache_ttl_seconds` of
-    feature_store.yaml), so that a `feast apply` is taken up. With a `model` the vectors have `win_probabilities` too.
+    feature_store.yaml), so that a `feast apply` is taken up. With a `model` the vectors have `chances` too.
     Raises NotScorable for a service that is not there or cannot be scored, or is not the model's, and what
     `open_store` raises.
     """

@@ -12,6 +12,7 @@ from feature_repo.bets.vocabulary import ENCODED_COLUMNS, have_codes
 from feature_repo.declarations.groups import GROUPS
 from feature_repo.group_keys import only_part
 from feature_repo.online_store.layout import instant_of_microseconds
+from feature_repo.scoring.models import WinChances
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +47,7 @@ class Vectors:
     `rows`           one tuple per bet, one value per name: float, int, bool, str, or None
     `feature_views`  feature -> the view it comes from
     `now`            the instant at which ages were taken
-    `win_probabilities`  by the scorer's model, one per bet, None without a price; None without a model
+    `chances`        by the scorer's model: of a win, beside the prices; None without a model
 
     Values of on-demand views are computed from the bet itself: PRESENT, also when they are None, and of no age.
     """
@@ -62,10 +63,15 @@ class Vectors:
     _row_statuses: list[tuple[RowStatus, ...]] = field(repr=False)
     # join keys and request columns of the bets, a list per column
     _columns: Mapping[str, Sequence[Any]] = field(repr=False)
-    win_probabilities: list[float | None] | None = None
+    chances: WinChances | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def win_probabilities(self) -> list[float | None] | None:
+        """By the scorer's model, one per bet, None for one without a price; None without a model."""
+        return self.chances.model if self.chances else None
 
     @property
     def columns(self) -> dict[str, list[Any]]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,8 +83,14 @@ class Vector:
     views: tuple[ViewAge, ...]
     unknown_names: dict[str, str]
     names_known_group: bool
-    #: By the model, null without a price; null without a model too.
+    #: By the model, null without a price; null without a model too, as are the next three.
     win_probability: float | None = None
+    #: The price as offered, as a probability: 1 / decimal odds.
+    offered_probability: float | None = None
+    #: The calibrated price.
+    calibrated_probability: float | None = None
+    #: What the model expects a stake of 1 to return beyond itself at the offered odds.
+    promised_return: float | None = None
 
 
 @dataclass(frozen=True)
@@ -279,13 +286,18 @@ def _advice(bet: Bet, reasons: Sequence[str], needed: Sequence[str], now: dateti
 
 def _vectors(scored: Vectors, bets: Sequence[Bet]) -> Iterator[Vector]:
     instants, ages, unknown = scored.as_of, scored.ages, scored.unknown_names
-    chances = scored.win_probabilities or [None] * len(scored)
-    for position, (bet, values) in enumerate(zip(bets, scored.to_dicts(), strict=True)):
+    by_model = scored.chances
+    chances = (
+        zip(by_model.model, by_model.offered, by_model.calibrated, by_model.promised_returns, strict=True)
+        if by_model
+        else repeat((None, None, None, None), len(scored))
+    )
+    for position, (bet, values, of_bet) in enumerate(zip(bets, scored.to_dicts(), chances, strict=True)):
         views = (ViewAge(view, instants[view][position], ages[view][position], _TTLS[view]) for view in instants)
         known = any(
             bet.get(name) is not None and name not in unknown[position] for name in ("sport", "institution_name")
         )
-        yield Vector(bet.get("id"), values, tuple(views), unknown[position], known, chances[position])
+        yield Vector(bet.get("id"), values, tuple(views), unknown[position], known, *of_bet)
 
 
 def _unknown_names(connections: Connections, vectors: Sequence[Vector]) -> tuple[UnknownName, ...]:

@@ -60,10 +60,10 @@ def test_models_of_different_sets_differ_in_frames_and_cuts_by_name(manifests: d
 @pytest.mark.parametrize(
     ("judged", "warning"),
     [
-        ({"conclusion": "worse"}, "did worse than the price in its test: the price alone is better"),
+        ({"conclusion": "worse"}, "did worse than the calibrated price in its test: that alone is better"),
         ({"conclusion": "too few days to say"}, "Its test has too few days to say whether"),
-        ({"conclusion": "not to be told apart"}, "could not be told apart from the price"),
-        ({"conclusion": "better", "money": "Would not have paid for sure: 9 bets."}, "would not have paid for sure"),
+        ({"conclusion": "not to be told apart"}, "could not be told apart from the calibrated price"),
+        ({"conclusion": "better", "money": "Not sure to have paid: 9 bets."}, "pay. Not sure to have paid: 9 bets."),
         ({"conclusion": "better", "money": "Would have paid: 9 bets."}, None),
     ],
 )

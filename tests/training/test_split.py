@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo.errors import ConfigurationError
-from training.split import Cuts, day_cuts, parts
+from training.split import Cuts, day_cuts, parts, purge_warnings
 
 FIRST = datetime(2026, 5, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -51,3 +51,27 @@ def test_part_of_a_bet_follows_from_the_midnights(bets):
             assert part == ("purged" if learned >= test else "validation")
         else:
             assert part == ("purged" if learned >= validation else "train")
+
+
+@pytest.mark.parametrize(
+    ("late", "begins"),
+    [
+        ({}, []),
+        ({1: 5, 13: 5}, []),
+        ({1: 6}, ["6 of the 10 bets of training were purged: their results were known only after validation began on"]),
+        ({13: 10}, ["10 of the 10 bets of validation were purged: their results were known only after the test began"]),
+        ({1: 10, 13: 10, 16: 10}, ["10 of the 10 bets of training", "10 of the 10 bets of validation"]),
+    ],
+    ids=["none late", "half late", "training", "validation", "all"],
+)
+def test_part_with_more_than_half_of_the_bets_purged_is_warned_of(late, begins):
+    """`late`: of the ten bets of that day, how many have results that are known days after the next part began."""
+    cuts = Cuts(date(2026, 5, 13), date(2026, 5, 16))
+    bets = [(day, hour) for day in (1, 13, 16) for hour in range(10)]
+    placed = _placed(*(24 * (day - 1) + hour for day, hour in bets))
+    delays = [timedelta(days=20) if hour < late.get(day, 0) else timedelta(hours=2) for day, hour in bets]
+    known = placed + pl.Series(delays)
+    warnings = purge_warnings(placed, parts(placed, known, cuts), cuts)
+    assert len(warnings) == len(begins)
+    assert all(warning.startswith(beginning) for warning, beginning in zip(warnings, begins, strict=True))
+    assert all("give a longer time" in warning for warning in warnings)

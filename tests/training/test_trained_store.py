@@ -52,7 +52,7 @@ def test_printed_judgement_begins_with_the_verdict_and_stands_beside_price_and_e
     name = {"boosted": "Boosted trees", "logistic": "Logistic"}[served]
     assert printed.startswith(f"{name}: Better than the calibrated price")
     assert f"Served: {name.lower()}, which did best on validation" in printed
-    assert printed.index("Would have paid") < printed.index("the price  ") < printed.index("(every bet)")
+    assert printed.index("Would have paid") < printed.index("calibrated price  ") < printed.index("(every bet)")
 
 
 def test_model_can_be_trained_again_from_the_manifest_after_regrades_new_bets_and_new_names(
@@ -113,6 +113,18 @@ def test_dataset_is_sorted_cut_and_described(trained: TrainedStore, tmp_path: Pa
     test = pl.col("time_placed").dt.date().cast(pl.String) >= document["cuts"]["test"]
     assert frame.filter(test)["part"].unique().to_list() == ["test"]
     assert (frame["known_at"] > frame["time_placed"]).all()
+    assert (document["warnings"], "purged" in done.stderr) == ([], False)
+
+
+def test_dataset_says_on_stderr_that_a_part_lost_too_many_bets_to_the_purge(
+    trained: TrainedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.split.LARGEST_PURGE", -1)
+    done = trained.pikkit("dataset", "--from", trained.model, "--out", tmp_path / "set", "--json")
+    assert done.returncode == 0, done.stderr
+    warnings = json.loads(done.stdout)["warnings"]
+    assert len(warnings) == 2
+    assert all(f"Warning: {warning}" in done.stderr for warning in warnings)
 
 
 def test_scored_probability_is_that_of_the_model_for_the_served_vector(trained: TrainedStore) -> None:
@@ -126,12 +138,23 @@ def test_scored_probability_is_that_of_the_model_for_the_served_vector(trained: 
     assert document["model"] == trained.model.name
     assert scored["win_probability"] == pytest.approx(float(chance), abs=1e-12)
     assert scored["win_probability"] > 0.6  # an edge of 1.0 at even odds is 0.73
+    (calibrated,) = WinModel.load(trained.model).reference(frame)
+    assert scored["calibrated_probability"] == pytest.approx(float(calibrated), abs=1e-12)
+    assert scored["offered_probability"] == 0.5
+    assert scored["promised_return"] == pytest.approx(2 * scored["win_probability"] - 1)
+
+    printed = trained.pikkit("score", "--bet", json.dumps(BET), "--model", trained.model.name, PIKKIT_NOW=now).stdout
+    (line,) = [line.split() for line in printed.splitlines() if line.startswith("bet 1")]
+    promised = f"{scored['promised_return']:+.1%}"
+    assert line[2:] == [f"{chance:.4f}" for chance in (float(chance), 0.5, float(calibrated))] + [promised]
 
     priceless = trained.pikkit(
         "score", "--bet", json.dumps(BET | {"american_odds": None}), "--model", trained.model.name, "--json",
         PIKKIT_NOW=now,
     )  # fmt: skip
-    assert json.loads(priceless.stdout)["bets"][0]["win_probability"] is None
+    (of_bet,) = json.loads(priceless.stdout)["bets"]
+    chances = ("win_probability", "offered_probability", "calibrated_probability", "promised_return")
+    assert [of_bet[name] for name in chances] == [None] * 4
 
 
 def test_promoted_model_is_listed_and_scores_under_that_name(trained: TrainedStore) -> None:

@@ -23,7 +23,7 @@ from training.dataset import TrainingSet, placement_list
 from training.learning.fit import graded_bets
 from training.manifest import Data, PinnedData, environment, write_manifest
 from training.pinned_sets import pinned_training_set, same_training_set
-from training.split import PARTS, day_cuts, parts
+from training.split import PARTS, day_cuts, parts, purge_warnings
 
 BETS_FILE: Final = "bets.parquet"
 #: The columns that a dataset's file has beside those of the training set.
@@ -57,6 +57,8 @@ class DatasetManifest:
     cuts: Mapping[str, str]
     #: Bets of each part, by its name.
     parts: Mapping[str, int]
+    #: What to know before it is trained on (`purge_warnings`).
+    warnings: tuple[str, ...]
     #: In the order of the file.
     columns: tuple[ColumnStatistics, ...]
     #: SHA-256 of each file.
@@ -139,6 +141,7 @@ def write_dataset(made: TrainingSet, data: Data, directory: Path) -> DatasetMani
             data,
             {"validation": cuts.validation.isoformat(), "test": cuts.test.isoformat()},
             {name: frame.filter(pl.col("part") == name).height for name in PARTS},
+            purge_warnings(frame["time_placed"], frame["part"], cuts),
             dataset_statistics(frame),
             {BETS_FILE: sha256((unfinished / BETS_FILE).read_bytes()).hexdigest()},
             environment(),

@@ -27,6 +27,7 @@ def parameters_document(fitted: FittedModel, returns: FittedReturns) -> dict[str
             "calibrations": dict(fitted.calibrations),
             "bets": dict(fitted.bets),
             "left_out": dict(fitted.left_out),
+            "warnings": list(fitted.warnings),
             "served": {
                 "learner": fitted.model.served,
                 "rule": SERVING_RULE,
@@ -44,6 +45,7 @@ def evaluation_document(fitted: FittedModel, returns: FittedReturns) -> dict[str
     win = {
         "every_bet": asdict(fitted.every_bet),
         "reference": _evaluation(fitted.reference),
+        "offered": asdict(fitted.offered),
         "models": {
             learner: {**_verdict(evaluation.verdict), "money": evaluation.money, **_evaluation(evaluation)}
             for learner, evaluation in fitted.evaluations.items()

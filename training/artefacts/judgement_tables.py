@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 LEARNER_NAMES: Final = {"boosted": "boosted trees", "logistic": "logistic", "ridge": "ridge"}
-SCORE_COLUMNS: Final = ("win", "log loss", "to the price", "95 %", "Brier", "ECE", "AUC")
+#: The price as a model must beat it, and as the book offered it.
+CALIBRATED_PRICE: Final = "calibrated price"
+PRICE_AS_OFFERED: Final = "price as offered"
+SCORE_COLUMNS: Final = ("win", "log loss", "difference", "95 %", "Brier", "ECE", "AUC")
 MARGIN_COLUMNS: Final = ("promise", "model", "bets", "promised", "returned", "95 %", "Kelly")
-SLICE_COLUMNS: Final = ("part of the test", "", "bets", "to the price")
+SLICE_COLUMNS: Final = ("part of the test", "", "bets", "difference")
 # Values of a column that are shown.
 MOST_SLICES: Final = 6
 _COLUMN_NAMES: Final = {"institution_name": "book", "odds_band": "decimal price"}
@@ -17,20 +20,23 @@ TEN_THOUSAND: Final = 1e4
 
 
 def score_rows(win: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """A row of SCORE_COLUMNS for the price, then for each learner."""
-    yield ("the price", *_fit(win["reference"]["scores"], "-", "-"))
+    """A row of SCORE_COLUMNS for the price as offered and calibrated, then for each learner."""
+    # A model of an older version has not kept how the offered price did.
+    if "offered" in win:
+        yield _compared(PRICE_AS_OFFERED, win["offered"])
+    yield (CALIBRATED_PRICE, *_fit(win["reference"]["scores"], "-", "-"))
     for learner, judged in win["models"].items():
-        difference = judged["difference"]
-        interval = interval_text(difference, TEN_THOUSAND, "+.1f")
-        mean = f"{difference['mean'] * TEN_THOUSAND:+.1f}"
-        yield (LEARNER_NAMES[learner], *_fit(judged["scores"], mean, interval))
+        yield _compared(LEARNER_NAMES[learner], judged)
 
 
 def margin_rows(win: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """A row of MARGIN_COLUMNS for every bet, then for each margin and model."""
     every = win["every_bet"]
     yield "(every bet)", "-", "-", "-", f"{every['mean']:+.1%}", interval_text(every, 1, "+.1%"), "-"
-    models = {"the price": win["reference"], **{LEARNER_NAMES[name]: judged for name, judged in win["models"].items()}}
+    models = {
+        CALIBRATED_PRICE: win["reference"],
+        **{LEARNER_NAMES[name]: judged for name, judged in win["models"].items()},
+    }
     for position, first in enumerate(win["reference"]["bets"]):
         for name, judged in models.items():
             bets = judged["bets"][position]
@@ -61,7 +67,7 @@ def serving_sentence(served: Mapping[str, Any]) -> str:
     """Which learner is served, and why."""
     losses = served["validation_losses"]
     figures = ", ".join(
-        f"{LEARNER_NAMES.get(name, 'the price')} {loss:.5f}"
+        f"{LEARNER_NAMES.get(name, CALIBRATED_PRICE)} {loss:.5f}"
         for name, loss in sorted(losses.items(), key=lambda e: e[1])
     )
     return (
@@ -76,6 +82,12 @@ def interval_text(estimate: Mapping[str, Any], scale: float, form: str) -> str:
     if low is None or high is None:
         return "unknown"
     return f"[{low * scale:{form}}, {high * scale:{form}}]"
+
+
+def _compared(name: str, judged: Mapping[str, Any]) -> tuple[str, ...]:
+    difference = judged["difference"]
+    mean = f"{difference['mean'] * TEN_THOUSAND:+.1f}"
+    return (name, *_fit(judged["scores"], mean, interval_text(difference, TEN_THOUSAND, "+.1f")))
 
 
 def _fit(scores: Mapping[str, Any], difference: str, interval: str) -> tuple[str, ...]:

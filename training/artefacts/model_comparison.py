@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from training.artefacts.judgement_tables import LEARNER_NAMES, TEN_THOUSAND, interval_text
+from training.artefacts.judgement_tables import CALIBRATED_PRICE, LEARNER_NAMES, TEN_THOUSAND, interval_text
 from training.artefacts.model_store import KeptModel
 from training.manifest import ModelManifest
 
@@ -52,7 +52,7 @@ def _served(manifest: ModelManifest) -> Mapping[str, Any]:
 def _score(name: str) -> Callable[[ModelManifest], str]:
     def text(manifest: ModelManifest) -> str:
         model, price = _served(manifest)["scores"][name], manifest.evaluation["win"]["reference"]["scores"][name]
-        return "-" if model is None or price is None else f"{model:.4f}, the price {price:.4f}"
+        return "-" if model is None or price is None else f"{model:.4f}, {CALIBRATED_PRICE} {price:.4f}"
 
     return text
 
@@ -72,7 +72,7 @@ def _difference(manifest: ModelManifest) -> str:
 _FIGURES: Final[Mapping[str, Callable[[ModelManifest], str]]] = {
     "served": lambda manifest: LEARNER_NAMES[manifest.served],
     "verdict": lambda manifest: str(_served(manifest)["conclusion"]),
-    "to the price": _difference,
+    "to calibrated price": _difference,
     "log loss": _score("log_loss"),
     "Brier": _score("brier"),
     "ECE": _score("ece"),

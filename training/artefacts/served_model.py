@@ -11,12 +11,14 @@ import polars as pl
 
 from feature_repo.bets.vocabulary_version import check_vocabulary, version_of_document
 from feature_repo.errors import ConfigurationError
+from feature_repo.scoring.models import WinChances
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import environment_over_dotenv, home, resolve
 from ingestion.database.access import connect
 from training.artefacts.model_store import KeptModel, ModelStore
 from training.dataset import feature_list
 from training.learning.model import WinModel, file_digest
+from training.learning.probabilities import Numbers
 from training.manifest import feature_versions_of
 
 
@@ -33,18 +35,22 @@ class ServedModel:
         """The features that it needs."""
         return self.win_model.features
 
-    def win_probabilities(
+    def win_chances(
         self, features: Mapping[str, Sequence[Any]], names: Mapping[str, Sequence[str | None]]
-    ) -> list[float | None]:
-        """The chance of each bet by the served learner, from its features and its names; null without a price.
+    ) -> WinChances:
+        """The chance of each bet by the served learner, from its features and its names, beside the prices.
 
         `features` has the values of each feature, a bet after the other; `names` has sport, market and
         institution_name likewise.
         """
         columns = {name: pl.Series(name, features[name], dtype=pl.Float64, strict=False) for name in self.features}
         needed = {name: pl.Series(name, names[name], dtype=pl.String) for name in self.win_model.calibration.columns}
-        chances = self.win_model.win_probability(pl.DataFrame([*columns.values(), *needed.values()]))
-        return [None if math.isnan(chance) else float(chance) for chance in chances]
+        chances, calibrated = self.win_model.chance_and_reference(pl.DataFrame([*columns.values(), *needed.values()]))
+        return WinChances(_nullable(chances), columns["implied_prob"].to_list(), _nullable(calibrated))
+
+
+def _nullable(chances: Numbers) -> list[float | None]:
+    return [None if math.isnan(chance) else float(chance) for chance in chances]
 
 
 def load_model(name: str, *, connections: Connections | None = None) -> ServedModel:

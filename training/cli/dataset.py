@@ -65,6 +65,8 @@ def dataset(
     else:
         written = make_dataset(connections, wanted, out, placed_from=placed_from, placed_to=placed_to, as_is=as_is)
     record_written(connections.postgres, str(out.absolute()), "dataset", say_warning)
+    for warning in written.warnings:
+        say_warning(warning)
     if json:
         print_json({"directory": str(out), **vars(written)})
         return

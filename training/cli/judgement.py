@@ -47,8 +47,9 @@ def print_judgement(manifest: ModelManifest) -> None:
     print_line()
     print_wrapped(
         "Promise: the bets that promise more than this return on their stake; Kelly: what quarter-Kelly stakes on them "
-        "left of a bankroll of 1. To the price: log loss of the served model minus that of the calibrated price, in "
-        "ten-thousandths of a nat a bet; below 0 is better. "
+        "left of a bankroll of 1. Difference: log loss minus that of the calibrated price, in ten-thousandths of a "
+        "nat a bet; below 0 is better; by part, that of the served model. Calibrated price: the price corrected by the "
+        "bets before the test, what a model must beat. "
         f"Between seeds of the boosted trees it lies {win['seed_spread'] * TEN_THOUSAND:.1f} apart (sd). "
         f"Features that matter most to the served model: {', '.join(names[:_MOST_FEATURES]) or 'none'}."
     )

@@ -91,6 +91,8 @@ def train(
             )
     if trained.mlflow and trained.mlflow.problem:
         say_warning(f"The model is kept, and was not logged to MLflow: {trained.mlflow.problem}.")
+    for warning in trained.fitted.warnings:
+        say_warning(warning)
     if json:
         print_json(
             {

@@ -13,13 +13,23 @@ from feature_repo.errors import ConfigurationError
 from ingestion.progress import Progress, silent
 from training.curves import PartDay, parts_by_day
 from training.dataset import TrainingSet
-from training.evaluate import Evaluation, Slice, TestPart, evaluate, every_bet, slices, test_part
+from training.evaluate import (
+    Evaluation,
+    OfferedPrice,
+    Slice,
+    TestPart,
+    evaluate,
+    every_bet,
+    offered_price,
+    slices,
+    test_part,
+)
 from training.learning.boosted_trees import fit_boosted_trees
 from training.learning.learners import WIN, LearningParts, Part, fit_linear
 from training.learning.model import LEARNERS, LearnerName, WinModel, codes_seen, model_inputs, served_learner
 from training.learning.probabilities import log_losses, probability
 from training.learning.reference import Calibration, choose_calibration, fit_calibration
-from training.split import PARTS, Cuts, day_cuts, parts
+from training.split import PARTS, Cuts, day_cuts, parts, purge_warnings
 from training.verdict import Estimate
 
 # Upper ends of the bands of decimal prices that a model is looked at by.
@@ -36,6 +46,8 @@ class FittedModel:
     bets: Mapping[str, int]
     #: Settled bets that no part has, by reason: neither won nor lost, or without a price.
     left_out: Mapping[str, int]
+    #: Of the split, where a part lost most of its bets (`purge_warnings`).
+    warnings: tuple[str, ...]
     #: The log loss on the validation part of every calibration that was tried, by what it shifts and how strongly.
     calibrations: Mapping[str, float]
     #: Trees of each seed.
@@ -48,6 +60,8 @@ class FittedModel:
     learning_curves: tuple[tuple[float, ...], ...]
     #: The reference on the test part, judged as a model would be, and betting on everything.
     reference: Evaluation
+    #: The price as it was offered, there.
+    offered: OfferedPrice
     every_bet: Estimate
     #: By learner.
     evaluations: Mapping[LearnerName, Evaluation]
@@ -128,6 +142,7 @@ def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedMod
         prepared.cuts,
         {name: eligible.filter(pl.col("part") == name).height for name in PARTS},
         prepared.left_out,
+        purge_warnings(eligible["time_placed"], eligible["part"], prepared.cuts),
         prepared.calibrations,
         boosted.counts,
         logistic.penalty,
@@ -138,6 +153,7 @@ def fit_win(training_set: TrainingSet, progress: Progress = silent) -> FittedMod
         },
         boosted.curves,
         evaluate(tested, tested.reference),
+        offered_price(tested),
         every_bet(tested),
         {learner: evaluate(tested, chances[learner]) for learner in LEARNERS},
         tuple(slices(_banded(test), ("sport", "institution_name", "odds_band"), differences)),

@@ -63,6 +63,12 @@ class WinModel:
         added = self.learned(learner).added(self.inputs(bets))
         return _where_priced(bets, probability(self._offset(bets) + added))
 
+    def chance_and_reference(self, bets: pl.DataFrame) -> tuple[Numbers, Numbers]:
+        """What `win_probability` and `reference` say of each bet, for little more than the first alone."""
+        offset = self._offset(bets)
+        chances = probability(offset + self.learned().added(self.inputs(bets)))
+        return _where_priced(bets, chances), _where_priced(bets, probability(offset))
+
     def learned(self, learner: LearnerName | None = None) -> BoostedTrees | LinearModel:
         """What a learner added to the price; the one that is served unless another is asked for."""
         return self.boosted if (learner or self.served) == "boosted" else self.logistic

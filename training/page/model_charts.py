@@ -9,13 +9,13 @@ from markupsafe import Markup
 
 from ingestion.report.charts import Bar, ChartText, ChartTone, bar_chart
 from ingestion.wording import quantity
-from training.artefacts.judgement_tables import LEARNER_NAMES, TEN_THOUSAND
+from training.artefacts.judgement_tables import CALIBRATED_PRICE, LEARNER_NAMES, TEN_THOUSAND
 from training.manifest import ModelManifest
 from training.page.plots import Extent, PlottedSeries, Point, extent_of, series_plot, signed_bars
 from training.split import PARTS
 
-#: In every chart: the price is dashed.
-MODEL_TONES: Final[Mapping[str, ChartTone]] = {"price": "neutral", "boosted": "accent", "logistic": "ink"}
+#: In every chart: the calibrated price is dashed.
+MODEL_TONES: Final[Mapping[str, ChartTone]] = {CALIBRATED_PRICE: "neutral", "boosted": "accent", "logistic": "ink"}
 PART_TONES: Final[Mapping[str, ChartTone]] = {
     "train": "neutral",
     "validation": "accent",
@@ -29,7 +29,7 @@ _WIDEST_RETURN: Final = 100.0
 def model_charts(manifest: ModelManifest) -> dict[str, Markup]:
     """The charts by their names in the template; those of a learner are named with it."""
     win = manifest.evaluation["win"]
-    models = {"price": win["reference"], **win["models"]}
+    models = {CALIBRATED_PRICE: win["reference"], **win["models"]}
     charts = {
         "reliability": _reliability(models),
         "flat": _over_days(models, "flat", "Profit of a stake of 1 on each bet at 2 %", "stakes"),
@@ -49,7 +49,7 @@ def _days(learner: str, days: Sequence[Mapping[str, Any]]) -> Markup:
     better = sum(value < 0 for value in values)
     text = ChartText(
         f"chart-days-{learner}",
-        f"{LEARNER_NAMES[learner].capitalize()}: log loss to the price by day",
+        f"{LEARNER_NAMES[learner].capitalize()}: log loss to the calibrated price by day",
         f"{len(days)} days, {better} of them below 0, where the model is better. From {min(values):+.1f} to "
         f"{max(values):+.1f} ten-thousandths of a nat a bet.",
         "days of the test",
@@ -73,7 +73,7 @@ def _reliability(models: Mapping[str, Any]) -> Markup:
                 )
                 for within in judged["reliability"]
             ],
-            is_dashed=name == "price",
+            is_dashed=name == CALIBRATED_PRICE,
         )
         for name, judged in models.items()
     ]
@@ -81,12 +81,12 @@ def _reliability(models: Mapping[str, Any]) -> Markup:
         abs(within["promised"] - within["won"])
         for name, judged in models.items()
         for within in judged["reliability"]
-        if name != "price"
+        if name != CALIBRATED_PRICE
     )
     text = ChartText(
         "chart-reliability",
         "Promised and won",
-        f"By tenths of the probability, the price and the models. The widest gap of a model is {widest:.1%}.",
+        f"By tenths of the probability, calibrated price and models. The widest gap of a model is {widest:.1%}.",
         "promised; on the diagonal it is right",
         "share won",
         "0",
@@ -132,7 +132,7 @@ def _over_days(models: Mapping[str, Any], figure: str, title: str, unit: str) ->
         PlottedSeries(
             MODEL_TONES[name],
             [Point(i / max(1, len(days) - 1), day[figure]) for i, day in enumerate(judged["by_day"])],
-            is_dashed=name == "price",
+            is_dashed=name == CALIBRATED_PRICE,
         )
         for name, judged in models.items()
     ]
@@ -150,7 +150,7 @@ def _over_days(models: Mapping[str, Any], figure: str, title: str, unit: str) ->
 
 
 def _learning(parameters: Mapping[str, Any]) -> Markup:
-    """The loss of each seed on validation by trees, to the price's."""
+    """The loss of each seed on validation by trees, to the calibrated price's."""
     curves, price = parameters["learning_curves"], parameters["served"]["validation_losses"]["price"]
     step, longest = curves["step"], max([len(losses) for losses in curves["losses"]] or [0])
     series = [
@@ -165,9 +165,9 @@ def _learning(parameters: Mapping[str, Any]) -> Markup:
     text = ChartText(
         "chart-learning",
         "Boosted trees: log loss on validation by trees",
-        f"A line for each of {len(series)} seeds, to the price. {lowest}",
+        f"A line for each of {len(series)} seeds, to the calibrated price. {lowest}",
         "trees",
-        "1e-4 nats a bet, to the price",
+        "1e-4 nats a bet, to the calibrated price",
         "0",
         f"{step * longest:,}",
     )

@@ -18,6 +18,7 @@ from ingestion.report.templates import page_style, template_environment
 from ingestion.report.tiles import Tile
 from ingestion.unfinished_file import unfinished_file
 from training.artefacts.judgement_tables import (
+    CALIBRATED_PRICE,
     LEARNER_NAMES,
     MARGIN_COLUMNS,
     SCORE_COLUMNS,
@@ -122,7 +123,7 @@ def _tiles(win: Mapping[str, Any], judged: Mapping[str, Any]) -> list[Tile]:
     price, scores = win["reference"]["scores"], judged["scores"]
     return [
         Tile(
-            "Log loss to the price",
+            "Log loss to the calibrated price",
             f"{difference['mean'] * TEN_THOUSAND:+.1f}",
             f"{interval_text(difference, TEN_THOUSAND, '+.1f')} ten-thousandths of a nat a bet; below 0 is better",
             tone,
@@ -142,7 +143,8 @@ def _tiles(win: Mapping[str, Any], judged: Mapping[str, Any]) -> list[Tile]:
         Tile(
             "Calibration error",
             f"{scores['ece']:.4f}",
-            f"the price {price['ece']:.4f}; log loss {scores['log_loss']:.4f}, the price {price['log_loss']:.4f}",
+            f"{CALIBRATED_PRICE} {price['ece']:.4f}; log loss {scores['log_loss']:.4f}, {CALIBRATED_PRICE} "
+            f"{price['log_loss']:.4f}",
             "neutral",
         ),
     ]

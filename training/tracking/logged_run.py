@@ -54,7 +54,10 @@ def _params(manifest: ModelManifest) -> Iterator[tuple[str, str]]:
 def _metrics(manifest: ModelManifest) -> Iterator[tuple[str, float | None]]:
     win, returns = manifest.evaluation["win"], manifest.evaluation["returns"]
     yield "every_bet.return", win["every_bet"]["mean"]
-    for name, judged in {"price": win["reference"], **win["models"]}.items():
+    yield from (
+        (f"price_as_offered.{score}", value) for score, value in win.get("offered", {}).get("scores", {}).items()
+    )
+    for name, judged in {"calibrated_price": win["reference"], **win["models"]}.items():
         yield from ((f"{name}.{score}", value) for score, value in judged["scores"].items())
         for bets in judged["bets"]:
             at = f"{name}.at_{100 * bets['margin']:.0f}_percent"

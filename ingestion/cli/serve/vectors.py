@@ -28,6 +28,9 @@ def scored_document(scored: Scored) -> dict[str, Any]:
             {
                 "bet_id": vector.bet_id,
                 "win_probability": vector.win_probability,
+                "offered_probability": vector.offered_probability,
+                "calibrated_probability": vector.calibrated_probability,
+                "promised_return": vector.promised_return,
                 "features": vector.values,
                 "unknown_names": vector.unknown_names,
                 "views": {
@@ -55,12 +58,33 @@ def print_scored(scored: Scored) -> None:
     )
     print_line()
     if scored.model is not None:
-        chances = ["unknown" if v.win_probability is None else f"{v.win_probability:.4f}" for v in scored.vectors]
-        print_sentence(f"Probability of a win by {scored.model}: {', '.join(chances)}")
+        print_chances(scored)
+        print_line()
     nulls = sum(value is None for vector in scored.vectors for value in vector.values.values())
     bets = f" of {len(scored.vectors):,} bets" if scored.vectors[1:] else ""
     print_sentence(
         f"{len(scored.feature_views)} features{bets} by {scored.service}, {nulls:,} null. Nothing was changed."
+    )
+
+
+def print_chances(scored: Scored) -> None:
+    """Of each bet: the chance of a win by the model, beside those of the prices, and the return that it promises."""
+    print_table(
+        ["chance of a win", "by the model", "price as offered", "calibrated price", "promised return"],
+        [
+            (
+                vector.bet_id or f"bet {number}",
+                *(
+                    "unknown" if chance is None else f"{chance:.4f}"
+                    for chance in (vector.win_probability, vector.offered_probability, vector.calibrated_probability)
+                ),
+                "unknown" if vector.promised_return is None else f"{vector.promised_return:+.1%}",
+            )
+            for number, vector in enumerate(scored.vectors, 1)
+        ],
+    )
+    print_sentence(
+        f"By {scored.model}. Promised return: what it expects a stake of 1 to return beyond itself at the offered odds."
     )
 
 

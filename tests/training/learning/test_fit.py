@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from feature_repo.errors import ConfigurationError
 from tests.builders.training_sets import world
-from training.evaluate import slices
+from training.evaluate import offered_price, slices
+from training.evaluate import test_part as part_of_test
 from training.learning.boosted_trees import boosting_library, fit_boosted_trees
 from training.learning.fit import FittedModel, fit_win, graded_bets
 from training.learning.learners import RETURNS, WIN, LearningParts, LinearModel, Part, fit_linear
@@ -54,6 +56,28 @@ def test_bands_of_prices_in_the_test_part_rise(fitted: FittedModel) -> None:
     assert len(bands) > 1
     rising = ["up to 1.5", "up to 2", "up to 3", "up to 6", "up to 20", "above 20"]
     assert bands == [band for band in rising if band in bands]
+
+
+def test_price_as_offered_is_scored_by_inverse_odds_and_compared_with_the_reference_on_each_bet() -> None:
+    bets = graded_bets(world(4, days=6).frame)[0]
+    reference = np.clip(bets["implied_prob"].to_numpy() * 0.9, 0.01, 0.99)
+    offered = offered_price(part_of_test(bets, reference))
+    odds = (1 / bets["implied_prob"]).to_list()
+    losses = [-math.log(1 / price if won else 1 - 1 / price) for price, won in zip(odds, bets["won"], strict=True)]
+    calibrated = [-math.log(each if won else 1 - each) for each, won in zip(reference, bets["won"], strict=True)]
+    assert offered.scores.log_loss == pytest.approx(np.mean(losses))
+    assert offered.scores.brier == pytest.approx(
+        np.mean([(1 / price - won) ** 2 for price, won in zip(odds, bets["won"], strict=True)])
+    )
+    assert offered.difference.mean == pytest.approx(np.mean(losses) - np.mean(calibrated))
+    assert offered.difference.low < offered.difference.mean < offered.difference.high
+
+
+def test_offered_and_calibrated_price_of_a_fitted_model_are_two(fitted: FittedModel) -> None:
+    assert fitted.offered.scores != fitted.reference.scores
+    assert fitted.offered.difference.mean == pytest.approx(
+        fitted.offered.scores.log_loss - fitted.reference.scores.log_loss
+    )
 
 
 def test_probability_is_that_of_price_and_trees_together(fitted: FittedModel) -> None:

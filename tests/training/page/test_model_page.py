@@ -111,8 +111,13 @@ def test_every_figure_of_the_page_is_that_of_the_manifest(
 ) -> None:
     manifest, text = manifests["ordinary"], " ".join(documents["ordinary"].text.split())
     win = manifest.evaluation["win"]
-    for judged in (win["reference"], *win["models"].values()):
+    offered = win["offered"]
+    difference = f"{offered['difference']['mean'] * 1e4:+.1f}"
+    assert re.search(rf"price as offered\s*{offered['scores']['log_loss']:.4f}\s*{re.escape(difference)}", text)
+    assert re.search(rf"calibrated price\s*{win['reference']['scores']['log_loss']:.4f}", text)
+    for judged in win["models"].values():
         assert f"{judged['scores']['log_loss']:.4f}" in text
+    for judged in (win["reference"], *win["models"].values()):
         for bets in judged["bets"]:
             if bets["bets"]:
                 assert f"{bets['bets']:,}" in text
@@ -122,6 +127,15 @@ def test_every_figure_of_the_page_is_that_of_the_manifest(
     for part, bets in manifest.parameters["win"]["bets"].items():
         assert f"{part} {bets:,}" in text or f"{part}{bets:,}" in text
     assert manifest.data.frame_digest in text
+
+
+def test_warning_of_the_split_stands_beside_the_parts(manifests: dict[str, ModelManifest]) -> None:
+    parameters = json.loads(json.dumps(manifests["tiny"].parameters))
+    assert parameters["win"]["warnings"] == []
+    parameters["win"]["warnings"] = ["9 of the 10 bets of validation were purged."]
+    page = model_page(dataclasses.replace(manifests["tiny"], parameters=parameters))
+    split = page.split('<section id="split"')[1].split("</section>")[0]
+    assert "9 of the 10 bets of validation were purged." in split
 
 
 def test_charts_draw_a_mark_for_each_day_of_test_and_split(
@@ -169,5 +183,5 @@ def test_names_of_learners_break_between_words_only(
     file.write_text(documents["ordinary"].page, encoding="utf-8")
     chromium.open(file.as_uri(), width=1085, scheme="light")
     lines = chromium.value(LINES_OF_WORDS)
-    assert {"boosted", "trees", "logistic"} <= {word for word, _ in lines}
+    assert {"boosted", "trees", "logistic", "calibrated", "offered"} <= {word for word, _ in lines}
     assert [word for word, count in lines if count > 1] == []

@@ -31,7 +31,8 @@ def test_trained_model_is_logged_with_parameters_metrics_tags_and_files(trained:
     win = trained.document["evaluation"]["win"]
     metrics = {name: float(text.split()[1]) for name, text in texts("metrics").items()}
     assert metrics["boosted.log_loss"] == win["models"]["boosted"]["scores"]["log_loss"]
-    assert metrics["price.at_2_percent.returned"] == win["reference"]["bets"][1]["realised"]["mean"]
+    assert metrics["calibrated_price.at_2_percent.returned"] == win["reference"]["bets"][1]["realised"]["mean"]
+    assert metrics["price_as_offered.log_loss"] == win["offered"]["scores"]["log_loss"]
     assert metrics["win.logistic.to_the_reference.high"] == win["models"]["logistic"]["difference"]["high"]
     params, tags = texts("params"), texts("tags")
     assert params["frame_digest"] == trained.document["data"]["frame_digest"]

@@ -38,13 +38,14 @@ def _warning(served: str, judged: Mapping[str, Any]) -> str | None:
     """What somebody should know who has this model served; null where its test spoke for it in both sentences."""
     name = LEARNER_NAMES[served]
     words = {
-        "worse": f"What is served of it, {name}, did worse than the price in its test: the price alone is better",
-        "not to be told apart": f"What is served of it, {name}, could not be told apart from the price in its test",
+        "worse": f"What is served of it, {name}, did worse than the calibrated price in its test: that alone is better",
+        "not to be told apart": f"What is served of it, {name}, could not be told apart from the calibrated price in "
+        "its test",
         "too few days to say": f"Its test has too few days to say whether {name}, which is served, knows more than the "
-        "price",
+        "calibrated price",
     }.get(judged["conclusion"])
     if words is not None:
         return f"{words}."
     if not judged["money"].startswith("Would have paid"):
-        return f"It is better than the price, and that would not have paid for sure. {judged['money']}"
+        return f"It is better than the calibrated price, which does not make it pay. {judged['money']}"
     return None
