@@ -161,8 +161,8 @@ def _forget_in_log(connection: psycopg.Connection, run_id: UUID, now: datetime) 
 def _history(versions: pl.DataFrame) -> pl.DataFrame:
     """Of the published versions of bets those that history rests on.
 
-    That is each that adds to the sums of a group, each that takes such a one out, and the newest of a bet that is there,
-    which is among the bets that are counted. Of a bet that is gone the newest says so, where an older one stays.
+    That is each that adds to the sums of a group, each that takes such a one out, and the newest of a bet that is not
+    deleted, which is among the bets that are counted. Of a deleted bet the newest says so, where an older one stays.
     """
     summed = contributions(nw.from_native(versions, eager_only=True)).to_native()
     adding = summed.filter(pl.any_horizontal(pl.col(*SUMS) != 0))["seq"].implode()

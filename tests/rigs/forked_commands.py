@@ -18,6 +18,7 @@ import atexit
 import gc
 import importlib
 import json
+import logging
 import os
 import pkgutil
 import select
@@ -235,6 +236,10 @@ def _command(connection: socket.socket) -> Callable[[], object]:
         sys.path[0], sys.argv = "", ["-c", *arguments]
         return partial(exec, compile(text, "<string>", "exec"), {"__name__": "__main__"})
     program = Path(sys.executable).with_name(wanted["command"][0])
+    if program.name != "feast":
+        # Importing Feast's command line sets up logging, which no other command does.
+        logging.root.handlers.clear()
+        logging.root.setLevel(logging.WARNING)
     sys.path[0], sys.argv = str(program.parent), [str(program), *wanted["command"][1:]]
     module, function = _ENTRY_POINTS[program.name]
     return getattr(importlib.import_module(module), function)

@@ -100,7 +100,7 @@ def test_forgotten_bets_stay_in_history_and_leave_groups_from_now_on(database, l
         assert (sums(database), rows_of_groups(database)) == forgotten
 
 
-def test_forgotten_bet_that_was_deleted_after_it_was_reopened_stays_deleted(database):
+def test_forgotten_bet_that_was_reopened_and_then_deleted_stays_deleted(database):
     """Only its win is in the sums. The version that reopened it takes that out, and the deletion takes out nothing."""
     write_log(database, [
         graded(1, "a"),
