@@ -15,6 +15,7 @@ from feature_repo.errors import ConfigurationError
 from feature_repo.group_keys import entity_frame
 from feature_repo.servers.connections import Connections
 from ingestion.database.access import statement
+from ingestion.database.migrate import table_exists
 from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.sources.files.file_source import FileSource, open_file
 
@@ -44,8 +45,8 @@ def check_store(connection: psycopg.Connection, home: Path) -> None:
     path = _sample_path(home)
     own = _STREAM if path.exists() else ""
     with connection.transaction():
-        exists = connection.execute("select to_regclass('ops.sync_state') is not null").fetchone()
-        rows = connection.execute(statement("foreign_streams"), {"own": own}).fetchall() if exists == (True,) else []
+        is_migrated = table_exists(connection, "ops.sync_state")
+        rows = connection.execute(statement("foreign_streams"), {"own": own}).fetchall() if is_migrated else []
     if rows:
         lost = f" without {path}" if rows == [(_STREAM,)] else ""
         raise ConfigurationError(

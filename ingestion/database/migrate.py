@@ -106,7 +106,7 @@ def _create_registry_tables(postgres: Postgres) -> None:
 def _pending(connection: psycopg.Connection) -> list[Migration]:
     shipped = shipped_migrations()
     applied: dict[str, str] = {}
-    if _exists(connection, "ops.migrations"):
+    if table_exists(connection, "ops.migrations"):
         applied = dict(connection.execute("select name, digest from ops.migrations").fetchall())
     if unknown := sorted(applied.keys() - {migration.name for migration in shipped}):
         raise ConfigurationError(
@@ -131,5 +131,6 @@ def shipped_migrations() -> list[Migration]:
     return [Migration(name, text.decode(), hashlib.sha256(text).hexdigest()) for name, text in sorted(texts.items())]
 
 
-def _exists(connection: psycopg.Connection, table: LiteralString) -> bool:
+def table_exists(connection: psycopg.Connection, table: LiteralString) -> bool:
+    """Whether the database has this table, named with its schema."""
     return connection.execute("select to_regclass(%s)", [table]).fetchone() != (None,)

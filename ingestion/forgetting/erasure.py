@@ -70,7 +70,7 @@ def erase(
     """Take the subject out of every table, remember not to take it in again, and say what was found where."""
     with connection.cursor() as cursor:
         cursor.execute(statement("forget_tables"))
-        cursor.executemany("insert into forgetting (id) values (%s)", [[bet] for bet in sorted(subject.bets)])
+        cursor.executemany(statement("add_bet_to_forget"), [{"bet": bet} for bet in sorted(subject.bets)])
     user_digest = digests.digest("user", subject.user) if subject.user is not None else None
     seqs = [*subject.user_seqs, *_unreadable(connection, subject.names)]
     connection.execute(statement("forget_seqs"), {"user_digest": user_digest, "user_seqs": seqs})
@@ -177,11 +177,11 @@ def _give_new_ids(connection: psycopg.Connection, kept: pl.DataFrame) -> dict[st
     """Give each bet the id that the log will have for it, and return them by the old ones."""
     rows = connection.execute(statement("forget_neighbours"), {"seqs": kept["seq"].to_list()}).fetchall()
     between = {bet: Neighbours(bet, below, above) for bet, below, above in rows}
-    bets = [bet for (bet,) in connection.execute("select id from forgetting order by id")]
+    bets = [bet for (bet,) in connection.execute(statement("bets_to_forget"))]
     new_ids = surrogates(between.get(bet, Neighbours(bet)) for bet in bets)
     with connection.cursor() as cursor:
         cursor.executemany(
-            "update forgetting set surrogate = %s where id = %s", [(new, bet) for bet, new in new_ids.items()]
+            statement("name_forgotten_bet"), [{"bet": bet, "surrogate": new} for bet, new in new_ids.items()]
         )
     return new_ids
 

@@ -8,7 +8,7 @@ formula, a TTL, a list of features.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -54,6 +54,11 @@ def object_changes(before: Objects, after: Objects) -> tuple[ObjectChange, ...]:
     ]
     gone = [name for name in before if name not in after]
     return (*changes, *(ObjectChange("removed", name, property_changes(before[name], {})) for name in gone))
+
+
+def unchanged_objects(after: Objects, changes: Sequence[ObjectChange]) -> int:
+    """How many objects of `after` stay as they are."""
+    return len(after) - sum(change.change != "removed" for change in changes)
 
 
 def property_changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[PropertyChange, ...]:

@@ -12,7 +12,7 @@ from ingestion.features.published_definitions import (
     withdrawn_definitions,
 )
 from ingestion.planning.declared_state import DeclaredState
-from ingestion.planning.objects import ObjectChange, object_changes
+from ingestion.planning.objects import ObjectChange, object_changes, unchanged_objects
 from ingestion.runs.record import Documented
 
 
@@ -78,7 +78,7 @@ def plan_against(base: str, before: DeclaredState, after: DeclaredState) -> Plan
     return Plan(
         base=base,
         changes=changes,
-        unchanged=len(after.objects) - sum(change.change != "removed" for change in changes),
+        unchanged=unchanged_objects(after.objects, changes),
         versions=versions,
         backfills=backfills,
         replayed=None,

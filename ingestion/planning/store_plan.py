@@ -19,10 +19,10 @@ from feature_repo.servers.connections import PROJECT, Connections
 from feature_repo.store import REPOSITORY, store_at
 from ingestion.database.access import connect, statement
 from ingestion.database.apply import check_services, check_tables
-from ingestion.database.migrate import pending
+from ingestion.database.migrate import pending, table_exists
 from ingestion.database.registry_objects import objects_of_repository, registered_objects
 from ingestion.planning.declared_state import declared_state
-from ingestion.planning.objects import object_changes
+from ingestion.planning.objects import object_changes, unchanged_objects
 from ingestion.planning.plan import (
     Plan,
     PlannedRefusal,
@@ -63,7 +63,7 @@ def plan_for_store(connections: Connections) -> Plan:
     return Plan(
         base=f"the store at {connections.postgres.address}",
         changes=changes,
-        unchanged=len(after) - sum(change.change != "removed" for change in changes),
+        unchanged=unchanged_objects(after, changes),
         versions=versions,
         backfills=backfills,
         replayed=log_end[0] if backfills and log_end else None,
@@ -88,7 +88,7 @@ def _registry(
 
 def _was_applied(connection: psycopg.Connection) -> bool:
     """Whether the registry has the project. Feast writes to one that has not when it opens it."""
-    if connection.execute("select to_regclass('feast.projects') is not null").fetchone() != (True,):
+    if not table_exists(connection, "feast.projects"):
         return False
     return connection.execute("select 1 from feast.projects where project_id = %s", [PROJECT]).fetchone() is not None
 

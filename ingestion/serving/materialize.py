@@ -100,15 +100,14 @@ def copy_online(
     as it passed it.
     """
     from feature_repo.feast_internals import redis_client_of
-    from feature_repo.materialization.online_copy import CopyTarget, discard_foreign_watermarks, is_current_copy
+    from feature_repo.materialization.online_copy import discard_foreign_watermarks, is_current_copy
     from feature_repo.materialization.publish_guard import require_sound
     from feature_repo.online_store import watermarks
     from feature_repo.online_store.delete import delete_other_types
     from feature_repo.online_store.round_trip import WriteBuffer
 
-    online: Any = store.provider.online_store
     registry: Any = store.registry
-    project, client = store.project, redis_client_of(online, store.config)
+    project, client = store.project, redis_client_of(store.provider.online_store, store.config)
     is_empty = client.dbsize() == 0
     if anew and not is_empty:
         delete_other_types(client, [(view.join_key,) for view in STORED_VIEWS], project)
@@ -117,20 +116,7 @@ def copy_online(
         anew = not is_current_copy(connection, client, project) or anew
         name = watermarks.copy_name(connection)
     backlogs = _backlogs(connection, views)
-    # One read of them all; a view that is not there is asked for by name, and missed in Feast's own words.
-    of_feast = {view.name: view for view in store.list_batch_feature_views()}
-    targets = [
-        _placed(
-            CopyTarget(
-                store.config,
-                online,
-                of_feast.get(backlog.view.name) or store.get_feature_view(backlog.view.name),
-                overwrite=anew,
-            ),
-            backlog,
-        )
-        for backlog in backlogs
-    ]
+    targets = _targets(store, backlogs, anew=anew)
     with connection.transaction():
         # All of them, before anything online is touched: what is refused leaves the online store as it was.
         for target, backlog in zip(targets, backlogs, strict=True):
@@ -177,6 +163,20 @@ def _backlogs(connection: psycopg.Connection, views: Sequence[GroupedView | BetV
     with connection.transaction():
         rows = connection.execute(statement("backlog"), {"views": list(by_name)}).fetchall()
     return [Backlog(by_name[name], *rest) for name, *rest in rows]
+
+
+def _targets(store: FeatureStore, backlogs: Sequence[Backlog], *, anew: bool) -> list[CopyTarget]:
+    """Where each backlog is copied to, in their order."""
+    from feature_repo.materialization.online_copy import CopyTarget
+
+    online: Any = store.provider.online_store
+    # One read of them all; a view that is not there is asked for by name, and missed in Feast's own words.
+    of_feast = {view.name: view for view in store.list_batch_feature_views()}
+    views = [of_feast.get(backlog.view.name) or store.get_feature_view(backlog.view.name) for backlog in backlogs]
+    return [
+        _placed(CopyTarget(store.config, online, view, overwrite=anew), backlog)
+        for view, backlog in zip(views, backlogs, strict=True)
+    ]
 
 
 def _placed(target: CopyTarget, backlog: Backlog) -> CopyTarget:
