@@ -94,11 +94,11 @@ def refreshed(before: pl.DataFrame, raw: pl.DataFrame) -> Refresh:
     neighbours = before.with_columns(second=pl.col("time_placed").dt.truncate("1s")).join(
         seconds.unique(), left_on="second", right_on="time_placed", how="semi"
     )
-    reference = before.tail(BASELINE_ROWS)
     dataset = pl.concat([before, batch])
     graded = dataset.filter(pl.col("is_win").is_not_null()).tail(GRADED_ROWS).select(GRADED.names())
     now = max([*batch["known_at"].tail(1), *before["known_at"].tail(1)], default=END)
-    flags = detect(batch, Baseline.of(reference), neighbours.drop("second"), now)
+    baseline = Baseline.of(before.tail(BASELINE_ROWS))
+    flags = detect(batch, baseline, neighbours.drop("second"), now)
     evidence = Evidence(
         now=now,
         batch=batch,
@@ -106,7 +106,7 @@ def refreshed(before: pl.DataFrame, raw: pl.DataFrame) -> Refresh:
         totals=_totals(dataset),
         graded=graded,
         anomalies=flags,
-        shifts=shifts(batch, reference, graded),
+        shifts=shifts(batch, baseline, graded),
         completeness=pl.DataFrame([("bet_facts", "sport", 1, 1)], schema=COMPLETENESS, orient="row"),
         drift=DRIFT.to_frame(),
     )
@@ -304,7 +304,7 @@ def _delay(replay: Replay, start: int, rest: pl.Expr, gate: str, segment: str) -
         if rows.is_empty():
             continue
         batch = typed(rows).with_columns(pl.col("seq") + before.height)
-        found = shifts(batch, before, GRADED.to_frame()).filter(test=gate, segment=segment)
+        found = shifts(batch, Baseline.of(before), GRADED.to_frame()).filter(test=gate, segment=segment)
         if found.filter(pl.col("score") > THRESHOLDS[gate]).height:
             return delay
         before = pl.concat([before, batch])

@@ -5,6 +5,7 @@ The bins of drift.py are quantiles of one side, right for an index and wrong for
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from quality.evidence import DISTRIBUTIONS
+from quality.known_values import known_values
 
 HISTOGRAM_BINS: Final = 20
 HISTOGRAM_LABELS: Final = 8
@@ -24,19 +26,19 @@ def distributions(view: str, current: pl.DataFrame, reference: pl.DataFrame) -> 
 
     Both frames have one column per feature, the same ones; a side without rows has counts of 0. Numbers fall into
     bins of equal width, text and flags into their most frequent values and one bin of the others. A column of nothing
-    but nulls has no bins.
+    but nulls has no bins. Raises ValueError where a number is NaN or infinite.
     """
     rows = [(view, name, *_binned(current[name], reference[name])) for name in current.columns]
     return pl.DataFrame(rows, DISTRIBUTIONS, orient="row")
 
 
 def _binned(current: pl.Series, reference: pl.Series) -> tuple[object, ...]:
-    sides = current.drop_nulls(), reference.drop_nulls()
+    sides = known_values(current), known_values(reference)
     nulls = current.null_count(), reference.null_count()
     if current.dtype.is_numeric():
-        edges, counts = _in_bins(*(side.cast(pl.Float64).to_numpy() for side in sides))
+        edges, counts = _in_bins(*sides)
         return edges, None, *counts, *nulls
-    labels, counts = _by_label(*(side.cast(pl.String) for side in sides))
+    labels, counts = _by_label(*(Counter(side.tolist()) for side in sides))
     return None, labels, *counts, *nulls
 
 
@@ -53,16 +55,14 @@ def _in_bins(current: np.ndarray, reference: np.ndarray) -> tuple[Sequence[float
     return edges.tolist(), counts
 
 
-def _by_label(current: pl.Series, reference: pl.Series) -> tuple[Sequence[str | None], list[Sequence[int]]]:
+def _by_label(current: Counter[str], reference: Counter[str]) -> tuple[Sequence[str | None], list[Sequence[int]]]:
     """The most frequent values of both sides together, null for all others, and how many of each side have each."""
-    frequent = pl.concat([current, reference]).value_counts(sort=False, name="rows")
-    value = frequent.columns[0]
-    ranked: list[str] = frequent.sort("rows", value, descending=[True, False])[value].to_list()
+    both = current + reference
+    ranked = sorted(both, key=lambda value: (-both[value], value))
     named = ranked[:HISTOGRAM_LABELS]
     labels: list[str | None] = [*named, None] if len(ranked) > len(named) else list(named)
     counts: list[Sequence[int]] = []
     for side in (current, reference):
-        by_value = dict(side.value_counts(name="rows").iter_rows())
-        known = [by_value.get(label, 0) for label in named]
-        counts.append([*known, side.len() - sum(known)][: len(labels)])
+        known = [side[label] for label in named]
+        counts.append([*known, side.total() - sum(known)][: len(labels)])
     return labels, counts

@@ -5,14 +5,17 @@ flags, nulls a bin of their own. And for numbers the Kolmogorov-Smirnov distance
 so each is held against what as many rows do without drift.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
 from scipy import stats
 
 from quality.evidence import DRIFT
+from quality.known_values import known_values
 
 # The usual reading of a PSI: below 0.1 nothing, above 0.2 a change that matters.
 MIN_PSI = 0.2
@@ -42,24 +45,32 @@ def drift(view: str, current: pl.DataFrame, reference: pl.DataFrame) -> pl.DataF
 
 
 @dataclass(frozen=True)
+class _Side:
+    """The values of a feature on one side: how many rows there are, and those that are not null."""
+
+    rows: int
+    known: np.ndarray
+
+    @property
+    def nulls(self) -> int:
+        return self.rows - len(self.known)
+
+
+@dataclass(frozen=True)
 class _Feature:
     name: str
-    current: pl.Series
-    reference: pl.Series
+    is_number: bool
+    current: _Side
+    reference: _Side
 
     @classmethod
     def of(cls, name: str, current: pl.Series, reference: pl.Series) -> "_Feature":
-        ours, theirs = _plain(current), _plain(reference)
+        kinds = [_kind(side) for side in (current, reference)]
         # A column of nulls may have no type.
-        ours = ours.cast(theirs.dtype) if ours.dtype == pl.Null else ours
-        theirs = theirs.cast(ours.dtype) if theirs.dtype == pl.Null else theirs
-        if ours.dtype != theirs.dtype:
+        if len(set(kinds) - {pl.Null()}) > 1:
             raise ValueError(f"{name} is {current.dtype} now and was {reference.dtype}")
-        return cls(name, ours, theirs)
-
-    @property
-    def is_number(self) -> bool:
-        return self.current.dtype == pl.Float64()
+        sides = [_Side(side.len(), known_values(side)) for side in (current, reference)]
+        return cls(name, pl.Float64() in kinds, *sides)
 
 
 def _common(current: pl.DataFrame, reference: pl.DataFrame) -> Sequence[str]:
@@ -68,23 +79,19 @@ def _common(current: pl.DataFrame, reference: pl.DataFrame) -> Sequence[str]:
     return current.columns
 
 
-def _plain(values: pl.Series) -> pl.Series:
-    """The values as Float64 or as text; a column of nulls without a type as it is."""
+def _kind(values: pl.Series) -> pl.DataType:
+    """What the values are compared as: Float64, String, or Null for a column of nulls without a type."""
     if values.dtype.is_numeric():
-        numbers = values.cast(pl.Float64)
-        if odd := (~numbers.is_finite()).sum():
-            raise ValueError(f"{values.name} is not finite in {odd:,} rows")
-        return numbers
+        return pl.Float64()
     if isinstance(values.dtype, pl.Boolean | pl.String | pl.Categorical | pl.Enum):
-        return values.cast(pl.String)
+        return pl.String()
     if values.dtype == pl.Null:
-        return values
+        return pl.Null()
     raise ValueError(f"{values.name} is {values.dtype}, neither number, text nor flag")
 
 
 def _measured(feature: _Feature, significance: float) -> tuple[object, ...]:
-    current, reference = feature.current, feature.reference
-    sizes = current.len(), reference.len()
+    sizes = feature.current.rows, feature.reference.rows
     if not all(sizes):
         return feature.name, *sizes, None, None, None, None, False
     counts = _binned(feature)
@@ -111,55 +118,61 @@ def _psi_noise(bins: int, rows: int, reference_rows: int) -> float:
 
     Without drift it is nearly distributed as chi squared with bins - 1 degrees of freedom, times 1/n + 1/m.
     """
-    quantile = stats.chi2.ppf(1 - FALSE_ALARMS, bins - 1) if bins > 1 else 0.0
-    return float(quantile * (1 / rows + 1 / reference_rows))
+    return _highest_by_chance(bins - 1) * (1 / rows + 1 / reference_rows)
+
+
+@cache
+def _highest_by_chance(degrees: int) -> float:
+    """What chi squared with these degrees of freedom exceeds by chance one time in 1 / FALSE_ALARMS."""
+    return float(stats.chi2.ppf(1 - FALSE_ALARMS, degrees)) if degrees else 0.0
 
 
 def _binned(feature: _Feature) -> np.ndarray:
     """How many rows of each side are in each bin that holds any: (bins, 2)."""
-    current, reference = feature.current, feature.reference
-    bins = min(BINS, max(2, min(current.len(), reference.len()) // ROWS_A_BIN))
-    if feature.is_number and reference.n_unique() > bins:
-        edges = np.unique(np.quantile(reference.drop_nulls(), np.linspace(0, 1, bins + 1)[1:-1]))
-        sides = [_in_intervals(values, edges) for values in (current, reference)]
-        counts = np.stack(sides, axis=1)
+    sides = feature.current, feature.reference
+    bins = min(BINS, max(2, min(side.rows for side in sides) // ROWS_A_BIN))
+    reference = feature.reference.known
+    if feature.is_number and len(np.unique(reference)) + bool(feature.reference.nulls) > bins:
+        edges = np.unique(np.quantile(reference, np.linspace(0, 1, bins + 1)[1:-1]))
+        counts = np.stack([_in_intervals(side, edges) for side in sides], axis=1)
     else:
-        counts = _in_categories(current, reference)
+        counts = _in_categories(*sides)
     occupied: np.ndarray = counts[counts.sum(axis=1) > 0]
     return occupied
 
 
-def _in_intervals(values: pl.Series, edges: np.ndarray) -> np.ndarray:
-    known = values.drop_nulls().to_numpy()
-    counts = np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
-    return np.append(counts, values.null_count())
+def _in_intervals(side: _Side, edges: np.ndarray) -> np.ndarray:
+    counts = np.bincount(np.searchsorted(edges, side.known, side="left"), minlength=len(edges) + 1)
+    return np.append(counts, side.nulls)
 
 
-def _in_categories(current: pl.Series, reference: pl.Series) -> np.ndarray:
+def _in_categories(current: _Side, reference: _Side) -> np.ndarray:
     """Rows of each side by value, those of all rare values together, and the nulls."""
-    sides = pl.concat(
-        [current.to_frame("value").with_columns(ours=1), reference.to_frame("value").with_columns(ours=0)]
-    )
-    ours, rows = pl.col("ours").sum(), pl.len()
-    counts = sides.group_by("value").agg(ours, (rows - ours).alias("theirs")).sort("theirs", "ours", descending=True)
-    expected = (pl.col("ours") + pl.col("theirs")) * (min(current.len(), reference.len()) / sides.height)
-    known = counts.drop_nulls("value")
-    frequent = known.filter(expected >= ROWS_A_BIN).head(CATEGORIES)
-    others = known.join(frequent, on="value", how="anti")
-    nulls = counts.filter(pl.col("value").is_null())
-    bins = [frequent, others.sum(), nulls]
-    return pl.concat([part.select("ours", "theirs") for part in bins]).to_numpy().astype(np.float64)
+    ours, theirs = Counter(current.known.tolist()), Counter(reference.known.tolist())
+    counts = sorted(((theirs[value], ours[value]) for value in ours | theirs), reverse=True)
+    smaller = min(current.rows, reference.rows) / (current.rows + reference.rows)
+    frequent = [both for both in counts if sum(both) * smaller >= ROWS_A_BIN][:CATEGORIES]
+    others = np.subtract([len(reference.known), len(current.known)], np.sum(frequent, axis=0))
+    return np.array([*frequent, others, (reference.nulls, current.nulls)], np.float64)[:, ::-1]
 
 
 # ---- KS ----
 
 
 def _ks(feature: _Feature) -> tuple[float | None, float | None]:
-    """The largest distance between the distribution functions of the known values, and its p-value."""
-    ours, theirs = feature.current.drop_nulls(), feature.reference.drop_nulls()
+    """The largest distance between the distribution functions of the known values, and its p-value.
+
+    Both are those of `scipy.stats.ks_2samp` with its asymptotic method: the exact p-value takes long with many rows,
+    and scipy gives it up for some.
+    """
+    ours, theirs = np.sort(feature.current.known), np.sort(feature.reference.known)
     # One value against another says nothing, and has no p-value.
-    if not feature.is_number or min(ours.len(), theirs.len()) < 2:
+    if not feature.is_number or min(len(ours), len(theirs)) < 2:
         return None, None
-    # The exact p-value takes long with many rows, and scipy gives it up for some.
-    result = stats.ks_2samp(ours.to_numpy(), theirs.to_numpy(), method="asymp")
-    return float(result.statistic), float(result.pvalue)
+    both = np.concatenate([ours, theirs])
+    shares = (np.searchsorted(side, both, side="right") / len(side) for side in (ours, theirs))
+    parted = np.subtract(*shares)
+    distance = max(parted.max(), -parted.min())
+    more, fewer = sorted((float(len(ours)), float(len(theirs))), reverse=True)
+    p_value = stats.kstwo.sf(distance, np.round(more * fewer / (more + fewer)))
+    return float(distance), float(np.clip(p_value, 0, 1))

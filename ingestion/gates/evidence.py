@@ -16,13 +16,15 @@ import psycopg
 from psycopg import sql
 
 from feature_repo.declarations.features import FeatureScale
-from feature_repo.declarations.views import STORED_VIEWS, BetView, GroupedView
+from feature_repo.declarations.groups import GROUPS
+from feature_repo.declarations.views import BET_VIEWS, STORED_VIEWS, BetView, GroupedView
 from feature_repo.group_keys import key_expression
 from feature_repo.postgres.copy import copy_out
 from ingestion.database.access import statement
 from ingestion.intake.counts import SyncCounts
 from ingestion.runs.record import Documented
 from quality.anomalies import Baseline, detect
+from quality.collected import collected
 from quality.distributions import distributions
 from quality.drift import drift
 from quality.evidence import ANOMALIES, BATCH_SCHEMA, COMPLETENESS, DRIFT, GRADED, INTAKE, SHIFTS, TOTALS, Evidence
@@ -61,6 +63,7 @@ def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: SyncC
     params = {"since": since}
     batch = copy_out(connection, statement("audit_batch"), params, BATCH_SCHEMA)
     usual = copy_out(connection, statement("audit_baseline"), {"since": since, "rows": BASELINE_ROWS}, BATCH_SCHEMA)
+    baseline = Baseline.of(usual)
     neighbours = copy_out(connection, statement("audit_neighbours"), params, BATCH_SCHEMA)
     graded = copy_out(connection, statement("audit_graded"), {"until": None, "rows": NEWEST_ROWS}, GRADED)
     told = {"rows_read": sync.rows_read, "source_rows": sync.source_rows, "follows_log": True}
@@ -69,8 +72,8 @@ def evidence_of_batch(connection: psycopg.Connection, *, since: int, sync: SyncC
         batch=batch,
         intake=copy_out(connection, statement("audit_intake"), told, INTAKE),
         graded=graded,
-        anomalies=detect(batch, Baseline.of(usual), neighbours, now),
-        shifts=shifts(batch, usual, graded),
+        anomalies=detect(batch, baseline, neighbours, now),
+        shifts=shifts(batch, baseline, graded),
     )
 
 
@@ -82,25 +85,25 @@ def evidence_with_features(
     The features had the log position `since` and the watermark `watermark_before` (null: this is the first refresh),
     and have the log position `until` now.
     """
-    newest, newest_then = (
-        copy_out(connection, statement("audit_newest_bets"), {"until": end, "rows": NEWEST_ROWS}, _BETS_SCHEMA)
-        for end in (until, since)
-    )
+    newest = _newest_bets(connection, until)
+    asked = _keys(newest)
+    # Windows of the same length, and not the batch: what is bet on differs from hour to hour.
+    asked_before = None if watermark_before is None else _keys(_newest_bets(connection, since))
+    # Not every source knows closing lines.
+    has_lines = newest["clv_percentage"].null_count() < newest.height
     completeness, moved, distributed = [], [], []
     for view in STORED_VIEWS:
-        asked = _keys(view, newest)
-        current = _values(connection, view, asked["key"])
+        keys, keys_before = asked[view.join_key], asked_before[view.join_key]["key"] if asked_before else None
+        values = _values(connection, view, keys["key"], keys_before, until=watermark_before)
+        now = pl.col("is_now")
+        current, reference = (values.filter(look).drop("is_now") for look in (now, ~now))
         if isinstance(view, GroupedView):
-            # Not every source knows closing lines.
-            lines = newest["clv_percentage"].is_not_null().any()
-            known = [feature.name for feature in view.declared if lines or feature.scale is not FeatureScale.CLV]
-            completeness.append(_completeness(view.name, known, current.join(asked, on="key")))
-        reference = current.clear()
-        if watermark_before is not None:
-            # Windows of the same length, and not the batch: what is bet on differs from hour to hour.
-            reference = _values(connection, view, _keys(view, newest_then)["key"], until=watermark_before)
-            moved.append(drift(view.name, _features(view, current), _features(view, reference)))
-        distributed.append(distributions(view.name, _features(view, current), _features(view, reference)))
+            known = [feature.name for feature in view.declared if has_lines or feature.scale is not FeatureScale.CLV]
+            completeness.append(_completeness(view.name, known, current, keys))
+        sides = current.drop("key"), reference.drop("key")
+        if asked_before:
+            moved.append(drift(view.name, *sides))
+        distributed.append(distributions(view.name, *sides))
     return replace(
         evidence,
         totals=copy_out(connection, statement("audit_totals"), None, TOTALS),
@@ -139,28 +142,48 @@ def flag_counts(evidence: Evidence) -> FlagCounts:
     return FlagCounts(evidence.batch.height, evidence.anomalies.height, by_kind)
 
 
-def _keys(view: _View, bets: pl.DataFrame) -> pl.DataFrame:
-    """The keys of the view that these bets (BATCH_SCHEMA or the newest bets) have: key, and bets, how many have it."""
-    if isinstance(view, BetView):
-        return bets.select(key="id", bets=pl.lit(1, pl.Int64))
-    keyed = nw.from_native(bets).select(key=key_expression(view.group.columns)).to_native()
-    return keyed.group_by("key").agg(bets=pl.len().cast(pl.Int64))
+def _newest_bets(connection: psycopg.Connection, until: int) -> pl.DataFrame:
+    """The newest bets up to a log position, by the columns that make up their keys, with their closing lines."""
+    params = {"until": until, "rows": NEWEST_ROWS}
+    return copy_out(connection, statement("audit_newest_bets"), params, _BETS_SCHEMA)
+
+
+def _keys(bets: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The keys that these bets have, by join key of the views: key, and bets, how many have it."""
+    keyed = nw.from_native(bets.lazy()).select(key_expression(group.columns).alias(group.join_key) for group in GROUPS)
+    grouped = [
+        keyed.to_native().group_by(pl.col(group.join_key).alias("key")).agg(bets=pl.len().cast(pl.Int64))
+        for group in GROUPS
+    ]
+    of_bets = bets.select(key="id", bets=pl.lit(1, pl.Int64))
+    by_group = zip((group.join_key for group in GROUPS), pl.collect_all(grouped, engine="in-memory"), strict=True)
+    return {**dict(by_group), **{view.join_key: of_bets for view in BET_VIEWS}}
 
 
 def _values(
-    connection: psycopg.Connection, view: _View, keys: pl.Series, *, until: datetime | None = None
+    connection: psycopg.Connection,
+    view: _View,
+    keys: pl.Series,
+    keys_before: pl.Series | None,
+    *,
+    until: datetime | None,
 ) -> pl.DataFrame:
-    """One row for each of the keys: its newest row up to an instant (null: of all).
+    """The newest row of each of the keys, and of each of `keys_before` its newest up to the instant `until`.
 
-    Columns: key, is_there (false where the key has no row), and the view's features by their names.
+    Keys without a row have none. Columns: key, is_now (false of a row of before), and the view's features.
     """
     query = sql.SQL(statement("audit_values")).format(
         changes=sql.Identifier("features", f"{view.name}_changes"),
         key=sql.Identifier(view.join_key),
         features=sql.SQL(", ").join(sql.Identifier("newest", name) for name in view.features),
     )
-    schema = {"key": pl.String(), "is_there": pl.Boolean(), **_types(view)}
-    return copy_out(connection, query, {"keys": keys.to_list(), "until": until}, schema)
+    params = {
+        "keys": keys.to_list(),
+        "keys_before": [] if keys_before is None else keys_before.to_list(),
+        "until": until,
+    }
+    schema = {"key": pl.String(), "is_now": pl.Boolean(), **_types(view)}
+    return copy_out(connection, query, params, schema)
 
 
 def _types(view: _View) -> dict[str, pl.DataType]:
@@ -168,17 +191,15 @@ def _types(view: _View) -> dict[str, pl.DataType]:
     return {feature.name: others.get(feature.dtype, pl.Float64()) for feature in view.declared}
 
 
-def _features(view: _View, values: pl.DataFrame) -> pl.DataFrame:
-    return values.filter("is_there").select(view.features)
-
-
-def _completeness(view: str, features: list[str], values: pl.DataFrame) -> pl.DataFrame:
-    known = values.select((pl.col(name).is_not_null() * pl.col("bets")).sum().alias(name) for name in features)
+def _completeness(view: str, features: list[str], values: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """COMPLETENESS over the bets that have the keys: of those of a key without a row no feature is known."""
+    is_known = (pl.col(features).is_not_null() * pl.col("bets")).sum()
+    known = collected(values.lazy().join(keys.lazy(), on="key").select(is_known))
     return pl.DataFrame(
         {
             "view": view,
             "feature": features,
-            "rows": values["bets"].sum(),
+            "rows": keys["bets"].sum(),
             "known": known.row(0),
         },
         schema=COMPLETENESS,

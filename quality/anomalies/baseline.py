@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from quality.anomalies.columns import require
 from quality.anomalies.relations import RELATIONS, with_copies
 from quality.anomalies.scales import SCALES
+from quality.collected import collected
 
 #: A bet type, or a book, with fewer rows is judged by all of them; and nothing is judged by fewer rows than this.
 MINIMUM_ROWS = 100
@@ -31,6 +34,7 @@ HABITS = pl.Schema({"relation": pl.String(), "institution_name": pl.String(), "r
 class Baseline:
     """Made by `Baseline.of`. Without rows it holds nothing, and then only absolute limits are judged."""
 
+    bets: pl.DataFrame  # BATCH_SCHEMA
     middles: pl.DataFrame  # MIDDLES
     habits: pl.DataFrame  # HABITS; institution_name null: over all
 
@@ -41,26 +45,31 @@ class Baseline:
         Raises KeyError where a column is missing and TypeError where one has another type.
         """
         bets = require(accepted, "the baseline")
-        return cls(_middles(bets), habits(with_copies(bets)))
+        return cls(bets, _middles(bets.lazy()), habits(with_copies(bets.lazy())))
 
     def share_broken(self, relation: str) -> pl.Expr:
         """For each row: in which share of its book's earlier bets the relation did not hold; null if unknown."""
-        known = self.habits.filter((pl.col("relation") == relation) & (pl.col("rows") >= MINIMUM_ROWS))
-        shares = dict(known.select("institution_name", pl.col("broken") / pl.col("rows")).iter_rows())
+        shares = {
+            book: broken / rows
+            for name, book, rows, broken in self.habits.iter_rows()
+            if name == relation and rows >= MINIMUM_ROWS
+        }
         over_all = shares.pop(None, None)
         return _looked_up("institution_name", shares, over_all)
 
     def middle(self, scale: str, figure: str) -> pl.Expr:
         """For each row: the figure of its bet type, else of all; null if there were too few rows."""
-        known = self.middles.filter(pl.col("scale") == scale)
-        figures = dict(known.select("bet_type", figure).iter_rows())
+        figures = {row["bet_type"]: row[figure] for row in self._middles_of(scale)}
         over_all = figures.pop(None, None)
         return _looked_up("bet_type", figures, over_all)
 
     def has_own(self, scale: str) -> pl.Expr:
         """For each row: whether its own bet type had enough rows."""
-        known = self.middles.filter((pl.col("scale") == scale) & pl.col("bet_type").is_not_null())
-        return pl.col("bet_type").is_in(known["bet_type"].to_list()).fill_null(False)
+        known = [row["bet_type"] for row in self._middles_of(scale) if row["bet_type"] is not None]
+        return pl.col("bet_type").is_in(known).fill_null(False)
+
+    def _middles_of(self, scale: str) -> Iterator[dict[str, Any]]:
+        return (row for row in self.middles.iter_rows(named=True) if row["scale"] == scale)
 
 
 def robust_spread(values: pl.Expr, minimum: float) -> pl.Expr:
@@ -79,7 +88,7 @@ def tolerant_spread(values: pl.Expr, minimum: float) -> pl.Expr:
     return pl.max_horizontal(robust_spread(values, minimum), range_of_98_percent)
 
 
-def habits(bets: pl.DataFrame) -> pl.DataFrame:
+def habits(bets: pl.LazyFrame) -> pl.DataFrame:
     """How often each relation was judged and broken: HABITS, one row per relation and book, and one over all books.
 
     `bets` has the columns of BATCH_SCHEMA and COPY. `rows` counts the bets for which the relation can be judged; bets
@@ -89,17 +98,23 @@ def habits(bets: pl.DataFrame) -> pl.DataFrame:
     broken = bets.select("institution_name", *(rule.alias(name) for name, rule in RELATIONS.items()))
     over_all = broken.with_columns(pl.lit(None, pl.String).alias("institution_name"))
     named = broken.filter(pl.col("institution_name").is_not_null())
-    return pl.concat(
-        rows.group_by("institution_name", maintain_order=True)
-        .agg(pl.col(name).count().alias("rows"), pl.col(name).sum().alias("broken"))
-        .select(pl.lit(name).alias("relation"), "institution_name", "rows", "broken")
-        .cast(HABITS)
+    judged = [
+        pl.struct(pl.col(name).count().alias("rows"), pl.col(name).sum().alias("broken")).alias(name)
         for name in RELATIONS
-        for rows in (over_all, named)
+    ]
+    counts = collected(pl.concat([over_all, named]).group_by("institution_name", maintain_order=True).agg(judged))
+    return pl.DataFrame(
+        [
+            (name, book, both["rows"], both["broken"])
+            for name in RELATIONS
+            for book, both in counts.select("institution_name", name).iter_rows()
+        ],
+        HABITS,
+        orient="row",
     )
 
 
-def _middles(bets: pl.DataFrame) -> pl.DataFrame:
+def _middles(bets: pl.LazyFrame) -> pl.DataFrame:
     value = pl.col("value")
     figures = (
         pl.len().alias("rows"),
@@ -115,7 +130,7 @@ def _middles(bets: pl.DataFrame) -> pl.DataFrame:
             found.append(
                 rows.group_by("bet_type").agg(*figures, spread).select(pl.lit(name).alias("scale"), *list(MIDDLES)[1:])
             )
-    return pl.concat(found).filter(pl.col("rows") >= MINIMUM_ROWS).cast(MIDDLES)
+    return collected(pl.concat(found).filter(pl.col("rows") >= MINIMUM_ROWS).cast(MIDDLES))
 
 
 def _looked_up(column: str, values: dict[str, float], default: float | None) -> pl.Expr:

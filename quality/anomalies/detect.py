@@ -17,6 +17,7 @@ from quality.anomalies.returns import return_flags
 from quality.anomalies.stakes import stake_flags
 from quality.anomalies.thresholds import DEFAULT, Thresholds
 from quality.anomalies.times import time_flags
+from quality.collected import collected
 
 
 def detect(
@@ -44,4 +45,4 @@ def detect(
     ]
     found = [sign.flags(bets.lazy()) for sign in signs]
     copies = duplicates.flags(bets, others, baseline, thresholds)
-    return one_per_row_and_kind(pl.concat([*found, copies]).collect())
+    return one_per_row_and_kind(collected(pl.concat([*found, copies])))

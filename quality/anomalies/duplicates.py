@@ -8,6 +8,7 @@ from quality.anomalies.baseline import Baseline
 from quality.anomalies.flags import FlagRule, unlike_its_book, where
 from quality.anomalies.relations import COPY, PLACED_SECOND, with_copies
 from quality.anomalies.thresholds import Thresholds
+from quality.collected import collected
 
 DUPLICATE = "duplicate"
 
@@ -32,17 +33,19 @@ def flags(batch: pl.DataFrame, neighbours: pl.DataFrame, baseline: Baseline, thr
             PLACED_SECOND,
         ),
     )
-    return pl.concat([twice.flags(batch.lazy()), under_another_id.flags(marked(batch, neighbours).lazy())])
+    # In one piece, as `require` has them.
+    bets = collected(marked(batch, neighbours)).rechunk()
+    return pl.concat([twice.flags(batch.lazy()), under_another_id.flags(bets.lazy())])
 
 
-def marked(batch: pl.DataFrame, neighbours: pl.DataFrame) -> pl.DataFrame:
+def marked(batch: pl.DataFrame, neighbours: pl.DataFrame) -> pl.LazyFrame:
     """The batch with the flag COPY: whether the bet is a copy of another bet of the batch or of a neighbour.
 
     Both frames have the columns of BATCH_SCHEMA. One row per id of the batch, the first one, in the order of the
     batch; COPY is null where a column that is needed to recognise a bet is null.
     """
     # An earlier version of a bet is no copy of it; and of an id that stands twice only that is to be said.
-    others = neighbours.join(batch, on="id", how="anti", nulls_equal=True)
-    once = batch.unique("id", keep="first", maintain_order=True)
+    others = neighbours.lazy().join(batch.lazy(), on="id", how="anti", nulls_equal=True)
+    once = batch.lazy().unique("id", keep="first", maintain_order=True)
     bets = pl.concat([others.with_columns(new=False), once.with_columns(new=True)])
-    return with_copies(bets, ("new", "created_at", "known_at", "seq")).filter("new").drop("new").rechunk()
+    return with_copies(bets, ("new", "created_at", "known_at", "seq")).filter("new").drop("new")

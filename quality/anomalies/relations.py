@@ -74,7 +74,7 @@ def breaks_format() -> pl.Expr:
     return ~(_near(odds, price, 1 + price.abs() / 100) | even)
 
 
-def with_copies(bets: pl.DataFrame, order: tuple[str, ...] = ("created_at", "known_at", "seq")) -> pl.DataFrame:
+def with_copies(bets: pl.LazyFrame, order: tuple[str, ...] = ("created_at", "known_at", "seq")) -> pl.LazyFrame:
     """The same rows in the same order with the flag COPY: whether an earlier bet is equal in every NATURAL_KEY column.
 
     `bets` has time_placed, the other columns of NATURAL_KEY and those of `order`, by which the earliest of equal bets
@@ -85,11 +85,11 @@ def with_copies(bets: pl.DataFrame, order: tuple[str, ...] = ("created_at", "kno
         pl.when(known).then(pl.struct(NATURAL_KEY).hash()).alias("key"), pl.int_range(pl.len()).alias("row")
     )
     # Hardly any key stands twice, and only those have to be put in order.
-    again = keyed.filter(pl.col("key").is_not_null() & pl.col("key").is_duplicated())
-    first = again.sort("key", *order).group_by("key", maintain_order=True).agg(pl.col("row").first())
-    copies = again.join(first, on="row", how="anti")["row"].to_list()
-    copy = pl.when(pl.col("key").is_not_null()).then(pl.col("row").is_in(copies))
-    return keyed.with_columns(copy.alias(COPY)).drop("second", "key", "row")
+    again = keyed.filter(pl.col("key").is_not_null() & pl.col("key").is_duplicated()).sort("key", *order)
+    copies = again.filter(~pl.col("key").is_first_distinct()).select("row", pl.lit(True).alias(COPY))
+    copy = pl.when(pl.col("key").is_not_null()).then(pl.col(COPY).fill_null(False))
+    marked = keyed.join(copies, on="row", how="left", maintain_order="left").with_columns(copy.alias(COPY))
+    return marked.drop("second", "key", "row")
 
 
 def _near(value: pl.Expr, other: pl.Expr, tolerance: pl.Expr) -> pl.Expr:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from quality.anomalies.baseline import Baseline
 from quality.anomalies.columns import require
-from quality.evidence import GRADED
+from quality.collected import collected
+from quality.evidence import GRADED, SHIFTS
 from quality.shifts.arrivals import ARRIVAL_TESTS, arrival_shifts
 from quality.shifts.calibration import CALIBRATION_TESTS, calibration_shifts
 from quality.shifts.compared import LEVELS
@@ -21,20 +23,20 @@ __all__ = ["SHIFT_TESTS", "shifts"]
 SHIFT_TESTS = (*(level.test for level in LEVELS), *CALIBRATION_TESTS, *WORDS, *ARRIVAL_TESTS)
 
 
-def shifts(batch: pl.DataFrame, baseline_rows: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
+def shifts(batch: pl.DataFrame, baseline: Baseline, graded: pl.DataFrame) -> pl.DataFrame:
     """How far a batch moved from accepted earlier bets: one row per test and segment (SHIFTS), by test and segment.
 
     Segments that are too small, or that earlier bets do not know, have no row. `graded` are the newest graded bets of
     the dataset. Raises KeyError or TypeError naming the columns of a frame that are missing or of another type.
     """
-    bets, reference = require(batch, "the batch"), require(baseline_rows, "the baseline")
-    recent = require(graded, "the graded bets", GRADED)
+    bets, recent = require(batch, "the batch"), require(graded, "the graded bets", GRADED)
     # Bets that were graded before and are corrected now say nothing of outcomes: nobody corrects what was right.
-    regraded = reference.filter(pl.col("is_win").is_not_null()).select("id")
+    regraded = baseline.bets.filter(pl.col("is_win").is_not_null()).select("id")
     found = [
-        level_shifts(bets, reference),
-        calibration_shifts(bets.join(regraded, on="id", how="anti"), recent),
-        habit_shifts(bets, reference),
-        arrival_shifts(bets, reference),
+        SHIFTS.to_frame(eager=False),
+        *level_shifts(bets, baseline.bets),
+        *calibration_shifts(bets.join(regraded, on="id", how="anti"), recent),
+        *habit_shifts(bets, baseline),
+        *arrival_shifts(bets, baseline.bets),
     ]
-    return pl.concat(found).sort("test", "segment", nulls_last=False)
+    return collected(pl.concat(found).sort("test", "segment", nulls_last=False))

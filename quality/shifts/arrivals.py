@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from quality.evidence import SHIFTS
+from quality.evidence import INSTANT_TYPE, SHIFTS
 
 #: What has not been there for as long, or brought fewer bets, has no habit of coming yet.
 LEAST_TIME, LEAST_ROWS = timedelta(days=7), 30
@@ -16,18 +16,23 @@ OVER = timedelta(days=30)
 ARRIVAL_TESTS = {"sport_arrivals": "sport", "book_arrivals": "institution_name"}
 
 
-def arrival_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
-    """One row for each sport and book with a habit: its pause up to now over its longest pause before.
+def arrival_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> list[pl.LazyFrame]:
+    """SHIFTS of ARRIVAL_TESTS, one row for each sport and book with a habit: its pause up to now over its longest one.
 
     A pause is measured in time and in bets of others that came meanwhile, and the lower of the two ratios counts: days
     are uneven, and a quiet week is no pause of anything.
     """
     columns = ["known_at", "seq", *ARRIVAL_TESTS.values()]
-    log = pl.concat([reference.select(columns), batch.select(columns)]).sort("known_at", "seq").with_row_index("at")
-    return pl.concat(_shifts(test, column, log, batch.height) for test, column in ARRIVAL_TESTS.items())
+    both = pl.concat([reference.select(columns), batch.select(columns)])
+    # Fewer bets are no habit of anything.
+    if both.height < LEAST_ROWS:
+        return []
+    log = both.lazy().sort("known_at", "seq").with_row_index("at")
+    newest = pl.lit(both["known_at"].max(), INSTANT_TYPE)
+    return [_shifts(test, column, log, newest, both.height, batch.height) for test, column in ARRIVAL_TESTS.items()]
 
 
-def _shifts(test: str, column: str, log: pl.DataFrame, rows: int) -> pl.DataFrame:
+def _shifts(test: str, column: str, log: pl.LazyFrame, newest: pl.Expr, length: int, rows: int) -> pl.LazyFrame:
     since = pl.col("known_at").max()
     pauses = (
         log.filter(pl.col(column).is_not_null())
@@ -35,11 +40,9 @@ def _shifts(test: str, column: str, log: pl.DataFrame, rows: int) -> pl.DataFram
         .agg(
             pl.len().alias("reference_rows"),
             (since - pl.col("known_at").min()).alias("known for"),
-            (log["known_at"].max() - since).alias("pause")
-            if log.height
-            else pl.lit(None, pl.Duration("us")).alias("pause"),
+            (newest - since).alias("pause"),
             pl.col("known_at").diff().max().alias("longest pause"),
-            (log.height - 1 - pl.col("at").max().cast(pl.Int64)).alias("others"),
+            (length - 1 - pl.col("at").max().cast(pl.Int64)).alias("others"),
             (pl.col("at").cast(pl.Int64).diff().max() - 1).alias("most others"),
         )
         .filter(

@@ -25,27 +25,24 @@ LOWEST, HIGHEST = -0.12, 0.08
 FLATTEST = -0.08
 
 
-def calibration_shifts(batch: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
+def calibration_shifts(batch: pl.DataFrame, graded: pl.DataFrame) -> list[pl.LazyFrame]:
     """SHIFTS of CALIBRATION_TESTS: one row for each test and segment with enough graded straight bets and events.
 
     `batch` has the columns of BATCH_SCHEMA and `graded` those of GRADED. `calibration_recent` reads `graded` and has
-    rows for books only; the two other tests read `batch`. In the order of CALIBRATION_TESTS.
+    rows for books only; the two other tests read `batch`.
     """
-    settled = pl.col("settled_at").is_not_null()
-    event = pl.when(settled).then(pl.struct(EVENT).rank("dense")).otherwise(-pl.int_range(pl.len())).cast(pl.Int64)
-    of_batch = _surprises(batch.with_columns(event.alias("event")))
-    of_graded = _surprises(graded.with_columns(pl.int_range(pl.len()).alias("event")))
-    return pl.concat(
-        [
-            _slope("calibration", _per_segment(of_batch, BATCH_ROWS)),
-            _slope(
-                "calibration_recent",
-                _per_segment(of_graded, RECENT_ROWS).filter(pl.col("segment").is_not_null()),
-                SHARED,
-            ),
-            _win_rate(_per_segment(of_batch, BATCH_ROWS)),
-        ]
-    )
+    found = []
+    # Fewer rows are too few in every segment of them.
+    if batch.height >= BATCH_ROWS:
+        settled = pl.col("settled_at").is_not_null()
+        event = pl.when(settled).then(pl.struct(EVENT).rank("dense")).otherwise(-pl.int_range(pl.len())).cast(pl.Int64)
+        of_batch = _per_segment(_surprises(batch.with_columns(event.alias("event"))), BATCH_ROWS)
+        found += [_slope("calibration", of_batch), _win_rate(of_batch)]
+    if graded.height >= RECENT_ROWS:
+        of_graded = _surprises(graded.with_columns(pl.int_range(pl.len()).alias("event")))
+        of_books = _per_segment(of_graded, RECENT_ROWS).filter(pl.col("segment").is_not_null())
+        found.append(_slope("calibration_recent", of_books, SHARED))
+    return found
 
 
 def _surprises(bets: pl.DataFrame) -> pl.DataFrame:
@@ -98,7 +95,7 @@ def _per_segment(bets: pl.DataFrame, least_rows: int) -> pl.DataFrame:
     )
 
 
-def _slope(test: str, found: pl.DataFrame, shared: float = 1.0) -> pl.DataFrame:
+def _slope(test: str, found: pl.DataFrame, shared: float = 1.0) -> pl.LazyFrame:
     beyond = FLATTEST * pl.col("squares") - pl.col("followed")
     scored = found.with_columns(
         (pl.col("followed") / pl.col("squares")).alias("value"),
@@ -106,14 +103,14 @@ def _slope(test: str, found: pl.DataFrame, shared: float = 1.0) -> pl.DataFrame:
         (beyond / (pl.col("followed deviation") * shared**0.5)).alias("score"),
     )
     told = "the win rate less what prices imply moves by {} per unit of log-odds towards shorter prices"
-    return as_shifts(test, scored, pl.format(told, pl.col("value").round(3)))
+    return as_shifts(test, scored.lazy(), pl.format(told, pl.col("value").round(3)))
 
 
-def _win_rate(found: pl.DataFrame) -> pl.DataFrame:
+def _win_rate(found: pl.DataFrame) -> pl.LazyFrame:
     over, under = pl.col("won") - HIGHEST * pl.col("rows"), LOWEST * pl.col("rows") - pl.col("won")
     scored = found.with_columns(
         (pl.col("won") / pl.col("rows")).alias("value"),
         pl.lit(0.0).alias("expected"),
         (pl.max_horizontal(over, under) / pl.col("won deviation")).alias("score"),
     )
-    return as_shifts("win_rate_level", scored, pl.format("win rate less implied {}", pl.col("value").round(3)))
+    return as_shifts("win_rate_level", scored.lazy(), pl.format("win rate less implied {}", pl.col("value").round(3)))

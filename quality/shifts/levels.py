@@ -20,14 +20,17 @@ BATCH_ROWS = 10
 LEAST_RANGES = 5
 
 
-def level_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
-    """SHIFTS of LEVELS: one row for each level and segment that has enough rows on both sides, in the order of LEVELS.
+def level_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> list[pl.LazyFrame]:
+    """SHIFTS of LEVELS: one row for each level and segment that has enough rows on both sides.
 
     `batch` and `reference` (accepted earlier bets) have the columns of BATCH_SCHEMA. `value` and `expected` are the
     figure of the level (see `Level.figure`) in the batch and in the reference.
     """
+    # Fewer rows are too few in every segment of them.
+    if batch.height < BATCH_ROWS or reference.height < SEGMENT_ROWS:
+        return []
     length = range_length(batch)
-    return pl.concat(_shifts(level, batch, reference, length) for level in LEVELS)
+    return [_shifts(level, batch.lazy(), reference.lazy(), length) for level in LEVELS]
 
 
 def range_length(batch: pl.DataFrame) -> str:
@@ -41,7 +44,7 @@ def range_length(batch: pl.DataFrame) -> str:
     return "6h" if span <= 12 else "1d"
 
 
-def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: str) -> pl.DataFrame:
+def _shifts(level: Level, batch: pl.LazyFrame, reference: pl.LazyFrame, length: str) -> pl.LazyFrame:
     scale, value = level.scale, level.scale.value.alias("value")
     kinds = (
         reference.select(*COMPARED_COLUMNS, value)
@@ -55,7 +58,7 @@ def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: 
         .filter(pl.col("kind rows") >= KIND_ROWS)
     )
 
-    def residuals(bets: pl.DataFrame) -> pl.DataFrame:
+    def residuals(bets: pl.LazyFrame) -> pl.LazyFrame:
         """The bets with a value and of a kind with enough earlier bets, with `out` added.
 
         `out` is the distance of `value` from the `centre` of the kind in its `spread`, cut at `level.clipped_at`.
@@ -71,7 +74,7 @@ def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: 
     return _compared(level, residuals(batch), residuals(reference), length)
 
 
-def _compared(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: str) -> pl.DataFrame:
+def _compared(level: Level, batch: pl.LazyFrame, reference: pl.LazyFrame, length: str) -> pl.LazyFrame:
     earlier = in_segments(reference).with_columns(pl.col("known_at").dt.truncate(length).alias("range"))
     now = in_segments(batch).group_by("segment").agg(pl.len().alias("rows"), level.figure.alias("value"))
     before = earlier.group_by("segment").agg(pl.len().alias("reference_rows"), level.figure.alias("expected"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import polars as pl
 
 from quality.evidence import SHIFTS
+
+_Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 
 BOOK = "institution_name"
 #: The name under which all bets together are counted.
@@ -13,7 +17,7 @@ ALL = pl.lit(None, pl.String)
 CERTAIN = 40.0
 
 
-def in_segments(bets: pl.DataFrame) -> pl.DataFrame:
+def in_segments(bets: _Frame) -> _Frame:
     """The bets with the text column `segment`: first all with null, then those with a book once more with the book.
 
     Within each half they are in the order of `bets`, which must have institution_name.
@@ -22,7 +26,7 @@ def in_segments(bets: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([bets.with_columns(ALL.alias("segment")), named.with_columns(pl.col(BOOK).alias("segment"))])
 
 
-def as_shifts(test: str, found: pl.DataFrame, description: pl.Expr) -> pl.DataFrame:
+def as_shifts(test: str, found: pl.LazyFrame, description: pl.Expr) -> pl.LazyFrame:
     """SHIFTS of one test from a frame with segment, rows, reference_rows, value, expected and score, in its order.
 
     Scores are robust standard deviations, cut to 0..CERTAIN; rows whose score is null or NaN are left out.

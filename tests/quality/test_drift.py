@@ -183,6 +183,75 @@ def test_drift_frame_has_a_row_per_feature_and_the_drift_schema() -> None:
     assert (found.schema, found["feature"].to_list(), set(found["view"])) == (DRIFT, both.columns, {"sport_stats"})
 
 
+@st.composite
+def two_sides(draw: st.DrawFn) -> list[pl.Series]:
+    """Two columns of text, flags or numbers, of few or of many values, and perhaps nulls; neither is empty."""
+    dtype, values = draw(
+        st.sampled_from(
+            [
+                (pl.Boolean, [True, False]),
+                (pl.String, [str(number) for number in range(30)]),
+                (pl.Int64, [0, 1, 2]),
+                (pl.Float64, [0.0, -0.0, 0.5, 1.0]),
+                (pl.Float64, [(number - 20) / 7 for number in range(50)]),
+            ]
+        )
+    )
+    there = [*values[: draw(st.integers(1, len(values)))], None]
+    largest = draw(st.sampled_from([1, 10, 20]))
+    counts = st.lists(st.integers(0, largest), min_size=len(there), max_size=len(there)).filter(any)
+    ours = draw(counts)
+    # Sides of one size have values of exactly the number that a bin needs.
+    theirs = draw(counts | st.permutations(ours))
+    return [
+        pl.Series("x", [value for value, rows in zip(there, side, strict=True) for _ in range(rows)], dtype)
+        for side in (ours, theirs)
+    ]
+
+
+@given(two_sides())
+def test_drift_of_any_two_columns_equals_group_by_counts_and_scipy_to_the_bit(sides: list[pl.Series]) -> None:
+    current, reference = sides
+    found = measured(current, reference)
+    bins = min(10, max(2, min(current.len(), reference.len()) // 5))
+    if current.dtype.is_numeric() and reference.n_unique() > bins:
+        edges = np.unique(np.quantile(reference.drop_nulls(), np.linspace(0, 1, bins + 1)[1:-1]))
+        intervals = [
+            pl.Series("x", np.searchsorted(edges, side.drop_nulls())).extend_constant(None, n=side.null_count())
+            for side in sides
+        ]
+        counts = counts_by_value(*intervals).sort("value", nulls_last=True).drop("value")
+    else:
+        counts = in_categories(current, reference)
+    occupied = counts.filter(pl.sum_horizontal(pl.all()) > 0).to_numpy()
+    ours, theirs = ((occupied + 0.5) / (occupied + 0.5).sum(axis=0)).T
+    noise = stats.chi2.ppf(0.999, len(occupied) - 1) if len(occupied) > 1 else 0.0
+    assert found["psi"] == ((ours - theirs) * np.log(ours / theirs)).sum()
+    assert found["psi_noise"] == noise * (1 / current.len() + 1 / reference.len())
+    known = [side.drop_nulls().to_numpy() for side in sides]
+    if current.dtype.is_numeric() and min(map(len, known)) > 1:
+        expected = stats.ks_2samp(*known, method="asymp")
+        assert (found["ks"], found["p_value"]) == (expected.statistic, expected.pvalue)
+
+
+def counts_by_value(current: pl.Series, reference: pl.Series) -> pl.DataFrame:
+    """How many rows of each side have each value: value, ours, theirs."""
+    sides = [current.to_frame("value").with_columns(ours=1), reference.to_frame("value").with_columns(ours=0)]
+    ours = pl.col("ours").sum()
+    return pl.concat(sides).group_by("value").agg(ours, theirs=pl.len() - ours)
+
+
+def in_categories(current: pl.Series, reference: pl.Series) -> pl.DataFrame:
+    """ours, theirs: of the twenty most frequent values, of all others together, and of the nulls."""
+    counts = counts_by_value(current, reference).sort("theirs", "ours", descending=True)
+    smaller = min(current.len(), reference.len()) / (current.len() + reference.len())
+    known = counts.drop_nulls("value")
+    frequent = known.filter((pl.col("ours") + pl.col("theirs")) * smaller >= 5).head(20)
+    others = known.join(frequent, on="value", how="anti").sum()
+    bins = [frequent, others, counts.filter(pl.col("value").is_null())]
+    return pl.concat([part.select("ours", "theirs") for part in bins]).cast(pl.Float64)
+
+
 # ---- what cannot be compared ----
 
 

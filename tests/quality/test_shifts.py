@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quality.anomalies import Baseline
 from quality.evidence import BATCH_SCHEMA, GRADED, SHIFTS
 from quality.gates import default_gates
 from quality.shifts import SHIFT_TESTS, shifts
@@ -17,6 +18,7 @@ from tests.builders.examples import examples
 
 DAYS = 20
 REFERENCE = history(DAYS)
+BASELINE = Baseline.of(REFERENCE)
 START = PLACED - timedelta(days=60 - DAYS)
 LIMITS = {gate.name: float(gate.threshold) for gate in default_gates() if gate.name in SHIFT_TESTS}
 
@@ -29,8 +31,8 @@ def at(book: str) -> pl.Expr:
     return pl.col("institution_name") == book
 
 
-def said(batch: pl.DataFrame, reference: pl.DataFrame = REFERENCE) -> pl.DataFrame:
-    return shifts(batch, reference, graded(batch))
+def said(batch: pl.DataFrame, reference: pl.DataFrame | None = None) -> pl.DataFrame:
+    return shifts(batch, BASELINE if reference is None else Baseline.of(reference), graded(batch))
 
 
 def beyond(found: pl.DataFrame) -> set[tuple[str, str | None]]:
@@ -67,14 +69,14 @@ def test_every_score_is_a_number_and_not_negative() -> None:
 
 
 def test_first_batch_is_measured_only_by_shifts_that_need_no_earlier_bets() -> None:
-    found = shifts(next_day(), nothing(), graded(next_day()))
+    found = shifts(next_day(), Baseline.of(nothing()), graded(next_day()))
     assert set(found["test"]) == {"calibration", "win_rate_level", "payout", "duplicate_share"}
     assert beyond(found) == set()
 
 
 def test_an_empty_batch_is_no_shift() -> None:
-    assert beyond(shifts(nothing(), REFERENCE, GRADED.to_frame())) == set()
-    assert shifts(nothing(), nothing(), GRADED.to_frame()).schema == SHIFTS
+    assert beyond(shifts(nothing(), BASELINE, GRADED.to_frame())) == set()
+    assert shifts(nothing(), Baseline.of(nothing()), GRADED.to_frame()).schema == SHIFTS
 
 
 def test_a_new_book_without_past_raises_no_shift() -> None:
@@ -93,15 +95,15 @@ def test_bets_without_a_book_count_among_all_and_as_no_book() -> None:
 @pytest.mark.parametrize("column", BATCH_SCHEMA.names())
 def test_missing_batch_or_baseline_column_raises_a_key_error_with_the_column_name(column: str) -> None:
     with pytest.raises(KeyError, match=f"the batch has no column {column}"):
-        shifts(nothing().drop(column), REFERENCE, GRADED.to_frame())
+        shifts(nothing().drop(column), BASELINE, GRADED.to_frame())
     with pytest.raises(KeyError, match=f"the baseline has no column {column}"):
-        shifts(nothing(), nothing().drop(column), GRADED.to_frame())
+        shifts(nothing(), Baseline.of(nothing().drop(column)), GRADED.to_frame())
 
 
 @pytest.mark.parametrize("column", GRADED.names())
 def test_missing_column_of_graded_bets_raises_a_key_error_with_the_column_name(column: str) -> None:
     with pytest.raises(KeyError, match=f"the graded bets has no column {column}"):
-        shifts(nothing(), REFERENCE, GRADED.to_frame().drop(column))
+        shifts(nothing(), BASELINE, GRADED.to_frame().drop(column))
 
 
 # ---- levels ----
@@ -205,7 +207,7 @@ def test_only_the_book_that_swapped_columns_is_named() -> None:
 
 def test_swaps_in_batches_too_small_to_tell_show_in_the_newest_graded_bets() -> None:
     newest = swapped_at("Delta", history(10, 200, 5, START))
-    found = shifts(newest.tail(20), REFERENCE, graded(newest))
+    found = shifts(newest.tail(20), BASELINE, graded(newest))
     assert found.filter(test="calibration").is_empty()
     assert {found for found in beyond(found) if found[0] == "calibration_recent"} == {("calibration_recent", "Delta")}
 
@@ -215,7 +217,7 @@ def test_margins_that_grow_as_prices_shorten_are_no_fault_however_many_the_bets(
     day = history(1, a_day=100_000)
     taken = (pl.col("american_odds") < 0) & (pl.col("seq") % 10 == 0)
     with_margin = day.with_columns(is_win=pl.col("is_win") & ~taken)
-    slopes = shifts(with_margin, nothing(), GRADED.to_frame()).filter(pl.col("test") == "calibration")
+    slopes = shifts(with_margin, Baseline.of(nothing()), GRADED.to_frame()).filter(pl.col("test") == "calibration")
     assert slopes["value"].max() < -0.01
     assert slopes["score"].max() == 0
 
@@ -364,7 +366,11 @@ def test_corrections_of_earlier_bets_are_no_duplicates() -> None:
 
 
 def arrivals(batch: pl.DataFrame, reference: pl.DataFrame) -> set[tuple[str, str | None]]:
-    return {found for found in beyond(shifts(batch, reference, GRADED.to_frame())) if found[0].endswith("_arrivals")}
+    return {
+        found
+        for found in beyond(shifts(batch, Baseline.of(reference), GRADED.to_frame()))
+        if found[0].endswith("_arrivals")
+    }
 
 
 def without(bets: pl.DataFrame, segment: str, last_days: int) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from functools import partial
 
 import polars as pl
 
+from quality.collected import collected
 from quality.gates.measures.measure import Measure, MeasuredValue, failing_share, sound_share
 from quality.gates.required_evidence import Provided
 from quality.shifts.segments import BOOK, in_segments
@@ -67,9 +68,9 @@ def _by_book(bets: pl.DataFrame, failing: pl.Expr, rows: pl.Expr, words: str) ->
 def _fractions(evidence: Provided) -> MeasuredValue:
     """The largest share of closing line values that can be fractions, over all bets and in each book with enough."""
     # A line that did not move says nothing about the unit.
-    moved = evidence["batch"].select(BOOK, "clv_percentage").filter(pl.col("clv_percentage") != 0)
+    moved = evidence["batch"].lazy().select(BOOK, "clv_percentage").filter(pl.col("clv_percentage") != 0)
     is_fraction = (pl.col("clv_percentage").abs() <= FRACTION).sum()
-    counts = (
+    counts = collected(
         in_segments(moved)
         .group_by("segment")
         .agg(is_fraction.alias("failing"), pl.len().alias("rows"))
