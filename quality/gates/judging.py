@@ -9,7 +9,7 @@ from quality.gates.configuration import check_whole
 from quality.gates.gate import Gate, Gates, Scope
 from quality.gates.measures import GATE_MEASURES, MeasuredValue
 from quality.gates.queries import query
-from quality.gates.required_evidence import Unusable, provided
+from quality.gates.required_evidence import CheckedEvidence, Unusable
 from quality.verdict import Judgement, Verdict, VerdictState
 
 OUTSIDE: dict[str, VerdictState] = {"fail": "failed", "alert": "warned", "warn": "warned"}
@@ -23,14 +23,14 @@ def judge_refresh(gates: Gates, evidence: Evidence) -> Judgement:
     Raises GatesUnusable when a gate has no measure or a measure no gate.
     """
     check_whole(gates)
-    bounds = _judged_versions(evidence.intake)
-    return Judgement(tuple(_verdict(gate, scope, evidence, bounds) for gate in gates for scope in gate.scopes))
+    bounds, checked = _judged_versions(evidence.intake), CheckedEvidence(evidence)
+    return Judgement(tuple(_verdict(gate, scope, checked, bounds) for gate in gates for scope in gate.scopes))
 
 
-def _verdict(gate: Gate, scope: Scope, evidence: Evidence, bounds: tuple[int, int]) -> Verdict:
+def _verdict(gate: Gate, scope: Scope, evidence: CheckedEvidence, bounds: tuple[int, int]) -> Verdict:
     measure = GATE_MEASURES[gate.name, scope]
     try:
-        measured = measure.of(provided(evidence, measure.needs, gate.min_rows))
+        measured = measure.of(evidence.provided(measure.needs, gate.min_rows))
         state, note = _state(gate, measured)
     except Unusable as problem:
         measured, state, note = MeasuredValue(None, 0), "failed", str(problem)

@@ -45,32 +45,50 @@ class Provided:
         return self.frames[name]
 
 
-def provided(evidence: Evidence, needs: Needs, min_rows: int = 0) -> Provided:
-    """The part of the evidence that is needed.
+class CheckedEvidence:
+    """The evidence of one refresh. A frame or column is checked once, however many gates read it."""
 
-    Raises Unusable when a frame or column is missing, of another type, null or not finite where a value must be, or
-    below 0 where nothing can be.
-    """
-    if problems := [problem for name, columns in needs.items() for problem in _problems(evidence, name, columns)]:
-        raise Unusable("; ".join(problems))
-    frames = {name: getattr(evidence, name).select(columns) for name, columns in needs.items()}
-    return Provided(evidence.now, min_rows, frames)
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._problems: dict[tuple[str, str | None], list[str]] = {}
+
+    def provided(self, needs: Needs, min_rows: int = 0) -> Provided:
+        """The part of the evidence that is needed.
+
+        Raises Unusable when a frame or column is missing, of another type, null or not finite where a value must be, or
+        below 0 where nothing can be.
+        """
+        read = [(name, column) for name, columns in needs.items() for column in (None, *columns)]
+        if problems := [problem for name, column in read for problem in self._problems_of(name, column)]:
+            raise Unusable("; ".join(problems))
+        frames = {name: getattr(self._evidence, name).select(columns) for name, columns in needs.items()}
+        return Provided(self._evidence.now, min_rows, frames)
+
+    def _problems_of(self, name: str, column: str | None) -> list[str]:
+        """What is wrong with a column of a frame, or with the frame itself (None)."""
+        if (name, column) not in self._problems:
+            frame = getattr(self._evidence, name)
+            found = _problems_of_frame(frame, name) if column is None else _problems_of_column(frame, name, column)
+            self._problems[name, column] = list(found)
+        return self._problems[name, column]
 
 
-def _problems(evidence: Evidence, name: str, columns: tuple[str, ...]) -> Iterator[str]:
-    frame = getattr(evidence, name)
+def _problems_of_frame(frame: object, name: str) -> Iterator[str]:
     if not isinstance(frame, pl.DataFrame):
         yield f"{name} is missing" if frame is None else f"{name} is no Polars data frame"
-        return
-    if name == "intake" and frame.height != 1:
+    elif name == "intake" and frame.height != 1:
         yield f"intake has {frame.height:,} rows instead of one"
-    for column in columns:
-        if column not in frame.columns:
-            yield f"{name}.{column} is missing"
-        elif (found := frame.schema[column]) != (wanted := EVIDENCE_SCHEMAS[name][column]):
-            yield f"{name}.{column} is {found} instead of {wanted}"
-        else:
-            yield from _bad_values(frame[column], name)
+
+
+def _problems_of_column(frame: object, name: str, column: str) -> Iterator[str]:
+    if not isinstance(frame, pl.DataFrame):
+        return
+    if column not in frame.columns:
+        yield f"{name}.{column} is missing"
+    elif (found := frame.schema[column]) != (wanted := EVIDENCE_SCHEMAS[name][column]):
+        yield f"{name}.{column} is {found} instead of {wanted}"
+    else:
+        yield from _bad_values(frame[column], name)
 
 
 def _bad_values(values: pl.Series, frame: str) -> Iterator[str]:

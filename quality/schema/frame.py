@@ -10,6 +10,7 @@ import polars as pl
 
 from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.names import visible_text
+from quality.collected import collected
 from quality.schema.bet import BET_COLUMNS, IS_WIN, KINDS, NOTHING_EARNED, REQUIRED_COLUMNS
 from quality.schema.instants import Instant
 from quality.schema.kinds import Name, cleaned_column
@@ -103,20 +104,22 @@ def validate(rows: pl.DataFrame, now: datetime) -> ValidationResult:
 
 def _known(rows: pl.DataFrame) -> pl.DataFrame:
     """The known columns and their row numbers; null where there is no such column."""
-    nulls = pl.repeat(None, rows.height, dtype=pl.Null, eager=True)
+    nulls = pl.Series([None]).new_from_index(0, rows.height)
     known = pl.DataFrame({column: rows[column] if column in rows.columns else nulls for column in BET_COLUMNS})
     return known.with_row_index("row")
 
 
 def _cleaned(known: pl.DataFrame) -> pl.DataFrame:
     """Text as the kind of its column reads it, null where nothing is left."""
-    return known.with_columns(cleaned_column(kind, column, known.schema[column]) for column, kind in KINDS.items())
+    schema = known.schema
+    return known.with_columns(cleaned_column(kind, column, schema[column]) for column, kind in KINDS.items())
 
 
 def _read(raw: pl.DataFrame) -> pl.DataFrame:
     """Each column as its type, null where it is unreadable. Lazily, for Polars then runs each pattern once."""
-    readings = (kind.expression(pl.col(column), raw.schema[column]).alias(column) for column, kind in KINDS.items())
-    values = raw.lazy().with_columns(readings).collect()
+    schema = raw.schema
+    readings = (kind.expression(pl.col(column), schema[column]).alias(column) for column, kind in KINDS.items())
+    values = collected(raw.lazy().with_columns(readings))
     # A lazy frame keeps a column of one repeated value as that value, and Polars divides by a single value by
     # multiplying with its reciprocal: the last bit of a derived ROI would depend on the other rows of the batch.
     return pl.DataFrame(values.get_columns())
@@ -236,9 +239,10 @@ def _nulls(frame: pl.DataFrame) -> int:
 
 
 def _naive_timestamps(raw: pl.DataFrame, values: pl.DataFrame) -> int:
-    return sum(
-        int(raw.select((kind.naive(pl.col(column), dtype) & values[column].is_not_null()).sum()).item())
+    schema = raw.schema
+    naive = raw.select(
+        (kind.naive(pl.col(column), schema[column]) & values[column].is_not_null()).sum().alias(column)
         for column, kind in KINDS.items()
         if isinstance(kind, Instant)
-        for dtype in [raw.schema[column]]
     )
+    return sum(map(int, naive.row(0)))

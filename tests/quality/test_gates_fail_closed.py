@@ -14,7 +14,7 @@ from quality.evidence import EVIDENCE_SCHEMAS, Evidence
 from quality.gates import GatesUnusable, default_gates, judge_refresh
 from quality.gates.configuration import gates_with
 from quality.gates.measures import GATE_MEASURES, Measure
-from quality.gates.required_evidence import NEVER_NEGATIVE, NULLABLE, provided
+from quality.gates.required_evidence import NEVER_NEGATIVE, NULLABLE, CheckedEvidence
 from tests.builders.refreshes import GOOD, NOW, anomalies, completeness, graded, intake, shift, totals, verdict
 
 FRAMES = [(measure, frame) for measure in GATE_MEASURES.values() for frame in measure.needs]
@@ -69,7 +69,7 @@ def test_count_below_zero_fails_every_gate_that_reads_the_count(measure: Measure
 
 @pytest.mark.parametrize(("measure", "frame", "column"), COLUMNS, ids=named)
 def test_gates_read_every_declared_column(measure: Measure, frame: str, column: str) -> None:
-    evidence = provided(GOOD, measure.needs)
+    evidence = CheckedEvidence(GOOD).provided(measure.needs)
     fewer = evidence.frames | {frame: evidence[frame].drop(column).with_columns(unread=0)}
     with pytest.raises((ColumnNotFoundError, KeyError)):
         measure.of(replace(evidence, frames=fewer))
