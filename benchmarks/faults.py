@@ -66,7 +66,7 @@ class Replay:
 
     def __init__(self, raw: pl.DataFrame) -> None:
         self.raw = raw.sort("updated_at", "id")
-        self.accepted = typed(self.raw)
+        self.accepted = typed(validate(self.raw, END).accepted)
         self.days = self.raw["updated_at"].dt.date().unique().sort().to_list()
         self._at = self.accepted["known_at"].dt.date()
 
@@ -79,17 +79,17 @@ class Replay:
         return self.accepted.filter(self._at < day)
 
 
-def typed(raw: pl.DataFrame) -> pl.DataFrame:
-    """Accepted bets in the columns of a batch, in the order in which they were known."""
+def typed(accepted: pl.DataFrame) -> pl.DataFrame:
+    """Accepted bets, as `validate` has them, in the columns of a batch, in the order in which they were known."""
     known = pl.max_horizontal("updated_at", pl.col("time_placed") + timedelta(microseconds=1))
-    bets = validate(raw, END).accepted.with_columns(known.alias("known_at")).sort("known_at", "id")
+    bets = accepted.with_columns(known.alias("known_at")).sort("known_at", "id")
     return bets.with_row_index("seq", 1).with_columns(pl.col("seq").cast(pl.Int64)).select(BATCH_SCHEMA.names())
 
 
 def refreshed(before: pl.DataFrame, raw: pl.DataFrame) -> Refresh:
     """One refresh that brings `raw` to a store that holds `before`."""
-    rejected = validate(raw, END).rejected
-    batch = typed(raw).with_columns(pl.col("seq") + before.height)
+    validated = validate(raw, END)
+    batch = typed(validated.accepted).with_columns(pl.col("seq") + before.height)
     seconds = batch.select(pl.col("time_placed").dt.truncate("1s"))
     neighbours = before.with_columns(second=pl.col("time_placed").dt.truncate("1s")).join(
         seconds.unique(), left_on="second", right_on="time_placed", how="semi"
@@ -102,7 +102,7 @@ def refreshed(before: pl.DataFrame, raw: pl.DataFrame) -> Refresh:
     evidence = Evidence(
         now=now,
         batch=batch,
-        intake=_intake(before, batch, raw.height, rejected.height),
+        intake=_intake(before, batch, raw.height, validated.invalid_count),
         totals=_totals(dataset),
         graded=graded,
         anomalies=flags,
@@ -110,7 +110,7 @@ def refreshed(before: pl.DataFrame, raw: pl.DataFrame) -> Refresh:
         completeness=pl.DataFrame([("bet_facts", "sport", 1, 1)], schema=COMPLETENESS, orient="row"),
         drift=DRIFT.to_frame(),
     )
-    return Refresh(rejected, flags, judge_refresh(default_gates(), evidence))
+    return Refresh(validated.rejected, flags, judge_refresh(default_gates(), evidence))
 
 
 def _intake(before: pl.DataFrame, batch: pl.DataFrame, rows: int, rejected: int) -> pl.DataFrame:
@@ -303,7 +303,7 @@ def _delay(replay: Replay, start: int, rest: pl.Expr, gate: str, segment: str) -
         rows = replay.of_day(day).filter(rest)
         if rows.is_empty():
             continue
-        batch = typed(rows).with_columns(pl.col("seq") + before.height)
+        batch = typed(validate(rows, END).accepted).with_columns(pl.col("seq") + before.height)
         found = shifts(batch, Baseline.of(before), GRADED.to_frame()).filter(test=gate, segment=segment)
         if found.filter(pl.col("score") > THRESHOLDS[gate]).height:
             return delay

@@ -9,7 +9,7 @@ import polars as pl
 
 from quality.anomalies.baseline import robust_spread
 from quality.shifts.compared import LEVELS, Level
-from quality.shifts.segments import as_shifts, in_segments
+from quality.shifts.segments import BOOK, as_shifts, in_segments
 
 #: Like is compared with like: a day of races has other prices than a day of soccer.
 COMPARED_COLUMNS = ("sport", "market", "bet_type")
@@ -30,7 +30,7 @@ def level_shifts(batch: pl.DataFrame, reference: pl.DataFrame) -> list[pl.LazyFr
     if batch.height < BATCH_ROWS or reference.height < SEGMENT_ROWS:
         return []
     length = range_length(batch)
-    return [_shifts(level, batch.lazy(), reference.lazy(), length) for level in LEVELS]
+    return [_shifts(level, batch, reference, length) for level in LEVELS]
 
 
 def range_length(batch: pl.DataFrame) -> str:
@@ -44,34 +44,33 @@ def range_length(batch: pl.DataFrame) -> str:
     return "6h" if span <= 12 else "1d"
 
 
-def _shifts(level: Level, batch: pl.LazyFrame, reference: pl.LazyFrame, length: str) -> pl.LazyFrame:
-    scale, value = level.scale, level.scale.value.alias("value")
+def _shifts(level: Level, batch: pl.DataFrame, reference: pl.DataFrame, length: str) -> pl.LazyFrame:
+    value = level.scale.value.alias("value")
+    now, before = (
+        bets.select(*COMPARED_COLUMNS, BOOK, "known_at", value).drop_nulls("value") for bets in (batch, reference)
+    )
     kinds = (
-        reference.select(*COMPARED_COLUMNS, value)
-        .drop_nulls("value")
-        .group_by(COMPARED_COLUMNS)
+        before.group_by(COMPARED_COLUMNS)
         .agg(
             pl.len().alias("kind rows"),
             pl.col("value").median().alias("centre"),
-            robust_spread(pl.col("value"), scale.minimum_spread).alias("spread"),
+            robust_spread(pl.col("value"), level.scale.minimum_spread).alias("spread"),
         )
         .filter(pl.col("kind rows") >= KIND_ROWS)
     )
 
-    def residuals(bets: pl.LazyFrame) -> pl.LazyFrame:
-        """The bets with a value and of a kind with enough earlier bets, with `out` added.
+    def residuals(bets: pl.DataFrame) -> pl.LazyFrame:
+        """The bets of a kind with enough earlier bets, with `out` added.
 
         `out` is the distance of `value` from the `centre` of the kind in its `spread`, cut at `level.clipped_at`.
         """
         out = ((pl.col("value") - pl.col("centre")) / pl.col("spread")).clip(-level.clipped_at, level.clipped_at)
+        # Both halves of `in_segments` read it, and each would work it out for itself.
         return (
-            bets.with_columns(value)
-            .join(kinds, on=COMPARED_COLUMNS, how="inner", nulls_equal=True)
-            .with_columns(out.alias("out"))
-            .filter(pl.col("out").is_not_null())
+            bets.join(kinds, on=COMPARED_COLUMNS, how="inner", nulls_equal=True).with_columns(out.alias("out")).lazy()
         )
 
-    return _compared(level, residuals(batch), residuals(reference), length)
+    return _compared(level, residuals(now), residuals(before), length)
 
 
 def _compared(level: Level, batch: pl.LazyFrame, reference: pl.LazyFrame, length: str) -> pl.LazyFrame:
