@@ -99,6 +99,7 @@ KINDS: dict[str, ColumnKind] = {
     if column in BetSchema.model_fields
 }
 BET_COLUMNS = tuple(KINDS)
+COLUMNS_OF_KIND = {kind: [column for column in KINDS if KINDS[column] == kind] for kind in KINDS.values()}
 # Without these a file is no table of bets. The others may be missing, and are then null.
 REQUIRED_COLUMNS = (
     *("id", "bet_type", "status", "american_odds", "amount", "profit"),

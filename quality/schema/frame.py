@@ -11,7 +11,7 @@ import polars as pl
 from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.names import visible_text
 from quality.collected import collected
-from quality.schema.bet import BET_COLUMNS, IS_WIN, KINDS, NOTHING_EARNED, REQUIRED_COLUMNS
+from quality.schema.bet import BET_COLUMNS, COLUMNS_OF_KIND, IS_WIN, KINDS, NOTHING_EARNED, REQUIRED_COLUMNS
 from quality.schema.instants import Instant
 from quality.schema.kinds import Name, cleaned_column
 from quality.schema.rules import ROUNDING, RULES, Rule
@@ -128,8 +128,8 @@ def _read(raw: pl.DataFrame) -> pl.DataFrame:
 def _column_faults(raw: pl.DataFrame, values: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """One Boolean column for each reason that a single column can give."""
     limits = values.select(
-        limit.broken(pl.col(column), now).fill_null(False).alias(f"{column}: {limit.reason}")
-        for column, kind in KINDS.items()
+        limit.broken(pl.col(columns), now).fill_null(False).name.suffix(f": {limit.reason}")
+        for kind, columns in COLUMNS_OF_KIND.items()
         for limit in kind.limits
     )
     is_there, is_missing = raw.select(pl.all().is_not_null()), values.select(pl.all().is_null())
@@ -140,14 +140,15 @@ def _column_faults(raw: pl.DataFrame, values: pl.DataFrame, now: datetime) -> pl
 
 def _sound(values: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     """The values that rules may go by, and for each column whether it is absent: null, and not for a fault."""
-    without_fault = faults.select(
-        (~pl.any_horizontal(reason for reason in faults.columns if reason.startswith(f"{column}:"))).alias(column)
+    reasons = faults.columns
+    without_fault = {
+        column: ~pl.any_horizontal(reason for reason in reasons if reason.startswith(f"{column}:"))
         for column in BET_COLUMNS
-    )
-    is_missing = values.select(pl.all().is_null())
-    sound = values.with_columns(pl.when(without_fault[column]).then(column).alias(column) for column in BET_COLUMNS)
-    return sound.with_columns(
-        (is_missing[column] & without_fault[column]).alias(_absent(column)) for column in BET_COLUMNS
+    }
+    return values.hstack(faults).select(
+        "row",
+        *(pl.when(sound).then(column).alias(column) for column, sound in without_fault.items()),
+        *((pl.col(column).is_null() & sound).alias(_absent(column)) for column, sound in without_fault.items()),
     )
 
 
