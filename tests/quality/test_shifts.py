@@ -410,3 +410,25 @@ def test_sport_that_began_days_ago_and_stops_is_no_shift() -> None:
 def test_sport_absent_for_a_month_is_no_shift() -> None:
     long_gone = next_day().filter(pl.col("sport") != "Racing").with_columns(pl.col("known_at") + timedelta(days=31))
     assert arrivals(long_gone, REFERENCE) == set()
+
+
+# ---- as few rows as can be judged ----
+
+
+@pytest.mark.parametrize(("rows", "is_judged"), [(49, False), (50, True)])
+def test_calibration_and_win_rate_are_measured_from_fifty_graded_bets(rows: int, is_judged: bool) -> None:
+    tests = set(said(next_day(a_day=50).head(rows))["test"])
+    assert ({"calibration", "win_rate_level"} <= tests, "calibration" in tests) == (is_judged, is_judged)
+
+
+@pytest.mark.parametrize(("rows", "is_judged"), [(199, False), (200, True)])
+def test_recent_calibration_is_measured_from_two_hundred_graded_bets_of_a_book(rows: int, is_judged: bool) -> None:
+    recent = graded(next_day(a_day=200)).head(rows).with_columns(institution_name=pl.lit("Alpha"))
+    assert ("calibration_recent" in shifts(nothing(), BASELINE, recent)["test"]) == is_judged
+
+
+@pytest.mark.parametrize(("rows", "is_judged"), [(29, False), (30, True)])
+def test_pauses_are_measured_from_thirty_bets(rows: int, is_judged: bool) -> None:
+    daily = history(30, 1).head(rows).with_columns(institution_name=pl.lit("Alpha"), sport=pl.lit("Soccer"))
+    found = shifts(daily.tail(1), Baseline.of(daily.head(rows - 1)), GRADED.to_frame())
+    assert ({"sport_arrivals", "book_arrivals"} <= set(found["test"])) == is_judged
