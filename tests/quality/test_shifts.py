@@ -432,3 +432,10 @@ def test_pauses_are_measured_from_thirty_bets(rows: int, is_judged: bool) -> Non
     daily = history(30, 1).head(rows).with_columns(institution_name=pl.lit("Alpha"), sport=pl.lit("Soccer"))
     found = shifts(daily.tail(1), Baseline.of(daily.head(rows - 1)), GRADED.to_frame())
     assert ({"sport_arrivals", "book_arrivals"} <= set(found["test"])) == is_judged
+
+
+@pytest.mark.parametrize(("rows", "is_judged"), [(99, False), (100, True)])
+def test_levels_are_measured_from_a_hundred_earlier_bets(rows: int, is_judged: bool) -> None:
+    of_a_kind = pl.col("sport") == "Soccer"
+    earlier = history(1).filter(of_a_kind).head(rows)
+    assert ("price_level" in said(next_day().filter(of_a_kind), earlier)["test"]) == is_judged
