@@ -82,7 +82,7 @@ def graded_events(happened: Frame) -> pl.DataFrame:
 
     `happened` is what `running_sums.events` returns; seq is that of the version that enters or leaves.
     """
-    keys = group_keys(happened, SPORT_MARKET_RECENT.group)
+    keys = group_keys(happened, [SPORT_MARKET_RECENT.group])
     events: pl.DataFrame = (
         happened.filter(nw.col("graded"))
         .join(keys, on="cell", how="left")

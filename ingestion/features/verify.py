@@ -67,17 +67,13 @@ def _compare_versions(connection: psycopg.Connection) -> Comparison:
 
 def _compare_state(connection: psycopg.Connection, states: MemoryStates) -> Comparison:
     """The sums of every group, and of sport_market groups the bets that the windows can see and their number."""
-    schema = {"grouping": pl.String(), **STATE_SCHEMA}
-    stored = copy_out(connection, sql.SQL(statement("all_group_sums")), None, schema)
-    replayed = pl.concat(
-        sums.with_columns(grouping=pl.lit(name)).select(schema.keys()) for name, sums in states.all_sums().items()
-    )
+    stored = copy_out(connection, sql.SQL(statement("all_group_sums")), None, STATE_SCHEMA)
     # A group whose every change cancelled out may have a row of zeros, or none.
     something = pl.any_horizontal(pl.col(*SUMS) != 0)
     recent = copy_out(connection, sql.SQL(statement("all_recent")), None, {"key": pl.String(), "recent": pl.String()})
     differing = pl.concat(
         [
-            _unlike(stored, replayed.filter(something)).select("key"),
+            _unlike(stored, states.all_sums().filter(something)).select("key"),
             _unlike(_windows_of(decoded(recent)), _windows_of(states.all_recent())).select("key"),
         ]
     )
