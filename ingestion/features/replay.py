@@ -121,12 +121,15 @@ def replay(log: pl.DataFrame, after: int, states: States) -> Iterator[tuple[str,
     """
     versions = nw.from_native(log, eager_only=True)
     happened = running_sums.events(versions, after)
+    keys = running_sums.group_keys(happened)
     for groups in _at_once(happened):
-        measures = _advance_sums(happened, groups, states)
+        measures = _advance_sums(
+            happened, keys.filter(nw.col("grouping").is_in([group.name for group in groups])), states
+        )
         for view in GROUPED_VIEWS:
             if view.group in groups and view is not SPORT_MARKET_RECENT:
                 yield view.name, running_sums.stats_features(measures, view).to_native()
-    yield SPORT_MARKET_RECENT.name, _advance_recent(happened, states)
+    yield SPORT_MARKET_RECENT.name, _advance_recent(happened, keys, states)
     for name, rows in single_bets.change_rows(versions, after):
         yield name, rows.to_native()
 
@@ -138,16 +141,15 @@ def _at_once(happened: Frame) -> Iterator[Sequence[Group]]:
         yield GROUPS[start : start + size]
 
 
-def _advance_sums(happened: Frame, groups: Sequence[Group], states: States) -> Frame:
-    keys = running_sums.group_keys(happened, groups)
+def _advance_sums(happened: Frame, keys: Frame, states: States) -> Frame:
     before = nw.from_native(states.sums(keys.select("grouping", "key").unique().to_native()), eager_only=True)
     sums = running_sums.group_sums(happened, keys, before)
     states.put_sums(running_sums.last_sums(sums).to_native())
     return running_sums.measured(sums)
 
 
-def _advance_recent(happened: Frame, states: States) -> pl.DataFrame:
-    events = last_n.graded_events(happened)
+def _advance_recent(happened: Frame, keys: Frame, states: States) -> pl.DataFrame:
+    events = last_n.graded_events(happened, keys)
     rows, after = last_n.advance(events, states.recent(events))
     states.put_recent(after)
     return rows.rename({"key": SPORT_MARKET_RECENT.join_key, "known_at": "event_timestamp"}).with_columns(

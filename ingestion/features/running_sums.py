@@ -2,7 +2,8 @@
 
 Each version of a bet asserts its contribution to its groups and retracts that of the version it replaces, both at its
 own `known_at` (rule R2). All sums are integers (cents, counts, billionths), so that adding and retracting gives the
-same bits in any order and any batching (rule R3). One set of Narwhals expressions; Polars runs it here.
+same bits in any order and any batching (rule R3). One set of Narwhals expressions; Polars runs it here, in its
+in-memory engine: the streaming one takes three times as long over a few rows, and over many no less time or memory.
 
 The log is a frame with replay.LOG_SCHEMA. To continue from a state, pass the versions past the log position of that
 state together with the versions they replace, and `after` = that position: what lies at or before it is only
@@ -13,7 +14,6 @@ What changes the values of a feature changes its definition too (`ingestion/feat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import narwhals as nw
@@ -22,7 +22,7 @@ from narwhals.typing import FrameT
 from feature_repo.bets.bet_status import BetStatus
 from feature_repo.bets.odds import implied_probability_expression
 from feature_repo.declarations.features import SHRINKAGE
-from feature_repo.declarations.groups import GROUP_COLUMNS, Group
+from feature_repo.declarations.groups import GROUP_COLUMNS, GROUPS
 from feature_repo.declarations.views import GroupedView
 from feature_repo.group_keys import key_expression
 
@@ -114,34 +114,32 @@ def events(log: Frame, after: int) -> Frame:
         .filter(_any_sum())
         .with_columns(cell=key_expression(GROUP_COLUMNS).cast(nw.Categorical), version="seq", stood_at="known_at")
         .drop("known_at")
-        .collect()
+        .collect(engine="in-memory")
         .lazy()
     )
     asserted = standing.filter(nw.col("version") > after).with_columns(known_at="stood_at", departs=nw.lit(False))
     replacing = log.lazy().filter(nw.col("seq") > after).select("known_at", version="previous_seq")
     retracted = replacing.join(standing, on="version").with_columns(-nw.col(*SUMS), departs=nw.lit(True))
-    return nw.concat([asserted.select(*_EVENT), retracted.select(*_EVENT)]).collect()
+    return nw.concat([asserted.select(*_EVENT), retracted.select(*_EVENT)]).collect(engine="in-memory")
 
 
 def _any_sum() -> nw.Expr:
     return nw.any_horizontal(nw.col(*SUMS) != 0, ignore_nulls=True)
 
 
-def group_keys(happened: Frame, groups: Sequence[Group]) -> Frame:
+def group_keys(happened: Frame) -> Frame:
     """The keys of each cell: one row per cell and grouping, with cell, grouping, key and code.
 
     A cell stands for one combination of all GROUP_COLUMNS; several cells may have one key. `code` is a number for each
-    group of each grouping, counted from 0 in no order.
+    group of each grouping, counted from 0.
     """
-    names = [group.name for group in groups]
-    cells = (
-        happened.select("cell", *GROUP_COLUMNS)
-        .unique("cell")
-        .select("cell", **{group.name: key_expression(group.columns) for group in groups})
+    names = [group.name for group in GROUPS]
+    cells = happened.lazy().select("cell", *GROUP_COLUMNS).unique("cell")
+    keyed = cells.select("cell", **{group.name: key_expression(group.columns) for group in GROUPS}).unpivot(
+        names, index="cell", variable_name="grouping", value_name="key"
     )
-    keyed = cells.unpivot(names, index="cell", variable_name="grouping", value_name="key")
-    coded = keyed.select("grouping", "key").unique().with_row_index("code")
-    return keyed.join(coded, on=["grouping", "key"], how="left")
+    coded = keyed.select("grouping", "key").unique().with_row_index("code", order_by=["grouping", "key"])
+    return keyed.join(coded, on=["grouping", "key"]).collect(engine="in-memory")
 
 
 def group_sums(happened: Frame, keys: Frame, before: Frame) -> Frame:
@@ -166,7 +164,7 @@ def group_sums(happened: Frame, keys: Frame, before: Frame) -> Frame:
         nw.col(*SUMS).cum_sum().over("code", order_by="known_at")
     )
     after = summed.filter(~nw.col("known_at").is_null()).join(groups, on="code")
-    return after.select("grouping", "key", "known_at", *SUMS).collect()
+    return after.select("grouping", "key", "known_at", *SUMS).collect(engine="in-memory")
 
 
 def last_sums(sums: Frame) -> Frame:
@@ -175,14 +173,14 @@ def last_sums(sums: Frame) -> Frame:
     `sums` are those of `group_sums`, in which an instant of a group has one row.
     """
     newest = nw.col("known_at") == nw.col("known_at").max().over("grouping", "key")
-    return sums.lazy().filter(newest).select("grouping", "key", *SUMS).collect()
+    return sums.lazy().filter(newest).select("grouping", "key", *SUMS).collect(engine="in-memory")
 
 
 def measured(sums: Frame) -> Frame:
     """The measures of each group (feature_repo/declarations/features.py) beside its sums. Unknown is null, never a
     default.
     """
-    return sums.lazy().select("grouping", "key", "known_at", **measure_expressions()).collect()
+    return sums.lazy().select("grouping", "key", "known_at", **measure_expressions()).collect(engine="in-memory")
 
 
 def stats_features(measures: Frame, view: GroupedView) -> Frame:
@@ -190,7 +188,7 @@ def stats_features(measures: Frame, view: GroupedView) -> Frame:
     names = {"key": view.group.join_key, "known_at": "event_timestamp"}
     names |= {feature.measure: feature.name for feature in view.declared}
     of_view = measures.lazy().filter(nw.col("grouping") == view.group.name)
-    return of_view.select(*names).rename(names).collect()
+    return of_view.select(*names).rename(names).collect(engine="in-memory")
 
 
 def measure_expressions() -> dict[str, nw.Expr]:

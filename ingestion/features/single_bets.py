@@ -34,7 +34,7 @@ def change_rows(log: Frame, after: int) -> Iterator[tuple[str, Frame]]:
     """
     # A version of a bet that was forgotten counts in its groups alone.
     of_bets = log.lazy().filter(~nw.col("is_forgotten").fill_null(False))
-    versions = described(of_bets).collect()
+    versions = described(of_bets).collect(engine="in-memory")
     something = nw.any_horizontal(~nw.col(*CLOSING_LINE).is_null(), ignore_nulls=True)
     yield BET_FACTS.name, _changes(versions, BET_FACTS, after, first_at=first_fact_at(), first_if=~nw.col("is_deleted"))
     yield (
@@ -70,7 +70,7 @@ def described(log: FrameT) -> FrameT:
         .with_columns(clv_ev=nw.col("clv_percentage") * nw.col("implied_prob"))
         .select(*place, "time_placed", *FACTS, *CLOSING_LINE)
     )
-    return nw.concat([standing, log.filter("is_deleted").select(*place)], how="diagonal")
+    return nw.concat([standing, log.filter(nw.col("is_deleted")).select(*place)], how="diagonal")
 
 
 def _changes(versions: Frame, view: BetView, after: int, *, first_at: nw.Expr, first_if: nw.Expr) -> Frame:
@@ -87,7 +87,7 @@ def _changes(versions: Frame, view: BetView, after: int, *, first_at: nw.Expr, f
     # Several versions of one bet at one instant: the last one stands.
     is_last = nw.col("seq") == nw.col("seq").max().over(BET_KEY, "event_timestamp")
     rows = nw.concat([first.select(*shown), later.select(*shown)]).filter(is_last)
-    return rows.drop("seq").rename({BET_KEY: view.join_key}).collect()
+    return rows.drop("seq").rename({BET_KEY: view.join_key}).collect(engine="in-memory")
 
 
 def _differs(name: str) -> nw.Expr:
