@@ -47,7 +47,7 @@ LOG_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 STATE_SCHEMA: Final = pl.Schema({"grouping": pl.String, "key": pl.String, **dict.fromkeys(running_sums.SUMS, pl.Int64)})
 
 # Events, counted once for each grouping, whose sums are in memory at once.
-MOST_ROWS: Final = 500_000
+MOST_ROWS: Final = 100_000
 
 
 class States(Protocol):
