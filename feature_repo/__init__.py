@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from feature_repo.store import REPOSITORY, open_store
+from feature_repo.store import REPOSITORY, import_feast, open_store
 
 if TYPE_CHECKING:
     from feature_repo.explanation.frames import diff_in_frames as diff
@@ -21,6 +21,8 @@ __all__ = ["REPOSITORY", "diff", "explain", "open_store", "scorer"]
 def __getattr__(name: str) -> Any:
     # Loaded when somebody asks for it: it imports Feast.
     if name == "scorer":
+        # A process that scores declares nothing.
+        import_feast(checks_types=False)
         from feature_repo.scoring import scorer
 
         return scorer

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import environment_over_dotenv, feast_environment, resolve
@@ -33,3 +35,31 @@ def store_at(connections: Connections) -> FeatureStore:
     from feast import FeatureStore
 
     return FeatureStore(str(REPOSITORY))
+
+
+def import_feast(*, checks_types: bool) -> None:
+    """Import Feast, unless somebody has.
+
+    Most of the seconds that it takes go into recompiling its classes so that they check the types of their arguments
+    at run time. Without `checks_types` that is left out, as typeguard itself leaves it out under `python -O`: for a
+    process that declares nothing, and only reads what an apply has checked.
+    """
+    if "feast" not in sys.modules:
+        with nullcontext() if checks_types else _unchecked_types():
+            import feast  # noqa: F401
+
+
+@contextmanager
+def _unchecked_types() -> Iterator[None]:
+    """Turn off `typeguard.typechecked` for the modules that are imported inside."""
+    import typeguard
+
+    def as_it_is(target: Any = None, **_options: Any) -> Any:
+        return as_it_is if target is None else target
+
+    recompiles = typeguard.typechecked
+    vars(typeguard)["typechecked"] = as_it_is
+    try:
+        yield
+    finally:
+        vars(typeguard)["typechecked"] = recompiles

@@ -21,6 +21,7 @@ import psycopg
 from feature_repo import clock
 from feature_repo.lineage.copy_events import CopyLineage
 from feature_repo.servers.connections import Connections
+from feature_repo.store import import_feast
 from ingestion.database.access import commit, connect
 from ingestion.database.locked_store import locked_store
 from ingestion.features import feature_versions
@@ -252,7 +253,7 @@ def _copy_online(
 ) -> OnlineCopyCounts:
     with this.step("load feast"):  # seconds that would be charged to the copy
         progress("load feast", 0, None)
-        import feast  # noqa: F401
+        import_feast(checks_types=False)
     lineage = CopyLineage(connections.postgres, connections.redis, this.run_id)
     with this.step("materialize") as step, open_online_store(connections) as store:
         finish_online(connection, store)

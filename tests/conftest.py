@@ -13,8 +13,6 @@ real_sample    the file of real bets; a test that needs it is skipped where it i
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,8 +24,6 @@ from types import ModuleType
 import hypothesis
 import psycopg
 import pytest
-import redis
-from psycopg import sql
 
 from feature_repo import clock
 from feature_repo.servers.connections import Connections, Postgres, Redis
@@ -36,7 +32,8 @@ from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import apply_migrations, create_registry
 from ingestion.embedded import servers as embedded
-from tests.rigs.keeper import memory_directory, temporary_homes
+from tests.rigs.databases import administer, create_database, disconnect, drop_database, emptied_redis
+from tests.rigs.keeper import temporary_homes
 from tests.rigs.supabase import shared_project, supabase
 
 __all__ = ["shared_project", "supabase"]
@@ -128,21 +125,20 @@ def real_sample() -> Path:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Connections]:
     """Both servers, in a home that goes away with the test process, in memory where there is room."""
-    with temporary_homes(memory_directory()) as homes:
+    with temporary_homes() as homes:
         connections = embedded.start_servers(homes / "home")
-        with _maintenance(connections.postgres) as connection:
-            # A test's data need not survive a power cut. Each copy of a template is a checkpoint, after which a page
-            # would go to the log whole.
-            connection.execute("alter system set fsync = off")
-            connection.execute("alter system set full_page_writes = off")
-            connection.execute("select pg_reload_conf()")
+        # A test's data need not survive a power cut. Each copy of a template is a checkpoint, after which a page would
+        # go to the log whole.
+        administer(connections.postgres, "alter system set fsync = off")
+        administer(connections.postgres, "alter system set full_page_writes = off")
+        administer(connections.postgres, "select pg_reload_conf()")
         yield connections
 
 
 @pytest.fixture(scope="session")
 def template(servers: Connections) -> Postgres:
     """A migrated database that every test gets a copy of."""
-    postgres = _create(servers.postgres, "migrated")
+    postgres = create_database(servers.postgres, "migrated")
     with connect(postgres, purpose="test") as connection:
         apply_migrations(connection)
     return postgres
@@ -151,7 +147,7 @@ def template(servers: Connections) -> Postgres:
 @pytest.fixture(scope="session")
 def template_with_registry(template: Postgres) -> Postgres:
     """The same, with the tables of Feast's registry: building them imports Feast, which takes seconds."""
-    postgres = _create(template, "migrated_with_registry", template=template)
+    postgres = create_database(template, "migrated_with_registry", template)
     create_registry(postgres)
     return postgres
 
@@ -159,7 +155,7 @@ def template_with_registry(template: Postgres) -> Postgres:
 @pytest.fixture(scope="session")
 def applied_template(template_with_registry: Postgres, servers: Connections) -> Postgres:
     """The same, with the declarations of feature_repo/ applied: Feast takes most of a second for it."""
-    postgres = _create(servers.postgres, "applied", template=template_with_registry)
+    postgres = create_database(servers.postgres, "applied", template_with_registry)
     with pytest.MonkeyPatch.context() as environment:
         for variable in feast_environment(servers):
             environment.setenv(variable, "")  # put back what an apply sets
@@ -168,37 +164,18 @@ def applied_template(template_with_registry: Postgres, servers: Connections) -> 
     return postgres
 
 
-def disconnect(postgres: Postgres) -> None:
-    """End all sessions of a database: Feast keeps connections open, and a database in use cannot be copied."""
-    with _maintenance(postgres) as connection:
-        connection.execute(
-            "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", [postgres.database]
-        )
-
-
 @pytest.fixture
 def clone(servers: Connections) -> Iterator[Callable[[Postgres | None], Postgres]]:
     """Make a database of the test's own, as a copy of a template or blank; dropped after the test."""
     made: list[Postgres] = []
 
     def make(template: Postgres | None) -> Postgres:
-        made.append(_create(servers.postgres, f"test_{next(_numbers)}", template))
+        made.append(create_database(servers.postgres, template=template))
         return made[-1]
 
     yield make
-    with _maintenance(servers.postgres) as connection:
-        for postgres in made:
-            name = sql.Identifier(postgres.database)
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(name))
-
-
-@contextmanager
-def temporary_database(servers: Postgres, template: Postgres | None = None) -> Iterator[Postgres]:
-    """A database for more than one test, as a copy of a template or blank; dropped afterwards."""
-    postgres = _create(servers, f"shared_{next(_numbers)}", template)
-    yield postgres
-    with _maintenance(servers) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(postgres.database)))
+    for postgres in made:
+        drop_database(postgres)
 
 
 @pytest.fixture
@@ -236,7 +213,7 @@ def new_database(
 
 @pytest.fixture
 def empty_redis(servers: Connections) -> Redis:
-    return _empty_redis(servers.redis)
+    return emptied_redis(servers.redis)
 
 
 @pytest.fixture
@@ -244,7 +221,7 @@ def new_connections(
     clone: Callable[[Postgres | None], Postgres], template: Postgres, servers: Connections
 ) -> Callable[[], Connections]:
     """As many stores as a test wants to compare."""
-    return lambda: Connections(clone(template), _empty_redis(servers.redis), embedded=False)
+    return lambda: Connections(clone(template), emptied_redis(servers.redis), embedded=False)
 
 
 @pytest.fixture
@@ -263,34 +240,10 @@ def registry(
 def new_applied(
     clone: Callable[[Postgres | None], Postgres], applied_template: Postgres, servers: Connections
 ) -> Callable[[], Connections]:
-    return lambda: Connections(clone(applied_template), _empty_redis(servers.redis), embedded=False)
+    return lambda: Connections(clone(applied_template), emptied_redis(servers.redis), embedded=False)
 
 
 @pytest.fixture
 def environ(connections: Connections, tmp_path: Path) -> dict[str, str]:
     ours = {"REDIS_URL": connections.redis.url, "PIKKIT_HOME": str(tmp_path / "home")}
     return dict(os.environ) | feast_environment(connections) | ours | {"PIKKIT_GATES": str(LENIENT_GATES)}
-
-
-_numbers = itertools.count(1)
-
-
-def _create(servers: Postgres, name: str, template: Postgres | None = None) -> Postgres:
-    command = sql.SQL("create database {} template {} strategy file_copy").format(
-        sql.Identifier(name), sql.Identifier(template.database if template else "template0")
-    )
-    with _maintenance(servers) as connection:
-        connection.execute(command)
-    return dataclasses.replace(servers, database=name)
-
-
-def _maintenance(postgres: Postgres) -> psycopg.Connection:
-    return connect(dataclasses.replace(postgres, database="postgres"), purpose="test", autocommit=True)
-
-
-def _empty_redis(server: Redis) -> Redis:
-    # A server has 16 logical databases; 0 stays free for whoever forgets to say which one.
-    empty = Redis(server.url.removesuffix("/0") + f"/{next(_numbers) % 15 + 1}")
-    with redis.Redis.from_url(empty.url) as client:
-        client.flushdb()
-    return empty

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from feature_repo import clock
 from feature_repo.errors import ConfigurationError, HomeUnsafe
 from feature_repo.servers.connections import Connections
 from feature_repo.servers.embedded_servers import postgres_state, recorded
+from feature_repo.store import import_feast
 from ingestion.cli.output import say
 from ingestion.settings import Settings, no_store
 
@@ -83,33 +83,11 @@ def source_opener(settings: Settings, source: str | None, mapping: Path | None) 
         raise
 
 
-def load_feast(*, checks_types: bool = True) -> None:
-    """Import Feast, which takes seconds, and say so.
-
-    Most of them go into recompiling its classes so that they check the types of their arguments at run time. Without
-    `checks_types` that is left out, as typeguard itself leaves it out under `python -O`: for a process that declares
-    nothing, and only reads what an apply has checked.
-    """
+def load_feast(*, checks_types: bool = False) -> None:
+    """Import Feast, which takes seconds, and say so. `checks_types` as of `import_feast`."""
     if "feast" not in sys.modules:
         say("Loading Feast")
-        with nullcontext() if checks_types else _unchecked_types():
-            import feast  # noqa: F401
-
-
-@contextmanager
-def _unchecked_types() -> Iterator[None]:
-    """Turn off `typeguard.typechecked` for the modules that are imported inside."""
-    import typeguard
-
-    def as_it_is(target: Any = None, **_options: Any) -> Any:
-        return as_it_is if target is None else target
-
-    recompiles = typeguard.typechecked
-    vars(typeguard)["typechecked"] = as_it_is
-    try:
-        yield
-    finally:
-        vars(typeguard)["typechecked"] = recompiles
+        import_feast(checks_types=checks_types)
 
 
 def _were_made(settings: Settings) -> bool:
@@ -142,7 +120,7 @@ def prepare(connections: Connections) -> None:
         if applied := apply_migrations(connection):
             say(f"Migrated: {', '.join(applied)}")
         if unapplied(connection):
-            load_feast()
+            load_feast(checks_types=True)
             say("Applying feature_repo/ to Feast's registry")
             create_registry(postgres)
             with hold_run_lock(connection, "apply"):

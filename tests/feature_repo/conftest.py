@@ -26,6 +26,7 @@ from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
 from tests.builders.judgements import pass_gates
+from tests.rigs.databases import temporary_database
 from tests.rigs.published_store import gated, published, published_template
 
 __all__ = ["gated", "published", "published_template"]
@@ -98,11 +99,8 @@ def features_of() -> dict[tuple[str, str], int]:
 def stocked(
     servers: Connections, applied_template: Postgres, features_of: dict[tuple[str, str], int]
 ) -> Iterator[Connections]:
-    name = f"stocked_{next(_numbers)}"
-    with connect(dataclasses.replace(servers.postgres, database="postgres"), purpose="test", autocommit=True) as admin:
-        template = sql.Identifier(applied_template.database)
-        admin.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), template))
-        postgres = dataclasses.replace(servers.postgres, database=name, password="unused")
+    with temporary_database(servers.postgres, applied_template) as database_of_a_module:
+        postgres = dataclasses.replace(database_of_a_module, password="unused")
         connections = Connections(postgres, Redis(servers.redis.url.removesuffix("/0") + "/0"), embedded=False)
         with pytest.MonkeyPatch.context() as environment, connect(postgres, purpose="test") as database:
             for variable, value in feast_environment(connections).items():
@@ -114,7 +112,6 @@ def stocked(
                 client.flushdb()  # other modules were served from it
             _materialize()
         yield connections
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

@@ -33,9 +33,8 @@ from ingestion.runs.store_verdict import store_problem, store_verdict
 from ingestion.sample.sample import generate_sample
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW
-from tests.conftest import _create, _empty_redis, disconnect
 from tests.rigs.commands import environ_of, pikkit_here
-from tests.rigs.trouble import administer
+from tests.rigs.databases import create_database, disconnect, drop_database, emptied_redis
 
 HOUR = timedelta(hours=1)
 
@@ -49,7 +48,9 @@ def history():
 @pytest.fixture(scope="module")
 def loaded_template(applied_template, servers, history, tmp_path_factory):
     """A database of the history, loaded an hour ago by a run, and what that run put into Redis: key -> its dump."""
-    store = Connections(_create(servers.postgres, "loaded", applied_template), _empty_redis(servers.redis), False)
+    store = Connections(
+        create_database(servers.postgres, "loaded", applied_template), emptied_redis(servers.redis), False
+    )
     with pytest.MonkeyPatch.context() as environment:
         for variable in feast_environment(store):
             environment.setenv(variable, "")  # put back what a run sets
@@ -64,8 +65,8 @@ def loaded_template(applied_template, servers, history, tmp_path_factory):
 def loaded(prepared, servers, loaded_template):
     """The prepared store, as the first run over the history left it; the clock stands at that run."""
     template, online = loaded_template
-    administer(servers, "drop database {} with (force)", prepared.postgres.database)
-    _create(servers.postgres, prepared.postgres.database, template)
+    drop_database(prepared.postgres)
+    create_database(servers.postgres, prepared.postgres.database, template)
     with redis.Redis.from_url(prepared.redis.url) as client:
         for key, value in online.items():
             client.restore(key, 0, value)

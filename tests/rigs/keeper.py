@@ -23,26 +23,23 @@ _MEMORY: Final = Path("/dev/shm")
 _ENOUGH_BYTES: Final = 4 * 2**30
 
 
-def memory_directory() -> Path | None:
-    """Where files stay in memory; None where that is not, or has too little room.
-
-    A database is some four hundred files, and each test has one of its own: to make them on a disk takes most of the
-    time that a short test takes.
-    """
-    is_usable = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ENOUGH_BYTES
-    return _MEMORY if is_usable else None
-
-
 @contextmanager
-def temporary_homes(within: Path | None = None) -> Iterator[Path]:
-    """A directory for homes of embedded servers, which are gone afterwards; `within` the system's for temporary files.
+def temporary_homes() -> Iterator[Path]:
+    """A directory for homes of embedded servers, which are gone afterwards.
 
-    Not under pytest's own directory: pytest closes that to PostgreSQL's user when the tests run as root.
+    In memory where there is room: a database is some four hundred files, and each test has one of its own; to make them
+    on a disk takes most of the time that a short test takes. Not under pytest's own directory: pytest closes that to
+    PostgreSQL's user when the tests run as root.
     """
-    directory = Path(tempfile.mkdtemp(prefix="pikkit-test-", dir=within))
+    directory = Path(tempfile.mkdtemp(prefix="pikkit-test-", dir=_memory_directory()))
     command = [sys.executable, "-m", "tests.rigs.keeper", str(directory)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, start_new_session=True):
         yield directory
+
+
+def _memory_directory() -> Path | None:
+    is_usable = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ENOUGH_BYTES
+    return _MEMORY if is_usable else None
 
 
 def clear(directory: Path) -> None:

@@ -10,8 +10,6 @@ bare      none          1 day    no        weather
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -28,6 +26,7 @@ from psycopg import sql
 
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
+from tests.rigs.databases import temporary_database
 
 NOON = datetime(2026, 5, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -148,14 +147,8 @@ def make_stores(postgres: Postgres, directory: Path) -> Stores:
 @pytest.fixture(scope="module")
 def stores(servers: Connections, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     directory = tmp_path_factory.mktemp("stores")
-    name = f"stores_{os.getpid()}_{next(_numbers)}"
-    with connect(dataclasses.replace(servers.postgres, database="postgres"), purpose="test", autocommit=True) as admin:
-        admin.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
-        yield make_stores(dataclasses.replace(servers.postgres, database=name), directory)
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-
-_numbers = itertools.count(1)
+    with temporary_database(servers.postgres) as postgres:
+        yield make_stores(postgres, directory)
 
 
 def retrieve(store: Any, frame: Any, refs: list[str] = KEYED, *, way: Any = None, **options: Any) -> pd.DataFrame:

@@ -39,6 +39,7 @@ from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.servers.environment import feast_environment
 from ingestion.database.access import connect
 from tests.builders.judgements import pass_gates
+from tests.rigs.databases import create_database
 from tests.rigs.forked_commands import run_forked
 
 WATERMARK = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -101,9 +102,7 @@ def what_feast_reads() -> Path:
 
 @pytest.fixture(scope="session")
 def published_template(applied_template: Postgres, servers: Connections) -> Postgres:
-    from tests.conftest import _create
-
-    postgres = _create(servers.postgres, "published", template=applied_template)
+    postgres = create_database(servers.postgres, "published", applied_template)
     with connect(postgres, purpose="test") as database:
         _fill(database)
         database.commit()

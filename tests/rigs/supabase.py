@@ -28,6 +28,7 @@ from psycopg.conninfo import make_conninfo
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
 from ingestion.sources.settings import SupabaseProject
+from tests.rigs.databases import temporary_database
 from tests.rigs.gateway import ROLES, SECRET, Proxy, Upstream, running_proxy, send, token
 from tests.rigs.processes import end, wait_until
 
@@ -42,8 +43,6 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def shared_project(servers: Connections) -> Iterator[Supabase]:
     """What all projects of a test process run on: starting PostgREST is the longest part of many a test."""
-    from tests.conftest import temporary_database
-
     with temporary_database(servers.postgres) as postgres, running_supabase(postgres) as project:
         yield project
 

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from feature_repo.servers.connections import Connections, Postgres
 from ingestion.database.access import connect
+from tests.rigs.databases import administer
 from tests.rigs.processes import end, wait_until
 
 
@@ -49,12 +50,6 @@ def small_disk(megabytes: int) -> Iterator[Path]:
         directory.rmdir()
 
 
-def administer(servers: Connections, command: str, *names: str) -> None:
-    """A command, with identifiers in its braces, outside of any transaction."""
-    with psycopg.connect(**servers.postgres.conninfo | {"dbname": "postgres"}, autocommit=True) as connection:
-        connection.execute(sql.SQL(command).format(*map(sql.Identifier, names)))
-
-
 @contextmanager
 def on_disk(servers: Connections, disk: Path, template: Postgres) -> Iterator[Postgres]:
     """A copy of a database whose tables, temporary ones too, lie on this disk."""
@@ -62,13 +57,13 @@ def on_disk(servers: Connections, disk: Path, template: Postgres) -> Iterator[Po
     space.mkdir()
     owner = Path(servers.postgres.host).stat()
     os.chown(space, owner.st_uid, owner.st_gid)
-    administer(servers, f"create tablespace small location '{space}'")
-    administer(servers, "create database on_small_disk template {} tablespace small", template.database)
+    administer(servers.postgres, f"create tablespace small location '{space}'")
+    administer(servers.postgres, "create database on_small_disk template {} tablespace small", template.database)
     try:
         yield dataclasses.replace(template, database="on_small_disk")
     finally:
-        administer(servers, "drop database on_small_disk with (force)")
-        administer(servers, "drop tablespace small")
+        administer(servers.postgres, "drop database on_small_disk with (force)")
+        administer(servers.postgres, "drop tablespace small")
 
 
 @contextmanager

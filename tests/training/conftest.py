@@ -19,7 +19,7 @@ from tests.builders.hostile_text import TEXTS
 from tests.builders.manifests import manifest_of
 from tests.builders.training_sets import world
 from tests.rigs.commands import environ_of, pikkit_here
-from tests.rigs.trouble import administer
+from tests.rigs.databases import temporary_database
 from training.dataset import TrainingSet
 from training.manifest import ModelManifest
 
@@ -53,19 +53,17 @@ def trained(
     servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TrainedStore]:
     here = tmp_path_factory.mktemp("trained")
-    postgres = dataclasses.replace(servers.postgres, database="trained_store")
-    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
-    connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
-    rows = bettor(1.0)
-    store = TrainedStore(connections, here / "home", jsonl(here / "bets.jsonl", *rows), rows, {})
-    done = store.pikkit(
-        "train", "--source", store.file, "--json",
-        # A store of MLflow's that needs no server; its client asks whether that is meant.
-        MLFLOW_TRACKING_URI=store.tracking.as_uri(), MLFLOW_ALLOW_FILE_STORE="true",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    yield dataclasses.replace(store, document=json.loads(done.stdout))
-    administer(servers, "drop database {} with (force)", postgres.database)
+    with temporary_database(servers.postgres, applied_template) as postgres:
+        connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
+        rows = bettor(1.0)
+        store = TrainedStore(connections, here / "home", jsonl(here / "bets.jsonl", *rows), rows, {})
+        done = store.pikkit(
+            "train", "--source", store.file, "--json",
+            # A store of MLflow's that needs no server; its client asks whether that is meant.
+            MLFLOW_TRACKING_URI=store.tracking.as_uri(), MLFLOW_ALLOW_FILE_STORE="true",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        yield dataclasses.replace(store, document=json.loads(done.stdout))
 
 
 HOSTILE_MODEL = '"><img src=http://127.0.0.1:1/x onerror=alert(1)>\u202e'

@@ -84,7 +84,7 @@ def score(
     service = service or (kept.manifest.data.service if kept else DEFAULT_SERVICE)
     check(bets, service=service, now=clock.now())
     connections = stores(settings, create=False)
-    load_feast(checks_types=False)
+    load_feast()
     served = _fitting_model(kept, connections) if kept else None
     scored = score_bets(connections, bets, service=service, now=clock.now(), model=served)
     if json:

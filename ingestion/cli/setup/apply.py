@@ -22,7 +22,7 @@ def apply(json: Json = False) -> None:
         connect(connections.postgres, purpose="apply") as connection,
         hold_run_lock(connection, "apply"),
     ):
-        load_feast()
+        load_feast(checks_types=True)
         result = apply_declarations(connections)
     if json:
         print_json(asdict(result))

@@ -68,7 +68,7 @@ def _plan_against(base: str) -> Plan:
 
 def _plan_for_store() -> Plan:
     connections = stores(begin(), create=False)
-    load_feast()
+    load_feast(checks_types=True)
     from ingestion.planning.store_plan import plan_for_store
 
     return plan_for_store(connections)

@@ -19,7 +19,7 @@ from feature_repo.declarations.views import GROUPED_VIEWS
 from feature_repo.servers.connections import Postgres
 from feature_repo.sources import history_source
 from ingestion.database.access import connect
-from tests.conftest import _create
+from tests.rigs.databases import create_database
 from tests.rigs.offline_stores import HOUR, MICRO, NOON, OURS, records, repo_config
 
 RECENT = next(view for view in GROUPED_VIEWS if view.name == "sport_market_recent")
@@ -54,7 +54,7 @@ class Both:
 @pytest.fixture(scope="module")
 def both(template: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Both:
     directory: Path = tmp_path_factory.mktemp("both")
-    postgres = _create(template, f"both_{directory.name}", template=template)
+    postgres = create_database(template, template=template)
     stock, ours = (FeatureStore(config=repo_config(postgres, directory, name)) for name in ("postgres", OURS))
     ours.apply([entity, *(view(name, ttl) for name, ttl in TTLS.items())])
     return Both(stock, ours, postgres)

@@ -17,7 +17,7 @@ from feature_repo import clock
 from feature_repo.online_store import delete
 from feature_repo.online_store.layout import COPY_OF, watermarks_key
 from feature_repo.servers.connections import Connections, Redis
-from tests.conftest import _empty_redis
+from tests.rigs.databases import emptied_redis
 from tests.rigs.online_stores import DAY, store_of, view, write, write_watermark
 
 NOW = datetime(2026, 5, 24, 15, tzinfo=UTC)
@@ -32,7 +32,7 @@ Content = dict[bytes, dict[bytes, bytes]]
 @pytest.fixture
 def shared(servers: Connections) -> Redis:
     clock.set_now(NOW)
-    return _empty_redis(servers.redis)
+    return emptied_redis(servers.redis)
 
 
 @pytest.fixture

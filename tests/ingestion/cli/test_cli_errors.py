@@ -20,9 +20,10 @@ from ingestion.database.access import connect, hold_run_lock
 from ingestion.runs.status import lock_holder
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.rigs.commands import digests, environ_of, pikkit
+from tests.rigs.databases import create_database
 from tests.rigs.forked_commands import ForkedCommand, forked_command
 from tests.rigs.processes import wait_until
-from tests.rigs.trouble import a_role_with_a_password, administer, closed_port, on_disk, small_disk
+from tests.rigs.trouble import a_role_with_a_password, closed_port, on_disk, small_disk
 
 LATER = (NOW + timedelta(hours=1)).isoformat()
 HEADER = b"id,bet_type,status,american_odds,amount,profit,sport,league,market,institution_name,updated_at,time_placed\n"
@@ -34,8 +35,7 @@ def refreshed_once(
     servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Postgres:
     """A database with a few bets, refreshed at NOW. Each test gets a copy of it."""
-    postgres = dataclasses.replace(servers.postgres, database="refreshed_once")
-    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
+    postgres = create_database(servers.postgres, "refreshed_once", applied_template)
     directory = tmp_path_factory.mktemp("bets")
     environ = environ_of(dataclasses.replace(servers, postgres=postgres), directory / "home")
     file = jsonl(directory / "bets.jsonl", bet("a", 1), lost("b", 2), bet("c", status="?"))

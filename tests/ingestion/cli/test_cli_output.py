@@ -28,8 +28,8 @@ from ingestion.database.access import connect, hold_run_lock
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.ingestion.cli.test_cli_help import VERBS
 from tests.rigs.commands import PIKKIT, environ_of, pikkit_here
+from tests.rigs.databases import temporary_database
 from tests.rigs.processes import PATIENCE
-from tests.rigs.trouble import administer
 from training.cli import execute, main
 
 
@@ -38,17 +38,15 @@ def store(
     servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Connections]:
     """Stores with some published bets and some refused ones. What a test leaves in them, others find."""
-    postgres = dataclasses.replace(servers.postgres, database="output")
-    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
-    with redis.Redis.from_url(servers.redis.url) as client:
-        client.flushdb()
-    connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
-    directory = tmp_path_factory.mktemp("bets")
-    file = jsonl(directory / "first.jsonl", bet("won", 1), lost("lost", 2), bet("refused", status="?"))
-    environ = environ_of(connections, directory / "home", PIKKIT_NOW=NOW.isoformat())
-    assert pikkit_here("run", "--source", file, environ=environ).returncode == 0
-    yield connections
-    administer(servers, "drop database {} with (force)", postgres.database)
+    with temporary_database(servers.postgres, applied_template) as postgres:
+        with redis.Redis.from_url(servers.redis.url) as client:
+            client.flushdb()
+        connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
+        directory = tmp_path_factory.mktemp("bets")
+        file = jsonl(directory / "first.jsonl", bet("won", 1), lost("lost", 2), bet("refused", status="?"))
+        environ = environ_of(connections, directory / "home", PIKKIT_NOW=NOW.isoformat())
+        assert pikkit_here("run", "--source", file, environ=environ).returncode == 0
+        yield connections
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from ingestion.database.access import connect
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import T0, at, bet, jsonl, lost
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.databases import temporary_database
 from tests.rigs.lenient_pipeline import run
-from tests.rigs.trouble import administer
 
 FIRST, SECOND = T0 + timedelta(hours=1), T0 + timedelta(hours=2)
 
@@ -25,18 +25,16 @@ FIRST, SECOND = T0 + timedelta(hours=1), T0 + timedelta(hours=2)
 def store(servers, applied_template, tmp_path_factory):
     """Soccer and Tennis in a first run; in a second one a bet moved from Soccer to Tennis, and a new bet on Golf."""
     here = tmp_path_factory.mktemp("compared")
-    postgres = dataclasses.replace(servers.postgres, database="compared")
-    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
-    connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
-    with redis.Redis.from_url(connections.redis.url) as client:
-        client.flushdb()
-    first = [bet("a", 1), lost("b", 2), bet("t", 3, sport="Tennis")]
-    second = [bet("a", 90, sport="Tennis"), bet("g", 95, sport="Golf")]
-    for clock_at, bets in ((FIRST, first), (SECOND, second)):
-        clock.set_now(clock_at)
-        run(connections, open_file(jsonl(here / "bets.jsonl", *bets)))
-    yield connections
-    administer(servers, "drop database {} with (force)", postgres.database)
+    with temporary_database(servers.postgres, applied_template) as postgres:
+        connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
+        with redis.Redis.from_url(connections.redis.url) as client:
+            client.flushdb()
+        first = [bet("a", 1), lost("b", 2), bet("t", 3, sport="Tennis")]
+        second = [bet("a", 90, sport="Tennis"), bet("g", 95, sport="Golf")]
+        for clock_at, bets in ((FIRST, first), (SECOND, second)):
+            clock.set_now(clock_at)
+            run(connections, open_file(jsonl(here / "bets.jsonl", *bets)))
+        yield connections
 
 
 @pytest.fixture

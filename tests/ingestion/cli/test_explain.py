@@ -15,8 +15,8 @@ from ingestion.database.access import connect
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, T0, at, bet, jsonl, lost
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.databases import temporary_database
 from tests.rigs.lenient_pipeline import run
-from tests.rigs.trouble import administer
 
 SERVICE = "market_profitability_v1"
 LATER = T0 + timedelta(hours=2)
@@ -27,20 +27,18 @@ LOST = {"status": "SETTLED_LOSS", "profit": -10.0}
 def store(servers, applied_template, tmp_path_factory):
     """Three wins and two losses on Soccer; then a regrade, an older version and an open bet. And 16 bets on Tennis."""
     here = tmp_path_factory.mktemp("explained")
-    postgres = dataclasses.replace(servers.postgres, database="explained")
-    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
-    connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
-    with redis.Redis.from_url(connections.redis.url) as client:
-        client.flushdb()
-    tennis = [bet(f"b19fa7{n:02}", 10 + n, sport="Tennis", **({} if n % 3 else LOST)) for n in range(16)]
-    first = [bet("a", 1, clv_percentage=2.5), lost("b", 2), bet("c", 3), lost("d", 4), bet("e", 5, market="Total")]
-    older = lost("b", 1.5, amount=99.0, profit=-99.0)
-    second = [lost("a", 90, clv_percentage=2.5), older, bet("f", 6, status="PENDING", profit=None)]
-    for clock_at, bets in ((T0 + timedelta(hours=1), [*first, *tennis]), (LATER, second)):
-        clock.set_now(clock_at)
-        run(connections, open_file(jsonl(here / "bets.jsonl", *bets)))
-    yield connections
-    administer(servers, "drop database {} with (force)", postgres.database)
+    with temporary_database(servers.postgres, applied_template) as postgres:
+        connections = dataclasses.replace(servers, postgres=postgres, embedded=False)
+        with redis.Redis.from_url(connections.redis.url) as client:
+            client.flushdb()
+        tennis = [bet(f"b19fa7{n:02}", 10 + n, sport="Tennis", **({} if n % 3 else LOST)) for n in range(16)]
+        first = [bet("a", 1, clv_percentage=2.5), lost("b", 2), bet("c", 3), lost("d", 4), bet("e", 5, market="Total")]
+        older = lost("b", 1.5, amount=99.0, profit=-99.0)
+        second = [lost("a", 90, clv_percentage=2.5), older, bet("f", 6, status="PENDING", profit=None)]
+        for clock_at, bets in ((T0 + timedelta(hours=1), [*first, *tennis]), (LATER, second)):
+            clock.set_now(clock_at)
+            run(connections, open_file(jsonl(here / "bets.jsonl", *bets)))
+        yield connections
 
 
 @pytest.fixture

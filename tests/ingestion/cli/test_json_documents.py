@@ -25,8 +25,8 @@ from tests.builders.source_table import create_bets, put
 from tests.ingestion.cli.test_cli_help import COMMANDS
 from tests.ingestion.conftest import conninfo
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.databases import create_database, drop_database
 from tests.rigs.receiver import receiver
-from tests.rigs.trouble import administer
 
 ELSEWHERE = {
     "demo",
@@ -50,9 +50,8 @@ def printed(
 ) -> dict[str, list[Any]]:
     """By command, the documents that it printed, of one store with two streams, alerts and refused rows."""
     here = tmp_path_factory.mktemp("documents")
-    store, table = (dataclasses.replace(servers.postgres, database=f"documents_{name}") for name in ("store", "source"))
-    administer(servers, "create database {} template {}", store.database, applied_template.database)
-    administer(servers, "create database {}", table.database)
+    store = create_database(servers.postgres, "documents_store", applied_template)
+    table = create_database(servers.postgres, "documents_source")
     connections = dataclasses.replace(servers, postgres=store, embedded=False)
     create_bets(table)
     put(table, bet("in the table", 1))
@@ -134,8 +133,8 @@ def printed(
     ahead = jsonl(here / "ahead.jsonl", bet("known ahead", 4))
     run("run", "--source", ahead, "--clock-ahead", "--now", tomorrow.isoformat(), environ=running)
     run("backfill", "--rewind", environ=running)
-    for name in (store.database, table.database):
-        administer(servers, "drop database {} with (force)", name)
+    for database in (store, table):
+        drop_database(database)
     return found
 
 

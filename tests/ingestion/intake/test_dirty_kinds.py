@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -21,16 +20,17 @@ from ingestion.serving.export.export import export_store
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, T0, at, bet, jsonl, lost
 from tests.builders.hostile_text import HALF_A_CHARACTER, LONG
-from tests.rigs.trouble import administer
+from tests.rigs.databases import temporary_database
 
 
 @pytest.fixture(scope="module")
 def emptied(servers, template):
     """One database for all of these tests: each undoes what it did."""
-    administer(servers, "create database dirty_kinds template {}", template.database)
-    with connect(dataclasses.replace(template, database="dirty_kinds"), purpose="test") as connection:
+    with (
+        temporary_database(servers.postgres, template) as postgres,
+        connect(postgres, purpose="test") as connection,
+    ):
         yield connection
-    administer(servers, "drop database dirty_kinds with (force)")
 
 
 @pytest.fixture

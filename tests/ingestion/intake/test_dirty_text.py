@@ -8,7 +8,6 @@ another, which is refused. A price of its own tells every bet from the others.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import unicodedata
 
@@ -29,7 +28,7 @@ from tests.builders.bet_files import NOW, jsonl
 from tests.builders.hostile_text import KEPT_NAMES, NAMED, TEXTS, ordinary_and_named, refused
 from tests.builders.source_table import put
 from tests.rigs.commands import environ_of, pikkit
-from tests.rigs.trouble import administer
+from tests.rigs.databases import temporary_database
 
 NAMES = ["sport", "league", "market", "institution_name"]
 REFUSED = {text: refused(number, text) for number, text in enumerate(TEXTS.values())}
@@ -37,19 +36,16 @@ REFUSED = {text: refused(number, text) for number, text in enumerate(TEXTS.value
 
 @pytest.fixture(scope="module")
 def store(servers, applied_template, tmp_path_factory):
-    connections = Connections(
-        dataclasses.replace(servers.postgres, database="dirty_text"), servers.redis, embedded=False
-    )
     files = tmp_path_factory.mktemp("files")
-    administer(servers, "create database dirty_text template {}", applied_template.database)
     with redis.Redis.from_url(servers.redis.url) as client:
         client.flushdb()
-    clock.set_now(NOW)
-    run_pipeline(connections, open_file(ordinary_and_named(files / "named.jsonl")))
-    run_sync(connections, open_file(jsonl(files / "refused.jsonl", *REFUSED.values())))
-    clock.set_now(None)
-    yield connections
-    administer(servers, "drop database dirty_text with (force)")
+    with temporary_database(servers.postgres, applied_template) as postgres:
+        connections = Connections(postgres, servers.redis, embedded=False)
+        clock.set_now(NOW)
+        run_pipeline(connections, open_file(ordinary_and_named(files / "named.jsonl")))
+        run_sync(connections, open_file(jsonl(files / "refused.jsonl", *REFUSED.values())))
+        clock.set_now(None)
+        yield connections
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import uuid
 from datetime import timedelta
@@ -23,28 +22,15 @@ from ingestion.sources.files.file_source import open_file
 from ingestion.sources.json_rows import page_of
 from tests.builders.bet_files import NOW, T0, bet, lost
 from tests.rigs.commands import environ_of, pikkit
-from tests.rigs.trouble import administer
 
 LATER = NOW + timedelta(hours=2)
 IN_AN_HOUR = (NOW + timedelta(hours=1)).isoformat()
 
 
-@pytest.fixture(scope="module")
-def applied(servers, template_with_registry, tmp_path_factory):
-    """An empty store that is ready for runs. Each test gets a copy of it."""
-    postgres = dataclasses.replace(servers.postgres, database="quarantine_applied")
-    administer(servers, "create database {} template {}", postgres.database, template_with_registry.database)
-    home = tmp_path_factory.mktemp("home")
-    # In a process of its own: Feast keeps connections open, and a database in use cannot be copied.
-    done = pikkit("apply", environ=environ_of(dataclasses.replace(servers, postgres=postgres), home), cwd=home)
-    assert done.returncode == 0, done.stderr
-    return postgres
-
-
 @pytest.fixture
-def store(connections, clone, applied):
+def store(new_applied):
     clock.set_now(NOW)
-    return dataclasses.replace(connections, postgres=clone(applied))
+    return new_applied()
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.databases import create_database, disconnect
 from tests.rigs.receiver import Receiver, receiver
 
 
@@ -31,18 +31,13 @@ def run_template(
     servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Postgres:
     """A store that `pikkit run` has filled with three sound bets and a refused one."""
-    from tests.conftest import _create
-
     here = tmp_path_factory.mktemp("run")
-    postgres = _create(servers.postgres, "after_a_run", template=applied_template)
+    postgres = create_database(servers.postgres, "after_a_run", applied_template)
     environ = environ_of(Connections(postgres, servers.redis, embedded=False), here, PIKKIT_NOW=NOW.isoformat())
     rows = [bet("won", 1), lost("lost", 2), bet("new", 3), bet("refused", status="?")]
     done = pikkit_here("run", "--source", jsonl(here / "bets.jsonl", *rows), environ=environ)
     assert done.returncode == 0, done.stderr
-    # Feast keeps connections open, and a database in use cannot be copied.
-    ended = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s"
-    with psycopg.connect(**servers.postgres.conninfo, autocommit=True) as connection:
-        connection.execute(ended, [postgres.database])
+    disconnect(postgres)
     return postgres
 
 

@@ -22,7 +22,7 @@ from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet
 from tests.builders.hostile_text import TEXTS
-from tests.rigs.trouble import administer
+from tests.rigs.databases import temporary_database
 
 # Markup, an order of writing, and no end: what a name may do to a page.
 HOSTILE = [TEXTS["html"], TEXTS["right to left"] + " \u2067\u05d0", "\U0001f3c0" * 100]
@@ -35,9 +35,9 @@ def pages(servers: Connections, applied_template: Postgres, tmp_path_factory: py
     here = tmp_path_factory.mktemp("reports")
     made: dict[str, str] = {}
     clock.set_now(NOW)
-    with store(servers, "report_pending", None) as pending:
+    with store(servers, None) as pending:
         made["pending"] = report_page(report_contents(pending, store_status(pending, NOW)))
-    with store(servers, "report_hostile", applied_template) as hostile:
+    with store(servers, applied_template) as hostile:
         made["empty"] = report_page(report_contents(hostile, store_status(hostile, NOW)))
         run_pipeline(hostile, open_file(hostile_bets(here)), override=REASON)
         made["overridden"] = report_page(report_contents(hostile, store_status(hostile, NOW)))
@@ -50,11 +50,9 @@ def pages(servers: Connections, applied_template: Postgres, tmp_path_factory: py
 
 
 @contextmanager
-def store(servers: Connections, name: str, template: Postgres | None) -> Iterator[Connections]:
-    postgres = dataclasses.replace(servers.postgres, database=name)
-    administer(servers, "create database {} template {}", name, template.database if template else "template0")
-    yield dataclasses.replace(servers, postgres=postgres, embedded=False)
-    administer(servers, "drop database {} with (force)", name)
+def store(servers: Connections, template: Postgres | None) -> Iterator[Connections]:
+    with temporary_database(servers.postgres, template) as postgres:
+        yield dataclasses.replace(servers, postgres=postgres, embedded=False)
 
 
 def hostile_bets(directory: Path) -> Path:

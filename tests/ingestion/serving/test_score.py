@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psycopg
 import pytest
 import redis
-from psycopg import sql
 
 from feature_repo import clock
 from feature_repo.errors import ConfigurationError, SourceRejected, Unreachable
@@ -26,8 +24,8 @@ from ingestion.sample.sample import generate_sample, write_sample
 from ingestion.serving.score import Vector, parse_bets, read_bets, score_bets
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW
-from tests.conftest import _empty_redis
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.databases import emptied_redis, temporary_database
 from tests.rigs.lenient_pipeline import run
 
 BET = {
@@ -56,11 +54,7 @@ def store(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Connections]:
     """A store into which 600 bets were run at NOW."""
-    postgres = dataclasses.replace(servers.postgres, database="scored")
-    admin = dataclasses.replace(servers.postgres, database="postgres")
-    create = sql.SQL("create database scored template {}").format(sql.Identifier(applied_template.database))
-    with psycopg.connect(**admin.conninfo, autocommit=True) as connection:
-        connection.execute(create)
+    with temporary_database(servers.postgres, applied_template) as postgres:
         with redis.Redis.from_url(servers.redis.url) as client:
             client.flushdb()
         path = tmp_path_factory.mktemp("score") / "bets.parquet"
@@ -70,7 +64,6 @@ def store(
         run(connections, open_file(path))
         clock.set_now(None)
         yield connections
-        connection.execute("drop database scored with (force)")
 
 
 @pytest.fixture
@@ -288,7 +281,7 @@ def test_score_command_names_a_bet_that_is_not_online(store: Connections, bets: 
 def test_score_command_on_an_emptied_redis_warns_that_no_group_is_known(
     store: Connections, servers: Connections, tmp_path: Path
 ) -> None:
-    elsewhere = dataclasses.replace(store, redis=_empty_redis(servers.redis))
+    elsewhere = dataclasses.replace(store, redis=emptied_redis(servers.redis))
     done = pikkit_here("score", "--bet", json.dumps(BET), environ=_environ(elsewhere, tmp_path))
     assert (done.returncode, "knows none of these groups" in done.stderr) == (0, True)
 

@@ -17,9 +17,9 @@ from ingestion.sources.supabase import rest, span_reader, supabase_reading
 from ingestion.sources.supabase.supabase_table import open_supabase
 from ingestion.sources.table import StampWindow
 from tests.builders.source_table import create_bets, delete, fill, put
-from tests.conftest import temporary_database
 from tests.ingestion.sources.test_supabase import BET, START, bets, ids
 from tests.rigs import faults
+from tests.rigs.databases import temporary_database
 from tests.rigs.gateway import running_proxy
 from tests.rigs.processes import wait_until
 from tests.rigs.supabase import Supabase, running_supabase

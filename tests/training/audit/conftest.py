@@ -18,9 +18,8 @@ from feature_repo.servers.environment import feast_environment
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import jsonl
 from tests.builders.bettors import FIRST_DAY, bettor
-from tests.conftest import _empty_redis, disconnect
+from tests.rigs.databases import disconnect, emptied_redis, temporary_database
 from tests.rigs.lenient_pipeline import run
-from tests.rigs.trouble import administer
 
 DAYS = 40
 AUDITED_AT: datetime = FIRST_DAY + timedelta(days=DAYS, hours=6)
@@ -30,14 +29,12 @@ AUDITED_AT: datetime = FIRST_DAY + timedelta(days=DAYS, hours=6)
 def honest_store(
     servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Connections]:
-    postgres = dataclasses.replace(servers.postgres, database="audited_store")
-    administer(servers, "create database {} template {}", postgres.database, applied_template.database)
-    store = Connections(postgres, _empty_redis(servers.redis), embedded=False)
-    clock.set_now(AUDITED_AT)
-    run(store, open_file(jsonl(tmp_path_factory.mktemp("audited") / "bets.jsonl", *bettor(0.0, days=DAYS))))
-    clock.set_now(None)
-    yield store
-    administer(servers, "drop database {} with (force)", postgres.database)
+    with temporary_database(servers.postgres, applied_template) as postgres:
+        store = Connections(postgres, emptied_redis(servers.redis), embedded=False)
+        clock.set_now(AUDITED_AT)
+        run(store, open_file(jsonl(tmp_path_factory.mktemp("audited") / "bets.jsonl", *bettor(0.0, days=DAYS))))
+        clock.set_now(None)
+        yield store
 
 
 @pytest.fixture
