@@ -13,6 +13,7 @@ real_sample    the file of real bets; a test that needs it is skipped where it i
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -82,6 +83,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and ("servers" in item.fixturenames or _uses_rigs(item.module)):
             item.add_marker("rig")
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported until now stays: no garbage collection looks through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @cache

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Any, Final
 
 import typer
@@ -124,6 +125,12 @@ def main() -> None:
     sys.exit(exit_code)
 
 
+@cache
+def _command() -> Any:
+    """All verbs as Click has them. Made once: Typer reads the signature of each."""
+    return typer.main.get_command(app)
+
+
 def execute(arguments: Sequence[str]) -> int:
     """Run the command that these arguments name, and return its exit code.
 
@@ -132,7 +139,7 @@ def execute(arguments: Sequence[str]) -> int:
     """
     with closable_streams(), error_documents(wanted="--json" in arguments) as print_document:
         try:
-            exit_code = typer.main.get_command(app).main(arguments, prog_name="pikkit", standalone_mode=False)
+            exit_code = _command().main(arguments, prog_name="pikkit", standalone_mode=False)
         except _UsageError as error:
             error.message = redacted(error.message)
             error.show()

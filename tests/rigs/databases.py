@@ -22,6 +22,7 @@ from psycopg import sql
 
 from feature_repo.servers.connections import Postgres, Redis
 from ingestion.database.access import connect
+from tests.rigs.processes import wait_until
 
 _numbers = itertools.count(1)
 
@@ -45,14 +46,16 @@ def temporary_database(postgres: Postgres, template: Postgres | None = None) -> 
 
 def drop_database(postgres: Postgres) -> None:
     """Drop it, if it is there, and cut off whoever is connected to it."""
+    # Postgres would look only every tenth of a second whether the last session has ended.
+    disconnect(postgres)
     administer(postgres, "drop database if exists {} with (force)", postgres.database)
 
 
 def disconnect(postgres: Postgres) -> None:
     """End all sessions of a database: Feast keeps connections open, and a database in use cannot be copied."""
-    _administration(_maintenance(postgres)).execute(
-        "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", [postgres.database]
-    )
+    administration = _administration(_maintenance(postgres))
+    sessions = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+    wait_until(lambda: not administration.execute(sessions, [postgres.database]).fetchall())
 
 
 def administer(postgres: Postgres, command: str, *names: str) -> None:

@@ -39,6 +39,7 @@ from typing import IO, Final, NamedTuple
 
 import ingestion
 import training
+from feature_repo.store import import_feast
 from tests.rigs.processes import PATIENCE, free_port, listens, wait_until
 
 # What each command calls, as its entry point in the environment does.
@@ -194,6 +195,8 @@ def _serve(path: Path) -> Callable[[], object]:
     """Fork a process for each request until standard input closes. Returns what is then to be done: in each of those
     processes its command, in this one nothing.
     """
+    # As `pikkit` does. That Feast takes the types of the declarations is seen in the test's process, which applies them.
+    import_feast(checks_types=False)
     for package in (ingestion, training):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith(".__main__"):

@@ -33,7 +33,7 @@ def wait_until(holds: Callable[[], object], process: Process | None = None) -> N
     while not holds():
         assert process is None or process.poll() is None, f"the process has ended with {process.poll()}"
         assert time.monotonic() < limit, f"not within {PATIENCE:g} s"
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 def free_port() -> int:

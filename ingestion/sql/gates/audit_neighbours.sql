@@ -12,6 +12,7 @@ cross join lateral (
     select *
     from processed.bet_versions
     where bet_versions.time_placed >= placed.second and bet_versions.time_placed < placed.second + interval '1 second'
-      and bet_versions.seq <= %(since)s and not is_superseded and not is_deleted
+      -- + 0: by the index on seq, which a table without statistics seems to ask for, each second would read the history
+      and bet_versions.seq + 0 <= %(since)s and not is_superseded and not is_deleted
     offset 0
 ) as earlier
