@@ -195,7 +195,7 @@ def _serve(path: Path) -> Callable[[], object]:
     """Fork a process for each request until standard input closes. Returns what is then to be done: in each of those
     processes its command, in this one nothing.
     """
-    # As `pikkit` does. That Feast takes the types of the declarations is seen in the test's process, which applies them.
+    # As `pikkit` does. That Feast takes the types of the declarations shows in the test's process, which applies them.
     import_feast(checks_types=False)
     for package in (ingestion, training):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
