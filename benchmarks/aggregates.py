@@ -78,7 +78,9 @@ def ours(sample: Path) -> tuple[float, int]:
     for grouped in GROUPED_VIEWS:
         key = f"{grouped.name}_key"
         of_cell = (
-            group_keys(placed, grouped.group).to_native().select("cell", pl.col("key").cast(pl.Categorical).alias(key))
+            group_keys(placed, [grouped.group])
+            .to_native()
+            .select("cell", pl.col("key").cast(pl.Categorical).alias(key))
         )
         joined = joined.join(of_cell, on="cell", how="left", maintain_order="left").join_asof(
             pl.concat(changes.pop(grouped.name)).with_columns(pl.col(grouped.join_key).cast(pl.Categorical)),

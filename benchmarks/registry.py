@@ -20,7 +20,7 @@ from feast import FeatureView
 
 from benchmarks.measuring import Row, Sample, show
 from feature_repo.declarations.views import STORED_VIEWS
-from feature_repo.materialization.intervals import Interval, merge_intervals, record_interval
+from feature_repo.materialization.intervals import Interval, merge_intervals, record_intervals
 from feature_repo.servers.connections import Connections
 from feature_repo.store import store_at
 from ingestion.database.access import connect
@@ -84,7 +84,7 @@ def timed(work: Callable[[int], Any], number: int) -> float:
 def _record(store: Any, hour: int) -> None:
     instant = START + timedelta(hours=hour)
     for view in STORED_VIEWS:
-        record_interval(store.registry, store.project, view.name, (instant, instant))
+        record_intervals(store.registry, store.project, {view.name: (instant, instant)})
 
 
 def _record_as_feast(store: Any, hour: int) -> None:

@@ -171,7 +171,10 @@ PATCHED: Final[Mapping[str, Mapping[str, str]]] = {
     "FeatureView": {"from_proto": "makes a view of its message; with `skip_udf` without its stored function"},
     "OnDemandFeatureView": {"from_proto": "the same"},
     "StreamFeatureView": {"from_proto": "the same"},
-    "SqlRegistry": {"_list_objects": "reads all rows of one table, and makes an object of each message"},
+    "SqlRegistry": {
+        "_list_objects": "reads all rows of one table, and makes objects of the messages unless `proto_only`",
+        "proto": "reads the whole registry, by `_list_objects` with `proto_only` of each table",
+    },
 }
 
 # Private members of Feast's classes that classes of ours put their own in the place of, or use as inherited.

@@ -83,14 +83,13 @@ def key_expression(columns: Sequence[str]) -> nw.Expr:
     """
     import narwhals as nw
 
-    parts = [
-        nw.col(column)
+    parts = (
+        nw.col(*columns)
         .str.replace_all("\\", "\\\\", literal=True)
         .str.replace_all("|", "\\|", literal=True)
         .fill_null(NULL_PART)
-        for column in columns
-    ]
-    return nw.concat_str(parts, separator="|") if len(parts) > 1 else parts[0]
+    )
+    return nw.concat_str(parts, separator="|")
 
 
 def only_part(key: str | None) -> str | None:

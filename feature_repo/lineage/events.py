@@ -20,8 +20,9 @@ from uuid import UUID
 
 from feature_repo.declarations.features import DeclaredFeature
 from feature_repo.lineage.datasets import DatasetName
+from feature_repo.lineage.event_objects import plain_object
 from feature_repo.servers.connections import PROJECT
-from feature_repo.servers.environment import environment_over_dotenv
+from feature_repo.servers.environment import variable_over_dotenv
 
 EventType = Literal["START", "RUNNING", "COMPLETE", "FAIL", "ABORT"]
 # A facet of the client's, or its object.
@@ -75,7 +76,7 @@ def run_parent(run_id: UUID, root: Parent | None = None) -> Parent:
 
 def job_namespace() -> str:
     """The namespace of our jobs: OPENLINEAGE_NAMESPACE, or else the Feast project."""
-    return environment_over_dotenv().get("OPENLINEAGE_NAMESPACE", "").strip() or PROJECT
+    return variable_over_dotenv("OPENLINEAGE_NAMESPACE").strip() or PROJECT
 
 
 def lineage_event(
@@ -92,7 +93,6 @@ def lineage_event(
 ) -> LineageEvent:
     """An event of now."""
     from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState, set_producer
-    from openlineage.client.serde import Serde
 
     # The client keeps one producer for the whole process, and each of its objects takes it when it is made.
     set_producer(producer())
@@ -105,7 +105,8 @@ def lineage_event(
         eventTime=event_time.isoformat(),
         producer=producer(),
         run=Run(str(job_run_id), facets),
-        job=Job(job_namespace(), job, dict(job_facets or {})),
+        # A parent is always a run of ours.
+        job=Job(parent.namespace if parent else job_namespace(), job, dict(job_facets or {})),
         inputs=[
             InputDataset(*use.dataset, facets=dict(use.facets), inputFacets=dict(use.use_facets)) for use in inputs
         ],
@@ -113,7 +114,7 @@ def lineage_event(
             OutputDataset(*use.dataset, facets=dict(use.facets), outputFacets=dict(use.use_facets)) for use in outputs
         ],
     )
-    return LineageEvent(run_id, job, job_run_id, event_type, event_time, Serde.to_dict(event))
+    return LineageEvent(run_id, job, job_run_id, event_type, event_time, plain_object(event))
 
 
 @cache

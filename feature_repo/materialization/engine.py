@@ -23,7 +23,7 @@ from feast.infra.compute_engines.base import ComputeEngine
 from feature_repo.feast_internals import LocalComputeEngine, LocalMaterializationJob
 from feature_repo.lineage.copy_events import CopyLineage, copy_events
 from feature_repo.lineage.event_log import keep_events
-from feature_repo.materialization.intervals import record_interval
+from feature_repo.materialization.intervals import record_intervals
 from feature_repo.materialization.online_copy import (
     CopyTarget,
     backlog_range,
@@ -105,7 +105,7 @@ class GatedEngine(ComputeEngine):
             (job,) = self._engine.materialize(registry, task, **options)
         if job.status() == MaterializationJobStatus.ERROR:
             raise job.error() or RuntimeError(f"{task.feature_view.name} was not materialized, and nobody said why")
-        record_interval(registry, task.project, task.feature_view.name, (task.start_time, task.end_time))
+        record_intervals(registry, task.project, {task.feature_view.name: (task.start_time, task.end_time)})
         return job
 
     def _publish_range(self, connection: psycopg.Connection, task: MaterializationTask) -> PublishRange:

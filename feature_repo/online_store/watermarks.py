@@ -51,7 +51,11 @@ def copy_name(connection: psycopg.Connection) -> str:
 
 def online_watermark(client: Any, project: str, view: FeatureView, name: str) -> datetime | None:
     """The watermark of the view that is stored as `name`; None without one, or when it was set for other features."""
-    watermark = unpack_watermark(client.hget(watermarks_key(project), name))
+    return instant_copied(unpack_watermark(client.hget(watermarks_key(project), name)), view)
+
+
+def instant_copied(watermark: OnlineWatermark | None, view: FeatureView) -> datetime | None:
+    """Up to when the view is copied by this watermark, which stands under its name; None as of `online_watermark`."""
     if watermark is None or watermark.features != _digest(view):
         return None
     return instant_of_microseconds(watermark.instant)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -45,7 +45,7 @@ def stored_rows(frame: pl.DataFrame, view: FeatureView, project: str) -> Iterato
     prefix, suffix = key_prefix(join_key), project.encode()
     keys = [entity_key(prefix, value, suffix) for value in frame.get_column(join_key)]
     instants = frame.get_column("event_timestamp").dt.epoch("us").to_list()
-    columns = [encode_values(frame.get_column(field.name), field.dtype) for field in view.features]
+    columns = encode_columns(frame, {field.name: field.dtype for field in view.features})
     messages: Iterable[Sequence[bytes]] = zip(*columns, strict=True) if columns else ([] for _ in keys)
     return map(Stored, keys, instants, messages)
 
@@ -119,12 +119,25 @@ def _not_outdated(client: Any, stamp: bytes, batch: Sequence[Stored]) -> list[St
 # ---- columns of values as messages --------------------------------------------------------------------------------
 
 
-def encode_values(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
-    """The messages of a column, in order; empty for null. NaN is null online, as in Feast."""
-    from feast.types import Bool, Float64, Int64, String
+def encode_columns(frame: pl.DataFrame, feast_types: Mapping[str, Any]) -> list[Sequence[bytes]]:
+    """The messages of columns, given with their Feast types, in this order: per column one a row, empty for null.
 
-    if feast_type == Float64:
-        return _doubles(column.cast(pl.Float64))
+    NaN is null online, as in Feast.
+    """
+    from feast.types import Float64
+
+    doubles = [name for name, feast_type in feast_types.items() if feast_type == Float64]
+    # All at once: a column by itself takes as long as all of them where there are few rows.
+    encoded = dict(zip(doubles, _doubles(frame.select(doubles)), strict=True)) if doubles else {}
+    return [
+        encoded[name] if name in encoded else _encode_values(frame.get_column(name), feast_type)
+        for name, feast_type in feast_types.items()
+    ]
+
+
+def _encode_values(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
+    from feast.types import Bool, Int64, String
+
     if feast_type == Int64:
         return _each(column.cast(pl.Int64), _integer)
     if feast_type == Bool:
@@ -134,13 +147,15 @@ def encode_values(column: pl.Series, feast_type: Any) -> Sequence[bytes]:
     return _as_feast(column, feast_type)
 
 
-def _doubles(column: pl.Series) -> Sequence[bytes]:
-    numbers = column.fill_nan(None)
-    messages = np.empty(len(column), _DOUBLE)
-    messages["tag"], messages["value"] = 0x29, numbers.fill_null(0.0).to_numpy()
-    encoded: list[bytes] = messages.view(f"V{_DOUBLE.itemsize}").tolist()
-    for position in numbers.is_null().arg_true():
-        encoded[position] = _NULL
+def _doubles(columns: pl.DataFrame) -> list[list[bytes]]:
+    # NumPy has no null: what is null in the frame is NaN here, and both are null online.
+    numbers = columns.cast(pl.Float64).to_numpy().T
+    messages = np.empty(numbers.shape, _DOUBLE)
+    messages["tag"], messages["value"] = 0x29, numbers
+    encoded: list[list[bytes]] = messages.view(f"V{_DOUBLE.itemsize}").tolist()
+    for column, is_missing in zip(encoded, np.isnan(numbers), strict=True):
+        for row in is_missing.nonzero()[0].tolist():
+            column[row] = _NULL
     return encoded
 
 

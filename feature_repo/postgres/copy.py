@@ -16,6 +16,8 @@ Message: TypeAlias = bytes | bytearray | memoryview
 # Of a frame, as text: about three times what 50,000 bets have.
 FRAME_BYTES: Final = 64 * 1024 * 1024
 _ROWS_PER_CHUNK = 50_000
+# Types that `_text_format` is for.
+_SPELLED_OTHERWISE: Final = (pl.Binary, pl.Categorical, pl.Enum, pl.List)
 
 
 def copy_in(connection: psycopg.Connection, table: sql.Composable | str, frame: pl.DataFrame) -> int:
@@ -30,11 +32,11 @@ def copy_in(connection: psycopg.Connection, table: sql.Composable | str, frame: 
         sql.Identifier(*table.split(".")) if isinstance(table, str) else table,
         sql.SQL(", ").join(map(sql.Identifier, frame.columns)),
     )
-    texts = [_text_format(name, dtype).alias(name) for name, dtype in frame.schema.items()]
+    texts = _text_formats(frame.schema)
     with connection.cursor() as cursor, cursor.copy(command) as copy:
         for chunk in frame.iter_slices(_ROWS_PER_CHUNK):
             text = io.BytesIO()
-            chunk.select(texts).write_csv(
+            chunk.with_columns(texts).write_csv(
                 text,
                 include_header=False,
                 separator="\t",
@@ -78,6 +80,7 @@ def copy_pages(
         sql.SQL(", ").join(expression for expression, _, _ in columns.values()),
         sql.SQL(_with_params(connection, query, params)),
     )
+    reads = [read for _, _, read in columns.values() if read is not None]
     # The constant first column keeps Polars from skipping a row whose only value is null, and from looking for a
     # byte order mark or a compression header in the first value.
     wire = pl.Schema({"": pl.Int8} | {name: dtype for name, (_, dtype, _) in columns.items()})
@@ -86,7 +89,8 @@ def copy_pages(
         while (text := _joined(messages if rows is None else _first(messages, rows))).tell():
             text.seek(0)
             frame = pl.read_csv(text, has_header=False, schema=wire)
-            yield frame.select(read for _, _, read in columns.values())
+            frame.drop_in_place("")
+            yield frame.with_columns(reads) if reads else frame
 
 
 def _first(messages: Iterator[Message], rows: int) -> Iterator[Message]:
@@ -116,25 +120,35 @@ def _with_params(
     return text.rstrip().removesuffix(";") + "\n"
 
 
+def _text_formats(schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    """The columns that Postgres' text format spells otherwise than CSV, in its spelling."""
+    # Texts in one expression: by itself each takes as long as all of them, where there are few rows.
+    texts = [name for name, dtype in schema.items() if isinstance(dtype, pl.String)]
+    others = {name: dtype for name, dtype in schema.items() if isinstance(dtype, _SPELLED_OTHERWISE)}
+    return [
+        *([_escaped(pl.col(texts))] if texts else []),
+        *(_text_format(name, dtype).alias(name) for name, dtype in others.items()),
+    ]
+
+
 def _text_format(name: str, dtype: pl.DataType) -> pl.Expr:
-    """A column in the spelling of Postgres' text format."""
     column = pl.col(name)
     if isinstance(dtype, pl.Binary):
         return pl.lit(r"\\x") + column.bin.encode("hex")
     if isinstance(dtype, pl.List):
         quoted = pl.lit('"') + pl.element().cast(pl.String).str.replace_many({"\\": r"\\", '"': r"\""}) + pl.lit('"')
-        column = pl.lit("{") + column.list.eval(quoted.fill_null("NULL")).list.join(",") + pl.lit("}")
-    elif isinstance(dtype, pl.Categorical | pl.Enum):
-        column = column.cast(pl.String)
-    elif not isinstance(dtype, pl.String):
-        return column
+        return _escaped(pl.lit("{") + column.list.eval(quoted.fill_null("NULL")).list.join(",") + pl.lit("}"))
+    return _escaped(column.cast(pl.String))
+
+
+def _escaped(column: pl.Expr) -> pl.Expr:
     return column.str.replace_many({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def _csv_format(
     name: str, dtype: pl.DataType | type[pl.DataType]
-) -> tuple[sql.Composable, pl.DataType | type[pl.DataType], pl.Expr]:
-    """How a column is selected, its type in the CSV that comes, and how it is read from there."""
+) -> tuple[sql.Composable, pl.DataType | type[pl.DataType], pl.Expr | None]:
+    """How a column is selected, its type in the CSV that comes, and how it is read from there; None for as it is."""
     selected: sql.Composable = sql.Identifier(name)
     column = pl.col(name)
     if isinstance(dtype, pl.Datetime):
@@ -145,9 +159,9 @@ def _csv_format(
     if dtype == pl.Date:
         return sql.SQL("({} - date '1970-01-01')").format(selected), pl.Int32, column.cast(pl.Date)
     if dtype == pl.Boolean:
-        return sql.SQL("{}::text").format(selected), pl.Boolean, column
+        return sql.SQL("{}::text").format(selected), pl.Boolean, None
     if dtype == pl.Binary:
         return sql.SQL("encode({}, 'hex')").format(selected), pl.String, column.str.decode("hex")
     if isinstance(dtype, pl.List):
         return sql.SQL("array_to_json({})").format(selected), pl.String, column.str.json_decode(dtype)
-    return selected, dtype, column
+    return selected, dtype, None

@@ -3,5 +3,6 @@
 own_functions     stored functions of our views are never run
 pinned_services   a published list of features does not change
 ungated_views     views of the user's own
+whole_registry    everything in it by one statement
 forks             connections to the registry after a fork
 """

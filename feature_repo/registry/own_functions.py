@@ -35,6 +35,7 @@ from feature_repo.feast_internals import (
     on_demand_feature_views_table,
     stream_feature_views_table,
 )
+from feature_repo.registry.whole_registry import fetched_messages, fetching_all
 
 _TABLES: Final = (feature_views_table, on_demand_feature_views_table, stream_feature_views_table, label_views_table)
 
@@ -53,6 +54,8 @@ def ignore_stored_functions() -> None:
         if not hasattr(original, "__wrapped__"):
             wrap = _with_row_names if method == "_list_objects" else _noting_row
             setattr(SqlRegistry, method, wrap(original))
+    if not hasattr(SqlRegistry.proto, "__wrapped__"):
+        setattr(SqlRegistry, "proto", fetching_all(SqlRegistry.proto))  # noqa: B010 (as above)
 
 
 def require_own_functions(views: Iterable[OnDemandFeatureView]) -> None:
@@ -94,8 +97,11 @@ def _with_row_names(original: Callable[..., Any]) -> Callable[..., Any]:
     def read(
         self: Any, table: Any, project: str, proto_class: Any, python_class: Any, proto_field_name: str, **kwargs: Any
     ) -> Any:
+        messages = fetched_messages(table.name, project) if kwargs.get("proto_only") else None
         if table in _TABLES:
             table, proto_class = _with_names(table), _NamedMessages(proto_class)
+        if messages is not None:
+            return [proto_class.FromString(message) for message in messages]
         with _reading(None):
             return original(self, table, project, proto_class, python_class, proto_field_name, **kwargs)
 

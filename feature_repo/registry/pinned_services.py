@@ -61,9 +61,16 @@ def _published_lists(connection: psycopg.Connection, project: str) -> dict[str, 
     if not has_registry:
         return {}
     rows = connection.execute(feast_statement("registered_services"), {"project": project}).fetchall()
-    return {
-        name: references(FeatureService.from_proto(FeatureServiceMessage.FromString(proto))) for name, proto in rows
-    }
+    return {name: _stored_references(FeatureServiceMessage.FromString(message)) for name, message in rows}
+
+
+def _stored_references(message: Any) -> list[str]:
+    """`references` of a stored service, without making Feast's objects of it, which takes long."""
+    return [
+        f"{projection.feature_view_name}:{feature.name}"
+        for projection in message.spec.features
+        for feature in projection.feature_columns
+    ]
 
 
 def _difference(published: Sequence[str], declared: Sequence[str]) -> str:

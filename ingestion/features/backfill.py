@@ -12,10 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import polars as pl
 import psycopg
 
-from feature_repo.declarations.groups import GROUPS
 from feature_repo.declarations.views import STORED_VIEWS
 from ingestion.database.access import statement
 from ingestion.features import feature_versions
@@ -76,6 +74,5 @@ def replace_by_replay(
 def _replace_state(connection: psycopg.Connection, states: MemoryStates) -> None:
     connection.execute(statement("forget_state"))
     stored = DatabaseStates(connection)
-    for group in GROUPS:
-        stored.put_sums(group, pl.DataFrame(states.all_sums()[group.name]))
+    stored.put_sums(states.all_sums())
     stored.put_recent(states.all_recent())

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Final, NamedTuple
 
 from feature_repo.declarations.features import RECENT, RECENT_LONG, SHRINKAGE, DeclaredFeature
@@ -46,7 +46,7 @@ class FeatureDefinition:
     key: str
     dtype: str
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 in hexadecimal."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()

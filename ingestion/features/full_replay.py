@@ -37,12 +37,13 @@ def replay_log(
 
 def create_replay_tables(connection: psycopg.Connection) -> None:
     """Make pg_temp.replayed_<view>, empty, with the columns of each changelog. They go with the transaction."""
-    for view in STORED_VIEWS:
-        connection.execute(
-            sql.SQL("create temporary table {} on commit drop as select * from {} with no data").format(
-                sql.Identifier(f"replayed_{view.name}"), sql.Identifier("features", f"{view.name}_changes")
-            )
+    creations = (
+        sql.SQL("create temporary table {} on commit drop as select * from {} with no data").format(
+            sql.Identifier(f"replayed_{view.name}"), sql.Identifier("features", f"{view.name}_changes")
         )
+        for view in STORED_VIEWS
+    )
+    connection.execute(sql.SQL(";").join(creations))
 
 
 def replay_into_tables(

@@ -2,7 +2,8 @@
 
 A window over "the last N" has no running sum once a bet can leave it from the middle. Order: by the known_at of the
 bet's current version, then id. Where none of the last N arrivals has left, the window is a difference of prefix sums;
-the few rows for which one has are read backwards, bet by bet, all of them at once.
+the few rows for which one has are read backwards, bet by bet, all of them at once. Polars' in-memory engine runs it,
+as it does the running sums.
 
 A stored state keeps only the newest KEPT bets of a group. A group that is about to lose more of those than come in
 their place, and than it can spare (`short_of_bets`), gets its newest bets from the log first.
@@ -12,6 +13,7 @@ What changes the values of a feature changes its definition too (`ingestion/feat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +24,7 @@ import polars as pl
 
 from feature_repo.declarations.features import RECENT, RECENT_LONG
 from feature_repo.declarations.views import SPORT_MARKET_RECENT
-from ingestion.features.running_sums import Frame, group_keys
+from ingestion.features.running_sums import Frame
 
 _Integers = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
@@ -57,11 +59,12 @@ class RecentBets:
 
     def trimmed(self) -> RecentBets:
         """The newest KEPT of each group, the rest counted as older."""
-        ordered = self.bets.sort("key", *BETS_ORDER)
         newness = pl.len().over("key") - pl.int_range(pl.len()).over("key")
-        surplus = ordered.filter(newness > KEPT_BETS).group_by("key").agg(older=pl.len().cast(pl.Int64))
-        older = pl.concat([self.older, surplus]).group_by("key").agg(pl.col("older").sum())
-        return RecentBets(ordered.filter(newness <= KEPT_BETS), older)
+        ordered = self.bets.lazy().sort("key", *BETS_ORDER).with_columns(newness=newness)
+        surplus = ordered.filter(pl.col("newness") > KEPT_BETS).group_by("key").agg(older=pl.len().cast(pl.Int64))
+        return _collected(
+            ordered.filter(pl.col("newness") <= KEPT_BETS).drop("newness"), _added_up([self.older.lazy(), surplus])
+        )
 
     def refilled(self, newest: pl.DataFrame) -> RecentBets:
         """The same groups, those in `newest` (BETS_SCHEMA) with these bets in place of the ones that were held.
@@ -73,28 +76,30 @@ class RecentBets:
         held, taken = (
             bets.select("key", older=sign * one) for bets, sign in ((self.bets.filter(~others), 1), (newest, -1))
         )
-        older = pl.concat([self.older.filter(~others), held, taken]).group_by("key").agg(pl.col("older").sum())
+        older = _added_up([self.older.filter(~others).lazy(), held.lazy(), taken.lazy()]).collect(engine="in-memory")
         return RecentBets(pl.concat([self.bets.filter(others), newest]), pl.concat([self.older.filter(others), older]))
 
 
-def graded_events(happened: Frame) -> pl.DataFrame:
+def _added_up(older: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
+    return pl.concat(older).group_by("key").agg(pl.col("older").sum())
+
+
+def _collected(bets: pl.LazyFrame, older: pl.LazyFrame) -> RecentBets:
+    return RecentBets(*pl.collect_all([bets, older], engine="in-memory"))
+
+
+def graded_events(happened: Frame, keys: Frame) -> pl.DataFrame:
     """What entered and left each sport_market group's list: BETS_SCHEMA with known_at (microseconds) and `departs`.
 
-    `happened` is what `running_sums.events` returns; seq is that of the version that enters or leaves.
+    `happened` is what `running_sums.events` returns, `keys` what `running_sums.group_keys` returns; seq is that of the
+    version that enters or leaves.
     """
-    keys = group_keys(happened, SPORT_MARKET_RECENT.group)
+    names = keys.lazy().filter(nw.col("grouping") == SPORT_MARKET_RECENT.group.name).select("cell", "key")
+    graded = happened.lazy().filter(nw.col("graded")).join(names, on="cell")
+    instants = nw.col("known_at", "stood_at").dt.timestamp("us")
     events: pl.DataFrame = (
-        happened.filter(nw.col("graded"))
-        .join(keys, on="cell", how="left")
-        .select(
-            "key",
-            "id",
-            "departs",
-            stood_at=nw.col("stood_at").dt.timestamp("us"),
-            won=won_expression(),
-            seq=nw.col("version"),
-            known_at=nw.col("known_at").dt.timestamp("us"),
-        )
+        graded.select("key", "id", "departs", instants, won=won_expression(), seq="version")
+        .collect(engine="in-memory")
         .to_native()
     )
     return events
@@ -112,28 +117,30 @@ def short_of_bets(state: RecentBets, events: pl.DataFrame) -> pl.DataFrame:
     departs and to have KEPT left. A departure of a bet that the state counts as older takes none of those it holds, and
     a bet that is graded anew departs and arrives at one instant.
     """
-    known = pl.concat([state.bets.select("seq"), events.filter(~pl.col("departs")).select("seq")])
+    moved, held = events.lazy(), state.bets.lazy()
+    arrived = moved.filter(~pl.col("departs")).select("seq")
+    known = pl.concat([held.select("seq"), arrived])
     change = pl.when("departs").then(-1).otherwise(1).cast(pl.Int64)
     lowest = (
-        events.join(known, on="seq", how="semi")
+        moved.join(known, on="seq", how="semi")
         .group_by("key", "known_at")
         .agg(change=change.sum())
         .sort("key", "known_at")
         .group_by("key")
         .agg(lowest=pl.min_horizontal(0, pl.col("change").cum_sum().min()))
     )
-    arrived = events.filter(~pl.col("departs")).select("seq")
     departed = (
-        events.filter(pl.col("departs")).join(arrived, on="seq", how="anti").group_by("key").agg(departed=pl.len())
+        moved.filter(pl.col("departs")).join(arrived, on="seq", how="anti").group_by("key").agg(departed=pl.len())
     )
     return (
-        state.bets.group_by("key")
+        held.group_by("key")
         .agg(held=pl.len().cast(pl.Int64))
-        .join(state.older.filter(pl.col("older") > 0), on="key")
+        .join(state.older.lazy().filter(pl.col("older") > 0), on="key")
         .join(lowest, on="key", how="left")
         .filter(pl.col("held") + pl.col("lowest").fill_null(0) < RECENT_LONG)
         .join(departed, on="key", how="left")
         .select("key", needed=KEPT_BETS + pl.col("departed").fill_null(0).cast(pl.Int64))
+        .collect(engine="in-memory")
     )
 
 
@@ -144,55 +151,51 @@ def advance(events: pl.DataFrame, before: RecentBets) -> tuple[pl.DataFrame, Rec
     """
     # As a category the key is hashed as a small integer; most steps below go by it.
     as_category, as_text = pl.col("key").cast(pl.Categorical), pl.col("key").cast(pl.String)
-    events = events.with_columns(as_category)
-    before = RecentBets(before.bets.with_columns(as_category), before.older.with_columns(as_category))
-    departures = events.filter(pl.col("departs")).select("seq", departs_at="known_at")
-    arrivals = events.filter(~pl.col("departs")).select(BETS_SCHEMA.names())
+    moved = events.with_columns(as_category).lazy()
+    held, older = before.bets.lazy().with_columns(as_category), before.older.lazy().with_columns(as_category)
+    departures = moved.filter(pl.col("departs")).select("seq", departs_at="known_at")
+    arrivals = moved.filter(~pl.col("departs")).select(BETS_SCHEMA.names())
     bets = (
-        pl.concat([before.bets, arrivals])
+        pl.concat([held, arrivals])
         .join(departures, on="seq", how="left")
         .sort("key", *BETS_ORDER)
         .with_row_index("place")
         .with_columns(pl.col("place").cast(pl.Int64), pl.col("departs_at").fill_null(_NEVER))
+        .collect(engine="in-memory")
     )
-    rows = _with_rates(_instants(events, before), bets)
+    counts = _added_up([older, held.select("key", older=pl.lit(1, pl.Int64))])
+    rows = _with_rates(_instants(moved, counts), bets)
     forgotten = (
-        events.filter(pl.col("departs"))
-        .join(bets, on="seq", how="anti")
-        .group_by("key")
-        .agg(older=-pl.len().cast(pl.Int64))
+        moved.filter(pl.col("departs"))
+        .join(bets.lazy(), on="seq", how="anti")
+        .select("key", older=pl.lit(-1, pl.Int64))
     )
     # Every group has a row in the state after, so that one which was emptied replaces what it held.
-    touched = events.select("key", older=pl.lit(0, pl.Int64)).unique()
-    after = RecentBets(
-        bets.filter(pl.col("departs_at") == _NEVER).select(BETS_SCHEMA.names()).with_columns(as_text),
-        pl.concat([before.older, forgotten, touched]).group_by("key").agg(pl.col("older").sum()).with_columns(as_text),
+    touched = moved.select("key", older=pl.lit(0, pl.Int64))
+    after = _collected(
+        bets.lazy().filter(pl.col("departs_at") == _NEVER).select(BETS_SCHEMA.names()).with_columns(as_text),
+        _added_up([older, forgotten, touched]).with_columns(as_text),
     )
-    return _changed(rows).with_columns(as_text), after
+    return _changed(rows).with_columns(as_text).collect(engine="in-memory"), after
 
 
-def _instants(events: pl.DataFrame, before: RecentBets) -> pl.DataFrame:
+def _instants(moved: pl.LazyFrame, counts: pl.LazyFrame) -> pl.LazyFrame:
     """Each group's instants with its count after each, in order; first the one before anything happened."""
     change = pl.when("departs").then(-1).otherwise(1).cast(pl.Int64)
-    moved = events.group_by("key", "known_at").agg(count=change.sum())
-    held = before.bets.group_by("key").agg(count=pl.len().cast(pl.Int64))
-    counts = pl.concat([held, before.older.rename({"older": "count"})]).group_by("key").agg(pl.col("count").sum())
-    start = (
-        moved.group_by("key")
-        .agg(pl.col("known_at").min() - 1)
-        .join(counts, on="key", how="left")
-        .with_columns(pl.col("count").fill_null(0))
-    )
-    instants = pl.concat([start, moved]).sort("key", "known_at")
+    changes = moved.group_by("key", "known_at").agg(count=change.sum())
+    first = moved.group_by("key").agg(pl.col("known_at").min() - 1).join(counts, on="key", how="left")
+    start = first.select("key", "known_at", count=pl.col("older").fill_null(0))
+    instants = pl.concat([start, changes]).sort("key", "known_at")
     return instants.with_columns(pl.col("count").cum_sum().over("key"))
 
 
-def _with_rates(instants: pl.DataFrame, bets: pl.DataFrame) -> pl.DataFrame:
+def _with_rates(instants: pl.LazyFrame, bets: pl.DataFrame) -> pl.DataFrame:
     """Beside each instant the win rates over the bets that stood then."""
-    first = bets.group_by("key").agg(first=pl.col("place").min())
+    places = bets.lazy().select("key", "stood_at", last="place")
+    first = places.group_by("key").agg(first=pl.col("last").min())
     rows = (
         instants.join_asof(
-            bets.select("key", "stood_at", last="place"),
+            places,
             left_on="known_at",
             right_on="stood_at",
             by="key",
@@ -202,6 +205,7 @@ def _with_rates(instants: pl.DataFrame, bets: pl.DataFrame) -> pl.DataFrame:
         .with_row_index("row")
         # no bet yet: the range from `first` to `last` is empty
         .with_columns(pl.col("first").fill_null(0), pl.col("last").fill_null(pl.col("first").fill_null(0) - 1))
+        .collect(engine="in-memory")
     )
     windows = _Windows(rows, bets)
     return rows.with_columns(recent_win_rate=windows.rates(RECENT), recent_win_rate_50=windows.rates(RECENT_LONG))
@@ -216,11 +220,15 @@ class _Windows:
         self._won: _Flags = bets["won"].to_numpy()
         self._wins_before: _Integers = np.concatenate([[0], np.cumsum(self._won)])
         # A bet leaves at an instant of its group, so that row exists; it ends with the last row of the group.
-        ends = rows.group_by("key").agg(end=pl.col("row").max().cast(pl.Int64) + 1)
+        instants = rows.lazy().select("key", "row", departs_at="known_at")
+        ends = instants.group_by("key").agg(end=pl.col("row").max().cast(pl.Int64) + 1)
         leaving = (
-            bets.filter(pl.col("departs_at") != _NEVER)
-            .join(rows.select("key", "row", departs_at="known_at"), on=["key", "departs_at"])
+            bets.lazy()
+            .filter(pl.col("departs_at") != _NEVER)
+            .join(instants, on=["key", "departs_at"])
             .join(ends, on="key")
+            .select("place", "row", "end")
+            .collect(engine="in-memory")
         )
         self._place, self._row, self._end = (_array(leaving, name) for name in ("place", "row", "end"))
 
@@ -266,10 +274,10 @@ def _array(frame: pl.DataFrame, column: str) -> _Integers:
     return values
 
 
-def _changed(rows: pl.DataFrame) -> pl.DataFrame:
+def _changed(rows: pl.DataFrame) -> pl.LazyFrame:
     """The rows that differ from the one before in their group, which is not among them where nothing was before."""
     features: list[Any] = ["recent_win_rate", "recent_win_rate_50", pl.col("count").alias("sport_market_count")]
-    shown = rows.select("key", "known_at", *features)
+    shown = rows.lazy().select("key", "known_at", *features)
     same_group = pl.col("key") == pl.col("key").shift(1)
     differs = pl.any_horizontal(
         pl.col(*SPORT_MARKET_RECENT.features).ne_missing(pl.col(*SPORT_MARKET_RECENT.features).shift(1))

@@ -7,7 +7,7 @@ features.group_state. A long log goes through in chunks, so memory is bounded to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
@@ -17,7 +17,7 @@ import narwhals as nw
 import polars as pl
 import psycopg
 
-from feature_repo.declarations.groups import SPORT_MARKET, Group
+from feature_repo.declarations.groups import SPORT_MARKET
 from feature_repo.group_keys import key_expression, split_key
 from feature_repo.postgres.copy import copy_in, copy_out
 from ingestion.database.access import statement
@@ -110,31 +110,34 @@ class DatabaseStates:
         # The log position of the states; bets are reloaded as they stood there.
         self.log_position = 0
 
-    def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
+    def sums(self, groups: pl.DataFrame) -> pl.DataFrame:
         """See States."""
-        if not self.log_position:
-            return STATE_SCHEMA.to_frame()
-        params = {"grouping": group.name, "keys": list(keys)}
-        return copy_out(self._connection, statement("group_sums"), params, STATE_SCHEMA)
+        return self._stored(groups, STATE_SCHEMA)
 
-    def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
+    def put_sums(self, sums: pl.DataFrame) -> None:
         """See States."""
-        self._upsert("upsert_sums", sums.with_columns(grouping=pl.lit(group.name)))
+        self._upsert("upsert_sums", sums)
 
     def recent(self, events: pl.DataFrame) -> RecentBets:
         """See States."""
-        keys = events["key"].unique().to_list()
-        if not self.log_position or not keys:
+        groups = events.select("key", grouping=pl.lit(SPORT_MARKET.name)).unique()
+        stored = self._stored(groups, pl.Schema({"key": pl.String, "recent": pl.String})).drop_nulls()
+        if stored.is_empty():
             return RecentBets.none()
-        params = {"grouping": SPORT_MARKET.name, "keys": keys}
-        schema = {"key": pl.String(), "recent": pl.String()}
-        state = decoded(copy_out(self._connection, statement("group_sums"), params, schema).drop_nulls())
+        state = decoded(stored)
         short = short_of_bets(state, events)
         return state if short.is_empty() else state.refilled(self._newest_graded(short))
 
     def put_recent(self, bets: RecentBets) -> None:
         """See States."""
         self._upsert("upsert_recent", _encoded(bets.trimmed()).with_columns(grouping=pl.lit(SPORT_MARKET.name)))
+
+    def _stored(self, groups: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+        """Columns of features.group_state, which is empty before the first refresh: of these groups (grouping, key)."""
+        if not self.log_position or groups.is_empty():
+            return schema.to_frame()
+        params = {"groupings": groups["grouping"].to_list(), "keys": groups["key"].to_list()}
+        return copy_out(self._connection, statement("stored_groups"), params, schema)
 
     def _newest_graded(self, groups: pl.DataFrame) -> pl.DataFrame:
         """The newest `needed` graded bets of each of these groups (key, needed), from the log: BETS_SCHEMA."""

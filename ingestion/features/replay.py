@@ -13,7 +13,7 @@ import narwhals as nw
 import polars as pl
 
 from feature_repo.declarations.groups import GROUPS, Group
-from feature_repo.declarations.views import BET_CLOSING_LINE, BET_FACTS, GROUPED_VIEWS, SPORT_MARKET_RECENT
+from feature_repo.declarations.views import GROUPED_VIEWS, SPORT_MARKET_RECENT
 from ingestion.features import last_n, running_sums, single_bets
 from ingestion.features.last_n import RecentBets
 from ingestion.features.running_sums import Frame
@@ -44,19 +44,22 @@ LOG_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "is_forgotten": pl.Boolean,
 }
 
-STATE_SCHEMA: Final = pl.Schema({"key": pl.String, **dict.fromkeys(running_sums.SUMS, pl.Int64)})
+STATE_SCHEMA: Final = pl.Schema({"grouping": pl.String, "key": pl.String, **dict.fromkeys(running_sums.SUMS, pl.Int64)})
+
+# Events, counted once for each grouping, whose sums are in memory at once.
+MOST_ROWS: Final = 100_000
 
 
 class States(Protocol):
     """What is known of each group at the point where a chunk of the log begins."""
 
-    def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
-        """The running sums of the groups with these keys, in any order, with STATE_SCHEMA.
+    def sums(self, groups: pl.DataFrame) -> pl.DataFrame:
+        """The running sums of these groups (grouping, key), in any order, with STATE_SCHEMA.
 
         Stakes and profits are cents, ratios billionths. A group without history has no row.
         """
 
-    def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
+    def put_sums(self, sums: pl.DataFrame) -> None:
         """Replace the running sums of these groups."""
 
     def recent(self, events: pl.DataFrame) -> RecentBets:
@@ -73,17 +76,17 @@ class MemoryStates:
     """States of all groups, held in memory, starting with no history."""
 
     def __init__(self) -> None:
-        self._sums = {group.name: STATE_SCHEMA.to_frame() for group in GROUPS}
+        self._sums = STATE_SCHEMA.to_frame()
         self._recent = RecentBets.none()
 
-    def sums(self, group: Group, keys: Sequence[str]) -> pl.DataFrame:
+    def sums(self, groups: pl.DataFrame) -> pl.DataFrame:
         """See States."""
-        return self._sums[group.name].join(pl.DataFrame({"key": keys}, {"key": pl.String}), on="key", how="semi")
+        return self._sums.join(groups, on=["grouping", "key"], how="semi")
 
-    def put_sums(self, group: Group, sums: pl.DataFrame) -> None:
+    def put_sums(self, sums: pl.DataFrame) -> None:
         """See States."""
-        others = self._sums[group.name].join(sums, on="key", how="anti")
-        self._sums[group.name] = pl.concat([others, sums.select(STATE_SCHEMA.names())])
+        others = self._sums.join(sums, on=["grouping", "key"], how="anti")
+        self._sums = pl.concat([others, sums.select(STATE_SCHEMA.names())])
 
     def recent(self, events: pl.DataFrame) -> RecentBets:
         """See States. Nothing is ever trimmed here, so there are always enough."""
@@ -98,8 +101,8 @@ class MemoryStates:
             pl.concat([held.older.join(keys, on="key", how="anti"), bets.older]),
         )
 
-    def all_sums(self) -> dict[str, pl.DataFrame]:
-        """The running sums of every group: the name of each grouping, and a frame with STATE_SCHEMA, a row per group.
+    def all_sums(self) -> pl.DataFrame:
+        """The running sums of every group of every grouping, with STATE_SCHEMA.
 
         After a replay of the whole log this is what features.group_state should hold.
         """
@@ -118,27 +121,35 @@ def replay(log: pl.DataFrame, after: int, states: States) -> Iterator[tuple[str,
     """
     versions = nw.from_native(log, eager_only=True)
     happened = running_sums.events(versions, after)
-    for group in GROUPS:
-        sums = _advance_sums(happened, group, states)
+    keys = running_sums.group_keys(happened)
+    for groups in _at_once(happened):
+        measures = _advance_sums(
+            happened, keys.filter(nw.col("grouping").is_in([group.name for group in groups])), states
+        )
         for view in GROUPED_VIEWS:
-            if view.group is group and view is not SPORT_MARKET_RECENT:
-                yield view.name, running_sums.stats_features(sums, view).to_native()
-    yield SPORT_MARKET_RECENT.name, _advance_recent(happened, states)
-    versions = versions.filter(single_bets.is_of_a_bet())
-    yield BET_FACTS.name, single_bets.fact_rows(versions, after).to_native()
-    yield BET_CLOSING_LINE.name, single_bets.closing_line_rows(versions, after).to_native()
+            if view.group in groups and view is not SPORT_MARKET_RECENT:
+                yield view.name, running_sums.stats_features(measures, view).to_native()
+    yield SPORT_MARKET_RECENT.name, _advance_recent(happened, keys, states)
+    for name, rows in single_bets.change_rows(versions, after):
+        yield name, rows.to_native()
 
 
-def _advance_sums(happened: Frame, group: Group, states: States) -> Frame:
-    sums = running_sums.group_sums(happened, group)
-    before = nw.from_native(states.sums(group, running_sums.changed_keys(sums)), eager_only=True)
-    sums = running_sums.continued(sums, before)
-    states.put_sums(group, running_sums.last_sums(sums).to_native())
-    return sums
+def _at_once(happened: Frame) -> Iterator[Sequence[Group]]:
+    """GROUPS in portions that fit into memory: each has as many rows as there are events, for every grouping."""
+    size = max(1, MOST_ROWS // max(1, len(happened)))
+    for start in range(0, len(GROUPS), size):
+        yield GROUPS[start : start + size]
 
 
-def _advance_recent(happened: Frame, states: States) -> pl.DataFrame:
-    events = last_n.graded_events(happened)
+def _advance_sums(happened: Frame, keys: Frame, states: States) -> Frame:
+    before = nw.from_native(states.sums(keys.select("grouping", "key").unique().to_native()), eager_only=True)
+    sums = running_sums.group_sums(happened, keys, before)
+    states.put_sums(running_sums.last_sums(sums).to_native())
+    return running_sums.measured(sums)
+
+
+def _advance_recent(happened: Frame, keys: Frame, states: States) -> pl.DataFrame:
+    events = last_n.graded_events(happened, keys)
     rows, after = last_n.advance(events, states.recent(events))
     states.put_recent(after)
     return rows.rename({"key": SPORT_MARKET_RECENT.join_key, "known_at": "event_timestamp"}).with_columns(

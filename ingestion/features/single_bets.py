@@ -9,12 +9,14 @@ What changes the values of a feature changes its definition too (`ingestion/feat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import narwhals as nw
+from narwhals.typing import FrameT
 
 from feature_repo.bets.odds import implied_probability_expression
-from feature_repo.declarations.views import BET_CLOSING_LINE, BET_FACTS
+from feature_repo.declarations.views import BET_CLOSING_LINE, BET_FACTS, BetView
 from ingestion.features.running_sums import Frame
 
 FACTS: Final = BET_FACTS.features
@@ -23,33 +25,27 @@ CLOSING_LINE: Final = BET_CLOSING_LINE.features
 BET_KEY: Final = "id"
 
 
-def is_of_a_bet() -> nw.Expr:
-    """Whether a version stands for a bet. That of a bet that was forgotten counts in its groups alone."""
-    return ~nw.col("is_forgotten").fill_null(value=False)
-
-
-def fact_rows(log: Frame, after: int) -> Frame:
-    """Change rows of bet_facts: bet_id, event_timestamp and FACTS, from the versions past `after`.
+def change_rows(log: Frame, after: int) -> Iterator[tuple[str, Frame]]:
+    """Change rows of both views from the versions past `after`: (view name, bet_id, event_timestamp and features).
 
     `log` is that of a chunk (replay.LOG_SCHEMA), with the versions that it replaces. `amount` is in units of the
-    currency. A bet's first row stands at time_placed, where that is known.
+    currency. The first row of bet_facts stands at time_placed, where that is known; bet_closing_line has none before
+    anything of the closing line is known, and each at the version's known_at.
     """
-    return _changes(log, FACTS, after, first_at=first_fact_at(), first_if=~nw.col("is_deleted"))
+    # A version of a bet that was forgotten counts in its groups alone.
+    of_bets = log.lazy().filter(~nw.col("is_forgotten").fill_null(False))
+    versions = described(of_bets).collect(engine="in-memory")
+    something = nw.any_horizontal(~nw.col(*CLOSING_LINE).is_null(), ignore_nulls=True)
+    yield BET_FACTS.name, _changes(versions, BET_FACTS, after, first_at=first_fact_at(), first_if=~nw.col("is_deleted"))
+    yield (
+        BET_CLOSING_LINE.name,
+        _changes(versions, BET_CLOSING_LINE, after, first_at=first_line_at(), first_if=something),
+    )
 
 
 def first_fact_at() -> nw.Expr:
     """When the first facts of a bet could be known: when it was placed."""
-    return nw.when(~nw.col("time_placed").is_null()).then(nw.col("time_placed")).otherwise(nw.col("known_at"))
-
-
-def closing_line_rows(log: Frame, after: int) -> Frame:
-    """Change rows of bet_closing_line: bet_id, event_timestamp and CLOSING_LINE, from the versions past `after`.
-
-    `log` as of `fact_rows`. A bet has no row before anything of its closing line is known; every row stands at the
-    version's known_at.
-    """
-    something = nw.any_horizontal(*(~nw.col(name).is_null() for name in CLOSING_LINE), ignore_nulls=True)
-    return _changes(log, CLOSING_LINE, after, first_at=first_line_at(), first_if=something)
+    return nw.col("time_placed").fill_null(nw.col("known_at"))
 
 
 def first_line_at() -> nw.Expr:
@@ -57,52 +53,43 @@ def first_line_at() -> nw.Expr:
     return nw.col("known_at")
 
 
-def _described(log: Frame) -> Frame:
-    """The log with FACTS and CLOSING_LINE, null for tombstones."""
-    computed = log.with_columns(**fact_expressions()).with_columns(**closing_line_expressions())
-    return computed.with_columns(*(unless_deleted(name) for name in (*FACTS, *CLOSING_LINE)))
+def described(log: FrameT) -> FrameT:
+    """The versions of the log with FACTS and CLOSING_LINE, which are null in tombstones."""
+    place = ("seq", "previous_seq", BET_KEY, "known_at", "is_deleted")
+    odds = nw.col("odds")
+    standing = (
+        log.filter(~nw.col("is_deleted"))
+        # 100 as a column: see running_sums.measure_expressions on division by a constant
+        .with_columns(odds=nw.col("american_odds").cast(nw.Float64), hundred=nw.col("seq") * 0 + 100)
+        .with_columns(
+            nw.col("american_odds").cast(nw.Int64),
+            decimal_odds=1 + nw.when(odds < 0).then(100 / odds.abs()).otherwise(odds / nw.col("hundred")),
+            implied_prob=implied_probability_expression(odds),
+            amount=nw.col("amount_cents") / nw.col("hundred"),
+        )
+        .with_columns(clv_ev=nw.col("clv_percentage") * nw.col("implied_prob"))
+        .select(*place, "time_placed", *FACTS, *CLOSING_LINE)
+    )
+    return nw.concat([standing, log.filter(nw.col("is_deleted")).select(*place)], how="diagonal")
 
 
-def unless_deleted(name: str) -> nw.Expr:
-    """This column, null in a tombstone."""
-    return nw.when(~nw.col("is_deleted")).then(nw.col(name)).alias(name)
-
-
-def fact_expressions() -> dict[str, nw.Expr]:
-    """Those of FACTS that are not columns of the log as they stand, over its columns."""
-    odds = nw.col("american_odds").cast(nw.Float64)
-    size = odds.abs()
-    # 100 as a column: see running_sums.measure_expressions on division by a constant
-    hundred = nw.col("seq") * 0 + 100
-    return {
-        "american_odds": nw.col("american_odds").cast(nw.Int64),
-        "decimal_odds": nw.when(odds < 0).then(1 + 100 / size).otherwise(1 + size / hundred),
-        "implied_prob": implied_probability_expression(odds),
-        "amount": nw.col("amount_cents") / hundred,
-    }
-
-
-def closing_line_expressions() -> dict[str, nw.Expr]:
-    """Those of CLOSING_LINE that are not columns of the log as they stand, over its columns and FACTS."""
-    return {"clv_ev": nw.col("clv_percentage") * nw.col("implied_prob")}
-
-
-def _changes(log: Frame, columns: tuple[str, ...], after: int, *, first_at: nw.Expr, first_if: nw.Expr) -> Frame:
-    """First versions past `after` (`first_if`, `first_at`), and later ones whose `columns` differ from those before."""
-    versions = _described(log)
-    fresh = versions.filter(nw.col("seq") > after)
+def _changes(versions: Frame, view: BetView, after: int, *, first_at: nw.Expr, first_if: nw.Expr) -> Frame:
+    """First versions past `after` (`first_if`, `first_at`), and later ones whose features differ from those before."""
+    shown = (BET_KEY, "event_timestamp", "seq", *view.features)
+    fresh = versions.lazy().filter(nw.col("seq") > after)
     first = fresh.filter(nw.col("previous_seq").is_null(), first_if).with_columns(event_timestamp=first_at)
-    before = versions.select(*(nw.col(name).alias(f"{name}_before") for name in columns), previous_seq=nw.col("seq"))
-    compared = fresh.join(before, on="previous_seq", how="inner").with_columns(event_timestamp=nw.col("known_at"))
-    later = compared.filter(nw.any_horizontal(*(_differs(name) for name in columns), ignore_nulls=True))
+    before = versions.lazy().select(nw.col(*view.features).name.suffix("_before"), previous_seq="seq")
+    later = (
+        fresh.join(before, on="previous_seq")
+        .filter(nw.any_horizontal(*map(_differs, view.features), ignore_nulls=True))
+        .with_columns(event_timestamp="known_at")
+    )
     # Several versions of one bet at one instant: the last one stands.
-    at = [BET_KEY, "event_timestamp"]
-    last = later.group_by(at).agg(nw.col("seq").max())
-    kept = later.join(last, on=[*at, "seq"], how="inner")
-    shown: tuple[nw.Expr | str, ...] = (nw.col(BET_KEY).alias("bet_id"), "event_timestamp", *columns)
-    return nw.concat([first.join(last, on=at, how="anti").select(*shown), kept.select(*shown)], how="vertical")
+    is_last = nw.col("seq") == nw.col("seq").max().over(BET_KEY, "event_timestamp")
+    rows = nw.concat([first.select(*shown), later.select(*shown)]).filter(is_last)
+    return rows.drop("seq").rename({BET_KEY: view.join_key}).collect(engine="in-memory")
 
 
 def _differs(name: str) -> nw.Expr:
     now, before = nw.col(name), nw.col(f"{name}_before")
-    return (now != before).fill_null(False) | (now.is_null() & ~before.is_null()) | (~now.is_null() & before.is_null())
+    return (now != before).fill_null(now.is_null() != before.is_null())

@@ -4,7 +4,7 @@ values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,27 +57,20 @@ def verify_offline(connection: psycopg.Connection, progress: Progress = silent) 
 
 def _compare_versions(connection: psycopg.Connection) -> Comparison:
     """What features.feature_metadata says of each stored feature: how many change rows runs wrote, and their digest."""
-    features = differences = 0
-    for view in STORED_VIEWS:
-        listed = {"view": view.name, "features": list(view.features)}
-        row = connection.execute(statement("count_differing_versions"), listed).fetchone() or (0, 0)
-        features, differences = features + row[0], differences + row[1]
-    return Comparison("feature_metadata", features, differences)
+    views, features = zip(*((view.name, feature) for view in STORED_VIEWS for feature in view.features), strict=True)
+    query, listed = sql.SQL(statement("count_differing_versions")), {"views": list(views), "features": list(features)}
+    return Comparison("feature_metadata", *_row(connection, query, listed))
 
 
 def _compare_state(connection: psycopg.Connection, states: MemoryStates) -> Comparison:
     """The sums of every group, and of sport_market groups the bets that the windows can see and their number."""
-    schema = {"grouping": pl.String(), **STATE_SCHEMA}
-    stored = copy_out(connection, sql.SQL(statement("all_group_sums")), None, schema)
-    replayed = pl.concat(
-        sums.with_columns(grouping=pl.lit(name)).select(schema.keys()) for name, sums in states.all_sums().items()
-    )
+    stored = copy_out(connection, sql.SQL(statement("all_group_sums")), None, STATE_SCHEMA)
     # A group whose every change cancelled out may have a row of zeros, or none.
     something = pl.any_horizontal(pl.col(*SUMS) != 0)
     recent = copy_out(connection, sql.SQL(statement("all_recent")), None, {"key": pl.String(), "recent": pl.String()})
     differing = pl.concat(
         [
-            _unlike(stored, replayed.filter(something)).select("key"),
+            _unlike(stored, states.all_sums().filter(something)).select("key"),
             _unlike(_windows_of(decoded(recent)), _windows_of(states.all_recent())).select("key"),
         ]
     )
@@ -141,8 +134,10 @@ def _count_online_differences(store: FeatureStore, view: _View, rows: list[tuple
     return sum(stored != given for stored, given in zip(rows, zip(*columns, strict=True), strict=True))
 
 
-def _row(connection: psycopg.Connection, query: sql.SQL | sql.Composed) -> tuple[Any, ...]:
-    row: tuple[Any, ...] | None = connection.execute(query).fetchone()
+def _row(
+    connection: psycopg.Connection, query: sql.SQL | sql.Composed, params: Mapping[str, Any] | None = None
+) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = connection.execute(query, params).fetchone()
     if row is None:
         raise LookupError("no row")
     return row

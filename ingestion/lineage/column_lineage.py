@@ -28,14 +28,13 @@ from feature_repo.declarations.views import (
     BET_VIEWS,
     GROUPED_VIEWS,
     SPORT_MARKET_RECENT,
-    SPORT_STATS,
     GroupedView,
 )
 from ingestion.features import last_n, running_sums, single_bets
 from ingestion.features.last_n import BETS_SCHEMA, RecentBets
 from ingestion.features.replay import LOG_SCHEMA, STATE_SCHEMA
 from ingestion.features.running_sums import SUMS
-from ingestion.lineage.expression_roots import expression_roots, needed_columns
+from ingestion.lineage.expression_roots import column_roots, expression_roots, needed_columns
 from ingestion.lineage.on_demand_roots import on_demand_roots
 from quality.schema import ACCEPTED_SCHEMA
 from quality.schema.frame import CENT_COLUMNS, stored_expressions
@@ -120,8 +119,10 @@ def _of_log() -> dict[Node, tuple[Node, ...]]:
 
 def _of_sums() -> dict[Node, tuple[Node, ...]]:
     return {
-        Node("flag" if name in _FLAGS else "sum", name): _nodes("log", expression_roots(expression, LOG_SCHEMA))
-        for name, expression in running_sums.contribution_expressions().items()
+        Node("flag" if name in _FLAGS else "sum", name): _nodes(
+            "log", column_roots(running_sums.contributions, name, LOG_SCHEMA)
+        )
+        for name in (*SUMS, *_FLAGS)
     }
 
 
@@ -145,21 +146,11 @@ def _of_grouped_features() -> dict[Node, tuple[Node, ...]]:
 
 
 def _of_bet_features() -> dict[Node, tuple[Node, ...]]:
-    facts, line = single_bets.fact_expressions(), single_bets.closing_line_expressions()
-    schema = LOG_SCHEMA | dict.fromkeys(facts, pl.Float64)
-    roots = {name: expression_roots(expression, LOG_SCHEMA) for name, expression in facts.items()}
-    for name, expression in line.items():
-        roots[name] = tuple(
-            root for column in expression_roots(expression, schema) for root in roots.get(column, (column,))
-        )
-    schema |= dict.fromkeys(line, pl.Float64)
-    lineage = {}
-    for view in BET_VIEWS:
-        for name in view.features:
-            shown = expression_roots(single_bets.unless_deleted(name), schema)
-            columns = [root for column in shown for root in (roots.get(column, (column,)))]
-            lineage[Node("feature", f"{view.name}:{name}")] = _nodes("log", columns)
-    return lineage
+    return {
+        Node("feature", f"{view.name}:{name}"): _nodes("log", column_roots(single_bets.described, name, LOG_SCHEMA))
+        for view in BET_VIEWS
+        for name in view.features
+    }
 
 
 def _of_on_demand() -> dict[Node, tuple[Node, ...]]:
@@ -211,10 +202,8 @@ def _rows_of_groups(view: GroupedView) -> Iterator[str]:
 @cache
 def _columns_of_stats() -> tuple[str, ...]:
     """What the views over running sums read: one function makes all of them."""
-    schema = {"key": pl.String(), "known_at": LOG_SCHEMA["known_at"], **dict.fromkeys(SUMS, pl.Int64())}
-    return needed_columns(
-        lambda frame: running_sums.stats_features(nw.from_native(frame, eager_only=True), SPORT_STATS), schema
-    )
+    schema = {**STATE_SCHEMA, "known_at": LOG_SCHEMA["known_at"]}
+    return needed_columns(lambda frame: running_sums.measured(nw.from_native(frame, eager_only=True)), schema)
 
 
 def _columns_of_windows() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ whatever they are made of.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import narwhals as nw
 import polars as pl
@@ -13,6 +13,7 @@ from narwhals.exceptions import ColumnNotFoundError
 from polars.io.plugins import register_io_source
 
 ColumnTypes = Mapping[str, "pl.DataType | type[pl.DataType]"]
+Lazy: TypeAlias = nw.LazyFrame[Any]
 _MISSING = (ColumnNotFoundError, pl.exceptions.ColumnNotFoundError)
 
 
@@ -22,6 +23,15 @@ def expression_roots(expression: nw.Expr, schema: ColumnTypes) -> tuple[str, ...
     >>> expression_roots(nw.col("b") + nw.col("a"), {"a": pl.Int64, "b": pl.Int64, "c": pl.Int64})
     ('a', 'b')
     """
+    return column_roots(lambda frame: frame.select(root=expression), "root", schema)
+
+
+def column_roots(compute: Callable[[Lazy], Lazy], name: str, schema: ColumnTypes) -> tuple[str, ...]:
+    """The same for one column of what a function makes of a frame of this schema.
+
+    >>> column_roots(lambda frame: frame.with_columns(c=nw.col("a")), "c", {"a": pl.Int64, "b": pl.Int64})
+    ('a',)
+    """
     fetched: list[str] = []
 
     def fetch(columns: list[str] | None, *_: Any) -> Iterator[pl.DataFrame]:
@@ -30,7 +40,7 @@ def expression_roots(expression: nw.Expr, schema: ColumnTypes) -> tuple[str, ...
         yield frame if columns is None else frame.select(columns)
 
     source = register_io_source(fetch, schema=pl.Schema(schema))
-    nw.from_native(source).select(expression).to_native().collect()
+    compute(nw.from_native(source)).select(name).collect()
     return tuple(column for column in schema if column in fetched)
 
 

@@ -128,12 +128,11 @@ def copy_online(
         progress("materialize", done, len(views))
         keys_written[backlog.view.name] = _copy(connection, target._replace(buffer=buffer), backlog, is_empty=is_empty)
         if buffer is None:
-            _record(connection, registry, project, backlog, anew=anew)
+            _record(connection, registry, project, [backlog], anew=anew)
             _keep_lineage(connection, lineage, keys_written, [backlog])
     if buffer is not None:
         buffer.flush()
-        for backlog in backlogs:
-            _record(connection, registry, project, backlog, anew=anew)
+        _record(connection, registry, project, backlogs, anew=anew)
         _keep_lineage(connection, lineage, keys_written, backlogs)
     if anew and {*views} == {*STORED_VIEWS}:
         watermarks.set_copy_of(client, project, name)
@@ -153,9 +152,9 @@ def _keep_lineage(
     from feature_repo.lineage.event_log import keep_events
 
     written = {backlog.view.name: keys for backlog in backlogs if (keys := keys_written[backlog.view.name])}
+    events = [event for view, keys in written.items() for event in copy_events(lineage, view, keys_written=keys)]
     with connection.transaction():
-        for view, keys in written.items():
-            keep_events(connection, copy_events(lineage, view, keys_written=keys))
+        keep_events(connection, events)
 
 
 def _backlogs(connection: psycopg.Connection, views: Sequence[GroupedView | BetView]) -> list[Backlog]:
@@ -167,21 +166,28 @@ def _backlogs(connection: psycopg.Connection, views: Sequence[GroupedView | BetV
 
 def _targets(store: FeatureStore, backlogs: Sequence[Backlog], *, anew: bool) -> list[CopyTarget]:
     """Where each backlog is copied to, in their order."""
+    from feature_repo.feast_internals import redis_client_of
     from feature_repo.materialization.online_copy import CopyTarget
+    from feature_repo.online_store import watermarks
 
     online: Any = store.provider.online_store
     # One read of them all; a view that is not there is asked for by name, and missed in Feast's own words.
     of_feast = {view.name: view for view in store.list_batch_feature_views()}
     views = [of_feast.get(backlog.view.name) or store.get_feature_view(backlog.view.name) for backlog in backlogs]
+    in_redis = watermarks.read_watermarks(redis_client_of(online, store.config), store.project).views
+    targets = [CopyTarget(store.config, online, view, overwrite=anew) for view in views]
     return [
-        _placed(CopyTarget(store.config, online, view, overwrite=anew), backlog)
-        for view, backlog in zip(views, backlogs, strict=True)
+        _placed(target, backlog, watermarks.instant_copied(in_redis.get(target.name), target.view))
+        for target, backlog in zip(targets, backlogs, strict=True)
     ]
 
 
-def _placed(target: CopyTarget, backlog: Backlog) -> CopyTarget:
-    """The target, to be overwritten as a whole where what stands there is not known to be ours up to a time."""
-    in_redis, in_postgres = target.online_watermark, backlog.online_watermark
+def _placed(target: CopyTarget, backlog: Backlog, in_redis: datetime | None) -> CopyTarget:
+    """The target, to be overwritten as a whole where what stands there is not known to be ours up to a time.
+
+    `in_redis`: the online watermark that the view has there.
+    """
+    in_postgres = backlog.online_watermark
     # A watermark behind what was copied, or ahead of what there is, is that of another time, here or there.
     is_known = (
         in_redis is not None and in_postgres is not None and in_postgres <= in_redis <= backlog.features_watermark
@@ -205,25 +211,34 @@ def _copy(connection: psycopg.Connection, target: CopyTarget, backlog: Backlog, 
     return written
 
 
-def _record(connection: psycopg.Connection, registry: Any, project: str, backlog: Backlog, *, anew: bool) -> None:
-    """Remember that the view is copied, here and in Feast's registry.
+def _record(
+    connection: psycopg.Connection, registry: Any, project: str, backlogs: Sequence[Backlog], *, anew: bool
+) -> None:
+    """Remember that the views are copied, here and in Feast's registry.
 
     `anew`: what Feast remembers past the watermark was copied by a clock that ran ahead, and was taken back since.
     """
-    from feature_repo.materialization.intervals import cut_intervals, record_interval
+    from feature_repo.materialization.intervals import cut_intervals, record_intervals
 
-    with connection.transaction():
-        connection.execute(
-            statement("record_materialization"),
-            {
-                "view": backlog.view.name,
-                "online_watermark": backlog.features_watermark,
-                "log_position": backlog.log_position,
-                "finished_at": datetime.now(UTC),
-            },
-        )
+    finished_at = datetime.now(UTC)
+    copied = [
+        {
+            "view": backlog.view.name,
+            "online_watermark": backlog.features_watermark,
+            "log_position": backlog.log_position,
+            "finished_at": finished_at,
+        }
+        for backlog in backlogs
+    ]
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(statement("record_materialization"), copied)
     if anew:
-        cut_intervals(registry, project, backlog.view.name, backlog.features_watermark)
-    if backlog.online_watermark != backlog.features_watermark:
-        interval = backlog.online_watermark or backlog.features_watermark, backlog.features_watermark
-        record_interval(registry, project, backlog.view.name, interval)
+        for backlog in backlogs:
+            cut_intervals(registry, project, [backlog.view.name], backlog.features_watermark)
+    intervals = {
+        backlog.view.name: (backlog.online_watermark or backlog.features_watermark, backlog.features_watermark)
+        for backlog in backlogs
+        if backlog.online_watermark != backlog.features_watermark
+    }
+    if intervals:
+        record_intervals(registry, project, intervals)

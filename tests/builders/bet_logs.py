@@ -23,39 +23,60 @@ odds = st.one_of(
 )
 
 
+# What each version has, whatever its status. Made once: to make a strategy takes longer than to draw from it.
+_TERMS = st.fixed_dictionaries(
+    {
+        "is_deleted": st.integers(0, 9).map(lambda tenth: tenth == 0),
+        "status": st.sampled_from(STATUSES),
+        "amount_cents": st.one_of(st.just(0), st.integers(1, 100_000)),
+        "lacks_amount": st.integers(0, 9).map(lambda tenth: tenth == 0),
+        "american_odds": odds,
+        "clv_percentage": st.one_of(st.none(), st.integers(-1_000_000, 1_000_000).map(lambda n: n / 10_000)),
+        "sport": st.sampled_from(SPORTS),
+        "league": st.sampled_from(LEAGUES),
+        "market": st.sampled_from(MARKETS),
+        "institution_name": st.sampled_from(("Bet&Win", "O'Hare", None)),
+        "bet_type": st.just("straight"),
+        "is_live": st.sampled_from((True, False, None)),
+        "clv_current_odds": st.one_of(st.none(), st.floats(-500, -100)),
+        "time_placed": st.one_of(st.none(), st.integers(1, 9).map(lambda hours: EPOCH - timedelta(hours=hours))),
+    }
+)
+_LOSSES = st.sampled_from((-1, -1, 0))  # times the stake; 0: a lost bonus bet
+_NOTHING = st.sampled_from((0, None))
+_STEPS = st.sampled_from((0, 0, 1, 1, 3_600_000_000))
+
+
 @st.composite
 def version(draw):
-    status = draw(st.sampled_from(STATUSES))
-    amount = draw(st.one_of(st.just(0), st.integers(1, 100_000)))
-    win = draw(st.integers(-amount // 2, 500_000))  # below 0: a dead heat
-    loss = draw(st.sampled_from((-amount, -amount, 0)))  # 0: a lost bonus bet
-    profit = {"SETTLED_WIN": win, "SETTLED_LOSS": loss, "SETTLED_CASHEDOUT": win - amount}.get(status, 0)
-    lacks_profit = status in ("PENDING", "SETTLED_PUSH", "SETTLED_VOID") and draw(st.booleans())
-    return {
-        "is_deleted": draw(st.integers(0, 9)) == 0,
-        "status": status,
-        "amount_cents": None if draw(st.integers(0, 9)) == 0 else amount,
-        "profit_cents": None if lacks_profit else profit,
-        "american_odds": draw(odds),
-        "clv_percentage": draw(st.one_of(st.none(), st.integers(-1_000_000, 1_000_000).map(lambda n: n / 10_000))),
-        "sport": draw(st.sampled_from(SPORTS)),
-        "league": draw(st.sampled_from(LEAGUES)),
-        "market": draw(st.sampled_from(MARKETS)),
-        "institution_name": draw(st.sampled_from(("Bet&Win", "O'Hare", None))),
-        "bet_type": "straight",
-        "is_live": draw(st.sampled_from((True, False, None))),
-        "clv_current_odds": draw(st.one_of(st.none(), st.floats(-500, -100))),
-        "time_placed": draw(st.one_of(st.none(), st.just(EPOCH - timedelta(hours=draw(st.integers(1, 9)))))),
-    }
+    terms = draw(_TERMS)
+    amount = terms["amount_cents"]
+    if terms.pop("lacks_amount"):
+        terms["amount_cents"] = None
+    return terms | {"profit_cents": draw(_profit(terms["status"], amount))}
+
+
+def _profit(status, amount):
+    if status == "SETTLED_LOSS":
+        return _LOSSES.map(lambda stakes: stakes * amount)
+    if status in ("SETTLED_WIN", "SETTLED_CASHEDOUT"):
+        lowest = -amount // 2  # below 0: a dead heat
+        return (
+            st.integers(lowest, 500_000) if status == "SETTLED_WIN" else st.integers(lowest - amount, 500_000 - amount)
+        )
+    return _NOTHING
+
+
+_VERSION = version()
 
 
 @st.composite
 def logs(draw, max_size=60, ids=12):
     """A log in order of seq: known_at never falls, and often stands still (ties on the same microsecond)."""
-    log, known_at = [], EPOCH
+    log, known_at, bets = [], EPOCH, st.integers(0, ids)
     for seq in range(1, draw(st.integers(0, max_size)) + 1):
-        known_at += timedelta(microseconds=draw(st.sampled_from((0, 0, 1, 1, 3_600_000_000))))
-        log.append({"seq": seq, "id": f"b{draw(st.integers(0, ids))}", "known_at": known_at, **draw(version())})
+        known_at += timedelta(microseconds=draw(_STEPS))
+        log.append({"seq": seq, "id": f"b{draw(bets)}", "known_at": known_at, **draw(_VERSION)})
     return chained(log)
 
 

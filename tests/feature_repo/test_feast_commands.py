@@ -57,7 +57,7 @@ def test_project_cannot_be_torn_down_by_accident(environ: dict[str, str]) -> Non
 def test_feast_ui_serves_an_html_page(environ: dict[str, str], tmp_path: Path) -> None:
     command = ["-c", REPOSITORY, "ui", "--host", "127.0.0.1", "--port", "{port}"]
     with (
-        forked_server("feast", command, environ=environ, cwd=tmp_path) as port,
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer,
+        forked_server("feast", command, environ=environ, cwd=tmp_path) as server,
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/") as answer,
     ):
         assert b"<html" in answer.read()

@@ -182,9 +182,9 @@ def test_a_run_fills_a_redis_that_lost_everything(load, prepared):
 @pytest.fixture
 def other_definition(monkeypatch):
     """Until it is undone, decimal odds and shrunk win rates come out otherwise than they should."""
-    describe = single_bets._described
+    describe = single_bets.described
     with monkeypatch.context() as patch:
-        patch.setattr(single_bets, "_described", lambda log: describe(log).with_columns(nw.col("decimal_odds") + 1))
+        patch.setattr(single_bets, "described", lambda log: describe(log).with_columns(nw.col("decimal_odds") + 1))
         patch.setattr(running_sums, "SHRINKAGE", 50)
         yield patch
 

@@ -35,7 +35,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 import ingestion
 import training
@@ -94,6 +94,10 @@ class ForkedCommand:
         """What it has printed on standard output so far."""
         return _text(self._out)
 
+    def complained(self) -> str:
+        """What it has printed on standard error so far."""
+        return _text(self._err)
+
     def wait(self) -> subprocess.CompletedProcess[str]:
         """Its exit code (negative: the signal that ended it) and what it printed, once it has ended. Raises
         TimeoutExpired after PATIENCE.
@@ -137,11 +141,18 @@ def run_forked(
         return forked.wait()
 
 
+class ForkedServer(NamedTuple):
+    """A server that listens on a port of loopback, and the command that it is."""
+
+    port: int
+    command: ForkedCommand
+
+
 @contextmanager
 def forked_server(
     program: str, arguments: Sequence[str | Path], *, environ: Mapping[str, str], cwd: Path
-) -> Iterator[int]:
-    """The port of a server that this command starts, and that listens. It is asked to end afterwards.
+) -> Iterator[ForkedServer]:
+    """A server that this command starts, once it listens. It is asked to end afterwards.
 
     `{port}` in an argument stands for the port.
     """
@@ -151,7 +162,7 @@ def forked_server(
         try:
             wait_until(lambda: forked.poll() is not None or listens(port))
             assert forked.poll() is None, forked.wait().stderr
-            yield port
+            yield ForkedServer(port, forked)
         finally:
             forked.send_signal(signal.SIGTERM)
             forked.wait()
@@ -184,7 +195,7 @@ def _serve(path: Path) -> Callable[[], object]:
     """Fork a process for each request until standard input closes. Returns what is then to be done: in each of those
     processes its command, in this one nothing.
     """
-    # As `pikkit` does. That Feast takes the types of the declarations is seen in the test's process, which applies them.
+    # As `pikkit` does. That Feast takes the types of the declarations shows in the test's process, which applies them.
     import_feast(checks_types=False)
     for package in (ingestion, training):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):

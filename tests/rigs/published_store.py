@@ -14,13 +14,16 @@ LONE    sport_stats         NHL        WATERMARK - 20 days
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import subprocess
-import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -71,10 +74,7 @@ class Published:
 
     def feast(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Feast's own command, with nothing but what `pikkit env` prints."""
-        return run_forked("feast", arguments, environ=self.environ(), cwd=REPOSITORY)
-
-    def command(self, *arguments: str) -> list[str | Path]:
-        return [Path(sys.executable).with_name("feast"), *arguments]
+        return run_forked("feast", arguments, environ=self.environ(), cwd=what_feast_reads())
 
     def environ(self) -> dict[str, str]:
         return dict(os.environ) | feast_environment(self.connections)
@@ -84,6 +84,20 @@ class Published:
         from feast import FeatureStore
 
         return FeatureStore(str(REPOSITORY))
+
+
+@cache
+def what_feast_reads() -> Path:
+    """A directory with the parts of the repository that Feast reads.
+
+    In the repository itself an apply or a plan takes seconds to find out which of the files of `.venv` are not meant.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="pikkit-test-"))
+    atexit.register(shutil.rmtree, directory)
+    for name in ("feature_repo", "feature_store.yaml", ".feastignore"):
+        source = REPOSITORY / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, directory / name)
+    return directory
 
 
 @pytest.fixture(scope="session")

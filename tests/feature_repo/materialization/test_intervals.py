@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.materialization.intervals import KEPT_INTERVALS, merge_intervals, record_interval
+from feature_repo.materialization.intervals import KEPT_INTERVALS, cut_intervals, merge_intervals, record_intervals
 from tests.rigs.published_store import WATERMARK, Published
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_incremental_materialization_starts_at_the_end_of_the_last(published: Pu
 def test_hourly_materializations_leave_few_intervals(published: Published, gated: Any) -> None:
     """One instant is copied each hour, so no two windows touch."""
     for number in range(3 * KEPT_INTERVALS):
-        record_interval(gated.registry, gated.project, "sport_stats", (hour(number), hour(number)))
+        record_intervals(gated.registry, gated.project, {"sport_stats": (hour(number), hour(number))})
     view = gated.get_feature_view("sport_stats")
     assert len(view.materialization_intervals) == KEPT_INTERVALS
     assert view.most_recent_end_time == hour(3 * KEPT_INTERVALS - 1)
@@ -95,8 +95,26 @@ def test_hourly_materializations_leave_few_intervals(published: Published, gated
 def test_recorded_interval_is_read_at_once_from_the_cached_registry(published: Published, gated: Any) -> None:
     registry, project = gated.registry, gated.project
     assert registry.get_feature_view("sport_stats", project, allow_cache=True).most_recent_end_time is None
-    record_interval(registry, project, "sport_stats", (hour(0), hour(1)))
+    record_intervals(registry, project, {"sport_stats": (hour(0), hour(1))})
     assert registry.get_feature_view("sport_stats", project, allow_cache=True).most_recent_end_time == hour(1)
+
+
+def test_intervals_of_several_views_are_recorded_view_by_view(published: Published, gated: Any) -> None:
+    registry, project = gated.registry, gated.project
+    record_intervals(registry, project, {"sport_stats": (hour(0), hour(1)), "bet_facts": (hour(2), hour(3))})
+    record_intervals(registry, project, {"sport_stats": (hour(1), hour(4)), "no view": (hour(0), hour(1))})
+    recorded = {view.name: view.materialization_intervals for view in gated.list_feature_views()}
+    assert recorded.pop("sport_stats") == [(hour(0), hour(4))]
+    assert recorded.pop("bet_facts") == [(hour(2), hour(3))]
+    assert set(map(tuple, recorded.values())) == {()}
+
+
+def test_intervals_are_cut_in_the_views_that_are_named(published: Published, gated: Any) -> None:
+    registry, project = gated.registry, gated.project
+    views = ["sport_stats", "bet_facts", "institution_stats"]
+    record_intervals(registry, project, dict.fromkeys(views, (hour(0), hour(5))))
+    cut_intervals(registry, project, views[:2], hour(3))
+    assert [gated.get_feature_view(view).most_recent_end_time for view in views] == [hour(3), hour(3), hour(5)]
 
 
 def test_long_list_of_intervals_is_shortened(published: Published, gated: Any) -> None:

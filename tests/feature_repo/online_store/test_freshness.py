@@ -176,8 +176,8 @@ def served(quiet: Any, node: Server, tmp_path: Path) -> Iterator[str]:
     )
     command = ["serve", "--host", "127.0.0.1", "--port", "{port}"]
     environ = os.environ | {"PIKKIT_NOW": NOW.isoformat(), "FEAST_USAGE": "False"}
-    with forked_server("feast", command, environ=environ, cwd=tmp_path) as port:
-        yield f"http://127.0.0.1:{port}"
+    with forked_server("feast", command, environ=environ, cwd=tmp_path) as server:
+        yield f"http://127.0.0.1:{server.port}"
 
 
 def ask(address: str, features: list[str], entities: dict[str, list[Any]]) -> tuple[int, Any]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from feature_repo.declarations.views import STORED_VIEWS
 from feature_repo.online_store.layout import entity_key, instant_of_microseconds, key_prefix, microseconds
 from feature_repo.online_store.protobuf import decode, decode_instant, encode_instant
-from feature_repo.online_store.write import encode_values
+from feature_repo.online_store.write import encode_columns
 
 FLOATS = st.none() | st.floats(allow_nan=False)
 INTEGERS = st.none() | st.integers(-(2**63), 2**63 - 1)
@@ -30,23 +30,46 @@ def as_feast(values: list[Any], feast_type: Any) -> list[bytes]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "dtype", "values"),
-    [
-        ("Float64", pl.Float64, FLOATS),
-        ("Int64", pl.Int64, INTEGERS),
-        ("String", pl.String, TEXTS),
-        ("Bool", pl.Boolean, st.none() | st.booleans()),
-    ],
-)
+def encode_values(column: pl.Series, feast_type: Any) -> list[bytes]:
+    (encoded,) = encode_columns(column.rename("of it").to_frame(), {"of it": feast_type})
+    return list(encoded)
+
+
+KINDS = {
+    "Float64": (pl.Float64, FLOATS),
+    "Int64": (pl.Int64, INTEGERS),
+    "String": (pl.String, TEXTS),
+    "Bool": (pl.Boolean, st.none() | st.booleans()),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
 @given(data=st.data())
-def test_column_is_encoded_byte_for_byte_as_by_feast(name: str, dtype: Any, values: Any, data: st.DataObject) -> None:
+def test_column_is_encoded_byte_for_byte_as_by_feast(name: str, data: st.DataObject) -> None:
     import feast.types
 
+    dtype, values = KINDS[name]
     column = data.draw(st.lists(values, max_size=8))
-    encoded = list(encode_values(pl.Series(column, dtype=dtype), getattr(feast.types, name)))
+    encoded = encode_values(pl.Series(column, dtype=dtype), getattr(feast.types, name))
     assert encoded == as_feast(column, getattr(feast.types, name))
     assert [decode(message) for message in encoded] == column
+
+
+@given(data=st.data())
+def test_columns_are_encoded_together_as_each_by_itself(data: st.DataObject) -> None:
+    import feast.types
+
+    kinds = data.draw(st.lists(st.sampled_from(list(KINDS)), max_size=6))
+    height = data.draw(st.integers(0, 4))
+    values = [data.draw(st.lists(KINDS[kind][1], min_size=height, max_size=height)) for kind in kinds]
+    columns = {f"column {place}": kind for place, kind in enumerate(kinds)}
+    frame = pl.DataFrame(
+        [pl.Series(name, of_it, KINDS[kind][0]) for (name, kind), of_it in zip(columns.items(), values, strict=True)]
+    )
+    encoded = encode_columns(frame, {name: getattr(feast.types, kind) for name, kind in columns.items()})
+    assert [list(column) for column in encoded] == [
+        as_feast(column, getattr(feast.types, kind)) for column, kind in zip(values, kinds, strict=True)
+    ]
 
 
 @given(value=TEXTS.filter(lambda text: text is not None))

@@ -25,6 +25,7 @@ INSTANTS = st.datetimes(timezones=st.just(UTC))
 
 COLUMNS: dict[str, tuple[str, pl.DataType, st.SearchStrategy[Any]]] = {
     "a text": ("text", pl.String(), STRINGS),
+    "another": ("text", pl.String(), STRINGS),
     'b"ytes': ("bytea", pl.Binary(), st.binary(max_size=20)),
     "list": ("text[]", pl.List(pl.String), st.lists(STRINGS | st.none(), max_size=4)),
     "instant": ("timestamptz", pl.Datetime("us", "UTC"), INSTANTS),

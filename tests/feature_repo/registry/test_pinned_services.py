@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,21 +20,33 @@ from feature_repo.on_demand_functions import ON_DEMAND_FUNCTIONS
 from feature_repo.registry.pinned_services import check_published_lists, declared_services, references
 from ingestion.database.apply import apply_declarations
 from tests.builders.bet_files import bet
+from tests.rigs.forked_commands import run_forked
 from tests.rigs.published_store import Published
 
 PLACEMENT = "market_profitability_at_placement_v1"
 LISTS = {service.name: references(service) for service in declared_services()}
-TELL_LISTS = """
+# Begins a program whose package is that of its working directory.
+IMPORT_COPY = """
+import pathlib, sys
+for name in [name for name in sys.modules if name.partition(".")[0] == "feature_repo"]:
+    del sys.modules[name]
+import feature_repo
+assert feature_repo.REPOSITORY.samefile(pathlib.Path.cwd()), feature_repo.REPOSITORY
+"""
+TELL_LISTS = f"""{IMPORT_COPY}
 import json
 from feature_repo.registry.pinned_services import declared_services, references
-print(json.dumps({service.name: references(service) for service in declared_services()}))
+print(json.dumps({{service.name: references(service) for service in declared_services()}}))
+"""
+APPLY = f"""{IMPORT_COPY}
+from feast.cli.cli import cli
+cli(["apply"])
 """
 
 
 def lists_of(repository: Path) -> dict[str, list[str]]:
-    process = subprocess.run(
-        [sys.executable, "-c", TELL_LISTS], cwd=repository, capture_output=True, text=True, check=True
-    )
+    process = run_forked("python", ["-c", TELL_LISTS], environ=os.environ, cwd=repository)
+    assert process.returncode == 0, process.stderr
     lists: dict[str, list[str]] = json.loads(process.stdout.splitlines()[-1])
     return lists
 
@@ -108,14 +119,7 @@ def test_feast_apply_that_changes_a_published_list_is_refused(published: Publish
         '    "bet_clv_features": (\n',
     )
     before = published.registry()
-    process = subprocess.run(
-        published.command("apply"),
-        cwd=tmp_path,
-        env=published.environ() | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = run_forked("python", ["-c", APPLY], environ=published.environ(), cwd=tmp_path)
     assert (process.returncode, "without bet_clv_features:clv_percentage" in process.stderr) == (2, True), (
         process.stderr
     )

@@ -25,6 +25,7 @@ from feature_repo.servers.connections import Connections
 from feature_repo.servers.environment import feast_environment
 from tests.conftest import OUR_VARIABLES
 from tests.feature_repo.conftest import BETS, REFRESHED_AT
+from tests.rigs.forked_commands import ForkedServer, forked_server
 from tests.rigs.processes import PATIENCE, serving
 
 PAGE = (REPOSITORY / "docs" / "serving.md").read_text()
@@ -92,6 +93,7 @@ def own_service(settings: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     (where / "service.py").write_text(code)
     command = block("sh", "uvicorn").strip().replace("--port 8000", "--port {port}").split()
     assert len([line for line in code.splitlines() if line.strip() and not line.startswith(("import", "from"))]) <= 20
+    # Started as it is written: each of its workers is a process that is started from nothing, too.
     with serving([str(Path(sys.executable).with_name(command[0])), *command[1:]], where, settings) as port:
         yield Service(port)
 
@@ -127,21 +129,16 @@ def test_documented_scoring_service_answers_422_for_bad_bets_and_503_for_redis_t
 
 
 @pytest.fixture(scope="module")
-def feast_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("feast")
-
-
-@pytest.fixture(scope="module")
-def feast_serve(settings: dict[str, str], feast_directory: Path) -> Iterator[int]:
+def feast_serve(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedServer]:
     command = block("sh", "feast serve").strip().replace("--port 6566", "--port {port}").split()
     assert command[:2] == ["feast", "serve"]
-    start = [str(Path(sys.executable).with_name("feast")), "-c", str(REPOSITORY), *command[1:]]
-    with serving(start, feast_directory, settings) as port:
-        yield port
+    arguments = ["-c", REPOSITORY, *command[1:]]
+    with forked_server("feast", arguments, environ=settings, cwd=tmp_path_factory.mktemp("feast")) as server:
+        yield server
 
 
 def test_feast_serve_as_documented_answers_beyond_the_default_worker_restart(
-    feast_serve: int, feast_directory: Path, store: Any
+    feast_serve: ForkedServer, store: Any
 ) -> None:
     """By default a worker ends after 950 to 1,050 requests, and clients of that moment find their connection reset."""
     rows = entity_rows(PLACED[:2])
@@ -150,7 +147,7 @@ def test_feast_serve_as_documented_answers_beyond_the_default_worker_restart(
     statuses: list[int] = []
 
     def many() -> None:
-        service = Service(feast_serve)
+        service = Service(feast_serve.port)
         # A worker counts requests of every kind, and those for its health cost the least.
         for _ in range(20):
             statuses.extend(service.ask("GET", "/health")[0] for _ in range(31))
@@ -163,21 +160,23 @@ def test_feast_serve_as_documented_answers_beyond_the_default_worker_restart(
         thread.join()
     # Two workers share them, so that each has had more than 1,050.
     assert Counter(statuses) == {200: 2560}
-    assert "Maximum request limit" not in (feast_directory / "server.log").read_text()
+    assert "Maximum request limit" not in feast_serve.command.printed() + feast_serve.command.complained()
 
 
-def test_feast_serve_and_the_scorer_give_equal_vectors(feast_serve: int, store: Any, stocked: Connections) -> None:
+def test_feast_serve_and_the_scorer_give_equal_vectors(
+    feast_serve: ForkedServer, store: Any, stocked: Connections
+) -> None:
     clock.set_now(REFRESHED_AT)
     wanted = scorer(AT_PLACEMENT, store=store)(PLACED)
     columns = {name: [row[name] for row in entity_rows(PLACED)] for name in entity_rows(PLACED)[0]}
     body = json.dumps({"feature_service": AT_PLACEMENT, "entities": columns}, default=str)
-    status, answer = Service(feast_serve).post("/get-online-features", body)
+    status, answer = Service(feast_serve.port).post("/get-online-features", body)
     told = dict(zip(answer["metadata"]["feature_names"], answer["results"], strict=True))
     assert status == 200
     assert {name: told[name]["values"] for name in wanted.names} == wanted.columns
     assert {name: told[name]["statuses"] for name in wanted.names} == wanted.statuses
     with spoilt(stocked):
-        status, answer = Service(feast_serve).post("/get-online-features", body)
+        status, answer = Service(feast_serve.port).post("/get-online-features", body)
     assert (status, "WRONGTYPE" in json.dumps(answer)) == (503, True)
 
 

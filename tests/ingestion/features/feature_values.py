@@ -101,9 +101,9 @@ def fixed_vocabulary():
 
     They become known one by one in the minutes in which the bets are placed; of the third nobody knows when.
     """
-    names_by_column = {}
+    names_by_column, bets = {}, fixed_log()
     for column in vocabulary.ENCODED_COLUMNS:
-        names = dict.fromkeys(bet[column] for bet in fixed_log() if bet[column] is not None)
+        names = dict.fromkeys(bet[column] for bet in bets if bet[column] is not None)
         names_by_column[column] = {
             name: vocabulary.CodedName(code, None if code == 3 else EPOCH - timedelta(minutes=7 - code))
             for code, name in enumerate(list(names)[:-1], start=1)

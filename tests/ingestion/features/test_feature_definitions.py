@@ -315,3 +315,31 @@ def test_a_feature_on_demand_has_a_version_from_when_the_definition_is_first_kno
     ]
     assert versions_of(database, "hour_of_day") == [(1, None, LATER, None, None, None, None)]
     assert redefined_features(database) == []
+
+
+def test_a_view_without_versions_gets_versions_in_a_refresh_of_a_store_with_seven_known_views(
+    database: psycopg.Connection,
+) -> None:
+    refresh_in(database, [[graded(1, "a")]], chunk_size=10)
+    database.execute("delete from features.feature_metadata where view = 'sport_stats'")
+    refresh_in(database, [[graded(2, "b")]], chunk_size=10)
+    assert [row[0] for row in versions_of(database, "sport_roi")] == [1]
+
+
+def test_a_new_version_of_a_feature_replaces_none_of_that_name_in_another_view(
+    database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh_in(database, [[graded(1, "a")]], chunk_size=10)
+    definitions = on_demand_definitions()
+    placed = definitions["bet_features"]
+    revised = definitions | {"bet_features": placed | {"implied_prob": replace(placed["implied_prob"], revision=2)}}
+    monkeypatch.setattr(feature_versions, "on_demand_definitions", lambda: revised)
+    record_on_demand_versions(database, run_id=uuid.uuid4(), now=LATER + HOUR)
+    query = (
+        "select view, version, replaced_by from features.feature_metadata where feature = 'implied_prob' order by 1, 2"
+    )
+    assert database.execute(query).fetchall() == [
+        ("bet_facts", 1, None),
+        ("bet_features", 1, 2),
+        ("bet_features", 2, None),
+    ]

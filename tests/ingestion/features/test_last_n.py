@@ -12,19 +12,25 @@ from tests.builders.examples import examples
 WINDOWS = (10, 50)
 EVENTS = {**BETS_SCHEMA, "known_at": pl.Int64, "departs": pl.Boolean}
 
+# Of a step of a history: how much later it is, its bet, whether the bet then stands, in which group, and won.
+STEPS = st.tuples(
+    st.sampled_from((0, 1)), st.integers(0, 120), st.integers(0, 4), st.integers(0, 9), st.booleans()
+)  # fmt: skip
+
 
 @st.composite
 def histories(draw):
     """Events of two groups, long enough for both windows, most of them arrivals; often several at one instant."""
     events, standing, known_at = [], {}, 0
     for seq in range(draw(st.integers(0, 170))):
-        known_at += draw(st.sampled_from((0, 1)))
-        bet = f"b{draw(st.integers(0, 120)):03}"
+        later, number, stands, group, won = draw(STEPS)
+        known_at += later
+        bet = f"b{number:03}"
         if bet in standing:
             events.append(standing.pop(bet) | {"known_at": known_at, "departs": True})
-        if draw(st.integers(0, 4)):
-            key = "h" if draw(st.integers(0, 9)) == 0 else "g"
-            standing[bet] = {"key": key, "stood_at": known_at, "id": bet, "won": draw(st.booleans()), "seq": seq}
+        if stands:
+            key = "h" if group == 0 else "g"
+            standing[bet] = {"key": key, "stood_at": known_at, "id": bet, "won": won, "seq": seq}
             events.append(standing[bet] | {"known_at": known_at, "departs": False})
     return events
 

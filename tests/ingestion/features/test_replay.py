@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -53,6 +55,14 @@ def test_a_full_replay_equals_the_oracle_and_to_the_bit_a_replay_in_any_batches(
         for at, features in expected.items():
             wanted = features.values() if isinstance(features, dict) else features
             assert all(same(v, e) for v, e in zip(rows[at], wanted, strict=True)), (view, at, rows[at], features)
+
+
+@examples(20)
+@given(logs(), st.integers(1, 200))
+def test_groupings_that_go_through_memory_in_portions_give_the_rows_of_all_at_once(log, most_rows):
+    with patch("ingestion.features.replay.MOST_ROWS", most_rows):
+        in_portions = replayed(log)
+    assert in_portions == replayed(log)
 
 
 @pytest.mark.long
