@@ -45,12 +45,12 @@ def import_feast(*, checks_types: bool) -> None:
     process that declares nothing, and only reads what an apply has checked.
     """
     if "feast" not in sys.modules:
-        with nullcontext() if checks_types else _unchecked_types():
+        with nullcontext() if checks_types else unchecked_types():
             import feast  # noqa: F401
 
 
 @contextmanager
-def _unchecked_types() -> Iterator[None]:
+def unchecked_types() -> Iterator[None]:
     """Turn off `typeguard.typechecked` for the modules that are imported inside."""
     import typeguard
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ import pytest
 from feature_repo import clock
 from feature_repo.servers.connections import Connections, Postgres, Redis
 from feature_repo.servers.environment import feast_environment
+from feature_repo.store import unchecked_types
 from ingestion.database.access import connect
 from ingestion.database.apply import apply_declarations
 from ingestion.database.migrate import apply_migrations, create_registry
@@ -72,6 +73,18 @@ hypothesis.settings.register_profile(
     "fast", hypothesis.settings.get_profile("pikkit"), max_examples=10, derandomize=True
 )
 hypothesis.settings.load_profile("pikkit")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import Feast without its run-time type checks, as `pikkit` does. Those of forked commands are on."""
+    stack = ExitStack()
+    stack.enter_context(unchecked_types())
+    config.add_cleanup(stack.close)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: an eighth of the time tests wait, for servers and for time to pass."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -34,7 +34,7 @@ from ingestion.sample.sample import generate_sample
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW
 from tests.rigs.commands import environ_of, pikkit_here
-from tests.rigs.databases import create_database, disconnect, drop_database, emptied_redis
+from tests.rigs.databases import create_database, disconnect, drop_database, emptied_redis, temporary_database
 
 HOUR = timedelta(hours=1)
 
@@ -48,17 +48,17 @@ def history():
 @pytest.fixture(scope="module")
 def loaded_template(applied_template, servers, history, tmp_path_factory):
     """A database of the history, loaded an hour ago by a run, and what that run put into Redis: key -> its dump."""
-    store = Connections(
-        create_database(servers.postgres, "loaded", applied_template), emptied_redis(servers.redis), False
-    )
-    with pytest.MonkeyPatch.context() as environment:
-        for variable in feast_environment(store):
-            environment.setenv(variable, "")  # put back what a run sets
-        clock.set_now(NOW - HOUR)
-        pipeline.run_pipeline(store, open_file(written(tmp_path_factory.mktemp("history"), history)))
-    disconnect(store.postgres)
-    with redis.Redis.from_url(store.redis.url) as client:
-        return store.postgres, {key: client.dump(key) for key in client.scan_iter()}
+    with temporary_database(servers.postgres, applied_template) as postgres:
+        store = Connections(postgres, emptied_redis(servers.redis), embedded=False)
+        with pytest.MonkeyPatch.context() as environment:
+            for variable in feast_environment(store):
+                environment.setenv(variable, "")  # put back what a run sets
+            clock.set_now(NOW - HOUR)
+            pipeline.run_pipeline(store, open_file(written(tmp_path_factory.mktemp("history"), history)))
+        disconnect(store.postgres)
+        with redis.Redis.from_url(store.redis.url) as client:
+            online = {key: client.dump(key) for key in client.scan_iter()}
+        yield store.postgres, online
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ run_forked       run a command to the end, as `subprocess.run` does with its out
 forked_command   start one, to be waited for or killed
 forked_server    start one that serves, to be asked
 
-`python -m tests.rigs.forked_commands SOCKET` is the process that is forked from. It ends when its standard input does.
+`python -m tests.rigs.forked_commands SOCKET` is the process that is forked from, one for all test processes of a run.
+It ends when its standard input does, with the last of them. Feast checks types in it, as where its own command starts.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ from typing import IO, Final, NamedTuple
 
 import ingestion
 import training
-from feature_repo.store import import_feast
 from tests.rigs.processes import PATIENCE, free_port, listens, wait_until
 
 # What each command calls, as its entry point in the environment does.
@@ -174,18 +174,37 @@ def _text(file: IO[bytes]) -> str:
 
 @cache
 def _server() -> str:
-    """The socket of the process that is forked from, which is started once and ends with this one."""
-    path = Path(tempfile.mkdtemp(prefix="pikkit-test-")) / "socket"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.rigs.forked_commands", str(path)],
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C ends the test, and with it the process
-    )
-    atexit.register(process.communicate)  # closes its standard input, and waits
-    wait_until(path.exists, process)
-    return str(path)
+    """The socket of the process that is forked from. The first of a run's test processes that needs it starts it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    directory = Path(tempfile.gettempdir()) / f"pikkit-test-{run}"
+    lifeline = directory / "lifeline"
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        process = None
+        wait_until(lambda: _holds(lifeline))
+    else:
+        os.mkfifo(lifeline)
+        with os.fdopen(os.open(lifeline, os.O_RDONLY | os.O_NONBLOCK)) as its_end:
+            _holds(lifeline)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.rigs.forked_commands", str(directory / "socket")],
+                cwd=Path(__file__).parents[2],
+                stdin=its_end,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C ends the test, and with it the process
+            )
+    wait_until((directory / "socket").exists, process)
+    return str(directory / "socket")
+
+
+def _holds(lifeline: Path) -> bool:
+    """Open the pipe for as long as this process lives, if anybody is at its other end."""
+    try:
+        os.open(lifeline, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    return True
 
 
 # ---- the process that is forked from -------------------------------------------------------------------------------
@@ -195,8 +214,6 @@ def _serve(path: Path) -> Callable[[], object]:
     """Fork a process for each request until standard input closes. Returns what is then to be done: in each of those
     processes its command, in this one nothing.
     """
-    # As `pikkit` does. That Feast takes the types of the declarations shows in the test's process, which applies them.
-    import_feast(checks_types=False)
     for package in (ingestion, training):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith(".__main__"):

@@ -20,7 +20,7 @@ from ingestion.database.access import connect, hold_run_lock
 from ingestion.runs.status import lock_holder
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.rigs.commands import digests, environ_of, pikkit
-from tests.rigs.databases import create_database
+from tests.rigs.databases import temporary_database
 from tests.rigs.forked_commands import ForkedCommand, forked_command
 from tests.rigs.processes import wait_until
 from tests.rigs.trouble import a_role_with_a_password, closed_port, on_disk, small_disk
@@ -33,16 +33,16 @@ ROW = b"z,straight,SETTLED_WIN,150,10,15,Soccer,L,M,B,2026-05-01T13:00:00Z,2026-
 @pytest.fixture(scope="module")
 def refreshed_once(
     servers: Connections, applied_template: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> Postgres:
+) -> Iterator[Postgres]:
     """A database with a few bets, refreshed at NOW. Each test gets a copy of it."""
-    postgres = create_database(servers.postgres, "refreshed_once", applied_template)
-    directory = tmp_path_factory.mktemp("bets")
-    environ = environ_of(dataclasses.replace(servers, postgres=postgres), directory / "home")
-    file = jsonl(directory / "bets.jsonl", bet("a", 1), lost("b", 2), bet("c", status="?"))
-    # In a process of its own: Feast keeps connections open, and a database in use cannot be copied.
-    done = pikkit("run", "--source", file, "--now", NOW.isoformat(), environ=environ, cwd=directory)
-    assert done.returncode == 0, done.stderr
-    return postgres
+    with temporary_database(servers.postgres, applied_template) as postgres:
+        directory = tmp_path_factory.mktemp("bets")
+        environ = environ_of(dataclasses.replace(servers, postgres=postgres), directory / "home")
+        file = jsonl(directory / "bets.jsonl", bet("a", 1), lost("b", 2), bet("c", status="?"))
+        # In a process of its own: Feast keeps connections open, and a database in use cannot be copied.
+        done = pikkit("run", "--source", file, "--now", NOW.isoformat(), environ=environ, cwd=directory)
+        assert done.returncode == 0, done.stderr
+        yield postgres
 
 
 @pytest.fixture

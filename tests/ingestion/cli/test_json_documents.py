@@ -50,8 +50,8 @@ def printed(
 ) -> dict[str, list[Any]]:
     """By command, the documents that it printed, of one store with two streams, alerts and refused rows."""
     here = tmp_path_factory.mktemp("documents")
-    store = create_database(servers.postgres, "documents_store", applied_template)
-    table = create_database(servers.postgres, "documents_source")
+    store = create_database(servers.postgres, template=applied_template)
+    table = create_database(servers.postgres)
     connections = dataclasses.replace(servers, postgres=store, embedded=False)
     create_bets(table)
     put(table, bet("in the table", 1))

@@ -34,7 +34,7 @@ from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.ingestion.lineage.conftest import events_of
 from tests.ingestion.lineage.marquez import Marquez, Name, component
-from tests.rigs.databases import create_database
+from tests.rigs.databases import temporary_database
 from tests.rigs.lenient_pipeline import run, run_backfill
 from training.model_lineage import training_on_record
 
@@ -54,8 +54,10 @@ class FeastRun:
 
 @pytest.fixture(scope="module")
 def store(servers: Connections, applied_template: Postgres) -> Iterator[Connections]:
-    database = create_database(servers.postgres, "one_graph", applied_template)
-    with pytest.MonkeyPatch.context() as environment:
+    with (
+        temporary_database(servers.postgres, applied_template) as database,
+        pytest.MonkeyPatch.context() as environment,
+    ):
         for variable in feast_environment(servers):
             environment.setenv(variable, os.environ.get(variable, ""))
         yield Connections(database, Redis(servers.redis.url.removesuffix("/0") + "/0"), embedded=False)
