@@ -34,7 +34,15 @@ from ingestion.sample.sample import generate_sample
 from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW
 from tests.rigs.commands import environ_of, pikkit_here
-from tests.rigs.databases import create_database, disconnect, drop_database, emptied_redis, temporary_database
+from tests.rigs.databases import (
+    create_database,
+    disconnect,
+    drop_database,
+    dumped,
+    emptied_redis,
+    restore,
+    temporary_database,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -57,7 +65,7 @@ def loaded_template(applied_template, servers, history, tmp_path_factory):
             pipeline.run_pipeline(store, open_file(written(tmp_path_factory.mktemp("history"), history)))
         disconnect(store.postgres)
         with redis.Redis.from_url(store.redis.url) as client:
-            online = {key: client.dump(key) for key in client.scan_iter()}
+            online = dumped(client)
         yield store.postgres, online
 
 
@@ -68,8 +76,7 @@ def loaded(prepared, servers, loaded_template):
     drop_database(prepared.postgres)
     create_database(servers.postgres, prepared.postgres.database, template)
     with redis.Redis.from_url(prepared.redis.url) as client:
-        for key, value in online.items():
-            client.restore(key, 0, value)
+        restore(client, online)
     clock.set_now(NOW - HOUR)
     return prepared
 
@@ -118,7 +125,7 @@ def published(connections):
             rows = sql.SQL("select md5(string_agg(t::text, '' order by t::text)) from {} as t")
             found[f"{schema}.{table}"] = database.execute(rows.format(sql.Identifier(schema, table))).fetchone()
     with redis.Redis.from_url(connections.redis.url) as client:
-        found |= {key: client.dump(key) for key in sorted(client.keys())}
+        found |= dumped(client)
     return found
 
 

@@ -6,13 +6,14 @@ drop_database        the end of one, whoever is connected to it
 disconnect           end all sessions of one, so that it can be copied
 administer           any command outside of any transaction
 emptied_redis        a logical database of Redis, emptied
+dumped, restore      all keys of one, and back into an empty one
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 
@@ -79,3 +80,20 @@ def emptied_redis(server: Redis) -> Redis:
     with redis.Redis.from_url(empty.url) as client:
         client.flushdb()
     return empty
+
+
+def dumped(client: redis.Redis) -> dict[bytes, bytes]:
+    """All keys of a logical database with what they hold, as Redis dumps it."""
+    keys = sorted(client.scan_iter())
+    with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.dump(key)
+        return dict(zip(keys, pipe.execute(), strict=True))
+
+
+def restore(client: redis.Redis, dumps: Mapping[bytes, bytes]) -> None:
+    """Bring these keys back. Raises ResponseError where one is there."""
+    with client.pipeline(transaction=False) as pipe:
+        for key, dump in dumps.items():
+            pipe.restore(key, 0, dump)
+        pipe.execute()

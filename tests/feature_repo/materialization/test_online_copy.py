@@ -27,6 +27,7 @@ from feature_repo.online_store.layout import (
 )
 from feature_repo.online_store.protobuf import encode_instant
 from tests.builders.judgements import judge, record_lineage, seal
+from tests.rigs.databases import dumped
 from tests.rigs.published_store import FIRST, SECOND, WATERMARK, Published, insert
 
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -248,11 +249,11 @@ def test_refused_feast_materialize_keeps_the_copy_of_another_store(
 ) -> None:
     copy_range(published.database, target, WATERMARK, WATERMARK)
     watermarks.set_copy_of(client, "pikkit", "another store")
-    before = {key: client.dump(key) for key in client.scan_iter()}
+    before = dumped(client)
     published.execute("update features.sport_stats_changes set sport_count = 99")
     with pytest.raises(GateRefused):
         gated.materialize(WATERMARK - DAY, WATERMARK, feature_views=["sport_stats"])
-    assert {key: client.dump(key) for key in client.scan_iter()} == before
+    assert dumped(client) == before
 
 
 def test_copy_removes_the_expiry_of_a_group(published: Published, target: CopyTarget, client: Any) -> None:

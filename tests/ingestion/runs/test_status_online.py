@@ -30,6 +30,7 @@ from ingestion.sources.files.file_source import open_file
 from tests.builders.bet_files import NOW, bet, jsonl, lost
 from tests.builders.view_states import all_are
 from tests.rigs.commands import environ_of, pikkit_here
+from tests.rigs.databases import dumped, restore
 
 HOUR = timedelta(hours=1)
 MOST = 2 * KEYS_OF_A_KIND
@@ -67,7 +68,7 @@ def test_status_reports_missing_or_different_redis_keys_with_the_command_that_re
     server = redis.Redis.from_url(prepared.redis.url)
     load(*FIRST, REFUSED)
     assert [name for name, view in views(prepared).items() if not view.sample or not view.sample.keys] == []
-    snapshot = {key: server.dump(key) for key in server.scan_iter()}
+    snapshot = dumped(server)
     later = NOW + HOUR
     load(*SECOND, REFUSED | {"id": "refused too"}, now=later)
 
@@ -88,8 +89,7 @@ def test_status_reports_missing_or_different_redis_keys_with_the_command_that_re
 
     def restore_the_snapshot() -> None:
         server.flushdb()
-        for key, value in snapshot.items():
-            server.restore(key, 0, value)
+        restore(server, snapshot)
 
     def overwrite_a_feature() -> None:
         for sport in ("S0", "S1", "S2"):

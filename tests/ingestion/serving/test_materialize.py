@@ -27,6 +27,7 @@ from ingestion.database.access import connect
 from ingestion.pipeline import compare, run_materialize
 from tests.builders.bet_files import NOW, bet, lost
 from tests.builders.judgements import pass_gates
+from tests.rigs.databases import dumped, restore
 from tests.rigs.lenient_pipeline import run_backfill
 
 HOUR = timedelta(hours=1)
@@ -92,11 +93,10 @@ def test_redis_restored_to_an_earlier_refresh_catches_up_at_the_next_run(
     load: Load, prepared: Connections, server: Any
 ) -> None:
     load(bet("a", 1), lost("b", 2))
-    saved = {key: server.dump(key) for key in server.scan_iter()}
+    saved = dumped(server)
     load(bet("c", 3), lost("d", 4), now=NOW + HOUR)
     server.flushdb()
-    for key, value in saved.items():
-        server.restore(key, 0, value)
+    restore(server, saved)
     assert differences(prepared)
     load(bet("e", 5), now=NOW + 2 * HOUR)
     assert differences(prepared) == []
@@ -118,10 +118,10 @@ def test_a_refused_materialization_leaves_a_foreign_online_copy_unchanged(
     load(bet("a", 1), lost("b", 2))
     watermarks.set_copy_of(server, "pikkit", "another store")
     database.execute("update features.institution_stats_changes set institution_count = 7")
-    before = {key: server.dump(key) for key in server.scan_iter()}
+    before = dumped(server)
     with pytest.raises(GateRefused):
         run_materialize(prepared)
-    assert {key: server.dump(key) for key in server.scan_iter()} == before
+    assert dumped(server) == before
 
 
 def test_a_view_without_an_online_watermark_is_copied_whole(load: Load, prepared: Connections, server: Any) -> None:
@@ -249,12 +249,11 @@ def test_redis_restored_to_before_a_backfill_is_copied_anew_at_the_next_run(
     load(bet("a", 1), lost("b", 2))
     database.execute("update features.sport_stats_changes set sport_roi = 7")
     run_materialize_unjudged(prepared, monkeypatch)
-    saved = {key: server.dump(key) for key in server.scan_iter()}
+    saved = dumped(server)
     run_backfill(prepared)
     assert differences(prepared) == []
     server.flushdb()
-    for key, value in saved.items():
-        server.restore(key, 0, value)
+    restore(server, saved)
     load(bet("a", 1), now=NOW + HOUR)
     assert differences(prepared) == []
 
