@@ -1,5 +1,5 @@
 -- Grain    one row per setting, thrown away
--- Reads    pg_settings
+-- Reads    which settings the server has; by pg_settings, a list of all of them, it would take ten times as long
 -- Writes   this session's settings, so that none that a role or a database carries can change what is compared or end
 --          the session, and a lock with it, while rows are being copied: times in UTC, floats with every digit, no time
 --          limit; and the longest wait for a table that another session keeps locked
@@ -18,4 +18,4 @@ from (
         -- since PostgreSQL 17
         ('transaction_timeout', '0')
 ) as wanted (name, value)
-where exists (select from pg_settings as known where known.name = wanted.name);
+where current_setting(wanted.name, true) is not null;
