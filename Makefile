@@ -87,6 +87,8 @@ $(BIN)/.locked: requirements.lock
 
 $(BIN)/.installed: $(BIN)/.locked pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# As pip does with packages: where Python may not write bytecode, every command would compile them anew.
+	@$(BIN)/python -m compileall -q -j 0 feature_repo quality ingestion training
 	@touch $@
 
 # What the tests read an export with: DuckDB and Spark, half a gigabyte that nothing else needs.

@@ -99,9 +99,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported until now stays: no garbage collection looks through it again."""
+    """What was imported until now stays: no garbage collection looks through it again. Tests are short: few are due."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @cache
@@ -151,6 +152,8 @@ def servers() -> Iterator[Connections]:
         # go to the log whole.
         administer(connections.postgres, "alter system set fsync = off")
         administer(connections.postgres, "alter system set full_page_writes = off")
+        # No database of a test lives long enough to need it.
+        administer(connections.postgres, "alter system set autovacuum = off")
         administer(connections.postgres, "select pg_reload_conf()")
         yield connections
 
@@ -180,6 +183,9 @@ def applied_template(template_with_registry: Postgres, servers: Connections) -> 
         for variable in feast_environment(servers):
             environment.setenv(variable, "")  # put back what an apply sets
         apply_declarations(Connections(postgres, servers.redis, embedded=False))
+    # Every test copies its files: let them be few and small.
+    with connect(postgres, purpose="test", autocommit=True) as connection:
+        connection.execute("vacuum full")
     disconnect(postgres)
     return postgres
 
