@@ -8,6 +8,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import httpx
@@ -114,12 +115,17 @@ def test_postgrest_ends_when_the_test_process_is_killed(supabase):
         "import pickle, sys, time; from tests.rigs.supabase import running_postgrest\n"
         "with running_postgrest(pickle.load(sys.stdin.buffer)): print('up', flush=True); time.sleep(3600)"
     )
-    command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdin=-1, stdout=-1, cwd=Path(__file__).parents[1]) as process:
+    command, root = [sys.executable, "-c", program], Path(__file__).parents[1]
+    # What a killed process leaves behind goes with the directory.
+    with (
+        tempfile.TemporaryDirectory(prefix="pikkit-test-") as left,
+        subprocess.Popen(command, stdin=-1, stdout=-1, cwd=root, env=os.environ | {"TMPDIR": left}) as process,
+    ):
         process.stdin.write(pickle.dumps(supabase.postgres))
         process.stdin.close()
         assert process.stdout.readline() == b"up\n"
         (postgrest,) = psutil.Process(process.pid).children()
         os.kill(process.pid, signal.SIGKILL)
-    psutil.wait_procs([postgrest], timeout=PATIENCE)
+        process.wait()
+        psutil.wait_procs([postgrest], timeout=PATIENCE)
     assert not postgrest.is_running()
