@@ -25,6 +25,7 @@ import polars as pl
 from feature_repo.declarations.features import RECENT, RECENT_LONG
 from feature_repo.declarations.views import SPORT_MARKET_RECENT
 from ingestion.features.running_sums import Frame
+from quality.collected import collected
 
 _Integers = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
@@ -76,7 +77,7 @@ class RecentBets:
         held, taken = (
             bets.select("key", older=sign * one) for bets, sign in ((self.bets.filter(~others), 1), (newest, -1))
         )
-        older = _added_up([self.older.filter(~others).lazy(), held.lazy(), taken.lazy()]).collect(engine="in-memory")
+        older = collected(_added_up([self.older.filter(~others).lazy(), held.lazy(), taken.lazy()]))
         return RecentBets(pl.concat([self.bets.filter(others), newest]), pl.concat([self.older.filter(others), older]))
 
 
@@ -132,7 +133,7 @@ def short_of_bets(state: RecentBets, events: pl.DataFrame) -> pl.DataFrame:
     departed = (
         moved.filter(pl.col("departs")).join(arrived, on="seq", how="anti").group_by("key").agg(departed=pl.len())
     )
-    return (
+    return collected(
         held.group_by("key")
         .agg(held=pl.len().cast(pl.Int64))
         .join(state.older.lazy().filter(pl.col("older") > 0), on="key")
@@ -140,7 +141,6 @@ def short_of_bets(state: RecentBets, events: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("held") + pl.col("lowest").fill_null(0) < RECENT_LONG)
         .join(departed, on="key", how="left")
         .select("key", needed=KEPT_BETS + pl.col("departed").fill_null(0).cast(pl.Int64))
-        .collect(engine="in-memory")
     )
 
 
@@ -155,13 +155,12 @@ def advance(events: pl.DataFrame, before: RecentBets) -> tuple[pl.DataFrame, Rec
     held, older = before.bets.lazy().with_columns(as_category), before.older.lazy().with_columns(as_category)
     departures = moved.filter(pl.col("departs")).select("seq", departs_at="known_at")
     arrivals = moved.filter(~pl.col("departs")).select(BETS_SCHEMA.names())
-    bets = (
+    bets = collected(
         pl.concat([held, arrivals])
         .join(departures, on="seq", how="left")
         .sort("key", *BETS_ORDER)
         .with_row_index("place")
         .with_columns(pl.col("place").cast(pl.Int64), pl.col("departs_at").fill_null(_NEVER))
-        .collect(engine="in-memory")
     )
     counts = _added_up([older, held.select("key", older=pl.lit(1, pl.Int64))])
     rows = _with_rates(_instants(moved, counts), bets)
@@ -176,7 +175,7 @@ def advance(events: pl.DataFrame, before: RecentBets) -> tuple[pl.DataFrame, Rec
         bets.lazy().filter(pl.col("departs_at") == _NEVER).select(BETS_SCHEMA.names()).with_columns(as_text),
         _added_up([older, forgotten, touched]).with_columns(as_text),
     )
-    return _changed(rows).with_columns(as_text).collect(engine="in-memory"), after
+    return collected(_changed(rows).with_columns(as_text)), after
 
 
 def _instants(moved: pl.LazyFrame, counts: pl.LazyFrame) -> pl.LazyFrame:
@@ -193,7 +192,7 @@ def _with_rates(instants: pl.LazyFrame, bets: pl.DataFrame) -> pl.DataFrame:
     """Beside each instant the win rates over the bets that stood then."""
     places = bets.lazy().select("key", "stood_at", last="place")
     first = places.group_by("key").agg(first=pl.col("last").min())
-    rows = (
+    rows = collected(
         instants.join_asof(
             places,
             left_on="known_at",
@@ -205,7 +204,6 @@ def _with_rates(instants: pl.LazyFrame, bets: pl.DataFrame) -> pl.DataFrame:
         .with_row_index("row")
         # no bet yet: the range from `first` to `last` is empty
         .with_columns(pl.col("first").fill_null(0), pl.col("last").fill_null(pl.col("first").fill_null(0) - 1))
-        .collect(engine="in-memory")
     )
     windows = _Windows(rows, bets)
     return rows.with_columns(recent_win_rate=windows.rates(RECENT), recent_win_rate_50=windows.rates(RECENT_LONG))
@@ -222,13 +220,12 @@ class _Windows:
         # A bet leaves at an instant of its group, so that row exists; it ends with the last row of the group.
         instants = rows.lazy().select("key", "row", departs_at="known_at")
         ends = instants.group_by("key").agg(end=pl.col("row").max().cast(pl.Int64) + 1)
-        leaving = (
+        leaving = collected(
             bets.lazy()
             .filter(pl.col("departs_at") != _NEVER)
             .join(instants, on=["key", "departs_at"])
             .join(ends, on="key")
             .select("place", "row", "end")
-            .collect(engine="in-memory")
         )
         self._place, self._row, self._end = (_array(leaving, name) for name in ("place", "row", "end"))
 
